@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+#ifndef VSIM_PRIV_H
+#define VSIM_PRIV_H
+
+/**
+ * @file
+ * What the files of the software NIC share among themselves.
+ *
+ * Two halves meet here. The register half (vsim_nic.c, vsim_config.c, vsim_regs.c, vsim_ctrl.c,
+ * vsim_stats.c, vsim_profile.c) holds what the driver programmed. The data half (vsim_dma.c,
+ * vsim_queue.c, the ring headers, vsim_rxtx.c, vsim_worker.c, vsim_wire*.c) runs it. A queue is
+ * two things: struct vsim_queue_cfg as programmed, and struct vsim_queue as running, made only by
+ * vsim_queue_activate().
+ *
+ * Locks: nic->lock serialises all that changes state. A worker runs its poll with the worker's
+ * own lock; vsim_nic_lock() takes nic->lock and then stops every worker, so whoever holds it may
+ * change anything the data plane reads. Workers never take nic->lock; what a worker finds that
+ * needs it (a control command) is done under the worker's lock with all other workers stopped.
+ */
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "virtio_spec/net.h"
+#include "virtio_spec/pci.h"
+#include "virtio_spec/ring.h"
+#include "vsim.h"
+
+/** Control queue stands behind the data queues. */
+#define VSIM_MAX_QUEUES (2 * VSIM_MAX_QUEUE_PAIRS + 1)
+
+/* Layout of the register page, bytes into VSIM_BAR */
+#define VSIM_REG_MSIX_TABLE 0x000
+#define VSIM_REG_MSIX_PBA 0x800
+#define VSIM_REG_COMMON 0x900
+#define VSIM_REG_ISR 0x980
+#define VSIM_REG_DEVICE 0x9c0
+
+/** Queue as the driver programmed it. */
+struct vsim_queue_cfg {
+	uint16_t size; /**< Descriptors; reset value is the maximum. */
+	uint16_t vector; /**< VIRTIO_MSI_NO_VECTOR: none. */
+	bool enabled;
+	bool resetting; /**< queue_reset reads 1. */
+	uint64_t desc, driver, device; /**< Bus addresses. */
+};
+
+/** Running queue: opaque to the register half. */
+struct vsim_queue;
+
+struct vsim_wire;
+
+struct vsim_fn {
+	struct vsim_nic *nic;
+	uint16_t index;
+
+	/* register half */
+	uint8_t config[PCI_CFG_EXT_SIZE]; /**< PCI configuration space image. */
+	uint8_t status;
+	uint8_t isr;
+	uint8_t generation;
+	bool generation_stale; /**< Device configuration changed since the driver last read it. */
+	uint16_t queue_select;
+	uint32_t device_feature_select, driver_feature_select;
+	struct vsim_features offered, driver, accepted; /**< accepted: frozen at FEATURES_OK. */
+	uint16_t config_vector;
+	struct vsim_queue_cfg queue_cfg[VSIM_MAX_QUEUES];
+	struct virtio_net_config net_config;
+	uint8_t msix_table[128 * PCI_MSIX_ENTRY_LEN];
+	struct vsim_rx_filter *filter;
+	uint16_t pairs_in_use; /**< 1 after reset; then as MQ_VQ_PAIRS_SET said. */
+
+	/* data half */
+	struct vsim_dma *dma;
+	struct vsim_queue *queue[VSIM_MAX_QUEUES]; /**< NULL: not running. */
+	struct vsim_wire *wire;
+	unsigned int worker;
+	int mem_fd;
+	uint64_t mem_size;
+	_Atomic uint32_t *doorbells; /**< The doorbell page(s), mapped. */
+	int irq_fd[128]; /**< Per vector; -1: none. */
+	struct vsim_counters *counters;
+};
+
+struct vsim_nic {
+	struct vsim_nic_conf conf;
+	pthread_mutex_t lock;
+	struct vsim_fn *fns[VSIM_MAX_FNS];
+	uint16_t num_vfs; /**< That exist now. */
+	struct vsim_worker *workers[VSIM_MAX_WORKERS];
+	char *wire_spec[VSIM_MAX_FNS];
+	vsim_vfs_changed vfs_changed;
+	void *vfs_changed_arg;
+};
+
+static inline bool
+vsim_features_has(const struct vsim_features *f, unsigned int bit)
+{
+	return (f->w[bit / 64] >> (bit % 64)) & 1;
+}
+
+static inline void
+vsim_features_put(struct vsim_features *f, unsigned int bit, bool on)
+{
+	if (on)
+		f->w[bit / 64] |= UINT64_C(1) << (bit % 64);
+	else
+		f->w[bit / 64] &= ~(UINT64_C(1) << (bit % 64));
+}
+
+/** Take the NIC's lock and stop its workers: afterwards the caller may change anything. */
+void vsim_nic_lock(struct vsim_nic *nic);
+void vsim_nic_unlock(struct vsim_nic *nic);
+
+/* ------------------------------------------------ given by the data half, called under the lock */
+
+/** Allocate and free what the data half keeps per function (DMA map, doorbell memory). */
+int vsim_fn_data_init(struct vsim_fn *fn);
+void vsim_fn_data_free(struct vsim_fn *fn);
+
+/**
+ * Make the queue of fn->queue_cfg[qi] run. Checks addresses, alignment and DMA map.
+ * @return 0, -EINVAL, -EFAULT (outside the DMA map; counted, see vsim_fn_broken()), -ENOMEM.
+ */
+int vsim_queue_activate(struct vsim_fn *fn, uint16_t qi);
+/** Stop and forget a queue; nothing of the ring is touched any more. Idle if not running. */
+void vsim_queue_deactivate(struct vsim_fn *fn, uint16_t qi);
+/** The driver wrote a doorbell by register access rather than by the mapped page. */
+void vsim_queue_ring(struct vsim_fn *fn, uint64_t doorbell_offset, uint32_t value, unsigned int width);
+/** queue_notify_off of a queue, and the multiplier of the notify capability. */
+uint16_t vsim_queue_notify_off(uint16_t qi);
+#define VSIM_NOTIFY_MULTIPLIER 4
+
+/** Signal a vector (VIRTIO_MSI_NO_VECTOR: nothing); masked ones stay pending. */
+void vsim_irq_raise(struct vsim_fn *fn, uint16_t vector);
+
+/** A request taken from a queue: all its readable bytes, then all its writable bytes. */
+struct vsim_chain {
+	uint16_t id; /**< Head index (split) or buffer id (packed). */
+	uint16_t nb_descs; /**< Ring slots it took. */
+	uint32_t readable_len, writable_len; /**< Bytes. */
+	unsigned int nb_segs, nb_readable_segs;
+	struct vsim_seg {
+		uint8_t *ptr;
+		uint32_t len;
+	} segs[256];
+};
+/** Take the next request of a control-like queue. @return 1, 0 (none), or -errno (queue broken). */
+int vsim_chain_pop(struct vsim_queue *q, struct vsim_chain *chain);
+/** Copy from the readable part; what is not there reads as zero. @return bytes that were there. */
+size_t vsim_chain_read(const struct vsim_chain *chain, size_t offset, void *buf, size_t len);
+/** Copy into the writable part; what does not fit is dropped. @return bytes written. */
+size_t vsim_chain_write(const struct vsim_chain *chain, size_t offset, const void *buf, size_t len);
+/** Give it back with this used length, and interrupt if the driver wants it. */
+void vsim_chain_push(struct vsim_queue *q, const struct vsim_chain *chain, uint32_t written);
+
+/* ------------------------------------------------ given by the register half */
+
+/** Serve the control queue; called by the worker after its doorbell. */
+void vsim_ctrl_run(struct vsim_fn *fn, struct vsim_queue *q);
+/** RX mode, MAC and VLAN filters for a frame (at least 18 readable bytes). Lock free. */
+bool vsim_filter_accept(const struct vsim_fn *fn, const uint8_t *frame);
+
+/** The driver broke a rule: count it. rule is the number of the conformance list, C029 -> 29. */
+void vsim_fn_violation(struct vsim_fn *fn, unsigned int rule);
+/** An error that needs a reset: set NEEDS_RESET, stop the queues, notify. From a worker or under
+ * the lock. */
+void vsim_fn_broken(struct vsim_fn *fn);
+
+/* ------------------------------------------------ counters, written by whoever sees the event */
+
+/** Per virtqueue; one writer (the worker), read by anyone with relaxed loads. */
+struct vsim_queue_counters {
+	uint64_t doorbells, doorbells_spurious; /**< spurious: nothing new was there. */
+	uint64_t descriptors; /**< Ring descriptors taken. */
+	uint64_t packets, bytes;
+	uint64_t interrupts;
+	uint64_t drop_no_buffer; /**< RX: no buffer posted (or not rung for). */
+	uint64_t drop_too_big; /**< RX: does not fit; TX: longer than allowed. */
+	uint64_t drop_malformed; /**< TX: bad header or chain. */
+	uint64_t drop_wire; /**< TX: the wire could not take it. */
+};
+
+#define VSIM_RULES 171
+struct vsim_counters {
+	struct vsim_queue_counters queue[VSIM_MAX_QUEUES];
+	uint64_t drop_filtered, drop_link_down, drop_queue_off;
+	uint64_t dma_faults, resets, config_interrupts, register_reads, register_writes, ctrl_commands,
+			ctrl_errors;
+	uint64_t violations[VSIM_RULES];
+};
+
+#endif /* VSIM_PRIV_H */
