@@ -59,7 +59,7 @@ roundtrip(struct vio_cmdq *cmdq, uint32_t out_len, uint32_t in_len,
 		{ .iova = cmdq->mz->iova, .len = out_len },
 		{ .iova = cmdq->mz->iova + out_len, .len = in_len },
 	};
-	uint32_t len;
+	uint32_t len = 0;
 
 	ring->post_list(cmdq->vq, segs, RTE_DIM(segs), 1, cmdq);
 	ring->publish(cmdq->vq);
@@ -116,7 +116,8 @@ vio_cmdq_exec(struct vio_cmdq *cmdq, const struct iovec *out, unsigned int nb_ou
 	}
 	memory = to = cmdq->mz->addr;
 	for (unsigned int i = 0; i < nb_out; i++) {
-		memcpy(to, out[i].iov_base, out[i].iov_len);
+		if (out[i].iov_len != 0)
+			memcpy(to, out[i].iov_base, out[i].iov_len);
 		to += out[i].iov_len;
 	}
 	/* Ones are an error in every answer there is: what the device leaves out has failed. */
