@@ -55,12 +55,16 @@ def sim(closing):
 
 @pytest.fixture
 def testpmd(closing):
-    """Make testpmds: testpmd(sim, [devices], vsr=True, args=[...]), started."""
+    """Make testpmds: testpmd(sim, [devices], vsr=True, args=[...]) is at its first prompt,
+    testpmd.unstarted(...) not yet started."""
+
+    def unstarted(host, devices, **conf):
+        return closing(Testpmd(host, devices, **conf))
 
     def make(host, devices, **conf):
-        pmd = closing(Testpmd(host, devices, **conf))
-        return pmd.start()
+        return unstarted(host, devices, **conf).start()
 
+    make.unstarted = unstarted
     return make
 
 

@@ -60,13 +60,18 @@ class Testpmd:
 
     def start(self, timeout=SLOW):
         """Start and wait for the first prompt."""
-        self.child = Child(self.sim.wrap(self.command), env=self.sim.env, name="dpdk-testpmd")
+        self.launch()
         self.child.expect(re.escape(PROMPT), timeout)
+        return self
+
+    def launch(self):
+        """Start and wait for nothing."""
+        self.child = Child(self.sim.wrap(self.command), env=self.sim.env, name="dpdk-testpmd")
         return self
 
     def run_to_end(self, timeout=SLOW):
         """Start where no prompt is expected. Returns exit code and output."""
-        self.child = Child(self.sim.wrap(self.command), env=self.sim.env, name="dpdk-testpmd")
+        self.launch()
         code = self.child.wait(timeout)
         return code, self.child.output
 
