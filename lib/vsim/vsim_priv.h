@@ -114,6 +114,8 @@ struct vsim_nic {
 	uint16_t num_vfs; /**< That exist now. */
 	struct vsim_worker *workers[VSIM_MAX_WORKERS];
 	char *wire_spec[VSIM_MAX_FNS];
+	struct vsim_wire *wires[VSIM_MAX_FNS]; /**< Data half, gone with worker 0; NULL: null wire. */
+	struct vsim_switch *switches; /**< Data half: those with members. */
 	vsim_vfs_changed vfs_changed;
 	void *vfs_changed_arg;
 };
@@ -269,6 +271,7 @@ struct vsim_queue_counters {
 struct vsim_counters {
 	struct vsim_queue_counters queue[VSIM_MAX_QUEUES];
 	uint64_t drop_filtered, drop_link_down, drop_queue_off;
+	uint64_t wire_bad; /**< TX: frames that the check of a gen wire found altered. */
 	uint64_t dma_faults, resets, config_interrupts, register_reads, register_writes, ctrl_commands,
 			ctrl_errors;
 	uint64_t violations[VSIM_RULES];
