@@ -445,6 +445,7 @@ nic_create(const struct nic_conf *conf, char *err, size_t err_len)
 int
 nic_wire(struct nic *nic, unsigned int index, const char *spec, char *err, size_t err_len)
 {
+	char peer[32];
 	int ret;
 
 	if (index > nic->total_vfs) {
@@ -452,6 +453,12 @@ nic_wire(struct nic *nic, unsigned int index, const char *spec, char *err, size_
 				nic->total_vfs);
 		return -ENODEV;
 	}
+	/* People say peer:vf2 and peer:pf, the NIC counts. */
+	if (strcmp(spec, "peer:pf") == 0)
+		spec = "peer:0";
+	else if (strncmp(spec, "peer:vf", 7) == 0 &&
+			snprintf(peer, sizeof(peer), "peer:%s", spec + 7) < (int)sizeof(peer))
+		spec = peer;
 	pthread_mutex_lock(&nic->fn_lock);
 	ret = vsim_nic_wire(nic->vsim, index, spec, err, err_len);
 	pthread_mutex_unlock(&nic->fn_lock);

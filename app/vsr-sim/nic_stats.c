@@ -47,10 +47,9 @@ queue_kind(const struct nic *nic, const struct vsim_fn_state *state, int queue)
 
 /* Put one counter of a queue where it belongs: the row of the queue and the sums. */
 static void
-add_queue_stat(json_t *fn, json_t *row, const char *kind, const struct vsim_stat *stat)
+add_queue_stat(json_t *fn, json_t *row, const struct vsim_stat *stat)
 {
 	const char *name = stat->name;
-	char sum[64];
 
 	if (row != NULL)
 		json_object_set_new(row, name, json_integer((json_int_t)stat->value));
@@ -58,11 +57,6 @@ add_queue_stat(json_t *fn, json_t *row, const char *kind, const struct vsim_stat
 		add(fn, "drops", stat->value);
 		if (stat->value != 0)
 			add(json_object_get(fn, "counters"), name, stat->value);
-	} else if (strcmp(name, "packets") == 0 || strcmp(name, "bytes") == 0) {
-		if (strcmp(kind, "control") == 0)
-			return;
-		snprintf(sum, sizeof(sum), "%s_%s", kind, name);
-		add(fn, sum, stat->value);
 	} else if (strcmp(name, "doorbells") == 0 || strcmp(name, "descriptors") == 0 ||
 			strcmp(name, "interrupts") == 0) {
 		add(fn, name, stat->value);
@@ -72,6 +66,10 @@ add_queue_stat(json_t *fn, json_t *row, const char *kind, const struct vsim_stat
 static void
 add_fn_stat(json_t *fn, const struct vsim_stat *stat)
 {
+	if (starts(stat->name, "rx_") || starts(stat->name, "tx_")) {
+		add(fn, stat->name, stat->value);
+		return;
+	}
 	if (starts(stat->name, "drop_"))
 		add(fn, "drops", stat->value);
 	else if (starts(stat->name, "violation_"))
@@ -167,13 +165,14 @@ nic_fn_json(struct nic *nic, unsigned int index, bool queues)
 		json_object_set_new(fn, "queues", rows);
 	}
 	for (size_t i = 0; i < n && i < MAX_STATS; i++) {
-		const char *kind = queue_kind(nic, &state, stats[i].queue);
+		int queue = stats[i].queue;
 
-		if (stats[i].queue < 0)
+		if (queue < 0)
 			add_fn_stat(fn, &stats[i]);
 		else
-			add_queue_stat(fn, queues ? queue_row(rows, stats[i].queue, kind) : NULL,
-					kind, &stats[i]);
+			add_queue_stat(fn, !queues ? NULL :
+					queue_row(rows, queue, queue_kind(nic, &state, queue)),
+					&stats[i]);
 	}
 	if (queues)
 		drop_idle_queues(rows);

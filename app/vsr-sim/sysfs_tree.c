@@ -237,7 +237,7 @@ drivers_find(const struct tree *tree, struct tree_node *node, const char *name)
 static void
 drivers_list(const struct tree *tree, const struct tree_node *node, tree_emit emit, void *arg)
 {
-	for (int d = HOST_DRIVER_NONE + 1; host_driver_name((enum host_driver)d) != NULL; d++)
+	for (int d = HOST_DRIVER_NONE + 1; d <= HOST_DRIVER_VIRTIO_PCI; d++)
 		emit(arg, host_driver_name((enum host_driver)d));
 }
 
