@@ -58,28 +58,28 @@ vsr_meson() {
 
 # Configure (once) and build a folder: vsr_build FOLDER [MESON OPTION...]
 vsr_build() {
-	local dir=$1 log=$1.log want
+	local dir=$1 log=$1.log want how=()
 	shift
 	mkdir -p "$(dirname "$dir")"
-	if ! vsr_sdk_installed; then
-		set -- "-Ddriver_sdk=$(vsr_sdk_dir)" "$@"
-	fi
-	# A folder configured with other options, or half configured, is set up anew.
+	vsr_sdk_installed || set -- "-Ddriver_sdk=$(vsr_sdk_dir)" "$@"
 	want="$VSR_ROOT $*"
 	if [ "$(cat "$dir/.vsr-options" 2>/dev/null)" != "$want" ]; then
-		if [ -e "$dir" ] && [ ! -d "$dir/meson-private" ] && [ -n "$(ls -A "$dir")" ]; then
+		if [ -e "$dir/meson-private/coredata.dat" ]; then
+			how=(--reconfigure)
+		elif [ -d "$dir/meson-private" ]; then
+			rm -rf "$dir" # left half configured
+		elif [ -e "$dir" ] && [ -n "$(ls -A "$dir")" ]; then
 			vsr_die "$dir is there and is no build folder: remove it or set VSR_BUILD."
 		fi
-		rm -rf "$dir"
-		if ! vsr_meson setup "$dir" "$VSR_ROOT" "$@" >"$log" 2>&1; then
+		if ! vsr_meson setup "${how[@]}" "$dir" "$VSR_ROOT" "$@" >"$log" 2>&1; then
 			tail -n 30 "$log" >&2
-			vsr_die "meson could not configure $dir: the reason stands above (whole log: $log)."
+			vsr_die "$dir could not be configured: the reason stands above, all of it in $log."
 		fi
 		printf '%s\n' "$want" >"$dir/.vsr-options"
 	fi
 	if ! ninja -C "$dir" >"$log" 2>&1; then
 		grep -v '^\[[0-9]*/[0-9]*\]' "$log" | tail -n 60 >&2
-		vsr_die "the build in $dir failed: the reason stands above (whole log: $log)."
+		vsr_die "the build in $dir failed: the reason stands above, all of it in $log."
 	fi
 }
 
@@ -101,7 +101,7 @@ vsr_plugin() {
 	[ -e "$lib" ] || vsr_die "$lib is not built: run devtools/build.sh."
 	if vsr_world_writable "$(readlink -f "$lib")"; then
 		copy=/var/lib/vsr/$(printf '%s' "$lib" | cksum | cut -d' ' -f1)
-		mkdir -p -m 0755 /var/lib/vsr "$copy"
+		(umask 022 && mkdir -p "$copy")
 		cmp -s "$lib" "$copy/librte_net_vsr.so" || {
 			install -m 0755 "$lib" "$copy/.librte_net_vsr.so.$$"
 			mv "$copy/.librte_net_vsr.so.$$" "$copy/librte_net_vsr.so"

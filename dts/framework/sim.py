@@ -11,7 +11,7 @@ import tempfile
 
 from . import paths
 from .child import Child
-from .wait import SLOW, wait_for
+from .wait import SLOW
 
 PF = "0000:01:00.0"
 
@@ -58,15 +58,9 @@ class Sim:
         return [str(word) for word in command + self.args]
 
     def start(self, timeout=SLOW):
-        """Start and wait until it answers."""
+        """Start and wait until it is ready."""
         self.child = Child(self.serve_command(), name="vsr-sim serve")
-
-        def answers():
-            if not self.child.alive():
-                raise AssertionError(f"vsr-sim serve ended: {self.child.output}")
-            return self.cli("stats", "--json").returncode == 0
-
-        wait_for(answers, "vsr-sim serve to answer", timeout)
+        self.child.expect("^vsr-sim is ready", timeout)
         return self
 
     @property
