@@ -101,7 +101,7 @@ struct host_dev_info {
 	enum host_driver driver;
 	char driver_override[32];
 	bool has_sriov;
-	bool sriov_autoprobe; /**< VFs that come are bound to a driver. */
+	bool sriov_autoprobe; /**< VFs match drivers by their ids too, not by override only. */
 	uint16_t sriov_totalvfs, sriov_numvfs, sriov_offset, sriov_stride, sriov_vf_device;
 	uint64_t bar_start[6], bar_size[6], bar_flags[6]; /**< As in the resource file. */
 	unsigned int nb_open; /**< VFIO device descriptors alive now. */
@@ -129,7 +129,7 @@ int host_driver_new_id(struct host *host, enum host_driver driver, uint16_t vend
 /** Undo it; bound functions stay bound. -ENODEV: these ids were not given. */
 int host_driver_remove_id(struct host *host, enum host_driver driver, uint16_t vendor,
 		uint16_t device);
-/** Whether VFs are bound as they come; -ENOENT no SR-IOV capability. */
+/** The kernel's sriov_drivers_autoprobe; -ENOENT no SR-IOV capability. */
 int host_sriov_autoprobe_set(struct host *host, const char *bdf, bool on);
 /**
  * As the kernel's sriov_numvfs, in its order: -ENOENT no SR-IOV capability; -ERANGE more than

@@ -229,7 +229,7 @@ fn_add(struct nic *nic, unsigned int index, const char *bdf)
 		ids = (struct host_ids){ .vendor = vids.vendor, .device = vids.device,
 				.subsys_vendor = vids.subsys_vendor, .subsys = vids.subsys,
 				.revision = vids.revision, .class_code = vids.class_code };
-		ret = host_dev_add(nic->host, bdf, index != 0 ? nic->fns[0].bdf : NULL,
+		ret = host_dev_add(nic->host, bdf, index != 0 ? nic->pf_bdf : NULL,
 				(uint16_t)index, &ids, server, NULL);
 	}
 	if (ret != 0) {
@@ -420,7 +420,7 @@ nic_create(const struct nic_conf *conf, char *err, size_t err_len)
 	nic->stop_fd = eventfd(0, EFD_CLOEXEC);
 	snprintf(nic->profile, sizeof(nic->profile), "%s", conf->profile);
 	snprintf(nic->socket_dir, sizeof(nic->socket_dir), "%s", conf->socket_dir);
-	snprintf(nic->fns[0].bdf, sizeof(nic->fns[0].bdf), "%s", conf->pf_bdf);
+	snprintf(nic->pf_bdf, sizeof(nic->pf_bdf), "%s", conf->pf_bdf);
 	nic->total_vfs = conf->total_vfs;
 	nic->queue_pairs = conf->queue_pairs;
 	nic->nb_workers = conf->workers;
@@ -489,7 +489,7 @@ nic_start(struct nic *nic, struct host *host, const unsigned int *cpus, size_t n
 	host_on_vfs_sync(host, vfs_sync, nic);
 	ret = nic_rescan(nic);
 	if (ret != 0)
-		snprintf(err, err_len, "cannot put %s on the simulated bus: %s", nic->fns[0].bdf,
+		snprintf(err, err_len, "cannot put %s on the simulated bus: %s", nic->pf_bdf,
 				strerror(-ret));
 	return ret;
 }
@@ -499,12 +499,12 @@ nic_rescan(struct nic *nic)
 {
 	struct host_dev_info info;
 
-	if (host_dev_info(nic->host, nic->fns[0].bdf, &info) == 0)
+	if (host_dev_info(nic->host, nic->pf_bdf, &info) == 0)
 		return 0;
 	/* Taken off the bus by hand: its server and those of its VFs are of no use any more. */
 	for (unsigned int i = nic->total_vfs + 1; i-- > 0;)
 		fn_remove(nic, i);
-	return fn_add(nic, 0, nic->fns[0].bdf);
+	return fn_add(nic, 0, nic->pf_bdf);
 }
 
 void

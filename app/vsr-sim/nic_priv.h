@@ -33,6 +33,7 @@ struct nic {
 	struct vsim_nic *vsim;
 	struct host *host;
 	char profile[32];
+	char pf_bdf[HOST_BDF_LEN];
 	char socket_dir[96];
 	unsigned int nb_workers;
 	uint16_t total_vfs, queue_pairs;

@@ -188,7 +188,7 @@ nic_json(struct nic *nic)
 	for (unsigned int w = 0; w < nic->nb_workers; w++)
 		json_array_append_new(busy, json_integer(vsim_worker_busy(nic->vsim, w)));
 	return json_pack("{s:s, s:s, s:i, s:i, s:I, s:o}", "profile", nic->profile, "pf",
-			nic->fns[0].bdf, "vfs", vsim_nic_num_vfs(nic->vsim), "total_vfs",
+			nic->pf_bdf, "vfs", vsim_nic_num_vfs(nic->vsim), "total_vfs",
 			nic->total_vfs, "violations",
 			(json_int_t)vsim_nic_violations(nic->vsim), "workers_busy_permille", busy);
 }

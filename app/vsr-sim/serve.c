@@ -274,14 +274,14 @@ say_ready(const struct serve *serve)
 
 	/* Name the directory in the commands only where they would not find it. */
 	if (!sim_dir(own, default_dir) || strcmp(default_dir, conf->dir) != 0)
-		snprintf(other, sizeof(other), "--dir %s ", conf->dir);
+		snprintf(other, sizeof(other), " --dir %s", conf->dir);
 	printf("vsr-sim is ready in %s\n"
 	       "  PF %s, profile %s, up to %u VFs, %u queue pairs each, rings up to %u\n"
 	       "Next, in another terminal:\n"
-	       "  vsr-sim run %s-- dpdk-testpmd -a %s -- -i\n"
+	       "  vsr-sim run%s -- dpdk-testpmd -a %s -- -i\n"
 	       "  echo 2 > %s/bus/pci/devices/%s/sriov_numvfs\n"
-	       "  vsr-sim stats %s\n"
-	       "  vsr-sim stop %s\n",
+	       "  vsr-sim stats%s\n"
+	       "  vsr-sim stop%s\n",
 			conf->dir, conf->pf_bdf, conf->nic.profile, conf->nic.total_vfs,
 			conf->nic.queue_pairs, conf->nic.queue_size, other, conf->pf_bdf,
 			serve->sys_dir, conf->pf_bdf, other, other);

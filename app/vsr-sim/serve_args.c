@@ -50,7 +50,7 @@ const char serve_notes[] =
 	"  gen:KEY=VALUE,...      a packet generator and sink at full speed\n\n"
 	"Examples:\n"
 	"  vsr-sim serve --wire pf=gen:size=64\n"
-	"  vsr-sim serve --daemon --vfs 2 --wire vf1=tap:tap0 --wire vf2=peer:vf1\n"
+	"  vsr-sim serve --daemon --vfs 2 --wire vf1=tap:tap1 --wire vf2=tap:tap2\n"
 	"  vsr-sim serve --profile minimal --features +mrg_rxbuf\n";
 
 static int
