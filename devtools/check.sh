@@ -85,7 +85,7 @@ headers_alone() {
 }
 
 width() {
-	tree '*.c' '*.h' '*.py' '*.sh' | while read -r file; do
+	tree '*.c' '*.h' '*.py' | while read -r file; do
 		expand -t 8 "$file" | awk -v file="$file" 'length($0) > 100 { print file ":" NR }'
 	done
 }

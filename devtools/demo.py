@@ -49,7 +49,9 @@ class Ledger:
 
 def set_up(stack, folder, ledger):
     """Namespaces, simulator, VFs, testpmd, wired up and forwarding."""
-    left, right = (stack.enter_context(contextlib.closing(Namespace(f"192.168.77.{i}"))) for i in (1, 2))
+    left, right = (
+        stack.enter_context(contextlib.closing(Namespace(f"192.168.77.{i}"))) for i in (1, 2)
+    )
     taps = tap_name(), tap_name()
     for space in (left, right):
         ledger.note("namespace", space.name)
@@ -89,9 +91,9 @@ def traffic(left, right):
     for reverse in (False, True):
         end = iperf3(right, left, TCP_SECONDS, reverse)
         rates.append(end["sum_received"]["bits_per_second"] / 1e9)
-        arrow = "<-" if reverse else "->"
+        way = f"{left.address} {'<-' if reverse else '->'} {right.address}"
         again = end["sum_sent"]["retransmits"]
-        say(f"    {left.address} {arrow} {right.address}: {rates[-1]:.2f} Gbit/s, {again} sent again")
+        say(f"    {way}: {rates[-1]:.2f} Gbit/s, {again} segments sent again")
     return sent - received, *rates
 
 
@@ -104,8 +106,8 @@ def full_speed(sim, pmd):
             raise RuntimeError(done.stderr.strip())
 
     def totals():
-        functions = [sim.fn(name) for name in ("vf1", "vf2")]
-        return time.monotonic(), [sum(fn[key] for fn in functions) for key in ("tx_packets", "doorbells")]
+        fns = [sim.fn(name) for name in ("vf1", "vf2")]
+        return time.monotonic(), [sum(fn[key] for fn in fns) for key in ("tx_packets", "doorbells")]
 
     start, (packets, doorbells) = totals()
     time.sleep(GEN_SECONDS)

@@ -111,7 +111,8 @@ def run_suite(level, build, suite, slower=1, env=None):
     with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
         running = [
             pool.submit(
-                run_program, f"{level}/{name}", command, timeout * slower, {**own, **(env or {})}, cwd
+                run_program, f"{level}/{name}", command, timeout * slower,
+                {**own, **(env or {})}, cwd,
             )
             for name, command, timeout, own, cwd in meson_tests(build, suite)
         ]
@@ -178,7 +179,8 @@ def read_junit(path):
                 result, why = FAILED, child.get("message", "")
             elif child.tag == "skipped":
                 result, why = SKIPPED, child.get("message", "")
-        cases.append(Case(name, result, why.splitlines()[0] if why else "", float(node.get("time", 0))))
+        why = why.splitlines()[0] if why else ""
+        cases.append(Case(name, result, why, float(node.get("time", 0))))
     return cases
 
 

@@ -160,8 +160,8 @@ refuse_open(const struct ctl *ctl, const struct sysfs_fn *pf, int err, const cha
 }
 
 /*
- * virtio 1.4 6 "Reserved Feature Bits": VF Enable is set only after VIRTIO_F_SR_IOV was accepted and
- * FEATURES_OK was seen to stick.
+ * virtio 1.4 6 "Reserved Feature Bits": VF Enable is set only after VIRTIO_F_SR_IOV was accepted
+ * and FEATURES_OK was seen to stick.
  */
 static int
 accept_sriov(const struct ctl *ctl, const struct sysfs_fn *pf, struct vio_transport *t)

@@ -116,7 +116,8 @@ class Child:
         try:
             code = self.process.wait(timeout)
         except subprocess.TimeoutExpired:
-            raise TimeoutError(f"{self.name} did not end in {timeout:g} s; {self._tail()}") from None
+            why = f"{self.name} did not end in {timeout:g} s; {self._tail()}"
+            raise TimeoutError(why) from None
         self._reader.join(5)
         return code
 

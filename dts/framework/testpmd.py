@@ -144,7 +144,8 @@ class Testpmd:
         return re.search(r"^Link status: (\w+)", self.info(port), re.M).group(1) == "up"
 
     def wait_link(self, port, up=True, timeout=20):
-        wait_for(lambda: self.link_up(port) == up, f"port {port} link {'up' if up else 'down'}", timeout)
+        what = f"port {port} link {'up' if up else 'down'}"
+        wait_for(lambda: self.link_up(port) == up, what, timeout)
 
     def burst_mode(self, direction, port=0, queue=0) -> str:
         text = self.cmd(f"show {direction}q info {port} {queue}")

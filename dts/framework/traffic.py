@@ -45,7 +45,9 @@ class Bridge:
         return rates
 
 
-def bridge(make_sim, make_pmd, namespaces, ports=("vf1", "vf2"), vsr=True, devargs="", args=(), **conf):
+def bridge(
+    make_sim, make_pmd, namespaces, ports=("vf1", "vf2"), vsr=True, devargs="", args=(), **conf
+):
     """Build a Bridge and start forwarding.
 
     ports: "pf", "vf1", ...; VFs are made as far as the highest needs.

@@ -11,7 +11,7 @@ T = TypeVar("T")
 SLOW = 60.0
 
 
-def wait_for(condition: Callable[[], T], what: str, timeout: float = 20.0, every: float = 0.05) -> T:
+def wait_for(condition: Callable[[], T], what: str, timeout=20.0, every=0.05) -> T:
     """Call condition until it says something true, and return that.
 
     Raises TimeoutError, which names what was waited for.

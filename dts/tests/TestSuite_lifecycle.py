@@ -175,7 +175,8 @@ def test_sim_killed_at_any_moment(closing, testpmd, tmp_path):
         if pmd.child.alive():
             pmd.child.send("\nstop\nquit\n")
         code = pmd.child.wait(60)
-        assert code >= 0, f"crash {crash}: testpmd died of signal {-code}\n{pmd.child.output[-2000:]}"
+        said = pmd.child.output[-2000:]
+        assert code >= 0, f"crash {crash}: testpmd died of signal {-code}\n{said}"
         if code != 0:
             assert re.search(r"(?i)error|fail|cannot|gone|lost|no probed", pmd.child.output), (
                 f"crash {crash}: ended with {code} without a word"

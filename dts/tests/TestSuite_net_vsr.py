@@ -236,7 +236,7 @@ def test_receive_modes_filter(ring, cabled):
 
 
 def test_mac_set_moves_the_address(cabled):
-    """Verify: frames to the new address get in, those to the old one do not; after a restart too."""
+    """Verify: frames to the new address get in, others do not; after a restart too."""
     host, pmd, (tap, _) = cabled()
     old, new = pmd.mac(0), "02:11:22:33:44:55"
     pmd.cmd("set promisc 0 off")

@@ -99,7 +99,8 @@ def test_list_shows_what_sysfs_holds(tmp_path):
         "0000:00:03.0", "0000:01:00.0", "0000:01:00.1", "0000:01:00.2",
     ]
     plain, pf, vf1, vf2 = shown
-    assert (plain["kind"], plain["driver"], plain["iommu_group"]) == ("function", "virtio-pci", None)
+    assert (plain["kind"], plain["driver"]) == ("function", "virtio-pci")
+    assert plain["iommu_group"] is None
     assert (pf["kind"], pf["num_vfs"], pf["total_vfs"]) == ("pf", 2, 8)
     assert (vf1["kind"], vf1["pf"], vf1["vf"], vf1["iommu_group"]) == ("vf", "0000:01:00.0", 1, 8)
     assert (vf2["vf"], vf2["subsystem_vendor"], vf2["subsystem_device"]) == (2, "1af4", "1041")
@@ -194,7 +195,8 @@ def test_counts_out_of_range_are_refused(sim):
 
 
 @pytest.mark.parametrize(
-    "token", ["", "1234", TOKEN[:-1], TOKEN + "0", TOKEN.replace("-", "_"), "0" * 8 + "-0000" * 3 + "-" + "0" * 12]
+    "token",
+    ["", "1234", TOKEN[:-1], TOKEN + "0", TOKEN.replace("-", "_"), re.sub("[0-9a-f]", "0", TOKEN)],
 )
 def test_bad_tokens_are_refused(token):
     """Checked before anything is touched, so that no simulated host is needed."""
