@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -151,24 +152,54 @@ check_reply(const struct vuser_msg *reply)
 		sink = (uint8_t)(sink + reply->data[i]); /* all of it is ours to read */
 }
 
-/* Messages of { command, flags and number of descriptors, length, payload }. */
+/* A 32-bit field out of one byte of input: small numbers, and those that stand at limits. */
+static uint32_t
+spread(uint8_t byte)
+{
+	static const uint32_t special[] = {
+		0x1000, 0x2000, 0xfff, 0x1001, 0x1fff, 0x10000, VUSER_MAX_DATA, VUSER_MAX_DATA + 1,
+		0x7fffffff, 0x80000000, 0xfffff000, UINT32_MAX - 1, UINT32_MAX, 256, 257, 255,
+	};
+
+	return byte < 240 ? byte : special[byte - 240];
+}
+
+/* Put the payload of a message together; returns the bytes of input it took. */
+static size_t
+fill(struct vuser_msg *req, const uint8_t *data, size_t size, size_t want, bool fields)
+{
+	const size_t taken = want < size ? want : size;
+	const size_t width = fields ? sizeof(uint32_t) : 1;
+
+	CHECK(vuser_msg_resize(req, taken * width) == 0);
+	for (size_t i = 0; i < taken; i++) {
+		const uint32_t word = spread(data[i]);
+
+		if (fields)
+			memcpy(req->data + i * width, &word, width);
+		else
+			req->data[i] = data[i];
+	}
+	req->hdr.size = (uint32_t)(sizeof(req->hdr) + req->len);
+	return taken;
+}
+
+/*
+ * Messages of { command, flags and number of descriptors, length, payload }, where the payload
+ * stands as it is or, fields being set, with a byte for each 32-bit field.
+ */
 static void
-feed_handler(struct vuser_server *server, const uint8_t *data, size_t size)
+feed_handler(struct vuser_server *server, const uint8_t *data, size_t size, bool fields)
 {
 	struct vuser_msg req, reply;
+	size_t taken;
 
 	vuser_msg_init(&req);
 	vuser_msg_init(&reply);
-	while (size >= 4) {
-		const size_t want = data[2] | (size_t)data[3] << 8;
-		const size_t len = want < size - 4 ? want : size - 4;
-
+	while (size >= 3) {
 		vuser_msg_clear(&req);
-		CHECK(vuser_msg_resize(&req, len) == 0);
-		if (len != 0)
-			memcpy(req.data, data + 4, len);
+		taken = 3 + fill(&req, data + 3, size - 3, data[2], fields);
 		req.hdr.command = data[0] & 0x1f;
-		req.hdr.size = (uint32_t)(sizeof(req.hdr) + len);
 		req.hdr.flags = data[1] & 0x10 ? VUSER_FLAG_NO_REPLY : 0;
 		req.hdr.flags |= data[0] >> 7;
 		for (unsigned int i = 0; i < (data[1] & 0xfu); i++)
@@ -177,8 +208,8 @@ feed_handler(struct vuser_server *server, const uint8_t *data, size_t size)
 		if (vuser_handle(server, &req, &reply))
 			check_reply(&reply);
 		CHECK(req.nb_fds == 0);
-		data += 4 + len;
-		size -= 4 + len;
+		data += taken;
+		size -= taken;
 	}
 	vuser_msg_free(&req);
 	vuser_msg_free(&reply);
@@ -245,7 +276,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (data[0] & 1)
 		feed_socket(server, data + 1, size - 1);
 	else
-		feed_handler(server, data + 1, size - 1);
+		feed_handler(server, data + 1, size - 1, (data[0] & 4) != 0);
 	vuser_server_destroy(server);
 
 	/* a descriptor left open would have the lowest number now */
