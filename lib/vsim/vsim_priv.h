@@ -91,6 +91,7 @@ struct vsim_fn {
 	uint64_t mem_size;
 	_Atomic uint32_t *doorbells; /**< The doorbell page(s), mapped. */
 	int irq_fd[VSIM_MAX_VECTORS]; /**< Per vector; -1: none. */
+	uint16_t nb_irq_fds; /**< How many are not -1. */
 	struct vsim_counters *counters; /**< Made by the register half before vsim_fn_data_init(). */
 };
 
