@@ -548,17 +548,14 @@ map_flag_of_libvfio_user_is_taken(void)
 static void
 bools_trigger_their_vectors(void)
 {
-	struct {
-		struct vfio_irq_set set;
-		uint8_t bools[6];
-	} __attribute__((packed)) msg = {
-		{ 26, BOOL | TRIGGER, VFIO_PCI_MSIX_IRQ_INDEX, 10, 6 }, { 0, 1, 1, 0, 0, 7 },
-	};
+	const struct vfio_irq_set set = { 26, BOOL | TRIGGER, VFIO_PCI_MSIX_IRQ_INDEX, 10, 6 };
+	uint8_t msg[26] = { [20] = 0, 1, 1, 0, 0, 7 };
 	static const uint8_t want[8] = { 0, 0, 1, 1, 0, 0, 1, 0 };
 
 	hostile_start();
 	raw_negotiate();
-	raw_send(VUSER_DEVICE_SET_IRQS, 0, 0, &msg, sizeof(msg), NULL, 0);
+	memcpy(msg, &set, sizeof(set));
+	raw_send(VUSER_DEVICE_SET_IRQS, 0, 0, msg, sizeof(msg), NULL, 0);
 	raw_expect(VUSER_DEVICE_SET_IRQS, 0);
 	VTEST_EQ(rig.fake.nb_triggers, 2);
 	VTEST_EQ(memcmp(rig.fake.triggered + 9, want, sizeof(want)), 0);
@@ -868,6 +865,8 @@ static const struct lie lies[] = {
 		{ CAPS_INFO(32), { 1, 1, 0 }, UINT32_MAX, 0, { { 0, 0x1000 } } } },
 	{ "area beyond the region", -EPROTO, { 0, INFO, 0, REPLY, 0 }, 64, 1, false,
 		{ CAPS_INFO(32), { 1, 1, 0 }, 1, 0, { { 0x8000, 0x1000 } } } },
+	{ "area larger than the region", -EPROTO, { 0, INFO, 0, REPLY, 0 }, 64, 1, false,
+		{ CAPS_INFO(32), { 1, 1, 0 }, 1, 0, { { 0, 0x9000 } } } },
 	{ "area wraps", -EPROTO, { 0, INFO, 0, REPLY, 0 }, 64, 1, false,
 		{ CAPS_INFO(32), { 1, 1, 0 }, 1, 0, { { -0x1000ull, 0x2000 } } } },
 };
