@@ -79,7 +79,7 @@ vio_virtq_init(struct vio_virtq *vq, const struct vio_dev *dev)
 	vq->nb_free = vq->nb_free_ids = vq->size;
 	vq->nb_posted = vq->nb_unkicked = 0;
 	vq->post_i = vq->publish_i = vq->reap_i = vq->used_seen = 0;
-	vq->desc_i = vq->oldest = 0;
+	vq->desc_i = vq->oldest = vq->drain_i = 0;
 	vq->in_batch = vq->broken = false;
 	vq->post_wrap = vq->reap_wrap = true;
 	vq->in_order = vio_dev_has(dev, VIRTIO_F_IN_ORDER);
@@ -119,10 +119,10 @@ vio_virtq_enable(struct vio_virtq *vq, struct vio_dev *dev, uint16_t vector)
 void *
 vio_virtq_drain(struct vio_virtq *vq)
 {
-	for (uint16_t i = 0; i < vq->size; i++) {
-		void *cookie = vq->slots[i].cookie;
+	while (vq->drain_i < vq->size) {
+		void *cookie = vq->slots[vq->drain_i++].cookie;
 
-		vq->slots[i].cookie = NULL;
+		vq->slots[vq->drain_i - 1].cookie = NULL;
 		if (cookie != NULL)
 			return cookie;
 	}

@@ -89,6 +89,7 @@ struct vio_virtq {
 	uint32_t doorbell_offset;
 	uint32_t driver_at, device_at; /**< Bytes into the memory, of the other two areas. */
 	uint16_t index; /**< In the device. */
+	uint16_t drain_i; /**< Slots below are drained. */
 	bool packed;
 	uint64_t nb_violations; /**< Breaks since creation. */
 	vio_virtq_broken_fn on_broken;
@@ -118,7 +119,8 @@ void vio_virtq_init(struct vio_virtq *vq, const struct vio_dev *dev);
 int vio_virtq_enable(struct vio_virtq *vq, struct vio_dev *dev, uint16_t vector);
 
 /**
- * Take back a buffer that the device never used; it must have been reset, or the queue.
+ * Take back a buffer that the device never used; it must have been reset, or the queue. The
+ * queue is of no use afterwards until vio_virtq_init().
  * @return its cookie, NULL when none is left.
  */
 void *vio_virtq_drain(struct vio_virtq *vq);
@@ -241,6 +243,8 @@ struct vio_ring_ops {
 	/** The same for a list: nb_readable segments, then writable ones. */
 	void (*post_list)(struct vio_virtq *vq, const struct vio_seg *segs, uint16_t nb_segs,
 			uint16_t nb_readable, void *cookie);
+	/** Fill an indirect table with segments that the device reads. */
+	void (*table_fill)(void *table, const struct vio_seg *segs, uint16_t nb_segs);
 	/** Make all that was posted visible to the device. */
 	void (*publish)(struct vio_virtq *vq);
 	/** The device wants a doorbell for what was published since the last call. */

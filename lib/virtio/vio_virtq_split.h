@@ -92,6 +92,21 @@ vio_split_post_list(struct vio_virtq *vq, const struct vio_seg *segs, uint16_t n
 }
 
 static inline void
+vio_split_table_fill(void *table, const struct vio_seg *segs, uint16_t nb_segs)
+{
+	struct virtq_desc *desc = table;
+
+	for (uint16_t i = 0; i < nb_segs; i++) {
+		const bool last = i + 1 == nb_segs;
+
+		desc[i].addr = rte_cpu_to_le_64(segs[i].iova);
+		desc[i].len = rte_cpu_to_le_32(segs[i].len);
+		desc[i].flags = rte_cpu_to_le_16(last ? 0 : VIRTQ_DESC_F_NEXT);
+		desc[i].next = rte_cpu_to_le_16(last ? 0 : i + 1);
+	}
+}
+
+static inline void
 vio_split_publish(struct vio_virtq *vq)
 {
 	/* Descriptors and ring entries first (virtio 1.4 2.7.13.3). */
@@ -217,6 +232,7 @@ static const struct vio_ring_ops vio_ring_split = {
 	.next_id = vio_split_next_id,
 	.post = vio_split_post,
 	.post_list = vio_split_post_list,
+	.table_fill = vio_split_table_fill,
 	.publish = vio_split_publish,
 	.kick_needed = vio_split_kick_needed,
 	.kick = vio_split_kick,
