@@ -80,6 +80,26 @@ isr_is_cleared_by_reading(void)
 	fixture_free(&f);
 }
 
+static void
+link_changes_do_not_bother_who_took_no_status(void)
+{
+	struct fixture f = fixture_make("full");
+	struct vsim_features features = FEATURES(VIRTIO_F_VERSION_1);
+	int fd = eventfd(0, EFD_NONBLOCK);
+
+	VTEST_EQ(vsim_fn_irq_set(f.pf, 0, fd), 0);
+	VTEST(driver_negotiate(f.pf, &features));
+	reg_write(f.pf, "config_msix_vector", 0);
+	VTEST_EQ(reg_read(f.pf, "config_msix_vector"), 0);
+	driver_ok(f.pf);
+	vsim_fn_link_set(f.pf, false);
+	VTEST_EQ(events(fd), 0);
+	VTEST_EQ(f.pf->isr, 0);
+	VTEST(!f.pf->link_up);
+	close(fd);
+	fixture_free(&f);
+}
+
 static uint8_t
 pba_byte(struct vsim_fn *fn, uint16_t vector)
 {
@@ -245,6 +265,8 @@ link_changes_tell_an_announcing_driver(void)
 static const struct vtest_case cases[] = {
 	{"vectors_are_checked_and_read_back", vectors_are_checked_and_read_back},
 	{"isr_is_cleared_by_reading", isr_is_cleared_by_reading},
+	{"link_changes_do_not_bother_who_took_no_status",
+			link_changes_do_not_bother_who_took_no_status},
 	{"masked_vectors_stay_pending", masked_vectors_stay_pending},
 	{"device_configuration_says_what_was_configured",
 			device_configuration_says_what_was_configured},
