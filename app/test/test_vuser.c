@@ -518,7 +518,7 @@ client_is_dead_after_a_timeout(void)
 {
 	rig_start(RIG_SOCKET);
 	vuser_client_close(rig.client);
-	rig.client = vuser_client_connect(rig.path, 200);
+	rig.client = vuser_client_connect(rig.path, 1000);
 	VTEST(rig.client != NULL);
 	rig_halt();
 	VTEST_EQ(vuser_client_reset(rig.client), -ETIMEDOUT);

@@ -959,7 +959,7 @@ client_believes_no_lie(void)
 	if (pthread_create(&thread, NULL, tell_all, &listener) != 0)
 		abort();
 	for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
-		struct vuser_client *client = vuser_client_connect(rig.path, 300);
+		struct vuser_client *client = vuser_client_connect(rig.path, 1000);
 		int ret;
 
 		if (client == NULL) {
