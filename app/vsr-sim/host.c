@@ -531,6 +531,22 @@ host_dev_list(struct host *host, char (*out)[HOST_BDF_LEN], size_t max)
 	return nb;
 }
 
+int
+host_group_dev(struct host *host, int group, char out[HOST_BDF_LEN])
+{
+	int ret = -ENODEV;
+
+	pthread_mutex_lock(&host->lock);
+	for (size_t i = 0; i < host->nb_devs; i++) {
+		if (host->devs[i]->group == group) {
+			memcpy(out, host->devs[i]->bdf, HOST_BDF_LEN);
+			ret = 0;
+		}
+	}
+	pthread_mutex_unlock(&host->lock);
+	return ret;
+}
+
 /* ---------------------------------------------------------------- writes to sysfs */
 
 int

@@ -109,6 +109,8 @@ struct host_dev_info {
 int host_dev_info(struct host *host, const char *bdf, struct host_dev_info *out);
 /** Names of all functions in bus order; at most max are written. @return how many there are. */
 size_t host_dev_list(struct host *host, char (*out)[HOST_BDF_LEN], size_t max);
+/** The one function of an IOMMU group. 0 or -ENODEV. */
+int host_group_dev(struct host *host, int group, char out[HOST_BDF_LEN]);
 
 /* What writing to sysfs does. All: -ENODEV when there is no such function. */
 

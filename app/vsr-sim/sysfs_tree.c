@@ -304,21 +304,13 @@ group_devices_find(const struct tree *tree, struct tree_node *node, const char *
 }
 
 static void
-group_devices_list_one(const struct host_dev_info *dev, void *arg)
-{
-	struct listing *listing = arg;
-
-	if (dev->group == listing->node->group)
-		listing->emit(listing->arg, dev->bdf);
-}
-
-static void
 group_devices_list(const struct tree *tree, const struct tree_node *node, tree_emit emit,
 		void *arg)
 {
-	struct listing listing = { emit, arg, node };
+	char bdf[HOST_BDF_LEN];
 
-	each_dev(tree, group_devices_list_one, &listing);
+	if (host_group_dev(tree->host, node->group, bdf) == 0)
+		emit(arg, bdf);
 }
 
 static int
@@ -339,33 +331,16 @@ static const struct tree_dir group_dirs[] = {
 
 static const struct tree_dir group_dir = { .attrs = group_attrs, .dirs = group_dirs };
 
-struct group_search {
-	int group;
-	bool found;
-};
-
-static void
-group_search_one(const struct host_dev_info *dev, void *arg)
-{
-	struct group_search *search = arg;
-
-	if (dev->group == search->group)
-		search->found = true;
-}
-
 static int
 groups_find(const struct tree *tree, struct tree_node *node, const char *name)
 {
-	struct group_search search = { .group = atoi(name) };
-	char canonical[16];
+	char canonical[16], bdf[HOST_BDF_LEN];
+	int group = atoi(name);
 
-	snprintf(canonical, sizeof(canonical), "%d", search.group);
-	if (strcmp(canonical, name) != 0)
+	snprintf(canonical, sizeof(canonical), "%d", group);
+	if (strcmp(canonical, name) != 0 || host_group_dev(tree->host, group, bdf) != 0)
 		return -ENOENT;
-	each_dev(tree, group_search_one, &search);
-	if (!search.found)
-		return -ENOENT;
-	node->group = search.group;
+	node->group = group;
 	node->dir = &group_dir;
 	return 0;
 }
