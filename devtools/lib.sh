@@ -78,7 +78,7 @@ vsr_build() {
 		printf '%s\n' "$want" >"$dir/.vsr-options"
 	fi
 	if ! ninja -C "$dir" >"$log" 2>&1; then
-		grep -v '^\[[0-9]*/[0-9]*\]' "$log" | tail -n 60 >&2
+		grep -v '^\[[0-9]*/[0-9]*\]' "$log" | tail -n 30 >&2
 		vsr_die "the build in $dir failed: the reason stands above, all of it in $log."
 	fi
 }

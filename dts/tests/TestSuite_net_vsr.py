@@ -309,6 +309,49 @@ def control_doorbells(fn):
 
 # ---------------------------------------------------------------- paths, generator
 
+# Row of the path table, and the features under which it is the one.
+RX_PATHS = {
+    "packed": "+ring_packed,-mrg_rxbuf",
+    "packed_mrg": "+ring_packed,+mrg_rxbuf",
+    "split": "-ring_packed,-mrg_rxbuf",
+    "split_mrg": "-ring_packed,+mrg_rxbuf",
+}
+
+
+def test_path_table_is_known():
+    """The rows below are all the rows there are, as the driver's own parameter string says."""
+    with open(paths.plugin(), "rb") as file:
+        said = re.search(rb"rx_path=([a-z_|0-9]+) tx_path=([a-z_|0-9]+)", file.read())
+    assert said.group(1).decode().split("|") == list(RX_PATHS)
+    assert said.group(2).decode().split("|") == ["packed", "split"]
+
+
+@pytest.mark.parametrize("path", RX_PATHS)
+def test_forced_path_is_taken(path, cabled):
+    """Verify: the row named is in use, and contents survive."""
+    tx = path.split("_")[0]
+    devargs = f",rx_path={path},tx_path={tx}"
+    _, pmd, (left, right) = cabled(features=RX_PATHS[path], devargs=devargs)
+    assert path in pmd.burst_mode("rx") and tx in pmd.burst_mode("tx")
+    pmd.start_forwarding("io")
+    frames = frames_of_all_sizes(pmd.mac(0), left.mac)[::20]
+    left.send(frames)
+    assert right.receive(len(frames)) == frames
+    assert pmd.quit() == 0
+
+
+@pytest.mark.parametrize(
+    "devargs, absent",
+    [("packed=0", "ring_packed"), ("mrg_rxbuf=0", "mrg_rxbuf"), ("in_order=0", "in_order")],
+)
+def test_devargs_leave_features_out(devargs, absent, cabled):
+    """Verify: the device offers the feature, and it was not accepted."""
+    host, pmd, _ = cabled(devargs=f",{devargs}")
+    fn = host.fn("vf1")
+    assert absent in fn["offered"] and absent not in fn["accepted"]
+    assert pmd.quit() == 0
+
+
 
 def test_ports_stop_and_start_again(sim, testpmd, namespaces, clean):
     b = bridge(sim, testpmd, namespaces)

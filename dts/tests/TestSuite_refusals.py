@@ -159,3 +159,24 @@ def test_memory_that_no_device_can_reach_is_named(sim, testpmd):
     code, output = pmd.run_to_end()
     assert code > 0
     assert "anonymous" in output.lower(), output
+
+
+def test_descriptor_outside_the_dma_map_stops_the_device(sim, testpmd):
+    """Steps: a driver posts a descriptor that points at memory it never mapped.
+
+    Verify: the device stops and asks for a reset, the driver says so and ends with an error, the
+    fault is counted, other functions and the next driver of this one work.
+    """
+    host = sim(vfs=2)
+    vfs = host.create_vfs(2)
+    other = testpmd(host, [vfs[1]], vsr=True)
+    done = host.run(paths.BUILD / "app/test/bad_dma", vfs[0], host.token)
+    one_sentence(done, vfs[0], "outside of its DMA map")
+    assert done.returncode == 1
+    assert host.fn("vf1")["counters"]["dma_faults"] == 1
+    assert host.fn("vf2")["counters"].get("dma_faults", 0) == 0
+    assert other.link_up(0)
+    assert other.quit() == 0
+    again = testpmd(host, [vfs[0]], vsr=True)
+    again.wait_link(0)
+    assert again.quit() == 0
