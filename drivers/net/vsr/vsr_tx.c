@@ -136,6 +136,19 @@ tx_post(struct vsr_txq *txq, struct rte_mbuf *m, const struct vio_ring_ops *cons
 	return tx_post_list(txq, m, push, ring);
 }
 
+/* The ring was full: what the device is done with by now may make room. */
+static __rte_noinline bool
+tx_post_again(struct vsr_txq *txq, struct rte_mbuf *m, const struct vio_ring_ops *const ring)
+{
+	/* A reap sees published buffers only. */
+	if (txq->vq->nb_posted != 0)
+		ring->publish(txq->vq);
+	if (tx_clean(txq, UINT32_MAX, ring) != 0 && txq->vq->nb_free != 0 && tx_post(txq, m, ring))
+		return true;
+	txq->stats.full++;
+	return false;
+}
+
 static __rte_always_inline uint16_t
 tx_burst(struct vsr_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 		const struct vio_ring_ops *const ring)
@@ -156,10 +169,9 @@ tx_burst(struct vsr_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 		if (!tx_acceptable(txq, m))
 			continue;
 		len = m->pkt_len;
-		if (unlikely(vq->nb_free == 0 || !tx_post(txq, m, ring))) {
-			txq->stats.full++;
+		if (unlikely(vq->nb_free == 0 || !tx_post(txq, m, ring)) &&
+				!tx_post_again(txq, m, ring))
 			break;
-		}
 		bytes += len;
 		nb_sent++;
 	}
