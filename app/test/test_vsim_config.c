@@ -4,7 +4,11 @@
 
 /* The simulated NIC as PCI sees it: profiles, configuration space, PCI_CFG window, SR-IOV. */
 
+#include <dirent.h>
 #include <errno.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "vsim_fixture.h"
 
@@ -593,6 +597,104 @@ violations_of_vfs_that_went_still_count(void)
 	fixture_free(&f);
 }
 
+static int
+open_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	int n = 0;
+
+	VTEST(dir != NULL);
+	while (readdir(dir) != NULL)
+		n++;
+	closedir(dir);
+	return n;
+}
+
+static void
+vfs_that_went_hold_nothing(void)
+{
+	struct fixture f = fixture_make("full");
+	int fd = eventfd(0, EFD_NONBLOCK), fds;
+	struct vsim_fn *vf;
+
+	VTEST(driver_negotiate(f.pf, &f.pf->offered));
+	vf = vfs_make(&f, 2);
+	fds = open_fds();
+	for (int i = 0; i < 3; i++) {
+		VTEST_EQ(vsim_fn_dma_map_ptr(vf, FIXTURE_IOVA, FIXTURE_MEM_LEN, PROT_READ, f.mem), 0);
+		for (uint16_t v = 0; v < vsim_fn_nb_vectors(vf); v++)
+			VTEST_EQ(vsim_fn_irq_set(vf, v, fd), 0);
+		VTEST(open_fds() > fds);
+		config_write(f.pf, SRIOV(f, control), 0, 2);
+		VTEST_EQ(open_fds(), fds);
+		VTEST_EQ(vsim_dma_bytes(vf), 0);
+		VTEST(vfs_make(&f, 2) == vf);
+	}
+	close(fd);
+	fixture_free(&f);
+}
+
+/* Threads that have nothing to do with each other but the NIC; sanitizers watch. */
+
+static void *
+worker_thread(void *arg)
+{
+	vsim_worker_run(arg, 0);
+	return NULL;
+}
+
+static _Atomic bool watch_on;
+
+static void *
+watch_thread(void *arg)
+{
+	struct vsim_nic *nic = arg;
+	struct vsim_stat stats[1024];
+	struct vsim_fn_state state;
+
+	while (watch_on) {
+		for (unsigned int i = 0; i <= vsim_nic_num_vfs(nic); i++) {
+			struct vsim_fn *fn = vsim_nic_fn(nic, i);
+
+			if (fn == NULL)
+				continue;
+			vsim_fn_stats(fn, stats, NB(stats));
+			vsim_fn_get_state(fn, &state);
+		}
+		vsim_nic_violations(nic);
+	}
+	return NULL;
+}
+
+static void
+registers_and_vfs_change_while_a_worker_runs(void)
+{
+	struct fixture f = fixture_make("full");
+	pthread_t worker, watch;
+
+	watch_on = true;
+	VTEST_EQ(pthread_create(&worker, NULL, worker_thread, f.nic), 0);
+	VTEST_EQ(pthread_create(&watch, NULL, watch_thread, f.nic), 0);
+	for (int i = 0; i < 20; i++) {
+		struct vsim_fn *vf;
+
+		VTEST(driver_negotiate(f.pf, &f.pf->offered));
+		driver_queue(f.pf, 0, 64);
+		driver_queue(f.pf, 1, 64);
+		driver_ok(f.pf);
+		vf = vfs_make(&f, 16);
+		VTEST(driver_negotiate(vf, &vf->offered));
+		vsim_fn_link_set(f.pf, i & 1);
+		config_write(f.pf, SRIOV(f, control), 0, 2);
+	}
+	watch_on = false;
+	vsim_worker_stop(f.nic);
+	pthread_join(watch, NULL);
+	pthread_join(worker, NULL);
+	VTEST_EQ(vsim_nic_violations(f.nic), 0);
+	fixture_free(&f);
+}
+
 static void
 without_vfs_there_is_no_sriov(void)
 {
@@ -647,6 +749,9 @@ static const struct vtest_case cases[] = {
 	{"vf_enable_wants_sr_iov_negotiated_once", vf_enable_wants_sr_iov_negotiated_once},
 	{"reset_of_the_pf_takes_the_vfs", reset_of_the_pf_takes_the_vfs},
 	{"violations_of_vfs_that_went_still_count", violations_of_vfs_that_went_still_count},
+	{"vfs_that_went_hold_nothing", vfs_that_went_hold_nothing},
+	{"registers_and_vfs_change_while_a_worker_runs",
+			registers_and_vfs_change_while_a_worker_runs},
 	{"without_vfs_there_is_no_sriov", without_vfs_there_is_no_sriov},
 	{"state_is_reported", state_is_reported},
 };

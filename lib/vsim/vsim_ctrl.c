@@ -196,9 +196,9 @@ vsim_ctrl_run(struct vsim_fn *fn, struct vsim_queue *q)
 		/* A request that leaves no room for its answer is not carried out. */
 		if (chain.writable_len >= sizeof(ack) && command_run(fn, &chain))
 			ack = VIRTIO_NET_OK;
-		__atomic_fetch_add(&fn->counters->ctrl_commands, 1, __ATOMIC_RELAXED);
+		vsim_fn_count(&fn->counters->ctrl_commands);
 		if (ack != VIRTIO_NET_OK)
-			__atomic_fetch_add(&fn->counters->ctrl_errors, 1, __ATOMIC_RELAXED);
+			vsim_fn_count(&fn->counters->ctrl_errors);
 		vsim_chain_push(q, &chain, vsim_chain_write(&chain, 0, &ack, sizeof(ack)));
 	}
 	return true;

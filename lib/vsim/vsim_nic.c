@@ -156,23 +156,44 @@ vsim_nic_vfs_set(struct vsim_nic *nic, uint16_t n)
 	return 0;
 }
 
-/* Behind an access that may have changed VFs, without the lock: take from VFs that went what
- * their users had given them, and tell the owner. */
-static void
-vfs_settle(struct vsim_nic *nic, uint16_t before, uint16_t after)
-{
-	if (before == after)
-		return;
-	for (unsigned int i = after + 1; i <= before; i++) {
-		struct vsim_fn *fn = nic->all[i];
+/* What an access did to the VFs, noted under the lock and acted upon without it. */
+struct vfs_change {
+	uint16_t before, after;
+	bool holds[VSIM_MAX_FNS]; /**< VFs that went and still hold maps or eventfds. */
+	vsim_vfs_changed told;
+	void *arg;
+};
 
-		vsim_fn_dma_unmap_all(fn);
+/* At the end of the access, with the lock still held. */
+static void
+vfs_change_note(struct vfs_change *change, const struct vsim_nic *nic, uint16_t before)
+{
+	change->before = before;
+	change->after = nic->num_vfs;
+	change->told = nic->vfs_changed;
+	change->arg = nic->vfs_changed_arg;
+	if (change->before == change->after)
+		return;
+	for (unsigned int i = 0; i < VSIM_MAX_FNS; i++)
+		change->holds[i] = nic->all[i] != NULL && nic->fns[i] == NULL &&
+				(nic->all[i]->nb_irq_fds > 0 || vsim_dma_bytes(nic->all[i]) > 0);
+}
+
+/* Take from VFs that went what their users had given them, and tell the owner. */
+static void
+vfs_change_settle(const struct vfs_change *change, struct vsim_nic *nic)
+{
+	if (change->before == change->after)
+		return;
+	for (unsigned int i = 0; i < VSIM_MAX_FNS; i++) {
+		if (!change->holds[i])
+			continue;
+		vsim_fn_dma_unmap_all(nic->all[i]);
 		for (uint16_t v = 0; v < nic->nb_vectors; v++)
-			if (fn->irq_fd[v] >= 0)
-				vsim_fn_irq_set(fn, v, -1);
+			vsim_fn_irq_set(nic->all[i], v, -1);
 	}
-	if (nic->vfs_changed != NULL)
-		nic->vfs_changed(nic->vfs_changed_arg, after);
+	if (change->told != NULL)
+		change->told(change->arg, change->after);
 }
 
 void
@@ -197,15 +218,16 @@ void
 vsim_fn_reset(struct vsim_fn *fn)
 {
 	struct vsim_nic *nic = fn->nic;
-	uint16_t before, after;
+	struct vfs_change change;
+	uint16_t before;
 
 	vsim_nic_lock(nic);
 	before = nic->num_vfs;
 	if (nic->fns[fn->index] == fn)
 		vsim_fn_flr(fn);
-	after = nic->num_vfs;
+	vfs_change_note(&change, nic, before);
 	vsim_nic_unlock(nic);
-	vfs_settle(nic, before, after);
+	vfs_change_settle(&change, nic);
 }
 
 /* ---------------------------------------------------------------- regions */
@@ -253,7 +275,8 @@ vsim_fn_write(struct vsim_fn *fn, unsigned int region, uint64_t offset, const vo
 		size_t len)
 {
 	struct vsim_nic *nic = fn->nic;
-	uint16_t before, after;
+	struct vfs_change change;
+	uint16_t before;
 	int rc = -EINVAL;
 
 	vsim_nic_lock(nic);
@@ -264,9 +287,9 @@ vsim_fn_write(struct vsim_fn *fn, unsigned int region, uint64_t offset, const vo
 		rc = vsim_config_write(fn, offset, data, len);
 	else if (region == VSIM_BAR)
 		rc = vsim_bar_write(fn, offset, data, len);
-	after = nic->num_vfs;
+	vfs_change_note(&change, nic, before);
 	vsim_nic_unlock(nic);
-	vfs_settle(nic, before, after);
+	vfs_change_settle(&change, nic);
 	return rc;
 }
 

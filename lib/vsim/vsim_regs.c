@@ -644,7 +644,7 @@ vsim_bar_read(struct vsim_fn *fn, uint64_t offset, void *data, size_t len)
 	size_t part = len < 4 ? len : 4;
 	int rc = access_check(fn, offset, len);
 
-	__atomic_fetch_add(&fn->counters->register_reads, 1, __ATOMIC_RELAXED);
+	vsim_fn_count(&fn->counters->register_reads);
 	for (size_t done = 0; rc == 0 && done < len; done += part) {
 		uint32_t value;
 
@@ -663,7 +663,7 @@ vsim_bar_write(struct vsim_fn *fn, uint64_t offset, const void *data, size_t len
 	size_t part = len < 4 ? len : 4;
 	int rc = access_check(fn, offset, len);
 
-	__atomic_fetch_add(&fn->counters->register_writes, 1, __ATOMIC_RELAXED);
+	vsim_fn_count(&fn->counters->register_writes);
 	for (size_t done = 0; rc == 0 && done < len; done += part) {
 		uint32_t value = 0;
 

@@ -12,6 +12,13 @@
 
 #include "vsim_priv.h"
 
+/** Count a rare event: any thread. */
+static inline void
+vsim_fn_count(uint64_t *counter)
+{
+	__atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
+}
+
 /* ---------------------------------------------------------------- registers, vsim_regs.c */
 
 /**

@@ -24,7 +24,7 @@ void
 vsim_fn_violation(struct vsim_fn *fn, unsigned int rule)
 {
 	if (rule < VSIM_RULES)
-		__atomic_fetch_add(&fn->counters->violations[rule], 1, __ATOMIC_RELAXED);
+		vsim_fn_count(&fn->counters->violations[rule]);
 }
 
 static void
@@ -35,7 +35,7 @@ notify_config(struct vsim_fn *fn)
 		return;
 	/* virtio 1.4 4.1.4.5.1: the ISR bit is set before the notification, MSI-X or not. */
 	fn->isr |= VIRTIO_PCI_ISR_CONFIG;
-	fn->counters->config_interrupts++;
+	vsim_fn_count(&fn->counters->config_interrupts);
 	vsim_irq_raise(fn, fn->config_vector);
 }
 
@@ -112,7 +112,7 @@ vsim_fn_virtio_reset(struct vsim_fn *fn)
 	atomic_store_explicit(&fn->pairs_in_use, 1, memory_order_relaxed);
 	vsim_net_config_reset(fn);
 	vsim_filter_reset(fn);
-	fn->counters->resets++;
+	vsim_fn_count(&fn->counters->resets);
 }
 
 /* The driver asked for it, so what it still owes will never come. */
