@@ -207,6 +207,32 @@ rig_open(struct rig *rig, const struct rig_conf *conf)
 }
 
 void
+rig_vfs_set(struct rig *rig, uint16_t num_vfs)
+{
+	const virtio_le16 nb = rte_cpu_to_le_16(num_vfs);
+	const virtio_le16 control = rte_cpu_to_le_16(num_vfs == 0 ? 0 :
+			PCI_SRIOV_CTRL_VF_ENABLE | PCI_SRIOV_CTRL_VF_MSE);
+	struct vsim_fn *pf = rig->fns[0].fn;
+	uint32_t pos = PCI_CFG_EXT_CAPS;
+	virtio_le32 head = 0;
+
+	for (;;) {
+		VTEST_EQ(vsim_fn_read(pf, VSIM_REGION_CONFIG, pos, &head, sizeof(head)), 0);
+		if ((rte_le_to_cpu_32(head) & 0xffff) == PCI_EXT_CAPABILITY_SRIOV)
+			break;
+		pos = rte_le_to_cpu_32(head) >> 20;
+		VTEST(pos != 0);
+	}
+	if (num_vfs != 0)
+		VTEST_EQ(vsim_fn_write(pf, VSIM_REGION_CONFIG,
+				pos + offsetof(struct pci_sriov_cap, num_vfs), &nb, sizeof(nb)), 0);
+	VTEST_EQ(vsim_fn_write(pf, VSIM_REGION_CONFIG,
+			pos + offsetof(struct pci_sriov_cap, control), &control, sizeof(control)),
+			0);
+	VTEST_EQ(vsim_nic_num_vfs(rig->nic), num_vfs);
+}
+
+void
 rig_close_broken(struct rig *rig)
 {
 	open_rig = NULL;

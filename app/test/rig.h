@@ -62,6 +62,8 @@ void rig_open(struct rig *rig, const struct rig_conf *conf);
 void rig_open_nic(struct rig *rig, const struct rig_conf *conf);
 /** Make a port of a function; @return 0 or what the driver's probe said. */
 int rig_probe(struct rig *rig, unsigned int index, const char *args, bool trapped);
+/** Have the PF, negotiated with SR_IOV by its port, show so many VFs (0: none). */
+void rig_vfs_set(struct rig *rig, uint16_t num_vfs);
 /** Close the ports; nothing may be leaked, no rule of the specification broken. */
 void rig_close(struct rig *rig);
 /** The same, for a case that breaks rules or the device on purpose. */
