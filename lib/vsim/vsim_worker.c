@@ -59,7 +59,7 @@ clock_measure(void)
 		clock_gettime(CLOCK_MONOTONIC, &b);
 		ns = (b.tv_sec - a.tv_sec) * UINT64_C(1000000000) + b.tv_nsec - a.tv_nsec;
 	} while (ns < 2000000);
-	clock_hz = (vsim_clock() - ticks) * 1000 / (ns / 1000000);
+	clock_hz = (double)(vsim_clock() - ticks) * 1e9 / ns;
 #else
 	clock_hz = UINT64_C(1000000000);
 #endif
