@@ -58,7 +58,7 @@ static char vtest_why[512];
 static inline int
 vtest_main(int argc, char **argv, const struct vtest_case *cases, size_t nb_cases)
 {
-	int failed = 0;
+	volatile int failed = 0; /* survives the jumps */
 
 	for (size_t i = 0; i < nb_cases; i++) {
 		if (argc > 1 && strstr(cases[i].name, argv[1]) == NULL)

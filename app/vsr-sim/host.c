@@ -304,6 +304,8 @@ driver_matches(const struct host *host, const struct host_dev *dev, enum host_dr
 {
 	if (dev->driver_override[0] != '\0')
 		return strcmp(dev->driver_override, driver_names[driver]) == 0;
+	if (dev->pf != NULL && dev->pf->no_autoprobe)
+		return false;
 	for (unsigned int i = 0; i < host->nb_ids; i++)
 		if (host->ids[i].driver == driver && host->ids[i].vendor == dev->ids.vendor &&
 				host->ids[i].device == dev->ids.device)
@@ -490,6 +492,7 @@ host_dev_info(struct host *host, const char *bdf, struct host_dev_info *out)
 	out->driver = dev->driver;
 	memcpy(out->driver_override, dev->driver_override, sizeof(out->driver_override));
 	out->has_sriov = dev->sriov_cap != 0;
+	out->sriov_autoprobe = !dev->no_autoprobe;
 	out->sriov_totalvfs = dev->sriov_totalvfs;
 	out->sriov_numvfs = dev->sriov_numvfs;
 	out->sriov_offset = dev->sriov_offset;
@@ -526,6 +529,22 @@ host_dev_list(struct host *host, char (*out)[HOST_BDF_LEN], size_t max)
 		memcpy(out[i], host->devs[i]->bdf, HOST_BDF_LEN);
 	pthread_mutex_unlock(&host->lock);
 	return nb;
+}
+
+int
+host_group_dev(struct host *host, int group, char out[HOST_BDF_LEN])
+{
+	int ret = -ENODEV;
+
+	pthread_mutex_lock(&host->lock);
+	for (size_t i = 0; i < host->nb_devs; i++) {
+		if (host->devs[i]->group == group) {
+			memcpy(out, host->devs[i]->bdf, HOST_BDF_LEN);
+			ret = 0;
+		}
+	}
+	pthread_mutex_unlock(&host->lock);
+	return ret;
 }
 
 /* ---------------------------------------------------------------- writes to sysfs */
@@ -651,7 +670,43 @@ host_driver_new_id(struct host *host, enum host_driver driver, uint16_t vendor, 
 	return ret;
 }
 
+int
+host_driver_remove_id(struct host *host, enum host_driver driver, uint16_t vendor, uint16_t device)
+{
+	int ret = -ENODEV;
+
+	pthread_mutex_lock(&host->lock);
+	for (unsigned int i = 0; i < host->nb_ids; i++) {
+		if (host->ids[i].driver != driver || host->ids[i].vendor != vendor ||
+				host->ids[i].device != device)
+			continue;
+		host->ids[i] = host->ids[--host->nb_ids];
+		ret = 0;
+		break;
+	}
+	pthread_mutex_unlock(&host->lock);
+	return ret;
+}
+
 /* ---------------------------------------------------------------- SR-IOV */
+
+int
+host_sriov_autoprobe_set(struct host *host, const char *bdf, bool on)
+{
+	struct host_dev *dev;
+	int ret = 0;
+
+	pthread_mutex_lock(&host->lock);
+	dev = host_find(host, bdf);
+	if (dev == NULL)
+		ret = -ENODEV;
+	else if (dev->sriov_cap == 0)
+		ret = -ENOENT;
+	else
+		dev->no_autoprobe = !on;
+	pthread_mutex_unlock(&host->lock);
+	return ret;
+}
 
 void
 host_on_vfs_sync(struct host *host, host_vfs_sync fn, void *arg)

@@ -101,6 +101,7 @@ struct host_dev_info {
 	enum host_driver driver;
 	char driver_override[32];
 	bool has_sriov;
+	bool sriov_autoprobe; /**< VFs match drivers by their ids too, not by override only. */
 	uint16_t sriov_totalvfs, sriov_numvfs, sriov_offset, sriov_stride, sriov_vf_device;
 	uint64_t bar_start[6], bar_size[6], bar_flags[6]; /**< As in the resource file. */
 	unsigned int nb_open; /**< VFIO device descriptors alive now. */
@@ -108,6 +109,8 @@ struct host_dev_info {
 int host_dev_info(struct host *host, const char *bdf, struct host_dev_info *out);
 /** Names of all functions in bus order; at most max are written. @return how many there are. */
 size_t host_dev_list(struct host *host, char (*out)[HOST_BDF_LEN], size_t max);
+/** The one function of an IOMMU group. 0 or -ENODEV. */
+int host_group_dev(struct host *host, int group, char out[HOST_BDF_LEN]);
 
 /* What writing to sysfs does. All: -ENODEV when there is no such function. */
 
@@ -125,6 +128,11 @@ int host_drivers_probe(struct host *host, const char *bdf);
  * @return 0, -EEXIST (matched already), -EINVAL (no such driver), -ENOMEM. */
 int host_driver_new_id(struct host *host, enum host_driver driver, uint16_t vendor,
 		uint16_t device);
+/** Undo it; bound functions stay bound. -ENODEV: these ids were not given. */
+int host_driver_remove_id(struct host *host, enum host_driver driver, uint16_t vendor,
+		uint16_t device);
+/** The kernel's sriov_drivers_autoprobe; -ENOENT no SR-IOV capability. */
+int host_sriov_autoprobe_set(struct host *host, const char *bdf, bool on);
 /**
  * As the kernel's sriov_numvfs, in its order: -ENOENT no SR-IOV capability; -ERANGE more than
  * TotalVFs; 0 when nothing changes; -ENOENT no driver, or one without SR-IOV; -EBUSY VFs exist

@@ -95,6 +95,7 @@ struct host_dev {
 	char driver_override[32];
 	bool removing; /**< A thread waits for its users to go: no new opens, pointer stays good. */
 	bool closing; /**< VF that is about to be removed: no new opens. */
+	bool no_autoprobe; /**< VFs of this PF match no driver but by their override. */
 
 	/* the function */
 	struct vuser_client *client;

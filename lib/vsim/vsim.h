@@ -65,7 +65,15 @@ int vsim_feature_find(const char *name);
 /** Name of a feature bit, or NULL. */
 const char *vsim_feature_name(unsigned int bit);
 
-/** How a NIC is built. */
+/**
+ * How a NIC is built.
+ *
+ * Features: the profile's, plus on, minus off. Whatever then misses a prerequisite goes as well,
+ * if the profile brought it ("off ctrl_vq" takes mq and ctrl_rx along); if on brought it, that is
+ * an error, and so is a feature that the model does not implement, one in both sets, taking
+ * version_1 away (virtio 1.4 6.2: a device must offer it), and sr_iov in on without VFs. off
+ * may hold sr_iov: then the PF does not offer it, though it has the capability.
+ */
 struct vsim_nic_conf {
 	const struct vsim_profile *profile;
 	struct vsim_features on, off; /**< Features added to and taken from the profile. */
@@ -101,10 +109,12 @@ void vsim_nic_destroy(struct vsim_nic *nic);
 typedef void (*vsim_vfs_changed)(void *arg, uint16_t num_vfs);
 void vsim_nic_on_vfs_changed(struct vsim_nic *nic, vsim_vfs_changed fn, void *arg);
 
-/** Function 0 (PF) or VF 1..NumVFs; NULL when it does not exist now. */
+/** Function 0 (PF) or VF 1..NumVFs; NULL when it does not exist now. The pointer stays valid as
+ * long as the NIC does: on a VF that went, register access gives -ENODEV and the rest is idle.
+ * The same VF of a later VF Enable is the same pointer, with the same counters. */
 struct vsim_fn *vsim_nic_fn(struct vsim_nic *nic, unsigned int index);
 unsigned int vsim_fn_index(const struct vsim_fn *fn);
-/** VFs that exist now. */
+/** VFs that exist now. Any thread. */
 uint16_t vsim_nic_num_vfs(const struct vsim_nic *nic);
 
 /** PCI ids as the bus shows them (a VF's own registers read 0xffff: PCIe 9.3.4.1.1). */
@@ -128,7 +138,10 @@ int vsim_fn_mem_fd(const struct vsim_fn *fn, uint64_t *size);
 /**
  * One access by the driver. BAR accesses are 1, 2 or 4 bytes, naturally aligned (8 is split into
  * two); configuration space takes any length inside it. Accesses to doorbells through here ring.
- * @return 0, or -EINVAL out of range or of a bad width (reads give ones, writes are dropped).
+ * A write that resets something returns when the data plane has let go of it. Memory Space
+ * Enable is not looked at: registers answer always.
+ * @return 0; -EINVAL out of range or of a bad width; -ENODEV: a VF that is gone (on errors reads
+ *         give ones, writes are dropped).
  */
 int vsim_fn_read(struct vsim_fn *fn, unsigned int region, uint64_t offset, void *data, size_t len);
 int vsim_fn_write(struct vsim_fn *fn, unsigned int region, uint64_t offset, const void *data,
@@ -152,7 +165,9 @@ int vsim_fn_irq_set(struct vsim_fn *fn, uint16_t vector, int eventfd);
 /** Trigger a vector now, as the device would. */
 int vsim_fn_irq_trigger(struct vsim_fn *fn, uint16_t vector);
 
-/** Function level reset. On a PF it clears VF Enable (PCIe 9.3.3.3.1): the VFs go. */
+/** Function level reset. On a PF it clears VF Enable (PCIe 9.3.3.3.1): the VFs go. Command,
+ * BARs and the masks of connected vectors keep their values, as if the operating system had
+ * restored them, which every one does after a reset. */
 void vsim_fn_reset(struct vsim_fn *fn);
 
 /** Cable in or out: changes the status field, raises the configuration interrupt. */

@@ -16,8 +16,9 @@
  *
  * Locks: nic->lock serialises all that changes state. A worker runs its poll with the worker's
  * own lock; vsim_nic_lock() takes nic->lock and then stops every worker, so whoever holds it may
- * change anything the data plane reads. Workers never take nic->lock; what a worker finds that
- * needs it (a control command) is done under the worker's lock with all other workers stopped.
+ * change anything the data plane reads. Workers never take nic->lock. A control command runs in
+ * the worker of its function, under that worker's lock: register access cannot happen meanwhile,
+ * and what other workers may read at that time (RX filter, queue pairs) is made of atomics.
  */
 
 #include <pthread.h>
@@ -30,6 +31,8 @@
 
 /** Control queue stands behind the data queues. */
 #define VSIM_MAX_QUEUES (2 * VSIM_MAX_QUEUE_PAIRS + 1)
+/** The MSI-X table shares the register page. */
+#define VSIM_MAX_VECTORS 128
 
 /* Layout of the register page, bytes into VSIM_BAR */
 #define VSIM_REG_MSIX_TABLE 0x000
@@ -45,6 +48,7 @@ struct vsim_queue_cfg {
 	bool enabled;
 	bool resetting; /**< queue_reset reads 1. */
 	uint64_t desc, driver, device; /**< Bus addresses. */
+	bool vector_unread, reset_unread; /**< The driver owes a read, see vsim_regs.c. */
 };
 
 /** Running queue: opaque to the register half. */
@@ -68,9 +72,15 @@ struct vsim_fn {
 	uint16_t config_vector;
 	struct vsim_queue_cfg queue_cfg[VSIM_MAX_QUEUES];
 	struct virtio_net_config net_config;
-	uint8_t msix_table[128 * PCI_MSIX_ENTRY_LEN];
+	uint8_t msix_table[VSIM_MAX_VECTORS * PCI_MSIX_ENTRY_LEN];
+	uint8_t msix_pba[VSIM_MAX_VECTORS / 8]; /**< Set by vsim_irq_raise() for masked vectors. */
+	_Atomic bool rx_accept_all; /**< No RX filter at all just now. */
 	struct vsim_rx_filter *filter;
-	uint16_t pairs_in_use; /**< 1 after reset; then as MQ_VQ_PAIRS_SET said. */
+	_Atomic uint16_t pairs_in_use; /**< 1 after reset; then as MQ_VQ_PAIRS_SET said. */
+	bool link_up; /**< Cable state, with or without VIRTIO_NET_F_STATUS. */
+	uint8_t mac[6]; /**< Permanent address; net_config.mac is the one in use. */
+	bool status_reread, features_refused, reset_unread, config_vector_unread;
+	bool sriov_permitted; /**< SR_IOV was negotiated once: VF Enable is legal from then on. */
 
 	/* data half */
 	struct vsim_dma *dma;
@@ -80,17 +90,33 @@ struct vsim_fn {
 	int mem_fd;
 	uint64_t mem_size;
 	_Atomic uint32_t *doorbells; /**< The doorbell page(s), mapped. */
-	int irq_fd[128]; /**< Per vector; -1: none. */
-	struct vsim_counters *counters;
+	int irq_fd[VSIM_MAX_VECTORS]; /**< Per vector; -1: none. */
+	uint16_t nb_irq_fds; /**< How many are not -1. */
+	struct vsim_counters *counters; /**< Made by the register half before vsim_fn_data_init(). */
+};
+
+/** Configuration space of a kind of function: values after reset, and which bits are writable. */
+struct vsim_cfg_layout {
+	uint8_t image[PCI_CFG_EXT_SIZE];
+	uint8_t writable[PCI_CFG_EXT_SIZE];
+	uint16_t msix, express, window, sriov; /**< Where capabilities are; 0: absent. */
 };
 
 struct vsim_nic {
 	struct vsim_nic_conf conf;
 	pthread_mutex_t lock;
-	struct vsim_fn *fns[VSIM_MAX_FNS];
+	struct vsim_fn *fns[VSIM_MAX_FNS]; /**< Those that exist now. */
+	/** Those that ever existed: a VF that went keeps its memory (and its counters) until the
+	 * NIC is destroyed, so a caller that is late with it does no harm. */
+	struct vsim_fn *all[VSIM_MAX_FNS];
+	struct vsim_cfg_layout layout[2]; /**< PF, VF. */
+	uint16_t nb_vectors;
+	uint64_t bar_size;
 	uint16_t num_vfs; /**< That exist now. */
 	struct vsim_worker *workers[VSIM_MAX_WORKERS];
 	char *wire_spec[VSIM_MAX_FNS];
+	struct vsim_wire *wires[VSIM_MAX_FNS]; /**< Data half, gone with worker 0; NULL: null wire. */
+	struct vsim_switch *switches; /**< Data half: those with members. */
 	vsim_vfs_changed vfs_changed;
 	void *vfs_changed_arg;
 };
@@ -110,13 +136,57 @@ vsim_features_put(struct vsim_features *f, unsigned int bit, bool on)
 		f->w[bit / 64] &= ~(UINT64_C(1) << (bit % 64));
 }
 
+/** Queue pairs that exist: virtio 1.4 5.1.2: one, unless MQ was accepted. */
+static inline uint16_t
+vsim_fn_queue_pairs(const struct vsim_fn *fn)
+{
+	const struct vsim_features *f =
+			fn->status & VIRTIO_STATUS_FEATURES_OK ? &fn->accepted : &fn->offered;
+
+	return vsim_features_has(f, VIRTIO_NET_F_MQ) ? fn->nic->conf.queue_pairs : 1;
+}
+
+/** Index of the control queue; VSIM_MAX_QUEUES when there is none. */
+static inline uint16_t
+vsim_fn_ctrl_index(const struct vsim_fn *fn)
+{
+	const struct vsim_features *f =
+			fn->status & VIRTIO_STATUS_FEATURES_OK ? &fn->accepted : &fn->offered;
+
+	return vsim_features_has(f, VIRTIO_NET_F_CTRL_VQ) ? 2 * vsim_fn_queue_pairs(fn)
+							  : VSIM_MAX_QUEUES;
+}
+
+/** queue_notif_config_data of a queue: never its index, to catch drivers that take that. */
+static inline uint16_t
+vsim_queue_notif_data(uint16_t qi)
+{
+	return qi + 0x100;
+}
+
+/** The driver masked the vector, in its table entry or for the whole function. A vector that was
+ * never connected starts masked; vsim_fn_irq_set() clears and sets the bit by
+ * vsim_msix_connect(), as the operating system's MSI-X code would through the table. */
+bool vsim_msix_masked(const struct vsim_fn *fn, uint16_t vector);
+/** An eventfd was connected to the vector, or taken away. */
+void vsim_msix_connect(struct vsim_fn *fn, uint16_t vector, bool connected);
+
+/* Workers, given by the data half. Neither is called with the lock held. */
+int vsim_worker_create(struct vsim_nic *nic, unsigned int w);
+void vsim_worker_destroy(struct vsim_nic *nic, unsigned int w);
+
 /** Take the NIC's lock and stop its workers: afterwards the caller may change anything. */
 void vsim_nic_lock(struct vsim_nic *nic);
 void vsim_nic_unlock(struct vsim_nic *nic);
 
 /* ------------------------------------------------ given by the data half, called under the lock */
 
-/** Allocate and free what the data half keeps per function (DMA map, doorbell memory). */
+/**
+ * Allocate and free what the data half keeps per function (DMA map, doorbell memory, the wire
+ * that nic->wire_spec[] asks for). Once per function: a VF that goes is reset, unmapped and
+ * disconnected by the public calls, and found again when VF Enable is set next time.
+ * mem_size must come out equal for all functions of a NIC. On failure nothing is left allocated.
+ */
 int vsim_fn_data_init(struct vsim_fn *fn);
 void vsim_fn_data_free(struct vsim_fn *fn);
 
@@ -133,7 +203,11 @@ void vsim_queue_ring(struct vsim_fn *fn, uint64_t doorbell_offset, uint32_t valu
 uint16_t vsim_queue_notify_off(uint16_t qi);
 #define VSIM_NOTIFY_MULTIPLIER 4
 
-/** Signal a vector (VIRTIO_MSI_NO_VECTOR: nothing); masked ones stay pending. */
+/** Bytes mapped for DMA now. */
+uint64_t vsim_dma_bytes(const struct vsim_fn *fn);
+
+/** Signal a vector (VIRTIO_MSI_NO_VECTOR: nothing); masked ones stay pending (msix_pba). From a
+ * worker or under the lock. */
 void vsim_irq_raise(struct vsim_fn *fn, uint16_t vector);
 
 /** A request taken from a queue: all its readable bytes, then all its writable bytes. */
@@ -158,15 +232,26 @@ void vsim_chain_push(struct vsim_queue *q, const struct vsim_chain *chain, uint3
 
 /* ------------------------------------------------ given by the register half */
 
-/** Serve the control queue; called by the worker after its doorbell. */
-void vsim_ctrl_run(struct vsim_fn *fn, struct vsim_queue *q);
+/** Serve the control queue; called by the worker after its doorbell.
+ * @return true when it stopped at its bound and wants another round. */
+bool vsim_ctrl_run(struct vsim_fn *fn, struct vsim_queue *q);
+
+/** The full RX filter; use vsim_filter_accept(). */
+bool vsim_filter_check(const struct vsim_fn *fn, const uint8_t *frame);
+
 /** RX mode, MAC and VLAN filters for a frame (at least 18 readable bytes). Lock free. */
-bool vsim_filter_accept(const struct vsim_fn *fn, const uint8_t *frame);
+static inline bool
+vsim_filter_accept(const struct vsim_fn *fn, const uint8_t *frame)
+{
+	return atomic_load_explicit(&fn->rx_accept_all, memory_order_relaxed) ||
+			vsim_filter_check(fn, frame);
+}
 
 /** The driver broke a rule: count it. rule is the number of the conformance list, C029 -> 29. */
 void vsim_fn_violation(struct vsim_fn *fn, unsigned int rule);
-/** An error that needs a reset: set NEEDS_RESET, stop the queues, notify. From a worker or under
- * the lock. */
+/** An error that needs a reset: set NEEDS_RESET and notify. From the function's worker or under
+ * the lock. The queues stay allocated until the reset (the caller may be in the middle of one);
+ * a worker leaves a function alone whose status has NEEDS_RESET. */
 void vsim_fn_broken(struct vsim_fn *fn);
 
 /* ------------------------------------------------ counters, written by whoever sees the event */
@@ -187,6 +272,7 @@ struct vsim_queue_counters {
 struct vsim_counters {
 	struct vsim_queue_counters queue[VSIM_MAX_QUEUES];
 	uint64_t drop_filtered, drop_link_down, drop_queue_off;
+	uint64_t wire_bad; /**< TX: frames that the check of a gen wire found altered. */
 	uint64_t dma_faults, resets, config_interrupts, register_reads, register_writes, ctrl_commands,
 			ctrl_errors;
 	uint64_t violations[VSIM_RULES];
