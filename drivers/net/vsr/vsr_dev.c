@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+#include <errno.h>
+#include <string.h>
+
+#include <rte_errno.h>
+
+#include "vsr_dev.h"
+
+#define FIELD(name, width, count, feature)                                \
+	{ offsetof(struct virtio_net_config, name), width, count, feature }
+
+/* virtio 1.4 5.1.4; fields without a feature of ours are not read. */
+static const struct vio_config_field net_config[] = {
+	FIELD(mac, 1, 6, VIRTIO_NET_F_MAC),
+	FIELD(status, 2, 1, VIRTIO_NET_F_STATUS),
+	FIELD(max_virtqueue_pairs, 2, 1, VIRTIO_NET_F_MQ),
+	FIELD(mtu, 2, 1, VIRTIO_NET_F_MTU),
+	FIELD(speed, 4, 1, VIRTIO_NET_F_SPEED_DUPLEX),
+	FIELD(duplex, 1, 1, VIRTIO_NET_F_SPEED_DUPLEX),
+};
+
+int
+vsr_dev_config_read(struct vsr_dev *dev)
+{
+	return vio_dev_config_read(&dev->vio, net_config, RTE_DIM(net_config), &dev->config);
+}
+
+/* The device decides about its own state, so nothing is kept from before. */
+static void
+state_reset(struct vsr_dev *dev)
+{
+	dev->state = VSR_RESET;
+	dev->pairs = 1;
+	memset(dev->known, 0, sizeof(dev->known));
+}
+
+static int
+reset(struct vsr_dev *dev)
+{
+	int ret;
+
+	ret = vio_dev_reset(&dev->vio);
+	if (ret == -ETIMEDOUT)
+		dev->lost = true;
+	if (ret != 0)
+		VSR_LOG(ERR, dev, "%s", dev->vio.why);
+	state_reset(dev);
+	return ret;
+}
+
+static void
+limits_read(struct vsr_dev *dev)
+{
+	uint32_t pairs = 1;
+
+	dev->max_mtu = UINT16_MAX - RTE_ETHER_HDR_LEN - RTE_VLAN_HLEN;
+	if (vsr_has(dev, VIRTIO_NET_F_MTU))
+		dev->max_mtu = RTE_MIN(dev->max_mtu, rte_le_to_cpu_16(dev->config.mtu));
+	if (vsr_has(dev, VIRTIO_NET_F_MQ))
+		pairs = rte_le_to_cpu_16(dev->config.max_virtqueue_pairs);
+	/* A device that shows fewer queues than pairs has fewer pairs. */
+	pairs = RTE_MIN(pairs, dev->vio.num_queues / 2u);
+	dev->max_pairs = (uint16_t)RTE_MIN(pairs, (uint32_t)VSR_QUEUES_MAX);
+}
+
+int
+vsr_dev_negotiate(struct vsr_dev *dev)
+{
+	int ret;
+
+	state_reset(dev);
+	ret = vio_dev_negotiate(&dev->vio, &dev->wanted, NULL);
+	if (ret == 0)
+		ret = vsr_dev_config_read(dev);
+	if (ret != 0) {
+		dev->lost = ret == -ETIMEDOUT;
+		VSR_LOG(ERR, dev, "%s", dev->vio.why);
+		return ret;
+	}
+	limits_read(dev);
+	if (dev->max_pairs == 0) {
+		VSR_LOG(ERR, dev, "the device has no pair of queues");
+		vio_dev_fail(&dev->vio);
+		return -EPROTO;
+	}
+	dev->hdr_len = VIRTIO_NET_HDR_LEN;
+	dev->state = VSR_NEGOTIATED;
+	return 0;
+}
+
+static uint16_t
+ctrl_index(const struct vsr_dev *dev)
+{
+	uint32_t pairs = 1;
+
+	if (vsr_has(dev, VIRTIO_NET_F_MQ))
+		pairs = rte_le_to_cpu_16(dev->config.max_virtqueue_pairs);
+	return (uint16_t)(2 * pairs);
+}
+
+/* The control queue lives as long as the port, its place in the device as long as a life. */
+static int
+ctrl_start(struct vsr_dev *dev)
+{
+	char name[RTE_MEMZONE_NAMESIZE];
+	struct vio_virtq_conf conf = {
+		.name = name,
+		.index = ctrl_index(dev),
+		.socket = dev->socket,
+	};
+	int ret;
+
+	if (!vsr_has(dev, VIRTIO_NET_F_CTRL_VQ))
+		return 0;
+	if (!dev->has_ctrl) {
+		conf.size = RTE_MIN(vio_dev_queue_max(&dev->vio, conf.index), VSR_CTRL_SIZE);
+		snprintf(name, sizeof(name), "vsr_p%u_ctrl", dev->port_id);
+		ret = vio_cmdq_create(&dev->ctrl, &dev->vio, &conf);
+		if (ret != 0) {
+			VSR_LOG(ERR, dev, "cannot make a control queue of %u descriptors: %s",
+					conf.size, rte_strerror(-ret));
+			return ret;
+		}
+		dev->has_ctrl = true;
+	}
+	vio_cmdq_init(&dev->ctrl, &dev->vio);
+	return vio_virtq_enable(dev->ctrl.vq, &dev->vio, VIRTIO_MSI_NO_VECTOR);
+}
+
+static struct vsr_rxq *
+rxq_of(const struct rte_eth_dev *eth_dev, uint16_t i)
+{
+	return i < eth_dev->data->nb_rx_queues ? eth_dev->data->rx_queues[i] : NULL;
+}
+
+static struct vsr_txq *
+txq_of(const struct rte_eth_dev *eth_dev, uint16_t i)
+{
+	return i < eth_dev->data->nb_tx_queues ? eth_dev->data->tx_queues[i] : NULL;
+}
+
+static uint16_t
+nb_pairs(const struct rte_eth_dev *eth_dev)
+{
+	return RTE_MAX(eth_dev->data->nb_rx_queues, eth_dev->data->nb_tx_queues);
+}
+
+/* A queue that the device has not seen in this life cannot be enabled any more once it is live
+ * (virtio 1.4 3.1.1, step 7): begin anew. */
+static bool
+all_known(const struct rte_eth_dev *eth_dev)
+{
+	const struct vsr_dev *dev = vsr_dev_of(eth_dev);
+
+	for (uint16_t i = 0; i < 2 * nb_pairs(eth_dev); i++)
+		if (!dev->known[i])
+			return false;
+	return true;
+}
+
+static int
+virtq_start(struct vsr_dev *dev, struct vio_virtq *vq, uint16_t vector)
+{
+	int ret;
+
+	ret = vio_virtq_enable(vq, &dev->vio, vector);
+	if (ret == 0)
+		dev->known[vq->index] = true;
+	return ret;
+}
+
+/* Both halves of a pair are set up, whether the port has them or not (virtio 1.4 5.1.6.5.6). */
+static int
+spare_start(struct vsr_dev *dev, uint16_t index)
+{
+	if (dev->spare[index] == NULL)
+		dev->spare[index] = vsr_spare_create(dev, index);
+	if (dev->spare[index] == NULL)
+		return -ENOMEM;
+	vio_virtq_init(dev->spare[index], &dev->vio);
+	return virtq_start(dev, dev->spare[index], VIRTIO_MSI_NO_VECTOR);
+}
+
+static int
+pair_start(struct rte_eth_dev *eth_dev, uint16_t i)
+{
+	struct vsr_dev *dev = vsr_dev_of(eth_dev);
+	struct vsr_rxq *rxq = rxq_of(eth_dev, i);
+	struct vsr_txq *txq = txq_of(eth_dev, i);
+	int ret;
+
+	if (rxq != NULL) {
+		vio_virtq_init(rxq->vq, &dev->vio);
+		vsr_rxq_fill(rxq);
+		ret = virtq_start(dev, rxq->vq, vsr_intr_rxq_vector(dev, i));
+	} else {
+		ret = spare_start(dev, 2 * i);
+	}
+	if (ret != 0)
+		return ret;
+	if (txq == NULL)
+		return spare_start(dev, 2 * i + 1);
+	vio_virtq_init(txq->vq, &dev->vio);
+	return virtq_start(dev, txq->vq, VIRTIO_MSI_NO_VECTOR);
+}
+
+static int
+pairs_tell(struct vsr_dev *dev, uint16_t pairs)
+{
+	int ret;
+
+	if (pairs == dev->pairs || !vsr_has(dev, VIRTIO_NET_F_MQ))
+		return 0;
+	ret = vio_ctrl_mq_pairs_set(&dev->ctrl, pairs);
+	if (ret != 0)
+		VSR_LOG(ERR, dev, "cannot use %u queue pairs: %s", pairs, rte_strerror(-ret));
+	else
+		dev->pairs = pairs;
+	return ret;
+}
+
+/* Give back what a start that failed half-way, or a stop, leaves in the queues. */
+static void
+queues_drain(struct rte_eth_dev *eth_dev)
+{
+	struct vsr_dev *dev = vsr_dev_of(eth_dev);
+
+	for (uint16_t i = 0; i < eth_dev->data->nb_rx_queues; i++)
+		if (rxq_of(eth_dev, i) != NULL)
+			vsr_rxq_drain(rxq_of(eth_dev, i));
+	for (uint16_t i = 0; i < eth_dev->data->nb_tx_queues; i++)
+		if (txq_of(eth_dev, i) != NULL)
+			vsr_txq_drain(txq_of(eth_dev, i));
+	for (unsigned int i = 0; i < RTE_DIM(dev->spare); i++) {
+		vio_virtq_free(dev->spare[i]);
+		dev->spare[i] = NULL;
+	}
+}
+
+static int
+device_start(struct rte_eth_dev *eth_dev)
+{
+	struct vsr_dev *dev = vsr_dev_of(eth_dev);
+	const bool fresh = dev->state == VSR_NEGOTIATED;
+	int ret = 0;
+
+	if (fresh)
+		ret = ctrl_start(dev);
+	for (uint16_t i = 0; ret == 0 && i < nb_pairs(eth_dev); i++)
+		ret = pair_start(eth_dev, i);
+	if (ret == 0)
+		ret = vio_dev_config_vector(&dev->vio, dev->intr_lsc ? 0 : VIRTIO_MSI_NO_VECTOR);
+	if (ret != 0) {
+		VSR_LOG(ERR, dev, "cannot start the queues: %s",
+				dev->vio.why[0] != '\0' ? dev->vio.why : rte_strerror(-ret));
+		return ret;
+	}
+	if (fresh) {
+		vio_dev_driver_ok(&dev->vio);
+		dev->state = VSR_LIVE;
+	}
+	ret = pairs_tell(dev, nb_pairs(eth_dev));
+	if (ret == 0 && fresh)
+		ret = vsr_filter_restore(eth_dev);
+	return ret;
+}
+
+int
+vsr_dev_start(struct rte_eth_dev *eth_dev)
+{
+	struct vsr_dev *dev = vsr_dev_of(eth_dev);
+	int ret = 0;
+
+	if (dev->lost) {
+		VSR_LOG(ERR, dev, "the device did not answer a reset and is out of use");
+		return -EIO;
+	}
+	dev->vio.why[0] = '\0';
+	if (dev->state == VSR_LIVE && (!all_known(eth_dev) || dev->ctrl.dead))
+		ret = reset(dev);
+	if (ret == 0 && dev->state == VSR_RESET)
+		ret = vsr_dev_negotiate(dev);
+	if (ret != 0)
+		return ret;
+	ret = vsr_intr_start(eth_dev);
+	if (ret != 0)
+		return ret;
+	ret = device_start(eth_dev);
+	if (ret != 0) {
+		vsr_intr_stop(eth_dev);
+		if (reset(dev) != -ETIMEDOUT)
+			queues_drain(eth_dev);
+		return ret;
+	}
+	for (uint16_t i = 0; i < eth_dev->data->nb_rx_queues; i++)
+		vsr_rxq_kick(rxq_of(eth_dev, i));
+	return 0;
+}
+
+/* One by one if the device can, so that the control queue stays; else all at once. */
+static int
+queues_reset(struct rte_eth_dev *eth_dev)
+{
+	struct vsr_dev *dev = vsr_dev_of(eth_dev);
+
+	if (!vsr_has(dev, VIRTIO_F_RING_RESET))
+		return reset(dev);
+	for (uint16_t i = 0; i < 2 * nb_pairs(eth_dev); i++)
+		if (vio_dev_queue_reset(&dev->vio, i) != 0) {
+			VSR_LOG(ERR, dev, "queue %u: %s", i, dev->vio.why);
+			return reset(dev);
+		}
+	return 0;
+}
+
+int
+vsr_dev_stop(struct rte_eth_dev *eth_dev)
+{
+	int ret;
+
+	vsr_intr_stop(eth_dev);
+	ret = queues_reset(eth_dev);
+	/* A device that is gone touches no memory; one that does not answer may. */
+	if (ret != -ETIMEDOUT)
+		queues_drain(eth_dev);
+	return ret;
+}
+
+void
+vsr_dev_close(struct vsr_dev *dev)
+{
+	if (!dev->lost)
+		reset(dev);
+	if (dev->has_ctrl && !dev->lost)
+		vio_cmdq_free(&dev->ctrl);
+	dev->has_ctrl = false;
+}

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+#include <errno.h>
+#include <string.h>
+
+#include <rte_malloc.h>
+
+#include "vsr_dev.h"
+
+RTE_LOG_REGISTER(vsr_logtype, pmd.net.vsr, NOTICE);
+
+#define FRAME_OVERHEAD (RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN)
+
+/* All that the driver knows what to do with. */
+static struct vio_features
+features_known(const struct vsr_args *args)
+{
+	struct vio_features set = VIO_FEATURES(
+			VIRTIO_NET_F_MTU, VIRTIO_NET_F_MAC, VIRTIO_NET_F_MRG_RXBUF,
+			VIRTIO_NET_F_STATUS, VIRTIO_NET_F_CTRL_VQ, VIRTIO_NET_F_CTRL_RX,
+			VIRTIO_NET_F_CTRL_VLAN, VIRTIO_NET_F_MQ, VIRTIO_NET_F_CTRL_MAC_ADDR,
+			VIRTIO_NET_F_SPEED_DUPLEX, VIRTIO_F_INDIRECT_DESC, VIRTIO_F_EVENT_IDX,
+			VIRTIO_F_VERSION_1, VIRTIO_F_ACCESS_PLATFORM, VIRTIO_F_RING_PACKED,
+			VIRTIO_F_IN_ORDER, VIRTIO_F_ORDER_PLATFORM, VIRTIO_F_SR_IOV,
+			VIRTIO_F_NOTIFICATION_DATA, VIRTIO_F_NOTIF_CONFIG_DATA,
+			VIRTIO_F_RING_RESET);
+
+	if (args->no_packed)
+		vio_features_del(&set, VIRTIO_F_RING_PACKED);
+	if (args->no_mrg_rxbuf)
+		vio_features_del(&set, VIRTIO_NET_F_MRG_RXBUF);
+	if (args->no_in_order)
+		vio_features_del(&set, VIRTIO_F_IN_ORDER);
+	return set;
+}
+
+static bool
+offers_vlan_filter(const struct vsr_dev *dev)
+{
+	return vsr_has(dev, VIRTIO_NET_F_CTRL_VQ) &&
+			vio_features_has(&dev->vio.offered, VIRTIO_NET_F_CTRL_VLAN);
+}
+
+/* A device with that feature drops every VLAN that it was not told (virtio 1.4 5.1.6.5.3), so it
+ * is accepted only when the application filters. */
+static int
+vlan_filter_choose(struct vsr_dev *dev, bool filter)
+{
+	if (filter == vsr_has(dev, VIRTIO_NET_F_CTRL_VLAN))
+		return 0;
+	dev->wanted = dev->allowed;
+	if (!filter)
+		vio_features_del(&dev->wanted, VIRTIO_NET_F_CTRL_VLAN);
+	return vsr_dev_negotiate(dev);
+}
+
+static int
+vsr_configure(struct rte_eth_dev *eth_dev)
+{
+	const uint16_t nb_rx = eth_dev->data->nb_rx_queues, nb_tx = eth_dev->data->nb_tx_queues;
+	const struct rte_eth_conf *conf = &eth_dev->data->dev_conf;
+	struct vsr_dev *dev = vsr_dev_of(eth_dev);
+
+	/* The device spreads packets over all pairs in use, so each needs somebody who reads it. */
+	if (nb_rx != 0 && nb_rx < nb_tx) {
+		VSR_LOG(ERR, dev, "%u TX queues need as many RX queues, not %u: "
+				"virtio uses queues in pairs", nb_tx, nb_rx);
+		return -EINVAL;
+	}
+	if ((conf->rxmode.mq_mode & ~RTE_ETH_MQ_RX_RSS) != 0 ||
+			conf->txmode.mq_mode != RTE_ETH_MQ_TX_NONE) {
+		VSR_LOG(ERR, dev, "no such multi-queue mode");
+		return -ENOTSUP;
+	}
+	eth_dev->data->scattered_rx = vsr_has(dev, VIRTIO_NET_F_MRG_RXBUF) &&
+			(conf->rxmode.offloads & RTE_ETH_RX_OFFLOAD_SCATTER) != 0;
+	return vlan_filter_choose(dev, conf->rxmode.offloads & RTE_ETH_RX_OFFLOAD_VLAN_FILTER);
+}
+
+static void
+queue_states_set(struct rte_eth_dev *eth_dev, uint8_t state)
+{
+	for (uint16_t i = 0; i < eth_dev->data->nb_rx_queues; i++)
+		eth_dev->data->rx_queue_state[i] = state;
+	for (uint16_t i = 0; i < eth_dev->data->nb_tx_queues; i++)
+		eth_dev->data->tx_queue_state[i] = state;
+}
+
+static int
+vsr_start(struct rte_eth_dev *eth_dev)
+{
+	int ret;
+
+	ret = vsr_dev_start(eth_dev);
+	if (ret == 0)
+		queue_states_set(eth_dev, RTE_ETH_QUEUE_STATE_STARTED);
+	return ret;
+}
+
+static int
+vsr_stop(struct rte_eth_dev *eth_dev)
+{
+	int ret;
+
+	/* From here on the link is down for whoever asks. */
+	eth_dev->data->dev_started = 0;
+	ret = vsr_dev_stop(eth_dev);
+	vsr_link_update(eth_dev, 0);
+	queue_states_set(eth_dev, RTE_ETH_QUEUE_STATE_STOPPED);
+	return ret;
+}
+
+int
+vsr_eth_close(struct rte_eth_dev *eth_dev)
+{
+	struct vsr_dev *dev = vsr_dev_of(eth_dev);
+	int ret = 0;
+
+	if (rte_eal_process_type() != RTE_PROC_PRIMARY || dev->vio.t == NULL)
+		return 0;
+	if (eth_dev->data->dev_started)
+		ret = vsr_stop(eth_dev);
+	vsr_dev_close(dev);
+	for (uint16_t i = 0; i < eth_dev->data->nb_rx_queues; i++)
+		vsr_rx_queue_release(eth_dev, i);
+	for (uint16_t i = 0; i < eth_dev->data->nb_tx_queues; i++)
+		vsr_tx_queue_release(eth_dev, i);
+	if (dev->bus_close != NULL)
+		dev->bus_close(eth_dev);
+	dev->vio.t = NULL;
+	return ret;
+}
+
+static uint32_t
+speed_capa(uint32_t speed)
+{
+	return speed == 0 || speed > VIRTIO_NET_SPEED_MAX ? 0 :
+			rte_eth_speed_bitflag(speed, RTE_ETH_LINK_FULL_DUPLEX);
+}
+
+static int
+vsr_infos_get(struct rte_eth_dev *eth_dev, struct rte_eth_dev_info *info)
+{
+	struct vsr_dev *dev = vsr_dev_of(eth_dev);
+	const struct rte_eth_desc_lim lim = {
+		.nb_max = 32768,
+		.nb_min = VSR_DESC_MIN,
+		.nb_align = 1,
+		.nb_seg_max = VSR_TX_SEGS_MAX,
+		.nb_mtu_seg_max = VSR_TX_SEGS_MAX,
+	};
+
+	info->max_rx_queues = dev->max_pairs;
+	info->max_tx_queues = dev->max_pairs;
+	info->max_mac_addrs = vsr_has(dev, VIRTIO_NET_F_CTRL_RX) ? VSR_MACS_MAX : 1;
+	info->min_mtu = VIRTIO_NET_MTU_MIN;
+	info->max_mtu = dev->max_mtu;
+	info->max_rx_pktlen = dev->max_mtu + FRAME_OVERHEAD;
+	info->min_rx_bufsize = RTE_ETHER_MIN_LEN;
+	info->tx_offload_capa = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	if (vsr_has(dev, VIRTIO_NET_F_MRG_RXBUF))
+		info->rx_offload_capa |= RTE_ETH_RX_OFFLOAD_SCATTER;
+	if (offers_vlan_filter(dev))
+		info->rx_offload_capa |= RTE_ETH_RX_OFFLOAD_VLAN_FILTER;
+	if (vsr_has(dev, VIRTIO_NET_F_SPEED_DUPLEX))
+		info->speed_capa = speed_capa(rte_le_to_cpu_32(dev->config.speed));
+	info->rx_desc_lim = info->tx_desc_lim = lim;
+	info->rx_desc_lim.nb_max = dev->rx_desc_max;
+	info->tx_desc_lim.nb_max = dev->tx_desc_max;
+	info->default_rxportconf.ring_size = RTE_MIN(VSR_DESC_DEFAULT, dev->rx_desc_max);
+	info->default_txportconf.ring_size = RTE_MIN(VSR_DESC_DEFAULT, dev->tx_desc_max);
+	info->default_rxportconf.burst_size = info->default_txportconf.burst_size = 32;
+	info->default_rxportconf.nb_queues = info->default_txportconf.nb_queues = 1;
+	return 0;
+}
+
+static int
+vsr_mtu_set(struct rte_eth_dev *eth_dev, uint16_t mtu)
+{
+	struct vsr_dev *dev = vsr_dev_of(eth_dev);
+
+	for (uint16_t i = 0; i < eth_dev->data->nb_rx_queues; i++) {
+		const struct vsr_rxq *rxq = eth_dev->data->rx_queues[i];
+
+		if (rxq == NULL || vsr_rxq_fits(rxq, mtu, eth_dev->data->scattered_rx))
+			continue;
+		VSR_LOG(ERR, dev, "an MTU of %u does not fit the buffers of RX queue %u", mtu, i);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int
+vsr_rx_burst_mode_get(struct rte_eth_dev *eth_dev, uint16_t queue_id,
+		struct rte_eth_burst_mode *mode)
+{
+	snprintf(mode->info, sizeof(mode->info), "%s", vsr_dev_of(eth_dev)->rx_path->name);
+	return 0;
+}
+
+static int
+vsr_tx_burst_mode_get(struct rte_eth_dev *eth_dev, uint16_t queue_id,
+		struct rte_eth_burst_mode *mode)
+{
+	snprintf(mode->info, sizeof(mode->info), "%s", vsr_dev_of(eth_dev)->tx_path->name);
+	return 0;
+}
+
+static int
+vsr_is_removed(struct rte_eth_dev *eth_dev)
+{
+	return vio_dev_status(&vsr_dev_of(eth_dev)->vio) == 0xff;
+}
+
+static const struct eth_dev_ops vsr_ops = {
+	.dev_configure = vsr_configure,
+	.dev_start = vsr_start,
+	.dev_stop = vsr_stop,
+	.dev_close = vsr_eth_close,
+	.dev_infos_get = vsr_infos_get,
+	.link_update = vsr_link_update,
+	.is_removed = vsr_is_removed,
+	.promiscuous_enable = vsr_promiscuous_enable,
+	.promiscuous_disable = vsr_promiscuous_disable,
+	.allmulticast_enable = vsr_allmulticast_enable,
+	.allmulticast_disable = vsr_allmulticast_disable,
+	.mac_addr_set = vsr_mac_addr_set,
+	.mac_addr_add = vsr_mac_addr_add,
+	.mac_addr_remove = vsr_mac_addr_remove,
+	.set_mc_addr_list = vsr_set_mc_addr_list,
+	.vlan_filter_set = vsr_vlan_filter_set,
+	.mtu_set = vsr_mtu_set,
+	.stats_get = vsr_stats_get,
+	.stats_reset = vsr_stats_reset,
+	.xstats_get = vsr_xstats_get,
+	.xstats_get_names = vsr_xstats_get_names,
+	.xstats_reset = vsr_stats_reset,
+	.rx_queue_setup = vsr_rx_queue_setup,
+	.rx_queue_release = vsr_rx_queue_release,
+	.tx_queue_setup = vsr_tx_queue_setup,
+	.tx_queue_release = vsr_tx_queue_release,
+	.tx_done_cleanup = vsr_tx_done_cleanup,
+	.rxq_info_get = vsr_rxq_info_get,
+	.txq_info_get = vsr_txq_info_get,
+	.rx_burst_mode_get = vsr_rx_burst_mode_get,
+	.tx_burst_mode_get = vsr_tx_burst_mode_get,
+	.rx_queue_intr_enable = vsr_rx_queue_intr_enable,
+	.rx_queue_intr_disable = vsr_rx_queue_intr_disable,
+};
+
+/* Another process sees the counters; registers and rings are the primary's alone. */
+static const struct eth_dev_ops vsr_secondary_ops = {
+	.dev_close = vsr_eth_close,
+	.dev_infos_get = vsr_infos_get,
+	.stats_get = vsr_stats_get,
+	.stats_reset = vsr_stats_reset,
+	.xstats_get = vsr_xstats_get,
+	.xstats_get_names = vsr_xstats_get_names,
+	.xstats_reset = vsr_stats_reset,
+	.rxq_info_get = vsr_rxq_info_get,
+	.txq_info_get = vsr_txq_info_get,
+};
+
+void
+vsr_eth_init_secondary(struct rte_eth_dev *eth_dev)
+{
+	eth_dev->dev_ops = &vsr_secondary_ops;
+	eth_dev->rx_pkt_burst = rte_eth_pkt_burst_dummy;
+	eth_dev->tx_pkt_burst = rte_eth_pkt_burst_dummy;
+}
+
+static int
+mac_init(struct rte_eth_dev *eth_dev)
+{
+	struct vsr_dev *dev = vsr_dev_of(eth_dev);
+
+	eth_dev->data->mac_addrs = rte_zmalloc("vsr_macs",
+			VSR_MACS_MAX * sizeof(struct rte_ether_addr), 0);
+	if (eth_dev->data->mac_addrs == NULL)
+		return -ENOMEM;
+	if (vsr_has(dev, VIRTIO_NET_F_MAC))
+		memcpy(eth_dev->data->mac_addrs[0].addr_bytes, dev->config.mac, 6);
+	else
+		rte_eth_random_addr(eth_dev->data->mac_addrs[0].addr_bytes);
+	return 0;
+}
+
+int
+vsr_eth_init(struct rte_eth_dev *eth_dev, struct vio_transport *transport, const char *args)
+{
+	struct vsr_dev *dev = vsr_dev_of(eth_dev);
+	int ret;
+
+	snprintf(dev->name, sizeof(dev->name), "%s", eth_dev->data->name);
+	dev->port_id = eth_dev->data->port_id;
+	ret = vsr_args_parse(dev, args);
+	if (ret != 0)
+		return ret;
+	dev->allowed = features_known(&dev->args);
+	dev->wanted = dev->allowed;
+	vio_features_del(&dev->wanted, VIRTIO_NET_F_CTRL_VLAN);
+	vio_dev_init(&dev->vio, transport);
+	ret = vsr_dev_negotiate(dev);
+	if (ret == 0)
+		ret = vsr_path_choose(dev);
+	if (ret == 0)
+		ret = mac_init(eth_dev);
+	if (ret != 0) {
+		vsr_dev_close(dev);
+		dev->vio.t = NULL;
+		return ret;
+	}
+	dev->rx_desc_max = vio_dev_queue_max(&dev->vio, 0);
+	dev->tx_desc_max = vio_dev_queue_max(&dev->vio, 1);
+	if (eth_dev->data->mtu == 0 || eth_dev->data->mtu > dev->max_mtu)
+		eth_dev->data->mtu = RTE_MIN(RTE_ETHER_MTU, dev->max_mtu);
+	eth_dev->data->dev_flags |= RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS;
+	eth_dev->dev_ops = &vsr_ops;
+	eth_dev->rx_pkt_burst = dev->rx_path->burst;
+	eth_dev->tx_pkt_burst = dev->tx_path->burst;
+	return 0;
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+#include <errno.h>
+#include <unistd.h>
+
+#include <rte_errno.h>
+#include <rte_interrupts.h>
+
+#include "virtio/vio_virtq_packed.h"
+#include "virtio/vio_virtq_split.h"
+#include "vsr_dev.h"
+
+/* Vector 0 is for configuration changes, then one for each RX queue that asks. */
+#define RXQ_VECTOR_FIRST 1
+
+int
+vsr_link_update(struct rte_eth_dev *eth_dev, int wait_to_complete)
+{
+	struct vsr_dev *dev = vsr_dev_of(eth_dev);
+	struct rte_eth_link link = {
+		.link_duplex = RTE_ETH_LINK_FULL_DUPLEX,
+		.link_speed = RTE_ETH_SPEED_NUM_UNKNOWN,
+		.link_autoneg = RTE_ETH_LINK_FIXED,
+		.link_status = RTE_ETH_LINK_DOWN,
+	};
+	uint32_t speed;
+
+	if (eth_dev->data->dev_started && vsr_dev_config_read(dev) == 0) {
+		/* Without the status field the link is up (virtio 1.4 5.1.5). */
+		if (!vsr_has(dev, VIRTIO_NET_F_STATUS) ||
+				(rte_le_to_cpu_16(dev->config.status) & VIRTIO_NET_S_LINK_UP) != 0)
+			link.link_status = RTE_ETH_LINK_UP;
+		speed = rte_le_to_cpu_32(dev->config.speed);
+		if (vsr_has(dev, VIRTIO_NET_F_SPEED_DUPLEX) && speed <= VIRTIO_NET_SPEED_MAX)
+			link.link_speed = speed;
+		if (vsr_has(dev, VIRTIO_NET_F_SPEED_DUPLEX) &&
+				dev->config.duplex == VIRTIO_NET_DUPLEX_HALF)
+			link.link_duplex = RTE_ETH_LINK_HALF_DUPLEX;
+	}
+	return rte_eth_linkstatus_set(eth_dev, &link);
+}
+
+static void
+config_changed(void *arg)
+{
+	struct rte_eth_dev *eth_dev = arg;
+	struct vsr_dev *dev = vsr_dev_of(eth_dev);
+
+	rte_intr_ack(dev->intr);
+	if ((vio_dev_status(&dev->vio) & VIRTIO_STATUS_NEEDS_RESET) != 0) {
+		VSR_LOG(ERR, dev, "the device has stopped and asks for a reset: restart the port");
+		rte_eth_dev_callback_process(eth_dev, RTE_ETH_EVENT_INTR_RESET, NULL);
+		return;
+	}
+	if (vsr_link_update(eth_dev, 0) == 0)
+		rte_eth_dev_callback_process(eth_dev, RTE_ETH_EVENT_INTR_LSC, NULL);
+}
+
+static int
+rxq_events_start(struct rte_eth_dev *eth_dev)
+{
+	struct vsr_dev *dev = vsr_dev_of(eth_dev);
+	const uint16_t nb = eth_dev->data->nb_rx_queues;
+	int ret;
+
+	if (!rte_intr_cap_multiple(dev->intr) || dev->vio.t->nb_vectors < nb + RXQ_VECTOR_FIRST) {
+		VSR_LOG(ERR, dev, "no %u interrupt vectors for the RX queues", nb);
+		return -ENOTSUP;
+	}
+	ret = rte_intr_efd_enable(dev->intr, nb);
+	if (ret != 0)
+		return ret;
+	ret = rte_intr_vec_list_alloc(dev->intr, "vsr_vectors", nb);
+	for (uint16_t i = 0; ret == 0 && i < nb; i++)
+		if (rte_intr_vec_list_index_set(dev->intr, i, i + RXQ_VECTOR_FIRST) != 0)
+			ret = -rte_errno;
+	if (ret != 0)
+		rte_intr_efd_disable(dev->intr);
+	else
+		dev->intr_rxq = true;
+	return ret;
+}
+
+int
+vsr_intr_start(struct rte_eth_dev *eth_dev)
+{
+	struct vsr_dev *dev = vsr_dev_of(eth_dev);
+	const struct rte_eth_intr_conf *conf = &eth_dev->data->dev_conf.intr_conf;
+	int ret = 0;
+
+	if (!conf->lsc && !conf->rxq)
+		return 0;
+	if (dev->intr == NULL || dev->vio.t->nb_vectors == 0) {
+		VSR_LOG(ERR, dev, "no interrupts here");
+		return -ENOTSUP;
+	}
+	if (conf->rxq)
+		ret = rxq_events_start(eth_dev);
+	if (ret == 0 && conf->lsc) {
+		ret = rte_intr_callback_register(dev->intr, config_changed, eth_dev);
+		dev->intr_lsc = ret == 0;
+	}
+	/* Before the device is told about vectors: they exist from here on. */
+	if (ret == 0)
+		ret = rte_intr_enable(dev->intr);
+	if (ret != 0) {
+		VSR_LOG(ERR, dev, "cannot set up interrupts: %s", rte_strerror(-ret));
+		vsr_intr_stop(eth_dev);
+	}
+	return ret;
+}
+
+void
+vsr_intr_stop(struct rte_eth_dev *eth_dev)
+{
+	struct vsr_dev *dev = vsr_dev_of(eth_dev);
+
+	if (!dev->intr_lsc && !dev->intr_rxq)
+		return;
+	rte_intr_disable(dev->intr);
+	if (dev->intr_lsc)
+		rte_intr_callback_unregister_sync(dev->intr, config_changed, eth_dev);
+	if (dev->intr_rxq) {
+		rte_intr_efd_disable(dev->intr);
+		rte_intr_vec_list_free(dev->intr);
+	}
+	dev->intr_lsc = dev->intr_rxq = false;
+}
+
+uint16_t
+vsr_intr_rxq_vector(const struct vsr_dev *dev, uint16_t queue_id)
+{
+	return dev->intr_rxq ? queue_id + RXQ_VECTOR_FIRST : VIRTIO_MSI_NO_VECTOR;
+}
+
+int
+vsr_rx_queue_intr_enable(struct rte_eth_dev *eth_dev, uint16_t queue_id)
+{
+	const struct vsr_rxq *rxq = eth_dev->data->rx_queues[queue_id];
+	struct vsr_dev *dev = vsr_dev_of(eth_dev);
+	const uint64_t one = 1;
+	bool there;
+
+	if (!dev->intr_rxq)
+		return -ENOTSUP;
+	there = rxq->vq->packed ? vio_ring_packed.intr_enable(rxq->vq) :
+			vio_ring_split.intr_enable(rxq->vq);
+	/* What came before the device saw the request makes no interrupt: make one. */
+	if (there && write(rte_intr_efds_index_get(dev->intr, queue_id), &one, sizeof(one)) < 0)
+		return -errno;
+	return 0;
+}
+
+int
+vsr_rx_queue_intr_disable(struct rte_eth_dev *eth_dev, uint16_t queue_id)
+{
+	const struct vsr_rxq *rxq = eth_dev->data->rx_queues[queue_id];
+
+	if (rxq->vq->packed)
+		vio_ring_packed.intr_disable(rxq->vq);
+	else
+		vio_ring_split.intr_disable(rxq->vq);
+	return 0;
+}

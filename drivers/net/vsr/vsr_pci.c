@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+#include <errno.h>
+
+#include <bus_pci_driver.h>
+#include <ethdev_pci.h>
+#include <rte_pci.h>
+
+#include "vsr_dev.h"
+#include "vsr_pmdinfo.h"
+
+/* PF and VF look alike; a transitional device is served through its modern registers. */
+static const struct rte_pci_id vsr_ids[] = {
+	{ RTE_PCI_DEVICE(VIRTIO_PCI_VENDOR_ID, VIRTIO_PCI_DEVICE_ID_NET) },
+	{ RTE_PCI_DEVICE(VIRTIO_PCI_VENDOR_ID, VIRTIO_PCI_DEVICE_ID_NET_TRANSITIONAL) },
+	{ .vendor_id = 0 },
+};
+
+static int
+config_read(void *arg, uint32_t offset, void *data, size_t len)
+{
+	const int n = rte_pci_read_config(arg, data, len, offset);
+
+	if (n < 0)
+		return -EIO;
+	return (size_t)n == len ? 0 : -EINVAL;
+}
+
+static int
+transport_init(struct rte_pci_device *pci_dev, struct vsr_dev *dev)
+{
+	uint64_t bar_len[VIO_PCI_BARS];
+	void *bar[VIO_PCI_BARS];
+	struct vio_pci_layout layout;
+	char err[128];
+	int ret;
+
+	for (int i = 0; i < VIO_PCI_BARS; i++) {
+		bar[i] = pci_dev->mem_resource[i].addr;
+		bar_len[i] = bar[i] == NULL ? 0 : pci_dev->mem_resource[i].len;
+	}
+	ret = vio_pci_layout_read(config_read, pci_dev, bar_len, &layout, err, sizeof(err));
+	if (ret == 0)
+		ret = vio_pci_init(&dev->pci, &layout, bar);
+	else
+		VSR_LOG(ERR, dev, "%s", err);
+	return ret;
+}
+
+static void
+pci_close(struct rte_eth_dev *eth_dev)
+{
+	rte_pci_unmap_device(RTE_ETH_DEV_TO_PCI(eth_dev));
+}
+
+/* Without that bit the device goes past the IOMMU (virtio 1.4 6.2). */
+static int
+addresses_check(struct vsr_dev *dev)
+{
+	if (vsr_has(dev, VIRTIO_F_ACCESS_PLATFORM) || rte_eal_iova_mode() != RTE_IOVA_VA)
+		return 0;
+	VSR_LOG(ERR, dev, "the device does not offer access_platform and so takes physical "
+			"addresses only: start with --iova-mode=pa");
+	return -ENOTSUP;
+}
+
+static int
+port_init(struct rte_eth_dev *eth_dev)
+{
+	struct rte_pci_device *pci_dev = RTE_ETH_DEV_TO_PCI(eth_dev);
+	struct vsr_dev *dev = vsr_dev_of(eth_dev);
+	const char *args = pci_dev->device.devargs == NULL ? NULL : pci_dev->device.devargs->args;
+	int ret;
+
+	if (rte_eal_process_type() != RTE_PROC_PRIMARY) {
+		vsr_eth_init_secondary(eth_dev);
+		return 0;
+	}
+	snprintf(dev->name, sizeof(dev->name), "%s", pci_dev->device.name);
+	dev->socket = pci_dev->device.numa_node;
+	ret = transport_init(pci_dev, dev);
+	if (ret != 0)
+		return ret;
+	ret = vsr_eth_init(eth_dev, &dev->pci.t, args);
+	if (ret != 0)
+		return ret;
+	ret = addresses_check(dev);
+	if (ret != 0) {
+		vsr_eth_close(eth_dev);
+		return ret;
+	}
+	dev->bus_close = pci_close;
+	dev->intr = pci_dev->intr_handle;
+	/* Nobody could tell about a change. */
+	if (!vsr_has(dev, VIRTIO_NET_F_STATUS) || dev->vio.t->nb_vectors == 0 ||
+			rte_intr_type_get(dev->intr) != RTE_INTR_HANDLE_VFIO_MSIX)
+		eth_dev->data->dev_flags &= ~RTE_ETH_DEV_INTR_LSC;
+	return 0;
+}
+
+static int
+vsr_probe(struct rte_pci_driver *driver, struct rte_pci_device *pci_dev)
+{
+	const bool primary = rte_eal_process_type() == RTE_PROC_PRIMARY;
+	int ret;
+
+	/* Not for every network card of a machine, but for one that was asked for. */
+	if (primary && pci_dev->kdrv == RTE_PCI_KDRV_NONE && pci_dev->device.devargs != NULL) {
+		rte_log(RTE_LOG_ERR, (uint32_t)vsr_logtype,
+				"net_vsr: %s: no driver for user space is bound to the device: "
+				"bind it to vfio-pci\n", pci_dev->device.name);
+		return -ENODEV;
+	}
+	if (primary) {
+		ret = rte_pci_map_device(pci_dev);
+		if (ret != 0)
+			return ret;
+	}
+	ret = rte_eth_dev_pci_generic_probe(pci_dev, sizeof(struct vsr_dev), port_init);
+	if (ret != 0 && primary)
+		rte_pci_unmap_device(pci_dev);
+	/* A device without modern registers is for others to look at. */
+	return ret == -ENODEV && primary ? 1 : ret;
+}
+
+static int
+vsr_remove(struct rte_pci_device *pci_dev)
+{
+	return rte_eth_dev_pci_generic_remove(pci_dev, vsr_eth_close);
+}
+
+static struct rte_pci_driver vsr_pmd = {
+	.id_table = vsr_ids,
+	.drv_flags = RTE_PCI_DRV_INTR_LSC,
+	.probe = vsr_probe,
+	.remove = vsr_remove,
+};
+
+RTE_PMD_REGISTER_PCI(net_vsr, vsr_pmd);
+RTE_PMD_REGISTER_PCI_TABLE(net_vsr, vsr_ids);
+RTE_PMD_REGISTER_KMOD_DEP(net_vsr, VSR_KMODS);
+RTE_PMD_REGISTER_PARAM_STRING(net_vsr, VSR_PARAMS);
+
+static_assert(VSR_PMDINFO_VENDOR == VIRTIO_PCI_VENDOR_ID &&
+		VSR_PMDINFO_DEVICE == VIRTIO_PCI_DEVICE_ID_NET &&
+		VSR_PMDINFO_DEVICE_TRANSITIONAL == VIRTIO_PCI_DEVICE_ID_NET_TRANSITIONAL,
+		"the PCI table and what dpdk-pmdinfo.py prints differ");
+
+/* Read from the file, never by the program. */
+static const char vsr_pmdinfo[] __rte_used = VSR_PMDINFO;

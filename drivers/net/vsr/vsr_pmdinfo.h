@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+#ifndef VSR_PMDINFO_H
+#define VSR_PMDINFO_H
+
+/**
+ * @file
+ * What dpdk-pmdinfo.py prints about the driver.
+ *
+ * DPDK generates such a string for the drivers of its own tree with a script that it does not
+ * install; vsr_pci.c checks at build time that these numbers are those of its table.
+ */
+
+#define VSR_KMODS "* vfio-pci"
+#define VSR_PARAMS                                                        \
+	"rx_path=packed|packed_mrg|split|split_mrg tx_path=packed|split " \
+	"packed=<0|1> mrg_rxbuf=<0|1> in_order=<0|1>"
+
+/* In decimal, as JSON has no other numbers. */
+#define VSR_PMDINFO_VENDOR 6900
+#define VSR_PMDINFO_DEVICE 4161
+#define VSR_PMDINFO_DEVICE_TRANSITIONAL 4096
+#define VSR_PMDINFO_ANY 65535
+
+#define VSR_PMDINFO_STR(x) VSR_PMDINFO_STR_(x)
+#define VSR_PMDINFO_STR_(x) #x
+#define VSR_PMDINFO_ID(device)                                                        \
+	"[" VSR_PMDINFO_STR(VSR_PMDINFO_VENDOR) ", " VSR_PMDINFO_STR(device) ", "     \
+	VSR_PMDINFO_STR(VSR_PMDINFO_ANY) ", " VSR_PMDINFO_STR(VSR_PMDINFO_ANY) "]"
+
+#define VSR_PMDINFO                                                                   \
+	"PMD_INFO_STRING= {\"name\": \"net_vsr\", \"params\": \"" VSR_PARAMS          \
+	"\", \"kmod\": \"" VSR_KMODS "\", \"pci_ids\": ["                             \
+	VSR_PMDINFO_ID(VSR_PMDINFO_DEVICE) ", "                                       \
+	VSR_PMDINFO_ID(VSR_PMDINFO_DEVICE_TRANSITIONAL) "]}"
+
+#endif /* VSR_PMDINFO_H */

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+#include <errno.h>
+
+#include <rte_errno.h>
+#include <rte_malloc.h>
+
+#include "vsr_dev.h"
+
+static void
+queue_broken(struct vio_virtq *vq, void *arg, const char *why)
+{
+	const struct vsr_dev *dev = arg;
+
+	VSR_LOG(ERR, dev, "virtqueue %u is out of use until the port is restarted: %s", vq->index,
+			why);
+}
+
+static struct vio_virtq *
+virtq_create(struct vsr_dev *dev, uint16_t index, uint16_t nb_desc, int socket)
+{
+	char name[RTE_MEMZONE_NAMESIZE];
+	const struct vio_virtq_conf conf = {
+		.name = name,
+		.index = index,
+		.size = nb_desc,
+		.socket = socket,
+		.on_broken = queue_broken,
+		.on_broken_arg = dev,
+	};
+
+	snprintf(name, sizeof(name), "vsr_p%u_vq%u", dev->port_id, index);
+	return vio_virtq_create(&dev->vio, &conf);
+}
+
+struct vio_virtq *
+vsr_spare_create(struct vsr_dev *dev, uint16_t index)
+{
+	return virtq_create(dev, index, VSR_DESC_MIN, dev->socket);
+}
+
+/* Split rings have a power of two (virtio 1.4 2.7). */
+static uint16_t
+ring_size(const struct vsr_dev *dev, uint16_t nb_desc)
+{
+	return vsr_has(dev, VIRTIO_F_RING_PACKED) ? nb_desc : rte_align32pow2(nb_desc);
+}
+
+/* What was asked for, if it leaves most of the ring in use. */
+static uint16_t
+free_thresh(uint16_t asked, uint16_t nb_desc)
+{
+	if (asked != 0 && asked <= nb_desc / 2)
+		return asked;
+	return RTE_MIN(VSR_FREE_THRESH, nb_desc / 4); /* VSR_DESC_MIN makes that 2 */
+}
+
+bool
+vsr_rxq_fits(const struct vsr_rxq *rxq, uint16_t mtu, bool scatter)
+{
+	const uint32_t frame = (uint32_t)mtu + RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN;
+
+	if (scatter && vsr_has(rxq->dev, VIRTIO_NET_F_MRG_RXBUF))
+		return true;
+	return rxq->buf_len >= rxq->hdr_len + frame;
+}
+
+static void
+rxq_free(struct vsr_rxq *rxq)
+{
+	if (rxq == NULL)
+		return;
+	/* Memory that the device may still write to is lost on purpose. */
+	if (!rxq->dev->lost) {
+		vsr_rxq_drain(rxq);
+		vio_virtq_free(rxq->vq);
+	}
+	rte_free(rxq);
+}
+
+int
+vsr_rx_queue_setup(struct rte_eth_dev *eth_dev, uint16_t queue_id, uint16_t nb_desc,
+		unsigned int socket_id, const struct rte_eth_rxconf *conf,
+		struct rte_mempool *pool)
+{
+	const uint64_t offloads = eth_dev->data->dev_conf.rxmode.offloads | conf->offloads;
+	struct vsr_dev *dev = vsr_dev_of(eth_dev);
+	struct vsr_rxq *rxq;
+	uint16_t room;
+
+	if (pool == NULL) {
+		VSR_LOG(ERR, dev, "RX queue %u needs a mempool of its own", queue_id);
+		return -EINVAL;
+	}
+	nb_desc = ring_size(dev, nb_desc);
+	room = rte_pktmbuf_data_room_size(pool);
+	if (room < RTE_PKTMBUF_HEADROOM + RTE_ETHER_MIN_LEN || dev->hdr_len > RTE_PKTMBUF_HEADROOM) {
+		VSR_LOG(ERR, dev, "RX queue %u: buffers of %u bytes are too small", queue_id, room);
+		return -EINVAL;
+	}
+	rxq = rte_zmalloc_socket("vsr_rxq", sizeof(*rxq), RTE_CACHE_LINE_SIZE, (int)socket_id);
+	if (rxq == NULL)
+		return -ENOMEM;
+	rxq->dev = dev;
+	rxq->pool = pool;
+	rxq->hdr_len = dev->hdr_len;
+	rxq->buf_len = room - RTE_PKTMBUF_HEADROOM + dev->hdr_len;
+	rxq->port_id = eth_dev->data->port_id;
+	rxq->queue_id = queue_id;
+	rxq->conf = *conf;
+	rxq->free_thresh = free_thresh(conf->rx_free_thresh, nb_desc);
+	if (!vsr_rxq_fits(rxq, eth_dev->data->mtu, offloads & RTE_ETH_RX_OFFLOAD_SCATTER)) {
+		VSR_LOG(ERR, dev, "RX queue %u: an MTU of %u does not fit buffers of %u bytes%s",
+				queue_id, eth_dev->data->mtu, room,
+				vsr_has(dev, VIRTIO_NET_F_MRG_RXBUF) ?
+				" without the scatter offload" : "");
+		rte_free(rxq);
+		return -EINVAL;
+	}
+	rxq->vq = virtq_create(dev, 2 * queue_id, nb_desc, (int)socket_id);
+	if (rxq->vq == NULL) {
+		VSR_LOG(ERR, dev, "RX queue %u: no memory for %u descriptors", queue_id, nb_desc);
+		rte_free(rxq);
+		return -rte_errno;
+	}
+	eth_dev->data->rx_queues[queue_id] = rxq;
+	return 0;
+}
+
+static void
+txq_free(struct vsr_txq *txq)
+{
+	if (txq == NULL)
+		return;
+	if (!txq->dev->lost) {
+		vsr_txq_drain(txq);
+		rte_memzone_free(txq->aux_mz);
+		vio_virtq_free(txq->vq);
+	}
+	rte_free(txq);
+}
+
+static int
+txq_memory(struct vsr_txq *txq, uint16_t nb_desc, int socket)
+{
+	char name[RTE_MEMZONE_NAMESIZE];
+
+	txq->vq = virtq_create(txq->dev, 2 * txq->queue_id + 1, nb_desc, socket);
+	if (txq->vq == NULL)
+		return -rte_errno;
+	txq->indirect = vsr_has(txq->dev, VIRTIO_F_INDIRECT_DESC);
+	txq->aux_len = VSR_TX_AUX_TABLE;
+	if (txq->indirect)
+		txq->aux_len += (VSR_TX_SEGS_MAX + 2) * sizeof(struct virtq_desc);
+	snprintf(name, sizeof(name), "vsr_p%u_tx%u_aux", txq->dev->port_id, txq->queue_id);
+	txq->aux_mz = rte_memzone_reserve_aligned(name, (size_t)txq->aux_len * nb_desc, socket,
+			RTE_MEMZONE_IOVA_CONTIG, RTE_CACHE_LINE_SIZE);
+	if (txq->aux_mz == NULL)
+		return -ENOMEM;
+	txq->aux = txq->aux_mz->addr;
+	txq->aux_iova = txq->aux_mz->iova;
+	return 0;
+}
+
+int
+vsr_tx_queue_setup(struct rte_eth_dev *eth_dev, uint16_t queue_id, uint16_t nb_desc,
+		unsigned int socket_id, const struct rte_eth_txconf *conf)
+{
+	struct vsr_dev *dev = vsr_dev_of(eth_dev);
+	struct vsr_txq *txq;
+	int ret;
+
+	nb_desc = ring_size(dev, nb_desc);
+	txq = rte_zmalloc_socket("vsr_txq", sizeof(*txq), RTE_CACHE_LINE_SIZE, (int)socket_id);
+	if (txq == NULL)
+		return -ENOMEM;
+	txq->dev = dev;
+	txq->queue_id = queue_id;
+	txq->hdr_len = dev->hdr_len;
+	txq->conf = *conf;
+	txq->free_thresh = free_thresh(conf->tx_free_thresh, nb_desc);
+	txq->max_len = UINT16_MAX;
+	if (vsr_has(dev, VIRTIO_NET_F_MTU))
+		txq->max_len = dev->max_mtu + RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN;
+	ret = txq_memory(txq, nb_desc, (int)socket_id);
+	if (ret != 0) {
+		VSR_LOG(ERR, dev, "TX queue %u: no memory for %u descriptors", queue_id, nb_desc);
+		txq_free(txq);
+		return ret;
+	}
+	eth_dev->data->tx_queues[queue_id] = txq;
+	return 0;
+}
+
+void
+vsr_rx_queue_release(struct rte_eth_dev *eth_dev, uint16_t queue_id)
+{
+	rxq_free(eth_dev->data->rx_queues[queue_id]);
+	eth_dev->data->rx_queues[queue_id] = NULL;
+}
+
+void
+vsr_tx_queue_release(struct rte_eth_dev *eth_dev, uint16_t queue_id)
+{
+	txq_free(eth_dev->data->tx_queues[queue_id]);
+	eth_dev->data->tx_queues[queue_id] = NULL;
+}
+
+void
+vsr_rxq_drain(struct vsr_rxq *rxq)
+{
+	struct rte_mbuf *m;
+
+	rte_pktmbuf_free(rxq->head);
+	rxq->head = rxq->tail = NULL;
+	rxq->left = 0;
+	while ((m = vio_virtq_drain(rxq->vq)) != NULL)
+		rte_pktmbuf_free(m);
+}
+
+void
+vsr_txq_drain(struct vsr_txq *txq)
+{
+	struct rte_mbuf *m;
+
+	while (txq->vq != NULL && (m = vio_virtq_drain(txq->vq)) != NULL)
+		rte_pktmbuf_free(m);
+}
+
+void
+vsr_rxq_info_get(struct rte_eth_dev *eth_dev, uint16_t queue_id, struct rte_eth_rxq_info *info)
+{
+	const struct vsr_rxq *rxq = eth_dev->data->rx_queues[queue_id];
+
+	info->mp = rxq->pool;
+	info->conf = rxq->conf;
+	info->scattered_rx = eth_dev->data->scattered_rx;
+	info->nb_desc = rxq->vq->size;
+	info->rx_buf_size = (uint16_t)(rxq->buf_len - rxq->hdr_len);
+}
+
+void
+vsr_txq_info_get(struct rte_eth_dev *eth_dev, uint16_t queue_id, struct rte_eth_txq_info *info)
+{
+	const struct vsr_txq *txq = eth_dev->data->tx_queues[queue_id];
+
+	info->conf = txq->conf;
+	info->nb_desc = txq->vq->size;
+}

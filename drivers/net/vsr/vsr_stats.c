@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+#include <string.h>
+
+#include "vsr_dev.h"
+
+/* A counter of a queue: its place in the queue of the port, or in the virtqueue behind. */
+struct counter {
+	const char *name;
+	size_t offset;
+	bool of_virtq;
+};
+
+#define RX(field) offsetof(struct vsr_rxq, stats.field)
+#define TX(field) offsetof(struct vsr_txq, stats.field)
+#define VQ(field) offsetof(struct vio_virtq, field)
+
+static const struct counter rx_counters[] = {
+	{ "packets", RX(packets), false },
+	{ "bytes", RX(bytes), false },
+	{ "doorbells", VQ(nb_kicks), true },
+	{ "bad_len", RX(bad_len), false },
+	{ "bad_num_buffers", RX(bad_num_buffers), false },
+	{ "bad_ring", VQ(nb_violations), true },
+	{ "no_mbuf", RX(no_mbuf), false },
+};
+
+static const struct counter tx_counters[] = {
+	{ "packets", TX(packets), false },
+	{ "bytes", TX(bytes), false },
+	{ "doorbells", VQ(nb_kicks), true },
+	{ "too_long", TX(too_long), false },
+	{ "too_many_segs", TX(too_many_segs), false },
+	{ "empty", TX(empty), false },
+	{ "bad_ring", VQ(nb_violations), true },
+	{ "full", TX(full), false },
+};
+
+static uint64_t *
+counter_at(const struct counter *counter, void *queue, struct vio_virtq *vq)
+{
+	return RTE_PTR_ADD(counter->of_virtq ? (void *)vq : queue, counter->offset);
+}
+
+int
+vsr_stats_get VSR_STATS_GET_ARGS(eth_dev, stats, qstats)
+{
+	for (uint16_t i = 0; i < eth_dev->data->nb_rx_queues; i++) {
+		const struct vsr_rxq *rxq = eth_dev->data->rx_queues[i];
+		uint64_t errors;
+
+		if (rxq == NULL)
+			continue;
+		errors = rxq->stats.bad_len + rxq->stats.bad_num_buffers + rxq->vq->nb_violations;
+		stats->ipackets += rxq->stats.packets;
+		stats->ibytes += rxq->stats.bytes;
+		stats->ierrors += errors;
+		stats->rx_nombuf += rxq->stats.no_mbuf;
+		if (VSR_QSTATS(stats, qstats) == NULL || i >= RTE_ETHDEV_QUEUE_STAT_CNTRS)
+			continue;
+		VSR_QSTATS(stats, qstats)->q_ipackets[i] = rxq->stats.packets;
+		VSR_QSTATS(stats, qstats)->q_ibytes[i] = rxq->stats.bytes;
+		VSR_QSTATS(stats, qstats)->q_errors[i] = errors;
+	}
+	for (uint16_t i = 0; i < eth_dev->data->nb_tx_queues; i++) {
+		const struct vsr_txq *txq = eth_dev->data->tx_queues[i];
+
+		if (txq == NULL)
+			continue;
+		stats->opackets += txq->stats.packets;
+		stats->obytes += txq->stats.bytes;
+		stats->oerrors += txq->stats.too_long + txq->stats.too_many_segs +
+				txq->stats.empty + txq->vq->nb_violations;
+		if (VSR_QSTATS(stats, qstats) == NULL || i >= RTE_ETHDEV_QUEUE_STAT_CNTRS)
+			continue;
+		VSR_QSTATS(stats, qstats)->q_opackets[i] = txq->stats.packets;
+		VSR_QSTATS(stats, qstats)->q_obytes[i] = txq->stats.bytes;
+	}
+	return 0;
+}
+
+/* Once for every counter of every queue, in the order that xstats have. */
+typedef void (*each_fn)(const struct counter *counter, const char *direction, uint16_t queue_id,
+		uint64_t *value, unsigned int n, void *arg);
+
+static unsigned int
+each(struct rte_eth_dev *eth_dev, each_fn fn, void *arg)
+{
+	unsigned int n = 0;
+
+	for (uint16_t q = 0; q < eth_dev->data->nb_rx_queues; q++) {
+		struct vsr_rxq *rxq = eth_dev->data->rx_queues[q];
+
+		for (unsigned int i = 0; rxq != NULL && i < RTE_DIM(rx_counters); i++, n++)
+			fn(&rx_counters[i], "rx", q, counter_at(&rx_counters[i], rxq, rxq->vq), n,
+					arg);
+	}
+	for (uint16_t q = 0; q < eth_dev->data->nb_tx_queues; q++) {
+		struct vsr_txq *txq = eth_dev->data->tx_queues[q];
+
+		for (unsigned int i = 0; txq != NULL && i < RTE_DIM(tx_counters); i++, n++)
+			fn(&tx_counters[i], "tx", q, counter_at(&tx_counters[i], txq, txq->vq), n,
+					arg);
+	}
+	return n;
+}
+
+static void
+clear(const struct counter *counter, const char *direction, uint16_t queue_id, uint64_t *value,
+		unsigned int n, void *arg)
+{
+	*value = 0;
+}
+
+int
+vsr_stats_reset(struct rte_eth_dev *eth_dev)
+{
+	each(eth_dev, clear, NULL);
+	return 0;
+}
+
+struct sink {
+	struct rte_eth_xstat *xstats;
+	struct rte_eth_xstat_name *names;
+	unsigned int nb;
+};
+
+static void
+put(const struct counter *counter, const char *direction, uint16_t queue_id, uint64_t *value,
+		unsigned int n, void *arg)
+{
+	struct sink *sink = arg;
+
+	if (n >= sink->nb)
+		return;
+	if (sink->xstats != NULL) {
+		sink->xstats[n].id = n;
+		sink->xstats[n].value = *value;
+	}
+	if (sink->names != NULL)
+		snprintf(sink->names[n].name, sizeof(sink->names[n].name), "%s_q%u_%s", direction,
+				queue_id, counter->name);
+}
+
+int
+vsr_xstats_get(struct rte_eth_dev *eth_dev, struct rte_eth_xstat *xstats, unsigned int n)
+{
+	struct sink sink = { .xstats = xstats, .nb = n };
+
+	return (int)each(eth_dev, put, &sink);
+}
+
+int
+vsr_xstats_get_names(struct rte_eth_dev *eth_dev, struct rte_eth_xstat_name *names,
+		unsigned int n)
+{
+	struct sink sink = { .names = names, .nb = names == NULL ? 0 : n };
+
+	return (int)each(eth_dev, put, &sink);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+#ifndef VIO_CTRL_H
+#define VIO_CTRL_H
+
+/**
+ * @file
+ * The commands of the network device's control queue, virtio 1.4 5.1.6.5.
+ *
+ * Each returns 0, -EPERM (the device answered VIRTIO_NET_ERR), -EPROTO (it answered nothing that
+ * is defined), or what vio_cmdq_exec() returned. The caller has checked that the feature named at
+ * each command was negotiated.
+ */
+
+#include "vio_cmdq.h"
+
+#define VIO_CTRL_MACS_MAX 1024 /**< Addresses in one MAC table command, both tables together. */
+
+/** Accept every packet (CTRL_RX). */
+int vio_ctrl_promisc(struct vio_cmdq *cmdq, bool on);
+/** Accept every multicast packet (CTRL_RX). */
+int vio_ctrl_allmulti(struct vio_cmdq *cmdq, bool on);
+/** Own address (CTRL_MAC_ADDR). */
+int vio_ctrl_mac_addr_set(struct vio_cmdq *cmdq, const uint8_t mac[6]);
+/**
+ * Further addresses to accept (CTRL_RX): nb_uc unicast ones, then nb_mc multicast ones.
+ * @return -EINVAL as well, for more than VIO_CTRL_MACS_MAX.
+ */
+int vio_ctrl_mac_table_set(struct vio_cmdq *cmdq, const uint8_t (*uc)[6], uint32_t nb_uc,
+		const uint8_t (*mc)[6], uint32_t nb_mc);
+/** Accept packets of a VLAN, or no longer (CTRL_VLAN). */
+int vio_ctrl_vlan(struct vio_cmdq *cmdq, uint16_t vlan_id, bool on);
+/** The announcement that the device asked for is out (GUEST_ANNOUNCE). */
+int vio_ctrl_announce_ack(struct vio_cmdq *cmdq);
+/** Queue pairs in use, 1 to max_virtqueue_pairs (MQ). */
+int vio_ctrl_mq_pairs_set(struct vio_cmdq *cmdq, uint16_t nb_pairs);
+
+#endif /* VIO_CTRL_H */

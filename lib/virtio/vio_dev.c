@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <rte_byteorder.h>
+
+#include "virtio_spec/ring.h"
+#include "vio_dev.h"
+
+#define COMMON(field) offsetof(struct virtio_pci_common_cfg, field)
+#define COMMON_LEN(field) \
+	(COMMON(field) + (uint32_t)sizeof(((struct virtio_pci_common_cfg *)0)->field))
+
+/* A device that thinks about the features for longer than this refuses them. */
+#define FEATURES_OK_US 100000
+#define CONFIG_TRIES 1000
+
+static uint32_t
+common_read(struct vio_dev *dev, uint32_t offset, unsigned int width)
+{
+	return vio_read(dev->t, VIO_COMMON, offset, width);
+}
+
+static void
+common_write(struct vio_dev *dev, uint32_t offset, unsigned int width, uint32_t value)
+{
+	vio_write(dev->t, VIO_COMMON, offset, width, value);
+}
+
+/* 64-bit fields go in two halves (virtio 1.4 4.1.3.1). */
+static void
+common_write64(struct vio_dev *dev, uint32_t offset, uint64_t value)
+{
+	common_write(dev, offset, 4, (uint32_t)value);
+	common_write(dev, offset + 4, 4, (uint32_t)(value >> 32));
+}
+
+static int
+refuse(struct vio_dev *dev, int error, const char *why)
+{
+	snprintf(dev->why, sizeof(dev->why), "%s", why);
+	return error;
+}
+
+void
+vio_dev_init(struct vio_dev *dev, struct vio_transport *t)
+{
+	memset(dev, 0, sizeof(*dev));
+	dev->t = t;
+	dev->timeout_us = VIO_DEV_TIMEOUT_US;
+}
+
+uint8_t
+vio_dev_status(struct vio_dev *dev)
+{
+	return (uint8_t)common_read(dev, COMMON(device_status), 1);
+}
+
+static void
+status_add(struct vio_dev *dev, uint8_t bits)
+{
+	common_write(dev, COMMON(device_status), 1, vio_dev_status(dev) | bits);
+}
+
+int
+vio_dev_reset(struct vio_dev *dev)
+{
+	struct vio_deadline deadline = vio_deadline_in(dev->timeout_us);
+	uint8_t status;
+
+	common_write(dev, COMMON(device_status), 1, 0);
+	while ((status = vio_dev_status(dev)) != 0) {
+		if (status == 0xff)
+			return refuse(dev, -ENODEV, "the device is gone: its registers read ones");
+		if (!vio_wait(dev->t, &deadline))
+			return refuse(dev, -ETIMEDOUT, "the device does not finish its reset");
+	}
+	return 0;
+}
+
+static void
+features_read(struct vio_dev *dev)
+{
+	for (unsigned int i = 0; i < VIRTIO_FEATURE_BITS / 32; i++) {
+		uint64_t window;
+
+		common_write(dev, COMMON(device_feature_select), 4, i);
+		window = common_read(dev, COMMON(device_feature), 4);
+		if (i % 2 == 0)
+			dev->offered.w[i / 2] = window;
+		else
+			dev->offered.w[i / 2] |= window << 32;
+	}
+}
+
+static void
+features_write(struct vio_dev *dev)
+{
+	for (unsigned int i = 0; i < VIRTIO_FEATURE_BITS / 32; i++) {
+		common_write(dev, COMMON(driver_feature_select), 4, i);
+		common_write(dev, COMMON(driver_feature), 4,
+				(uint32_t)(dev->accepted.w[i / 2] >> (32 * (i % 2))));
+	}
+}
+
+/* A bit whose registers lie behind the end of the structure cannot be used, whatever is offered;
+ * and SR_IOV belongs to functions with that capability (virtio 1.4 6.2). */
+static void
+features_fit(const struct vio_dev *dev, struct vio_features *set)
+{
+	const uint32_t len = dev->t->len[VIO_COMMON];
+
+	if (len < COMMON_LEN(queue_notif_config_data))
+		vio_features_del(set, VIRTIO_F_NOTIF_CONFIG_DATA);
+	if (len < COMMON_LEN(queue_reset))
+		vio_features_del(set, VIRTIO_F_RING_RESET);
+	if (len < COMMON_LEN(admin_queue_num))
+		vio_features_del(set, VIRTIO_F_ADMIN_VQ);
+	if (!dev->t->sriov)
+		vio_features_del(set, VIRTIO_F_SR_IOV);
+}
+
+static int
+features_missing(struct vio_dev *dev, const struct vio_features *missing)
+{
+	char names[160];
+
+	vio_features_format(missing, names, sizeof(names));
+	snprintf(dev->why, sizeof(dev->why), "the device does not offer what is needed: %s", names);
+	vio_dev_fail(dev);
+	return -EOPNOTSUPP;
+}
+
+int
+vio_dev_negotiate(struct vio_dev *dev, const struct vio_features *wanted,
+		const struct vio_features *needed)
+{
+	struct vio_features must = VIO_FEATURES(VIRTIO_F_VERSION_1);
+	struct vio_deadline deadline;
+	struct vio_features set;
+	int ret;
+
+	ret = vio_dev_reset(dev);
+	if (ret != 0)
+		return ret;
+	status_add(dev, VIRTIO_STATUS_ACKNOWLEDGE);
+	status_add(dev, VIRTIO_STATUS_DRIVER);
+	features_read(dev);
+	dev->num_queues = (uint16_t)common_read(dev, COMMON(num_queues), 2);
+	for (size_t i = 0; needed != NULL && i < sizeof(must.w) / sizeof(must.w[0]); i++)
+		must.w[i] |= needed->w[i];
+	for (size_t i = 0; i < sizeof(set.w) / sizeof(set.w[0]); i++)
+		set.w[i] = (wanted->w[i] | must.w[i]) & dev->offered.w[i];
+	features_fit(dev, &set);
+	vio_features_close(&set);
+	must = vio_features_minus(&must, &set);
+	if (!vio_features_empty(&must))
+		return features_missing(dev, &must);
+	dev->accepted = set;
+	features_write(dev);
+	status_add(dev, VIRTIO_STATUS_FEATURES_OK);
+	deadline = vio_deadline_in(FEATURES_OK_US);
+	while ((vio_dev_status(dev) & VIRTIO_STATUS_FEATURES_OK) == 0) {
+		char names[160];
+
+		if (vio_wait(dev->t, &deadline))
+			continue;
+		vio_features_format(&set, names, sizeof(names));
+		snprintf(dev->why, sizeof(dev->why), "the device refuses the features: %s", names);
+		vio_dev_fail(dev);
+		return -ECONNREFUSED;
+	}
+	return 0;
+}
+
+static void
+config_fields_read(struct vio_dev *dev, const struct vio_config_field *fields, size_t nb_fields,
+		uint8_t *out)
+{
+	for (size_t i = 0; i < nb_fields; i++) {
+		const struct vio_config_field *f = &fields[i];
+
+		if (f->feature >= 0 && !vio_features_has(&dev->offered, (unsigned int)f->feature))
+			continue;
+		if ((uint32_t)f->offset + f->width * f->count > dev->t->len[VIO_DEVICE])
+			continue;
+		for (unsigned int n = 0; n < f->count; n++) {
+			const uint32_t at = f->offset + n * f->width;
+			const virtio_le32 value = rte_cpu_to_le_32(
+					vio_read(dev->t, VIO_DEVICE, at, f->width));
+
+			memcpy(out + at, &value, f->width);
+		}
+	}
+}
+
+int
+vio_dev_config_read(struct vio_dev *dev, const struct vio_config_field *fields, size_t nb_fields,
+		void *out)
+{
+	for (int i = 0; i < CONFIG_TRIES; i++) {
+		const uint32_t before = common_read(dev, COMMON(config_generation), 1);
+
+		config_fields_read(dev, fields, nb_fields, out);
+		if (common_read(dev, COMMON(config_generation), 1) == before)
+			return 0;
+	}
+	return refuse(dev, -ETIMEDOUT, "the device configuration changes all the time");
+}
+
+uint16_t
+vio_dev_queue_max(struct vio_dev *dev, uint16_t queue)
+{
+	uint16_t size;
+
+	if (queue >= dev->num_queues)
+		return 0;
+	common_write(dev, COMMON(queue_select), 2, queue);
+	size = (uint16_t)common_read(dev, COMMON(queue_size), 2);
+	return size > VIRTQ_SIZE_MAX ? 0 : size;
+}
+
+static int
+doorbell_find(struct vio_dev *dev, uint16_t queue, struct vio_doorbell *doorbell)
+{
+	const bool with_data = vio_dev_has(dev, VIRTIO_F_NOTIFICATION_DATA);
+	uint64_t offset = common_read(dev, COMMON(queue_notify_off), 2);
+
+	offset *= dev->t->notify_multiplier;
+	if (offset + (with_data ? 4 : 2) > dev->t->len[VIO_NOTIFY] ||
+			offset % (with_data ? 4 : 2) != 0)
+		return refuse(dev, -EPROTO, "a doorbell lies outside of the notification region");
+	doorbell->offset = (uint32_t)offset;
+	doorbell->addr = NULL;
+	if (dev->t->ops->doorbell != NULL)
+		doorbell->addr = dev->t->ops->doorbell(dev->t, doorbell->offset);
+	doorbell->id = queue;
+	if (vio_dev_has(dev, VIRTIO_F_NOTIF_CONFIG_DATA))
+		doorbell->id = (uint16_t)common_read(dev, COMMON(queue_notif_config_data), 2);
+	return 0;
+}
+
+int
+vio_dev_queue_setup(struct vio_dev *dev, uint16_t queue, const struct vio_queue_setup *setup,
+		struct vio_doorbell *doorbell)
+{
+	const bool packed = vio_dev_has(dev, VIRTIO_F_RING_PACKED);
+	uint16_t max;
+	int ret;
+
+	max = vio_dev_queue_max(dev, queue);
+	if (max == 0)
+		return refuse(dev, -ENOENT, "the device has no such queue");
+	if (setup->size == 0 || setup->size > VIRTQ_SIZE_MAX ||
+			(!packed && (setup->size & (setup->size - 1)) != 0))
+		return refuse(dev, -EINVAL, "a queue cannot have that size");
+	common_write(dev, COMMON(queue_size), 2, setup->size);
+	if (common_read(dev, COMMON(queue_size), 2) != setup->size)
+		return refuse(dev, -EPROTO, "the device does not take the queue size");
+	if (setup->vector != VIRTIO_MSI_NO_VECTOR || dev->t->nb_vectors != 0) {
+		common_write(dev, COMMON(queue_msix_vector), 2, setup->vector);
+		if (common_read(dev, COMMON(queue_msix_vector), 2) != setup->vector)
+			return refuse(dev, -ENOSPC, "the device refuses the vector of a queue");
+	}
+	common_write64(dev, COMMON(queue_desc), setup->desc);
+	common_write64(dev, COMMON(queue_driver), setup->driver);
+	common_write64(dev, COMMON(queue_device), setup->device);
+	ret = doorbell_find(dev, queue, doorbell);
+	if (ret != 0)
+		return ret;
+	common_write(dev, COMMON(queue_enable), 2, 1);
+	return 0;
+}
+
+int
+vio_dev_queue_reset(struct vio_dev *dev, uint16_t queue)
+{
+	struct vio_deadline deadline = vio_deadline_in(dev->timeout_us);
+
+	if (!vio_dev_has(dev, VIRTIO_F_RING_RESET))
+		return refuse(dev, -EOPNOTSUPP, "queue reset was not negotiated");
+	common_write(dev, COMMON(queue_select), 2, queue);
+	common_write(dev, COMMON(queue_reset), 2, 1);
+	/* Only then does the device keep off the memory (virtio 1.4 2.6.1.2). */
+	while (common_read(dev, COMMON(queue_reset), 2) != 0 ||
+			common_read(dev, COMMON(queue_enable), 2) != 0)
+		if (!vio_wait(dev->t, &deadline))
+			return refuse(dev, -ETIMEDOUT, "the device does not finish a queue reset");
+	return 0;
+}
+
+int
+vio_dev_config_vector(struct vio_dev *dev, uint16_t vector)
+{
+	common_write(dev, COMMON(config_msix_vector), 2, vector);
+	if (common_read(dev, COMMON(config_msix_vector), 2) != vector)
+		return refuse(dev, -ENOSPC, "the device refuses the configuration vector");
+	return 0;
+}
+
+void
+vio_dev_driver_ok(struct vio_dev *dev)
+{
+	status_add(dev, VIRTIO_STATUS_DRIVER_OK);
+}
+
+void
+vio_dev_fail(struct vio_dev *dev)
+{
+	status_add(dev, VIRTIO_STATUS_FAILED);
+}

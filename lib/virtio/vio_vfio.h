@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+#ifndef VIO_VFIO_H
+#define VIO_VFIO_H
+
+/**
+ * @file
+ * Open one virtio PCI function through VFIO without EAL, for control tools.
+ *
+ * Registers are read and written with system calls, nothing is mapped, and no DMA is set up: good
+ * for the life cycle up to FEATURES_OK, not for queues. Closing the function resets it, as VFIO
+ * does on the last close.
+ */
+
+#include "vio_pci.h"
+
+/** An open function. */
+struct vio_vfio {
+	struct vio_transport t; /**< First. */
+	int container, group, device; /**< File descriptors; -1: not open. */
+	uint64_t region_offset[VIO_PCI_BARS]; /**< Of each BAR in the device descriptor. */
+	uint64_t config_offset, config_len; /**< Of configuration space, bytes. */
+	struct vio_pci_layout layout;
+};
+
+/**
+ * Open the function and find its virtio registers. Memory space is enabled, bus mastering is not.
+ *
+ * @param sysfs_root  Folder of the PCI devices, "/sys/bus/pci/devices" on a plain machine.
+ * @param bdf         Address with domain: "0000:01:00.0".
+ * @param vf_token    UUID to open it with, or NULL.
+ * @param err         Out: one sentence on failure.
+ * @return 0, or
+ *         -ENOENT   no such device, no IOMMU group, or not bound to vfio-pci,
+ *         -EBUSY    the group is open elsewhere,
+ *         -EACCES   the token is missing or wrong,
+ *         -ENODEV, -EPROTO  as vio_pci_layout_read(),
+ *         or what a system call said. Nothing stays open then.
+ */
+int vio_vfio_open(struct vio_vfio *vfio, const char *sysfs_root, const char *bdf,
+		const char *vf_token, char *err, size_t err_len);
+
+/** Read configuration space: a vio_pci_cfg_read, arg is the struct vio_vfio. */
+int vio_vfio_config_read(void *arg, uint32_t offset, void *data, size_t len);
+
+/** Close all. Idle on what was not opened. */
+void vio_vfio_close(struct vio_vfio *vfio);
+
+#endif /* VIO_VFIO_H */

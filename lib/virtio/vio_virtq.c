@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+#include <string.h>
+
+#include <rte_errno.h>
+#include <rte_malloc.h>
+
+#include "vio_virtq.h"
+
+/* Areas written by different sides keep off each other's cache lines; more than the alignment
+ * that virtio 1.4 2.7 and 2.8 ask for. */
+#define AREA_ALIGN 128
+
+static size_t
+memory_layout(struct vio_virtq *vq)
+{
+	size_t len = VIRTQ_DESC_BYTES(vq->size);
+
+	vq->driver_at = RTE_ALIGN_CEIL(len, AREA_ALIGN);
+	len = vq->driver_at + (vq->packed ? sizeof(struct pvirtq_event_suppress) :
+			VIRTQ_AVAIL_BYTES(vq->size));
+	vq->device_at = RTE_ALIGN_CEIL(len, AREA_ALIGN);
+	len = vq->device_at + (vq->packed ? sizeof(struct pvirtq_event_suppress) :
+			VIRTQ_USED_BYTES(vq->size));
+	return RTE_ALIGN_CEIL(len, AREA_ALIGN);
+}
+
+struct vio_virtq *
+vio_virtq_create(struct vio_dev *dev, const struct vio_virtq_conf *conf)
+{
+	struct vio_virtq *vq;
+
+	if (conf->size == 0 || conf->size > VIRTQ_SIZE_MAX ||
+			(!vio_dev_has(dev, VIRTIO_F_RING_PACKED) && !rte_is_power_of_2(conf->size))) {
+		rte_errno = EINVAL;
+		return NULL;
+	}
+	vq = rte_zmalloc_socket("vio_virtq", sizeof(*vq), RTE_CACHE_LINE_SIZE, conf->socket);
+	if (vq == NULL)
+		goto no_memory;
+	vq->t = dev->t;
+	vq->index = conf->index;
+	vq->size = conf->size;
+	vq->packed = vio_dev_has(dev, VIRTIO_F_RING_PACKED);
+	vq->on_broken = conf->on_broken;
+	vq->on_broken_arg = conf->on_broken_arg;
+	vq->slots = rte_zmalloc_socket("vio_slots", sizeof(*vq->slots) * vq->size,
+			RTE_CACHE_LINE_SIZE, conf->socket);
+	vq->free_ids = rte_zmalloc_socket("vio_free_ids", sizeof(*vq->free_ids) * vq->size,
+			RTE_CACHE_LINE_SIZE, conf->socket);
+	if (vq->slots == NULL || vq->free_ids == NULL)
+		goto no_memory;
+	vq->mz = rte_memzone_reserve_aligned(conf->name, memory_layout(vq), conf->socket,
+			RTE_MEMZONE_IOVA_CONTIG, RTE_CACHE_LINE_SIZE * 2);
+	if (vq->mz == NULL)
+		goto no_memory;
+	vio_virtq_init(vq, dev);
+	return vq;
+
+no_memory:
+	vio_virtq_free(vq);
+	rte_errno = ENOMEM;
+	return NULL;
+}
+
+void
+vio_virtq_init(struct vio_virtq *vq, const struct vio_dev *dev)
+{
+	uint8_t *base = vq->mz->addr;
+
+	memset(base, 0, vq->mz->len);
+	memset(vq->slots, 0, sizeof(*vq->slots) * vq->size);
+	vq->desc = (struct virtq_desc *)base;
+	vq->avail = (struct virtq_avail *)(base + vq->driver_at);
+	vq->used = (struct virtq_used *)(base + vq->device_at);
+	for (uint16_t i = 0; i < vq->size; i++)
+		vq->free_ids[i] = vq->size - 1 - i;
+	vq->nb_free = vq->nb_free_ids = vq->size;
+	vq->nb_posted = vq->nb_unkicked = 0;
+	vq->post_i = vq->publish_i = vq->reap_i = vq->used_seen = 0;
+	vq->desc_i = vq->oldest = vq->drain_i = 0;
+	vq->in_batch = vq->broken = false;
+	vq->post_wrap = vq->reap_wrap = true;
+	vq->in_order = vio_dev_has(dev, VIRTIO_F_IN_ORDER);
+	vq->event_idx = vio_dev_has(dev, VIRTIO_F_EVENT_IDX);
+	vq->order_platform = vio_dev_has(dev, VIRTIO_F_ORDER_PLATFORM);
+	vq->notify_data = vio_dev_has(dev, VIRTIO_F_NOTIFICATION_DATA);
+	if (vq->packed)
+		vq->driver_event->flags = rte_cpu_to_le_16(RING_EVENT_FLAGS_DISABLE);
+	else if (vq->event_idx)
+		vq->avail->ring[vq->size] = rte_cpu_to_le_16(0x8000);
+	else
+		vq->avail->flags = rte_cpu_to_le_16(VIRTQ_AVAIL_F_NO_INTERRUPT);
+}
+
+int
+vio_virtq_enable(struct vio_virtq *vq, struct vio_dev *dev, uint16_t vector)
+{
+	const struct vio_queue_setup setup = {
+		.size = vq->size,
+		.vector = vector,
+		.desc = vq->mz->iova,
+		.driver = vq->mz->iova + vq->driver_at,
+		.device = vq->mz->iova + vq->device_at,
+	};
+	struct vio_doorbell doorbell;
+	int ret;
+
+	ret = vio_dev_queue_setup(dev, vq->index, &setup, &doorbell);
+	if (ret != 0)
+		return ret;
+	vq->doorbell = doorbell.addr;
+	vq->doorbell_offset = doorbell.offset;
+	vq->doorbell_id = doorbell.id;
+	return 0;
+}
+
+void *
+vio_virtq_drain(struct vio_virtq *vq)
+{
+	while (vq->drain_i < vq->size) {
+		void *cookie = vq->slots[vq->drain_i++].cookie;
+
+		vq->slots[vq->drain_i - 1].cookie = NULL;
+		if (cookie != NULL)
+			return cookie;
+	}
+	return NULL;
+}
+
+void
+vio_virtq_free(struct vio_virtq *vq)
+{
+	if (vq == NULL)
+		return;
+	rte_memzone_free(vq->mz);
+	rte_free(vq->free_ids);
+	rte_free(vq->slots);
+	rte_free(vq);
+}
+
+void *
+vio_virtq_break(struct vio_virtq *vq, const char *why)
+{
+	vq->broken = true;
+	vq->nb_violations++;
+	if (vq->on_broken != NULL)
+		vq->on_broken(vq, vq->on_broken_arg, why);
+	return NULL;
+}
+
+void
+vio_virtq_kick_slow(struct vio_virtq *vq, uint32_t value)
+{
+	/* The stores to the ring come before the doorbell on every path. */
+	rte_io_wmb();
+	vio_write(vq->t, VIO_NOTIFY, vq->doorbell_offset, vq->notify_data ? 4 : 2, value);
+}

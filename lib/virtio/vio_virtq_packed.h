@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+#ifndef VIO_VIRTQ_PACKED_H
+#define VIO_VIRTQ_PACKED_H
+
+/**
+ * @file
+ * The verbs of a packed virtqueue, virtio 1.4 2.8; for what each does see struct vio_ring_ops.
+ */
+
+#include "vio_virtq.h"
+
+static inline uint16_t
+vio_packed_next_id(const struct vio_virtq *vq)
+{
+	return vq->in_order ? vq->post_i : vq->free_ids[vq->nb_free_ids - 1];
+}
+
+static inline uint16_t
+vio_packed_take_id(struct vio_virtq *vq)
+{
+	return vq->in_order ? vq->post_i : vq->free_ids[--vq->nb_free_ids];
+}
+
+/* Fill the next slot. The first one since the last publish gets its flags there, so that the
+ * device, which goes in ring order, sees none of the others before (virtio 1.4 2.8.21). */
+static inline void
+vio_packed_desc_put(struct vio_virtq *vq, const struct vio_seg *seg, uint16_t id, uint16_t flags)
+{
+	struct pvirtq_desc *desc = &vq->pdesc[vq->post_i];
+
+	flags |= vq->post_wrap ? VIRTQ_DESC_F_AVAIL : VIRTQ_DESC_F_USED;
+	desc->addr = rte_cpu_to_le_64(seg->iova);
+	desc->len = rte_cpu_to_le_32(seg->len);
+	desc->id = rte_cpu_to_le_16(id);
+	if (vq->nb_posted == 0)
+		vq->first_flags = flags;
+	else
+		desc->flags = rte_cpu_to_le_16(flags);
+	vq->nb_posted++;
+	vq->nb_free--;
+	if (++vq->post_i == vq->size) {
+		vq->post_i = 0;
+		vq->post_wrap = !vq->post_wrap;
+	}
+}
+
+static inline void
+vio_packed_post(struct vio_virtq *vq, const struct vio_seg *seg, uint16_t flags, void *cookie)
+{
+	const uint16_t id = vio_packed_take_id(vq);
+
+	vq->slots[id] = (struct vio_slot){ .cookie = cookie, .nb_descs = 1,
+		.len = (flags & VIRTQ_DESC_F_WRITE) != 0 ? seg->len : 0 };
+	vio_packed_desc_put(vq, seg, id, flags);
+}
+
+static inline void
+vio_packed_post_list(struct vio_virtq *vq, const struct vio_seg *segs, uint16_t nb_segs,
+		uint16_t nb_readable, void *cookie)
+{
+	const uint16_t id = vio_packed_take_id(vq);
+	uint32_t len = 0;
+
+	for (uint16_t i = 0; i < nb_segs; i++) {
+		uint16_t flags = i + 1 == nb_segs ? 0 : VIRTQ_DESC_F_NEXT;
+
+		if (i >= nb_readable) {
+			flags |= VIRTQ_DESC_F_WRITE;
+			len += segs[i].len;
+		}
+		vio_packed_desc_put(vq, &segs[i], id, flags);
+	}
+	vq->slots[id] = (struct vio_slot){ .cookie = cookie, .nb_descs = nb_segs, .len = len };
+}
+
+/* Entries follow each other; only WRITE would mean anything in here (virtio 1.4 2.8.7). */
+static inline void
+vio_packed_table_fill(void *table, const struct vio_seg *segs, uint16_t nb_segs)
+{
+	struct pvirtq_desc *desc = table;
+
+	for (uint16_t i = 0; i < nb_segs; i++) {
+		desc[i].addr = rte_cpu_to_le_64(segs[i].iova);
+		desc[i].len = rte_cpu_to_le_32(segs[i].len);
+		desc[i].id = 0;
+		desc[i].flags = 0;
+	}
+}
+
+static inline void
+vio_packed_publish(struct vio_virtq *vq)
+{
+	if (vq->nb_posted == 0)
+		return;
+	vio_wmb(vq);
+	vio_store16(&vq->pdesc[vq->publish_i].flags, vq->first_flags);
+	vq->publish_i = vq->post_i;
+	vq->nb_unkicked += vq->nb_posted;
+	vq->nb_posted = 0;
+}
+
+static inline bool
+vio_packed_kick_needed(struct vio_virtq *vq)
+{
+	const uint16_t added = vq->nb_unkicked;
+	uint32_t both;
+	uint16_t event;
+
+	vq->nb_unkicked = 0;
+	/* The flags must be out before suppression is looked at (virtio 1.4 2.8.21.3.1). */
+	vio_mb(vq);
+	both = vio_load32((const virtio_le32 *)vq->device_event);
+	switch (both >> 16 & 3) {
+	case RING_EVENT_FLAGS_DISABLE:
+		return false;
+	case RING_EVENT_FLAGS_DESC:
+		if (!vq->event_idx)
+			return true;
+		event = both & 0x7fff;
+		if ((both >> RING_EVENT_WRAP_SHIFT & 1) != vq->post_wrap)
+			event -= vq->size;
+		return vio_event_passed(event, vq->publish_i, (uint16_t)(vq->publish_i - added));
+	default:
+		return true;
+	}
+}
+
+static inline void
+vio_packed_kick(struct vio_virtq *vq)
+{
+	vio_virtq_kick_value(vq, vq->publish_i | (uint16_t)(vq->post_wrap << 15));
+}
+
+static inline void *
+vio_packed_reap(struct vio_virtq *vq, uint32_t *len)
+{
+	const struct pvirtq_desc *desc = &vq->pdesc[vq->reap_i];
+	uint16_t id = 0, nb_descs;
+	void *cookie;
+
+	if (unlikely(vq->broken))
+		return NULL;
+	if (!vq->in_batch) {
+		const uint16_t flags = vio_load16(&desc->flags);
+		const bool avail = (flags & VIRTQ_DESC_F_AVAIL) != 0;
+		const bool used = (flags & VIRTQ_DESC_F_USED) != 0;
+
+		if (avail != used || used != vq->reap_wrap || vq->nb_free == vq->size)
+			return NULL;
+		vio_rmb(vq);
+		id = vio_load16(&desc->id);
+		*len = vio_load32(&desc->len);
+		if (unlikely(id >= vq->size || vq->slots[id].cookie == NULL))
+			return vio_virtq_break(vq, "used id names no outstanding buffer");
+	}
+	if (vq->in_order) {
+		if (!vq->in_batch) {
+			vq->in_batch = true;
+			vq->batch_id = id;
+			vq->batch_len = *len;
+		}
+		id = vio_in_order_next(vq, len);
+	} else {
+		vq->free_ids[vq->nb_free_ids++] = id;
+	}
+	cookie = vq->slots[id].cookie;
+	nb_descs = vq->slots[id].nb_descs;
+	vq->slots[id].cookie = NULL;
+	vq->nb_free += nb_descs;
+	vq->reap_i += nb_descs;
+	if (vq->reap_i >= vq->size) {
+		vq->reap_i -= vq->size;
+		vq->reap_wrap = !vq->reap_wrap;
+	}
+	return cookie;
+}
+
+static inline bool
+vio_packed_intr_enable(struct vio_virtq *vq)
+{
+	uint16_t flags;
+
+	vio_store16(&vq->driver_event->flags, RING_EVENT_FLAGS_ENABLE);
+	vio_mb(vq);
+	flags = vio_load16(&vq->pdesc[vq->reap_i].flags);
+	return ((flags & VIRTQ_DESC_F_AVAIL) != 0) == vq->reap_wrap &&
+			((flags & VIRTQ_DESC_F_USED) != 0) == vq->reap_wrap;
+}
+
+static inline void
+vio_packed_intr_disable(struct vio_virtq *vq)
+{
+	vio_store16(&vq->driver_event->flags, RING_EVENT_FLAGS_DISABLE);
+}
+
+static const struct vio_ring_ops vio_ring_packed = {
+	.next_id = vio_packed_next_id,
+	.post = vio_packed_post,
+	.post_list = vio_packed_post_list,
+	.table_fill = vio_packed_table_fill,
+	.publish = vio_packed_publish,
+	.kick_needed = vio_packed_kick_needed,
+	.kick = vio_packed_kick,
+	.reap = vio_packed_reap,
+	.intr_enable = vio_packed_intr_enable,
+	.intr_disable = vio_packed_intr_disable,
+};
+
+#endif /* VIO_VIRTQ_PACKED_H */

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+#ifndef VIO_VIRTQ_SPLIT_H
+#define VIO_VIRTQ_SPLIT_H
+
+/**
+ * @file
+ * The verbs of a split virtqueue, virtio 1.4 2.7; for what each does see struct vio_ring_ops.
+ */
+
+#include "vio_virtq.h"
+
+static inline uint16_t
+vio_split_next_id(const struct vio_virtq *vq)
+{
+	return vq->in_order ? vq->desc_i : vq->free_ids[vq->nb_free_ids - 1];
+}
+
+/* Take the next free descriptor: in ring order with IN_ORDER (virtio 1.4 2.7.9). */
+static inline uint16_t
+vio_split_take(struct vio_virtq *vq)
+{
+	uint16_t id;
+
+	if (vq->in_order) {
+		id = vq->desc_i;
+		vq->desc_i = (uint16_t)(id + 1) & (vq->size - 1);
+	} else {
+		id = vq->free_ids[--vq->nb_free_ids];
+	}
+	vq->nb_free--;
+	return id;
+}
+
+static inline void
+vio_split_avail_put(struct vio_virtq *vq, uint16_t head)
+{
+	vq->avail->ring[vq->post_i & (vq->size - 1)] = rte_cpu_to_le_16(head);
+	vq->post_i++;
+	vq->nb_posted++;
+}
+
+static inline void
+vio_split_desc_put(struct vio_virtq *vq, uint16_t id, const struct vio_seg *seg, uint16_t flags,
+		uint16_t next)
+{
+	struct virtq_desc *desc = &vq->desc[id];
+
+	desc->addr = rte_cpu_to_le_64(seg->iova);
+	desc->len = rte_cpu_to_le_32(seg->len);
+	desc->flags = rte_cpu_to_le_16(flags);
+	desc->next = rte_cpu_to_le_16(next);
+}
+
+static inline void
+vio_split_post(struct vio_virtq *vq, const struct vio_seg *seg, uint16_t flags, void *cookie)
+{
+	const uint16_t id = vio_split_take(vq);
+
+	vio_split_desc_put(vq, id, seg, flags, 0);
+	vq->slots[id] = (struct vio_slot){ .cookie = cookie, .nb_descs = 1,
+		.len = (flags & VIRTQ_DESC_F_WRITE) != 0 ? seg->len : 0 };
+	vio_split_avail_put(vq, id);
+}
+
+static inline void
+vio_split_post_list(struct vio_virtq *vq, const struct vio_seg *segs, uint16_t nb_segs,
+		uint16_t nb_readable, void *cookie)
+{
+	const uint16_t head = vio_split_take(vq);
+	uint16_t id = head;
+	uint32_t len = 0;
+
+	for (uint16_t i = 0; i < nb_segs; i++) {
+		const bool last = i + 1 == nb_segs;
+		const uint16_t next = last ? 0 : vio_split_take(vq);
+		uint16_t flags = last ? 0 : VIRTQ_DESC_F_NEXT;
+
+		if (i >= nb_readable) {
+			flags |= VIRTQ_DESC_F_WRITE;
+			len += segs[i].len;
+		}
+		vio_split_desc_put(vq, id, &segs[i], flags, next);
+		vq->slots[id].next = next;
+		id = next;
+	}
+	vq->slots[head].cookie = cookie;
+	vq->slots[head].len = len;
+	vq->slots[head].nb_descs = nb_segs;
+	vio_split_avail_put(vq, head);
+}
+
+static inline void
+vio_split_table_fill(void *table, const struct vio_seg *segs, uint16_t nb_segs)
+{
+	struct virtq_desc *desc = table;
+
+	for (uint16_t i = 0; i < nb_segs; i++) {
+		const bool last = i + 1 == nb_segs;
+
+		desc[i].addr = rte_cpu_to_le_64(segs[i].iova);
+		desc[i].len = rte_cpu_to_le_32(segs[i].len);
+		desc[i].flags = rte_cpu_to_le_16(last ? 0 : VIRTQ_DESC_F_NEXT);
+		desc[i].next = rte_cpu_to_le_16(last ? 0 : i + 1);
+	}
+}
+
+static inline void
+vio_split_publish(struct vio_virtq *vq)
+{
+	/* Descriptors and ring entries first (virtio 1.4 2.7.13.3). */
+	vio_wmb(vq);
+	vio_store16(&vq->avail->idx, vq->post_i);
+	vq->publish_i = vq->post_i;
+	vq->nb_unkicked += vq->nb_posted;
+	vq->nb_posted = 0;
+}
+
+static inline bool
+vio_split_kick_needed(struct vio_virtq *vq)
+{
+	const uint16_t added = vq->nb_unkicked;
+
+	vq->nb_unkicked = 0;
+	/* The index must be out before suppression is looked at (virtio 1.4 2.7.13.4.1). */
+	vio_mb(vq);
+	if (vq->event_idx) {
+		const virtio_le16 *event = (const virtio_le16 *)&vq->used->ring[vq->size];
+
+		return vio_event_passed(vio_load16(event), vq->publish_i,
+				(uint16_t)(vq->publish_i - added));
+	}
+	return (vio_load16(&vq->used->flags) & VIRTQ_USED_F_NO_NOTIFY) == 0;
+}
+
+static inline void
+vio_split_kick(struct vio_virtq *vq)
+{
+	vio_virtq_kick_value(vq, vq->publish_i);
+}
+
+/* Read the device's used index, which can only name buffers that are outstanding. */
+static inline bool
+vio_split_used_more(struct vio_virtq *vq)
+{
+	vq->used_seen = vio_load16(&vq->used->idx);
+	if (vq->used_seen == vq->reap_i)
+		return false;
+	if (unlikely((uint16_t)(vq->used_seen - vq->reap_i) >
+			(uint16_t)(vq->publish_i - vq->reap_i))) {
+		vio_virtq_break(vq, "used index runs ahead of what is available");
+		return false;
+	}
+	vio_rmb(vq);
+	return true;
+}
+
+static inline void
+vio_split_release(struct vio_virtq *vq, uint16_t id)
+{
+	uint16_t nb_descs = vq->slots[id].nb_descs;
+
+	vq->slots[id].cookie = NULL;
+	vq->nb_free += nb_descs;
+	if (vq->in_order)
+		return;
+	while (nb_descs-- != 0) {
+		vq->free_ids[vq->nb_free_ids++] = id;
+		id = vq->slots[id].next;
+	}
+}
+
+static inline void *
+vio_split_reap(struct vio_virtq *vq, uint32_t *len)
+{
+	const struct virtq_used_elem *elem;
+	uint32_t id = 0;
+	void *cookie;
+
+	if (unlikely(vq->broken))
+		return NULL;
+	if (vq->reap_i == vq->used_seen) {
+		if (unlikely(vq->in_batch))
+			return vio_virtq_break(vq, "a batch reaches past the used index");
+		if (!vio_split_used_more(vq))
+			return NULL;
+	}
+	if (!vq->in_batch) {
+		elem = &vq->used->ring[vq->reap_i & (vq->size - 1)];
+		id = vio_load32(&elem->id);
+		*len = vio_load32(&elem->len);
+		if (unlikely(id >= vq->size || vq->slots[id].cookie == NULL))
+			return vio_virtq_break(vq, "used id names no outstanding buffer");
+	}
+	if (vq->in_order) {
+		if (!vq->in_batch) {
+			vq->in_batch = true;
+			vq->batch_id = (uint16_t)id;
+			vq->batch_len = *len;
+		}
+		id = vio_in_order_next(vq, len);
+	}
+	cookie = vq->slots[id].cookie;
+	vio_split_release(vq, (uint16_t)id);
+	vq->reap_i++;
+	return cookie;
+}
+
+static inline bool
+vio_split_intr_enable(struct vio_virtq *vq)
+{
+	/* With EVENT_IDX the flags stay zero (virtio 1.4 2.7.10). */
+	if (vq->event_idx)
+		vio_store16(&vq->avail->ring[vq->size], vq->reap_i);
+	else
+		vio_store16(&vq->avail->flags, 0);
+	vio_mb(vq);
+	return vio_load16(&vq->used->idx) != vq->reap_i;
+}
+
+static inline void
+vio_split_intr_disable(struct vio_virtq *vq)
+{
+	if (vq->event_idx) /* as far away as it can be */
+		vio_store16(&vq->avail->ring[vq->size], vq->reap_i + 0x8000);
+	else
+		vio_store16(&vq->avail->flags, VIRTQ_AVAIL_F_NO_INTERRUPT);
+}
+
+static const struct vio_ring_ops vio_ring_split = {
+	.next_id = vio_split_next_id,
+	.post = vio_split_post,
+	.post_list = vio_split_post_list,
+	.table_fill = vio_split_table_fill,
+	.publish = vio_split_publish,
+	.kick_needed = vio_split_kick_needed,
+	.kick = vio_split_kick,
+	.reap = vio_split_reap,
+	.intr_enable = vio_split_intr_enable,
+	.intr_disable = vio_split_intr_disable,
+};
+
+#endif /* VIO_VIRTQ_SPLIT_H */
