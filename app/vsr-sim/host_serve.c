@@ -314,10 +314,14 @@ reply(struct host_conn *conn)
 		msg.msg_control = control.room;
 		msg.msg_controllen = sizeof(control.room);
 	}
+	if (conn->rep_fd < 0)
+		return sendmsg(conn->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -ECONNRESET : 0;
+	/* From here on only the program's own references count. It may let go of them at once:
+	 * nobody may look whether the file is open while our copy is. */
+	pthread_mutex_lock(&conn->host->lock);
 	len = sendmsg(conn->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
-	/* From here on only the program's own references count. */
-	if (conn->rep_fd >= 0)
-		close(conn->rep_fd);
+	close(conn->rep_fd);
+	pthread_mutex_unlock(&conn->host->lock);
 	return len < 0 ? -ECONNRESET : 0;
 }
 
