@@ -460,10 +460,8 @@ vsim_chain_push(struct vsim_queue *q, const struct vsim_chain *chain, uint32_t w
 	uint16_t added;
 	bool call;
 
-	/* A used length counts only where the queue is one that the device writes. */
-	q->write = chain->writable_len > 0;
-	added = q->is_packed ? vsim_packed_push(q, &buf, 1) : vsim_split_push(q, &buf, 1);
-	q->write = false;
+	added = q->is_packed ? vsim_packed_push(q, &buf, 1, chain->writable_len > 0)
+			     : vsim_split_push(q, &buf, 1, chain->writable_len > 0);
 	/* Requests are no packets: they have a counter of their own. */
 	vsim_count(&q->ctr->descriptors, chain->nb_descs);
 	if (vsim_queue_mute(q))
