@@ -137,6 +137,18 @@ violations_all(const struct vsim_fn *fn)
 	return n;
 }
 
+/** Set NumVFs and VF Enable. @return VF 1 */
+static inline struct vsim_fn *
+vfs_make(const struct fixture *f, uint16_t n)
+{
+	uint16_t sriov = f->nic->layout[0].sriov;
+
+	config_write(f->pf, sriov + offsetof(struct pci_sriov_cap, num_vfs), n, 2);
+	config_write(f->pf, sriov + offsetof(struct pci_sriov_cap, control),
+			PCI_SRIOV_CTRL_VF_ENABLE | PCI_SRIOV_CTRL_VF_MSE, 2);
+	return vsim_nic_fn(f->nic, 1);
+}
+
 /** Reset, and the first two steps. */
 static inline void
 driver_start(struct vsim_fn *fn)

@@ -13,6 +13,8 @@
  * of DPDK. Region and interrupt numbers are those of linux/vfio.h (VFIO_PCI_*_INDEX).
  * Neither side trusts the other: every length is bounded before use, every bad message gets one
  * error reply, and a peer can at worst lose its own connection.
+ *
+ * Not thread safe: one thread at a time per server (with its in-process client) and per client.
  */
 
 #include <stdbool.h>
@@ -22,9 +24,9 @@
 #define VUSER_MAX_REGIONS 9 /**< VFIO_PCI_NUM_REGIONS. */
 #define VUSER_MAX_IRQS 5 /**< VFIO_PCI_NUM_IRQS. */
 #define VUSER_MAX_SPARSE 8 /**< Mappable areas of one region. */
-#define VUSER_MAX_FDS 64 /**< Descriptors with one message (one SET_IRQS sends more in turns). */
+#define VUSER_MAX_FDS 16 /**< Descriptors with one message (QEMU takes no more). */
 #define VUSER_MAX_DATA (1u << 20) /**< Bytes of payload in one region access. */
-#define VUSER_MAX_VECTORS 2048
+#define VUSER_MAX_VECTORS 2048 /**< Of one interrupt index (MSI-X has no more). */
 
 /** A part of a region that a client may map, in bytes from the region's start; page aligned. */
 struct vuser_area {
@@ -59,6 +61,7 @@ struct vuser_device_info {
  * What a device does. All calls come from the thread in vuser_server_process() (or from the
  * caller of an in-process client), one at a time per device. Ranges were checked against
  * struct vuser_device_info before the call. Each returns 0 or -errno, which goes to the client.
+ * All are required.
  */
 struct vuser_device_ops {
 	/** Read len bytes (1..VUSER_MAX_DATA) at offset of a region. */
@@ -68,7 +71,8 @@ struct vuser_device_ops {
 			size_t len);
 	/**
 	 * Connect vectors start..start+count-1 of an index to event descriptors; fds[i] -1
-	 * disconnects. Descriptors are borrowed: dup what is kept.
+	 * disconnects. Descriptors are borrowed: dup what is kept. count is 1 or more; a client's
+	 * long list may come in several calls, in order.
 	 */
 	int (*irq_set_fds)(void *dev, unsigned int index, uint32_t start, uint32_t count,
 			const int *fds);
@@ -81,12 +85,16 @@ struct vuser_device_ops {
 	int (*dma_map)(void *dev, uint64_t iova, uint64_t size, int prot, int fd, uint64_t offset);
 	/**
 	 * Forget what is mapped inside the range; returns only when nothing uses it any more.
+	 * iova 0 with size UINT64_MAX stands for all there is.
 	 * -ENOENT when nothing is mapped there, -EINVAL when a mapping would be cut in two.
 	 */
 	int (*dma_unmap)(void *dev, uint64_t iova, uint64_t size);
 	/** Function level reset; DMA mappings and interrupt descriptors stay. */
 	int (*reset)(void *dev);
-	/** The client is gone: drop its DMA mappings and interrupt descriptors, reset. */
+	/**
+	 * The client is gone: drop its DMA mappings and interrupt descriptors, reset. Not called
+	 * for one that left before it agreed on the version.
+	 */
 	void (*released)(void *dev);
 };
 
@@ -102,8 +110,9 @@ struct vuser_server;
  * @param info  Copied.
  * @param ops   Kept by reference.
  * @param dev   First argument of every operation.
- * @return the server, or NULL with errno: EADDRINUSE (somebody listens there), ENAMETOOLONG,
- *         ENOMEM, or what socket(2), bind(2) and listen(2) say.
+ * @return the server, or NULL with errno: EADDRINUSE (somebody listens there, or the file is not a
+ *         socket), ENAMETOOLONG, ENOMEM, EINVAL (info breaks the limits above, an operation is
+ *         missing), or what socket(2), bind(2), listen(2) and epoll_create(2) say.
  */
 struct vuser_server *vuser_server_create(const char *path, const struct vuser_device_info *info,
 		const struct vuser_device_ops *ops, void *dev);
@@ -113,7 +122,8 @@ int vuser_server_fd(const struct vuser_server *server);
 
 /**
  * Accept a client, take in what has arrived and answer each complete message. Never blocks: half
- * a message is kept until the rest comes. One client at a time: a second connection is closed.
+ * a message is kept until the rest comes, and a client that does not read its replies is not read
+ * from either. One client at a time: a second one is told EBUSY and disconnected.
  */
 void vuser_server_process(struct vuser_server *server);
 
@@ -131,8 +141,9 @@ struct vuser_client;
  * Connect to a device and negotiate the version.
  *
  * @param timeout_ms  Deadline of this and of every later request, milliseconds.
- * @return the client, or NULL with errno: ECONNREFUSED, ENOENT, ETIMEDOUT, EPROTO (not vfio-user
- *         or no common version), EBUSY (another client is connected), ENOMEM.
+ * @return the client, or NULL with errno: ECONNREFUSED, ENOENT, ENAMETOOLONG, ETIMEDOUT, EPROTO
+ *         (not vfio-user, no common version, or the connection broke), EBUSY (another client is
+ *         connected), ENOMEM.
  */
 struct vuser_client *vuser_client_connect(const char *path, unsigned int timeout_ms);
 
@@ -152,8 +163,9 @@ void vuser_client_close(struct vuser_client *client);
  *   -ECONNRESET  the peer is gone (all later requests say so too),
  *   -ETIMEDOUT   no answer in time; the connection is dead,
  *   -EPROTO      the answer was malformed; the connection is dead,
- *   -EINVAL      an argument is out of range; nothing was sent.
- * Not thread safe: one thread at a time per client.
+ *   -EIO         refused without a reason,
+ *   -EINVAL      an argument is out of range; nothing was sent,
+ *   -EBADF       a descriptor to send is not open; nothing was sent.
  */
 
 /** Ask what the device is. */

@@ -139,6 +139,7 @@ struct vsim_queue {
 	uint16_t hdr_len;
 	bool active; /**< A doorbell was taken, and the ring was not found empty since. */
 	bool is_packed, in_order, event_idx, indirect, mergeable;
+	bool lapped; /**< Split: the index has been through all its values once. */
 	bool write; /**< RX: the device writes its buffers. */
 	bool dead; /**< Faulted, or its ring was unmapped: not touched any more. */
 	bool unmapped; /**< The ring left the DMA map: a fault once it is needed. */

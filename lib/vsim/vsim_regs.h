@@ -19,7 +19,7 @@ vsim_fn_count(uint64_t *counter)
 	__atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
 }
 
-/* ---------------------------------------------------------------- registers, vsim_regs.c */
+/* ---------------------------------------------------------------- common configuration, vsim_regs.c */
 
 /**
  * One register: exactly this offset and width. No write function means read-only: writing it
@@ -37,6 +37,11 @@ struct vsim_reg {
 /** The common configuration structure, in order of offsets. */
 extern const struct vsim_reg vsim_common_regs[];
 extern const size_t vsim_nb_common_regs;
+
+/** Queues there are with the features in force (all offered ones before FEATURES_OK). */
+uint16_t vsim_fn_nb_queues(const struct vsim_fn *fn);
+
+/* ---------------------------------------------------------------- BAR, vsim_bar.c */
 
 /** A field of the device configuration, and the feature that makes it exist. */
 struct vsim_net_field {
@@ -56,9 +61,6 @@ extern const size_t vsim_nb_net_fields;
  */
 int vsim_bar_read(struct vsim_fn *fn, uint64_t offset, void *data, size_t len);
 int vsim_bar_write(struct vsim_fn *fn, uint64_t offset, const void *data, size_t len);
-
-/** Queues there are with the features in force (all offered ones before FEATURES_OK). */
-uint16_t vsim_fn_nb_queues(const struct vsim_fn *fn);
 
 /** The function mask went, or an entry was unmasked: send what is pending. */
 void vsim_msix_flush(struct vsim_fn *fn);

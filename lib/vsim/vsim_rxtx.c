@@ -191,7 +191,10 @@ rx_pop(struct vsim_queue *q, struct rx_burst *b, const bool packed)
 	if (b->nb == VSIM_RX_BUFS)
 		return RX_TOO_BIG;
 	ret = ring_pop(q, &b->bufs[b->nb], b->pool, packed);
-	if (ret > 0) {
+	/* The driver may have posted more since this round looked at its doorbell. */
+	if (unlikely(ret == 0) && vsim_queue_doorbell(q))
+		ret = ring_pop(q, &b->bufs[b->nb], b->pool, packed);
+	if (likely(ret > 0)) {
 		b->nb++;
 		return RX_DONE;
 	}
@@ -333,7 +336,7 @@ rx_nothing_known(const struct vsim_queue *q)
 unsigned int
 vsim_rx_queue(struct vsim_queue *q, const struct vsim_frame *frames, unsigned int n, bool hold)
 {
-	if (unlikely(rx_nothing_known(q))) {
+	if (unlikely(rx_nothing_known(q) && !vsim_queue_doorbell(q))) {
 		if (hold)
 			return 0;
 		vsim_count(&q->ctr->drop_no_buffer, n);

@@ -24,6 +24,7 @@ vsim_split_look(struct vsim_queue *q)
 	/* 2.7.13.3: idx never decreases, and no more than the ring can be available. */
 	if (unlikely(nb > q->size))
 		return vsim_queue_fail(q, 80);
+	q->lapped |= idx < q->avail_i;
 	q->avail_seen = idx;
 	return nb > 0;
 }
@@ -37,7 +38,7 @@ vsim_split_rest(struct vsim_queue *q)
 	q->active = false;
 	if (!q->event_idx)
 		return 0;
-	__atomic_store_n((uint16_t *)&q->split.used->ring[q->size], htole16(q->avail_i),
+	__atomic_store_n((uint16_t *)(void *)&q->split.used->ring[q->size], htole16(q->avail_i),
 			__ATOMIC_RELAXED);
 	/* Pairs with the driver's barrier between avail idx and reading avail_event. */
 	atomic_thread_fence(memory_order_seq_cst);

@@ -252,6 +252,7 @@ vsim_fn_link_set(struct vsim_fn *fn, bool up)
 {
 	struct vsim_nic *nic = fn->nic;
 	uint16_t status;
+	bool known;
 
 	vsim_nic_lock(nic);
 	if (fn->link_up == up)
@@ -262,12 +263,16 @@ vsim_fn_link_set(struct vsim_fn *fn, bool up)
 	status = up ? VIRTIO_NET_S_LINK_UP : 0;
 	/* A cable that comes back may lead elsewhere: the network has to learn the address anew
 	 * (virtio 1.4 5.1.6.5.4 "Gratuitous Packet Sending"). */
-	if (up && (fn->status & VIRTIO_STATUS_DRIVER_OK) &&
-			vsim_features_has(&fn->accepted, VIRTIO_NET_F_STATUS) &&
+	known = vsim_features_has(&fn->accepted, VIRTIO_NET_F_STATUS);
+	if (up && known && (fn->status & VIRTIO_STATUS_DRIVER_OK) &&
 			vsim_features_has(&fn->accepted, VIRTIO_NET_F_GUEST_ANNOUNCE))
 		status |= VIRTIO_NET_S_ANNOUNCE;
 	fn->net_config.status = htole16(status);
-	vsim_fn_config_changed(fn);
+	/* For a driver that did not take the field nothing has changed. */
+	if (known)
+		vsim_fn_config_changed(fn);
+	else
+		fn->generation_stale = true;
 unlock:
 	vsim_nic_unlock(nic);
 }

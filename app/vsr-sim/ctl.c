@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ *
+ * Server of the control socket. A client is a buffer for a line that is not complete yet and one
+ * for an answer that did not go out yet; a client that breaks the rules loses its connection.
+ */
+#include "ctl.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define MAX_CLIENTS 16
+
+struct client {
+	int fd; /**< -1: free. */
+	uint64_t used; /**< When it last said something, in turns; the longest silent goes first. */
+	char *in; /**< CTL_MAX_REQUEST bytes. */
+	size_t in_len;
+	char *out; /**< What did not go out yet, or NULL. */
+	size_t out_len, out_sent;
+};
+
+struct ctl {
+	struct ctl_conf conf;
+	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+	int epoll_fd, listen_fd;
+	uint64_t turn;
+	struct client clients[MAX_CLIENTS];
+};
+
+/* ---------------------------------------------------------------- commands */
+
+/* An answer of failure; the sentence may hold what the client typed. */
+static json_t *
+fail(const char *sentence)
+{
+	json_t *answer = json_pack("{s:b, s:s}", "ok", 0, "error", sentence);
+
+	/* A name cut in the middle of a character is no text any more. */
+	return answer != NULL ? answer : json_pack("{s:b, s:s}", "ok", 0, "error",
+			"the request names something that does not exist");
+}
+
+static json_t *
+fail_function(const char *name)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "there is no function %.40s now", name);
+	return fail(text);
+}
+
+/* The function a request names, or a negative number with the answer in *answer. */
+static int
+find_function(struct ctl *ctl, const json_t *request, json_t **answer)
+{
+	const char *name = json_string_value(json_object_get(request, "function"));
+	int index;
+
+	if (name == NULL) {
+		*answer = fail("a string \"function\" is missing in the request");
+		return -EINVAL;
+	}
+	index = nic_find(ctl->conf.nic, name);
+	if (index < 0)
+		*answer = fail_function(name);
+	return index;
+}
+
+static json_t *
+cmd_state(struct ctl *ctl, const json_t *request)
+{
+	json_t *answer = json_pack("{s:b, s:i, s:s}", "ok", 1, "pid", (int)getpid(), "dir",
+			ctl->conf.dir);
+
+	json_object_update_new(answer, nic_json(ctl->conf.nic));
+	return answer;
+}
+
+static json_t *
+cmd_stats(struct ctl *ctl, const json_t *request)
+{
+	bool one = json_object_get(request, "function") != NULL;
+	json_t *functions, *answer = NULL;
+	int index = 0;
+
+	if (one)
+		index = find_function(ctl, request, &answer);
+	if (answer != NULL)
+		return answer;
+	answer = cmd_state(ctl, request);
+	functions = json_array();
+	json_object_set_new(answer, "functions", functions);
+	for (int i = one ? index : 0; i <= (one ? index : NIC_MAX_VFS); i++) {
+		json_t *fn = nic_fn_json(ctl->conf.nic, (unsigned int)i, one);
+
+		if (fn != NULL)
+			json_array_append_new(functions, fn);
+	}
+	return answer;
+}
+
+static json_t *
+cmd_link(struct ctl *ctl, const json_t *request)
+{
+	const json_t *up = json_object_get(request, "up");
+	json_t *answer = NULL;
+	int index = find_function(ctl, request, &answer);
+
+	if (answer != NULL)
+		return answer;
+	if (!json_is_boolean(up))
+		return fail("a boolean \"up\" is missing in the request");
+	if (nic_link_set(ctl->conf.nic, (unsigned int)index, json_is_true(up)) != 0)
+		return fail("the function went away");
+	return json_pack("{s:b}", "ok", 1);
+}
+
+static json_t *
+cmd_wire(struct ctl *ctl, const json_t *request)
+{
+	const char *spec = json_string_value(json_object_get(request, "spec"));
+	json_t *answer = NULL;
+	int index = find_function(ctl, request, &answer);
+	char err[256] = "the wire was refused";
+
+	if (answer != NULL)
+		return answer;
+	if (spec == NULL)
+		return fail("a string \"spec\" is missing in the request");
+	if (nic_wire(ctl->conf.nic, (unsigned int)index, spec, err, sizeof(err)) != 0)
+		return fail(err);
+	return json_pack("{s:b}", "ok", 1);
+}
+
+static json_t *
+cmd_stop(struct ctl *ctl, const json_t *request)
+{
+	ctl->conf.stop(ctl->conf.stop_arg);
+	return json_pack("{s:b}", "ok", 1);
+}
+
+static const struct {
+	const char *name;
+	json_t *(*run)(struct ctl *ctl, const json_t *request);
+} commands[] = {
+	{ "state", cmd_state }, { "stats", cmd_stats }, { "link", cmd_link },
+	{ "wire", cmd_wire }, { "stop", cmd_stop },
+};
+
+static json_t *
+answer_to(struct ctl *ctl, const char *line, size_t len)
+{
+	json_t *request, *answer = NULL;
+	json_error_t error;
+	const char *name;
+	char text[256];
+
+	request = json_loadb(line, len, JSON_REJECT_DUPLICATES, &error);
+	if (!json_is_object(request)) {
+		snprintf(text, sizeof(text), "the request is not a JSON object: %.160s",
+				request == NULL ? error.text : "something else");
+		json_decref(request);
+		return fail(text);
+	}
+	name = json_string_value(json_object_get(request, "cmd"));
+	for (size_t i = 0; name != NULL && i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (strcmp(name, commands[i].name) == 0)
+			answer = commands[i].run(ctl, request);
+	}
+	if (answer == NULL) {
+		snprintf(text, sizeof(text), "there is no command %.40s",
+				name != NULL ? name : "(a string \"cmd\" is missing)");
+		answer = fail(text);
+	}
+	json_decref(request);
+	return answer;
+}
+
+/* ---------------------------------------------------------------- clients */
+
+static void
+client_close(struct client *client)
+{
+	if (client->fd >= 0)
+		close(client->fd); /* Leaves the epoll set by itself. */
+	free(client->in);
+	free(client->out);
+	memset(client, 0, sizeof(*client));
+	client->fd = -1;
+}
+
+static void
+client_watch(struct ctl *ctl, struct client *client, int op)
+{
+	/* While an answer waits no further request is read. */
+	struct epoll_event event = {
+		.events = client->out != NULL ? EPOLLOUT : EPOLLIN,
+		.data.u32 = (uint32_t)(client - ctl->clients),
+	};
+
+	if (epoll_ctl(ctl->epoll_fd, op, client->fd, &event) != 0)
+		client_close(client);
+}
+
+static void
+client_accept(struct ctl *ctl)
+{
+	int fd = accept4(ctl->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct client *client = &ctl->clients[0];
+
+	if (fd < 0)
+		return;
+	for (struct client *c = ctl->clients; c < ctl->clients + MAX_CLIENTS; c++) {
+		if (client->fd < 0)
+			break;
+		if (c->fd < 0 || c->used < client->used)
+			client = c;
+	}
+	client_close(client);
+	client->in = malloc(CTL_MAX_REQUEST);
+	if (client->in == NULL) {
+		close(fd);
+		return;
+	}
+	client->fd = fd;
+	client->used = ++ctl->turn;
+	client_watch(ctl, client, EPOLL_CTL_ADD);
+}
+
+/* @return whether all has gone out. */
+static bool
+client_flush(struct client *client)
+{
+	while (client->out_sent < client->out_len) {
+		ssize_t n = send(client->fd, client->out + client->out_sent,
+				client->out_len - client->out_sent, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EAGAIN)
+			return false;
+		if (n < 0) {
+			client_close(client);
+			return false;
+		}
+		client->out_sent += (size_t)n;
+	}
+	free(client->out);
+	client->out = NULL;
+	client->out_len = client->out_sent = 0;
+	return true;
+}
+
+/* Answer the complete lines in the buffer, one at a time: the next when the answer is out. */
+static void
+client_answer(struct ctl *ctl, struct client *client)
+{
+	while (client->fd >= 0 && client->out == NULL) {
+		char *end = memchr(client->in, '\n', client->in_len);
+		size_t len;
+		json_t *answer;
+
+		if (end == NULL && client->in_len < CTL_MAX_REQUEST)
+			break;
+		len = end != NULL ? (size_t)(end - client->in) : client->in_len;
+		answer = end != NULL ? answer_to(ctl, client->in, len) :
+				fail("the request is longer than 65536 bytes");
+		client->out = json_dumps(answer, JSON_COMPACT);
+		json_decref(answer);
+		if (client->out == NULL) {
+			client_close(client);
+			return;
+		}
+		client->out_len = strlen(client->out);
+		client->out[client->out_len++] = '\n'; /* In place of the end of the string. */
+		len += end != NULL;
+		client->in_len -= len;
+		memmove(client->in, client->in + len, client->in_len);
+		client_flush(client);
+	}
+}
+
+static void
+client_process(struct ctl *ctl, struct client *client)
+{
+	ssize_t n;
+
+	client->used = ++ctl->turn;
+	if (client->out != NULL && !client_flush(client))
+		return;
+	if (client->fd >= 0) {
+		n = recv(client->fd, client->in + client->in_len,
+				CTL_MAX_REQUEST - client->in_len, 0);
+		if (n == 0 || (n < 0 && errno != EAGAIN)) {
+			client_close(client);
+			return;
+		}
+		client->in_len += n > 0 ? (size_t)n : 0;
+		client_answer(ctl, client);
+	}
+	if (client->fd >= 0)
+		client_watch(ctl, client, EPOLL_CTL_MOD);
+}
+
+/* ---------------------------------------------------------------- life */
+
+struct ctl *
+ctl_create(const struct ctl_conf *conf, char *err, size_t err_len)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.u32 = MAX_CLIENTS };
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct ctl *ctl = calloc(1, sizeof(*ctl));
+
+	if (ctl == NULL) {
+		snprintf(err, err_len, "out of memory");
+		return NULL;
+	}
+	ctl->conf = *conf;
+	for (size_t i = 0; i < MAX_CLIENTS; i++)
+		ctl->clients[i].fd = -1;
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", conf->path);
+	snprintf(ctl->path, sizeof(ctl->path), "%s", conf->path);
+	ctl->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	ctl->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	unlink(conf->path);
+	if (ctl->epoll_fd < 0 || ctl->listen_fd < 0 ||
+			bind(ctl->listen_fd, (struct sockaddr *)&addr, sizeof(addr)) != 0 ||
+			listen(ctl->listen_fd, MAX_CLIENTS) != 0 ||
+			epoll_ctl(ctl->epoll_fd, EPOLL_CTL_ADD, ctl->listen_fd, &event) != 0) {
+		snprintf(err, err_len, "cannot listen on %s: %s", conf->path, strerror(errno));
+		ctl_destroy(ctl);
+		return NULL;
+	}
+	return ctl;
+}
+
+int
+ctl_fd(const struct ctl *ctl)
+{
+	return ctl->epoll_fd;
+}
+
+void
+ctl_process(struct ctl *ctl)
+{
+	struct epoll_event events[MAX_CLIENTS];
+	int n = epoll_wait(ctl->epoll_fd, events, MAX_CLIENTS, 0);
+
+	for (int i = 0; i < n; i++) {
+		if (events[i].data.u32 == MAX_CLIENTS)
+			client_accept(ctl);
+		else if (ctl->clients[events[i].data.u32].fd >= 0)
+			client_process(ctl, &ctl->clients[events[i].data.u32]);
+	}
+}
+
+void
+ctl_destroy(struct ctl *ctl)
+{
+	if (ctl == NULL)
+		return;
+	for (size_t i = 0; i < MAX_CLIENTS; i++)
+		client_close(&ctl->clients[i]);
+	if (ctl->listen_fd >= 0) {
+		close(ctl->listen_fd);
+		unlink(ctl->path);
+	}
+	if (ctl->epoll_fd >= 0)
+		close(ctl->epoll_fd);
+	free(ctl);
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ *
+ * Client of the control socket, and the subcommands that are nothing but one request.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "ctl.h"
+
+/* A whole NIC of 257 functions is a megabyte; more is no answer of ours. */
+#define MAX_ANSWER (64u << 20)
+#define TIMEOUT_S 10
+#define STOP_TIMEOUT_MS 20000
+
+static int
+ctl_connect(const char *dir)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct timeval timeout = { .tv_sec = TIMEOUT_S };
+	char path[SIM_PATH_MAX];
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0) {
+		cli_refuse("cannot open a socket: %s", strerror(errno));
+		return -1;
+	}
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%.107s", sim_path(dir, SIM_CTL, path));
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
+	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) != 0) {
+		if (errno == ENOENT || errno == ECONNREFUSED || errno == ENOTDIR)
+			cli_refuse("no simulator runs in %s: start one with vsr-sim serve", dir);
+		else
+			cli_refuse("cannot reach the simulator in %s: %s", dir, strerror(errno));
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* Read up to the newline. The caller frees it. */
+static char *
+read_line(int fd, size_t *len)
+{
+	size_t size = 0;
+	char *line = NULL;
+
+	*len = 0;
+	for (;;) {
+		ssize_t n;
+
+		if (*len == size) {
+			char *more = size < MAX_ANSWER ? realloc(line, size + (1 << 20)) : NULL;
+
+			if (more == NULL)
+				break;
+			line = more;
+			size += 1 << 20;
+		}
+		n = recv(fd, line + *len, size - *len, 0);
+		if (n <= 0)
+			break;
+		*len += (size_t)n;
+		if (line[*len - 1] == '\n')
+			return line;
+	}
+	free(line);
+	return NULL;
+}
+
+static json_t *
+exchange(int fd, const char *dir, json_t *request)
+{
+	char *text = json_dumps(request, JSON_COMPACT), *line = NULL;
+	json_t *answer = NULL;
+	const char *error;
+	size_t len;
+
+	json_decref(request);
+	if (text != NULL && dprintf(fd, "%s\n", text) > 0)
+		line = read_line(fd, &len);
+	free(text);
+	if (line != NULL)
+		answer = json_loadb(line, len, 0, NULL);
+	free(line);
+	if (!json_is_object(answer)) {
+		cli_refuse("the simulator in %s gave no proper answer", dir);
+		json_decref(answer);
+		return NULL;
+	}
+	if (!json_is_true(json_object_get(answer, "ok"))) {
+		error = json_string_value(json_object_get(answer, "error"));
+		cli_refuse("%s", error != NULL ? error : "the simulator refused without a reason");
+		json_decref(answer);
+		return NULL;
+	}
+	return answer;
+}
+
+json_t *
+ctl_call(const char *dir, json_t *request)
+{
+	int fd = ctl_connect(dir);
+	json_t *answer;
+
+	if (fd < 0) {
+		json_decref(request);
+		return NULL;
+	}
+	answer = exchange(fd, dir, request);
+	close(fd);
+	return answer;
+}
+
+/* ---------------------------------------------------------------- stop, link, wire */
+
+/* Read --dir and exactly max words. @return CLI_END, or what cli_next() said. */
+static int
+read_words(struct cli_args *args, char dir[SIM_DIR_MAX], const char **words, size_t max)
+{
+	const char *asked = NULL;
+	size_t n = 0;
+	int opt;
+
+	while ((opt = cli_next(args)) != CLI_END) {
+		if (opt == CLI_BAD || opt == CLI_HELP)
+			return opt;
+		if (opt == CLI_OPT_DIR) {
+			asked = args->value;
+		} else if (n < max) {
+			words[n++] = args->value;
+		} else {
+			cli_usage(args, "%s is one argument too many", args->value);
+			return CLI_BAD;
+		}
+	}
+	if (n < max) {
+		cli_usage(args, "it needs %s", args->cmd->args);
+		return CLI_BAD;
+	}
+	return sim_dir(asked, dir) ? CLI_END : CLI_WORD;
+}
+
+/* Exit code for what read_words() said when it was not CLI_END. */
+static int
+exit_code(int opt)
+{
+	return opt == CLI_HELP ? CLI_OK : opt == CLI_BAD ? CLI_USAGE : CLI_REFUSED;
+}
+
+static int
+run_stop(struct cli_args *args)
+{
+	const struct timespec pause = { .tv_nsec = 20 * 1000 * 1000 };
+	char dir[SIM_DIR_MAX];
+	json_t *answer;
+	int opt = read_words(args, dir, NULL, 0);
+
+	if (opt != CLI_END)
+		return exit_code(opt);
+	answer = ctl_call(dir, json_pack("{s:s}", "cmd", "stop"));
+	if (answer == NULL)
+		return CLI_REFUSED;
+	json_decref(answer);
+	/* The lock is the last thing that a simulator gives back. */
+	for (unsigned int ms = 0; ms < STOP_TIMEOUT_MS; ms += 20) {
+		if (sim_dir_owned(dir) <= 0)
+			return CLI_OK;
+		nanosleep(&pause, NULL);
+	}
+	return cli_refuse("the simulator in %s did not end within %d seconds", dir,
+			STOP_TIMEOUT_MS / 1000);
+}
+
+static int
+run_link(struct cli_args *args)
+{
+	char dir[SIM_DIR_MAX];
+	const char *words[2];
+	json_t *answer;
+	int opt = read_words(args, dir, words, 2);
+
+	if (opt != CLI_END)
+		return exit_code(opt);
+	if (strcmp(words[1], "up") != 0 && strcmp(words[1], "down") != 0)
+		return cli_usage(args, "a link is up or down, not %s", words[1]);
+	answer = ctl_call(dir, json_pack("{s:s, s:s, s:b}", "cmd", "link", "function", words[0],
+			"up", strcmp(words[1], "up") == 0));
+	json_decref(answer);
+	return answer != NULL ? CLI_OK : CLI_REFUSED;
+}
+
+static int
+run_wire(struct cli_args *args)
+{
+	char dir[SIM_DIR_MAX];
+	const char *words[2];
+	json_t *answer;
+	int opt = read_words(args, dir, words, 2);
+
+	if (opt != CLI_END)
+		return exit_code(opt);
+	answer = ctl_call(dir, json_pack("{s:s, s:s, s:s}", "cmd", "wire", "function", words[0],
+			"spec", words[1]));
+	json_decref(answer);
+	return answer != NULL ? CLI_OK : CLI_REFUSED;
+}
+
+static const struct cli_opt opts[] = { CLI_OPT_DIR_ROW, { 0 } };
+
+const struct cli_cmd cmd_stop = {
+	.name = "stop",
+	.args = "[--dir DIR]",
+	.help = "End a running simulator and wait until it is gone",
+	.opts = opts,
+	.run = run_stop,
+};
+
+const struct cli_cmd cmd_link = {
+	.name = "link",
+	.args = "FUNCTION up|down [--dir DIR]",
+	.help = "Put the cable of a function in or pull it out",
+	.opts = opts,
+	.notes = "FUNCTION is pf, vf1, vf2, ... or a name on the bus such as 0000:01:00.1.\n",
+	.run = run_link,
+};
+
+const struct cli_cmd cmd_wire = {
+	.name = "wire",
+	.args = "FUNCTION WIRE [--dir DIR]",
+	.help = "Connect a function to something else while it runs",
+	.opts = opts,
+	.notes = "FUNCTION is pf, vf1, vf2, ... or a name on the bus such as 0000:01:00.1.\n"
+		 "WIRE is as for vsr-sim serve --wire.\n",
+	.run = run_wire,
+};

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ *
+ * What a kernel's PCI core does with a function: find capabilities, place BARs, reset with save
+ * and restore, switch SR-IOV. PCI Express Base Specification 7.5, 7.7, 9.3.3.
+ */
+#include <errno.h>
+#include <linux/vfio.h>
+#include <string.h>
+
+#include "host_priv.h"
+
+#define EXPRESS_DEVCAP 4
+#define EXPRESS_DEVCAP_FLR 0x10000000u
+#define SRIOV_FIELD(name) (offsetof(struct pci_sriov_cap, name))
+
+uint32_t
+host_cfg_read(struct host_dev *dev, unsigned int offset, unsigned int width)
+{
+	uint8_t raw[4] = { 0 };
+
+	if (vuser_client_region_read(dev->client, VFIO_PCI_CONFIG_REGION_INDEX, offset, raw,
+			    width) != 0)
+		memset(raw, 0xff, width);
+	return raw[0] | (uint32_t)raw[1] << 8 | (uint32_t)raw[2] << 16 | (uint32_t)raw[3] << 24;
+}
+
+void
+host_cfg_write(struct host_dev *dev, unsigned int offset, unsigned int width, uint32_t value)
+{
+	const uint8_t raw[4] = { value, value >> 8, value >> 16, value >> 24 };
+
+	vuser_client_region_write(dev->client, VFIO_PCI_CONFIG_REGION_INDEX, offset, raw, width);
+}
+
+/* ---------------------------------------------------------------- enumeration */
+
+static void
+find_capabilities(struct host_dev *dev)
+{
+	unsigned int at;
+
+	at = (host_cfg_read(dev, PCI_CFG_STATUS, 2) & PCI_STATUS_CAPS) != 0 ?
+			host_cfg_read(dev, PCI_CFG_CAP_PTR, 1) & 0xfc : 0;
+	/* A chain that loops ends when it must have named every word once. */
+	for (unsigned int hops = 0; at >= 0x40 && hops < PCI_CFG_SIZE / 4; hops++) {
+		const uint32_t word = host_cfg_read(dev, at, 4);
+		const uint8_t id = word & 0xff;
+		unsigned int len = 4;
+
+		if (id == PCI_CAPABILITY_VENDOR) {
+			len = (word >> 16) & 0xff;
+		} else if (id == PCI_CAPABILITY_MSIX) {
+			dev->msix_cap = at;
+			len = PCI_MSIX_CAP_LEN;
+		} else if (id == PCI_CAPABILITY_EXPRESS) {
+			dev->express_cap = at;
+			len = 0x3c;
+		}
+		for (unsigned int w = at / 4; w < (at + len + 3) / 4 && w < PCI_CFG_SIZE / 4; w++) {
+			dev->cap_at[w] = id;
+			dev->cap_start[w] = at;
+		}
+		at = (word >> 8) & 0xfc;
+	}
+	at = dev->regions[VFIO_PCI_CONFIG_REGION_INDEX].size > PCI_CFG_EXT_CAPS ?
+			PCI_CFG_EXT_CAPS : 0;
+	for (unsigned int hops = 0; at >= PCI_CFG_EXT_CAPS && hops < PCI_CFG_EXT_SIZE / 4; hops++) {
+		const uint32_t word = host_cfg_read(dev, at, 4);
+
+		if (word == 0 || word == UINT32_MAX)
+			break;
+		if ((word & 0xffff) == PCI_EXT_CAPABILITY_SRIOV)
+			dev->sriov_cap = at;
+		at = (word >> 20) & 0xffc;
+	}
+}
+
+/* Room in the memory window, naturally aligned. */
+static uint64_t
+take_addresses(struct host *host, uint64_t align, uint64_t len)
+{
+	uint64_t start;
+
+	if (align < 4096)
+		align = 4096;
+	start = (host->next_address + align - 1) & ~(align - 1);
+	host->next_address = start + len;
+	return start;
+}
+
+static void
+write_bar(struct host_dev *dev, unsigned int regs, const struct host_bar *bars)
+{
+	for (unsigned int i = 0; i < 6; i++) {
+		if (bars[i].size == 0)
+			continue;
+		host_cfg_write(dev, regs + 4 * i, 4, (uint32_t)bars[i].start);
+		if ((bars[i].bits & 6) == 4 && i < 5)
+			host_cfg_write(dev, regs + 4 * i + 4, 4, bars[i].start >> 32);
+	}
+}
+
+/* Size BARs by writing ones, as the specification has it (7.5.1.2.1); registers are kept. */
+static void
+size_bars(struct host_dev *dev, unsigned int regs, struct host_bar *bars)
+{
+	for (unsigned int i = 0; i < 6; i++) {
+		const uint32_t old = host_cfg_read(dev, regs + 4 * i, 4);
+		uint64_t mask;
+		uint32_t low_bits;
+
+		host_cfg_write(dev, regs + 4 * i, 4, UINT32_MAX);
+		mask = host_cfg_read(dev, regs + 4 * i, 4);
+		host_cfg_write(dev, regs + 4 * i, 4, old);
+		low_bits = (mask & 1) != 0 ? mask & 3 : mask & 0xf;
+		if (mask == 0 || mask == UINT32_MAX)
+			continue;
+		bars[i].bits = low_bits;
+		mask &= ~(uint64_t)((low_bits & 1) != 0 ? 3 : 0xf);
+		if ((low_bits & 7) == 4 && i < 5) {
+			const uint32_t old_high = host_cfg_read(dev, regs + 4 * i + 4, 4);
+
+			host_cfg_write(dev, regs + 4 * i + 4, 4, UINT32_MAX);
+			mask |= (uint64_t)host_cfg_read(dev, regs + 4 * i + 4, 4) << 32;
+			host_cfg_write(dev, regs + 4 * i + 4, 4, old_high);
+			bars[i].size = ~mask + 1;
+			bars[i + 1].upper = true;
+			i++;
+		} else {
+			bars[i].size = (uint32_t)(~mask + 1);
+		}
+	}
+}
+
+static void
+place_bars(struct host *host, struct host_dev *dev)
+{
+	host_cfg_write(dev, PCI_CFG_COMMAND, 2, 0);
+	size_bars(dev, PCI_CFG_BAR0, dev->bars);
+	for (unsigned int i = 0; i < 6; i++)
+		if (dev->bars[i].size != 0)
+			dev->bars[i].start = take_addresses(host, dev->bars[i].size,
+					dev->bars[i].size);
+	write_bar(dev, PCI_CFG_BAR0, dev->bars);
+	host_cfg_write(dev, PCI_CFG_COMMAND, 2, PCI_COMMAND_MEM_SPACE);
+}
+
+/* BARs of a VF follow from those in the PF's SR-IOV capability (9.3.3.14). */
+static void
+place_vf_bars(struct host *host, struct host_dev *dev)
+{
+	for (unsigned int i = 0; i < 6; i++) {
+		const struct host_bar *all = &dev->pf->vf_bars[i];
+
+		dev->bars[i] = *all;
+		if (all->size != 0)
+			dev->bars[i].start = all->start + (dev->vf_index - 1) * all->size;
+		else if (dev->regions[i].size != 0)
+			dev->bars[i] = (struct host_bar){ .bits = 0xc, .size = dev->regions[i].size,
+					.start = take_addresses(host, dev->regions[i].size,
+							dev->regions[i].size) };
+	}
+}
+
+static void
+read_sriov(struct host *host, struct host_dev *dev)
+{
+	const unsigned int cap = dev->sriov_cap;
+
+	dev->sriov_totalvfs = host_cfg_read(dev, cap + SRIOV_FIELD(total_vfs), 2);
+	dev->sriov_offset = host_cfg_read(dev, cap + SRIOV_FIELD(first_vf_offset), 2);
+	dev->sriov_stride = host_cfg_read(dev, cap + SRIOV_FIELD(vf_stride), 2);
+	dev->sriov_vf_device = host_cfg_read(dev, cap + SRIOV_FIELD(vf_device_id), 2);
+	/* What an earlier owner left enabled is not on this bus. */
+	host_cfg_write(dev, cap + SRIOV_FIELD(control), 2, 0);
+	size_bars(dev, cap + SRIOV_FIELD(vf_bar), dev->vf_bars);
+	for (unsigned int i = 0; i < 6; i++)
+		if (dev->vf_bars[i].size != 0)
+			dev->vf_bars[i].start = take_addresses(host, dev->vf_bars[i].size,
+					dev->vf_bars[i].size * dev->sriov_totalvfs);
+	write_bar(dev, cap + SRIOV_FIELD(vf_bar), dev->vf_bars);
+}
+
+int
+host_pci_setup(struct host *host, struct host_dev *dev)
+{
+	if (dev->regions[VFIO_PCI_CONFIG_REGION_INDEX].size < PCI_CFG_SIZE) {
+		host_log(dev->bdf, "no PCI configuration space");
+		return -ENOTSUP;
+	}
+	find_capabilities(dev);
+	if (dev->msix_cap != 0) {
+		const uint32_t table = host_cfg_read(dev, dev->msix_cap + PCI_MSIX_TABLE, 4);
+
+		dev->msix_bar = table & 7;
+		dev->msix_table = table & ~7u;
+	}
+	if (dev->pf != NULL) {
+		dev->sriov_cap = 0; /* PCIe 9.3.1: none in a VF. */
+		place_vf_bars(host, dev);
+		return 0;
+	}
+	place_bars(host, dev);
+	if (dev->sriov_cap != 0)
+		read_sriov(host, dev);
+	return 0;
+}
+
+/* ---------------------------------------------------------------- reset */
+
+void
+host_sriov_registers(struct host_dev *pf, uint16_t num_vfs)
+{
+	if (pf->sriov_cap == 0)
+		return;
+	/* NumVFs can be written only while VF Enable is 0 (9.3.3.7). */
+	host_cfg_write(pf, pf->sriov_cap + SRIOV_FIELD(control), 2, 0);
+	host_cfg_write(pf, pf->sriov_cap + SRIOV_FIELD(num_vfs), 2, num_vfs);
+	if (num_vfs != 0)
+		host_cfg_write(pf, pf->sriov_cap + SRIOV_FIELD(control), 2,
+				PCI_SRIOV_CTRL_VF_ENABLE | PCI_SRIOV_CTRL_VF_MSE |
+						PCI_SRIOV_CTRL_ARI);
+}
+
+static bool
+can_reset(struct host_dev *dev)
+{
+	return (dev->flags & VFIO_DEVICE_FLAGS_RESET) != 0 ||
+			(dev->express_cap != 0 &&
+					(host_cfg_read(dev, dev->express_cap + EXPRESS_DEVCAP, 4) &
+							EXPRESS_DEVCAP_FLR) != 0);
+}
+
+int
+host_pci_reset(struct host *host, struct host_dev *dev)
+{
+	const uint16_t command = host_cfg_read(dev, PCI_CFG_COMMAND, 2);
+	int ret;
+
+	if (!can_reset(dev))
+		return -ENOTTY;
+	ret = vuser_client_reset(dev->client);
+	if (ret != 0)
+		return ret;
+	if (dev->pf == NULL)
+		write_bar(dev, PCI_CFG_BAR0, dev->bars);
+	if (dev->sriov_cap != 0) {
+		write_bar(dev, dev->sriov_cap + SRIOV_FIELD(vf_bar), dev->vf_bars);
+		/* An FLR of the PF cleared VF Enable (9.3.3.3.1): its VFs were gone, with all
+		 * state of theirs, and come back. The system's tables of memory still hold. */
+		if (dev->sriov_numvfs != 0)
+			host_sriov_registers(dev, dev->sriov_numvfs);
+		for (struct host_dev *vf = NULL; (vf = host_next_vf(host, dev, vf)) != NULL;)
+			if (vf->container != NULL)
+				host_iommu_attach(vf->container, vf);
+	}
+	host_cfg_write(dev, PCI_CFG_COMMAND, 2, command);
+	host_device_msix_program(dev);
+	return 0;
+}
+
+int
+host_dev_reset(struct host *host, const char *bdf)
+{
+	struct host_dev *dev;
+	int ret;
+
+	pthread_mutex_lock(&host->lock);
+	dev = host_find(host, bdf);
+	ret = dev == NULL ? -ENODEV : host_pci_reset(host, dev);
+	pthread_mutex_unlock(&host->lock);
+	return ret;
+}
+
+/* ---------------------------------------------------------------- raw access, for sysfs */
+
+static int
+config_move(struct host *host, const char *bdf, uint64_t offset, void *in, const void *out,
+		size_t len)
+{
+	struct host_dev *dev;
+	uint64_t size;
+	int ret = 0;
+
+	pthread_mutex_lock(&host->lock);
+	dev = host_find(host, bdf);
+	size = dev == NULL ? 0 : dev->regions[VFIO_PCI_CONFIG_REGION_INDEX].size;
+	if (dev == NULL)
+		ret = -ENODEV;
+	else if (offset > size || len > size - offset)
+		ret = -EINVAL;
+	else if (len != 0 && in != NULL)
+		ret = vuser_client_region_read(dev->client, VFIO_PCI_CONFIG_REGION_INDEX, offset,
+				in, len);
+	else if (len != 0)
+		ret = vuser_client_region_write(dev->client, VFIO_PCI_CONFIG_REGION_INDEX, offset,
+				out, len);
+	pthread_mutex_unlock(&host->lock);
+	return ret;
+}
+
+int
+host_config_read(struct host *host, const char *bdf, uint64_t offset, void *data, size_t len)
+{
+	return config_move(host, bdf, offset, data, NULL, len);
+}
+
+int
+host_config_write(struct host *host, const char *bdf, uint64_t offset, const void *data,
+		size_t len)
+{
+	return config_move(host, bdf, offset, NULL, data, len);
+}

@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ *
+ * The socket of preloaded processes: a thread per connection takes a request, does it under the
+ * host's lock, answers. No wait here depends on a peer: it sleeps until something arrives or the
+ * host stops, and a peer that does not take its answer loses the connection.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/vfio.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "host_priv.h"
+#include "host_proto.h"
+
+#define MAX_CONNS 512
+#define MAX_PIECES (1u << 20) /* Of one map: 4 GB in pages of 4 KB. */
+
+struct host_conn {
+	struct host *host;
+	struct host_server *server;
+	int fd;
+	pthread_t thread;
+	bool used, done;
+
+	/* the request at hand */
+	struct host_request req;
+	uint8_t data[HOST_PROTO_DATA];
+	int fds[HOST_PROTO_FDS];
+	unsigned int nb_fds;
+
+	/* its reply */
+	struct host_reply rep;
+	int rep_fd; /* Sent, then closed here; -1: none. */
+
+	/* a map of which pieces have arrived */
+	struct host_map *map;
+	ino_t map_ino; /* Of its container. */
+};
+
+struct host_server {
+	struct host *host;
+	struct sockaddr_un addr;
+	int listener, stop_fd;
+	pthread_t thread;
+	struct host_conn *conns[MAX_CONNS];
+};
+
+/* ---------------------------------------------------------------- DMA maps in steps */
+
+static void
+drop_map(struct host_conn *conn)
+{
+	if (conn->map != NULL)
+		host_map_free(conn->host, conn->map);
+	conn->map = NULL;
+}
+
+static int
+add_pieces(struct host_conn *conn, const struct vfio_iommu_type1_dma_map *arg, const uint8_t *data,
+		size_t nb)
+{
+	struct host_map *map = conn->map;
+	struct host_piece *pieces;
+
+	if (map->nb_pieces + nb > MAX_PIECES)
+		return -E2BIG;
+	pieces = realloc(map->pieces, (map->nb_pieces + nb) * sizeof(*pieces));
+	if (pieces == NULL)
+		return -ENOMEM;
+	map->pieces = pieces;
+	for (size_t i = 0; i < nb; i++) {
+		struct host_proto_piece piece;
+		struct host_file *file;
+
+		memcpy(&piece, data + i * sizeof(piece), sizeof(piece));
+		if (piece.size == 0 || piece.size > arg->size - map->size ||
+				piece.fd >= conn->nb_fds || piece.offset + piece.size < piece.offset)
+			return -EINVAL;
+		file = host_file_get(conn->host, conn->fds[piece.fd]);
+		if (file == NULL)
+			return -ENOMEM;
+		map->pieces[map->nb_pieces++] = (struct host_piece){ piece.size, piece.offset, file };
+		map->size += piece.size;
+	}
+	return 0;
+}
+
+static int
+map_dma(struct host_conn *conn, struct host_container *container, uint64_t step)
+{
+	struct vfio_iommu_type1_dma_map arg;
+	const size_t len = conn->req.data_len;
+	struct host_map *map;
+	size_t nb;
+	int ret;
+
+	if (conn->map != NULL && conn->map_ino != container->ino)
+		drop_map(conn);
+	if (container->iommu == 0 || len < sizeof(arg) ||
+			(len - sizeof(arg)) % sizeof(struct host_proto_piece) != 0)
+		return -EINVAL;
+	memcpy(&arg, conn->data, sizeof(arg));
+	nb = (len - sizeof(arg)) / sizeof(struct host_proto_piece);
+	ret = host_iommu_check(container, &arg);
+	if (ret != 0 || step == HOST_MAP_CHECK)
+		return ret;
+	if (conn->map == NULL) {
+		conn->map = calloc(1, sizeof(*conn->map));
+		if (conn->map == NULL)
+			return -ENOMEM;
+		conn->map_ino = container->ino;
+	}
+	ret = add_pieces(conn, &arg, conn->data + sizeof(arg), nb);
+	if (ret != 0 || step == HOST_MAP_MORE)
+		return ret;
+	map = conn->map;
+	if (map->size != arg.size)
+		return -EINVAL;
+	conn->map = NULL;
+	map->iova = arg.iova;
+	map->prot = ((arg.flags & VFIO_DMA_MAP_FLAG_READ) != 0 ? PROT_READ : 0) |
+			((arg.flags & VFIO_DMA_MAP_FLAG_WRITE) != 0 ? PROT_WRITE : 0);
+	return host_iommu_map(conn->host, container, map);
+}
+
+/* ---------------------------------------------------------------- requests */
+
+static int
+do_ioctl(struct host_conn *conn, const struct host_object *object)
+{
+	struct host *host = conn->host;
+	size_t out_len = 0;
+	int ret;
+
+	switch (object->kind) {
+	case HOST_KIND_CONTAINER:
+		ret = host_container_ioctl(host, object->container, conn->req.arg[0],
+				conn->req.arg[1], conn->data, conn->req.data_len, &out_len);
+		break;
+	case HOST_KIND_GROUP:
+		ret = host_group_ioctl(host, object->dev, conn->req.arg[0], conn->req.arg[1],
+				conn->data, conn->req.data_len, &out_len);
+		break;
+	default:
+		ret = host_device_ioctl(host, object->dev, conn->req.arg[0], conn->data,
+				conn->req.data_len, &out_len, conn->fds, conn->nb_fds);
+		break;
+	}
+	conn->rep.data_len = ret < 0 ? 0 : out_len;
+	return ret;
+}
+
+static int
+do_lookup(struct host_conn *conn, const struct host_object *object)
+{
+	if (object->kind == HOST_KIND_DEVICE)
+		for (unsigned int r = 0; r < 6; r++)
+			conn->rep.arg[r] = object->dev->regions[r].size;
+	return object->kind;
+}
+
+static int
+opened(struct host_conn *conn, int fd)
+{
+	if (fd < 0)
+		return fd;
+	conn->rep_fd = fd;
+	return 0;
+}
+
+/* Requests about an open file; host->lock is held. */
+static int
+do_file(struct host_conn *conn)
+{
+	const struct host_request *req = &conn->req;
+	const struct host_object object = host_lookup(conn->host, req->ino);
+	int ret;
+
+	if (req->op == HOST_OP_LOOKUP)
+		return do_lookup(conn, &object);
+	if (object.kind == HOST_KIND_NONE)
+		return -ENODEV;
+	switch (req->op) {
+	case HOST_OP_IOCTL:
+		return do_ioctl(conn, &object);
+	case HOST_OP_MAP_DMA:
+		if (object.kind != HOST_KIND_CONTAINER)
+			return -ENOTTY;
+		ret = map_dma(conn, object.container, req->arg[0]);
+		if (ret != 0)
+			drop_map(conn);
+		return ret;
+	case HOST_OP_OPEN_DEVICE:
+		if (object.kind != HOST_KIND_GROUP)
+			return -ENOTTY;
+		if (req->data_len == 0 || conn->data[req->data_len - 1] != '\0')
+			return -EINVAL;
+		return opened(conn, host_device_open(conn->host, object.dev,
+				(const char *)conn->data));
+	case HOST_OP_READ:
+		if (object.kind != HOST_KIND_DEVICE || req->arg[1] > HOST_PROTO_DATA)
+			return -EINVAL;
+		ret = host_device_read(object.dev, req->arg[0], conn->data, req->arg[1]);
+		conn->rep.data_len = ret < 0 ? 0 : ret;
+		return ret;
+	case HOST_OP_WRITE:
+		if (object.kind != HOST_KIND_DEVICE)
+			return -EINVAL;
+		return host_device_write(conn->host, object.dev, req->arg[0], conn->data,
+				req->data_len);
+	default:
+		return -EINVAL;
+	}
+}
+
+static int
+do_request(struct host_conn *conn)
+{
+	struct host *host = conn->host;
+	int ret;
+
+	pthread_mutex_lock(&host->lock);
+	switch (conn->req.op) {
+	case HOST_OP_HELLO:
+		conn->rep.arg[0] = host->mem_dev;
+		ret = conn->req.arg[0] == HOST_PROTO_VERSION ? 0 : -EPROTO;
+		break;
+	case HOST_OP_OPEN_CONTAINER:
+		ret = opened(conn, host_container_open(host));
+		break;
+	case HOST_OP_OPEN_GROUP:
+		ret = conn->req.arg[0] > INT32_MAX ? -ENOENT :
+				opened(conn, host_group_open(host, conn->req.arg[0]));
+		break;
+	default:
+		ret = do_file(conn);
+		break;
+	}
+	pthread_mutex_unlock(&host->lock);
+	return ret;
+}
+
+/* ---------------------------------------------------------------- messages */
+
+static void
+close_fds(struct host_conn *conn)
+{
+	for (unsigned int i = 0; i < conn->nb_fds; i++)
+		close(conn->fds[i]);
+	conn->nb_fds = 0;
+}
+
+/* @return 0, -EPROTO (answer with it), or -ECONNRESET (hang up). */
+static int
+receive(struct host_conn *conn)
+{
+	union {
+		char room[CMSG_SPACE(sizeof(conn->fds))];
+		struct cmsghdr align;
+	} control;
+	struct iovec iov[2] = { { &conn->req, sizeof(conn->req) },
+			{ conn->data, sizeof(conn->data) } };
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2, .msg_control = control.room,
+			.msg_controllen = sizeof(control.room) };
+	const ssize_t len = recvmsg(conn->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	if (len < 0)
+		return errno == EAGAIN || errno == EINTR ? -EAGAIN : -ECONNRESET;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c != NULL; c = CMSG_NXTHDR(&msg, c)) {
+		const size_t nb = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < nb && conn->nb_fds < HOST_PROTO_FDS; i++)
+			memcpy(&conn->fds[conn->nb_fds++], CMSG_DATA(c) + i * sizeof(int),
+					sizeof(int));
+	}
+	if (len == 0)
+		return -ECONNRESET;
+	if ((msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 || (size_t)len < sizeof(conn->req) ||
+			conn->req.data_len != (size_t)len - sizeof(conn->req))
+		return -EPROTO;
+	return 0;
+}
+
+static int
+reply(struct host_conn *conn)
+{
+	union {
+		char room[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = { .room = { 0 } };
+	struct iovec iov[2] = { { &conn->rep, sizeof(conn->rep) },
+			{ conn->data, conn->rep.data_len } };
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
+	ssize_t len;
+
+	if (conn->rep_fd >= 0) {
+		control.align.cmsg_level = SOL_SOCKET;
+		control.align.cmsg_type = SCM_RIGHTS;
+		control.align.cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(&control.align), &conn->rep_fd, sizeof(int));
+		msg.msg_control = control.room;
+		msg.msg_controllen = sizeof(control.room);
+	}
+	if (conn->rep_fd < 0)
+		return sendmsg(conn->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -ECONNRESET : 0;
+	/* From here on only the program's own references count. It may let go of them at once:
+	 * nobody may look whether the file is open while our copy is. */
+	pthread_mutex_lock(&conn->host->lock);
+	len = sendmsg(conn->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+	close(conn->rep_fd);
+	pthread_mutex_unlock(&conn->host->lock);
+	return len < 0 ? -ECONNRESET : 0;
+}
+
+static void *
+conn_main(void *arg)
+{
+	struct host_conn *conn = arg;
+	struct pollfd wait[2] = { { .fd = conn->fd, .events = POLLIN },
+			{ .fd = conn->server->stop_fd, .events = POLLIN } };
+	int ret = 0;
+
+	while (ret != -ECONNRESET) {
+		if (poll(wait, 2, -1) < 0 && errno != EINTR)
+			break;
+		if (wait[1].revents != 0)
+			break;
+		ret = receive(conn);
+		if (ret == 0 || ret == -EPROTO) {
+			memset(&conn->rep, 0, sizeof(conn->rep));
+			conn->rep_fd = -1;
+			conn->rep.ret = ret == 0 ? do_request(conn) : ret;
+			ret = reply(conn);
+		}
+		close_fds(conn);
+	}
+	pthread_mutex_lock(&conn->host->lock);
+	drop_map(conn);
+	pthread_mutex_unlock(&conn->host->lock);
+	shutdown(conn->fd, SHUT_RDWR);
+	__atomic_store_n(&conn->done, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/* ---------------------------------------------------------------- connections */
+
+static void
+conn_end(struct host_server *server, unsigned int i)
+{
+	struct host_conn *conn = server->conns[i];
+
+	pthread_join(conn->thread, NULL);
+	close(conn->fd);
+	free(conn);
+	server->conns[i] = NULL;
+}
+
+static void
+conn_start(struct host_server *server, int fd)
+{
+	struct host_conn *conn;
+	unsigned int free_at = MAX_CONNS;
+
+	for (unsigned int i = 0; i < MAX_CONNS; i++) {
+		if (server->conns[i] != NULL &&
+				__atomic_load_n(&server->conns[i]->done, __ATOMIC_ACQUIRE))
+			conn_end(server, i);
+		if (server->conns[i] == NULL && free_at == MAX_CONNS)
+			free_at = i;
+	}
+	conn = free_at == MAX_CONNS ? NULL : calloc(1, sizeof(*conn));
+	if (conn == NULL) {
+		host_log("host", "too many programs: connection refused");
+		close(fd);
+		return;
+	}
+	conn->host = server->host;
+	conn->server = server;
+	conn->fd = fd;
+	if (pthread_create(&conn->thread, NULL, conn_main, conn) != 0) {
+		host_log("host", "no thread for another program: connection refused");
+		close(fd);
+		free(conn);
+		return;
+	}
+	server->conns[free_at] = conn;
+}
+
+static void *
+accept_main(void *arg)
+{
+	struct host_server *server = arg;
+	struct pollfd wait[2] = { { .fd = server->listener, .events = POLLIN },
+			{ .fd = server->stop_fd, .events = POLLIN } };
+	const struct timespec pause = { .tv_nsec = 50000000 };
+
+	for (;;) {
+		int fd;
+
+		if (poll(wait, 2, -1) < 0 && errno != EINTR)
+			break;
+		if (wait[1].revents != 0)
+			break;
+		fd = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC);
+		if (fd >= 0)
+			conn_start(server, fd);
+		else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
+			nanosleep(&pause, NULL); /* The backlog would keep poll() spinning. */
+	}
+	for (unsigned int i = 0; i < MAX_CONNS; i++)
+		if (server->conns[i] != NULL)
+			conn_end(server, i);
+	return NULL;
+}
+
+/* ---------------------------------------------------------------- life */
+
+static int
+listen_at(struct host_server *server)
+{
+	const struct sockaddr *addr = (const struct sockaddr *)&server->addr;
+	int probe, ret;
+
+	server->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (server->listener < 0)
+		return -errno;
+	/* A socket that nobody answers on was left by a dead process. */
+	probe = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (probe < 0)
+		return -errno;
+	ret = connect(probe, addr, sizeof(server->addr));
+	if (ret != 0 && errno == ECONNREFUSED)
+		unlink(server->addr.sun_path);
+	close(probe);
+	if (ret == 0)
+		return -EADDRINUSE;
+	if (bind(server->listener, addr, sizeof(server->addr)) != 0 ||
+			listen(server->listener, 64) != 0)
+		return -errno;
+	return 0;
+}
+
+int
+host_vfio_start(struct host *host, const char *socket_path)
+{
+	struct host_server *server;
+	struct rlimit limit;
+	sigset_t all, old;
+	int ret;
+
+	if (strlen(socket_path) >= sizeof(server->addr.sun_path))
+		return -ENAMETOOLONG;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	server = calloc(1, sizeof(*server));
+	if (server == NULL)
+		return -ENOMEM;
+	server->host = host;
+	server->addr.sun_family = AF_UNIX;
+	strcpy(server->addr.sun_path, socket_path);
+	server->listener = -1;
+	server->stop_fd = eventfd(0, EFD_CLOEXEC);
+	ret = server->stop_fd < 0 ? -errno : listen_at(server);
+	if (ret == 0) {
+		sigfillset(&all);
+		pthread_sigmask(SIG_SETMASK, &all, &old);
+		ret = -pthread_create(&server->thread, NULL, accept_main, server);
+		pthread_sigmask(SIG_SETMASK, &old, NULL);
+		if (ret != 0)
+			unlink(socket_path);
+	}
+	if (ret != 0) {
+		if (server->listener >= 0)
+			close(server->listener);
+		if (server->stop_fd >= 0)
+			close(server->stop_fd);
+		free(server);
+		return ret;
+	}
+	host->server = server;
+	return 0;
+}
+
+void
+host_vfio_stop(struct host *host)
+{
+	struct host_server *server = host->server;
+
+	if (server == NULL)
+		return;
+	host->server = NULL;
+	eventfd_write(server->stop_fd, 1);
+	pthread_join(server->thread, NULL);
+	unlink(server->addr.sun_path);
+	close(server->listener);
+	close(server->stop_fd);
+	free(server);
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ *
+ * vsr-sim run: start a command that sees the simulated host in place of this machine's PCI
+ * functions and VFIO.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+#define PRELOAD "libvsr_vfio.so"
+
+static const struct cli_opt opts[] = { CLI_OPT_DIR_ROW, { 0 } };
+
+/* The library stands beside this program in a build tree, in the library folder when installed;
+ * the file decides, so a moved tree works. */
+static bool
+find_preload(char *out, size_t len)
+{
+	char exe[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	char *slash;
+
+	if (n > 0) {
+		exe[n] = '\0';
+		slash = strrchr(exe, '/');
+		if (slash != NULL) {
+			*slash = '\0';
+			if ((size_t)snprintf(out, len, "%s/" PRELOAD, exe) < len &&
+					access(out, R_OK) == 0)
+				return true;
+		}
+	}
+	return (size_t)snprintf(out, len, "%s/" PRELOAD, VSR_LIBDIR) < len &&
+			access(out, R_OK) == 0;
+}
+
+static int
+set_environment(const char *dir)
+{
+	char path[SIM_PATH_MAX + 32], lib[PATH_MAX], *preload;
+	const char *old = getenv("LD_PRELOAD");
+
+	if (!find_preload(lib, sizeof(lib)))
+		return cli_refuse("cannot find " PRELOAD " beside this program or in %s: build or "
+				  "install it first", VSR_LIBDIR);
+	if (asprintf(&preload, "%s%s%s", lib, old != NULL && old[0] != '\0' ? ":" : "",
+			old != NULL ? old : "") < 0)
+		return cli_refuse("out of memory");
+	setenv("LD_PRELOAD", preload, 1);
+	free(preload);
+
+	snprintf(path, sizeof(path), "%s/" SIM_SYS, dir);
+	setenv("VSR_SYSFS", path, 1);
+	snprintf(path, sizeof(path), "%s/" SIM_SYS "/bus/pci/devices", dir);
+	setenv("SYSFS_PCI_DEVICES", path, 1);
+	snprintf(path, sizeof(path), "%s/" SIM_HOST, dir);
+	setenv("VSR_SIM_HOST", path, 1);
+	setenv("VSR_SIM_DIR", dir, 1);
+	return CLI_OK;
+}
+
+static int
+run(struct cli_args *args)
+{
+	const char *asked = NULL;
+	char dir[SIM_DIR_MAX];
+	int opt, owned, err;
+
+	while ((opt = cli_next(args)) > 0)
+		asked = args->value;
+	if (opt == CLI_BAD)
+		return CLI_USAGE;
+	if (opt == CLI_HELP)
+		return CLI_OK;
+	if (opt == CLI_END)
+		return cli_usage(args, "no command to run was given");
+	if (!sim_dir(asked, dir))
+		return CLI_REFUSED;
+	owned = sim_dir_owned(dir);
+	if (owned < 0)
+		return cli_refuse("cannot look into %s: %s", dir, strerror(-owned));
+	if (owned == 0)
+		return cli_refuse("no simulator runs in %s: start one with vsr-sim serve", dir);
+	err = set_environment(dir);
+	if (err != CLI_OK)
+		return err;
+	/* The first word is the command: cli_next() has stepped over it. */
+	execvp(args->argv[args->next - 1], &args->argv[args->next - 1]);
+	err = errno;
+	cli_refuse("cannot run %s: %s", args->argv[args->next - 1], strerror(err));
+	return err == ENOENT ? 127 : 126;
+}
+
+const struct cli_cmd cmd_run = {
+	.name = "run",
+	.args = "[--dir DIR] -- COMMAND [ARGUMENTS]",
+	.help = "Run a command that sees the simulated NIC and its VFIO",
+	.opts = opts,
+	.notes =
+		"It sets SYSFS_PCI_DEVICES, VSR_SYSFS, VSR_SIM_HOST and LD_PRELOAD, then becomes the\n"
+		"command. Wrappers such as timeout go in front: timeout 60 vsr-sim run -- COMMAND.\n\n"
+		"  vsr-sim run -- dpdk-testpmd -l 0,1 -a 0000:01:00.0 -- -i\n"
+		"  vsr-sim run -- vsrctl list\n",
+	.run = run,
+};

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ *
+ * Command line of vsr-sim serve.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bdf.h"
+#include "serve.h"
+
+enum {
+	OPT_DIR = CLI_OPT_DIR, OPT_PROFILE, OPT_FEATURES, OPT_VFS, OPT_PAIRS, OPT_SIZE, OPT_MTU,
+	OPT_MAC, OPT_WIRE, OPT_WORKERS, OPT_CPU, OPT_NUMA, OPT_PF, OPT_FOREGROUND, OPT_DAEMON,
+	OPT_FAULT,
+};
+
+const struct cli_opt serve_opts[] = {
+	CLI_OPT_DIR_ROW,
+	{ "profile", OPT_PROFILE, "NAME", "kind of NIC: full (default), ifc, bluefield, minimal" },
+	{ "features", OPT_FEATURES, "LIST",
+	  "features to add and to take away: +NAME,-NAME,...\n(vsr-sim list names them)" },
+	{ "vfs", OPT_VFS, "TOTAL", "VFs the PF can have, 0..256 (default 16)" },
+	{ "queue-pairs", OPT_PAIRS, "N", "per function, 1..32 (default 4)" },
+	{ "queue-size", OPT_SIZE, "N", "largest ring, a power of two 2..32768 (default 1024)" },
+	{ "mtu", OPT_MTU, "N", "68..65535 (default 1500)" },
+	{ "mac", OPT_MAC, "MAC", "of the PF, VF n has it plus n\n(default 02:76:73:72:00:00)" },
+	{ "wire", OPT_WIRE, "FN=WIRE", "what FN (pf, vf1, ..., vf*) is connected to; repeatable" },
+	{ "workers", OPT_WORKERS, "N", "data plane threads, 1..16 (default: one per --cpu, or 1)" },
+	{ "cpu", OPT_CPU, "LIST", "processors to pin them to, such as 2,4-6" },
+	{ "numa", OPT_NUMA, "NODE", "memory and threads on this NUMA node, shown in sysfs" },
+	{ "pf", OPT_PF, "BDF", "where the PF stands on the bus (default 0000:01:00.0)" },
+	{ "foreground", OPT_FOREGROUND, NULL, "stay in the terminal until Ctrl-C (default)" },
+	{ "daemon", OPT_DAEMON, NULL, "go to the background, return when it is ready" },
+	{ "fault", OPT_FAULT, "NAME", "misbehave: refuse-features-ok" },
+	{ 0 },
+};
+
+const char serve_notes[] =
+	"A WIRE is one of:\n"
+	"  null                   swallows what is sent, sends nothing (default)\n"
+	"  tap:NAME               a TAP interface of this machine\n"
+	"  peer:FN                another function: pf, vf1, ...\n"
+	"  switch:NAME            a learning switch with all others of that name\n"
+	"  pcap:IN,OUT            frames from file IN, sent ones to file OUT; one may be empty\n"
+	"  gen:KEY=VALUE,...      a packet generator and sink at full speed\n\n"
+	"Examples:\n"
+	"  vsr-sim serve --wire pf=gen:size=64\n"
+	"  vsr-sim serve --daemon --vfs 2 --wire vf1=tap:tap1 --wire vf2=tap:tap2\n"
+	"  vsr-sim serve --profile minimal --features +mrg_rxbuf\n";
+
+static int
+parse_list(struct cli_args *args, struct serve_conf *conf)
+{
+	const char *text = args->value;
+
+	while (*text != '\0') {
+		unsigned int first, last;
+		int used = 0;
+
+		if (sscanf(text, "%4u-%4u%n", &first, &last, &used) != 2 || used == 0) {
+			if (sscanf(text, "%4u%n", &first, &used) != 1)
+				break;
+			last = first;
+		}
+		if (last < first || last >= CPU_SETSIZE ||
+				conf->nb_cpus + (last - first) >= SERVE_MAX_CPUS)
+			break;
+		for (unsigned int cpu = first; cpu <= last; cpu++)
+			conf->cpus[conf->nb_cpus++] = cpu;
+		text += used;
+		if (*text == ',' && text[1] != '\0')
+			text++;
+		else if (*text != '\0')
+			break;
+	}
+	if (*text != '\0' || conf->nb_cpus == 0)
+		return cli_usage(args, "%s is not a list of processors such as 2,4-6", args->value);
+	return -1;
+}
+
+/* Pinning to a processor that is not there fails late and darkly: look first. */
+static int
+check_cpus(const struct serve_conf *conf)
+{
+	cpu_set_t allowed;
+
+	if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0)
+		return -1;
+	for (size_t i = 0; i < conf->nb_cpus; i++) {
+		if (!CPU_ISSET(conf->cpus[i], &allowed))
+			return cli_refuse("processor %u is not there or not allowed for this "
+					  "process: choose others with --cpu", conf->cpus[i]);
+	}
+	return -1;
+}
+
+static int
+parse_wire(struct cli_args *args, struct serve_conf *conf)
+{
+	const char *equals = strchr(args->value, '=');
+	struct serve_wire *wires, wire = { 0 };
+	size_t len = equals != NULL ? (size_t)(equals - args->value) : 0;
+	int used = 0;
+
+	if (len == 2 && strncmp(args->value, "pf", 2) == 0)
+		wire.last = 0;
+	else if (len == 3 && strncmp(args->value, "vf*", 3) == 0)
+		wire.first = 1, wire.last = UINT16_MAX; /* Bounded when --vfs is known. */
+	else if (len > 2 && sscanf(args->value, "vf%3u%n", &wire.first, &used) == 1 &&
+			used == (int)len && wire.first >= 1)
+		wire.last = wire.first;
+	else
+		return cli_usage(args, "%s is not FN=WIRE with FN pf, vf1, vf2, ... or vf*",
+				args->value);
+	wire.spec = equals + 1;
+	wires = realloc(conf->wires, (conf->nb_wires + 1) * sizeof(*wires));
+	if (wires == NULL)
+		return cli_refuse("out of memory");
+	conf->wires = wires;
+	conf->wires[conf->nb_wires++] = wire;
+	return -1;
+}
+
+static int
+parse_mac(struct cli_args *args, struct serve_conf *conf)
+{
+	unsigned int b[6];
+	int end = 0;
+
+	if (sscanf(args->value, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4],
+			&b[5], &end) != 6 || args->value[end] != '\0' || (b[0] & 1))
+		return cli_usage(args, "%s is not a unicast MAC address", args->value);
+	for (unsigned int i = 0; i < 6; i++)
+		conf->nic.mac[i] = (uint8_t)b[i];
+	return -1;
+}
+
+static int
+parse_pf(struct cli_args *args, struct serve_conf *conf)
+{
+	struct bdf bdf;
+
+	if (bdf_parse(args->value, &bdf) != 0)
+		return cli_usage(args, "%s is not a name on the bus such as 0000:01:00.0",
+				args->value);
+	bdf_format(bdf, conf->pf_bdf, sizeof(conf->pf_bdf));
+	return -1;
+}
+
+static int
+parse_number(struct cli_args *args, const char *what, uint64_t min, uint64_t max, uint64_t *out)
+{
+	if (!cli_number(args->value, min, max, out))
+		return cli_usage(args, "%s %s is not a number from %llu to %llu", what, args->value,
+				(unsigned long long)min, (unsigned long long)max);
+	return -1;
+}
+
+static int
+parse_option(struct cli_args *args, int opt, struct serve_conf *conf, const char **dir)
+{
+	uint64_t n = 0;
+	int ret = -1;
+
+	switch (opt) {
+	case OPT_DIR:
+		*dir = args->value;
+		return -1;
+	case OPT_PROFILE:
+		conf->nic.profile = args->value;
+		return -1;
+	case OPT_FEATURES:
+		conf->nic.features = args->value;
+		return -1;
+	case OPT_VFS:
+		ret = parse_number(args, "--vfs", 0, NIC_MAX_VFS, &n);
+		conf->nic.total_vfs = (uint16_t)n;
+		return ret;
+	case OPT_PAIRS:
+		ret = parse_number(args, "--queue-pairs", 1, 32, &n);
+		conf->nic.queue_pairs = (uint16_t)n;
+		return ret;
+	case OPT_SIZE:
+		ret = parse_number(args, "--queue-size", 2, 32768, &n);
+		if (ret == -1 && (n & (n - 1)) != 0)
+			return cli_usage(args, "--queue-size %s is not a power of two",
+					args->value);
+		conf->nic.queue_size = (uint16_t)n;
+		return ret;
+	case OPT_MTU:
+		ret = parse_number(args, "--mtu", 68, 65535, &n);
+		conf->nic.mtu = (uint16_t)n;
+		return ret;
+	case OPT_WORKERS:
+		ret = parse_number(args, "--workers", 1, NIC_MAX_WORKERS, &n);
+		conf->nic.workers = (unsigned int)n;
+		return ret;
+	case OPT_NUMA:
+		ret = parse_number(args, "--numa", 0, 1023, &n);
+		conf->numa_node = (int)n;
+		return ret;
+	case OPT_MAC:
+		return parse_mac(args, conf);
+	case OPT_WIRE:
+		return parse_wire(args, conf);
+	case OPT_CPU:
+		return parse_list(args, conf);
+	case OPT_PF:
+		return parse_pf(args, conf);
+	case OPT_FOREGROUND:
+	case OPT_DAEMON:
+		conf->daemon = opt == OPT_DAEMON;
+		return -1;
+	case OPT_FAULT:
+		if (strcmp(args->value, "refuse-features-ok") != 0)
+			return cli_usage(args, "there is no fault %s", args->value);
+		conf->nic.refuse_features_ok = true;
+		return -1;
+	case CLI_WORD:
+		return cli_usage(args, "%s is one argument too many", args->value);
+	case CLI_HELP:
+		return CLI_OK;
+	default:
+		return CLI_USAGE;
+	}
+}
+
+int
+serve_parse(struct cli_args *args, struct serve_conf *conf)
+{
+	const char *dir = NULL;
+	int opt, ret;
+
+	*conf = (struct serve_conf){
+		.nic = {
+			.profile = "full", .total_vfs = 16, .queue_pairs = 4, .queue_size = 1024,
+			.mtu = 1500, .mac = { 0x02, 0x76, 0x73, 0x72, 0x00, 0x00 },
+		},
+		.pf_bdf = "0000:01:00.0",
+		.numa_node = -1,
+	};
+	while ((opt = cli_next(args)) != CLI_END) {
+		ret = parse_option(args, opt, conf, &dir);
+		if (ret != -1)
+			return ret;
+	}
+	conf->nic.pf_bdf = conf->pf_bdf;
+	if (conf->nic.workers == 0)
+		conf->nic.workers = conf->nb_cpus == 0 ? 1 :
+				conf->nb_cpus < NIC_MAX_WORKERS ? (unsigned int)conf->nb_cpus :
+				NIC_MAX_WORKERS;
+	for (size_t i = 0; i < conf->nb_wires; i++) {
+		if (conf->wires[i].last == UINT16_MAX)
+			conf->wires[i].last = conf->nic.total_vfs;
+	}
+	ret = check_cpus(conf);
+	if (ret != -1)
+		return ret;
+	return sim_dir(dir, conf->dir) ? -1 : CLI_REFUSED;
+}

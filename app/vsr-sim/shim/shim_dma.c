@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ *
+ * VFIO_IOMMU_MAP_DMA: a real IOMMU reaches any page of the program, the simulated one reaches
+ * files that can be mapped a second time. So the range is taken apart into what /proc/self/maps
+ * says it consists of.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/vfio.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "shim.h"
+
+#define MAX_PIECES ((HOST_PROTO_DATA - sizeof(struct vfio_iommu_type1_dma_map)) / \
+		sizeof(struct host_proto_piece))
+
+/* One file and a stretch of it that is mapped in the range. */
+struct piece {
+	struct shim_map map;
+	uint64_t size, offset;
+};
+
+struct resolve {
+	uint64_t at, end; /* Resolved up to here, of all. */
+	struct piece *pieces;
+	size_t nb, max;
+	int error; /* -EFAULT: see why; -ENOMEM. */
+	const char *why;
+};
+
+static bool
+resolve_map(const struct shim_map *map, void *arg)
+{
+	struct resolve *r = arg;
+	struct piece *piece = r->nb == 0 ? NULL : &r->pieces[r->nb - 1];
+	uint64_t size, offset;
+
+	if (map->end <= r->at)
+		return true;
+	r->error = -EFAULT;
+	if (map->start > r->at) {
+		r->why = "nothing is mapped there";
+		return false;
+	}
+	if (!map->shared) {
+		r->why = "it is private to the process (use hugepages, or any memory mapped shared "
+			 "from a file or memfd)";
+		return false;
+	}
+	size = (map->end < r->end ? map->end : r->end) - r->at;
+	offset = map->offset + (r->at - map->start);
+	if (piece != NULL && piece->map.ino == map->ino && piece->map.dev == map->dev &&
+			piece->offset + piece->size == offset) {
+		piece->size += size;
+	} else {
+		if (r->nb == r->max) {
+			r->max = r->max == 0 ? 64 : 2 * r->max;
+			piece = realloc(r->pieces, r->max * sizeof(*piece));
+			if (piece == NULL) {
+				r->error = -ENOMEM;
+				return false;
+			}
+			r->pieces = piece;
+		}
+		r->pieces[r->nb++] = (struct piece){ *map, size, offset };
+	}
+	r->at += size;
+	r->error = 0;
+	return r->at < r->end;
+}
+
+/* The file behind a mapping among the descriptors of this process. */
+static int
+find_own_fd(const struct shim_map *map)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	struct dirent *entry;
+	int fd = -1;
+
+	while (dir != NULL && fd < 0 && (entry = readdir(dir)) != NULL) {
+		const int number = atoi(entry->d_name);
+		struct stat st;
+
+		if (entry->d_name[0] != '.' && fstat(number, &st) == 0 && st.st_ino == map->ino &&
+				st.st_dev == map->dev &&
+				(fcntl(number, F_GETFL) & O_ACCMODE) == O_RDWR)
+			fd = fcntl(number, F_DUPFD_CLOEXEC, 0);
+	}
+	if (dir != NULL)
+		closedir(dir);
+	return fd;
+}
+
+static int
+open_file(const struct shim_map *map)
+{
+	char path[SHIM_MAP_PATH];
+	int fd;
+
+	shim_map_path(map, path);
+	fd = open(path, (map->writable ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+	/* Only root may go that way; and it does not exist in every sandbox. */
+	return fd >= 0 ? fd : find_own_fd(map);
+}
+
+/* Number of a piece's file in this message, which it may join. -1: no room; -EFAULT: no file. */
+static int
+file_number(const struct piece *pieces, size_t first, size_t i, const int *number, int *fds,
+		unsigned int *nb_fds)
+{
+	for (size_t j = first; j < i; j++)
+		if (pieces[j].map.ino == pieces[i].map.ino && pieces[j].map.dev == pieces[i].map.dev)
+			return number[j - first];
+	if (*nb_fds == HOST_PROTO_FDS)
+		return -1;
+	fds[*nb_fds] = open_file(&pieces[i].map);
+	return fds[*nb_fds] < 0 ? -EFAULT : (int)(*nb_fds)++;
+}
+
+/* One message with as many pieces as fit. @return how many, or -errno. */
+static int
+send_pieces(ino_t ino, const struct vfio_iommu_type1_dma_map *arg, const struct resolve *r,
+		size_t first)
+{
+	uint8_t data[HOST_PROTO_DATA];
+	int fds[HOST_PROTO_FDS], number[MAX_PIECES], ret = 0;
+	struct shim_call call = { .req = { .op = HOST_OP_MAP_DMA, .ino = ino }, .data = data,
+			.fds = fds };
+	size_t i;
+
+	memcpy(data, arg, sizeof(*arg));
+	for (i = first; i < r->nb && i - first < MAX_PIECES; i++) {
+		struct host_proto_piece piece = { .size = r->pieces[i].size,
+				.offset = r->pieces[i].offset };
+
+		ret = file_number(r->pieces, first, i, number, fds, &call.nb_fds);
+		if (ret < 0)
+			break;
+		number[i - first] = piece.fd = ret;
+		memcpy(data + sizeof(*arg) + (i - first) * sizeof(piece), &piece, sizeof(piece));
+	}
+	if (ret >= -1) {
+		call.data_len = sizeof(*arg) + (i - first) * sizeof(struct host_proto_piece);
+		call.req.arg[0] = i == r->nb ? HOST_MAP_LAST : HOST_MAP_MORE;
+		ret = shim_request(&shim_control, &call);
+	}
+	for (unsigned int f = 0; f < call.nb_fds; f++)
+		close(fds[f]);
+	return ret < 0 ? ret : (int)(i - first);
+}
+
+static void
+say_why(const struct vfio_iommu_type1_dma_map *arg, uint64_t at, const char *why)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), "cannot map 0x%llx bytes at 0x%llx for DMA: at 0x%llx %s",
+			(unsigned long long)arg->size, (unsigned long long)arg->vaddr,
+			(unsigned long long)at, why);
+	shim_say(text);
+}
+
+static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+
+int
+shim_dma_map(ino_t ino, uintptr_t user)
+{
+	struct vfio_iommu_type1_dma_map arg;
+	struct shim_call check = { .req = { .op = HOST_OP_MAP_DMA, .ino = ino,
+			.arg = { HOST_MAP_CHECK } }, .data = &arg, .data_len = sizeof(arg) };
+	struct resolve r = { .error = -EFAULT, .why = "nothing is mapped there" };
+	int ret;
+
+	ret = shim_copy_in(&arg, user, sizeof(arg));
+	if (ret == 0)
+		ret = shim_request(&shim_control, &check);
+	if (ret != 0)
+		return ret;
+	r.at = arg.vaddr;
+	r.end = arg.vaddr + arg.size;
+	ret = shim_maps(resolve_map, &r);
+	if (ret == 0 && r.error == 0 && r.at < r.end) {
+		r.error = -EFAULT;
+		r.why = "nothing is mapped there";
+	}
+	if (ret == 0)
+		ret = r.error;
+	if (ret == -EFAULT)
+		say_why(&arg, r.at, r.why);
+
+	/* Pieces of one map come in a row on the one connection of this process. */
+	pthread_mutex_lock(&one_at_a_time);
+	for (size_t first = 0; ret >= 0 && first < r.nb; first += ret) {
+		ret = send_pieces(ino, &arg, &r, first);
+		if (ret == -EFAULT)
+			say_why(&arg, arg.vaddr, "its file cannot be opened (as root it could)");
+	}
+	pthread_mutex_unlock(&one_at_a_time);
+	free(r.pieces);
+	return ret < 0 ? ret : 0;
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ *
+ * Registers. The page of a BAR that holds the MSI-X table cannot be mapped, so a program reserves
+ * the addresses of the BAR without access and maps what lies around that page: a load or store
+ * in the page faults. Here the fault becomes a request to vsr-sim, and the instruction is stepped
+ * over. System calls and atomics only.
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "shim.h"
+#include "shim_decode.h"
+
+#define REGION_SHIFT 40
+#define MAX_BARS 64
+
+/* A BAR as this process has it mapped. */
+struct bar {
+	uint64_t base, size;
+	ino_t ino;
+	unsigned int region;
+	struct shim_map mapping; /* A mapped part of it: as long as it is there, so is the BAR. */
+};
+
+/* The last BARs that were touched. Each thread takes the lock for a moment only; who does not get
+ * it looks into /proc/self/maps, which is slow and right as well. */
+static struct bar bars[MAX_BARS];
+static unsigned int next_bar;
+static atomic_flag bars_busy = ATOMIC_FLAG_INIT;
+static pid_t bars_pid;
+
+/* ---------------------------------------------------------------- which BAR */
+
+struct search {
+	uint64_t addr;
+	struct bar *bar;
+	bool found, reserved;
+};
+
+static bool
+search_map(const struct shim_map *map, void *arg)
+{
+	const unsigned int region = map->offset >> REGION_SHIFT;
+	struct search *search = arg;
+	struct shim_file device;
+	uint64_t base;
+
+	if (search->addr >= map->start && search->addr < map->end) {
+		/* Memory that may be touched somehow is not a reservation: a fault in it is real. */
+		search->reserved = !map->readable && !map->writable && !map->executable;
+		return search->reserved;
+	}
+	if (search->found || map->dev != shim_mem_dev() || region > 5)
+		return true;
+	base = map->start - (map->offset & ((UINT64_C(1) << REGION_SHIFT) - 1));
+	for (unsigned int i = 0; shim_device_at(i, &device); i++) {
+		if (device.ino != map->ino || search->addr < base ||
+				search->addr - base >= device.region_size[region])
+			continue;
+		*search->bar = (struct bar){ .base = base, .size = device.region_size[region],
+				.ino = map->ino, .region = region, .mapping = *map };
+		search->found = true;
+	}
+	return true;
+}
+
+/* Whether the mapping that a BAR was known by is still that file's. Without the right to look,
+ * no: then the search is done each time. */
+static bool
+still_mapped(const struct bar *bar)
+{
+	char path[SHIM_MAP_PATH];
+	struct stat st;
+
+	shim_map_path(&bar->mapping, path);
+	return syscall(SYS_newfstatat, AT_FDCWD, path, &st, 0) == 0 && st.st_ino == bar->ino &&
+			st.st_dev == shim_mem_dev();
+}
+
+static bool
+cached_bar(uint64_t addr, struct bar *bar)
+{
+	bool found = false;
+
+	if (atomic_flag_test_and_set(&bars_busy))
+		return false;
+	for (unsigned int i = 0; i < MAX_BARS && !found; i++) {
+		if (addr < bars[i].base || addr - bars[i].base >= bars[i].size)
+			continue;
+		found = true;
+		*bar = bars[i];
+	}
+	atomic_flag_clear(&bars_busy);
+	return found && still_mapped(bar);
+}
+
+static void
+remember_bar(const struct bar *bar)
+{
+	unsigned int at = MAX_BARS;
+
+	if (atomic_flag_test_and_set(&bars_busy))
+		return;
+	/* What was known of these addresses is no longer so. */
+	for (unsigned int i = 0; i < MAX_BARS; i++) {
+		if (bars[i].base < bar->base + bar->size && bar->base < bars[i].base + bars[i].size) {
+			bars[i].size = 0;
+			at = i;
+		}
+	}
+	if (at == MAX_BARS)
+		at = next_bar++ % MAX_BARS;
+	bars[at] = *bar;
+	atomic_flag_clear(&bars_busy);
+}
+
+static bool
+find_bar(uint64_t addr, struct bar *bar)
+{
+	struct search search = { .addr = addr, .bar = bar };
+	const pid_t pid = syscall(SYS_getpid);
+
+	if (bars_pid != pid) {
+		/* After fork, a lock that another thread of the parent held. */
+		bars_pid = pid;
+		atomic_flag_clear(&bars_busy);
+	}
+	if (cached_bar(addr, bar))
+		return true;
+	if (shim_maps(search_map, &search) != 0 || !search.found || !search.reserved)
+		return false;
+	remember_bar(bar);
+	return true;
+}
+
+/* ---------------------------------------------------------------- the access */
+
+static const int reg_index[16] = {
+	REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
+	REG_R8, REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15,
+};
+
+static void
+perform(const struct bar *bar, uint64_t addr, const struct shim_insn *insn, greg_t *reg)
+{
+	const uint64_t offset = ((uint64_t)bar->region << REGION_SHIFT) + (addr - bar->base);
+	uint64_t value = shim_insn_value(insn, (uint64_t)*reg);
+	struct shim_call call = { .req = { .op = HOST_OP_READ, .ino = bar->ino,
+			.arg = { offset, insn->width } }, .out = &value, .out_max = sizeof(value) };
+
+	if (insn->write) {
+		call.req.op = HOST_OP_WRITE;
+		call.data = &value;
+		call.data_len = insn->width;
+		call.out = NULL;
+		call.out_max = 0;
+		shim_request(&shim_trap, &call);
+		return;
+	}
+	/* As a bus does where nobody answers. */
+	if (shim_request(&shim_trap, &call) != insn->width)
+		value = UINT64_MAX;
+	*reg = (greg_t)shim_insn_result(insn, (uint64_t)*reg, value);
+}
+
+static void
+say_unknown(const uint8_t *code)
+{
+	static const char start[] = "cannot step over this instruction on a device register, only "
+			"mov is known:";
+	/* Bytes of the instruction itself are there; those behind it only within its page. */
+	const size_t in_page = 4096 - ((uintptr_t)code & 4095);
+	char text[sizeof(start) + 3 * SHIM_INSN_MAX];
+	char *at = text + sizeof(start) - 1;
+
+	memcpy(text, start, sizeof(start) - 1);
+	for (size_t i = 0; i < SHIM_INSN_MAX && i < in_page; i++) {
+		*at++ = ' ';
+		*at++ = "0123456789abcdef"[code[i] >> 4];
+		*at++ = "0123456789abcdef"[code[i] & 0xf];
+	}
+	*at = '\0';
+	shim_say(text);
+}
+
+bool
+shim_trap_handle(const void *siginfo, void *ucontext)
+{
+	const siginfo_t *info = siginfo;
+	ucontext_t *context = ucontext;
+	greg_t *regs = context->uc_mcontext.gregs;
+	const uint8_t *code = (const uint8_t *)(uintptr_t)regs[REG_RIP];
+	const uint64_t addr = (uintptr_t)info->si_addr;
+	const int saved = errno;
+	struct shim_insn insn;
+	struct shim_file device;
+	struct bar bar;
+	bool done = false;
+
+	/* A reservation is mapped: another code means no such address, or no fault at all. */
+	if (info->si_code != SEGV_ACCERR || !shim_device_at(0, &device))
+		return false;
+	if (find_bar(addr, &bar)) {
+		done = shim_decode(code, SHIM_INSN_MAX, &insn);
+		if (done) {
+			perform(&bar, addr, &insn, &regs[reg_index[insn.reg]]);
+			regs[REG_RIP] += insn.len;
+		} else {
+			say_unknown(code);
+		}
+	}
+	errno = saved;
+	return done;
+}

@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ *
+ * The files of one PCI function in the simulated /sys, with the texts, permissions and errors of
+ * Linux (drivers/pci/pci-sysfs.c and iov.c are what programs were written against).
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bdf.h"
+#include "sysfs_tree.h"
+#include "virtio_spec/pci.h"
+
+#define FILE_MODE(bits) (S_IFREG | (bits))
+#define LINK_MODE (S_IFLNK | 0777)
+
+/* The IORESOURCE_* bits stand in the host; this is how many lines Linux shows: 6 BARs, ROM and
+ * 6 of SR-IOV. */
+#define RESOURCE_LINES 13
+
+/* Begin a show or store function: the function as it is now, or it is gone. */
+static int
+dev_get(const struct tree *tree, const struct tree_node *node, struct host_dev_info *dev)
+{
+	return host_dev_info(tree->host, node->bdf, dev) == 0 ? 0 : -ENODEV;
+}
+
+/* A text made of one expression over the function. */
+#define SHOW(name, ...)                                                                           \
+	static int show_##name(const struct tree *tree, const struct tree_node *node, char *buf,  \
+			size_t len)                                                               \
+	{                                                                                         \
+		struct host_dev_info dev;                                                         \
+		int ret = dev_get(tree, node, &dev);                                              \
+                                                                                                  \
+		return ret != 0 ? ret : snprintf(buf, len, __VA_ARGS__);                          \
+	}
+
+SHOW(vendor, "0x%04x\n", dev.ids.vendor)
+SHOW(device, "0x%04x\n", dev.ids.device)
+SHOW(subsystem_vendor, "0x%04x\n", dev.ids.subsys_vendor)
+SHOW(subsystem_device, "0x%04x\n", dev.ids.subsys)
+SHOW(class, "0x%06x\n", dev.ids.class_code)
+SHOW(revision, "0x%02x\n", dev.ids.revision)
+SHOW(numa_node, "%d\n", tree->numa_node)
+SHOW(irq, "0\n") /* No INTx pin. */
+SHOW(driver_override, "%s\n", dev.driver_override[0] != '\0' ? dev.driver_override : "(null)")
+SHOW(driver, "../../drivers/%s", host_driver_name(dev.driver))
+SHOW(iommu_group, "../../../../kernel/iommu_groups/%d", dev.group)
+SHOW(physfn, "../%s", dev.pf_bdf)
+SHOW(subsystem, "../../../../bus/pci")
+SHOW(sriov_totalvfs, "%u\n", dev.sriov_totalvfs)
+SHOW(sriov_numvfs, "%u\n", dev.sriov_numvfs)
+SHOW(sriov_offset, "%u\n", dev.sriov_offset)
+SHOW(sriov_stride, "%u\n", dev.sriov_stride)
+SHOW(sriov_vf_device, "%x\n", dev.sriov_vf_device)
+SHOW(sriov_drivers_autoprobe, "%u\n", dev.sriov_autoprobe)
+
+static int
+modalias(const struct host_dev_info *dev, char *buf, size_t len)
+{
+	return snprintf(buf, len, "pci:v%08Xd%08Xsv%08Xsd%08Xbc%02Xsc%02Xi%02X\n",
+			dev->ids.vendor, dev->ids.device, dev->ids.subsys_vendor, dev->ids.subsys,
+			(dev->ids.class_code >> 16) & 0xff, (dev->ids.class_code >> 8) & 0xff,
+			dev->ids.class_code & 0xff);
+}
+
+static int
+show_modalias(const struct tree *tree, const struct tree_node *node, char *buf, size_t len)
+{
+	struct host_dev_info dev;
+	int ret = dev_get(tree, node, &dev);
+
+	return ret != 0 ? ret : modalias(&dev, buf, len);
+}
+
+static int
+show_uevent(const struct tree *tree, const struct tree_node *node, char *buf, size_t len)
+{
+	struct host_dev_info dev;
+	const char *driver;
+	char alias[96];
+	int ret = dev_get(tree, node, &dev);
+
+	if (ret != 0)
+		return ret;
+	driver = host_driver_name(dev.driver);
+	modalias(&dev, alias, sizeof(alias));
+	return snprintf(buf, len,
+			"%s%s%sPCI_CLASS=%04X\nPCI_ID=%04X:%04X\nPCI_SUBSYS_ID=%04X:%04X\n"
+			"PCI_SLOT_NAME=%s\nMODALIAS=%s",
+			driver != NULL ? "DRIVER=" : "", driver != NULL ? driver : "",
+			driver != NULL ? "\n" : "", dev.ids.class_code, dev.ids.vendor,
+			dev.ids.device, dev.ids.subsys_vendor, dev.ids.subsys, dev.bdf, alias);
+}
+
+static int
+show_resource(const struct tree *tree, const struct tree_node *node, char *buf, size_t len)
+{
+	struct host_dev_info dev;
+	size_t at = 0;
+	int ret = dev_get(tree, node, &dev);
+
+	if (ret != 0)
+		return ret;
+	for (unsigned int i = 0; i < RESOURCE_LINES && at < len; i++) {
+		uint64_t start = 0, end = 0, flags = 0;
+
+		if (i < 6 && dev.bar_size[i] != 0) {
+			start = dev.bar_start[i];
+			end = start + dev.bar_size[i] - 1;
+			flags = dev.bar_flags[i];
+		}
+		at += (size_t)snprintf(buf + at, len - at, "0x%016llx 0x%016llx 0x%016llx\n",
+				(unsigned long long)start, (unsigned long long)end,
+				(unsigned long long)flags);
+	}
+	return (int)at;
+}
+
+static int
+show_local_cpus(const struct tree *tree, const struct tree_node *node, char *buf, size_t len)
+{
+	return tree_cpus(tree, false, buf, len);
+}
+
+static int
+show_local_cpulist(const struct tree *tree, const struct tree_node *node, char *buf, size_t len)
+{
+	return tree_cpus(tree, true, buf, len);
+}
+
+/* Whether memory decoding is on, which is what pci_enable_device() does to a function. */
+static int
+show_enable(const struct tree *tree, const struct tree_node *node, char *buf, size_t len)
+{
+	uint8_t command = 0;
+	int ret = host_config_read(tree->host, node->bdf, PCI_CFG_COMMAND, &command, 1);
+
+	return ret != 0 ? ret : snprintf(buf, len, "%u\n",
+			(command & PCI_COMMAND_MEM_SPACE) != 0);
+}
+
+/* ---------------------------------------------------------------- writes */
+
+/* kstrtoul() for the files where only some values make sense. */
+static int
+number(const char *text, unsigned long max, unsigned long *out)
+{
+	char *end;
+
+	if (!isdigit((unsigned char)text[0]))
+		return -EINVAL;
+	errno = 0;
+	*out = strtoul(text, &end, 0);
+	if (*end != '\0')
+		return -EINVAL;
+	return errno != 0 || *out > max ? -ERANGE : 0;
+}
+
+static int
+store_driver_override(const struct tree *tree, const struct tree_node *node, const char *text)
+{
+	return host_driver_override_set(tree->host, node->bdf, text);
+}
+
+static int
+store_sriov_numvfs(const struct tree *tree, const struct tree_node *node, const char *text)
+{
+	unsigned long num;
+
+	/* The kernel makes every failure of kstrtou16() EINVAL; ERANGE is for more than TotalVFs. */
+	if (number(text, UINT16_MAX, &num) != 0)
+		return -EINVAL;
+	return host_sriov_numvfs_set(tree->host, node->bdf, (uint16_t)num);
+}
+
+static int
+store_sriov_autoprobe(const struct tree *tree, const struct tree_node *node, const char *text)
+{
+	int on = tree_bool(text);
+
+	return on < 0 ? on : host_sriov_autoprobe_set(tree->host, node->bdf, on != 0);
+}
+
+static int
+store_reset(const struct tree *tree, const struct tree_node *node, const char *text)
+{
+	unsigned long value;
+	int ret = number(text, ULONG_MAX, &value);
+
+	if (ret != 0)
+		return ret;
+	return value == 1 ? host_dev_reset(tree->host, node->bdf) : -EINVAL;
+}
+
+static int
+store_remove(const struct tree *tree, const struct tree_node *node, const char *text)
+{
+	unsigned long value;
+
+	if (number(text, ULONG_MAX, &value) != 0)
+		return -EINVAL;
+	return value != 0 ? host_dev_remove(tree->host, node->bdf) : 0;
+}
+
+static int
+store_rescan(const struct tree *tree, const struct tree_node *node, const char *text)
+{
+	unsigned long value;
+
+	if (number(text, ULONG_MAX, &value) != 0)
+		return -EINVAL;
+	return value != 0 ? tree->rescan(tree->rescan_arg) : 0;
+}
+
+static int
+store_enable(const struct tree *tree, const struct tree_node *node, const char *text)
+{
+	struct host_dev_info dev;
+	unsigned long value;
+	uint8_t command;
+	int ret = number(text, ULONG_MAX, &value);
+
+	if (ret != 0)
+		return ret;
+	ret = dev_get(tree, node, &dev);
+	if (ret != 0)
+		return ret;
+	if (dev.driver != HOST_DRIVER_NONE)
+		return -EBUSY;
+	ret = host_config_read(tree->host, node->bdf, PCI_CFG_COMMAND, &command, 1);
+	if (ret != 0)
+		return ret;
+	if (value == 0 && !(command & PCI_COMMAND_MEM_SPACE))
+		return -EIO;
+	command = value != 0 ? command | PCI_COMMAND_MEM_SPACE : command & ~PCI_COMMAND_MEM_SPACE;
+	return host_config_write(tree->host, node->bdf, PCI_CFG_COMMAND, &command, 1);
+}
+
+static int
+store_numa_node(const struct tree *tree, const struct tree_node *node, const char *text)
+{
+	/* The node is a property of this simulator: serve --numa. */
+	return -EINVAL;
+}
+
+/* Asks for an event to be sent to udev; there is none to send it to. */
+static int
+store_uevent(const struct tree *tree, const struct tree_node *node, const char *text)
+{
+	static const char *const actions[] = {
+		"add", "remove", "change", "move", "online", "offline", "bind", "unbind",
+	};
+
+	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
+		if (strncmp(text, actions[i], strlen(actions[i])) == 0)
+			return 0;
+	}
+	return -EINVAL;
+}
+
+static ssize_t
+read_config(const struct tree *tree, const struct tree_node *node, char *buf, size_t len,
+		off_t offset)
+{
+	int ret;
+
+	if (offset >= PCI_CFG_EXT_SIZE)
+		return 0;
+	if (len > (size_t)(PCI_CFG_EXT_SIZE - offset))
+		len = (size_t)(PCI_CFG_EXT_SIZE - offset);
+	ret = host_config_read(tree->host, node->bdf, (uint64_t)offset, buf, len);
+	return ret != 0 ? ret : (ssize_t)len;
+}
+
+static ssize_t
+write_config(const struct tree *tree, const struct tree_node *node, const char *buf, size_t len,
+		off_t offset)
+{
+	int ret;
+
+	if (offset >= PCI_CFG_EXT_SIZE)
+		return -EFBIG;
+	if (len > (size_t)(PCI_CFG_EXT_SIZE - offset))
+		len = (size_t)(PCI_CFG_EXT_SIZE - offset);
+	ret = host_config_write(tree->host, node->bdf, (uint64_t)offset, buf, len);
+	return ret != 0 ? ret : (ssize_t)len;
+}
+
+/* ---------------------------------------------------------------- the list */
+
+static bool
+is_bound(const struct host_dev_info *dev)
+{
+	return dev->driver != HOST_DRIVER_NONE;
+}
+
+static bool
+is_pf(const struct host_dev_info *dev)
+{
+	return dev->has_sriov;
+}
+
+static bool
+is_vf(const struct host_dev_info *dev)
+{
+	return dev->pf_bdf[0] != '\0';
+}
+
+#define TEXT(n, bits) .name = #n, .mode = FILE_MODE(bits), .show = show_##n
+#define LINK(n) .name = #n, .mode = LINK_MODE, .show = show_##n
+
+const struct tree_attr tree_dev_attrs[] = {
+	{ TEXT(class, 0444) },
+	{ .name = "config", .mode = FILE_MODE(0644), .read = read_config, .write = write_config,
+	  .size = PCI_CFG_EXT_SIZE },
+	{ TEXT(device, 0444) },
+	{ LINK(driver), .shown = is_bound },
+	{ TEXT(driver_override, 0644), .store = store_driver_override },
+	{ TEXT(enable, 0644), .store = store_enable },
+	{ LINK(iommu_group) },
+	{ TEXT(irq, 0444) },
+	{ TEXT(local_cpulist, 0444) },
+	{ TEXT(local_cpus, 0444) },
+	{ TEXT(modalias, 0444) },
+	{ TEXT(numa_node, 0644), .store = store_numa_node },
+	{ LINK(physfn), .shown = is_vf },
+	{ .name = "remove", .mode = FILE_MODE(0220), .store = store_remove },
+	{ .name = "rescan", .mode = FILE_MODE(0220), .store = store_rescan },
+	{ .name = "reset", .mode = FILE_MODE(0200), .store = store_reset },
+	{ TEXT(resource, 0444) },
+	{ TEXT(revision, 0444) },
+	{ TEXT(sriov_drivers_autoprobe, 0644), .shown = is_pf, .store = store_sriov_autoprobe },
+	{ TEXT(sriov_numvfs, 0644), .shown = is_pf, .store = store_sriov_numvfs },
+	{ TEXT(sriov_offset, 0444), .shown = is_pf },
+	{ TEXT(sriov_stride, 0444), .shown = is_pf },
+	{ TEXT(sriov_totalvfs, 0444), .shown = is_pf },
+	{ TEXT(sriov_vf_device, 0444), .shown = is_pf },
+	{ LINK(subsystem) },
+	{ TEXT(subsystem_device, 0444) },
+	{ TEXT(subsystem_vendor, 0444) },
+	{ TEXT(uevent, 0644), .store = store_uevent },
+	{ TEXT(vendor, 0444) },
+	{ 0 },
+};
+
+/* ---------------------------------------------------------------- virtfnN */
+
+static int
+show_virtfn(const struct tree *tree, const struct tree_node *node, char *buf, size_t len)
+{
+	struct host_dev_info dev;
+	char bdf[HOST_BDF_LEN];
+	int ret = dev_get(tree, node, &dev);
+
+	if (ret != 0)
+		return ret;
+	if (!bdf_of_vf(dev.bdf, dev.sriov_offset, dev.sriov_stride, node->n + 1, bdf, sizeof(bdf)))
+		return -ENOENT;
+	return snprintf(buf, len, "../%s", bdf);
+}
+
+static const struct tree_attr virtfn_link = { .mode = LINK_MODE, .show = show_virtfn };
+
+int
+tree_virtfn_find(const struct tree *tree, struct tree_node *node, const char *name)
+{
+	struct host_dev_info dev;
+	unsigned long n;
+
+	if (strncmp(name, "virtfn", 6) != 0 || number(name + 6, UINT16_MAX, &n) != 0 ||
+			dev_get(tree, node, &dev) != 0 || !is_pf(&dev) || n >= dev.sriov_numvfs)
+		return -ENOENT;
+	node->n = (unsigned int)n;
+	node->attr = &virtfn_link;
+	return 0;
+}
+
+void
+tree_virtfn_list(const struct tree *tree, const struct tree_node *node, tree_emit emit, void *arg)
+{
+	struct host_dev_info dev;
+	char name[16];
+
+	if (dev_get(tree, node, &dev) != 0 || !is_pf(&dev))
+		return;
+	for (unsigned int n = 0; n < dev.sriov_numvfs; n++) {
+		snprintf(name, sizeof(name), "virtfn%u", n);
+		emit(arg, name);
+	}
+}
+
+/* ---------------------------------------------------------------- processors */
+
+/* What the machine says of the node (or of all processors) serves: the simulated host runs on
+ * the machine's own processors. */
+int
+tree_cpus(const struct tree *tree, bool list, char *buf, size_t len)
+{
+	char path[96];
+	FILE *file;
+	size_t n;
+
+	if (tree->numa_node >= 0)
+		snprintf(path, sizeof(path), "/sys/devices/system/node/node%d/%s",
+				tree->numa_node, list ? "cpulist" : "cpumap");
+	else if (list)
+		snprintf(path, sizeof(path), "/sys/devices/system/cpu/online");
+	else
+		snprintf(path, sizeof(path), "/sys/bus/pci/devices/0000:00:00.0/local_cpus");
+	file = fopen(path, "re");
+	if (file != NULL) {
+		n = fread(buf, 1, len - 1, file);
+		fclose(file);
+		buf[n] = '\0';
+		return (int)n;
+	}
+	if (list)
+		return snprintf(buf, len, "0-%ld\n", sysconf(_SC_NPROCESSORS_ONLN) - 1);
+	return snprintf(buf, len, "%llx\n",
+			(1ULL << (sysconf(_SC_NPROCESSORS_ONLN) & 63)) - 1);
+}

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "virtio_spec/pci.h"
+
+#include "sysfs.h"
+
+int
+sysfs_bdf_parse(const char *text, char bdf[SYSFS_BDF_LEN])
+{
+	unsigned int domain = 0, bus, dev, func;
+	int end = -1;
+
+	if (sscanf(text, "%4x:%2x:%2x.%1x%n", &domain, &bus, &dev, &func, &end) != 4 || end < 0 ||
+			text[end] != '\0') {
+		domain = 0;
+		end = -1;
+		if (sscanf(text, "%2x:%2x.%1x%n", &bus, &dev, &func, &end) != 3 || end < 0 ||
+				text[end] != '\0')
+			return -EINVAL;
+	}
+	if (domain > 0xffff || bus > 0xff || dev > 0x1f || func > 7)
+		return -EINVAL;
+	snprintf(bdf, SYSFS_BDF_LEN, "%04x:%02x:%02x.%x", domain, bus, dev, func);
+	return 0;
+}
+
+bool
+sysfs_fn_is_virtio_net(const struct sysfs_fn *fn)
+{
+	return fn->vendor == VIRTIO_PCI_VENDOR_ID &&
+			(fn->device == VIRTIO_PCI_DEVICE_ID_NET ||
+					fn->device == VIRTIO_PCI_DEVICE_ID_NET_TRANSITIONAL);
+}
+
+static int
+fn_path(char out[PATH_MAX], const char *sysfs, const char *bdf, const char *file)
+{
+	int len = snprintf(out, PATH_MAX, "%s/bus/pci/devices/%s%s%s", sysfs, bdf,
+			file[0] != '\0' ? "/" : "", file);
+
+	return len < 0 || len >= PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
+/* A file that holds one number, at most max. */
+static int
+read_number(const char *sysfs, const char *bdf, const char *file, unsigned long max,
+		unsigned long *out)
+{
+	char path[PATH_MAX], text[32], *end;
+	ssize_t len;
+	int fd, err = fn_path(path, sysfs, bdf, file);
+
+	if (err != 0)
+		return err;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	len = read(fd, text, sizeof(text) - 1);
+	err = -errno;
+	close(fd);
+	if (len < 0)
+		return err;
+	text[len] = '\0';
+	errno = 0;
+	*out = strtoul(text, &end, 0);
+	if (errno != 0 || end == text || (*end != '\n' && *end != '\0') || *out > max)
+		return -EIO;
+	return 0;
+}
+
+/* The last name of a link's target; -ENOENT when there is no such link. */
+static int
+read_link_name(const char *sysfs, const char *bdf, const char *file, char *out, size_t out_len)
+{
+	char path[PATH_MAX], target[PATH_MAX];
+	const char *name;
+	ssize_t len;
+	int err = fn_path(path, sysfs, bdf, file);
+
+	if (err != 0)
+		return err;
+	len = readlink(path, target, sizeof(target) - 1);
+	if (len < 0)
+		return -errno;
+	target[len] = '\0';
+	name = strrchr(target, '/');
+	name = name != NULL ? name + 1 : target;
+	if (name[0] == '\0' || strlen(name) >= out_len)
+		return -EIO;
+	strcpy(out, name);
+	return 0;
+}
+
+static int
+read_ids(const char *sysfs, struct sysfs_fn *fn)
+{
+	const struct {
+		const char *file;
+		uint16_t *out;
+	} ids[] = {
+		{ "vendor", &fn->vendor },
+		{ "device", &fn->device },
+		{ "subsystem_vendor", &fn->subsys_vendor },
+		{ "subsystem_device", &fn->subsys },
+	};
+
+	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+		unsigned long value;
+		int err = read_number(sysfs, fn->bdf, ids[i].file, 0xffff, &value);
+
+		/* Functions come and go while they are read. */
+		if (err != 0)
+			return err == -ENOENT ? -ENODEV : err;
+		*ids[i].out = (uint16_t)value;
+	}
+	return 0;
+}
+
+static int
+read_group(const char *sysfs, struct sysfs_fn *fn)
+{
+	char name[16], *end;
+	long group;
+	int err = read_link_name(sysfs, fn->bdf, "iommu_group", name, sizeof(name));
+
+	fn->group = -1;
+	if (err == -ENOENT)
+		return 0;
+	if (err != 0)
+		return err;
+	group = strtol(name, &end, 10);
+	if (end == name || *end != '\0' || group < 0 || group > INT_MAX)
+		return -EIO;
+	fn->group = (int)group;
+	return 0;
+}
+
+static int
+read_sriov(const char *sysfs, struct sysfs_fn *fn)
+{
+	unsigned long total, num;
+	int err = read_number(sysfs, fn->bdf, "sriov_totalvfs", SYSFS_MAX_VFS, &total);
+
+	if (err == -ENOENT)
+		return 0;
+	if (err == 0)
+		err = read_number(sysfs, fn->bdf, "sriov_numvfs", SYSFS_MAX_VFS, &num);
+	if (err != 0)
+		return err;
+	fn->has_sriov = true;
+	fn->total_vfs = (unsigned int)total;
+	fn->num_vfs = (unsigned int)num;
+	return 0;
+}
+
+int
+sysfs_fn_read(const char *sysfs, const char *bdf, struct sysfs_fn *fn)
+{
+	int err;
+
+	memset(fn, 0, sizeof(*fn));
+	if (strlen(bdf) >= sizeof(fn->bdf))
+		return -ENODEV;
+	strcpy(fn->bdf, bdf);
+	err = read_ids(sysfs, fn);
+	if (err == 0)
+		err = read_link_name(sysfs, bdf, "driver", fn->driver, sizeof(fn->driver));
+	if (err == 0 || err == -ENOENT)
+		err = read_link_name(sysfs, bdf, "physfn", fn->pf, sizeof(fn->pf));
+	if (err == 0 || err == -ENOENT)
+		err = read_group(sysfs, fn);
+	if (err == 0)
+		err = read_sriov(sysfs, fn);
+	return err;
+}
+
+int
+sysfs_vf_bdf(const char *sysfs, const char *pf, unsigned int vf, char bdf[SYSFS_BDF_LEN])
+{
+	char link[32];
+
+	/* Sysfs counts from 0, everything else (virtio group members too) from 1. */
+	snprintf(link, sizeof(link), "virtfn%u", vf - 1);
+	return read_link_name(sysfs, pf, link, bdf, SYSFS_BDF_LEN);
+}
+
+static int
+compare_bdf(const void *a, const void *b)
+{
+	return strcmp(((const struct sysfs_fn *)a)->bdf, ((const struct sysfs_fn *)b)->bdf);
+}
+
+/* Tell each VF its number: only the links of its PF know it. */
+static void
+number_vfs(const char *sysfs, struct sysfs_fn *fns, size_t nb_fns)
+{
+	for (size_t i = 0; i < nb_fns; i++) {
+		for (unsigned int vf = 1; vf <= fns[i].num_vfs; vf++) {
+			struct sysfs_fn key, *found;
+
+			if (sysfs_vf_bdf(sysfs, fns[i].bdf, vf, key.bdf) != 0)
+				continue;
+			found = bsearch(&key, fns, nb_fns, sizeof(*fns), compare_bdf);
+			if (found != NULL)
+				found->vf = vf;
+		}
+	}
+}
+
+int
+sysfs_list(const char *sysfs, struct sysfs_fn **out)
+{
+	struct sysfs_fn *fns = NULL;
+	size_t nb_fns = 0, room = 0;
+	char path[PATH_MAX], bdf[SYSFS_BDF_LEN];
+	struct dirent *entry;
+	DIR *dir;
+	int err = fn_path(path, sysfs, "", "");
+
+	*out = NULL;
+	if (err != 0)
+		return err;
+	dir = opendir(path);
+	if (dir == NULL)
+		return -errno;
+	while ((entry = readdir(dir)) != NULL) {
+		if (sysfs_bdf_parse(entry->d_name, bdf) != 0)
+			continue;
+		if (nb_fns == room) {
+			struct sysfs_fn *more;
+
+			room = room != 0 ? 2 * room : 64;
+			more = reallocarray(fns, room, sizeof(*fns));
+			if (more == NULL) {
+				err = -ENOMEM;
+				break;
+			}
+			fns = more;
+		}
+		/* One that left meanwhile, or that cannot be read, is not shown. */
+		if (sysfs_fn_read(sysfs, bdf, &fns[nb_fns]) == 0 &&
+				sysfs_fn_is_virtio_net(&fns[nb_fns]))
+			nb_fns++;
+	}
+	closedir(dir);
+	if (err != 0 || nb_fns == 0) {
+		free(fns);
+		return err;
+	}
+	qsort(fns, nb_fns, sizeof(*fns), compare_bdf);
+	number_vfs(sysfs, fns, nb_fns);
+	*out = fns;
+	return (int)nb_fns;
+}
+
+int
+sysfs_num_vfs_set(const char *sysfs, const char *pf, unsigned int num_vfs)
+{
+	char path[PATH_MAX], text[16];
+	int fd, len, err = fn_path(path, sysfs, pf, "sriov_numvfs");
+
+	if (err != 0)
+		return err;
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	len = snprintf(text, sizeof(text), "%u", num_vfs);
+	/* One write: the kernel's answer is that of the whole change. */
+	err = write(fd, text, (size_t)len) == len ? 0 : -errno;
+	close(fd);
+	return err;
+}

@@ -1,0 +1,126 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The vsr authors
+
+# What no compiler sees: licence lines, include direction, headers that stand alone, width, words
+# that do not belong here, scripts that parse, documents that build. One line per check:
+# "ok NAME" or "FAIL NAME: where". Needs a machine that setup.sh has been run on.
+
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+cd "$VSR_ROOT"
+
+failed=0
+
+# report NAME TEXT: the check passed when TEXT is empty.
+report() {
+	if [ -z "$2" ]; then
+		printf 'ok %s\n' "$1"
+	else
+		printf 'FAIL %s: %s\n' "$1" "$(printf '%s' "$2" | head -n 20 | tr '\n' ';')"
+		failed=1
+	fi
+}
+
+# Files of the tree, committed or about to be; in a tree without git, all but build folders.
+tree() {
+	if git rev-parse --is-inside-work-tree >/dev/null 2>&1; then
+		git ls-files --cached --others --exclude-standard "$@" | while read -r file; do
+			[ -e "$file" ] && printf '%s\n' "$file"
+		done
+	else
+		find . -path './build*' -prune -o -type f -print | sed 's|^\./||' |
+			/usr/bin/python3 -c 'import fnmatch, sys
+for line in sys.stdin:
+    if any(fnmatch.fnmatch(line.strip(), p) for p in sys.argv[1:]): print(line.strip())' "$@"
+	fi
+}
+
+licence_lines() {
+	tree '*.c' '*.h' '*.py' '*.sh' '*.rst' '*meson.build' 'meson_options.txt' '.ci/*' | while read -r file; do
+		head -n 4 "$file" | grep -q 'SPDX-License-Identifier: BSD-3-Clause$' &&
+			head -n 5 "$file" | grep -q 'Copyright (c) 2026 The vsr authors$' ||
+			printf '%s\n' "$file"
+	done
+}
+
+# forbid WHERE PATTERN WHY: no file there includes anything that matches.
+forbid() {
+	local files
+	files=$(tree "$1/*.c" "$1/*.h")
+	[ -z "$files" ] && return
+	# shellcheck disable=SC2086
+	grep -HnE "^[[:space:]]*#[[:space:]]*include[[:space:]]*[<\"]($2)" $files |
+		sed "s|\$| ($3)|" || :
+}
+
+# Apps over drivers over lib/virtio over lib/virtio_spec. The simulator is the oracle of the
+# driver: the two share layouts and nothing else.
+include_direction() {
+	forbid lib/virtio_spec 'rte_|virtio/|vsim/|vfio_user/' 'wire layouts stand on nothing'
+	forbid lib/vfio_user 'rte_|virtio/|virtio_spec/|vsim/' 'vfio-user knows no virtio'
+	forbid lib/vsim 'rte_|virtio/|vfio_user/|linux/virtio' 'the NIC shares layouts only'
+	forbid lib/virtio 'vsim/|vfio_user/' 'the driver side knows no simulator'
+	forbid drivers 'vsim/|vfio_user/|app/' 'drivers stand on lib/virtio'
+	forbid app/vsrctl 'vsim/|vfio_user/' 'vsrctl works on any host'
+	forbid app/vsr-sim 'rte_|virtio/' 'the simulator needs no DPDK'
+	forbid app/vsr-sim 'vsim/' 'the host is a client of the NIC' | grep -v '^app/vsr-sim/nic' || :
+}
+
+headers_alone() {
+	local file flags dir
+	flags=$(pkg-config --cflags libdpdk fuse3 jansson)
+	if ! vsr_sdk_installed; then
+		for dir in lib/eal/include lib/ethdev lib/pci lib/kvargs lib/telemetry lib/mbuf lib/mempool \
+				lib/net drivers/bus/pci; do
+			flags+=" -I$(vsr_sdk_dir)/$dir"
+		done
+	fi
+	tree '*.h' | while read -r file; do
+		# Lower halves of another header say so in their name.
+		# shellcheck disable=SC2086
+		gcc -std=gnu11 -D_GNU_SOURCE -DALLOW_INTERNAL_API -DALLOW_EXPERIMENTAL_API -DFUSE_USE_VERSION=31 \
+				-Wall -Werror -Wno-unused -Ilib -Iapp -iquote "$(dirname "$file")" $flags -fsyntax-only \
+				-x c "$file" 2>&1 | grep -m1 'error:' || :
+	done
+}
+
+width() {
+	tree '*.c' '*.h' '*.py' | while read -r file; do
+		expand -t 8 "$file" | awk -v file="$file" 'length($0) > 100 { print file ":" NR }'
+	done
+}
+
+# Marks of unfinished work, and paths that exist on one machine only.
+words() {
+	tree '*.c' '*.h' '*.py' '*.sh' '*.rst' '*.md' '*.build' '*.txt' | grep -v '^devtools/check.sh$' |
+		xargs -r grep -nHE '\b(TODO|FIXME|XXX|HACK)\b|(^|[^A-Za-z0-9_.~])/(home|work)/' || :
+}
+
+space() {
+	tree '*.c' '*.h' '*.py' '*.sh' '*.rst' '*.md' '*.build' | xargs -r grep -nHE '[[:space:]]+$' || :
+}
+
+scripts_parse() {
+	local file
+	tree '*.sh' '.ci/*' | while read -r file; do
+		bash -n "$file" 2>&1 || :
+	done
+	tree '*.py' | while read -r file; do
+		/usr/bin/python3 -c 'import ast, sys; ast.parse(open(sys.argv[1]).read(), sys.argv[1])' \
+			"$file" 2>&1 | tail -n 1
+	done
+}
+
+documents_build() {
+	local out
+	[ -e doc/conf.py ] || return 0
+	out=$(mktemp -d)
+	/usr/bin/python3 -m sphinx -q -W --keep-going -b html doc "$out" 2>&1 || :
+	rm -rf "$out"
+}
+
+for check in licence_lines include_direction headers_alone width words space scripts_parse \
+		documents_build; do
+	report "$check" "$($check)"
+done
+exit $failed

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The vsr authors
+# shellcheck shell=bash
+
+# What setup.sh, demo.sh and test.sh share. Sourced, never run.
+#
+# VSR_BUILD (environment): build folder; default <tree>/build.
+# VSR_DEPS  (environment): folder for the driver-SDK headers; default <tree>/build-deps.
+
+set -euo pipefail
+
+VSR_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+VSR_BUILD=${VSR_BUILD:-$VSR_ROOT/build}
+VSR_DEPS=${VSR_DEPS:-$VSR_ROOT/build-deps}
+# The distribution's python3 and meson come first: a python3 from elsewhere lacks its modules.
+export PATH="/usr/sbin:/usr/bin:/sbin:/bin:$PATH"
+export LC_ALL=C.UTF-8
+
+vsr_say() {
+	printf '%s\n' "$*"
+}
+
+vsr_warn() {
+	printf '%s: %s\n' "${0##*/}" "$*" >&2
+}
+
+# One sentence that says what to do, and out.
+vsr_die() {
+	vsr_warn "$@"
+	exit 1
+}
+
+# True when the installed libdpdk carries the headers that drivers are built with.
+vsr_sdk_installed() {
+	local dir
+	for dir in $(pkg-config --cflags-only-I libdpdk 2>/dev/null); do
+		[ -e "${dir#-I}/ethdev_driver.h" ] && return 0
+	done
+	return 1
+}
+
+# Version of the Debian source package that libdpdk-dev was built from.
+vsr_dpdk_source_version() {
+	dpkg-query -W -f '${source:Version}' libdpdk-dev
+}
+
+# Where the driver-SDK headers are kept, for the installed version.
+vsr_sdk_dir() {
+	local version
+	version=$(vsr_dpdk_source_version)
+	printf '%s/dpdk-%s' "$VSR_DEPS" "${version#*:}"
+}
+
+# Run meson by the distribution's interpreter, whatever python3 on PATH is.
+vsr_meson() {
+	/usr/bin/python3 /usr/bin/meson "$@"
+}
+
+# Configure (once) and build a folder: vsr_build FOLDER [MESON OPTION...]
+vsr_build() {
+	local dir=$1 log=$1.log want how=()
+	shift
+	mkdir -p "$(dirname "$dir")"
+	vsr_sdk_installed || set -- "-Ddriver_sdk=$(vsr_sdk_dir)" "$@"
+	want="$VSR_ROOT $*"
+	if [ "$(cat "$dir/.vsr-options" 2>/dev/null)" != "$want" ]; then
+		if [ -e "$dir/meson-private/coredata.dat" ]; then
+			how=(--reconfigure)
+		elif [ -d "$dir/meson-private" ]; then
+			rm -rf "$dir" # left half configured
+		elif [ -e "$dir" ] && [ -n "$(ls -A "$dir")" ]; then
+			vsr_die "$dir is there and is no build folder: remove it or set VSR_BUILD."
+		fi
+		if ! vsr_meson setup "${how[@]}" "$dir" "$VSR_ROOT" "$@" >"$log" 2>&1; then
+			tail -n 30 "$log" >&2
+			vsr_die "$dir could not be configured: the reason stands above, all of it in $log."
+		fi
+		printf '%s\n' "$want" >"$dir/.vsr-options"
+	fi
+	if ! ninja -C "$dir" >"$log" 2>&1; then
+		grep -v '^\[[0-9]*/[0-9]*\]' "$log" | tail -n 30 >&2
+		vsr_die "the build in $dir failed: the reason stands above, all of it in $log."
+	fi
+}
+
+# True when a folder of this path can be written by everyone: EAL loads no library from there.
+vsr_world_writable() {
+	local path=$1
+	while :; do
+		[ -n "$(find "$path" -maxdepth 0 -perm -o+w ! -type l)" ] && return 0
+		[ "$path" = / ] && return 1
+		path=$(dirname "$path")
+	done
+}
+
+# Print the path of net_vsr for EAL's -d. Where the build folder is below a folder that everyone
+# can write to (a clone in /tmp), that is a copy in /var/lib/vsr.
+vsr_plugin() {
+	local lib copy
+	lib=$(readlink -f "$VSR_BUILD")/drivers/net/vsr/librte_net_vsr.so
+	[ -e "$lib" ] || vsr_die "$lib is not built: run devtools/build.sh."
+	if vsr_world_writable "$(readlink -f "$lib")"; then
+		copy=/var/lib/vsr/$(printf '%s' "$lib" | cksum | cut -d' ' -f1)
+		(umask 022 && mkdir -p "$copy")
+		cmp -s "$lib" "$copy/librte_net_vsr.so" || {
+			install -m 0755 "$lib" "$copy/.librte_net_vsr.so.$$"
+			mv "$copy/.librte_net_vsr.so.$$" "$copy/librte_net_vsr.so"
+		}
+		lib=$copy/librte_net_vsr.so
+	fi
+	printf '%s\n' "$lib"
+}

@@ -1,0 +1,37 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The vsr authors
+
+# Run the tests: test.sh [LEVEL...], by default all of: unit rig host hostile.
+#
+#   unit     the tree itself (check.sh) and each part alone
+#   rig      the driver against the simulated NIC in one process
+#   host     whole programs on the simulated host: dpdk-testpmd, vsrctl, vsr-sim
+#   hostile  unit and rig again under sanitizers, and fuzzers for some seconds each
+#
+# VSR_BUILD names the build folder (default: build); what was built there is built anew if stale.
+
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+for level in "$@"; do
+	case $level in
+	unit | rig | host | hostile) ;;
+	*) vsr_die "there is no level \"$level\": name some of unit, rig, host, hostile, or none for all." ;;
+	esac
+done
+[ $# -gt 0 ] || set -- unit rig host hostile
+
+"$VSR_ROOT/devtools/setup.sh"
+vsr_say "building in $VSR_BUILD"
+vsr_build "$VSR_BUILD"
+
+options=()
+case " $* " in
+*" hostile "*)
+	vsr_say "building in $VSR_BUILD-hostile, with sanitizers"
+	CC=clang vsr_build "$VSR_BUILD-hostile" -Db_sanitize=address,undefined -Db_lundef=false \
+		-Dfuzz=true
+	options+=(--hostile "$VSR_BUILD-hostile")
+	;;
+esac
+exec /usr/bin/python3 "$VSR_ROOT/devtools/test_run.py" --build "$VSR_BUILD" "${options[@]}" "$@"

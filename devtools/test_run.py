@@ -1,0 +1,266 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The vsr authors
+"""Run levels of tests on a finished build and count their cases; called by test.sh.
+
+Programs print one line per case: "ok NAME", "FAIL NAME: why" or "skip NAME: why". A program that
+ends badly without naming a failed case counts as one that failed.
+"""
+
+import argparse
+import collections
+import concurrent.futures
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+JOBS = max(1, min(4, os.cpu_count() or 1))
+FUZZ_SECONDS = 20
+HOST_TIMEOUT = 12 * 60
+LINE = re.compile(r"^(ok|FAIL|skip) ([^:\n]+?)(?:: (.*))?$", re.MULTILINE)
+
+Case = collections.namedtuple("Case", "name result why seconds")
+PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
+RESULTS = {"ok": PASSED, "FAIL": FAILED, "skip": SKIPPED}
+
+
+def say(*words):
+    print(*words, flush=True)
+
+
+# ---------------------------------------------------------------- programs
+
+
+def run_bounded(command, timeout, env=None, cwd=None):
+    """Exit code (None: out of time) and output of a command that may hang or have children."""
+    with tempfile.TemporaryFile("w+", errors="replace") as out:
+        child = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+            env={**os.environ, **(env or {})}, cwd=cwd, start_new_session=True,
+        )
+        try:
+            code = child.wait(timeout)
+        except subprocess.TimeoutExpired:
+            code = None
+        # Whatever it left behind is in the session that it led.
+        try:
+            os.killpg(child.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        child.wait()
+        out.seek(0)
+        return code, out.read()
+
+
+def cases_of(label, code, output, seconds, timeout):
+    """The cases a program reported, and one more when its end was bad without a reason."""
+    cases = [
+        Case(f"{label}/{name}", RESULTS[result], why or "", 0.0)
+        for result, name, why in LINE.findall(output)
+    ]
+    tail = " | ".join(output.strip().splitlines()[-6:])
+    failed = any(case.result == FAILED for case in cases)
+    if code == 77 and not cases:
+        return [Case(label, SKIPPED, tail, seconds)]
+    if code is None:
+        cases.append(Case(label, FAILED, f"did not end in {timeout} s; {tail}", seconds))
+    elif code != 0 and not failed:
+        cases.append(Case(label, FAILED, f"ended with {code}; {tail}", seconds))
+    elif code == 0 and not cases:
+        cases.append(Case(label, PASSED, "", seconds))
+    return cases
+
+
+def run_program(label, command, timeout, env=None, cwd=None):
+    start = time.monotonic()
+    code, output = run_bounded(command, timeout, env, cwd)
+    seconds = time.monotonic() - start
+    cases = cases_of(label, code, output, seconds, timeout)
+    count = collections.Counter(case.result for case in cases)
+    bad = count[FAILED]
+    say(
+        f"  {'FAIL' if bad else 'ok':4} {label:40} {seconds:6.1f} s  {len(cases):4} cases"
+        + (f", {bad} failed" if bad else "")
+        + (f", {count[SKIPPED]} skipped" if count[SKIPPED] else "")
+    )
+    if bad:
+        say("\n".join("       " + line for line in output.splitlines()[-40:]))
+    return cases, (label, seconds)
+
+
+def meson_tests(build, suite):
+    """(name, command, timeout, env) of the tests of a suite; those without a suite are unit."""
+    tests = json.loads((pathlib.Path(build) / "meson-info/intro-tests.json").read_text())
+    for test in tests:
+        suites = {name.split(":")[-1] for name in test["suite"]} & {"unit", "rig", "fuzz"}
+        if suite in (suites or {"unit"}):
+            yield test["name"], test["cmd"], test["timeout"], test["env"], test["workdir"]
+
+
+def run_suite(level, build, suite, slower=1, env=None):
+    """All programs of a suite, some at once."""
+    results, times = [], []
+    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
+        running = [
+            pool.submit(
+                run_program, f"{level}/{name}", command, timeout * slower,
+                {**own, **(env or {})}, cwd,
+            )
+            for name, command, timeout, own, cwd in meson_tests(build, suite)
+        ]
+        for done in running:
+            cases, took = done.result()
+            results += cases
+            times.append(took)
+    if not results:
+        say(f"  no {suite} program was built in {build}")
+        results.append(Case(f"{level}/{suite}", FAILED, f"no {suite} program in {build}", 0.0))
+    return results, times
+
+
+# ---------------------------------------------------------------- levels
+
+
+def level_unit(args):
+    cases, took = run_program("unit/check.sh", [str(ROOT / "devtools/check.sh")], 300)
+    more, times = run_suite("unit", args.build, "unit")
+    return cases + more, [took] + times
+
+
+def level_rig(args):
+    return run_suite("rig", args.build, "rig")
+
+
+def level_host(args):
+    """The system tests; pytest tells their names as they go and the rest in a file."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = os.path.join(folder, "report.xml")
+        child = subprocess.Popen(
+            ["/usr/bin/python3", "-B", "-m", "pytest", "-v", "--tb=short", f"--junitxml={report}",
+             "-o", "console_output_style=count", *args.pytest],
+            cwd=ROOT / "dts", stdin=subprocess.DEVNULL,
+            env={**os.environ, "VSR_BUILD": str(args.build)}, start_new_session=True,
+        )
+        try:
+            code = child.wait(HOST_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            # Fixtures clean up on an interrupt.
+            child.send_signal(signal.SIGINT)
+            try:
+                child.wait(60)
+            except subprocess.TimeoutExpired:
+                os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
+            code = None
+        cases = read_junit(report) if os.path.exists(report) else []
+    if code is None:
+        cases.append(Case("host", FAILED, f"the system tests did not end in {HOST_TIMEOUT} s", 0.0))
+    elif code != 0 and not any(case.result == FAILED for case in cases):
+        cases.append(Case("host", FAILED, f"pytest ended with {code}", 0.0))
+    return cases, [(case.name, case.seconds) for case in cases]
+
+
+def read_junit(path):
+    cases = []
+    for node in xml.etree.ElementTree.parse(path).getroot().iter("testcase"):
+        suite = node.get("classname", "").replace("tests.", "").replace("TestSuite_", "")
+        name = f"host/{suite}/{node.get('name')}"
+        result, why = PASSED, ""
+        for child in node:
+            if child.tag in ("failure", "error"):
+                result, why = FAILED, child.get("message", "")
+            elif child.tag == "skipped":
+                result, why = SKIPPED, child.get("message", "")
+        why = why.splitlines()[0] if why else ""
+        cases.append(Case(name, result, why, float(node.get("time", 0))))
+    return cases
+
+
+def level_hostile(args):
+    sanitize = {
+        "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:detect_stack_use_after_return=1",
+        "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+    }
+    cases, times = [], []
+    for suite in ("unit", "rig"):
+        more, took = run_suite(f"hostile/{suite}", args.hostile, suite, 4, sanitize)
+        cases += more
+        times += took
+    fuzzers = sorted(
+        path for path in pathlib.Path(args.hostile).glob("app/test/fuzz_*")
+        if path.is_file() and os.access(path, os.X_OK)
+    )
+    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
+        running = [pool.submit(run_fuzzer, path, sanitize) for path in fuzzers]
+        for done in running:
+            more, took = done.result()
+            cases += more
+            times.append(took)
+    if not fuzzers:
+        cases.append(Case("hostile/fuzz", FAILED, f"no fuzzer in {args.hostile}", 0.0))
+    return cases, times
+
+
+def run_fuzzer(path, env):
+    with tempfile.TemporaryDirectory() as folder:
+        return run_program(
+            f"hostile/{path.name}",
+            [str(path), f"-max_total_time={FUZZ_SECONDS}", "-timeout=10", "-print_final_stats=0",
+             "-verbosity=0", f"-artifact_prefix={folder}/", folder],
+            FUZZ_SECONDS + 60, env,
+        )
+
+
+LEVELS = {"unit": level_unit, "rig": level_rig, "host": level_host, "hostile": level_hostile}
+
+
+# ---------------------------------------------------------------- report
+
+
+def report(cases, times, seconds):
+    times = sorted(times, key=lambda item: -item[1])[:8]
+    if times:
+        say("\nslowest:")
+        for name, took in times:
+            say(f"  {took:6.1f} s  {name}")
+    by_result = collections.defaultdict(list)
+    for case in cases:
+        by_result[case.result].append(case)
+    for result in (SKIPPED, FAILED):
+        if by_result[result]:
+            say(f"\n{result}:")
+            for case in by_result[result]:
+                say(f"  {case.name}: {case.why}")
+    say(f"\ntook {seconds:.0f} s")
+    say(", ".join(f"{len(by_result[result])} {result}" for result in (PASSED, FAILED, SKIPPED)))
+    return 1 if by_result[FAILED] or not by_result[PASSED] else 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--build", required=True, help="build folder")
+    parser.add_argument("--hostile", help="build folder with sanitizers and fuzzers")
+    parser.add_argument("--pytest", action="append", default=[], help="argument for pytest")
+    parser.add_argument("levels", nargs="+", choices=LEVELS)
+    args = parser.parse_args()
+    args.build = pathlib.Path(args.build).resolve()
+    start = time.monotonic()
+    cases, times = [], []
+    for level in dict.fromkeys(args.levels):
+        say(f"\n== {level}")
+        more, took = LEVELS[level](args)
+        cases += more
+        times += took
+    return report(cases, times, time.monotonic() - start)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The vsr authors
+"""Networks of the kernel around the taps: namespaces, ping, iperf3."""
+
+import itertools
+import json
+import os
+import re
+import subprocess
+
+from .child import Child
+from .wait import SLOW, wait_for
+
+_serial = itertools.count()
+
+
+def sh(*command, timeout=SLOW, check=True) -> str:
+    done = subprocess.run(
+        [str(word) for word in command],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    if check and done.returncode != 0:
+        raise RuntimeError(f"{' '.join(map(str, command))}: {done.stderr.strip() or done.stdout}")
+    return done.stdout
+
+
+def tap_name() -> str:
+    """A name of this run's own; the kernel takes 15 characters."""
+    return f"vt{os.getpid()}x{next(_serial)}"[:15]
+
+
+class Namespace:
+    """A network namespace with one interface in it, taken from the host's."""
+
+    def __init__(self, address):
+        self.name = f"vsr{os.getpid()}n{next(_serial)}"
+        self.address = address
+        self.interface = None
+        sh("ip", "netns", "add", self.name)
+
+    def take(self, interface, mac=None, mtu=None):
+        """Move the interface in and bring it up with the namespace's address."""
+        self.interface = interface
+        wait_for(lambda: os.path.exists(f"/sys/class/net/{interface}"), f"interface {interface}")
+        sh("ip", "link", "set", interface, "netns", self.name)
+        # Nothing but the test's own traffic: no router solicitations.
+        self.run("sysctl", "-qw", f"net.ipv6.conf.{interface}.disable_ipv6=1", check=False)
+        if mac:
+            self.run("ip", "link", "set", interface, "address", mac)
+        if mtu:
+            self.run("ip", "link", "set", interface, "mtu", mtu)
+        # A segment is sent again when it was lost, not because this machine was slow: no tail loss
+        # probes, and no time-out that a busy processor can reach.
+        self.run("sysctl", "-qw", "net.ipv4.tcp_early_retrans=0")
+        self.run("ip", "address", "add", f"{self.address}/24", "dev", interface)
+        self.run("ip", "link", "set", interface, "up")
+        self.run("ip", "link", "set", "lo", "up")
+        network = self.address.rsplit(".", 1)[0] + ".0/24"
+        self.run("ip", "route", "change", network, "dev", interface, "src", self.address,
+                 "rto_min", "10s")
+
+    @property
+    def mac(self):
+        return json.loads(self.run("ip", "-j", "link", "show", self.interface))[0]["address"]
+
+    def wrap(self, *command):
+        return ["ip", "netns", "exec", self.name, *map(str, command)]
+
+    def run(self, *command, timeout=SLOW, check=True) -> str:
+        return sh(*self.wrap(*command), timeout=timeout, check=check)
+
+    def ping(self, address, count=20, size=56, interval=0.02):
+        """Returns (sent, received)."""
+        out = self.run(
+            "ping", "-n", "-c", count, "-i", interval, "-W", 5, "-s", size, address,
+            timeout=SLOW + count, check=False,
+        )
+        found = re.search(r"(\d+) packets transmitted, (\d+) received", out)
+        assert found, out
+        return int(found.group(1)), int(found.group(2))
+
+    def close(self):
+        sh("ip", "netns", "delete", self.name, check=False)
+
+
+def iperf3(server, client, seconds=3, reverse=False, window="256K", streams=1):
+    """TCP from the client namespace to that of the server (or back). Returns iperf3's own JSON summary.
+
+    The window keeps what is in flight below what the rings on the way hold: TCP would otherwise
+    grow until something drops, which is its right and no fault of a driver.
+    """
+    listener = Child(server.wrap("iperf3", "-s", "-1", "--forceflush"), name="iperf3 -s")
+    try:
+        listener.expect(r"Server listening")
+        command = ["iperf3", "-c", server.address, "-t", seconds, "-J", "--connect-timeout", 5000]
+        command += ["-w", window, "-P", streams]
+        if reverse:
+            command += ["-R"]
+        answer = json.loads(client.run(*command, timeout=seconds + SLOW, check=False))
+        assert "error" not in answer, answer["error"]
+        listener.wait()
+        return answer["end"]
+    finally:
+        listener.close()

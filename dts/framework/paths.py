@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The vsr authors
+"""Where the things under test are."""
+
+import functools
+import os
+import pathlib
+import subprocess
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("VSR_BUILD", ROOT / "build")).resolve()
+
+VSR_SIM = BUILD / "app/vsr-sim/vsr-sim"
+VSRCTL = BUILD / "app/vsrctl/vsrctl"
+TESTPMD = "/usr/bin/dpdk-testpmd"
+
+
+@functools.cache
+def plugin() -> str:
+    """net_vsr, at a path that EAL's -d takes (not below a world-writable folder)."""
+    answer = subprocess.run(
+        ["bash", "-c", f". {ROOT}/devtools/lib.sh; vsr_plugin"],
+        env={**os.environ, "VSR_BUILD": str(BUILD)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr
+    return answer.stdout.strip()

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The vsr authors
+"""A simulated host of the test's own: vsr-sim serve in a private folder."""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+
+from . import paths
+from .child import Child
+from .wait import SLOW
+
+PF = "0000:01:00.0"
+
+
+def mounted(path) -> bool:
+    with open("/proc/self/mounts") as mounts:
+        return any(line.split()[1] == str(path) for line in mounts)
+
+
+class Sim:
+    """vsr-sim serve, from start to stop."""
+
+    def __init__(
+        self,
+        profile="full",
+        features="",
+        vfs=4,
+        queue_pairs=2,
+        wires=None,
+        args=(),
+        directory=None,
+    ):
+        self.profile = profile
+        self.features = features
+        self.wires = dict(wires or {})
+        self.vfs = vfs
+        self.queue_pairs = queue_pairs
+        self.args = [str(word) for word in args]
+        # Socket names are short (108 bytes), so the folder is not pytest's.
+        self._owned = directory is None
+        self.dir = pathlib.Path(directory or tempfile.mkdtemp(prefix="vsr-dts-", dir="/tmp"))
+        self.child = None
+        self.token = None
+
+    # ------------------------------------------------------------ life
+
+    def serve_command(self):
+        command = [paths.VSR_SIM, "serve", "--dir", self.dir, "--profile", self.profile]
+        if self.features:
+            command += [f"--features={self.features}"]
+        command += ["--vfs", self.vfs, "--queue-pairs", self.queue_pairs]
+        for function, wire in self.wires.items():
+            command += ["--wire", f"{function}={wire}"]
+        return [str(word) for word in command + self.args]
+
+    def start(self, timeout=SLOW):
+        """Start and wait until it is ready."""
+        self.child = Child(self.serve_command(), name="vsr-sim serve")
+        self.child.expect("^vsr-sim is ready", timeout)
+        return self
+
+    @property
+    def pid(self) -> int:
+        return self.child.pid
+
+    def stop(self, timeout=SLOW) -> int:
+        """Stop it in order, and check that nothing stays behind. Returns its exit code."""
+        stopped = self.cli("stop")
+        assert stopped.returncode == 0, stopped.stderr
+        code = self.child.wait(timeout)
+        assert not mounted(self.dir / "sys"), "the simulated sysfs is still mounted"
+        left = [p.name for p in self.dir.iterdir() if p.is_socket()]
+        assert not left, f"sockets left behind: {left}"
+        return code
+
+    def kill(self):
+        """kill -9."""
+        return self.child.kill()
+
+    def close(self):
+        """Clean up, whatever state it is in."""
+        if self.child is not None:
+            if self.child.alive():
+                self.cli("stop")
+                try:
+                    self.child.wait(20)
+                except TimeoutError:
+                    self.child.kill()
+            self.child.close()
+        if mounted(self.dir / "sys"):
+            subprocess.run(["umount", "-l", self.dir / "sys"], check=False, timeout=20)
+        if self._owned:
+            shutil.rmtree(self.dir, ignore_errors=True)
+
+    # ------------------------------------------------------------ commands
+
+    def cli(self, command, *args, timeout=SLOW) -> subprocess.CompletedProcess:
+        """A subcommand of vsr-sim on this folder."""
+        return subprocess.run(
+            [str(paths.VSR_SIM), command, "--dir", str(self.dir), *[str(word) for word in args]],
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+
+    def wrap(self, command):
+        """The command line that runs a command on the simulated host."""
+        return [str(paths.VSR_SIM), "run", "--dir", str(self.dir), "--", *map(str, command)]
+
+    @property
+    def env(self):
+        return {**os.environ, "VSR_RUN_DIR": str(self.dir / "run")}
+
+    def run(self, *command, timeout=SLOW) -> subprocess.CompletedProcess:
+        """Run a command on the simulated host to its end."""
+        return subprocess.run(
+            self.wrap(command),
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            stdin=subprocess.DEVNULL,
+            env=self.env,
+            check=False,
+        )
+
+    def vsrctl(self, *args, timeout=SLOW) -> subprocess.CompletedProcess:
+        return self.run(paths.VSRCTL, *args, timeout=timeout)
+
+    def create_vfs(self, count):
+        """VFs by vsrctl; their addresses. The token is kept for testpmd."""
+        done = self.vsrctl("--json", "vf", "create", PF, count, timeout=120)
+        assert done.returncode == 0, done.stderr
+        answer = json.loads(done.stdout)
+        self.token = answer["token"]
+        assert answer["num_vfs"] == count and len(answer["vfs"]) == count
+        return [vf["pci"] for vf in answer["vfs"]]
+
+    def destroy_vfs(self):
+        done = self.vsrctl("vf", "destroy", PF, timeout=120)
+        assert done.returncode == 0, done.stderr
+
+    def sysfs(self, *words) -> pathlib.Path:
+        return self.dir.joinpath("sys", *words)
+
+    # ------------------------------------------------------------ counters
+
+    def stats(self, *function):
+        done = self.cli("stats", *function, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def fn(self, name):
+        """Counters and state of "pf", "vf1", ..., with its features and queues."""
+        (function,) = self.stats(name)["functions"]
+        return function
+
+    def violations(self):
+        """Rules broken, by function and rule: empty for a good driver."""
+        found = {}
+        for function in self.stats()["functions"]:
+            for name, value in function["counters"].items():
+                if name.startswith("violation_") and value:
+                    found[f"{function['name']} {name}"] = value
+        return found
+
+    def fds(self) -> int:
+        return len(os.listdir(f"/proc/{self.pid}/fd"))

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The vsr authors
+"""Raw frames in and out of a tap that a simulated function is wired to."""
+
+import os
+import select
+import socket
+import time
+
+from .net import sh
+from .wait import SLOW, wait_for
+
+ETH_P_ALL = 0x0003
+SOL_PACKET, PACKET_AUXDATA, PACKET_IGNORE_OUTGOING = 263, 8, 23
+TP_STATUS_VLAN_VALID = 1 << 4
+
+
+class Tap:
+    """The host's side of the wire; the kernel itself says nothing on it."""
+
+    def __init__(self, name):
+        self.name = name
+        self._socket = None
+
+    def open(self):
+        """After the simulator has made the tap."""
+        wait_for(lambda: os.path.exists(f"/sys/class/net/{self.name}"), f"interface {self.name}")
+        sh("sysctl", "-qw", f"net.ipv6.conf.{self.name}.disable_ipv6=1", check=False)
+        sh("ip", "link", "set", self.name, "arp", "off", "up", "promisc", "on")
+        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+        self._socket.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
+        # The kernel takes VLAN tags off frames and tells them beside.
+        self._socket.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 24)
+        self._socket.bind((self.name, 0))
+        self._socket.setblocking(False)
+        return self
+
+    @property
+    def mac(self) -> str:
+        with open(f"/sys/class/net/{self.name}/address") as file:
+            return file.read().strip()
+
+    def send(self, frames, timeout=SLOW):
+        end = time.monotonic() + timeout
+        for frame in frames:
+            while True:
+                try:
+                    self._socket.send(frame)
+                    break
+                except (BlockingIOError, OSError) as error:
+                    if not isinstance(error, BlockingIOError) and error.errno != 105:  # ENOBUFS
+                        raise
+                    if time.monotonic() > end:
+                        raise TimeoutError(f"{self.name} takes no more frames") from None
+                    select.select([], [self._socket], [], 0.05)
+
+    def receive(self, count, timeout=20):
+        """The next frames, fewer when they do not come in time."""
+        frames = []
+        end = time.monotonic() + timeout
+        while len(frames) < count:
+            left = end - time.monotonic()
+            if left <= 0 or not select.select([self._socket], [], [], left)[0]:
+                break
+            data, extra, _, _ = self._socket.recvmsg(65536, 256)
+            frames.append(with_vlan(data, extra))
+        return frames
+
+    def close(self):
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+
+def with_vlan(data, extra):
+    """The frame with the VLAN tag that the kernel took off (struct tpacket_auxdata)."""
+    for level, kind, value in extra:
+        if level == SOL_PACKET and kind == PACKET_AUXDATA and len(value) >= 20:
+            status = int.from_bytes(value[0:4], "little")
+            if status & TP_STATUS_VLAN_VALID:
+                tci = int.from_bytes(value[16:18], "little")
+                tpid = int.from_bytes(value[18:20], "little") or 0x8100
+                return data[:12] + tpid.to_bytes(2, "big") + tci.to_bytes(2, "big") + data[12:]
+    return data

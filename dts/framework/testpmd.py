@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The vsr authors
+"""Debian's dpdk-testpmd on the simulated host, driven by its own commands."""
+
+import glob
+import itertools
+import os
+import re
+import shutil
+
+from . import paths
+from .child import Child
+from .wait import SLOW, wait_for
+
+PROMPT = "testpmd> "
+HUGE_DIR = "/dev/hugepages"
+_serial = itertools.count()
+
+
+def huge_files(prefix):
+    return glob.glob(f"{HUGE_DIR}/{prefix}map_*")
+
+
+class Testpmd:
+    """One interactive testpmd.
+
+    devices: PCI addresses, with devargs behind a comma where wanted.
+    vsr: use net_vsr (loaded with -d); otherwise DPDK's own net_virtio takes the functions.
+    """
+
+    __test__ = False  # not a test class, whatever its name says
+
+    def __init__(
+        self,
+        sim,
+        devices,
+        vsr=False,
+        eal=(),
+        args=(),
+        cores="0,1",
+        memory=256,
+        token=None,
+    ):
+        self.sim = sim
+        self.prefix = f"vsr{os.getpid()}n{next(_serial)}"
+        command = [paths.TESTPMD, "-l", cores, "-m", memory, "--file-prefix", self.prefix]
+        command += ["--iova-mode=va", "--no-telemetry"]
+        if vsr:
+            command += ["-d", paths.plugin()]
+        for device in devices:
+            command += ["-a", device]
+        token = token or sim.token
+        if token:
+            command += [f"--vfio-vf-token={token}"]
+        command += [*eal, "--", "-i", "--total-num-mbufs=16384", *args]
+        self.command = [str(word) for word in command]
+        self.child = None
+
+    # ------------------------------------------------------------ life
+
+    def start(self, timeout=SLOW):
+        """Start and wait for the first prompt."""
+        self.launch()
+        self.child.expect(re.escape(PROMPT), timeout)
+        return self
+
+    def launch(self):
+        """Start and wait for nothing."""
+        self.child = Child(self.sim.wrap(self.command), env=self.sim.env, name="dpdk-testpmd")
+        return self
+
+    def run_to_end(self, timeout=SLOW):
+        """Start where no prompt is expected. Returns exit code and output."""
+        self.launch()
+        code = self.child.wait(timeout)
+        return code, self.child.output
+
+    @property
+    def pid(self) -> int:
+        return self.child.pid
+
+    def quit(self, timeout=SLOW) -> int:
+        """Leave in order; the exit code."""
+        self.child.send("quit\n")
+        code = self.child.wait(timeout)
+        self._sweep()
+        return code
+
+    def kill(self):
+        """kill -9, as a crash would."""
+        code = self.child.kill()
+        self._sweep()
+        return code
+
+    def close(self):
+        if self.child is not None:
+            self.child.close()
+        self._sweep()
+
+    def _sweep(self):
+        # EAL leaves its files to a next run with the same prefix; there will be none.
+        for name in huge_files(self.prefix):
+            os.unlink(name)
+        shutil.rmtree(f"/var/run/dpdk/{self.prefix}", ignore_errors=True)
+
+    # ------------------------------------------------------------ commands
+
+    def cmd(self, text, timeout=SLOW) -> str:
+        """Type a command; what it printed before the next prompt."""
+        mark = self.child.mark()
+        self.child.send(text + "\n")
+        # The terminal echoes what is typed, then comes the answer, then the prompt.
+        echo = self.child.expect(re.escape(text) + r"\s*\n", timeout, mark)
+        prompt = self.child.expect(re.escape(PROMPT), timeout, echo.end())
+        return self.child.output[echo.end() : prompt.start()]
+
+    def start_forwarding(self, mode=None):
+        if mode:
+            self.cmd(f"set fwd {mode}")
+        self.cmd("start")
+
+    def stop_forwarding(self):
+        return self.cmd("stop")
+
+    def stats(self, port) -> dict:
+        """RX-packets, RX-missed, TX-packets, ... of a port."""
+        text = self.cmd(f"show port stats {port}")
+        return {name: int(value) for name, value in re.findall(r"([RT]X-[a-z]+):\s+(\d+)", text)}
+
+    def xstats(self, port) -> dict:
+        text = self.cmd(f"show port xstats {port}")
+        return {name: int(value) for name, value in re.findall(r"^(\w+): (\d+)\s*$", text, re.M)}
+
+    def info(self, port) -> str:
+        return self.cmd(f"show port info {port}")
+
+    def driver(self, port) -> str:
+        return re.search(r"^Driver name: (\S+)", self.info(port), re.M).group(1)
+
+    def mac(self, port) -> str:
+        return re.search(r"^MAC address: (\S+)", self.info(port), re.M).group(1).lower()
+
+    def link_up(self, port) -> bool:
+        return re.search(r"^Link status: (\w+)", self.info(port), re.M).group(1) == "up"
+
+    def wait_link(self, port, up=True, timeout=20):
+        what = f"port {port} link {'up' if up else 'down'}"
+        wait_for(lambda: self.link_up(port) == up, what, timeout)
+
+    def burst_mode(self, direction, port=0, queue=0) -> str:
+        text = self.cmd(f"show {direction}q info {port} {queue}")
+        found = re.search(r"^Burst mode: (.*)$", text, re.M)
+        return found.group(1).strip() if found else ""

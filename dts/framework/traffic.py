@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The vsr authors
+"""The set-up most tests share: two ports of one testpmd, each wired to a namespace."""
+
+import re
+
+from .net import iperf3
+
+
+class Bridge:
+    """Namespace, tap, port 0, testpmd, port 1, tap, namespace."""
+
+    def __init__(self, host, pmd, functions, left, right):
+        self.sim = host
+        self.pmd = pmd
+        self.functions = functions
+        self.left, self.right = left, right
+
+    def drops(self) -> dict:
+        """What the simulator or testpmd dropped so far, by cause; empty when nothing was."""
+        found = {}
+        for name in self.functions:
+            for cause, value in self.sim.fn(name)["counters"].items():
+                if cause.startswith("drop_") and value:
+                    found[f"{name} {cause}"] = value
+        text = self.pmd.cmd("show fwd stats all")
+        for cause, value in re.findall(r"([RT]X-dropped):\s+(\d+)", text):
+            if int(value):
+                found[f"testpmd {cause}"] = int(value)
+        return found
+
+    def check_ping(self, count=20, size=56):
+        sent, received = self.left.ping(self.right.address, count=count, size=size)
+        assert (sent, received) == (count, count), f"{received} of {sent} answers came back"
+
+    def check_tcp(self, seconds=2, streams=1, window="256K"):
+        """TCP both ways; no segment lost, nothing dropped."""
+        rates = []
+        for reverse in (False, True):
+            end = iperf3(self.right, self.left, seconds, reverse, window, streams)
+            assert end["sum_received"]["bytes"] > 1 << 20
+            assert end["sum_sent"]["retransmits"] == 0, "TCP had to send again"
+            rates.append(end["sum_received"]["bits_per_second"] / 1e9)
+        assert not self.drops()
+        return rates
+
+
+def bridge(
+    make_sim, make_pmd, namespaces, ports=("vf1", "vf2"), vsr=True, devargs="", args=(), **conf
+):
+    """Build a Bridge and start forwarding.
+
+    ports: "pf", "vf1", ...; VFs are made as far as the highest needs.
+    """
+    left, right, left_tap, right_tap = namespaces
+    wires = {ports[0]: f"tap:{left_tap}", ports[1]: f"tap:{right_tap}"}
+    host = make_sim(wires=wires, **conf)
+    left.take(left_tap)
+    right.take(right_tap)
+    addresses = {"pf": "0000:01:00.0"}
+    nb_vfs = max((int(name[2:]) for name in ports if name != "pf"), default=0)
+    if nb_vfs:
+        for index, address in enumerate(host.create_vfs(nb_vfs), 1):
+            addresses[f"vf{index}"] = address
+    devices = [addresses[name] + devargs for name in ports]
+    pmd = make_pmd(host, devices, vsr=vsr, args=args)
+    pmd.start_forwarding("io")
+    for port in (0, 1):
+        pmd.wait_link(port)
+    return Bridge(host, pmd, ports, left, right)

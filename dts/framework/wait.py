@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The vsr authors
+"""Waiting for conditions, always with a deadline."""
+
+import time
+from typing import Callable, TypeVar
+
+T = TypeVar("T")
+
+# The machine may be busy with other work: deadlines are generous, tests wait for conditions.
+SLOW = 60.0
+
+
+def wait_for(condition: Callable[[], T], what: str, timeout=20.0, every=0.05) -> T:
+    """Call condition until it says something true, and return that.
+
+    Raises TimeoutError, which names what was waited for.
+    """
+    end = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() >= end:
+            raise TimeoutError(f"waited {timeout:g} s for {what}")
+        time.sleep(every)

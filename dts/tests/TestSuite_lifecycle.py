@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The vsr authors
+"""Starting, stopping, closing and crashing: nothing leaks, nobody hangs."""
+
+import os
+import random
+import re
+import time
+
+import pytest
+
+from framework.child import Child
+from framework.sim import Sim, mounted
+from framework.testpmd import PROMPT, huge_files
+from framework.wait import wait_for
+
+CYCLES = 100
+CRASHES = 20
+RINGS = {"split": "-ring_packed", "packed": "+ring_packed"}
+
+
+def fds(pid):
+    """Open descriptors by what they are, so that a leak has a name."""
+    names = []
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            names.append(re.sub(r"\d+", "N", os.readlink(f"/proc/{pid}/fd/{fd}")))
+        except FileNotFoundError:  # closed meanwhile
+            pass
+    return sorted(names)
+
+
+def mbufs_in_pool(pmd):
+    """(free, all) mbufs of testpmd's pool; caches of the lcores count as free."""
+    text = pmd.cmd("dump_mempool mb_pool_0")
+    size = int(re.search(r"\bsize=(\d+)", text).group(1))
+    cached = int(re.search(r"total_cache_count=(\d+)", text).group(1))
+    common = int(re.search(r"common_pool_count=(\d+)", text).group(1))
+    return cached + common, size
+
+
+def eal_memory(pmd):
+    """(hugepage files, memzones) of the process."""
+    return len(huge_files(pmd.prefix)), pmd.cmd("dump_memzone").count("Zone ")
+
+
+def crash_moment(pmd, crash, rng):
+    """Pass the time until the crash: every second one while traffic runs, the others before."""
+    if crash % 2 == 0:
+        pmd.child.expect(PROMPT)
+        pmd.start_forwarding("io")
+        time.sleep(rng.uniform(0, 0.3))
+    else:
+        time.sleep(rng.uniform(0, 1.0))
+
+
+def dma_bytes(host):
+    return [fn["dma_bytes"] for fn in host.stats()["functions"]]
+
+
+@pytest.mark.parametrize("ring", RINGS)
+def test_stop_and_start_leak_nothing(ring, sim, testpmd):
+    """Steps: 100 times forward, stop, start, with generator traffic on both ports.
+
+    Verify: descriptors, hugepages, memzones are those of the tenth cycle; all mbufs are back.
+    """
+    host = sim(features=RINGS[ring], vfs=2, wires={"vf1": "gen:size=64", "vf2": "gen:size=64"})
+    pmd = testpmd(host, host.create_vfs(2), vsr=True)
+    first = None
+    for cycle in range(CYCLES):
+        pmd.start_forwarding("io")
+        before = pmd.stats(0)["RX-packets"]
+        wait_for(lambda: pmd.stats(0)["RX-packets"] > before, f"traffic in cycle {cycle}")
+        pmd.stop_forwarding()
+        pmd.cmd("port stop all")
+        free, size = mbufs_in_pool(pmd)
+        assert free == size, f"{size - free} mbufs are missing after cycle {cycle}"
+        if cycle == 10:
+            first = fds(pmd.pid), eal_memory(pmd), fds(host.pid)
+        pmd.cmd("port start all")
+    assert (fds(pmd.pid), eal_memory(pmd), fds(host.pid)) == first
+    assert pmd.quit() == 0
+    assert host.violations() == {}
+    assert set(dma_bytes(host)) == {0}
+    assert host.stop() == 0
+
+
+@pytest.mark.parametrize("ring", RINGS)
+def test_close_and_probe_leak_nothing(ring, sim, testpmd):
+    """Steps: 100 times start, forward, stop, close, detach and attach the device again.
+
+    Verify: as above, and the device has no DMA map while it is detached.
+    """
+    host = sim(features=RINGS[ring], vfs=1, wires={"vf1": "gen:size=64"})
+    (vf,) = host.create_vfs(1)
+    pmd = testpmd(host, [vf], vsr=True)
+    first = None
+    for cycle in range(CYCLES):
+        pmd.start_forwarding("rxonly")
+        wait_for(lambda: pmd.stats(0)["RX-packets"] > 0, f"traffic in cycle {cycle}")
+        pmd.stop_forwarding()
+        pmd.cmd("port stop 0")
+        pmd.cmd("port close 0")
+        pmd.cmd(f"device detach {vf}")
+        free, size = mbufs_in_pool(pmd)
+        assert free == size, f"{size - free} mbufs are missing after cycle {cycle}"
+        if cycle == 10:
+            first = fds(pmd.pid), eal_memory(pmd), fds(host.pid)
+        elif cycle == CYCLES - 1:
+            assert (fds(pmd.pid), eal_memory(pmd), fds(host.pid)) == first
+        answer = pmd.cmd(f"port attach {vf}")
+        assert "Port 0 is attached" in answer, answer
+        pmd.cmd("port start 0")
+        pmd.wait_link(0)
+    assert pmd.quit() == 0
+    assert host.violations() == {}
+    assert set(dma_bytes(host)) == {0}
+    assert host.stop() == 0
+
+
+def test_whole_runs_leak_nothing(sim, testpmd):
+    """Steps: ten runs of testpmd, ten times VFs made and destroyed. Verify: vsr-sim's fds."""
+    host = sim(vfs=4)
+    first = None
+    for cycle in range(10):
+        pmd = testpmd(host, host.create_vfs(4), vsr=True)
+        assert pmd.quit() == 0
+        host.destroy_vfs()
+        if cycle == 2:
+            first = fds(host.pid)
+    assert fds(host.pid) == first
+    assert host.violations() == {}
+    assert host.stop() == 0
+
+
+def test_testpmd_killed_at_any_moment(sim, testpmd):
+    """Steps: 20 times kill -9 testpmd at a random moment of its life.
+
+    Verify: vsr-sim lives on, lets go of memory and functions, and the next run works.
+    """
+    rng = random.Random(20)
+    host = sim(vfs=2, wires={"vf1": "gen:size=64", "vf2": "gen:size=64"})
+    vfs = host.create_vfs(2)
+    first = None
+    for crash in range(CRASHES):
+        pmd = testpmd.unstarted(host, vfs, vsr=True).launch()
+        crash_moment(pmd, crash, rng)
+        pmd.kill()
+        assert host.child.alive(), host.child.output
+        wait_for(lambda: set(dma_bytes(host)) == {0}, f"the memory of crash {crash} to be let go")
+        if crash == 2:
+            first = fds(host.pid)
+        if crash > 2:
+            wait_for(lambda: fds(host.pid) == first, f"the descriptors of crash {crash}")
+    pmd = testpmd(host, vfs, vsr=True)
+    pmd.start_forwarding("io")
+    wait_for(lambda: pmd.stats(1)["TX-packets"] > 10000, "traffic after the last crash")
+    assert pmd.quit() == 0
+    assert host.stop() == 0
+
+
+def test_sim_killed_at_any_moment(closing, testpmd, tmp_path):
+    """Steps: 20 times kill -9 vsr-sim under a testpmd at work, always in the same folder.
+
+    Verify: testpmd answers and quits, or has ended with a message; the next serve starts.
+    """
+    rng = random.Random(21)
+    host = closing(Sim(vfs=2, wires={"vf1": "gen:size=64", "vf2": "gen:size=64"}))
+    for crash in range(CRASHES):
+        host.start()
+        pmd = testpmd.unstarted(host, host.create_vfs(2), vsr=True).launch()
+        crash_moment(pmd, crash, rng)
+        host.kill()
+        # Whatever it is doing, it comes to its prompt and takes quit, or it ends by itself.
+        if pmd.child.alive():
+            pmd.child.send("\nstop\nquit\n")
+        code = pmd.child.wait(60)
+        said = pmd.child.output[-2000:]
+        assert code >= 0, f"crash {crash}: testpmd died of signal {-code}\n{said}"
+        if code != 0:
+            assert re.search(r"(?i)error|fail|cannot|gone|lost|no probed", pmd.child.output), (
+                f"crash {crash}: ended with {code} without a word"
+            )
+        pmd.close()
+        host.child.close()
+    host.start()
+    assert host.stop() == 0
+    assert not mounted(host.dir / "sys")
+
+
+def test_sim_stopped_under_testpmd(sim, testpmd):
+    """Steps: stop vsr-sim in order while testpmd forwards. Verify: both end."""
+    host = sim(vfs=2, wires={"vf1": "gen:size=64", "vf2": "gen:size=64"})
+    pmd = testpmd(host, host.create_vfs(2), vsr=True)
+    pmd.start_forwarding("io")
+    assert host.cli("stop").returncode == 0
+    host.child.wait()
+    pmd.child.send("stop\nquit\n")
+    assert pmd.child.wait() >= 0
+
+
+def test_second_serve_is_refused(sim, closing):
+    """Verify: one sentence, exit code not 0, and the first serve answers on."""
+    host = sim()
+    second = closing(Sim(directory=host.dir))
+    second.child = Child(second.serve_command(), name="second serve")
+    assert second.child.wait(20) > 0
+    assert len(second.child.output.strip().splitlines()) == 1
+    assert str(host.dir) in second.child.output
+    assert host.stats()["functions"]
+    second.child = None

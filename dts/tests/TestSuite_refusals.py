@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The vsr authors
+"""What goes wrong is said in one clear sentence, with an exit code that is not 0."""
+
+import os
+import subprocess
+
+import pytest
+
+from framework import paths
+from framework.sim import PF
+
+
+def one_sentence(done, *words):
+    """Exit code not 0, and one line on stderr with these words."""
+    assert done.returncode > 0, f"exit {done.returncode}: {done.stdout}{done.stderr}"
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    for word in words:
+        assert word in lines[0], f"{word!r} is not in: {lines[0]}"
+
+
+def plain(*command, **kw):
+    return subprocess.run(
+        [str(word) for word in command], capture_output=True, text=True, timeout=60,
+        stdin=subprocess.DEVNULL, check=False, **kw,
+    )
+
+
+# ---------------------------------------------------------------- bad arguments
+
+
+@pytest.mark.parametrize(
+    "args, word",
+    [
+        (["--profile", "none-such"], "none-such"),
+        (["--features", "+none_such"], "none_such"),
+        (["--features", "mrg_rxbuf"], "mrg_rxbuf"),
+        (["--vfs", "257"], "257"),
+        (["--vfs", "many"], "many"),
+        (["--queue-pairs", "0"], "0"),
+        (["--wire", "vf1=string:x"], "string"),
+        (["--wire", "vf1"], "vf1"),
+        (["--wire", "vf9=null", "--vfs", "4"], "vf9"),
+        (["--fault", "none-such"], "none-such"),
+        (["--frobnicate"], "frobnicate"),
+        (["surplus"], "surplus"),
+    ],
+)
+def test_serve_refuses_bad_arguments(args, word, tmp_path):
+    one_sentence(plain(paths.VSR_SIM, "serve", "--dir", tmp_path / "d", *args), word)
+
+
+@pytest.mark.parametrize("command", ["stats", "stop", "run"])
+def test_commands_without_a_simulator_are_refused(command, tmp_path):
+    more = ["--", "true"] if command == "run" else []
+    one_sentence(plain(paths.VSR_SIM, command, "--dir", tmp_path, *more), str(tmp_path))
+
+
+def test_unknown_command_is_refused():
+    one_sentence(plain(paths.VSR_SIM, "frobnicate"), "frobnicate")
+
+
+def test_commands_that_cannot_run_are_refused(sim):
+    host = sim()
+    one_sentence(host.run("/nowhere/no-such-program"), "no-such-program")
+    one_sentence(host.cli("link", "vf9", "up"), "vf9")
+
+
+@pytest.mark.parametrize("devargs", ["rx_path=none-such", "frobnicate=1"])
+def test_net_vsr_refuses_bad_devargs(devargs, sim, testpmd):
+    """Verify: the driver names the argument, and testpmd, without its port, ends with an error."""
+    host = sim(vfs=1)
+    (vf,) = host.create_vfs(1)
+    pmd = testpmd.unstarted(host, [f"{vf},{devargs}"], vsr=True, args=["--nb-ports=1"])
+    code, output = pmd.run_to_end()
+    assert code != 0
+    assert devargs.split("=")[0] in output
+
+
+@pytest.mark.parametrize("level", ["none-such", "Unit"])
+def test_test_command_refuses_unknown_levels(level):
+    one_sentence(plain(paths.ROOT / "devtools/test.sh", level), level)
+
+
+# ---------------------------------------------------------------- hugepages
+
+
+def without_hugetlbfs(*command):
+    """The command in a mount namespace of its own where no hugetlbfs is mounted."""
+    return ["unshare", "-m", "sh", "-c", 'umount -a -t hugetlbfs && exec "$@"', "sh", *command]
+
+
+def test_missing_hugepage_mount_is_named(sim):
+    """Verify: testpmd does not start, and says what is missing."""
+    host = sim(vfs=1)
+    done = plain(*without_hugetlbfs(*host.wrap([paths.TESTPMD, "-a", PF, "--", "-i"])))
+    assert done.returncode > 0
+    assert "hugepage" in (done.stdout + done.stderr).lower()
+
+
+def test_setup_names_the_missing_hugepage_mount():
+    """Verify: without the right to mount, setup.sh says which command helps."""
+    setup = paths.ROOT / "devtools/setup.sh"
+    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    done = plain(*without_hugetlbfs(*nobody, setup))
+    one_sentence(done, "mount -t hugetlbfs", "root")
+
+
+def test_setup_mounts_what_is_missing():
+    setup = paths.ROOT / "devtools/setup.sh"
+    script = f"{setup} && grep -q ' /dev/hugepages hugetlbfs ' /proc/mounts && {setup}"
+    done = plain(*without_hugetlbfs("bash", "-c", script))
+    assert done.returncode == 0, done.stderr
+    # The second run has nothing to do and says nothing.
+    assert done.stdout.splitlines() == ["setup: mounted hugetlbfs at /dev/hugepages"]
+
+
+# ---------------------------------------------------------------- the PF and the device
+
+
+def test_unbound_pf_is_refused(sim):
+    """vsrctl, with the commands that help; the same PF given to testpmd is no port."""
+    host = sim(vfs=1)
+    host.sysfs("bus/pci/devices", PF, "driver/unbind").write_text(PF)
+    one_sentence(host.vsrctl("vf", "create", PF, 1), "no driver", "vfio-pci", "drivers_probe")
+
+
+def test_device_that_refuses_features_is_named(sim, testpmd):
+    """Verify: net_vsr says FEATURES_OK and the device's address; testpmd ends with an error."""
+    host = sim(vfs=1, args=["--fault", "refuse-features-ok"])
+    pmd = testpmd.unstarted(host, [PF], vsr=True, args=["--nb-ports=1"])
+    code, output = pmd.run_to_end()
+    assert code > 0
+    said = [line for line in output.splitlines() if "FEATURES_OK" in line]
+    assert len(said) == 1 and PF in said[0], output
+    one_sentence(host.vsrctl("vf", "create", PF, 1), "FEATURES_OK", PF)
+
+
+def test_missing_token_is_named(sim, testpmd):
+    """Verify: a VF without its token is no port, and the output says token."""
+    host = sim(vfs=1)
+    (vf,) = host.create_vfs(1)
+    host.token = None
+    pmd = testpmd.unstarted(host, [vf], vsr=True, args=["--nb-ports=1"])
+    code, output = pmd.run_to_end()
+    assert code > 0
+    assert "token" in output.lower(), output
+
+
+def test_memory_that_no_device_can_reach_is_named(sim, testpmd):
+    """Private anonymous memory cannot be shared with the device's process.
+
+    Verify: the refusal is a sentence, and testpmd ends with an error.
+    """
+    host = sim(vfs=1)
+    (vf,) = host.create_vfs(1)
+    pmd = testpmd.unstarted(host, [vf], vsr=True, args=["--mp-alloc=anon", "--nb-ports=1"])
+    code, output = pmd.run_to_end()
+    assert code > 0
+    assert "anonymous" in output.lower(), output
+
+
+def test_descriptor_outside_the_dma_map_stops_the_device(sim, testpmd):
+    """Steps: a driver posts a descriptor that points at memory it never mapped.
+
+    Verify: the device stops and asks for a reset, the driver says so and ends with an error, the
+    fault is counted, other functions and the next driver of this one work.
+    """
+    host = sim(vfs=2)
+    vfs = host.create_vfs(2)
+    other = testpmd(host, [vfs[1]], vsr=True)
+    done = host.run(paths.BUILD / "app/test/bad_dma", vfs[0], host.token)
+    one_sentence(done, vfs[0], "outside of its DMA map")
+    assert done.returncode == 1
+    assert host.fn("vf1")["counters"]["dma_faults"] == 1
+    assert host.fn("vf2")["counters"].get("dma_faults", 0) == 0
+    assert other.link_up(0)
+    assert other.quit() == 0
+    again = testpmd(host, [vfs[0]], vsr=True)
+    again.wait_link(0)
+    assert again.quit() == 0

@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The vsr authors
+"""vsrctl: what it shows, makes, destroys and refuses."""
+
+import json
+import os
+import re
+import stat
+import subprocess
+
+import pytest
+
+from framework import paths
+from framework.sim import PF
+
+UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+TOKEN = "f81d4fae-7dec-41d0-a765-00a0c91e6bf6"
+
+
+def refused(done, *words):
+    """One sentence, on stderr alone, that has these words, and exit code 1."""
+    assert done.returncode == 1, f"exit {done.returncode}: {done.stdout}{done.stderr}"
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1 and lines[0].startswith("vsrctl: "), done.stderr
+    for word in words:
+        assert word in lines[0], f"{word!r} is not in: {lines[0]}"
+
+
+def here(*args, **env):
+    """vsrctl on this machine as it is (no simulated host)."""
+    return subprocess.run(
+        [str(paths.VSRCTL), *map(str, args)], capture_output=True, text=True, timeout=20,
+        env={**os.environ, **env}, check=False,
+    )
+
+
+# ---------------------------------------------------------------- command line
+
+
+@pytest.mark.parametrize(
+    "args, word",
+    [
+        ([], "no command"),
+        (["vf"], "no command \"vf\""),
+        (["frobnicate"], "frobnicate"),
+        (["vf", "create", PF], "takes 2 arguments"),
+        (["vf", "create", PF, "1", "2"], "takes 2 arguments"),
+        (["list", "x"], "takes 0 arguments"),
+        (["list", "--token", TOKEN], "takes no --token"),
+        (["--frob"], "--frob"),
+        (["--sysfs"], "needs a value"),
+    ],
+)
+def test_bad_command_line_is_refused(args, word):
+    """Verify: one sentence that names the fault, exit code 2, nothing on stdout."""
+    done = here(*args)
+    assert done.returncode == 2 and done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1 and word in done.stderr
+
+
+def test_help_names_every_command():
+    done = here("--help")
+    assert done.returncode == 0 and done.stderr == ""
+    for word in ("list", "vf create PF N", "vf destroy PF", "--json", "--sysfs"):
+        assert word in done.stdout
+
+
+# ---------------------------------------------------------------- any sysfs
+
+
+def make_fn(root, bdf, driver="vfio-pci", group=7, vendor="0x1af4", device="0x1041", **files):
+    """A function in a folder that looks like sysfs."""
+    fn = root / "bus/pci/devices" / bdf
+    fn.mkdir(parents=True)
+    values = {
+        "vendor": vendor, "device": device, "subsystem_vendor": "0x1af4",
+        "subsystem_device": "0x1041", **files,
+    }
+    for name, value in values.items():
+        (fn / name).write_text(f"{value}\n")
+    if driver:
+        (fn / "driver").symlink_to(f"../../../bus/pci/drivers/{driver}")
+    if group is not None:
+        (fn / "iommu_group").symlink_to(f"../../../kernel/iommu_groups/{group}")
+    return fn
+
+
+def test_list_shows_what_sysfs_holds(tmp_path):
+    """A PF with two VFs, a plain function of another driver, and one that is no virtio-net."""
+    pf = make_fn(tmp_path, "0000:01:00.0", sriov_totalvfs=8, sriov_numvfs=2)
+    for vf in (1, 2):
+        fn = make_fn(tmp_path, f"0000:01:00.{vf}", group=7 + vf)
+        (fn / "physfn").symlink_to("../0000:01:00.0")
+        (pf / f"virtfn{vf - 1}").symlink_to(f"../0000:01:00.{vf}")
+    make_fn(tmp_path, "0000:00:03.0", driver="virtio-pci", group=None)
+    make_fn(tmp_path, "0000:00:04.0", driver=None, device="0x1042")
+    shown = json.loads(here("--json", "--sysfs", tmp_path, "list").stdout)["functions"]
+    assert [fn["pci"] for fn in shown] == [
+        "0000:00:03.0", "0000:01:00.0", "0000:01:00.1", "0000:01:00.2",
+    ]
+    plain, pf, vf1, vf2 = shown
+    assert (plain["kind"], plain["driver"]) == ("function", "virtio-pci")
+    assert plain["iommu_group"] is None
+    assert (pf["kind"], pf["num_vfs"], pf["total_vfs"]) == ("pf", 2, 8)
+    assert (vf1["kind"], vf1["pf"], vf1["vf"], vf1["iommu_group"]) == ("vf", "0000:01:00.0", 1, 8)
+    assert (vf2["vf"], vf2["subsystem_vendor"], vf2["subsystem_device"]) == (2, "1af4", "1041")
+    text = here("list", VSR_SYSFS=str(tmp_path)).stdout.splitlines()
+    assert len(text) == 5 and "2 of 8" in text[2] and "VF 2" in text[4]
+
+
+def test_list_without_functions_says_so(tmp_path):
+    (tmp_path / "bus/pci/devices").mkdir(parents=True)
+    done = here("--sysfs", tmp_path, "list")
+    assert done.returncode == 0 and "no virtio-net function" in done.stdout
+    refused(here("--sysfs", tmp_path / "none", "list"), "cannot read", "No such file")
+
+
+def test_functions_that_cannot_have_vfs_are_refused(tmp_path):
+    """No such function, not virtio, no SR-IOV, a VF, another driver, no driver, no IOMMU."""
+    make_fn(tmp_path, "0000:01:00.0", driver="virtio-pci", sriov_totalvfs=8, sriov_numvfs=0)
+    make_fn(tmp_path, "0000:01:00.1", driver=None, sriov_totalvfs=8, sriov_numvfs=0)
+    make_fn(tmp_path, "0000:01:00.2")
+    make_fn(tmp_path, "0000:01:00.3", vendor="0x8086", sriov_totalvfs=8, sriov_numvfs=0)
+    make_fn(tmp_path, "0000:01:00.4", group=None, sriov_totalvfs=8, sriov_numvfs=0)
+    (make_fn(tmp_path, "0000:01:00.5") / "physfn").symlink_to("../0000:01:00.0")
+
+    def create(pf, count=1):
+        return here("--sysfs", tmp_path, "vf", "create", pf, count)
+
+    refused(create("0000:02:00.0"), "no PCI function 0000:02:00.0")
+    refused(create("nic"), "no PCI address")
+    refused(create("0000:01:00.0"), "virtio-pci, not to vfio-pci", "driver/unbind", "drivers_probe")
+    refused(create("0000:01:00.1"), "no driver, not to vfio-pci", "driver_override")
+    refused(create("0000:01:00.2"), "no SR-IOV capability")
+    refused(create("0000:01:00.3"), "no virtio network device")
+    refused(create("0000:01:00.4"), "no IOMMU group")
+    refused(create("0000:01:00.5"), "is a VF", "0000:01:00.0")
+
+
+# ---------------------------------------------------------------- the simulated host
+
+
+def test_create_and_destroy(sim):
+    """Steps: create 4 of 4 VFs, list, destroy, list.
+
+    Verify: VFs are there, bound to vfio-pci, in groups of their own; the token stands in a file
+    that its owner alone can read and is named as dpdk-testpmd wants it; all gone at the end.
+    """
+    host = sim(vfs=4)
+    done = host.vsrctl("vf", "create", PF, 4)
+    assert done.returncode == 0, done.stderr
+    token = UUID4.search(done.stdout).group()
+    assert f"--vfio-vf-token={token}" in done.stdout
+    kept = host.dir / "run" / f"{PF}.token"
+    assert kept.read_text() == token + "\n"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert stat.S_IMODE(kept.parent.stat().st_mode) == 0o700
+
+    shown = json.loads(host.vsrctl("--json", "list").stdout)["functions"]
+    assert [fn["kind"] for fn in shown] == ["pf"] + 4 * ["vf"]
+    assert all(fn["driver"] == "vfio-pci" for fn in shown)
+    assert len({fn["iommu_group"] for fn in shown}) == 5
+    assert shown[0]["num_vfs"] == 4
+
+    done = host.vsrctl("--json", "vf", "destroy", PF)
+    assert done.returncode == 0 and json.loads(done.stdout)["destroyed"] == 4
+    assert not kept.exists()
+    assert len(json.loads(host.vsrctl("--json", "list").stdout)["functions"]) == 1
+    assert not host.violations()
+    assert host.stop() == 0
+
+
+def test_token_given_is_the_token_set(sim, testpmd):
+    """Steps: create with a token (in capitals). Verify: VFs open with it and with no other."""
+    host = sim(vfs=2)
+    done = host.vsrctl("--json", "vf", "create", "01:00.0", 1, "--token", TOKEN.upper())
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["token"] == TOKEN
+    assert answer["testpmd_option"] == f"--vfio-vf-token={TOKEN}"
+    vf = answer["vfs"][0]["pci"]
+    host.token = TOKEN
+    pmd = testpmd(host, [vf])
+    assert pmd.quit() == 0
+
+
+def test_counts_out_of_range_are_refused(sim):
+    host = sim(vfs=4)
+    refused(host.vsrctl("vf", "create", PF, 0), "0 VFs", "vf destroy")
+    refused(host.vsrctl("vf", "create", PF, 5), "out of range", "1 to 4")
+    refused(host.vsrctl("vf", "create", PF, "--", -1), "out of range")
+    refused(host.vsrctl("vf", "create", PF, "four"), "no number of VFs")
+    refused(host.vsrctl("vf", "create", PF, "99999999999999999999"), "no number of VFs")
+    assert host.sysfs("bus/pci/devices", PF, "sriov_numvfs").read_text().strip() == "0"
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["", "1234", TOKEN[:-1], TOKEN + "0", TOKEN.replace("-", "_"), re.sub("[0-9a-f]", "0", TOKEN)],
+)
+def test_bad_tokens_are_refused(token):
+    """Checked before anything is touched, so that no simulated host is needed."""
+    refused(here("vf", "create", PF, 1, f"--token={token}"), "no UUID")
+
+
+def test_second_create_is_refused(sim):
+    host = sim(vfs=4)
+    host.create_vfs(2)
+    refused(host.vsrctl("vf", "create", PF, 4), "2 VFs already", f"vf destroy {PF}")
+    assert host.sysfs("bus/pci/devices", PF, "sriov_numvfs").read_text().strip() == "2"
+
+
+def test_destroy_without_vfs_is_refused(sim):
+    refused(sim(vfs=4).vsrctl("vf", "destroy", PF), "has no VFs")
+
+
+def test_open_vf_keeps_its_pf_from_change(sim, testpmd):
+    """Steps: testpmd holds VF 2; destroy and create. Verify: both refused, VF 2 named and alive."""
+    host = sim(vfs=4)
+    vfs = host.create_vfs(4)
+    pmd = testpmd(host, [vfs[1]])
+    refused(host.vsrctl("vf", "destroy", PF), vfs[1], "in use")
+    refused(host.vsrctl("vf", "create", PF, 2), vfs[1], "in use")
+    assert pmd.link_up(0)
+    assert pmd.quit() == 0
+    host.destroy_vfs()
+
+
+def test_pf_in_use_is_refused(sim, testpmd):
+    host = sim(vfs=4)
+    pmd = testpmd(host, [PF])
+    refused(host.vsrctl("vf", "create", PF, 2), "in use by another program")
+    assert pmd.quit() == 0
+    assert len(host.create_vfs(2)) == 2
+
+
+def test_device_without_the_feature_keeps_its_vfs_off(sim):
+    """Verify: the reason is named, and VF Enable was not touched."""
+    host = sim(vfs=4, features="-sr_iov")
+    refused(host.vsrctl("vf", "create", PF, 2), "VIRTIO_F_SR_IOV", "does not offer")
+    assert host.sysfs("bus/pci/devices", PF, "sriov_numvfs").read_text().strip() == "0"
+    assert not (host.dir / "run" / f"{PF}.token").exists()
+    assert not host.violations()
+
+
+def test_device_that_refuses_features_keeps_its_vfs_off(sim):
+    host = sim(vfs=4, args=["--fault", "refuse-features-ok"])
+    refused(host.vsrctl("vf", "create", PF, 2), "FEATURES_OK")
+    assert host.sysfs("bus/pci/devices", PF, "sriov_numvfs").read_text().strip() == "0"
+
+
+def test_pf_of_another_driver_is_refused_with_the_way_out(sim):
+    """Steps: bind the PF to virtio-pci, create, then type the commands named. Verify: they help."""
+    host = sim(vfs=4)
+    host.sysfs("bus/pci/devices", PF, "driver/unbind").write_text(PF)
+    host.sysfs("bus/pci/devices", PF, "driver_override").write_text("virtio-pci")
+    host.sysfs("bus/pci/drivers_probe").write_text(PF)
+    done = host.vsrctl("vf", "create", PF, 2)
+    refused(done, "virtio-pci, not to vfio-pci")
+    commands = done.stderr.split("bind it with: ")[1].strip()
+    subprocess.run(["sh", "-ec", commands], check=True, timeout=20)
+    assert len(host.create_vfs(2)) == 2
+
+
+def test_json_refusals_are_json(sim):
+    done = sim(vfs=4).vsrctl("--json", "vf", "create", PF, 9)
+    assert done.returncode == 1
+    assert "out of range" in json.loads(done.stdout)["error"]

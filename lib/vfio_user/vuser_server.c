@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+
+/*
+ * Where clients come from and how their messages get to the handler. Nothing here waits: a message
+ * is put together over as many calls as it takes, and while a reply is not out nothing more is
+ * read, so a client that does not read its replies stalls nobody but itself.
+ */
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "vuser_priv.h"
+
+/* Messages answered and clients accepted in one call: no peer can keep the thread. */
+#define MAX_TURNS 64
+#define MAX_ACCEPTS 8
+
+/* ---------------------------------------------------------------- life */
+
+/* The device describes itself within what the protocol and this library can say. */
+static bool
+info_is_sane(const struct vuser_device_info *info)
+{
+	for (unsigned int i = 0; i < VUSER_MAX_REGIONS; i++) {
+		const struct vuser_region *region = &info->regions[i];
+
+		if (region->nb_sparse > VUSER_MAX_SPARSE)
+			return false;
+		for (unsigned int j = 0; j < region->nb_sparse; j++) {
+			const struct vuser_area *area = &region->sparse[j];
+
+			if (area->size > region->size || area->offset > region->size - area->size)
+				return false;
+		}
+	}
+	for (unsigned int i = 0; i < VUSER_MAX_IRQS; i++) {
+		if (info->irqs[i].count > VUSER_MAX_VECTORS)
+			return false;
+	}
+	return true;
+}
+
+static bool
+ops_are_complete(const struct vuser_device_ops *ops)
+{
+	return ops->region_read != NULL && ops->region_write != NULL && ops->irq_set_fds != NULL &&
+			ops->irq_trigger != NULL && ops->dma_map != NULL &&
+			ops->dma_unmap != NULL && ops->reset != NULL && ops->released != NULL;
+}
+
+/* Whether a socket stands at the path that nobody listens on any more. */
+static bool
+is_stale(const struct sockaddr_un *addr)
+{
+	struct stat st;
+	bool stale;
+	int sock;
+
+	/* connect() says ECONNREFUSED for a plain file too, and that one is not ours to remove */
+	if (lstat(addr->sun_path, &st) != 0 || !S_ISSOCK(st.st_mode))
+		return false;
+	sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (sock < 0)
+		return false;
+	stale = connect(sock, (const struct sockaddr *)addr, sizeof(*addr)) != 0 &&
+			errno == ECONNREFUSED;
+	close(sock);
+	return stale;
+}
+
+static int
+bind_path(int sock, const struct sockaddr_un *addr)
+{
+	if (bind(sock, (const struct sockaddr *)addr, sizeof(*addr)) == 0)
+		return 0;
+	if (errno != EADDRINUSE)
+		return -errno;
+	if (!is_stale(addr))
+		return -EADDRINUSE;
+	if (unlink(addr->sun_path) != 0 && errno != ENOENT)
+		return -errno;
+	return bind(sock, (const struct sockaddr *)addr, sizeof(*addr)) == 0 ? 0 : -errno;
+}
+
+static int
+watch(struct vuser_server *server, int op, int fd, uint32_t events)
+{
+	struct epoll_event event = { .events = events, .data.fd = fd };
+
+	return epoll_ctl(server->epfd, op, fd, &event) == 0 ? 0 : -errno;
+}
+
+/* Listen on server->path; on failure vuser_server_destroy() undoes what was done. */
+static int
+start_listening(struct vuser_server *server)
+{
+	struct sockaddr_un addr;
+	struct stat st;
+	int ret;
+
+	ret = vuser_address(&addr, server->path);
+	if (ret != 0)
+		return ret;
+	server->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (server->listener < 0)
+		return -errno;
+	ret = bind_path(server->listener, &addr);
+	if (ret != 0)
+		return ret;
+	if (lstat(server->path, &st) != 0)
+		return -errno;
+	server->path_dev = st.st_dev;
+	server->path_ino = st.st_ino;
+	if (listen(server->listener, 8) != 0)
+		return -errno;
+	return watch(server, EPOLL_CTL_ADD, server->listener, EPOLLIN);
+}
+
+struct vuser_server *
+vuser_server_create(const char *path, const struct vuser_device_info *info,
+		const struct vuser_device_ops *ops, void *dev)
+{
+	struct vuser_server *server;
+	int ret;
+
+	if (!info_is_sane(info) || !ops_are_complete(ops)) {
+		errno = EINVAL;
+		return NULL;
+	}
+	server = calloc(1, sizeof(*server));
+	if (server == NULL)
+		return NULL;
+	server->info = *info;
+	server->ops = ops;
+	server->dev = dev;
+	server->conn = -1;
+	server->listener = -1;
+	server->epfd = -1;
+	vuser_msg_init(&server->req);
+	vuser_msg_init(&server->reply);
+	for (unsigned int i = 0; i < VUSER_MAX_REGIONS; i++) {
+		if (info->regions[i].fd < 0)
+			server->info.regions[i].flags &= ~VFIO_REGION_INFO_FLAG_MMAP;
+	}
+	if (path == NULL)
+		return server;
+
+	server->path = strdup(path);
+	ret = server->path == NULL ? -ENOMEM : 0;
+	if (ret == 0) {
+		server->epfd = epoll_create1(EPOLL_CLOEXEC);
+		ret = server->epfd < 0 ? -errno : start_listening(server);
+	}
+	if (ret != 0) {
+		vuser_server_destroy(server);
+		errno = -ret;
+		return NULL;
+	}
+	return server;
+}
+
+/* Remove the socket from the file system, unless another stands in its place by now. */
+static void
+remove_path(const struct vuser_server *server)
+{
+	struct stat st;
+
+	if (server->path_ino != 0 && lstat(server->path, &st) == 0 &&
+			st.st_dev == server->path_dev && st.st_ino == server->path_ino)
+		unlink(server->path);
+}
+
+/* Disconnect the client on the socket. */
+static void
+drop_conn(struct vuser_server *server)
+{
+	if (server->conn < 0)
+		return;
+	close(server->conn); /* leaves the epoll set by itself: nobody else has it */
+	server->conn = -1;
+	vuser_server_release(server);
+}
+
+void
+vuser_server_destroy(struct vuser_server *server)
+{
+	if (server == NULL)
+		return;
+	drop_conn(server);
+	if (server->local != NULL) {
+		vuser_client_orphan(server->local);
+		server->local = NULL;
+		vuser_server_release(server);
+	}
+	if (server->listener >= 0) {
+		remove_path(server);
+		close(server->listener);
+	}
+	if (server->epfd >= 0)
+		close(server->epfd);
+	vuser_msg_free(&server->req);
+	vuser_msg_free(&server->reply);
+	free(server->path);
+	free(server);
+}
+
+/* ---------------------------------------------------------------- clients */
+
+bool
+vuser_server_taken(const struct vuser_server *server)
+{
+	return server->conn >= 0 || server->local != NULL;
+}
+
+bool
+vuser_server_busy(const struct vuser_server *server)
+{
+	return vuser_server_taken(server);
+}
+
+int
+vuser_server_fd(const struct vuser_server *server)
+{
+	return server->epfd;
+}
+
+void
+vuser_server_release(struct vuser_server *server)
+{
+	const bool was_served = server->negotiated;
+
+	vuser_msg_close_fds(&server->req); /* of a message that never became complete */
+	vuser_msg_clear(&server->req);
+	vuser_msg_clear(&server->reply);
+	server->negotiated = false;
+	server->hang_up = false;
+	server->sending = false;
+	/* One that only looked whether somebody listens has changed nothing. */
+	if (was_served)
+		server->ops->released(server->dev);
+}
+
+int
+vuser_server_adopt(struct vuser_server *server, int sock)
+{
+	int ret;
+
+	if (vuser_server_taken(server))
+		return -EBUSY;
+	if (server->epfd >= 0) {
+		ret = watch(server, EPOLL_CTL_ADD, sock, EPOLLIN);
+		if (ret != 0)
+			return ret;
+	}
+	server->conn = sock;
+	return 0;
+}
+
+/* Tell a client that comes second why it is sent away; it may not even have asked yet. */
+static void
+refuse(int sock)
+{
+	struct vuser_msg msg;
+
+	vuser_msg_init(&msg);
+	msg.hdr.command = VUSER_VERSION;
+	msg.hdr.size = sizeof(msg.hdr);
+	msg.hdr.flags = VUSER_FLAG_TYPE_REPLY | VUSER_FLAG_ERROR;
+	msg.hdr.error = EBUSY;
+	(void)vuser_send_part(sock, &msg); /* if it does not fit, closing says enough */
+	close(sock);
+}
+
+/* ---------------------------------------------------------------- messages */
+
+/* Send what the socket takes of the reply: 0 when all is out, -EAGAIN, or an error to hang up. */
+static int
+push_reply(struct vuser_server *server)
+{
+	int ret = vuser_send_part(server->conn, &server->reply);
+
+	if (ret == -EAGAIN && !server->sending) {
+		server->sending = true;
+		if (server->epfd >= 0)
+			(void)watch(server, EPOLL_CTL_MOD, server->conn, EPOLLOUT);
+	} else if (ret == 0 && server->sending) {
+		server->sending = false;
+		if (server->epfd >= 0)
+			(void)watch(server, EPOLL_CTL_MOD, server->conn, EPOLLIN);
+	}
+	if (ret == 0 && server->hang_up)
+		return -ECONNRESET;
+	return ret;
+}
+
+/* Take and answer at most one message: 0 when one was done, -EAGAIN, or an error to hang up. */
+static int
+serve_one(struct vuser_server *server)
+{
+	bool wanted;
+	int ret;
+
+	if (server->sending) {
+		ret = push_reply(server);
+		if (ret != 0)
+			return ret;
+	}
+	ret = vuser_recv_part(server->conn, &server->req);
+	if (ret != 0)
+		return ret;
+	wanted = vuser_handle(server, &server->req, &server->reply);
+	vuser_msg_clear(&server->req);
+	if (!wanted)
+		return server->hang_up ? -ECONNRESET : 0;
+	ret = push_reply(server);
+	return ret == -EAGAIN ? 0 : ret;
+}
+
+static void
+serve_conn(struct vuser_server *server)
+{
+	for (unsigned int turn = 0; turn < MAX_TURNS && server->conn >= 0; turn++) {
+		int ret = serve_one(server);
+
+		if (ret == -EAGAIN)
+			return;
+		if (ret != 0)
+			drop_conn(server);
+	}
+}
+
+/* Whether the client has closed its end, whatever it may have left to read. */
+static bool
+conn_is_dead(const struct vuser_server *server)
+{
+	struct pollfd pfd = { .fd = server->conn };
+
+	return server->conn >= 0 && poll(&pfd, 1, 0) == 1 &&
+			(pfd.revents & (POLLHUP | POLLERR)) != 0;
+}
+
+static void
+accept_clients(struct vuser_server *server)
+{
+	for (unsigned int turn = 0; turn < MAX_ACCEPTS; turn++) {
+		int sock = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (sock < 0)
+			return;
+		/*
+		 * The successor of a client that has just gone must find the device free: take in
+		 * what the dead one left, which cannot grow any more.
+		 */
+		while (conn_is_dead(server))
+			serve_conn(server);
+		if (vuser_server_adopt(server, sock) != 0) {
+			refuse(sock);
+			continue;
+		}
+		serve_conn(server);
+	}
+}
+
+void
+vuser_server_process(struct vuser_server *server)
+{
+	struct epoll_event events[2];
+	bool knocks = false;
+	int nb = 0;
+
+	if (server->epfd >= 0)
+		nb = epoll_wait(server->epfd, events, 2, 0);
+	for (int i = 0; i < nb; i++) {
+		if (events[i].data.fd == server->listener)
+			knocks = true;
+	}
+	serve_conn(server);
+	if (knocks)
+		accept_clients(server);
+}
