@@ -290,7 +290,8 @@ irq_ranges_are_bounded(void)
 		VTEST_EQ(vuser_client_irq_set_fds(rig.client, rows[i].index, rows[i].start,
 				rows[i].count, none), rows[i].want);
 	}
-	VTEST_EQ(vuser_client_irq_set_fds(rig.client, VFIO_PCI_MSIX_IRQ_INDEX, 1, 0, NULL), -EINVAL);
+	VTEST_EQ(vuser_client_irq_set_fds(rig.client, VFIO_PCI_MSIX_IRQ_INDEX, 1, 0, NULL),
+			-EINVAL);
 	VTEST_EQ(vuser_client_irq_trigger(rig.client, VFIO_PCI_MSIX_IRQ_INDEX, 0, 0), -EINVAL);
 	VTEST_EQ(rig.fake.nb_triggers, 3);
 	VTEST_EQ(rig.fake.triggered[69], 1);
@@ -518,7 +519,7 @@ client_is_dead_after_a_timeout(void)
 {
 	rig_start(RIG_SOCKET);
 	vuser_client_close(rig.client);
-	rig.client = vuser_client_connect(rig.path, 200);
+	rig.client = vuser_client_connect(rig.path, 1000);
 	VTEST(rig.client != NULL);
 	rig_halt();
 	VTEST_EQ(vuser_client_reset(rig.client), -ETIMEDOUT);

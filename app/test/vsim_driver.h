@@ -44,6 +44,11 @@ struct ring {
 	uint16_t next_desc; /**< Split: descriptors are taken in ring order, all of them. */
 	uint16_t next_id; /**< Packed. */
 	uint16_t slots[RING_MAX]; /**< Ring slots that the buffer of this id took. */
+	/* IN_ORDER: one used entry may stand for all posted before it. */
+	uint16_t order[RING_MAX], order_in, order_out; /**< Ids as posted, free-running. */
+	bool batch; /**< Up to batch_id, all is used. */
+	uint16_t batch_id;
+	uint32_t batch_len;
 };
 
 /** A queue set up at mem (its parts 0, 4096 and 5120 bytes from there). */
@@ -108,9 +113,11 @@ ring_post(struct ring *r, const struct ring_seg *segs, unsigned int out, unsigne
 		r->next_desc = (r->next_desc + r->slots[id]) % r->size;
 		r->avail->ring[r->avail_i % r->size] = id;
 		r->avail_i++;
+		r->order[r->order_in++ % RING_MAX] = id;
 		return id;
 	}
 	id = r->next_id++ % r->size;
+	r->order[r->order_in++ % RING_MAX] = id;
 	r->slots[id] = table != 0 ? 1 : nb;
 	for (unsigned int i = 0; i < nb && table != 0; i++)
 		((struct pvirtq_desc *)table_ptr)[i] = (struct pvirtq_desc){
@@ -167,12 +174,12 @@ ring_kick(struct ring *r)
 	if (r->notification_data)
 		atomic_store_explicit(word, ring_doorbell(r), memory_order_release);
 	else
-		__atomic_store_n((uint16_t *)(void *)word, r->qi, __ATOMIC_RELEASE);
+		__atomic_store_n((uint16_t *)(void *)word, ring_doorbell(r), __ATOMIC_RELEASE);
 }
 
-/** Take the next used entry. */
+/** The used entry at used_i, which stays there. */
 static inline bool
-ring_reap(struct ring *r, uint16_t *id, uint32_t *len)
+ring_peek(const struct ring *r, uint16_t *id, uint32_t *len)
 {
 	uint16_t flags;
 
@@ -183,7 +190,6 @@ ring_reap(struct ring *r, uint16_t *id, uint32_t *len)
 			return false;
 		*id = e->id;
 		*len = e->len;
-		r->used_i++;
 		return true;
 	}
 	flags = __atomic_load_n(&r->pdesc[r->used_i].flags, __ATOMIC_ACQUIRE);
@@ -192,8 +198,24 @@ ring_reap(struct ring *r, uint16_t *id, uint32_t *len)
 		return false;
 	*id = r->pdesc[r->used_i].id;
 	*len = flags & VIRTQ_DESC_F_WRITE ? r->pdesc[r->used_i].len : 0;
-	r->used_i += r->slots[*id % RING_MAX];
-	if (r->used_i >= r->size) {
+	return true;
+}
+
+/** Take the next used buffer. */
+static inline bool
+ring_reap(struct ring *r, uint16_t *id, uint32_t *len)
+{
+	if (r->in_order) {
+		if (!r->batch && !ring_peek(r, &r->batch_id, &r->batch_len))
+			return false;
+		*id = r->order[r->order_out++ % RING_MAX];
+		r->batch = *id != r->batch_id;
+		*len = r->batch ? 0 : r->batch_len;
+	} else if (!ring_peek(r, id, len)) {
+		return false;
+	}
+	r->used_i += r->packed ? r->slots[*id % RING_MAX] : 1;
+	if (r->packed && r->used_i >= r->size) {
 		r->used_i -= r->size;
 		r->used_wrap = !r->used_wrap;
 	}

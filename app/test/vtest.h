@@ -21,8 +21,9 @@ struct vtest_case {
 	void (*run)(void);
 };
 
-static jmp_buf vtest_leave;
-static char vtest_why[512];
+/* One of each in a program, though several of its files may check: weak definitions are merged. */
+__attribute__((weak)) jmp_buf vtest_leave;
+__attribute__((weak)) char vtest_why[512];
 
 /** The condition holds, or the case fails here. Variables changed before may be lost. */
 #define VTEST(cond)                                                                               \

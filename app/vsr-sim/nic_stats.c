@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "nic_priv.h"
+#include "virtio_spec/pci.h"
 
 /* 65 queues with a dozen counters each, and those of the function with all its violations. */
 #define MAX_STATS 2048
@@ -34,11 +35,14 @@ starts(const char *name, const char *prefix)
 }
 
 /* receiveq1, transmitq1, receiveq2, ..., then the control queue: behind all pairs the device has
- * with MQ, else behind the first (virtio 1.4 5.1.2 "Virtqueues"). */
+ * with MQ, else behind the first (virtio 1.4 5.1.2 "Virtqueues"). Without a driver, as a driver
+ * would have it that takes what is offered. */
 static const char *
 queue_kind(const struct nic *nic, const struct vsim_fn_state *state, int queue)
 {
-	bool mq = (state->accepted.w[VIRTIO_NET_F_MQ / 64] >> (VIRTIO_NET_F_MQ % 64)) & 1;
+	const struct vsim_features *set = state->device_status & VIRTIO_STATUS_FEATURES_OK ?
+			&state->accepted : &state->offered;
+	bool mq = (set->w[VIRTIO_NET_F_MQ / 64] >> (VIRTIO_NET_F_MQ % 64)) & 1;
 
 	if (queue == (mq ? 2 * nic->queue_pairs : 2))
 		return "control";

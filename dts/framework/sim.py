@@ -150,17 +150,15 @@ class Sim:
 
     # ------------------------------------------------------------ counters
 
-    def stats(self):
-        done = self.cli("stats", "--json")
+    def stats(self, *function):
+        done = self.cli("stats", *function, "--json")
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
     def fn(self, name):
-        """Counters and state of "pf", "vf1", ..."""
-        for function in self.stats()["functions"]:
-            if name in (function["name"], function["function"]):
-                return function
-        raise KeyError(name)
+        """Counters and state of "pf", "vf1", ..., with its features and queues."""
+        (function,) = self.stats(name)["functions"]
+        return function
 
     def violations(self):
         """Rules broken, by function and rule: empty for a good driver."""

@@ -24,7 +24,7 @@
 #define VUSER_MAX_REGIONS 9 /**< VFIO_PCI_NUM_REGIONS. */
 #define VUSER_MAX_IRQS 5 /**< VFIO_PCI_NUM_IRQS. */
 #define VUSER_MAX_SPARSE 8 /**< Mappable areas of one region. */
-#define VUSER_MAX_FDS 16 /**< Descriptors with one message (QEMU takes no more); lists go in turns. */
+#define VUSER_MAX_FDS 16 /**< Descriptors with one message (QEMU takes no more). */
 #define VUSER_MAX_DATA (1u << 20) /**< Bytes of payload in one region access. */
 #define VUSER_MAX_VECTORS 2048 /**< Of one interrupt index (MSI-X has no more). */
 

@@ -62,7 +62,7 @@ void vuser_server_release(struct vuser_server *server);
  */
 int vuser_server_adopt(struct vuser_server *server, int sock);
 
-/** In vuser_client.c: the server of an in-process client goes away. */
+/** In vuser_link.c: the server of an in-process client goes away. */
 void vuser_client_orphan(struct vuser_client *client);
 
 /**

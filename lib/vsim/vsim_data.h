@@ -139,6 +139,7 @@ struct vsim_queue {
 	uint16_t hdr_len;
 	bool active; /**< A doorbell was taken, and the ring was not found empty since. */
 	bool is_packed, in_order, event_idx, indirect, mergeable;
+	bool lapped; /**< Split: the index has been through all its values once. */
 	bool write; /**< RX: the device writes its buffers. */
 	bool dead; /**< Faulted, or its ring was unmapped: not touched any more. */
 	bool unmapped; /**< The ring left the DMA map: a fault once it is needed. */
@@ -215,17 +216,26 @@ vsim_queue_doorbell(struct vsim_queue *q)
 	return vsim_queue_doorbell_take(q);
 }
 
+/** Translate what stands whole in the segment last used; NULL otherwise. len is not 0. */
+VSIM_INLINE uint8_t *
+vsim_queue_dma_cached(const struct vsim_queue *q, uint64_t iova, uint32_t len)
+{
+	uint64_t offset = iova - q->cache.iova;
+
+	if (likely(offset < q->cache.size && len <= q->cache.size - offset))
+		return q->cache.ptr + offset;
+	return NULL;
+}
+
 /** Translate for a queue; *len as in vsim_dma_find(). NULL: not mapped (nothing counted). */
 VSIM_INLINE uint8_t *
 vsim_queue_dma(struct vsim_queue *q, uint64_t iova, uint32_t *len, bool write)
 {
-	uint64_t offset = iova - q->cache.iova;
-	uint64_t n;
-	uint8_t *ptr;
+	uint8_t *ptr = vsim_queue_dma_cached(q, iova, *len);
+	uint64_t n = *len;
 
-	if (likely(offset < q->cache.size && *len <= q->cache.size - offset))
-		return q->cache.ptr + offset;
-	n = *len;
+	if (likely(ptr != NULL))
+		return ptr;
 	ptr = vsim_dma_find(q->fn->dma, iova, &n, write ? PROT_WRITE : PROT_READ,
 			&q->cache);
 	*len = n;

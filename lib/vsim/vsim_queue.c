@@ -275,7 +275,8 @@ written_wide(const struct vsim_queue *q, uint32_t value)
 	if (q->is_packed)
 		return q->size > 0x7fff;
 	idx = le16toh(__atomic_load_n(&q->split.avail->idx, __ATOMIC_RELAXED));
-	return (uint16_t)(idx - 0xffff) <= q->size;
+	/* Only a driver that has just published its 65535th entry can mean that. */
+	return (q->lapped || idx < q->avail_i || idx == 0xffff) && (uint16_t)(idx - 0xffff) <= q->size;
 }
 
 static void
@@ -314,6 +315,7 @@ vsim_queue_doorbell_take(struct vsim_queue *q)
 	if (!q->active && !more)
 		vsim_count(&q->ctr->doorbells_spurious, 1);
 	q->active = true;
+	q->known = 0; /* Found by looking, from now on. */
 	return true;
 }
 
@@ -458,10 +460,8 @@ vsim_chain_push(struct vsim_queue *q, const struct vsim_chain *chain, uint32_t w
 	uint16_t added;
 	bool call;
 
-	/* A used length counts only where the queue is one that the device writes. */
-	q->write = chain->writable_len > 0;
-	added = q->is_packed ? vsim_packed_push(q, &buf, 1) : vsim_split_push(q, &buf, 1);
-	q->write = false;
+	added = q->is_packed ? vsim_packed_push(q, &buf, 1, chain->writable_len > 0)
+			     : vsim_split_push(q, &buf, 1, chain->writable_len > 0);
 	/* Requests are no packets: they have a counter of their own. */
 	vsim_count(&q->ctr->descriptors, chain->nb_descs);
 	if (vsim_queue_mute(q))

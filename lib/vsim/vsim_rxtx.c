@@ -17,9 +17,10 @@
 #include "vsim_wire.h"
 
 VSIM_INLINE int
-ring_pop(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool *pool, const bool packed)
+ring_pop(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool *pool, const bool write,
+		const bool packed)
 {
-	return packed ? vsim_packed_pop(q, buf, pool) : vsim_split_pop(q, buf, pool);
+	return packed ? vsim_packed_pop(q, buf, pool, write) : vsim_split_pop(q, buf, pool, write);
 }
 
 VSIM_INLINE void
@@ -33,9 +34,11 @@ ring_prefetch(const struct vsim_queue *q, const bool packed)
 
 /** Give back, and interrupt if that is wanted. */
 VSIM_INLINE void
-ring_push(struct vsim_queue *q, const struct vsim_buf *bufs, unsigned int n, const bool packed)
+ring_push(struct vsim_queue *q, const struct vsim_buf *bufs, unsigned int n, const bool write,
+		const bool packed)
 {
-	uint16_t added = packed ? vsim_packed_push(q, bufs, n) : vsim_split_push(q, bufs, n);
+	uint16_t added = packed ? vsim_packed_push(q, bufs, n, write)
+				: vsim_split_push(q, bufs, n, write);
 
 	if (vsim_queue_mute(q))
 		return;
@@ -190,8 +193,11 @@ rx_pop(struct vsim_queue *q, struct rx_burst *b, const bool packed)
 
 	if (b->nb == VSIM_RX_BUFS)
 		return RX_TOO_BIG;
-	ret = ring_pop(q, &b->bufs[b->nb], b->pool, packed);
-	if (ret > 0) {
+	ret = ring_pop(q, &b->bufs[b->nb], b->pool, true, packed);
+	/* The driver may have posted more since this round looked at its doorbell. */
+	if (unlikely(ret == 0) && vsim_queue_doorbell(q))
+		ret = ring_pop(q, &b->bufs[b->nb], b->pool, true, packed);
+	if (likely(ret > 0)) {
 		b->nb++;
 		return RX_DONE;
 	}
@@ -292,7 +298,7 @@ rx_burst(struct vsim_queue *q, const struct vsim_frame *frames, unsigned int n, 
 		if (b.done > 0) {
 			for (unsigned int k = 0; k < b.done; k++)
 				descs += b.bufs[k].nb_descs;
-			ring_push(q, b.bufs, b.done, packed);
+			ring_push(q, b.bufs, b.done, true, packed);
 		}
 		if (unlikely(b.nb > b.done)) {
 			if (packed)
@@ -333,7 +339,7 @@ rx_nothing_known(const struct vsim_queue *q)
 unsigned int
 vsim_rx_queue(struct vsim_queue *q, const struct vsim_frame *frames, unsigned int n, bool hold)
 {
-	if (unlikely(rx_nothing_known(q))) {
+	if (unlikely(rx_nothing_known(q) && !vsim_queue_doorbell(q))) {
 		if (hold)
 			return 0;
 		vsim_count(&q->ctr->drop_no_buffer, n);
@@ -590,7 +596,7 @@ tx_burst(struct vsim_queue *q, const bool packed)
 
 	w->tx_pool.nb = 0;
 	/* pop */
-	while (nb < VSIM_BURST && ring_pop(q, &bufs[nb], &w->tx_pool, packed) > 0) {
+	while (nb < VSIM_BURST && ring_pop(q, &bufs[nb], &w->tx_pool, false, packed) > 0) {
 		__builtin_prefetch(bufs[nb].ptr);
 		nb++;
 		if (nb % 4 == 0)
@@ -601,7 +607,6 @@ tx_burst(struct vsim_queue *q, const bool packed)
 	/* send */
 	for (unsigned int i = 0; i < nb; i++) {
 		descs += bufs[i].nb_descs;
-		bufs[i].used = 0;
 		if (likely(tx_frame(q, &bufs[i], &frames[nb_frames], max_frame)))
 			bytes += frames[nb_frames++].total;
 	}
@@ -619,7 +624,7 @@ tx_burst(struct vsim_queue *q, const bool packed)
 	}
 	vsim_count(&q->ctr->descriptors, descs);
 	/* push */
-	ring_push(q, bufs, nb, packed);
+	ring_push(q, bufs, nb, false, packed);
 	return nb;
 }
 

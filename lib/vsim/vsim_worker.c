@@ -98,6 +98,7 @@ vsim_worker_create(struct vsim_nic *nic, unsigned int w)
 	pthread_mutex_init(&worker->lock, NULL);
 	nic->workers[w] = worker;
 	vsim_clock_hz();
+	worker->asked = vsim_clock();
 	return 0;
 }
 

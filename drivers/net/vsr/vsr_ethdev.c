@@ -93,9 +93,13 @@ vsr_start(struct rte_eth_dev *eth_dev)
 	int ret;
 
 	ret = vsr_dev_start(eth_dev);
-	if (ret == 0)
-		queue_states_set(eth_dev, RTE_ETH_QUEUE_STATE_STARTED);
-	return ret;
+	if (ret != 0)
+		return ret;
+	queue_states_set(eth_dev, RTE_ETH_QUEUE_STATE_STARTED);
+	/* With link interrupts nobody asks the driver again before the first change. */
+	eth_dev->data->dev_started = 1;
+	vsr_link_update(eth_dev, 0);
+	return 0;
 }
 
 static int

@@ -96,7 +96,7 @@ rx_fix_up(struct vsr_rxq *rxq, struct rte_mbuf *m, uint32_t len, const bool merg
 }
 
 /* Post one bulk of empty buffers; a pool that runs low gives what it has. */
-static inline uint16_t
+static __rte_always_inline uint16_t
 rx_refill_bulk(struct vsr_rxq *rxq, const struct vio_ring_ops *const ring)
 {
 	struct rte_mbuf *bufs[VSR_RX_BULK];
@@ -122,7 +122,7 @@ rx_refill_bulk(struct vsr_rxq *rxq, const struct vio_ring_ops *const ring)
 	return nb;
 }
 
-static inline void
+static __rte_always_inline void
 rx_refill(struct vsr_rxq *rxq, const struct vio_ring_ops *const ring)
 {
 	uint16_t nb_posted = 0, nb;
@@ -135,6 +135,13 @@ rx_refill(struct vsr_rxq *rxq, const struct vio_ring_ops *const ring)
 	}
 	if (nb_posted != 0)
 		ring->publish(rxq->vq);
+}
+
+static __rte_always_inline void
+rx_kick(struct vio_virtq *vq, const struct vio_ring_ops *const ring)
+{
+	if (vq->nb_unkicked != 0 && ring->kick_needed(vq))
+		ring->kick(vq);
 }
 
 static __rte_always_inline uint16_t
@@ -161,8 +168,7 @@ rx_burst(struct vsr_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 	/* refill, publish, kick: also without packets, for a pool that was empty before */
 	if (vq->nb_free >= rxq->free_thresh && likely(!vq->broken)) {
 		rx_refill(rxq, ring);
-		if (vq->nb_unkicked != 0 && ring->kick_needed(vq))
-			ring->kick(vq);
+		rx_kick(vq, ring);
 	}
 	return nb_rx;
 }
@@ -203,8 +209,8 @@ vsr_rxq_fill(struct vsr_rxq *rxq)
 void
 vsr_rxq_kick(struct vsr_rxq *rxq)
 {
-	const struct vio_ring_ops *ring = rxq->vq->packed ? &vio_ring_packed : &vio_ring_split;
-
-	if (rxq->vq->nb_unkicked != 0 && ring->kick_needed(rxq->vq))
-		ring->kick(rxq->vq);
+	if (rxq->vq->packed)
+		rx_kick(rxq->vq, &vio_ring_packed);
+	else
+		rx_kick(rxq->vq, &vio_ring_split);
 }

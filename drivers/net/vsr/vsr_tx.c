@@ -8,7 +8,7 @@
 #define TX_CLEAN_BULK 32
 
 /* Free what was sent, at most nb_max packets. */
-static inline uint32_t
+static __rte_always_inline uint32_t
 tx_clean(struct vsr_txq *txq, uint32_t nb_max, const struct vio_ring_ops *const ring)
 {
 	struct rte_mbuf *done[TX_CLEAN_BULK];
@@ -85,7 +85,7 @@ tx_segs(const struct vsr_txq *txq, const struct rte_mbuf *m, bool pushed, struct
 
 /* A packet that takes more than one descriptor: a table of them where possible, else a chain.
  * Returns false when the ring has no room. */
-static __rte_noinline bool
+static __rte_always_inline bool
 tx_post_list(struct vsr_txq *txq, struct rte_mbuf *m, bool pushed,
 		const struct vio_ring_ops *const ring)
 {
@@ -118,7 +118,7 @@ tx_post_list(struct vsr_txq *txq, struct rte_mbuf *m, bool pushed,
 }
 
 /* Returns false when the ring has no room. */
-static inline bool
+static __rte_always_inline bool
 tx_post(struct vsr_txq *txq, struct rte_mbuf *m, const struct vio_ring_ops *const ring)
 {
 	const bool push = tx_can_push(txq, m);
@@ -134,6 +134,19 @@ tx_post(struct vsr_txq *txq, struct rte_mbuf *m, const struct vio_ring_ops *cons
 		return true;
 	}
 	return tx_post_list(txq, m, push, ring);
+}
+
+/* The ring was full: what the device is done with by now may make room. */
+static __rte_always_inline bool
+tx_post_again(struct vsr_txq *txq, struct rte_mbuf *m, const struct vio_ring_ops *const ring)
+{
+	/* A reap sees published buffers only. */
+	if (txq->vq->nb_posted != 0)
+		ring->publish(txq->vq);
+	if (tx_clean(txq, UINT32_MAX, ring) != 0 && txq->vq->nb_free != 0 && tx_post(txq, m, ring))
+		return true;
+	txq->stats.full++;
+	return false;
 }
 
 static __rte_always_inline uint16_t
@@ -156,10 +169,9 @@ tx_burst(struct vsr_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 		if (!tx_acceptable(txq, m))
 			continue;
 		len = m->pkt_len;
-		if (unlikely(vq->nb_free == 0 || !tx_post(txq, m, ring))) {
-			txq->stats.full++;
+		if (unlikely(vq->nb_free == 0 || !tx_post(txq, m, ring)) &&
+				!tx_post_again(txq, m, ring))
 			break;
-		}
 		bytes += len;
 		nb_sent++;
 	}
