@@ -103,6 +103,7 @@ static void
 registers(void)
 {
 	uint8_t *at = dev.bar + REG_PLAIN;
+	uint64_t flags;
 	uint8_t back[16];
 
 	STORE("mov %%rax, (%0)", 0xa1a2a3a4a5a6a7a8);
@@ -134,6 +135,11 @@ registers(void)
 	__asm__ volatile("mov $0x77, %%r9d; mov %%r9d, 8(%0, %1, 4)" : : "r"(at), "r"((uint64_t)1) :
 			"r9", "memory");
 	CHECK(*reg32(REG_PLAIN + 12) == 0x77);
+	/* Loads and stores that are part of arithmetic. */
+	*reg32(REG_PLAIN) = 0x80;
+	__asm__ volatile("orl $1, (%1); addl $2, (%1); mov (%1), %%eax; cmpl $0x83, (%1); sete %%al" :
+			"=&a"(flags) : "r"(at) : "cc", "memory");
+	CHECK((flags & 0xff) == 1 && *reg32(REG_PLAIN) == 0x83);
 	/* The MSI-X table is out of reach, the doorbells are memory. */
 	CHECK(*reg32(0) == 0xffffffff);
 	*reg32(DOORBELLS + 8) = 0x1234;
@@ -283,7 +289,7 @@ die_real(void)
 static void
 die_unknown(void)
 {
-	__asm__ volatile("addl $1, (%0)" : : "r"(dev.bar + REG_PLAIN) : "memory");
+	__asm__ volatile("notl (%0)" : : "r"(dev.bar + REG_PLAIN) : "memory");
 }
 
 /* What was a BAR once is none any more. */

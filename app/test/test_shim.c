@@ -132,7 +132,7 @@ real_fault_without_handler_ends_the_program(void)
 static void
 unknown_instruction_is_named(void)
 {
-	play("die_unknown", -SIGSEGV, "only mov is known: 83 0");
+	play("die_unknown", -SIGSEGV, "arithmetic are known): f7 1");
 }
 
 static void

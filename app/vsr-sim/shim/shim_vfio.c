@@ -25,7 +25,8 @@ copy(uintptr_t theirs, void *ours, size_t len, long call)
 {
 	struct iovec local = { ours, len }, remote = { (void *)theirs, len };
 	const int saved = errno;
-	const ssize_t done = syscall(call, syscall(SYS_getpid), &local, 1, &remote, 1, 0);
+	/* All long: the last goes by the stack, where half an int is not cleared. */
+	const ssize_t done = syscall(call, syscall(SYS_getpid), &local, 1L, &remote, 1L, 0L);
 	const int why = errno;
 
 	errno = saved;
