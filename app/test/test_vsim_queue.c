@@ -696,6 +696,75 @@ malformed_chains_break_the_function_and_nothing_else(void)
 	}
 }
 
+/** Rings, tables and doorbells full of noise: whatever the device makes of them, it lives. */
+static void
+noise_in_the_rings_hurts_nobody(void)
+{
+	uint64_t state = 88172645463325252u; /* xorshift: the same noise each time */
+	unsigned int broken = 0;
+
+	for (unsigned int round = 0; round < 400; round++) {
+		struct variant v = {.packed = round & 1, .indirect = round & 2, .in_order = round & 4,
+				.mergeable = round & 8, .event_idx = round & 16,
+				.notification_data = round & 32};
+		struct vsim_features f = variant_features(&v);
+
+		if (round == 0)
+			fx = fixture_make("full");
+		if (round == 0)
+			wire("peer:0");
+		driver_run(&d, fx.pf, fx.mem, &f, 2, SIZE);
+		for (unsigned int step = 0; step < 20; step++) {
+			for (unsigned int k = 0; k < 5 * SIZE; k++) {
+				uint8_t *ring = fx.mem + (size_t)(k / SIZE == 4 ? 8 : k / SIZE) * FIXTURE_QUEUE_LEN;
+				uint64_t r;
+
+				state ^= state << 13;
+				state ^= state >> 7;
+				state ^= state << 17;
+				r = state;
+				/* Mostly good memory, mostly short, any flags, links near and far. */
+				struct virtq_desc desc = {
+						.addr = r % 64 == 0 ? r : BUF_IOVA + r % (64 * 1024),
+						.len = r >> 16 & 3 ? r >> 20 & 0x7ff : r >> 20,
+						.flags = r >> 40 & 7,
+						.next = r >> 44 & (r >> 43 & 1 ? 0x3f : 0x7f),
+				};
+
+				if (v.packed) {
+					struct pvirtq_desc p = {desc.addr, desc.len, desc.next,
+							desc.flags | (r >> 52 & 3 ? VIRTQ_DESC_F_AVAIL : r >> 48 & 0x8080)};
+
+					((struct pvirtq_desc *)(void *)ring)[k % SIZE] = p;
+				} else {
+					((struct virtq_desc *)(void *)ring)[k % SIZE] = desc;
+					((struct virtq_avail *)(void *)(ring + 4096))->ring[k % SIZE] = r >> 50 & 0x3f;
+				}
+				if (k % SIZE == 0 && !v.packed)
+					((struct virtq_avail *)(void *)(ring + 4096))->idx += r >> 32 & 15;
+				memcpy(fx.mem + BUF_OFFSET + (r >> 8) % (60 * 1024 / 16) * 16, &desc,
+						sizeof(desc));
+				if (k % 16 == 0)
+					atomic_store(&fx.pf->doorbells[vsim_queue_notify_off(k / SIZE == 4 ? 8
+							: k / SIZE)], r);
+			}
+			for (unsigned int k = 0; k < 8; k++)
+				vsim_worker_poll(fx.nic, 0);
+		}
+		broken += !!(fx.pf->status & VIRTIO_STATUS_NEEDS_RESET);
+	}
+	/* And it was noise. */
+	VTEST(broken > 100);
+	VTEST(fx.pf->counters->dma_faults > 0 && violations(fx.pf, 76) > 0 && violations(fx.pf, 92) > 0);
+	/* A good driver finds it well. */
+	driver_run(&d, fx.pf, fx.mem, &(struct vsim_features){{1ull << VIRTIO_F_VERSION_1 |
+			1ull << VIRTIO_F_ACCESS_PLATFORM}}, 1, SIZE);
+	fx.pf->counters->queue[1].packets = 0;
+	send_some(3);
+	VTEST_EQ(fx.pf->counters->queue[1].packets, 3);
+	down();
+}
+
 /** The same rings as a control queue: another reader, the same judgement. */
 static void
 malformed_requests_break_the_function(void)
@@ -1067,6 +1136,7 @@ static const struct vtest_case cases[] = {
 		{"doorbells_by_register_access_ring", doorbells_by_register_access_ring},
 		{"malformed_chains_break_the_function_and_nothing_else",
 				malformed_chains_break_the_function_and_nothing_else},
+		{"noise_in_the_rings_hurts_nobody", noise_in_the_rings_hurts_nobody},
 		{"malformed_requests_break_the_function", malformed_requests_break_the_function},
 		{"wild_available_indices_break_the_function", wild_available_indices_break_the_function},
 		{"split_direct_then_indirect_is_legal", split_direct_then_indirect_is_legal},

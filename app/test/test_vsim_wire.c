@@ -42,7 +42,6 @@ up(unsigned int workers)
 
 	conf.workers = workers;
 	conf.total_vfs = 8;
-	conf.mtu = 1504;
 	fx = fixture_from(&conf);
 	fixture_vfs(&fx, PORTS - 1);
 	for (unsigned int i = 0; i < PORTS; i++) {
@@ -196,7 +195,7 @@ bad_specifications_are_explained(void)
 			{0, "pcap:/dev/null,", -EINVAL}, /* no capture */
 			{0, "pcap:,,once", -EINVAL},
 			{0, "gen:size=59", -EINVAL},
-			{0, "gen:size=1519", -EINVAL},
+			{0, "gen:size=1515", -EINVAL},
 			{0, "gen:size", -EINVAL},
 			{0, "gen:flows=0", -EINVAL},
 			{0, "gen:flows=4097", -EINVAL},
@@ -521,9 +520,9 @@ gen_frames_are_valid(void)
 			{"gen:size=60", 60, 60},
 			{"gen:size=61,flows=5", 61, 61},
 			{"gen:size=65,flows=3", 65, 65},
-			{"gen:size=1518,flows=100", 1518, 1518},
-			{"gen:imix,flows=3", 64, 1518},
-			{"gen:size=imix", 64, 1518},
+			{"gen:size=1514,flows=100", 1514, 1514},
+			{"gen:imix,flows=3", 60, 1514},
+			{"gen:size=imix", 60, 1514},
 			{"gen:size=64,fill=headers", 64, 64},
 	};
 
@@ -547,7 +546,7 @@ gen_frames_are_valid(void)
 		VTEST_EQ(least, rows[i].min);
 		VTEST_EQ(most, rows[i].max);
 		if (rows[i].min != rows[i].max)
-			VTEST_EQ(bytes, 20 * (7 * 64 + 4 * 594 + 1518));
+			VTEST_EQ(bytes, 20 * (7 * 60 + 4 * 590 + 1514));
 		VTEST_EQ(COUNTERS(0)->queue[0].drop_no_buffer, 0);
 		down();
 	}

@@ -259,12 +259,21 @@ worker_round(struct vsim_worker *worker, unsigned int w)
 	return work;
 }
 
+/** Mutexes are not fair: who polls in a loop lets those who asked have the lock first. */
+static void
+wait_for_waiters(struct vsim_worker *worker)
+{
+	while (atomic_load_explicit(&worker->waiters, memory_order_relaxed) > 0)
+		sched_yield();
+}
+
 unsigned int
 vsim_worker_poll(struct vsim_nic *nic, unsigned int w)
 {
 	struct vsim_worker *worker = nic->workers[w];
 	unsigned int work;
 
+	wait_for_waiters(worker);
 	pthread_mutex_lock(&worker->lock);
 	vsim_dma_guard_enter(nic);
 	work = worker_round(worker, w);
@@ -306,9 +315,7 @@ static void
 give_way(struct vsim_worker *worker)
 {
 	pthread_mutex_unlock(&worker->lock);
-	/* Mutexes are not fair: wait until those who asked have it. */
-	while (atomic_load_explicit(&worker->waiters, memory_order_relaxed) > 0)
-		sched_yield();
+	wait_for_waiters(worker);
 	pthread_mutex_lock(&worker->lock);
 }
 
