@@ -196,8 +196,8 @@ void vsim_fn_link_set(struct vsim_fn *fn, bool up);
  *     rate=PPS           0 (default): as fast as buffers are posted, none lost; else what finds no
  *                        buffer is dropped and counted
  *     count=N            stop after so many, 0 (default): never
- *     fill=frame         (default) the whole frame is written each time: valid at the driver; a copy,
- *                        which at 1500 bytes takes some 100 cycles of the worker
+ *     fill=frame         (default) the whole frame is written each time: valid at the driver; the
+ *                        copy takes some 100 cycles of the worker at 1500 bytes
  *     fill=headers       only its first 64 bytes are, so above 64 bytes the checksum is wrong and
  *                        the payload is what the driver left there: the cost of 64-byte frames
  *     check=1            look whether what is sent is what was received: reads one cache line of
