@@ -422,6 +422,35 @@ lone_queues_work(void)
 	rig_close(&rig);
 }
 
+static void
+counters_of_queues_are_listed_once(void)
+{
+	const struct rig_conf conf = { 0 };
+	struct rte_eth_xstat_name names[256];
+	struct rte_eth_stats stats;
+	uint16_t port;
+	int nb;
+
+	rig_open(&rig, &conf);
+	port = rig.fns[0].port;
+	VTEST_EQ(rig_configure(&rig, 0, 3, 64, 0, rig.pool), 0);
+	VTEST_EQ(rte_eth_dev_start(port), 0);
+	nb = rte_eth_xstats_get_names(port, names, RTE_DIM(names));
+	VTEST(nb > 0 && nb <= (int)RTE_DIM(names));
+	for (int i = 0; i < nb; i++)
+		for (int j = 0; j < i; j++)
+			VTEST(strcmp(names[i].name, names[j].name) != 0);
+	traffic(0, 0, 2, NULL);
+	VTEST_EQ(rig_xstat(port, "tx_q2_packets"), BURST);
+	VTEST_EQ(rig_xstat(port, "tx_q0_packets"), 0);
+	VTEST_EQ(rte_eth_stats_get(port, &stats), 0);
+	VTEST_EQ(stats.opackets, BURST);
+	VTEST_EQ(stats.ipackets, BURST);
+	VTEST_EQ(rig_xstat(port, "rx_q0_packets") + rig_xstat(port, "rx_q1_packets") +
+			rig_xstat(port, "rx_q2_packets"), BURST);
+	rig_close(&rig);
+}
+
 static bool
 fired(int fd)
 {
@@ -494,6 +523,7 @@ static const struct vtest_case cases[] = {
 	{ "ring_size_reaches_the_device", ring_size_reaches_the_device },
 	{ "more_tx_than_rx_queues_are_refused", more_tx_than_rx_queues_are_refused },
 	{ "lone_queues_work", lone_queues_work },
+	{ "counters_of_queues_are_listed_once", counters_of_queues_are_listed_once },
 	{ "rx_interrupts_come_when_asked_for", rx_interrupts_come_when_asked_for },
 };
 
