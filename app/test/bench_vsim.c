@@ -6,9 +6,12 @@
  * How many cycles of its core the simulated NIC needs per forwarded packet (one RX and one TX):
  * one worker on one core, and on another a driver that does nothing but send back what it gets.
  *
- *   bench_vsim [LAYOUT [WIRE [SLICES]]]      packed or split; gen:...; slices of 0.2 s
+ *   bench_vsim [LAYOUT [WIRE [SECONDS [stepped]]]]      packed or split; gen:...; 2
  *
- * The best slice is shown beside the mean, because other work on the machine only ever adds.
+ * With "stepped" both take turns on one core, so that all memory is in its cache: the work alone.
+ *
+ * Each round of the worker is timed by itself, and of those that moved a full burst each way the
+ * median is shown: so other work on the machine, which interrupts few rounds, does not count.
  */
 
 #include <pthread.h>
@@ -30,6 +33,7 @@
 
 static struct vsim_nic *nic;
 static uint8_t *mem;
+static _Atomic bool quit;
 
 static void
 pin(int cpu)
@@ -42,13 +46,50 @@ pin(int cpu)
 		fprintf(stderr, "cannot pin to cpu %d: figures will be worse\n", cpu);
 }
 
+/* Rounds by what they cost; the last takes all above. */
+#define MAX_CYCLES 20000
+static unsigned int rounds[MAX_CYCLES + 1];
+static uint64_t nb_full, nb_rounds, nb_idle;
+
+/* One round, timed. */
+static void
+worker_round(const struct vsim_counters *c)
+{
+	uint64_t rx = c->queue[0].packets, tx = c->queue[1].packets, t0 = vsim_clock(), t;
+
+	if (vsim_worker_poll(nic, 0) == 0) {
+		nb_idle++;
+		return;
+	}
+	t = vsim_clock() - t0;
+	nb_rounds++;
+	if (c->queue[0].packets - rx != VSIM_BURST || c->queue[1].packets - tx != VSIM_BURST)
+		return;
+	rounds[t < MAX_CYCLES ? t : MAX_CYCLES]++;
+	nb_full++;
+}
+
 static void *
 worker(void *arg)
 {
-	(void)arg;
 	pin(1);
-	vsim_worker_run(nic, 0);
+	while (!atomic_load_explicit(&quit, memory_order_relaxed))
+		worker_round(arg);
 	return NULL;
+}
+
+/* Cycles per packet of the round that this share of full rounds does not exceed. */
+static double
+quantile(double share)
+{
+	uint64_t seen = 0;
+
+	for (unsigned int t = 0; t <= MAX_CYCLES; t++) {
+		seen += rounds[t];
+		if (seen > share * nb_full)
+			return (double)t / VSIM_BURST;
+	}
+	return 0;
 }
 
 struct loop {
@@ -118,38 +159,18 @@ queue_on(struct vsim_fn *fn, uint16_t qi, struct ring *r)
 }
 
 static void
-measure(struct vsim_fn *fn, struct loop *l, unsigned int slices)
+report(const struct vsim_counters *c, double seconds)
 {
-	const struct vsim_counters *c = fn->counters;
-	double best = 1e9, total_busy = 0, best_pps = 0;
-	uint64_t hz = vsim_clock_hz(), first = c->queue[1].packets, start = vsim_clock();
-
-	for (unsigned int s = 0; s < slices; s++) {
-		uint64_t packets = c->queue[1].packets, t0 = vsim_clock();
-		double busy, cycles, pps;
-
-		vsim_worker_busy(nic, 0);
-		while (vsim_clock() - t0 < hz / 5)
-			for (unsigned int i = 0; i < 64; i++)
-				forward(l);
-		busy = vsim_worker_busy(nic, 0) / 1000.0 * (vsim_clock() - t0);
-		packets = c->queue[1].packets - packets;
-		cycles = packets > 0 ? busy / packets : 0;
-		pps = packets * 5.0;
-		total_busy += busy;
-		if (packets > 0 && cycles < best)
-			best = cycles;
-		if (pps > best_pps)
-			best_pps = pps;
-	}
-	printf("cycles of the worker per forwarded packet: best %.1f, mean %.1f; %.2f Mpps at best, "
-			"%.2f in the mean\n", best, total_busy / (c->queue[1].packets - first), best_pps / 1e6,
-			(double)(c->queue[1].packets - first) * hz / (vsim_clock() - start) / 1e6);
-	printf("rx %llu, tx %llu, doorbells rx %llu tx %llu, spurious %llu, bad %llu, violations %llu\n",
-			(unsigned long long)c->queue[0].packets, (unsigned long long)c->queue[1].packets,
-			(unsigned long long)c->queue[0].doorbells, (unsigned long long)c->queue[1].doorbells,
-			(unsigned long long)(c->queue[0].doorbells_spurious + c->queue[1].doorbells_spurious),
-			(unsigned long long)c->wire_bad, (unsigned long long)vsim_nic_violations(nic));
+	printf("  cycles per packet forwarded: median %.1f, tenth %.1f, nine tenths %.1f\n",
+			quantile(0.5), quantile(0.1), quantile(0.9));
+	printf("  %.2f Mpps; rounds: %llu full, %llu others, %llu idle\n",
+			c->queue[1].packets / seconds / 1e6, (unsigned long long)nb_full,
+			(unsigned long long)(nb_rounds - nb_full), (unsigned long long)nb_idle);
+	printf("  doorbells per 1000 packets: rx %.1f, tx %.1f; bad %llu, violations %llu\n",
+			1e3 * c->queue[0].doorbells / (c->queue[0].packets + 1),
+			1e3 * c->queue[1].doorbells / (c->queue[1].packets + 1),
+			(unsigned long long)c->wire_bad,
+			(unsigned long long)vsim_nic_violations(nic));
 }
 
 static struct vsim_fn *
@@ -190,7 +211,9 @@ main(int argc, char **argv)
 	const char *wire = argc > 2 ? argv[2] : "gen:size=64,flows=64";
 	static struct vsim_fn *fn;
 	static struct loop l;
+	uint64_t start, seconds;
 	pthread_t thread;
+	bool stepped;
 
 	if (setjmp(vtest_leave) != 0) {
 		fprintf(stderr, "cannot set up: %s\n", vtest_why);
@@ -199,12 +222,22 @@ main(int argc, char **argv)
 	fn = set_up(wire, strcmp(layout, "split") != 0, &l);
 	if (fn == NULL)
 		return 1;
-	pthread_create(&thread, NULL, worker, NULL);
+	seconds = argc > 3 ? atoi(argv[3]) : 2;
+	stepped = argc > 4 && strcmp(argv[4], "stepped") == 0;
 	pin(0);
+	if (!stepped)
+		pthread_create(&thread, NULL, worker, fn->counters);
+	for (start = vsim_clock(); vsim_clock() - start < seconds * vsim_clock_hz();)
+		for (unsigned int i = 0; i < 64; i++) {
+			forward(&l);
+			if (stepped)
+				worker_round(fn->counters);
+		}
+	atomic_store(&quit, true);
+	if (!stepped)
+		pthread_join(thread, NULL);
 	printf("%s, %s, clock %.0f MHz\n", layout, wire, vsim_clock_hz() / 1e6);
-	measure(fn, &l, argc > 3 ? atoi(argv[3]) : 10);
-	vsim_worker_stop(nic);
-	pthread_join(thread, NULL);
+	report(fn->counters, seconds);
 	vsim_nic_destroy(nic);
 	return 0;
 }

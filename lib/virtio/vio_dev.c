@@ -286,9 +286,12 @@ vio_dev_queue_reset(struct vio_dev *dev, uint16_t queue)
 	common_write(dev, COMMON(queue_reset), 2, 1);
 	/* Only then does the device keep off the memory (virtio 1.4 2.6.1.2). */
 	while (common_read(dev, COMMON(queue_reset), 2) != 0 ||
-			common_read(dev, COMMON(queue_enable), 2) != 0)
+			common_read(dev, COMMON(queue_enable), 2) != 0) {
+		if (vio_dev_status(dev) == 0xff)
+			return refuse(dev, -ENODEV, "the device is gone: its registers read ones");
 		if (!vio_wait(dev->t, &deadline))
 			return refuse(dev, -ETIMEDOUT, "the device does not finish a queue reset");
+	}
 	return 0;
 }
 

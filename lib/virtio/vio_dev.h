@@ -110,7 +110,7 @@ int vio_dev_queue_setup(struct vio_dev *dev, uint16_t queue, const struct vio_qu
 
 /**
  * Take a queue back (virtio 1.4 2.6.1 "Virtqueue Reset"); the device touches its memory no more.
- * @return 0, -EOPNOTSUPP (RING_RESET not negotiated), or -ETIMEDOUT.
+ * @return 0, -EOPNOTSUPP (RING_RESET not negotiated), -ETIMEDOUT, or -ENODEV.
  */
 int vio_dev_queue_reset(struct vio_dev *dev, uint16_t queue);
 

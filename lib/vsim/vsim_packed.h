@@ -53,7 +53,8 @@ vsim_packed_rest(struct vsim_queue *q)
 	if (!q->event_idx)
 		return 0;
 	__atomic_store_n((uint32_t *)(void *)q->packed.device,
-			htole32(q->avail_i | wrap | (RING_EVENT_FLAGS_DESC << 16)), __ATOMIC_RELAXED);
+			htole32(q->avail_i | wrap | (RING_EVENT_FLAGS_DESC << 16)),
+			__ATOMIC_RELAXED);
 	/* Pairs with the driver's barrier between flags and the device event structure. */
 	atomic_thread_fence(memory_order_seq_cst);
 	if (!vsim_packed_look(q))
@@ -94,7 +95,8 @@ vsim_packed_table_walk(struct vsim_queue *q, struct vsim_walk *walk, uint64_t ad
 			return vsim_queue_fail(q, 93);
 		if (flags & ~VIRTQ_DESC_F_WRITE) /* 2.8.8: no other flag; harmless, so go on */
 			vsim_fn_violation(q->fn, 93);
-		ret = vsim_walk_add(q, walk, le64toh(d.addr), le32toh(d.len), flags & VIRTQ_DESC_F_WRITE);
+		ret = vsim_walk_add(q, walk, le64toh(d.addr), le32toh(d.len),
+				flags & VIRTQ_DESC_F_WRITE);
 		if (ret < 0)
 			return ret;
 	}
@@ -150,7 +152,7 @@ vsim_packed_walk(struct vsim_queue *q, struct vsim_walk *walk)
 static VSIM_COLD int
 vsim_packed_pop_slow(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool *pool)
 {
-	struct vsim_walk walk = { .segs = &pool->segs[pool->nb], .room = VSIM_POOL_SEGS - pool->nb };
+	struct vsim_walk walk = {.segs = &pool->segs[pool->nb], .room = VSIM_POOL_SEGS - pool->nb};
 	int ret;
 
 	if (pool->nb > 0 && walk.room < 2u * q->size)
@@ -165,11 +167,14 @@ vsim_packed_pop_slow(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_poo
 
 /** As vsim_split_pop(). */
 VSIM_INLINE int
-vsim_packed_pop(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool *pool)
+vsim_packed_pop(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool *pool,
+		const bool write)
 {
 	const struct pvirtq_desc *d = &q->packed.desc[q->avail_i];
 	uint64_t tail;
+	uint32_t len;
 	uint16_t flags;
+	uint8_t *ptr;
 
 	if (!q->active && q->known == 0)
 		return 0;
@@ -181,14 +186,14 @@ vsim_packed_pop(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool *po
 		tail = vsim_packed_tail(d, __ATOMIC_ACQUIRE);
 		flags = tail >> 48;
 	}
-	/* One direct descriptor of the right direction: nearly all there is. */
-	if (unlikely((flags & 7) != (q->write ? VIRTQ_DESC_F_WRITE : 0)))
+	/* One direct descriptor of the right direction in known memory: nearly all there is. */
+	len = tail;
+	ptr = vsim_queue_dma_cached(q, le64toh(__atomic_load_n(&d->addr, __ATOMIC_RELAXED)), len);
+	if (unlikely((flags & 7) != (write ? VIRTQ_DESC_F_WRITE : 0) || ptr == NULL || len == 0))
 		return vsim_packed_pop_slow(q, buf, pool);
-	buf->len = buf->total = (uint32_t)tail;
-	buf->ptr = vsim_queue_dma(q, le64toh(__atomic_load_n(&d->addr, __ATOMIC_RELAXED)), &buf->len,
-			q->write);
-	if (unlikely(buf->ptr == NULL || buf->len != buf->total || buf->len == 0))
-		return vsim_packed_pop_slow(q, buf, pool);
+	buf->ptr = ptr;
+	buf->len = len;
+	buf->total = len;
 	buf->id = tail >> 32;
 	buf->nb_descs = 1;
 	buf->nb_segs = 1;
@@ -217,18 +222,6 @@ vsim_packed_prefetch(const struct vsim_queue *q)
 }
 
 VSIM_INLINE void
-vsim_packed_used_skip(struct vsim_queue *q, uint32_t nb)
-{
-	uint32_t i = q->used_i + nb;
-
-	if (i >= q->size) {
-		i -= q->size;
-		q->flags_used ^= PACKED_WRAP_FLAGS;
-	}
-	q->used_i = i;
-}
-
-VSIM_INLINE void
 vsim_packed_used_write(struct pvirtq_desc *d, uint64_t tail, int order)
 {
 	__atomic_store_n((uint64_t *)(void *)&d->len, htole64(tail), order);
@@ -236,34 +229,35 @@ vsim_packed_used_write(struct pvirtq_desc *d, uint64_t tail, int order)
 
 /** As vsim_split_push(); returns ring slots given back. */
 VSIM_INLINE uint16_t
-vsim_packed_push(struct vsim_queue *q, const struct vsim_buf *bufs, unsigned int n)
+vsim_packed_push(
+		struct vsim_queue *q, const struct vsim_buf *bufs, unsigned int n, const bool write)
 {
-	struct pvirtq_desc *first = &q->packed.desc[q->used_i];
-	const uint64_t flags = q->write ? VIRTQ_DESC_F_WRITE : 0;
-	uint64_t first_tail = 0;
-	uint32_t slots = 0;
+	struct pvirtq_desc *const ring = q->packed.desc, *first = &ring[q->used_i];
+	const bool batch = q->in_order && !write; /* see below */
+	uint64_t flags = q->flags_used | (write ? VIRTQ_DESC_F_WRITE : 0);
+	/* The first becomes visible last: the driver looks at nothing behind it. */
+	uint64_t first_tail = (uint64_t)bufs[batch ? n - 1 : 0].id << 32 | flags << 48;
+	/* In registers: for the compiler any write to the ring might change the queue. */
+	const uint32_t size = q->size;
+	uint32_t at = q->used_i, slots = 0;
 
-	if (q->in_order && !q->write) {
-		/* 2.8.7: one descriptor for the batch, in the slot of its first buffer. */
-		first_tail = (uint64_t)bufs[n - 1].id << 32 | (uint64_t)q->flags_used << 48;
-		for (unsigned int i = 0; i < n; i++)
-			slots += bufs[i].nb_descs;
-		vsim_packed_used_skip(q, slots);
-	} else {
-		for (unsigned int i = 0; i < n; i++) {
-			uint64_t tail = bufs[i].used | (uint64_t)bufs[i].id << 32 |
-					(q->flags_used | flags) << 48;
-
-			/* The first becomes visible last: the driver looks at nothing behind it. */
-			if (i == 0)
-				first_tail = tail;
-			else
-				vsim_packed_used_write(&q->packed.desc[q->used_i], tail, __ATOMIC_RELAXED);
-			slots += bufs[i].nb_descs;
-			vsim_packed_used_skip(q, bufs[i].nb_descs);
+	for (unsigned int i = 0; i < n; i++) {
+		/* 2.8.7: with IN_ORDER one descriptor for the batch, where its first buffer was. */
+		if (i > 0 && !batch)
+			vsim_packed_used_write(&ring[at],
+					(write ? bufs[i].used : 0) | (uint64_t)bufs[i].id << 32 |
+							flags << 48,
+					__ATOMIC_RELAXED);
+		slots += bufs[i].nb_descs;
+		at += bufs[i].nb_descs;
+		if (at >= size) {
+			at -= size;
+			flags ^= PACKED_WRAP_FLAGS;
 		}
 	}
-	vsim_packed_used_write(first, first_tail, __ATOMIC_RELEASE);
+	q->used_i = at;
+	q->flags_used = flags & PACKED_WRAP_FLAGS;
+	vsim_packed_used_write(first, first_tail | (write ? bufs[0].used : 0), __ATOMIC_RELEASE);
 	return slots;
 }
 
@@ -276,8 +270,8 @@ vsim_packed_call_needed(const struct vsim_queue *q, uint16_t added)
 
 	/* Pairs with the driver's barrier between its event structure and used flags. */
 	atomic_thread_fence(memory_order_seq_cst);
-	event = le32toh(__atomic_load_n((const uint32_t *)(const void *)q->packed.driver,
-			__ATOMIC_RELAXED));
+	event = le32toh(__atomic_load_n(
+			(const uint32_t *)(const void *)q->packed.driver, __ATOMIC_RELAXED));
 	flags = (event >> 16) & 3;
 	if (flags != RING_EVENT_FLAGS_DESC || !q->event_idx)
 		return flags != RING_EVENT_FLAGS_DISABLE;

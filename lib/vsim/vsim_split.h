@@ -24,6 +24,7 @@ vsim_split_look(struct vsim_queue *q)
 	/* 2.7.13.3: idx never decreases, and no more than the ring can be available. */
 	if (unlikely(nb > q->size))
 		return vsim_queue_fail(q, 80);
+	q->lapped |= idx < q->avail_i;
 	q->avail_seen = idx;
 	return nb > 0;
 }
@@ -37,7 +38,7 @@ vsim_split_rest(struct vsim_queue *q)
 	q->active = false;
 	if (!q->event_idx)
 		return 0;
-	__atomic_store_n((uint16_t *)&q->split.used->ring[q->size], htole16(q->avail_i),
+	__atomic_store_n((uint16_t *)(void *)&q->split.used->ring[q->size], htole16(q->avail_i),
 			__ATOMIC_RELAXED);
 	/* Pairs with the driver's barrier between avail idx and reading avail_event. */
 	atomic_thread_fence(memory_order_seq_cst);
@@ -84,7 +85,8 @@ vsim_split_table_walk(struct vsim_queue *q, struct vsim_walk *walk, uint64_t add
 			return vsim_queue_fail(q, 78);
 		if ((*hops)++ >= q->size)
 			return vsim_queue_fail(q, 76);
-		ret = vsim_walk_add(q, walk, le64toh(d.addr), le32toh(d.len), flags & VIRTQ_DESC_F_WRITE);
+		ret = vsim_walk_add(q, walk, le64toh(d.addr), le32toh(d.len),
+				flags & VIRTQ_DESC_F_WRITE);
 		if (ret < 0)
 			return ret;
 		if (!(flags & VIRTQ_DESC_F_NEXT))
@@ -102,8 +104,8 @@ static inline int
 vsim_split_walk(struct vsim_queue *q, struct vsim_walk *walk)
 {
 	uint16_t mask = q->size - 1;
-	uint16_t i = le16toh(__atomic_load_n(&q->split.avail->ring[q->avail_i & mask],
-			__ATOMIC_RELAXED));
+	uint16_t i = le16toh(__atomic_load_n(
+			&q->split.avail->ring[q->avail_i & mask], __ATOMIC_RELAXED));
 	uint32_t hops = 0;
 	int ret;
 
@@ -113,7 +115,8 @@ vsim_split_walk(struct vsim_queue *q, struct vsim_walk *walk)
 		struct virtq_desc d;
 		uint16_t flags;
 
-		if (i >= q->size || hops++ >= q->size) /* 2.7.5: no loops, not longer than the queue */
+		if (i >= q->size ||
+				hops++ >= q->size) /* 2.7.5: no loops, not longer than the queue */
 			return vsim_queue_fail(q, 76);
 		vsim_desc_copy(&d, &q->split.desc[i]);
 		flags = le16toh(d.flags);
@@ -122,12 +125,14 @@ vsim_split_walk(struct vsim_queue *q, struct vsim_walk *walk)
 			if (!q->indirect || (flags & VIRTQ_DESC_F_NEXT))
 				return vsim_queue_fail(q, 78);
 			hops--; /* The referring descriptor is not part of the message. */
-			ret = vsim_split_table_walk(q, walk, le64toh(d.addr), le32toh(d.len), &hops);
+			ret = vsim_split_table_walk(
+					q, walk, le64toh(d.addr), le32toh(d.len), &hops);
 			if (ret < 0)
 				return ret;
 			break;
 		}
-		ret = vsim_walk_add(q, walk, le64toh(d.addr), le32toh(d.len), flags & VIRTQ_DESC_F_WRITE);
+		ret = vsim_walk_add(q, walk, le64toh(d.addr), le32toh(d.len),
+				flags & VIRTQ_DESC_F_WRITE);
 		if (ret < 0)
 			return ret;
 		if (!(flags & VIRTQ_DESC_F_NEXT))
@@ -143,7 +148,7 @@ vsim_split_walk(struct vsim_queue *q, struct vsim_walk *walk)
 static VSIM_COLD int
 vsim_split_pop_slow(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool *pool)
 {
-	struct vsim_walk walk = { .segs = &pool->segs[pool->nb], .room = VSIM_POOL_SEGS - pool->nb };
+	struct vsim_walk walk = {.segs = &pool->segs[pool->nb], .room = VSIM_POOL_SEGS - pool->nb};
 	int ret;
 
 	/* A chain has at most as many segments as the queue has slots, times two for those that
@@ -160,32 +165,36 @@ vsim_split_pop_slow(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool
 
 /**
  * Take the next chain, if the device may look for one.
+ * @param write  The device writes the buffers of this queue (q->write, as a constant).
  * @return 1, 0 (none), -EAGAIN (scratch is full, finish the burst), or -errno (queue dead).
  */
 VSIM_INLINE int
-vsim_split_pop(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool *pool)
+vsim_split_pop(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool *pool, const bool write)
 {
 	const struct virtq_desc *d;
 	uint64_t tail;
+	uint32_t len;
+	uint8_t *ptr;
 	uint16_t i;
 	int ret = vsim_split_more(q);
 
 	if (ret <= 0)
 		return ret;
-	i = le16toh(__atomic_load_n(&q->split.avail->ring[q->avail_i & (q->size - 1)],
-			__ATOMIC_RELAXED));
+	i = le16toh(__atomic_load_n(
+			&q->split.avail->ring[q->avail_i & (q->size - 1)], __ATOMIC_RELAXED));
 	if (unlikely(i >= q->size))
 		return vsim_queue_fail(q, 76);
 	d = &q->split.desc[i];
 	tail = le64toh(__atomic_load_n((const uint64_t *)(const void *)&d->len, __ATOMIC_RELAXED));
-	/* One direct descriptor of the right direction: nearly all there is. */
-	if (unlikely(((tail >> 32) & 7) != (q->write ? VIRTQ_DESC_F_WRITE : 0)))
+	/* One direct descriptor of the right direction in known memory: nearly all there is. */
+	len = tail;
+	ptr = vsim_queue_dma_cached(q, le64toh(__atomic_load_n(&d->addr, __ATOMIC_RELAXED)), len);
+	if (unlikely(((tail >> 32) & 7) != (write ? VIRTQ_DESC_F_WRITE : 0) || ptr == NULL ||
+			    len == 0))
 		return vsim_split_pop_slow(q, buf, pool);
-	buf->len = buf->total = (uint32_t)tail;
-	buf->ptr = vsim_queue_dma(q, le64toh(__atomic_load_n(&d->addr, __ATOMIC_RELAXED)), &buf->len,
-			q->write);
-	if (unlikely(buf->ptr == NULL || buf->len != buf->total || buf->len == 0))
-		return vsim_split_pop_slow(q, buf, pool);
+	buf->ptr = ptr;
+	buf->len = len;
+	buf->total = len;
 	buf->id = i;
 	buf->nb_descs = 1;
 	buf->nb_segs = 1;
@@ -210,22 +219,21 @@ vsim_split_prefetch(const struct vsim_queue *q)
 
 /** Give n chains back, in the order in which they were popped. @return used entries made. */
 VSIM_INLINE uint16_t
-vsim_split_push(struct vsim_queue *q, const struct vsim_buf *bufs, unsigned int n)
+vsim_split_push(struct vsim_queue *q, const struct vsim_buf *bufs, unsigned int n, const bool write)
 {
-	uint16_t mask = q->size - 1;
+	struct virtq_used *const used = q->split.used;
+	const uint16_t mask = q->size - 1, at = q->used_i;
 
-	if (q->in_order && !q->write) {
+	if (q->in_order && !write) {
 		/* 2.7.9: one element for the batch, in the slot of its first buffer. */
-		q->split.used->ring[q->used_i & mask] =
-				(struct virtq_used_elem){ htole32(bufs[n - 1].id), 0 };
+		used->ring[at & mask] = (struct virtq_used_elem){htole32(bufs[n - 1].id), 0};
 	} else {
 		for (unsigned int i = 0; i < n; i++)
-			q->split.used->ring[(q->used_i + i) & mask] = (struct virtq_used_elem){
-				htole32(bufs[i].id), htole32(bufs[i].used)
-			};
+			used->ring[(at + i) & mask] = (struct virtq_used_elem){
+					htole32(bufs[i].id), htole32(write ? bufs[i].used : 0)};
 	}
-	q->used_i += n;
-	__atomic_store_n(&q->split.used->idx, htole16(q->used_i), __ATOMIC_RELEASE);
+	q->used_i = at + n;
+	__atomic_store_n(&used->idx, htole16(at + n), __ATOMIC_RELEASE);
 	return n;
 }
 
@@ -236,8 +244,8 @@ vsim_split_call_needed(const struct vsim_queue *q, uint16_t added)
 	/* Pairs with the driver's barrier between used_event (or flags) and used idx. */
 	atomic_thread_fence(memory_order_seq_cst);
 	if (q->event_idx) {
-		uint16_t event = le16toh(__atomic_load_n(&q->split.avail->ring[q->size],
-				__ATOMIC_RELAXED));
+		uint16_t event = le16toh(
+				__atomic_load_n(&q->split.avail->ring[q->size], __ATOMIC_RELAXED));
 
 		return (uint16_t)(q->used_i - event - 1) < added;
 	}
