@@ -384,6 +384,7 @@ serve_in_background(struct serve *serve)
 		exit(serve_here(serve, fds[1]));
 	}
 	close(fds[1]);
+	free(serve->conf.wires);
 	return read(fds[0], &byte, 1) == 1 ? CLI_OK : CLI_REFUSED;
 }
 

@@ -108,6 +108,8 @@ print_words(const char *title, const json_t *words)
 	json_array_foreach(words, i, word) {
 		const char *text = json_string_value(word);
 
+		if (text == NULL)
+			continue;
 		if (column != 0 && column + 1 + strlen(text) > 66) {
 			printf("\n%-12s", "");
 			column = 0;
