@@ -183,7 +183,7 @@ describe(const struct vsim_fn *vfn, struct vuser_device_info *info)
 			info->regions[r].flags = VFIO_REGION_INFO_FLAG_READ |
 					VFIO_REGION_INFO_FLAG_WRITE;
 	}
-	/* The register page has side effects and holds the MSI-X table; only doorbells are mapped. */
+	/* The register page has side effects and holds the MSI-X table: not mapped. */
 	info->regions[VSIM_BAR].flags |= VFIO_REGION_INFO_FLAG_MMAP;
 	info->regions[VSIM_BAR].fd = vsim_fn_mem_fd(vfn, &mem_size);
 	info->regions[VSIM_BAR].fd_offset = VSIM_REGION_OFFSET(VSIM_BAR);
@@ -366,8 +366,8 @@ parse_features(const char *text, struct vsim_features *on, struct vsim_features 
 		int bit;
 
 		if ((text[0] != '+' && text[0] != '-') || len < 2 || len > sizeof(name)) {
-			snprintf(err, err_len,
-					"in the features \"%.*s\" is not +NAME or -NAME", (int)len, text);
+			snprintf(err, err_len, "in the features \"%.*s\" is not +NAME or -NAME",
+					(int)len, text);
 			return -EINVAL;
 		}
 		snprintf(name, sizeof(name), "%.*s", (int)len - 1, text + 1);

@@ -61,8 +61,8 @@ take_dir(struct serve *serve)
 	if (flock(serve->lock_fd, LOCK_EX | LOCK_NB) != 0) {
 		n = read(serve->lock_fd, pid, sizeof(pid) - 1);
 		pid[n > 0 ? strcspn(pid, "\n") : 0] = '\0';
-		return cli_refuse("a simulator runs in %s already%s%s: end it with vsr-sim stop, or "
-				  "choose another directory with --dir", dir,
+		return cli_refuse("a simulator runs in %s already%s%s: end it with vsr-sim stop, "
+				  "or choose another directory with --dir", dir,
 				pid[0] != '\0' ? " as process " : "", pid);
 	}
 	if (ftruncate(serve->lock_fd, 0) != 0 || dprintf(serve->lock_fd, "%d\n", getpid()) < 0)

@@ -251,6 +251,6 @@ const struct cli_cmd cmd_stats = {
 	.opts = opts,
 	.notes = "Without FUNCTION one row for each; with it (pf, vf1, ..., or a name on the bus)\n"
 		 "all about one: features, queues, drops by cause, broken rules by number.\n"
-		 "rx and tx are the driver's; BROKEN counts rules of virtio that the driver broke.\n",
+		 "rx and tx are the driver's; BROKEN counts rules of virtio broken by it.\n",
 	.run = run,
 };

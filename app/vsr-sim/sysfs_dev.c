@@ -175,7 +175,7 @@ store_sriov_numvfs(const struct tree *tree, const struct tree_node *node, const 
 {
 	unsigned long num;
 
-	/* The kernel makes every failure of kstrtou16() EINVAL; ERANGE is for more than TotalVFs. */
+	/* Every failure of kstrtou16() is EINVAL; ERANGE is for more than TotalVFs. */
 	if (number(text, UINT16_MAX, &num) != 0)
 		return -EINVAL;
 	return host_sriov_numvfs_set(tree->host, node->bdf, (uint16_t)num);

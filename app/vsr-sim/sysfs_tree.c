@@ -430,7 +430,8 @@ find_in(const struct tree *tree, struct tree_node *node, const char *name)
 
 	if (dir == NULL)
 		return -ENOTDIR;
-	for (const struct tree_attr *attr = dir->attrs; attr != NULL && attr->name != NULL; attr++) {
+	for (const struct tree_attr *attr = dir->attrs; attr != NULL && attr->name != NULL;
+			attr++) {
 		if (strcmp(attr->name, name) != 0)
 			continue;
 		if (attr->shown != NULL && (host_dev_info(tree->host, node->bdf, &info) != 0 ||
@@ -500,7 +501,8 @@ tree_list(const struct tree *tree, const struct tree_node *node, tree_emit emit,
 
 	if (dir == NULL)
 		return -ENOTDIR;
-	for (const struct tree_attr *attr = dir->attrs; attr != NULL && attr->name != NULL; attr++) {
+	for (const struct tree_attr *attr = dir->attrs; attr != NULL && attr->name != NULL;
+			attr++) {
 		if (attr->shown == NULL || (host_dev_info(tree->host, node->bdf, &info) == 0 &&
 				attr->shown(&info)))
 			emit(arg, attr->name);
