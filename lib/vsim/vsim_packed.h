@@ -213,12 +213,19 @@ vsim_packed_rewind(struct vsim_queue *q, uint16_t nb)
 	q->flags_avail = q->flags_used != 0 ? VIRTQ_DESC_F_AVAIL : VIRTQ_DESC_F_USED;
 }
 
+/** As vsim_split_prefetch(): the descriptors of a burst, which push will write. */
 VSIM_INLINE void
 vsim_packed_prefetch(const struct vsim_queue *q)
 {
-	uint32_t i = q->avail_i + 16;
+	const uint32_t step = VSIM_CACHE_LINE / sizeof(struct pvirtq_desc);
+	uint32_t at = q->avail_i;
 
-	__builtin_prefetch(&q->packed.desc[i < q->size ? i : i - q->size], 1);
+	for (unsigned int i = 0; i < VSIM_BURST / step; i++) {
+		__builtin_prefetch(&q->packed.desc[at], 1);
+		at += step;
+		if (at >= q->size)
+			at = 0;
+	}
 }
 
 VSIM_INLINE void

@@ -270,14 +270,13 @@ rx_burst(struct vsim_queue *q, const struct vsim_frame *frames, unsigned int n, 
 	unsigned int i;
 
 	w->rx_pool.nb = 0;
+	ring_prefetch(q, packed);
 	/* pop: as many as there are frames, which is what most need */
 	while (b.nb < n && (v = rx_pop(q, &b, packed)) == RX_DONE) {
 		const uint8_t *at = b.bufs[b.nb - 1].ptr;
 
 		__builtin_prefetch(at, 1);
 		__builtin_prefetch(at + VSIM_CACHE_LINE, 1);
-		if (b.nb % 4 == 0)
-			ring_prefetch(q, packed);
 	}
 	/* fill */
 	for (i = 0; i < n && !q->dead; i++) {
@@ -602,12 +601,11 @@ tx_burst(struct vsim_queue *q, const bool packed)
 	uint64_t bytes = 0, descs = 0;
 
 	w->tx_pool.nb = 0;
+	ring_prefetch(q, packed);
 	/* pop */
 	while (nb < VSIM_BURST && ring_pop(q, &bufs[nb], &w->tx_pool, false, packed) > 0) {
 		__builtin_prefetch(bufs[nb].ptr);
 		nb++;
-		if (nb % 4 == 0)
-			ring_prefetch(q, packed);
 	}
 	if (nb == 0 || unlikely(q->dead))
 		return nb;
