@@ -62,6 +62,9 @@ set_environment(const char *dir)
 	snprintf(path, sizeof(path), "%s/" SIM_HOST, dir);
 	setenv("VSR_SIM_HOST", path, 1);
 	setenv("VSR_SIM_DIR", dir, 1);
+	/* The token of a simulated PF must not take the place of a real one's. */
+	snprintf(path, sizeof(path), "%s/run", dir);
+	setenv("VSR_RUN_DIR", path, 0);
 	return CLI_OK;
 }
 
@@ -103,8 +106,8 @@ const struct cli_cmd cmd_run = {
 	.help = "Run a command that sees the simulated NIC and its VFIO",
 	.opts = opts,
 	.notes =
-		"It sets SYSFS_PCI_DEVICES, VSR_SYSFS, VSR_SIM_HOST and LD_PRELOAD, then becomes\n"
-		"the command. Wrappers such as timeout go in front:\n"
+		"It sets SYSFS_PCI_DEVICES, VSR_SYSFS, VSR_SIM_HOST, LD_PRELOAD and, if it is not set,\n"
+		"VSR_RUN_DIR, then becomes the command. Wrappers such as timeout go in front:\n"
 		"timeout 60 vsr-sim run -- COMMAND.\n\n"
 		"  vsr-sim run -- dpdk-testpmd -l 0,1 -a 0000:01:00.0 -- -i\n"
 		"  vsr-sim run -- vsrctl list\n",

@@ -115,7 +115,7 @@ class Sim:
 
     @property
     def env(self):
-        return {**os.environ, "VSR_RUN_DIR": str(self.dir / "run")}
+        return {name: value for name, value in os.environ.items() if name != "VSR_RUN_DIR"}
 
     def run(self, *command, timeout=SLOW) -> subprocess.CompletedProcess:
         """Run a command on the simulated host to its end."""
