@@ -232,7 +232,8 @@ static inline int
 t_map(int container, uint64_t iova, void *ptr, uint64_t size)
 {
 	struct vfio_iommu_type1_dma_map map = { .argsz = sizeof(map), .iova = iova, .size = size,
-		.vaddr = (uintptr_t)ptr, .flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE };
+		.vaddr = (uintptr_t)ptr,
+		.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE };
 
 	return t_ioctl(container, VFIO_IOMMU_MAP_DMA, (uintptr_t)&map);
 }

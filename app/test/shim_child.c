@@ -137,8 +137,8 @@ registers(void)
 	CHECK(*reg32(REG_PLAIN + 12) == 0x77);
 	/* Loads and stores that are part of arithmetic. */
 	*reg32(REG_PLAIN) = 0x80;
-	__asm__ volatile("orl $1, (%1); addl $2, (%1); mov (%1), %%eax; cmpl $0x83, (%1); sete %%al" :
-			"=&a"(flags) : "r"(at) : "cc", "memory");
+	__asm__ volatile("orl $1, (%1); addl $2, (%1); mov (%1), %%eax\n"
+			 "cmpl $0x83, (%1); sete %%al" : "=&a"(flags) : "r"(at) : "cc", "memory");
 	CHECK((flags & 0xff) == 1 && *reg32(REG_PLAIN) == 0x83);
 	/* The MSI-X table is out of reach, the doorbells are memory. */
 	CHECK(*reg32(0) == 0xffffffff);

@@ -58,6 +58,12 @@ functions_are_found_described_and_listed_in_bus_order(void)
 	rig_down();
 }
 
+static int
+add(const char *bdf, const char *pf_bdf, struct vuser_server *server, const char *path)
+{
+	return host_dev_add(rig.host, bdf, pf_bdf, pf_bdf != NULL, &toy_ids, server, path);
+}
+
 static void
 bad_functions_are_refused(void)
 {
@@ -67,13 +73,13 @@ bad_functions_are_refused(void)
 
 	rig_up();
 	VTEST_EQ(toy_create(&third, false, NULL, NULL), 0);
-	VTEST_EQ(host_dev_add(rig.host, "01:00.0", NULL, 0, &toy_ids, third.server, NULL), -EINVAL);
-	VTEST_EQ(host_dev_add(rig.host, "0000:01:20.0", NULL, 0, &toy_ids, third.server, NULL), -EINVAL);
-	VTEST_EQ(host_dev_add(rig.host, "0000:03:00.0", NULL, 0, &toy_ids, NULL, NULL), -EINVAL);
-	VTEST_EQ(host_dev_add(rig.host, PF, NULL, 0, &toy_ids, third.server, NULL), -EEXIST);
-	VTEST_EQ(host_dev_add(rig.host, VF1, "0000:07:00.0", 1, &toy_ids, third.server, NULL), -ENODEV);
-	VTEST_EQ(host_dev_add(rig.host, "0000:03:00.0", NULL, 0, &toy_ids, rig.pf.server, NULL), -EBUSY);
-	VTEST_EQ(host_dev_add(rig.host, "0000:03:00.0", NULL, 0, &toy_ids, NULL, "/nowhere"), -ENOENT);
+	VTEST_EQ(add("01:00.0", NULL, third.server, NULL), -EINVAL);
+	VTEST_EQ(add("0000:01:20.0", NULL, third.server, NULL), -EINVAL);
+	VTEST_EQ(add("0000:03:00.0", NULL, NULL, NULL), -EINVAL);
+	VTEST_EQ(add(PF, NULL, third.server, NULL), -EEXIST);
+	VTEST_EQ(add(VF1, "0000:07:00.0", third.server, NULL), -ENODEV);
+	VTEST_EQ(add("0000:03:00.0", NULL, rig.pf.server, NULL), -EBUSY);
+	VTEST_EQ(add("0000:03:00.0", NULL, NULL, "/nowhere"), -ENOENT);
 
 	/* Memory that is not laid out as a device descriptor cannot be one. */
 	for (unsigned int r = 0; r < VUSER_MAX_REGIONS; r++)
@@ -83,7 +89,7 @@ bad_functions_are_refused(void)
 		.flags = VFIO_REGION_INFO_FLAG_MMAP, .fd_offset = 0 };
 	server = vuser_server_create(NULL, &info, &toy_ops, &third);
 	VTEST(server != NULL);
-	VTEST_EQ(host_dev_add(rig.host, "0000:03:00.0", NULL, 0, &toy_ids, server, NULL), -ENOTSUP);
+	VTEST_EQ(add("0000:03:00.0", NULL, server, NULL), -ENOTSUP);
 	VTEST(!vuser_server_busy(server));
 	vuser_server_destroy(server);
 	toy_destroy(&third);
@@ -663,7 +669,8 @@ static const struct vtest_case cases[] = {
 	{ "vfs_go_with_the_driver_of_their_pf", vfs_go_with_the_driver_of_their_pf },
 	{ "vfs_that_cannot_be_made_leave_nothing", vfs_that_cannot_be_made_leave_nothing },
 	{ "open_vf_keeps_vfs_from_going", open_vf_keeps_vfs_from_going },
-	{ "group_is_opened_once_and_only_with_vfio_pci", group_is_opened_once_and_only_with_vfio_pci },
+	{ "group_is_opened_once_and_only_with_vfio_pci",
+		group_is_opened_once_and_only_with_vfio_pci },
 	{ "open_device_keeps_its_group_busy", open_device_keeps_its_group_busy },
 	{ "group_follows_the_order_of_vfio", group_follows_the_order_of_vfio },
 	{ "vf_needs_the_token_of_its_pf", vf_needs_the_token_of_its_pf },
@@ -673,7 +680,8 @@ static const struct vtest_case cases[] = {
 	{ "last_close_resets_whoever_has_it", last_close_resets_whoever_has_it },
 	{ "last_close_is_seen_without_being_asked", last_close_is_seen_without_being_asked },
 	{ "last_close_comes_before_the_next_open", last_close_comes_before_the_next_open },
-	{ "reset_of_a_pf_keeps_vfs_but_not_their_state", reset_of_a_pf_keeps_vfs_but_not_their_state },
+	{ "reset_of_a_pf_keeps_vfs_but_not_their_state",
+		reset_of_a_pf_keeps_vfs_but_not_their_state },
 	{ "removal_asks_users_to_let_go", removal_asks_users_to_let_go },
 	{ "removal_cuts_off_who_does_not_let_go", removal_cuts_off_who_does_not_let_go },
 	{ "removal_of_a_pf_asks_all_its_vfs_at_once", removal_of_a_pf_asks_all_its_vfs_at_once },

@@ -387,7 +387,8 @@ config_space_is_filtered(void)
 
 	/* Sizing of BARs works and stays with the program. */
 	VTEST_EQ(t_pwrite(pf.device, &ones, 4, CONFIG(PCI_CFG_BAR0 + 16)), 4);
-	VTEST_EQ(t_read32(pf.device, CONFIG(PCI_CFG_BAR0 + 16)), 0xffffffff - TOY_BAR_SIZE + 1 + 0xc);
+	VTEST_EQ(t_read32(pf.device, CONFIG(PCI_CFG_BAR0 + 16)),
+			0xffffffff - TOY_BAR_SIZE + 1 + 0xc);
 	VTEST_EQ(t_pwrite(pf.device, &ones, 4, CONFIG(PCI_CFG_BAR0)), 4);
 	VTEST_EQ(t_read32(pf.device, CONFIG(PCI_CFG_BAR0)), 0);
 	VTEST(toy_get(rig.pf.config + PCI_CFG_BAR0 + 20, 4) == 0x3820);
@@ -549,10 +550,15 @@ irq_info_is_that_of_vfio_pci(void)
 			VTEST((info.flags & VFIO_IRQ_INFO_EVENTFD) != 0);
 	}
 	/* The system's own, which DPDK connects and disconnects. */
-	VTEST_EQ(set_irqs(fn.device, VFIO_PCI_REQ_IRQ_INDEX, VFIO_IRQ_SET_DATA_EVENTFD, 0, 1, &fd), 0);
-	VTEST_EQ(set_irqs(fn.device, VFIO_PCI_REQ_IRQ_INDEX, VFIO_IRQ_SET_DATA_NONE, 0, 0, NULL), 0);
-	VTEST_EQ(set_irqs(fn.device, VFIO_PCI_ERR_IRQ_INDEX, VFIO_IRQ_SET_DATA_EVENTFD, 0, 1, &fd), 0);
-	VTEST_EQ(set_irqs(fn.device, VFIO_PCI_ERR_IRQ_INDEX, VFIO_IRQ_SET_DATA_NONE, 0, 1, NULL), 0);
+	for (unsigned int i = 0; i < 2; i++) {
+		const uint32_t index = i == 0 ? VFIO_PCI_REQ_IRQ_INDEX : VFIO_PCI_ERR_IRQ_INDEX;
+
+		VTEST_EQ(set_irqs(fn.device, index, VFIO_IRQ_SET_DATA_EVENTFD, 0, 1, &fd), 0);
+		VTEST_EQ(set_irqs(fn.device, index, VFIO_IRQ_SET_DATA_NONE, 0, 1, NULL), 0);
+		VTEST(signalled(fd));
+		VTEST_EQ(set_irqs(fn.device, index, VFIO_IRQ_SET_DATA_NONE, 0, 0, NULL), 0);
+		VTEST_EQ(set_irqs(fn.device, index, VFIO_IRQ_SET_DATA_NONE, 0, 1, NULL), -EINVAL);
+	}
 	t_fn_close(&fn);
 	close(fd);
 	rig_down();
@@ -729,7 +735,8 @@ bad_messages_are_answered_or_cut_off(void)
 	/* One that asks and never listens. */
 	sock = raw_connect();
 	for (unsigned int i = 0; i < 100000; i++)
-		if (send(sock, &req, sizeof(req), MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno == EPIPE)
+		if (send(sock, &req, sizeof(req), MSG_NOSIGNAL | MSG_DONTWAIT) < 0 &&
+				errno == EPIPE)
 			break;
 	close(sock);
 	sock = raw_connect();

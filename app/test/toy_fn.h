@@ -147,6 +147,8 @@ toy_write(void *dev, unsigned int region, uint64_t offset, const void *data, siz
 {
 	struct toy_fn *toy = dev;
 	const bool enabled = (toy->config[TOY_CAP_SRIOV + 8] & 1) != 0;
+	uint8_t *bar = toy->config + PCI_CFG_BAR0 + 16;
+	uint8_t *vf_bar = toy->config + TOY_CAP_SRIOV + 0x34;
 
 	toy->writes++;
 	if (region == TOY_BAR) {
@@ -159,10 +161,8 @@ toy_write(void *dev, unsigned int region, uint64_t offset, const void *data, siz
 	if (toy->is_vf)
 		return 0;
 	/* Address bits below the size of a BAR cannot be written. */
-	toy_put(toy->config + PCI_CFG_BAR0 + 16, 4,
-			(toy_get(toy->config + PCI_CFG_BAR0 + 16, 4) & ~(TOY_BAR_SIZE - 1)) | 0xc);
-	toy_put(toy->config + TOY_CAP_SRIOV + 0x34, 4,
-			(toy_get(toy->config + TOY_CAP_SRIOV + 0x34, 4) & ~(TOY_BAR_SIZE - 1)) | 0xc);
+	toy_put(bar, 4, (toy_get(bar, 4) & ~(TOY_BAR_SIZE - 1)) | 0xc);
+	toy_put(vf_bar, 4, (toy_get(vf_bar, 4) & ~(TOY_BAR_SIZE - 1)) | 0xc);
 	if (((toy->config[TOY_CAP_SRIOV + 8] & 1) != 0) != enabled)
 		toy_set_vfs(toy, enabled ? 0 : toy_get(toy->config + TOY_CAP_SRIOV + 0x10, 2));
 	return 0;
@@ -295,7 +295,9 @@ static const struct vuser_device_ops toy_ops = {
 static inline int
 toy_create(struct toy_fn *toy, bool is_vf, struct toy_fn *vfs, const char *path)
 {
-	struct vuser_device_info info = { .flags = VFIO_DEVICE_FLAGS_PCI | VFIO_DEVICE_FLAGS_RESET };
+	struct vuser_device_info info = {
+		.flags = VFIO_DEVICE_FLAGS_PCI | VFIO_DEVICE_FLAGS_RESET
+	};
 	uint8_t *c = toy->config;
 
 	memset(toy, 0, sizeof(*toy));

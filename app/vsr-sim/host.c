@@ -172,8 +172,8 @@ bdf_key(const char *bdf, uint32_t *key)
 	int end = 0;
 
 	if (strlen(bdf) >= HOST_BDF_LEN ||
-			sscanf(bdf, "%4x:%2x:%2x.%1x%n", &domain, &bus, &slot, &function, &end) != 4 ||
-			bdf[end] != '\0' || slot > 31 || function > 7)
+			sscanf(bdf, "%4x:%2x:%2x.%1x%n", &domain, &bus, &slot, &function,
+					&end) != 4 || bdf[end] != '\0' || slot > 31 || function > 7)
 		return -EINVAL;
 	*key = domain << 16 | bus << 8 | slot << 3 | function;
 	return 0;
@@ -241,8 +241,9 @@ dev_memory(struct host *host, struct host_dev *dev)
 		}
 		close(region.fd);
 		if (!good) {
-			host_log(dev->bdf, "region %u can be mapped, but is not at offset %u << 40 of "
-					"one memory file of the function: cannot be shown by VFIO", r, r);
+			host_log(dev->bdf, "region %u can be mapped, but is not at offset %u << 40 "
+					"of one memory file of the function: cannot be shown by "
+					"VFIO", r, r);
 			return -ENOTSUP;
 		}
 	}

@@ -156,7 +156,7 @@ chunk_write(struct host *host, struct host_dev *dev, uint64_t at, size_t width, 
 		host_cfg_write(dev, at, width, value);
 	if (id == PCI_CAPABILITY_EXPRESS && at <= start + EXPRESS_DEVCTL + 1u &&
 			at + width > start + EXPRESS_DEVCTL + 1u &&
-			((value << 8 * (at - (start + EXPRESS_DEVCTL))) & EXPRESS_DEVCTL_FLR) != 0) {
+			(value << 8 * (at - (start + EXPRESS_DEVCTL)) & EXPRESS_DEVCTL_FLR) != 0) {
 		/* A function level reset asked of the register: the system does it. */
 		ret = host_pci_reset(host, dev);
 		return ret == -ENOTTY ? 0 : ret;

@@ -231,11 +231,10 @@ set_system_irq(int *kept, const struct vfio_irq_set *set, const int *fds)
 			if (fd < 0)
 				return -errno;
 		}
-	} else if ((set->flags & VFIO_IRQ_SET_DATA_NONE) == 0) {
+	} else if ((set->flags & VFIO_IRQ_SET_DATA_NONE) == 0 || *kept < 0) {
 		return -EINVAL;
 	} else if (set->count == 1) {
-		/* A trigger for tests: raise what is connected. */
-		return *kept < 0 ? -EINVAL : host_signal(*kept);
+		return host_signal(*kept); /* A trigger for tests. */
 	}
 	if (*kept >= 0)
 		close(*kept);
@@ -355,11 +354,11 @@ access_width(const struct host_dev *dev, unsigned int region, uint64_t offset, s
 {
 	size_t width = len >= 8 && (offset & 7) == 0 ? 8 : len >= 4 && (offset & 3) == 0 ? 4 :
 			len >= 2 && (offset & 1) == 0 ? 2 : 1;
+	const uint64_t vectors = dev->irqs[VFIO_PCI_MSIX_IRQ_INDEX].count;
 
 	/* The table is the system's: reads give ones, writes are dropped. */
 	*hidden = dev->msix_cap != 0 && region == dev->msix_bar && offset >= dev->msix_table &&
-			offset < dev->msix_table +
-					dev->irqs[VFIO_PCI_MSIX_IRQ_INDEX].count * PCI_MSIX_ENTRY_LEN;
+			offset - dev->msix_table < vectors * PCI_MSIX_ENTRY_LEN;
 	return width;
 }
 

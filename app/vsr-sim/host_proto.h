@@ -25,9 +25,9 @@ enum host_op {
 	HOST_OP_LOOKUP, /**< Reply: ret is an enum host_kind; for a device see struct host_reply. */
 	HOST_OP_OPEN_CONTAINER, /**< Reply: one descriptor. */
 	HOST_OP_OPEN_GROUP, /**< arg[0]: number. Reply: one descriptor. */
-	HOST_OP_OPEN_DEVICE, /**< ino: of the group; data: name, ended by 0. Reply: one descriptor. */
-	HOST_OP_IOCTL, /**< arg[0]: request, arg[1]: its argument where it is no pointer; data: struct. */
-	HOST_OP_MAP_DMA, /**< data: vfio_iommu_type1_dma_map, struct host_proto_piece...; see below. */
+	HOST_OP_OPEN_DEVICE, /**< ino: of the group; data: name and 0. Reply: one descriptor. */
+	HOST_OP_IOCTL, /**< arg[0]: request, arg[1]: argument that is no pointer; data: struct. */
+	HOST_OP_MAP_DMA, /**< data: vfio_iommu_type1_dma_map, host_proto_piece...; see below. */
 	HOST_OP_READ, /**< arg[0]: offset, arg[1]: bytes. Reply: data. */
 	HOST_OP_WRITE, /**< arg[0]: offset; data. */
 };

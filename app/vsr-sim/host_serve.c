@@ -85,12 +85,15 @@ add_pieces(struct host_conn *conn, const struct vfio_iommu_type1_dma_map *arg, c
 
 		memcpy(&piece, data + i * sizeof(piece), sizeof(piece));
 		if (piece.size == 0 || piece.size > arg->size - map->size ||
-				piece.fd >= conn->nb_fds || piece.offset + piece.size < piece.offset)
+				piece.fd >= conn->nb_fds ||
+				piece.offset + piece.size < piece.offset)
 			return -EINVAL;
 		file = host_file_get(conn->host, conn->fds[piece.fd]);
 		if (file == NULL)
 			return -ENOMEM;
-		map->pieces[map->nb_pieces++] = (struct host_piece){ piece.size, piece.offset, file };
+		map->pieces[map->nb_pieces++] = (struct host_piece){
+			.size = piece.size, .offset = piece.offset, .file = file
+		};
 		map->size += piece.size;
 	}
 	return 0;

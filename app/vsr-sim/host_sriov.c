@@ -87,7 +87,8 @@ host_on_vfs_sync(struct host *host, host_vfs_sync fn, void *arg)
 	pthread_mutex_unlock(&host->lock);
 }
 
-/* The checks of the kernel's sriov_numvfs_store() and of vfio-pci, in their order. @return 1: go on. */
+/* The checks of the kernel's sriov_numvfs_store() and of vfio-pci, in their order.
+ * @return 1: go on. */
 static int
 sriov_check(struct host *host, struct host_dev *pf, uint16_t num_vfs)
 {

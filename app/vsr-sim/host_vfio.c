@@ -462,7 +462,8 @@ token_check(struct host *host, struct host_dev *dev, const uint8_t *token)
 			why = "incorrect VF token provided for device", ret = -EACCES;
 	} else if (dev->pf != NULL) {
 		if (token != NULL)
-			why = "VF token incorrectly provided, PF not bound to vfio-pci", ret = -EINVAL;
+			why = "VF token incorrectly provided, PF not bound to vfio-pci",
+					ret = -EINVAL;
 	} else if (dev->sriov_cap != 0) {
 		if (!token_users(host, dev)) {
 			if (token != NULL)

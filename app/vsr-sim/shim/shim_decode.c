@@ -61,7 +61,8 @@ read_prefixes(struct cursor *c, struct prefixes *p)
 	}
 }
 
-/* Skip ModRM, SIB and displacement. @return the ModRM byte, or -1 when the operand is a register. */
+/* Skip ModRM, SIB and displacement.
+ * @return the ModRM byte, or -1 when the operand is a register. */
 static int
 read_modrm(struct cursor *c)
 {
@@ -325,8 +326,9 @@ put_reg(const struct shim_insn *insn, uint64_t *reg, uint64_t value)
 	value = cut(value, insn->reg_width);
 	if (insn->high_byte)
 		*reg = (*reg & ~UINT64_C(0xff00)) | value << 8;
+	/* A write of 32 bits clears the upper half; of 8 or 16 keeps the rest. */
 	else if (insn->reg_width >= 4)
-		*reg = value; /* A write of 32 bits clears the upper half; of 8 or 16 keeps the rest. */
+		*reg = value;
 	else
 		*reg = (*reg & ~cut(UINT64_MAX, insn->reg_width)) | value;
 }

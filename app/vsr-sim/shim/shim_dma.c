@@ -114,7 +114,8 @@ file_number(const struct piece *pieces, size_t first, size_t i, const int *numbe
 		unsigned int *nb_fds)
 {
 	for (size_t j = first; j < i; j++)
-		if (pieces[j].map.ino == pieces[i].map.ino && pieces[j].map.dev == pieces[i].map.dev)
+		if (pieces[j].map.ino == pieces[i].map.ino &&
+				pieces[j].map.dev == pieces[i].map.dev)
 			return number[j - first];
 	if (*nb_fds == HOST_PROTO_FDS)
 		return -1;

@@ -53,7 +53,7 @@ search_map(const struct shim_map *map, void *arg)
 	uint64_t base;
 
 	if (search->addr >= map->start && search->addr < map->end) {
-		/* Memory that may be touched somehow is not a reservation: a fault in it is real. */
+		/* Memory that may be touched somehow is no reservation: a fault in it is real. */
 		search->reserved = !map->readable && !map->writable && !map->executable;
 		return search->reserved;
 	}
@@ -110,7 +110,8 @@ remember_bar(const struct bar *bar)
 		return;
 	/* What was known of these addresses is no longer so. */
 	for (unsigned int i = 0; i < MAX_BARS; i++) {
-		if (bars[i].base < bar->base + bar->size && bar->base < bars[i].base + bars[i].size) {
+		if (bars[i].base < bar->base + bar->size &&
+				bar->base < bars[i].base + bars[i].size) {
 			bars[i].size = 0;
 			at = i;
 		}

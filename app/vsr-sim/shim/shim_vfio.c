@@ -116,7 +116,8 @@ shim_open(const char *path, int flags)
 static int
 plain_ioctl(ino_t ino, unsigned long cmd, uint64_t value)
 {
-	struct shim_call call = { .req = { .op = HOST_OP_IOCTL, .ino = ino, .arg = { cmd, value } } };
+	struct shim_call call = { .req = { .op = HOST_OP_IOCTL, .ino = ino,
+			.arg = { cmd, value } } };
 
 	return shim_request(&shim_control, &call);
 }
