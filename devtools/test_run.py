@@ -102,7 +102,7 @@ def meson_tests(build, suite):
     for test in tests:
         suites = {name.split(":")[-1] for name in test["suite"]} & {"unit", "rig", "fuzz"}
         if suite in (suites or {"unit"}):
-            yield test["name"], test["cmd"], test["timeout"], test["env"], test["workdir"]
+            yield test["name"], test["cmd"], test["timeout"], test["env"], test["workdir"] or build
 
 
 def run_suite(level, build, suite, slower=1, env=None):

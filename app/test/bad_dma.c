@@ -62,8 +62,9 @@ bus_master_on(const struct vio_vfio *vfio)
 	const virtio_le16 command =
 			rte_cpu_to_le_16(PCI_COMMAND_MEM_SPACE | PCI_COMMAND_BUS_MASTER);
 
-	return pwrite64(vfio->device, &command, sizeof(command),
-			(off64_t)(vfio->config_offset + PCI_CFG_COMMAND)) == sizeof(command) ? 0 : -1;
+	const off64_t at = (off64_t)(vfio->config_offset + PCI_CFG_COMMAND);
+
+	return pwrite64(vfio->device, &command, sizeof(command), at) == sizeof(command) ? 0 : -1;
 }
 
 /* One packet to send, from memory that was never mapped. */
@@ -82,7 +83,8 @@ post(uint8_t *mem)
 static int
 run(struct vio_vfio *vfio, const char *bdf)
 {
-	const struct vio_features wanted = VIO_FEATURES(VIRTIO_F_VERSION_1, VIRTIO_F_ACCESS_PLATFORM);
+	const struct vio_features wanted =
+			VIO_FEATURES(VIRTIO_F_VERSION_1, VIRTIO_F_ACCESS_PLATFORM);
 	const struct vio_queue_setup setup = {
 		.size = QUEUE_SIZE, .vector = VIRTIO_MSI_NO_VECTOR, .desc = MEM_IOVA,
 		.driver = MEM_IOVA + 0x1000, .device = MEM_IOVA + 0x2000,

@@ -169,7 +169,8 @@ report(const struct vsim_counters *c, double seconds)
 	printf("  doorbells per 1000 packets: rx %.1f, tx %.1f; bad %llu, violations %llu\n",
 			1e3 * c->queue[0].doorbells / (c->queue[0].packets + 1),
 			1e3 * c->queue[1].doorbells / (c->queue[1].packets + 1),
-			(unsigned long long)c->wire_bad, (unsigned long long)vsim_nic_violations(nic));
+			(unsigned long long)c->wire_bad,
+			(unsigned long long)vsim_nic_violations(nic));
 }
 
 static struct vsim_fn *

@@ -80,8 +80,23 @@ rig_vfs_sync(void *arg, const char *pf_bdf, uint16_t num_vfs)
 }
 
 static inline void
+rig_down(void)
+{
+	host_vfio_stop(rig.host);
+	host_destroy(rig.host);
+	rig.host = NULL;
+	toy_destroy(&rig.pf);
+	toy_destroy(&rig.other);
+	for (unsigned int i = 0; i < TOY_MAX_VFS; i++)
+		toy_destroy(&rig.vfs[i]);
+}
+
+static inline void
 rig_up(void)
 {
+	/* A case that failed left its own. */
+	if (rig.host != NULL)
+		rig_down();
 	rig.sync_answer = 0;
 	rig.syncs = 0;
 	rig.host = host_create();
@@ -94,18 +109,6 @@ rig_up(void)
 	VTEST_EQ(host_dev_add(rig.host, PF, NULL, 0, &toy_ids, rig.pf.server, NULL), 0);
 	VTEST_EQ(host_dev_add(rig.host, OTHER, NULL, 0, &toy_ids, rig.other.server, NULL), 0);
 	VTEST_EQ(host_vfio_start(rig.host, getenv("VSR_SIM_HOST")), 0);
-}
-
-static inline void
-rig_down(void)
-{
-	host_vfio_stop(rig.host);
-	host_destroy(rig.host);
-	rig.host = NULL;
-	toy_destroy(&rig.pf);
-	toy_destroy(&rig.other);
-	for (unsigned int i = 0; i < TOY_MAX_VFS; i++)
-		toy_destroy(&rig.vfs[i]);
 }
 
 /** A process of the test's own with the environment of the preload. @return exit code of main. */

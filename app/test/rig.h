@@ -13,7 +13,7 @@
  * the driver waits for the device. So every case is the same in every run.
  */
 
-#include "vsr_dev.h"
+#include "../../drivers/net/vsr/vsr_dev.h"
 #include "vsim/vsim.h"
 #include "vtest.h"
 

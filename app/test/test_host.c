@@ -630,6 +630,27 @@ removal_cuts_off_who_does_not_let_go(void)
 	rig_down();
 }
 
+static void
+removal_of_a_pf_asks_all_its_vfs_at_once(void)
+{
+	struct t_fn pf, vfs[4];
+	uint64_t start;
+
+	rig_up();
+	VTEST_EQ(t_fn_open(&pf, -1, PF, TOKEN_A), 0);
+	VTEST_EQ(host_sriov_numvfs_set(rig.host, PF, 4), 0);
+	for (unsigned int i = 0; i < 4; i++)
+		VTEST_EQ(t_fn_open(&vfs[i], -1, vf_bdf(i + 1), TOKEN_A), 0);
+	start = now_ms();
+	VTEST_EQ(host_dev_remove(rig.host, PF), 0);
+	VTEST(now_ms() - start < HOST_REMOVE_MS + 2000);
+	VTEST_EQ(host_dev_list(rig.host, NULL, 0), 1);
+	for (unsigned int i = 0; i < 4; i++)
+		t_fn_close(&vfs[i]);
+	t_fn_close(&pf);
+	rig_down();
+}
+
 static const struct vtest_case cases[] = {
 	{ "driver_names_go_both_ways", driver_names_go_both_ways },
 	{ "functions_are_found_described_and_listed_in_bus_order",
@@ -655,6 +676,7 @@ static const struct vtest_case cases[] = {
 	{ "reset_of_a_pf_keeps_vfs_but_not_their_state", reset_of_a_pf_keeps_vfs_but_not_their_state },
 	{ "removal_asks_users_to_let_go", removal_asks_users_to_let_go },
 	{ "removal_cuts_off_who_does_not_let_go", removal_cuts_off_who_does_not_let_go },
+	{ "removal_of_a_pf_asks_all_its_vfs_at_once", removal_of_a_pf_asks_all_its_vfs_at_once },
 };
 
 int

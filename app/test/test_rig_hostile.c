@@ -451,6 +451,39 @@ silent_control_queue_times_out_once(void)
 	}
 }
 
+/* A buffer that the device may not reach stops it; a restart gets it going. */
+static void
+memory_out_of_reach_stops_the_device(void)
+{
+	for (unsigned int l = 0; l < RTE_DIM(layouts); l++) {
+		struct rig_conf conf = { .args = layouts[l] };
+		struct rte_eth_link link;
+		struct rte_mbuf *pkt;
+		uint16_t port;
+
+		if (l % 2 == 1)
+			conf.off = RIG_OFF(VIRTIO_F_RING_RESET);
+		rig_note("%s", layouts[l]);
+		rig_open(&rig, &conf);
+		rig_start(&rig);
+		port = rig.fns[0].port;
+		pkt = rig_packet(rig.pool, 60, 0, 0, NULL);
+		pkt->buf_iova = 0x1000; /* nobody is there */
+		VTEST_EQ(rte_eth_tx_burst(port, 0, &pkt, 1), 1);
+		rig_step(&rig);
+		VTEST_EQ(rte_eth_link_get_nowait(port, &link), 0);
+		VTEST_EQ(link.link_status, RTE_ETH_LINK_DOWN);
+		VTEST_EQ(rte_eth_dev_stop(port), 0);
+		VTEST_EQ(rte_mempool_in_use_count(rig.pool), 0);
+		pkt->buf_iova = rte_mempool_virt2iova(pkt) + sizeof(*pkt);
+		VTEST_EQ(rte_eth_dev_start(port), 0);
+		restart_heals();
+		VTEST_EQ(rte_eth_link_get_nowait(port, &link), 0);
+		VTEST_EQ(link.link_status, RTE_ETH_LINK_UP);
+		rig_close(&rig);
+	}
+}
+
 static const struct vtest_case cases[] = {
 	{ "used_id_out_of_range_breaks_the_queue", used_id_out_of_range_breaks_the_queue },
 	{ "same_buffer_used_twice_breaks_the_queue", same_buffer_used_twice_breaks_the_queue },
@@ -466,6 +499,7 @@ static const struct vtest_case cases[] = {
 			in_order_batch_past_the_index_breaks_the_queue },
 	{ "bad_tx_id_frees_nothing_twice", bad_tx_id_frees_nothing_twice },
 	{ "noise_crashes_nothing", noise_crashes_nothing },
+	{ "memory_out_of_reach_stops_the_device", memory_out_of_reach_stops_the_device },
 	{ "silent_control_queue_times_out_once", silent_control_queue_times_out_once },
 };
 

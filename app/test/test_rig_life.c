@@ -6,6 +6,9 @@
 
 #include <errno.h>
 #include <dirent.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <rte_malloc.h>
 
@@ -419,6 +422,90 @@ lone_queues_work(void)
 	rig_close(&rig);
 }
 
+static void
+counters_of_queues_are_listed_once(void)
+{
+	const struct rig_conf conf = { 0 };
+	struct rte_eth_xstat_name names[256];
+	struct rte_eth_stats stats;
+	uint16_t port;
+	int nb;
+
+	rig_open(&rig, &conf);
+	port = rig.fns[0].port;
+	VTEST_EQ(rig_configure(&rig, 0, 3, 64, 0, rig.pool), 0);
+	VTEST_EQ(rte_eth_dev_start(port), 0);
+	nb = rte_eth_xstats_get_names(port, names, RTE_DIM(names));
+	VTEST(nb > 0 && nb <= (int)RTE_DIM(names));
+	for (int i = 0; i < nb; i++)
+		for (int j = 0; j < i; j++)
+			VTEST(strcmp(names[i].name, names[j].name) != 0);
+	traffic(0, 0, 2, NULL);
+	VTEST_EQ(rig_xstat(port, "tx_q2_packets"), BURST);
+	VTEST_EQ(rig_xstat(port, "tx_q0_packets"), 0);
+	VTEST_EQ(rte_eth_stats_get(port, &stats), 0);
+	VTEST_EQ(stats.opackets, BURST);
+	VTEST_EQ(stats.ipackets, BURST);
+	VTEST_EQ(rig_xstat(port, "rx_q0_packets") + rig_xstat(port, "rx_q1_packets") +
+			rig_xstat(port, "rx_q2_packets"), BURST);
+	rig_close(&rig);
+}
+
+static bool
+fired(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	uint64_t n;
+
+	return poll(&p, 1, 0) == 1 && read(fd, &n, sizeof(n)) == sizeof(n);
+}
+
+/* Vectors as a bus would give them: eventfds behind an interrupt handle. */
+static void
+rx_interrupts_come_when_asked_for(void)
+{
+	struct rte_eth_conf eth_conf = { .intr_conf.rxq = 1 };
+	struct rig_variant v;
+
+	for (unsigned int i = 0; i < RIG_NB_VARIANTS; i++) {
+		const int fd = eventfd(0, EFD_NONBLOCK);
+		struct rte_intr_handle *intr;
+		struct vsr_dev *dev;
+		uint16_t port;
+
+		rig_variant(&v, i);
+		rig_open(&rig, &v.conf);
+		port = rig.fns[0].port;
+		dev = rte_eth_devices[port].data->dev_private;
+		intr = rte_intr_instance_alloc(RTE_INTR_INSTANCE_F_PRIVATE);
+		VTEST(intr != NULL && fd >= 0);
+		rte_intr_type_set(intr, RTE_INTR_HANDLE_VDEV);
+		rte_intr_efds_index_set(intr, 0, fd);
+		rte_intr_nb_efd_set(intr, 1);
+		rte_intr_max_intr_set(intr, 2);
+		VTEST_EQ(vsim_fn_irq_set(rig.fns[0].fn, 1, fd), 0);
+		dev->intr = intr;
+		VTEST_EQ(rte_eth_dev_configure(port, 1, 1, &eth_conf), 0);
+		VTEST_EQ(rte_eth_rx_queue_setup(port, 0, 64, 0, NULL, rig.pool), 0);
+		VTEST_EQ(rte_eth_tx_queue_setup(port, 0, 64, 0, NULL), 0);
+		VTEST_EQ(rte_eth_dev_start(port), 0);
+		/* not asked for: none */
+		traffic(0, 0, 0, NULL);
+		VTEST(!fired(fd));
+		/* asked for: one */
+		VTEST_EQ(rte_eth_dev_rx_intr_enable(port, 0), 0);
+		VTEST(!fired(fd));
+		traffic(0, 0, 0, NULL);
+		VTEST(fired(fd));
+		VTEST_EQ(rte_eth_dev_rx_intr_disable(port, 0), 0);
+		traffic(0, 0, 0, NULL);
+		VTEST(!fired(fd));
+		rig_close(&rig);
+		rte_intr_instance_free(intr);
+		close(fd);
+	}
+}
+
 static const struct vtest_case cases[] = {
 	{ "hundred_restarts_leak_nothing", hundred_restarts_leak_nothing },
 	{ "hundred_ports_leak_nothing", hundred_ports_leak_nothing },
@@ -436,6 +523,8 @@ static const struct vtest_case cases[] = {
 	{ "ring_size_reaches_the_device", ring_size_reaches_the_device },
 	{ "more_tx_than_rx_queues_are_refused", more_tx_than_rx_queues_are_refused },
 	{ "lone_queues_work", lone_queues_work },
+	{ "counters_of_queues_are_listed_once", counters_of_queues_are_listed_once },
+	{ "rx_interrupts_come_when_asked_for", rx_interrupts_come_when_asked_for },
 };
 
 int

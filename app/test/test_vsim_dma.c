@@ -94,8 +94,9 @@ bad_maps_are_refused(void)
 
 	fx = fixture_make("full");
 	for (size_t i = 0; i < NB(rows); i++)
-		VTEST_EQ(vsim_fn_dma_map(fx.pf, rows[i].iova, rows[i].size, rows[i].prot, rows[i].fd,
-				rows[i].offset), rows[i].want);
+		VTEST_EQ(vsim_fn_dma_map(fx.pf, rows[i].iova, rows[i].size, rows[i].prot,
+					 rows[i].fd, rows[i].offset),
+				rows[i].want);
 	VTEST_EQ(vsim_dma_bytes(fx.pf), FIXTURE_MEM_LEN);
 	/* Right beside is no overlap. */
 	VTEST_EQ(vsim_fn_dma_map(fx.pf, FIXTURE_IOVA - PAGE, PAGE, RW, fd, 0), 0);
@@ -112,7 +113,8 @@ unmap_takes_whole_mappings_only(void)
 	fx = fixture_make("full");
 	for (unsigned int i = 0; i < 4; i++)
 		VTEST_EQ(vsim_fn_dma_map(fx.pf, BASE + 2 * i * PAGE, 2 * PAGE, RW, fd,
-				2 * i * PAGE), 0);
+					 2 * i * PAGE),
+				0);
 	VTEST_EQ(vsim_fn_dma_unmap(fx.pf, BASE + 16 * PAGE, PAGE), -ENOENT);
 	VTEST_EQ(vsim_fn_dma_unmap(fx.pf, BASE, PAGE), -EINVAL);
 	VTEST_EQ(vsim_fn_dma_unmap(fx.pf, BASE + PAGE, 3 * PAGE), -EINVAL);
@@ -423,10 +425,12 @@ static const struct vtest_case cases[] = {
 		{"unmap_takes_whole_mappings_only", unmap_takes_whole_mappings_only},
 		{"neighbours_become_one_segment", neighbours_become_one_segment},
 		{"huge_pages_become_one_segment", huge_pages_become_one_segment},
-		{"far_apart_and_across_windows_all_is_found", far_apart_and_across_windows_all_is_found},
+		{"far_apart_and_across_windows_all_is_found",
+				far_apart_and_across_windows_all_is_found},
 		{"protection_is_respected", protection_is_respected},
 		{"unmapped_memory_is_forgotten_at_once", unmapped_memory_is_forgotten_at_once},
-		{"unmapped_rings_fault_when_they_are_needed", unmapped_rings_fault_when_they_are_needed},
+		{"unmapped_rings_fault_when_they_are_needed",
+				unmapped_rings_fault_when_they_are_needed},
 		{"truncated_files_break_the_function_not_the_process",
 				truncated_files_break_the_function_not_the_process},
 		{"truncated_huge_files_break_the_function_not_the_process",

@@ -12,10 +12,10 @@
 
 #define NB(array) (sizeof(array) / sizeof((array)[0]))
 #define HDR VIRTIO_NET_HDR_LEN
-#define SIZE 64 /* descriptors of the test queues */
-#define SLOT 2048 /* bytes of a test buffer */
-#define TX_AT(i) (BUF_OFFSET + (size_t)(i) * SLOT) /* 0..15: to send */
-#define RX_AT(i) (BUF_OFFSET + (size_t)(16 + (i)) * SLOT) /* 0..31: to receive */
+#define SIZE 64                                              /* descriptors of the test queues */
+#define SLOT 2048                                            /* bytes of a test buffer */
+#define TX_AT(i) (BUF_OFFSET + (size_t)(i)*SLOT)             /* 0..15: to send */
+#define RX_AT(i) (BUF_OFFSET + (size_t)(16 + (i)) * SLOT)    /* 0..31: to receive */
 #define TABLE_AT(i) (BUF_OFFSET + (size_t)(48 + (i)) * SLOT) /* 0..15: indirect tables */
 #define IOVA(at) (FIXTURE_IOVA + (at))
 
@@ -31,7 +31,8 @@ static struct vsim_features
 variant_features(const struct variant *v)
 {
 	struct vsim_features f = FEATURES(VIRTIO_F_VERSION_1, VIRTIO_F_ACCESS_PLATFORM,
-			VIRTIO_F_RING_RESET, VIRTIO_NET_F_CTRL_VQ, VIRTIO_NET_F_MQ, VIRTIO_NET_F_CTRL_RX);
+			VIRTIO_F_RING_RESET, VIRTIO_NET_F_CTRL_VQ, VIRTIO_NET_F_MQ,
+			VIRTIO_NET_F_CTRL_RX);
 
 	vsim_features_put(&f, VIRTIO_F_RING_PACKED, v->packed);
 	vsim_features_put(&f, VIRTIO_F_INDIRECT_DESC, v->indirect);
@@ -142,7 +143,8 @@ loop_back(const struct variant *v, uint32_t rx_len)
 			};
 
 			memset(fx.mem + RX_AT(slot), 0xee, SLOT);
-			rx_slot[ring_post(&d.rx[0], segs, 0, head < rx_len ? 2 : 1, 0, NULL)] = slot;
+			rx_slot[ring_post(&d.rx[0], segs, 0, head < rx_len ? 2 : 1, 0, NULL)] =
+					slot;
 			posted++;
 		}
 		ring_publish(&d.rx[0]);
@@ -150,7 +152,8 @@ loop_back(const struct variant *v, uint32_t rx_len)
 		for (unsigned int k = 0; k < batch; k++) {
 			uint32_t seed = sent + k;
 
-			tx_post(k, lens[seed % NB(lens)], seed, 1 + seed % 4, v->indirect && seed % 3 != 0);
+			tx_post(k, lens[seed % NB(lens)], seed, 1 + seed % 4,
+					v->indirect && seed % 3 != 0);
 		}
 		ring_publish(&d.tx[0]);
 		ring_kick(&d.tx[0]);
@@ -462,20 +465,23 @@ wrong_doorbells_are_counted(void)
 			{true, true, false, false, 1, 29}, /* 16 bits with it */
 			{false, true, false, false, 1, 29},
 			{false, false, false, false, 3, 30}, /* another queue's index */
-			{false, false, true, false, 1, 30}, /* index instead of the config data */
+			{false, false, true, false, 1, 30},  /* index instead of the config data */
 			{false, false, true, false, 0x101, 0},
 			{true, true, true, true, 0x101 | 1u << 16 | 1u << 31, 0},
 			{true, true, true, true, 0x1 | 1u << 16 | 1u << 31, 30},
-			{true, true, false, true, 1 | 1u << 16 | 1u << 31, 0}, /* one frame posted */
+			{true, true, false, true, 1 | 1u << 16 | 1u << 31,
+					0}, /* one frame posted */
 			{true, true, false, true, 1 | 0u << 16 | 1u << 31, 0}, /* older: allowed */
-			{true, true, false, true, 1 | 2u << 16 | 1u << 31, 31}, /* not yet made available */
+			{true, true, false, true, 1 | 2u << 16 | 1u << 31,
+					31}, /* not yet made available */
 			{true, true, false, true, 1 | SIZE << 16 | 1u << 31, 31}, /* no such slot */
 			{false, true, false, true, 1 | 1u << 16, 0},
 			{false, true, false, true, 1 | 2u << 16, 31},
 	};
 
 	for (size_t i = 0; i < NB(rings); i++) {
-		struct variant v = {.packed = rings[i].packed, .notification_data = rings[i].nd,
+		struct variant v = {.packed = rings[i].packed,
+				.notification_data = rings[i].nd,
 				.notif_config_data = rings[i].ncd};
 		_Atomic uint32_t *word;
 		uint64_t total;
@@ -487,12 +493,13 @@ wrong_doorbells_are_counted(void)
 		if (rings[i].wide)
 			atomic_store(word, rings[i].value);
 		else
-			__atomic_store_n((uint16_t *)(void *)word, rings[i].value, __ATOMIC_RELEASE);
+			__atomic_store_n(
+					(uint16_t *)(void *)word, rings[i].value, __ATOMIC_RELEASE);
 		poll_idle();
 		total = violations_all(fx.pf);
 		if (rings[i].rule == 0 ? total != 0 : violations(fx.pf, rings[i].rule) != 1) {
-			snprintf(vtest_why, sizeof(vtest_why), "row %zu: rule %u counted %llu, all %llu", i,
-					rings[i].rule,
+			snprintf(vtest_why, sizeof(vtest_why),
+					"row %zu: rule %u counted %llu, all %llu", i, rings[i].rule,
 					(unsigned long long)violations(fx.pf, rings[i].rule),
 					(unsigned long long)total);
 			longjmp(vtest_leave, 1);
@@ -554,8 +561,11 @@ doorbells_by_register_access_ring(void)
 	up(&(struct variant){0});
 	tx_post(0, 60, 0, 1, false);
 	ring_publish(&d.tx[0]);
-	VTEST_EQ(vsim_fn_write(fx.pf, VSIM_BAR, VSIM_BAR_DOORBELLS +
-			vsim_queue_notify_off(1) * VSIM_NOTIFY_MULTIPLIER, &index, 2), 0);
+	VTEST_EQ(vsim_fn_write(fx.pf, VSIM_BAR,
+				 VSIM_BAR_DOORBELLS +
+						 vsim_queue_notify_off(1) * VSIM_NOTIFY_MULTIPLIER,
+				 &index, 2),
+			0);
 	poll_idle();
 	VTEST_EQ(fx.pf->counters->queue[1].packets, 1);
 	VTEST_EQ(violations_all(fx.pf), 0);
@@ -580,7 +590,7 @@ struct raw {
 struct malformed {
 	const char *name;
 	bool packed;
-	bool no_indirect; /**< INDIRECT_DESC is not negotiated. */
+	bool no_indirect;   /**< INDIRECT_DESC is not negotiated. */
 	struct raw ring[4]; /**< Into the ring from slot 0. */
 	struct raw table[4];
 	unsigned int rule; /**< 0: a DMA fault. */
@@ -599,14 +609,17 @@ static const struct malformed malformed[] = {
 				{{GOOD, 72, N, 1}, {GOOD, UINT32_MAX, 0, 0}}, {{0}}, 76},
 		{"split readable behind writable", false, false,
 				{{GOOD, 72, W | N, 1}, {GOOD, 60, 0, 0}}, {{0}}, 73},
-		{"split indirect not negotiated", false, true, {{TAB, 16, I, 0}}, {{GOOD, 72, 0, 0}}, 78},
+		{"split indirect not negotiated", false, true, {{TAB, 16, I, 0}},
+				{{GOOD, 72, 0, 0}}, 78},
 		{"split indirect with next", false, false, {{TAB, 16, I | N, 1}, {GOOD, 60, 0, 0}},
 				{{GOOD, 72, 0, 0}}, 78},
 		{"split indirect nested", false, false, {{TAB, 16, I, 0}}, {{TAB, 16, I, 0}}, 78},
-		{"split table of no multiple", false, false, {{TAB, 24, I, 0}}, {{GOOD, 72, 0, 0}}, 78},
+		{"split table of no multiple", false, false, {{TAB, 24, I, 0}}, {{GOOD, 72, 0, 0}},
+				78},
 		{"split table empty", false, false, {{TAB, 0, I, 0}}, {{GOOD, 72, 0, 0}}, 78},
 		{"split table outside", false, false, {{0x1000, 16, I, 0}}, {{0}}, 0},
-		{"split table next outside", false, false, {{TAB, 16, I, 0}}, {{GOOD, 72, N, 1}}, 76},
+		{"split table next outside", false, false, {{TAB, 16, I, 0}}, {{GOOD, 72, N, 1}},
+				76},
 		{"split table loop", false, false, {{TAB, 32, I, 0}},
 				{{GOOD, 20, N, 1}, {GOOD, 60, N, 0}}, 76},
 		{"packed address outside", true, false, {{0x10, 72, 0, 0}}, {{0}}, 0},
@@ -615,13 +628,15 @@ static const struct malformed malformed[] = {
 		{"packed list without end", true, false, {{GOOD, 20, N, 0}}, {{0}}, 92},
 		{"packed readable behind writable", true, false,
 				{{GOOD, 72, W | N, 0}, {GOOD, 60, 0, 0}}, {{0}}, 73},
-		{"packed indirect not negotiated", true, true, {{TAB, 16, I, 0}}, {{GOOD, 72, 0, 0}}, 78},
+		{"packed indirect not negotiated", true, true, {{TAB, 16, I, 0}},
+				{{GOOD, 72, 0, 0}}, 78},
 		{"packed indirect with next", true, false, {{TAB, 16, I | N, 0}, {GOOD, 60, 0, 0}},
 				{{GOOD, 72, 0, 0}}, 93},
 		{"packed indirect at the end of a list", true, false,
 				{{GOOD, 72, N, 0}, {TAB, 16, I, 0}}, {{GOOD, 72, 0, 0}}, 93},
 		{"packed indirect nested", true, false, {{TAB, 16, I, 0}}, {{TAB, 16, I, 0}}, 93},
-		{"packed table of no multiple", true, false, {{TAB, 24, I, 0}}, {{GOOD, 72, 0, 0}}, 93},
+		{"packed table of no multiple", true, false, {{TAB, 24, I, 0}}, {{GOOD, 72, 0, 0}},
+				93},
 		{"packed table longer than the queue", true, false, {{TAB, (SIZE + 1) * 16, I, 0}},
 				{{GOOD, 72, 0, 0}}, 92},
 		{"packed table outside", true, false, {{0x1000, 16, I, 0}}, {{0}}, 0},
@@ -644,16 +659,16 @@ malformed_post(const struct malformed *m, struct ring *r)
 		struct pvirtq_desc *pt = (void *)table;
 
 		for (unsigned int i = 0; i < NB(m->table); i++)
-			pt[i] = (struct pvirtq_desc){m->table[i].addr, m->table[i].len, 0,
-					m->table[i].flags};
+			pt[i] = (struct pvirtq_desc){
+					m->table[i].addr, m->table[i].len, 0, m->table[i].flags};
 		for (unsigned int i = nb; i-- > 0;)
 			r->pdesc[i] = (struct pvirtq_desc){m->ring[i].addr, m->ring[i].len, 0,
 					m->ring[i].flags | VIRTQ_DESC_F_AVAIL};
 		return;
 	}
 	for (unsigned int i = 0; i < nb; i++)
-		r->desc[i] = (struct virtq_desc){m->ring[i].addr, m->ring[i].len, m->ring[i].flags,
-				m->ring[i].next};
+		r->desc[i] = (struct virtq_desc){
+				m->ring[i].addr, m->ring[i].len, m->ring[i].flags, m->ring[i].next};
 	r->avail->ring[0] = 0;
 	r->avail->idx = 1;
 }
@@ -676,15 +691,18 @@ malformed_chains_break_the_function_and_nothing_else(void)
 		ring_kick(&d.tx[0]);
 		poll_idle();
 		good = violations_all(fx.pf) == (m->rule != 0) && c->dma_faults == (m->rule == 0) &&
-				(m->rule == 0 || violations(fx.pf, m->rule) == 1) &&
-				(reg_read(fx.pf, "device_status") & VIRTIO_STATUS_NEEDS_RESET) &&
-				!ring_peek(&d.tx[0], &id, &len) && c->queue[1].packets == 0;
+		       (m->rule == 0 || violations(fx.pf, m->rule) == 1) &&
+		       (reg_read(fx.pf, "device_status") & VIRTIO_STATUS_NEEDS_RESET) &&
+		       !ring_peek(&d.tx[0], &id, &len) && c->queue[1].packets == 0;
 		if (!good) {
 			snprintf(vtest_why, sizeof(vtest_why),
-					"%s: %llu violations (%llu of C%03u), %llu faults, status %#x", m->name,
-					(unsigned long long)violations_all(fx.pf),
-					(unsigned long long)(m->rule ? violations(fx.pf, m->rule) : 0), m->rule,
-					(unsigned long long)c->dma_faults, reg_read(fx.pf, "device_status"));
+					"%s: %llu violations (%llu of C%03u), %llu faults, status "
+					"%#x",
+					m->name, (unsigned long long)violations_all(fx.pf),
+					(unsigned long long)(m->rule ? violations(fx.pf, m->rule)
+								     : 0),
+					m->rule, (unsigned long long)c->dma_faults,
+					reg_read(fx.pf, "device_status"));
 			longjmp(vtest_leave, 1);
 		}
 		/* A reset heals it. */
@@ -694,6 +712,97 @@ malformed_chains_break_the_function_and_nothing_else(void)
 		VTEST_EQ(c->dma_faults, m->rule == 0);
 		down();
 	}
+}
+
+static uint64_t noise_state;
+
+/** xorshift: the same noise each time. */
+static uint64_t
+noise(void)
+{
+	noise_state ^= noise_state << 13;
+	noise_state ^= noise_state >> 7;
+	noise_state ^= noise_state << 17;
+	return noise_state;
+}
+
+/** Noise into slot i of a queue: mostly good memory, mostly short, any flags, links near and far. */
+static void
+noise_slot(uint8_t *ring, bool packed, unsigned int i)
+{
+	struct virtq_avail *avail = (void *)(ring + 4096);
+	uint64_t r = noise();
+	struct virtq_desc desc = {
+			.addr = r % 64 == 0 ? r : BUF_IOVA + r % (64 * 1024),
+			.len = r >> 16 & 3 ? r >> 20 & 0x7ff : r >> 20,
+			.flags = r >> 40 & 7,
+			.next = r >> 44 & (r >> 43 & 1 ? 0x3f : 0x7f),
+	};
+
+	/* As a table's entry too. */
+	memcpy(fx.mem + BUF_OFFSET + (r >> 8) % (60 * 1024 / 16) * 16, &desc, sizeof(desc));
+	if (packed) {
+		uint16_t turn = r >> 52 & 3 ? VIRTQ_DESC_F_AVAIL : r >> 48 & 0x8080;
+
+		((struct pvirtq_desc *)(void *)ring)[i] = (struct pvirtq_desc){
+				desc.addr, desc.len, desc.next, desc.flags | turn};
+		return;
+	}
+	((struct virtq_desc *)(void *)ring)[i] = desc;
+	avail->ring[i] = r >> 50 & 0x3f;
+	if (i == 0)
+		avail->idx += r >> 32 & 15;
+}
+
+/** Rings, tables and doorbells full of noise: whatever the device makes of them, it lives. */
+static void
+noise_in_the_rings_hurts_nobody(void)
+{
+	const struct vsim_features plain =
+			FEATURES(VIRTIO_F_VERSION_1, VIRTIO_F_ACCESS_PLATFORM);
+	static const uint16_t queues[] = {0, 1, 2, 3, 8}; /* the last is the control queue */
+	unsigned int broken = 0;
+
+	noise_state = 88172645463325252u;
+	fx = fixture_make("full");
+	wire("peer:0");
+	for (unsigned int round = 0; round < 400; round++) {
+		struct variant v = {
+				.packed = round & 1,
+				.indirect = round & 2,
+				.in_order = round & 4,
+				.mergeable = round & 8,
+				.event_idx = round & 16,
+				.notification_data = round & 32,
+		};
+		struct vsim_features f = variant_features(&v);
+
+		driver_run(&d, fx.pf, fx.mem, &f, 2, SIZE);
+		for (unsigned int step = 0; step < 20; step++) {
+			for (unsigned int k = 0; k < NB(queues) * SIZE; k++) {
+				uint16_t qi = queues[k / SIZE];
+				uint8_t *ring = fx.mem + (size_t)qi * FIXTURE_QUEUE_LEN;
+
+				noise_slot(ring, v.packed, k % SIZE);
+				if (k % 16 == 0)
+					atomic_store(&fx.pf->doorbells[vsim_queue_notify_off(qi)],
+							noise());
+			}
+			for (unsigned int k = 0; k < 8; k++)
+				vsim_worker_poll(fx.nic, 0);
+		}
+		broken += !!(fx.pf->status & VIRTIO_STATUS_NEEDS_RESET);
+	}
+	/* It was noise indeed. */
+	VTEST(broken > 100);
+	VTEST(fx.pf->counters->dma_faults > 0);
+	VTEST(violations(fx.pf, 76) > 0 && violations(fx.pf, 92) > 0);
+	/* A good driver finds the device well. */
+	driver_run(&d, fx.pf, fx.mem, &plain, 1, SIZE);
+	fx.pf->counters->queue[1].packets = 0;
+	send_some(3);
+	VTEST_EQ(fx.pf->counters->queue[1].packets, 3);
+	down();
 }
 
 /** The same rings as a control queue: another reader, the same judgement. */
@@ -794,7 +903,8 @@ tx_headers_are_judged(void)
 			{{.gso_type = 7}, 100, false},
 			{{.flags = VIRTIO_NET_HDR_F_DATA_VALID}, 101, true},
 			{{.num_buffers = 1}, 99, true},
-			{{.hdr_len = 54, .csum_start = 34}, 0, true}, /* not looked at (5.1.6.2.2) */
+			{{.hdr_len = 54, .csum_start = 34}, 0,
+					true}, /* not looked at (5.1.6.2.2) */
 	};
 
 	for (size_t i = 0; i < 2 * NB(rows); i++) {
@@ -913,8 +1023,8 @@ static uint8_t
 control(uint8_t class, uint8_t command, const void *data, size_t len)
 {
 	uint8_t *at = fx.mem + TABLE_AT(8);
-	const struct ring_seg segs[3] = {
-			{IOVA(TABLE_AT(8)), 2}, {IOVA(TABLE_AT(8)) + 2, len}, {IOVA(TABLE_AT(9)), 1}};
+	const struct ring_seg segs[3] = {{IOVA(TABLE_AT(8)), 2}, {IOVA(TABLE_AT(8)) + 2, len},
+			{IOVA(TABLE_AT(9)), 1}};
 	uint32_t used;
 	uint16_t id;
 
@@ -974,7 +1084,8 @@ flows_spread_over_queue_pairs_and_stay_there(void)
 		VTEST_EQ(c->queue[0].packets, 8);
 		VTEST_EQ(c->queue[2].packets, 0);
 
-		VTEST_EQ(control(VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, &pairs, 2), 0);
+		VTEST_EQ(control(VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, &pairs, 2),
+				0);
 		for (unsigned int i = 0; i < 8; i++)
 			udp_post(i, 1000 + i);
 		ring_publish(&d.tx[0]);
@@ -1053,24 +1164,31 @@ rings_outside_the_map_are_refused(void)
 }
 
 static const struct vtest_case cases[] = {
-		{"split_frames_loop_back_in_every_variant", split_frames_loop_back_in_every_variant},
-		{"packed_frames_loop_back_in_every_variant", packed_frames_loop_back_in_every_variant},
+		{"split_frames_loop_back_in_every_variant",
+				split_frames_loop_back_in_every_variant},
+		{"packed_frames_loop_back_in_every_variant",
+				packed_frames_loop_back_in_every_variant},
 		{"nothing_happens_without_a_doorbell", nothing_happens_without_a_doorbell},
-		{"rx_buffers_without_a_doorbell_stay_unseen", rx_buffers_without_a_doorbell_stay_unseen},
+		{"rx_buffers_without_a_doorbell_stay_unseen",
+				rx_buffers_without_a_doorbell_stay_unseen},
 		{"event_idx_asks_for_the_next_doorbell", event_idx_asks_for_the_next_doorbell},
 		{"interrupts_come_only_when_wanted", interrupts_come_only_when_wanted},
 		{"event_idx_places_the_interrupt", event_idx_places_the_interrupt},
 		{"masked_vectors_stay_pending", masked_vectors_stay_pending},
 		{"wrong_doorbells_are_counted", wrong_doorbells_are_counted},
-		{"split_notification_data_may_end_in_ones", split_notification_data_may_end_in_ones},
+		{"split_notification_data_may_end_in_ones",
+				split_notification_data_may_end_in_ones},
 		{"doorbells_before_driver_ok_are_counted", doorbells_before_driver_ok_are_counted},
 		{"doorbells_by_register_access_ring", doorbells_by_register_access_ring},
 		{"malformed_chains_break_the_function_and_nothing_else",
 				malformed_chains_break_the_function_and_nothing_else},
+		{"noise_in_the_rings_hurts_nobody", noise_in_the_rings_hurts_nobody},
 		{"malformed_requests_break_the_function", malformed_requests_break_the_function},
-		{"wild_available_indices_break_the_function", wild_available_indices_break_the_function},
+		{"wild_available_indices_break_the_function",
+				wild_available_indices_break_the_function},
 		{"split_direct_then_indirect_is_legal", split_direct_then_indirect_is_legal},
-		{"in_order_chains_out_of_order_are_counted", in_order_chains_out_of_order_are_counted},
+		{"in_order_chains_out_of_order_are_counted",
+				in_order_chains_out_of_order_are_counted},
 		{"tx_headers_are_judged", tx_headers_are_judged},
 		{"tx_frames_of_bad_length_are_dropped", tx_frames_of_bad_length_are_dropped},
 		{"rx_frames_that_do_not_fit_are_dropped", rx_frames_that_do_not_fit_are_dropped},

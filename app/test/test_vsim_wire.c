@@ -23,7 +23,7 @@
 #define HDR VIRTIO_NET_HDR_LEN
 #define SIZE 64
 #define SLOT 2048
-#define TX_AT(i) (BUF_OFFSET + (size_t)(i) * SLOT) /* 0..15 */
+#define TX_AT(i) (BUF_OFFSET + (size_t)(i)*SLOT)          /* 0..15 */
 #define RX_AT(i) (BUF_OFFSET + (size_t)(16 + (i)) * SLOT) /* 0..31 */
 #define PORTS 4
 
@@ -42,18 +42,19 @@ up(unsigned int workers)
 
 	conf.workers = workers;
 	conf.total_vfs = 8;
-	conf.mtu = 1504;
 	fx = fixture_from(&conf);
 	fixture_vfs(&fx, PORTS - 1);
 	for (unsigned int i = 0; i < PORTS; i++) {
 		struct vsim_fn *fn = vsim_nic_fn(fx.nic, i);
 
-		mem[i] = i == 0 ? fx.mem : mmap(NULL, FIXTURE_MEM_LEN, PROT_READ | PROT_WRITE,
-				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		mem[i] = i == 0 ? fx.mem
+				: mmap(NULL, FIXTURE_MEM_LEN, PROT_READ | PROT_WRITE,
+						  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		VTEST(mem[i] != MAP_FAILED);
 		if (i > 0)
 			VTEST_EQ(vsim_fn_dma_map_ptr(fn, FIXTURE_IOVA, FIXTURE_MEM_LEN,
-					PROT_READ | PROT_WRITE, mem[i]), 0);
+						 PROT_READ | PROT_WRITE, mem[i]),
+					0);
 		driver_run(&d[i], fn, mem[i], &f, 1, SIZE);
 		rx_next[i] = 0;
 	}
@@ -196,7 +197,7 @@ bad_specifications_are_explained(void)
 			{0, "pcap:/dev/null,", -EINVAL}, /* no capture */
 			{0, "pcap:,,once", -EINVAL},
 			{0, "gen:size=59", -EINVAL},
-			{0, "gen:size=1519", -EINVAL},
+			{0, "gen:size=1515", -EINVAL},
 			{0, "gen:size", -EINVAL},
 			{0, "gen:flows=0", -EINVAL},
 			{0, "gen:flows=4097", -EINVAL},
@@ -315,8 +316,8 @@ plugging_a_peer_elsewhere_frees_the_other_end(void)
 static void
 wires_outlive_their_functions(void)
 {
-	struct vsim_features f = FEATURES(VIRTIO_F_VERSION_1, VIRTIO_F_ACCESS_PLATFORM,
-			VIRTIO_F_RING_PACKED);
+	struct vsim_features f = FEATURES(
+			VIRTIO_F_VERSION_1, VIRTIO_F_ACCESS_PLATFORM, VIRTIO_F_RING_PACKED);
 
 	up(1);
 	wire(0, "peer:1");
@@ -324,7 +325,8 @@ wires_outlive_their_functions(void)
 	fixture_vfs(&fx, 2);
 	vsim_fn_dma_unmap_all(vsim_nic_fn(fx.nic, 1));
 	VTEST_EQ(vsim_fn_dma_map_ptr(vsim_nic_fn(fx.nic, 1), FIXTURE_IOVA, FIXTURE_MEM_LEN,
-			PROT_READ | PROT_WRITE, mem[1]), 0);
+				 PROT_READ | PROT_WRITE, mem[1]),
+			0);
 	driver_run(&d[1], vsim_nic_fn(fx.nic, 1), mem[1], &f, 1, SIZE);
 	rx_fill(1, 4);
 	send_frame(0, broadcast, mac_of(0), 0, 60);
@@ -469,7 +471,8 @@ pcap_plays_and_records(void)
 	VTEST(got.magic == 0xa1b23c4d && got.linktype == 1);
 	for (unsigned int i = 0; i < 2; i++) {
 		VTEST_EQ(got.rec[i].incl, 100);
-		VTEST(memcmp(got.rec[i].frame + 6, mac_of(0), 6) == 0 && got.rec[i].frame[99] == 99);
+		VTEST(memcmp(got.rec[i].frame + 6, mac_of(0), 6) == 0 &&
+				got.rec[i].frame[99] == 99);
 	}
 
 	/* Over and over, and only in. */
@@ -504,10 +507,10 @@ frame_valid(const uint8_t *f, uint32_t len)
 {
 	uint32_t udp_len = len - 34;
 
-	return f[12] == 0x08 && f[13] == 0 && f[14] == 0x45 && (f[16] << 8 | f[17]) == (int)len - 14 &&
-			f[23] == 17 && checksum(f + 14, 20, 0) == 0xffff &&
-			(uint32_t)(f[38] << 8 | f[39]) == udp_len &&
-			checksum(f + 34, udp_len, 17 + udp_len + checksum(f + 26, 8, 0)) == 0xffff;
+	return f[12] == 0x08 && f[13] == 0 && f[14] == 0x45 &&
+	       (f[16] << 8 | f[17]) == (int)len - 14 && f[23] == 17 &&
+	       checksum(f + 14, 20, 0) == 0xffff && (uint32_t)(f[38] << 8 | f[39]) == udp_len &&
+	       checksum(f + 34, udp_len, 17 + udp_len + checksum(f + 26, 8, 0)) == 0xffff;
 }
 
 static void
@@ -521,9 +524,9 @@ gen_frames_are_valid(void)
 			{"gen:size=60", 60, 60},
 			{"gen:size=61,flows=5", 61, 61},
 			{"gen:size=65,flows=3", 65, 65},
-			{"gen:size=1518,flows=100", 1518, 1518},
-			{"gen:imix,flows=3", 64, 1518},
-			{"gen:size=imix", 64, 1518},
+			{"gen:size=1514,flows=100", 1514, 1514},
+			{"gen:imix,flows=3", 60, 1514},
+			{"gen:size=imix", 60, 1514},
 			{"gen:size=64,fill=headers", 64, 64},
 	};
 
@@ -547,7 +550,7 @@ gen_frames_are_valid(void)
 		VTEST_EQ(least, rows[i].min);
 		VTEST_EQ(most, rows[i].max);
 		if (rows[i].min != rows[i].max)
-			VTEST_EQ(bytes, 20 * (7 * 64 + 4 * 594 + 1518));
+			VTEST_EQ(bytes, 20 * (7 * 60 + 4 * 590 + 1514));
 		VTEST_EQ(COUNTERS(0)->queue[0].drop_no_buffer, 0);
 		down();
 	}
@@ -715,9 +718,11 @@ tap_carries_frames_both_ways(void)
 	/* A driver that starts anew finds nothing old. */
 	VTEST_EQ(send(s, buf, 700, 0), 700);
 	reg_write(fx.pf, "device_status", 0);
-	driver_run(&d[0], fx.pf, mem[0], &(struct vsim_features){{
-			1ull << VIRTIO_F_VERSION_1 | 1ull << VIRTIO_F_ACCESS_PLATFORM |
-			1ull << VIRTIO_F_RING_PACKED}}, 1, SIZE);
+	driver_run(&d[0], fx.pf, mem[0],
+			&(struct vsim_features){{1ull << VIRTIO_F_VERSION_1 |
+						 1ull << VIRTIO_F_ACCESS_PLATFORM |
+						 1ull << VIRTIO_F_RING_PACKED}},
+			1, SIZE);
 	rx_next[0] = 0;
 	rx_fill(0, 8);
 	poll_all();
@@ -748,12 +753,13 @@ changes_under_running_workers_hang_nobody(void)
 	for (unsigned int w = 0; w < 2; w++)
 		VTEST_EQ(pthread_create(&threads[w], NULL, run_worker, fx.nic->workers[w]), 0);
 	for (unsigned int i = 0; i < 300; i++) {
-		static const char *const specs[] = {"gen:", "switch:a", "peer:2", "null", "switch:b",
-				"gen:imix"};
+		static const char *const specs[] = {
+				"gen:", "switch:a", "peer:2", "null", "switch:b", "gen:imix"};
 		char err[256];
 
 		for (unsigned int p = 0; p < PORTS; p++) {
-			if (vsim_nic_wire(fx.nic, p, specs[(i + p) % NB(specs)], err, sizeof(err)) == 0)
+			if (vsim_nic_wire(fx.nic, p, specs[(i + p) % NB(specs)], err,
+					    sizeof(err)) == 0)
 				done++;
 			rx_fill(p, 1);
 		}
@@ -821,12 +827,15 @@ static const struct vtest_case cases[] = {
 				a_flood_of_addresses_does_not_grow_the_table},
 		{"pcap_plays_and_records", pcap_plays_and_records},
 		{"gen_frames_are_valid", gen_frames_are_valid},
-		{"gen_headers_leave_the_rest_of_the_buffer", gen_headers_leave_the_rest_of_the_buffer},
+		{"gen_headers_leave_the_rest_of_the_buffer",
+				gen_headers_leave_the_rest_of_the_buffer},
 		{"gen_stops_after_count", gen_stops_after_count},
-		{"gen_keeps_its_rate_and_counts_what_is_lost", gen_keeps_its_rate_and_counts_what_is_lost},
+		{"gen_keeps_its_rate_and_counts_what_is_lost",
+				gen_keeps_its_rate_and_counts_what_is_lost},
 		{"gen_checks_what_comes_back", gen_checks_what_comes_back},
 		{"tap_carries_frames_both_ways", tap_carries_frames_both_ways},
-		{"changes_under_running_workers_hang_nobody", changes_under_running_workers_hang_nobody},
+		{"changes_under_running_workers_hang_nobody",
+				changes_under_running_workers_hang_nobody},
 		{"an_idle_worker_sleeps_and_wakes", an_idle_worker_sleeps_and_wakes},
 };
 

@@ -39,14 +39,14 @@ struct ring {
 			struct pvirtq_event_suppress *driver, *device;
 		};
 	};
-	uint16_t avail_i, used_i; /**< Split: free-running. Packed: slots. */
+	uint16_t avail_i, used_i;   /**< Split: free-running. Packed: slots. */
 	bool avail_wrap, used_wrap; /**< Packed. */
-	uint16_t next_desc; /**< Split: descriptors are taken in ring order, all of them. */
-	uint16_t next_id; /**< Packed. */
-	uint16_t slots[RING_MAX]; /**< Ring slots that the buffer of this id took. */
+	uint16_t next_desc;         /**< Split: descriptors are taken in ring order, all of them. */
+	uint16_t next_id;           /**< Packed. */
+	uint16_t slots[RING_MAX];   /**< Ring slots that the buffer of this id took. */
 	/* IN_ORDER: one used entry may stand for all posted before it. */
 	uint16_t order[RING_MAX], order_in, order_out; /**< Ids as posted, free-running. */
-	bool batch; /**< Up to batch_id, all is used. */
+	bool batch;                                    /**< Up to batch_id, all is used. */
 	uint16_t batch_id;
 	uint32_t batch_len;
 };
@@ -102,13 +102,14 @@ ring_post(struct ring *r, const struct ring_seg *segs, unsigned int out, unsigne
 					.addr = segs[i].addr,
 					.len = segs[i].len,
 					.flags = (i >= out ? VIRTQ_DESC_F_WRITE : 0) |
-							(i + 1 < nb ? VIRTQ_DESC_F_NEXT : 0),
+						 (i + 1 < nb ? VIRTQ_DESC_F_NEXT : 0),
 					.next = table != 0 ? i + 1 : (slot + 1u) % r->size,
 			};
 		}
 		if (table != 0)
-			r->desc[r->next_desc] = (struct virtq_desc){
-					.addr = table, .len = nb * 16, .flags = VIRTQ_DESC_F_INDIRECT};
+			r->desc[r->next_desc] = (struct virtq_desc){.addr = table,
+					.len = nb * 16,
+					.flags = VIRTQ_DESC_F_INDIRECT};
 		r->slots[id] = table != 0 ? 1 : nb;
 		r->next_desc = (r->next_desc + r->slots[id]) % r->size;
 		r->avail->ring[r->avail_i % r->size] = id;
@@ -120,8 +121,8 @@ ring_post(struct ring *r, const struct ring_seg *segs, unsigned int out, unsigne
 	r->order[r->order_in++ % RING_MAX] = id;
 	r->slots[id] = table != 0 ? 1 : nb;
 	for (unsigned int i = 0; i < nb && table != 0; i++)
-		((struct pvirtq_desc *)table_ptr)[i] = (struct pvirtq_desc){
-				.addr = segs[i].addr, .len = segs[i].len,
+		((struct pvirtq_desc *)table_ptr)[i] = (struct pvirtq_desc){.addr = segs[i].addr,
+				.len = segs[i].len,
 				.flags = i >= out ? VIRTQ_DESC_F_WRITE : 0};
 	for (unsigned int i = 0; i < r->slots[id]; i++) {
 		struct pvirtq_desc *d = &r->pdesc[r->avail_i];
@@ -133,7 +134,8 @@ ring_post(struct ring *r, const struct ring_seg *segs, unsigned int out, unsigne
 		if (table != 0)
 			flags |= VIRTQ_DESC_F_INDIRECT;
 		else
-			flags |= (i >= out ? VIRTQ_DESC_F_WRITE : 0) | (i + 1 < nb ? VIRTQ_DESC_F_NEXT : 0);
+			flags |= (i >= out ? VIRTQ_DESC_F_WRITE : 0) |
+				 (i + 1 < nb ? VIRTQ_DESC_F_NEXT : 0);
 		if (i == 0)
 			first_flags = flags;
 		else
@@ -161,8 +163,7 @@ ring_doorbell(const struct ring *r)
 	uint32_t value = r->notif_config_data ? vsim_queue_notif_data(r->qi) : r->qi;
 
 	if (r->notification_data)
-		value |= (uint32_t)r->avail_i << 16 |
-				(uint32_t)(r->packed && r->avail_wrap) << 31;
+		value |= (uint32_t)r->avail_i << 16 | (uint32_t)(r->packed && r->avail_wrap) << 31;
 	return value;
 }
 

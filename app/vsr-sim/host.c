@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  *
- * The bus of the simulated kernel: functions, the drivers bound to them, and their life.
+ * The bus of the simulated kernel: functions come, are described, and go.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,11 +21,6 @@
 /* Where the simulated machine has room for BARs: far above what RAM would take. */
 #define MEMORY_WINDOW UINT64_C(0x382000000000)
 
-static const char *const driver_names[] = {
-	[HOST_DRIVER_VFIO_PCI] = "vfio-pci",
-	[HOST_DRIVER_VIRTIO_PCI] = "virtio-pci",
-};
-
 void
 host_log(const char *who, const char *format, ...)
 {
@@ -36,21 +31,6 @@ host_log(const char *who, const char *format, ...)
 	vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
 	fprintf(stderr, "vsr-sim: %s: %s\n", who, line);
-}
-
-const char *
-host_driver_name(enum host_driver driver)
-{
-	return driver == HOST_DRIVER_NONE ? NULL : driver_names[driver];
-}
-
-int
-host_driver_find(const char *name)
-{
-	for (int d = HOST_DRIVER_VFIO_PCI; d <= HOST_DRIVER_VIRTIO_PCI; d++)
-		if (strcmp(name, driver_names[d]) == 0)
-			return d;
-	return -EINVAL;
 }
 
 /* ---------------------------------------------------------------- life of the host */
@@ -296,47 +276,6 @@ dev_connect(struct host *host, struct host_dev *dev, struct vuser_server *server
 	return ret;
 }
 
-/* ---------------------------------------------------------------- drivers */
-
-/* Whether a driver takes the function: an override names the only one that may. */
-static bool
-driver_matches(const struct host *host, const struct host_dev *dev, enum host_driver driver)
-{
-	if (dev->driver_override[0] != '\0')
-		return strcmp(dev->driver_override, driver_names[driver]) == 0;
-	if (dev->pf != NULL && dev->pf->no_autoprobe)
-		return false;
-	for (unsigned int i = 0; i < host->nb_ids; i++)
-		if (host->ids[i].driver == driver && host->ids[i].vendor == dev->ids.vendor &&
-				host->ids[i].device == dev->ids.device)
-			return true;
-	return driver == HOST_DRIVER_VIRTIO_PCI && dev->ids.vendor == VIRTIO_PCI_VENDOR_ID;
-}
-
-static int
-driver_attach(struct host *host, struct host_dev *dev, enum host_driver driver)
-{
-	if (dev->driver != HOST_DRIVER_NONE)
-		return -EBUSY;
-	if (driver == HOST_DRIVER_VFIO_PCI) {
-		/* vfio-pci cannot tell who uses VFs that are there already. */
-		if (dev->sriov_numvfs != 0)
-			return -EBUSY;
-		if (dev->sriov_cap != 0)
-			host_token_new(dev->vf_token);
-	}
-	dev->driver = driver;
-	return 0;
-}
-
-static void
-driver_probe(struct host *host, struct host_dev *dev)
-{
-	for (int d = HOST_DRIVER_VFIO_PCI; d <= HOST_DRIVER_VIRTIO_PCI; d++)
-		if (dev->driver == HOST_DRIVER_NONE && driver_matches(host, dev, d))
-			driver_attach(host, dev, d);
-}
-
 int
 host_dev_add(struct host *host, const char *bdf, const char *pf_bdf, uint16_t vf_index,
 		const struct host_ids *ids, struct vuser_server *server, const char *path)
@@ -382,56 +321,49 @@ host_dev_add(struct host *host, const char *bdf, const char *pf_bdf, uint16_t vf
 	host->nb_devs++;
 	if (dev->pf == NULL || dev->pf->driver == HOST_DRIVER_VFIO_PCI)
 		snprintf(dev->driver_override, sizeof(dev->driver_override), "%s",
-				driver_names[HOST_DRIVER_VFIO_PCI]);
-	driver_probe(host, dev);
+				host_driver_name(HOST_DRIVER_VFIO_PCI));
+	host_driver_probe(host, dev);
 	pthread_mutex_unlock(&host->lock);
 	return 0;
 }
 
-/* Ask the users of a function to let go, and wait for it, with the lock dropped in between.
- * dev->removing keeps it from being opened again and from going away. */
-static bool
-dev_wait_unused(struct host *host, struct host_dev *dev)
+static uint64_t
+now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+void
+host_ask_to_leave(struct host_dev *dev)
+{
+	if (dev->asked_ms == 0)
+		dev->asked_ms = now_ms();
+	if (dev->req_fd >= 0)
+		host_signal(dev->req_fd);
+}
+
+bool
+host_wait_unused(struct host *host, struct host_dev *dev)
 {
 	const struct timespec step = { .tv_nsec = 5000000 };
+	bool unused;
 
-	for (unsigned int ms = 0; host_dev_in_use(host, dev); ms += 5) {
-		if (ms >= HOST_REMOVE_MS)
-			return false;
-		if (dev->req_fd >= 0 && ms % 1000 == 0)
-			host_signal(dev->req_fd);
+	for (unsigned int n = 0;; n++) {
+		unused = !host_dev_in_use(host, dev);
+		if (unused || (dev->asked_ms != 0 && now_ms() - dev->asked_ms >= HOST_REMOVE_MS))
+			break;
+		/* Once a second: who was busy the first time hears it again. */
+		if (n % 200 == 0)
+			host_ask_to_leave(dev);
 		pthread_mutex_unlock(&host->lock);
 		nanosleep(&step, NULL);
 		pthread_mutex_lock(&host->lock);
 	}
-	return true;
-}
-
-/* VFs that are about to go cannot be opened any more. */
-static void
-vfs_closing(struct host *host, const struct host_dev *pf, bool closing)
-{
-	for (struct host_dev *vf = NULL; (vf = host_next_vf(host, pf, vf)) != NULL;)
-		vf->closing = closing;
-}
-
-/* The VFs of a PF leave the bus, then VF Enable is cleared. Under sriov_lock, without lock. */
-static int
-vfs_off(struct host *host, const char *pf_bdf)
-{
-	struct host_dev *pf;
-	int ret = host->vfs_sync != NULL ? host->vfs_sync(host->vfs_sync_arg, pf_bdf, 0) : 0;
-
-	pthread_mutex_lock(&host->lock);
-	pf = host_find(host, pf_bdf);
-	if (pf != NULL && ret == 0) {
-		host_sriov_registers(pf, 0);
-		pf->sriov_numvfs = 0;
-	} else if (pf != NULL) {
-		vfs_closing(host, pf, false);
-	}
-	pthread_mutex_unlock(&host->lock);
-	return ret;
+	dev->asked_ms = 0;
+	return unused;
 }
 
 int
@@ -449,18 +381,23 @@ host_dev_remove(struct host *host, const char *bdf)
 	}
 	dev->removing = true;
 	is_pf = dev->sriov_cap != 0;
+	/* All at once, so that they take no longer than one would. */
+	host_ask_to_leave(dev);
+	host_vfs_closing(host, dev, true);
+	for (struct host_dev *vf = NULL; (vf = host_next_vf(host, dev, vf)) != NULL;)
+		host_ask_to_leave(vf);
 	pthread_mutex_unlock(&host->lock);
 
 	if (is_pf) {
 		pthread_mutex_lock(&host->sriov_lock);
 		if (dev->sriov_numvfs != 0)
-			ret = vfs_off(host, bdf);
+			ret = host_vfs_off(host, bdf);
 		pthread_mutex_unlock(&host->sriov_lock);
 		if (ret != 0)
 			host_log(bdf, "its VFs could not be taken away: %s", strerror(-ret));
 	}
 	pthread_mutex_lock(&host->lock);
-	if (!dev_wait_unused(host, dev))
+	if (!host_wait_unused(host, dev))
 		host_log(bdf, "still open %u s after its removal was asked for: cut off",
 				HOST_REMOVE_MS / 1000);
 	for (struct host_dev *vf = NULL; (vf = host_next_vf(host, dev, vf)) != NULL;)
@@ -544,227 +481,5 @@ host_group_dev(struct host *host, int group, char out[HOST_BDF_LEN])
 		}
 	}
 	pthread_mutex_unlock(&host->lock);
-	return ret;
-}
-
-/* ---------------------------------------------------------------- writes to sysfs */
-
-int
-host_driver_bind(struct host *host, const char *bdf, enum host_driver driver)
-{
-	struct host_dev *dev;
-	int ret = -ENODEV;
-
-	pthread_mutex_lock(&host->lock);
-	dev = host_find(host, bdf);
-	if (dev != NULL && !dev->removing && driver != HOST_DRIVER_NONE &&
-			driver_matches(host, dev, driver))
-		ret = driver_attach(host, dev, driver);
-	pthread_mutex_unlock(&host->lock);
-	return ret;
-}
-
-static bool
-any_vf_open(struct host *host, const struct host_dev *pf)
-{
-	for (struct host_dev *vf = NULL; (vf = host_next_vf(host, pf, vf)) != NULL;)
-		if (host_dev_in_use(host, vf))
-			return true;
-	return false;
-}
-
-int
-host_driver_unbind(struct host *host, const char *bdf, enum host_driver driver)
-{
-	struct host_dev *dev;
-	bool vfs;
-	int ret = 0;
-
-	pthread_mutex_lock(&host->sriov_lock);
-	pthread_mutex_lock(&host->lock);
-	dev = host_find(host, bdf);
-	if (dev == NULL || dev->driver != driver || driver == HOST_DRIVER_NONE)
-		ret = -ENODEV;
-	else if (dev->removing || any_vf_open(host, dev))
-		ret = -EBUSY;
-	if (ret != 0) {
-		pthread_mutex_unlock(&host->lock);
-		pthread_mutex_unlock(&host->sriov_lock);
-		return ret;
-	}
-	dev->removing = true;
-	vfs_closing(host, dev, true);
-	vfs = dev->sriov_numvfs != 0;
-	pthread_mutex_unlock(&host->lock);
-	if (vfs)
-		ret = vfs_off(host, bdf);
-	pthread_mutex_unlock(&host->sriov_lock);
-
-	pthread_mutex_lock(&host->lock);
-	if (ret == 0 && dev_wait_unused(host, dev)) {
-		/* A group of which no device is open is let go with the driver. */
-		host_vfio_cut(host, dev);
-		dev->driver = HOST_DRIVER_NONE;
-	} else if (ret == 0) {
-		ret = -EBUSY;
-	}
-	dev->removing = false;
-	pthread_mutex_unlock(&host->lock);
-	return ret;
-}
-
-int
-host_driver_override_set(struct host *host, const char *bdf, const char *name)
-{
-	struct host_dev *dev;
-	int ret = 0;
-
-	if (strcmp(name, "(null)") == 0)
-		name = "";
-	pthread_mutex_lock(&host->lock);
-	dev = host_find(host, bdf);
-	if (dev == NULL)
-		ret = -ENODEV;
-	else if (strlen(name) >= sizeof(dev->driver_override))
-		ret = -EINVAL;
-	else
-		snprintf(dev->driver_override, sizeof(dev->driver_override), "%s", name);
-	pthread_mutex_unlock(&host->lock);
-	return ret;
-}
-
-int
-host_drivers_probe(struct host *host, const char *bdf)
-{
-	struct host_dev *dev;
-
-	pthread_mutex_lock(&host->lock);
-	dev = host_find(host, bdf);
-	if (dev != NULL && !dev->removing)
-		driver_probe(host, dev);
-	pthread_mutex_unlock(&host->lock);
-	return dev == NULL ? -ENODEV : 0;
-}
-
-int
-host_driver_new_id(struct host *host, enum host_driver driver, uint16_t vendor, uint16_t device)
-{
-	int ret = 0;
-
-	if (driver == HOST_DRIVER_NONE)
-		return -EINVAL;
-	pthread_mutex_lock(&host->lock);
-	for (unsigned int i = 0; i < host->nb_ids; i++)
-		if (host->ids[i].driver == driver && host->ids[i].vendor == vendor &&
-				host->ids[i].device == device)
-			ret = -EEXIST;
-	if (ret == 0 && host->nb_ids == HOST_MAX_IDS)
-		ret = -ENOMEM;
-	if (ret == 0) {
-		host->ids[host->nb_ids++] = (struct host_id_match){ driver, vendor, device };
-		for (size_t i = 0; i < host->nb_devs; i++)
-			if (!host->devs[i]->removing && driver_matches(host, host->devs[i], driver))
-				driver_attach(host, host->devs[i], driver);
-	}
-	pthread_mutex_unlock(&host->lock);
-	return ret;
-}
-
-int
-host_driver_remove_id(struct host *host, enum host_driver driver, uint16_t vendor, uint16_t device)
-{
-	int ret = -ENODEV;
-
-	pthread_mutex_lock(&host->lock);
-	for (unsigned int i = 0; i < host->nb_ids; i++) {
-		if (host->ids[i].driver != driver || host->ids[i].vendor != vendor ||
-				host->ids[i].device != device)
-			continue;
-		host->ids[i] = host->ids[--host->nb_ids];
-		ret = 0;
-		break;
-	}
-	pthread_mutex_unlock(&host->lock);
-	return ret;
-}
-
-/* ---------------------------------------------------------------- SR-IOV */
-
-int
-host_sriov_autoprobe_set(struct host *host, const char *bdf, bool on)
-{
-	struct host_dev *dev;
-	int ret = 0;
-
-	pthread_mutex_lock(&host->lock);
-	dev = host_find(host, bdf);
-	if (dev == NULL)
-		ret = -ENODEV;
-	else if (dev->sriov_cap == 0)
-		ret = -ENOENT;
-	else
-		dev->no_autoprobe = !on;
-	pthread_mutex_unlock(&host->lock);
-	return ret;
-}
-
-void
-host_on_vfs_sync(struct host *host, host_vfs_sync fn, void *arg)
-{
-	pthread_mutex_lock(&host->lock);
-	host->vfs_sync = fn;
-	host->vfs_sync_arg = arg;
-	pthread_mutex_unlock(&host->lock);
-}
-
-/* The checks of the kernel's sriov_numvfs_store() and of vfio-pci, in their order. @return 1: go on. */
-static int
-sriov_check(struct host *host, struct host_dev *pf, uint16_t num_vfs)
-{
-	if (pf == NULL)
-		return -ENODEV;
-	if (pf->sriov_cap == 0)
-		return -ENOENT;
-	if (num_vfs > pf->sriov_totalvfs)
-		return -ERANGE;
-	if (num_vfs == pf->sriov_numvfs)
-		return 0;
-	if (pf->driver != HOST_DRIVER_VFIO_PCI)
-		return -ENOENT;
-	if (pf->removing)
-		return -EBUSY;
-	if (num_vfs == 0 ? any_vf_open(host, pf) : pf->sriov_numvfs != 0)
-		return -EBUSY;
-	return 1;
-}
-
-int
-host_sriov_numvfs_set(struct host *host, const char *bdf, uint16_t num_vfs)
-{
-	struct host_dev *pf;
-	int ret;
-
-	pthread_mutex_lock(&host->sriov_lock);
-	pthread_mutex_lock(&host->lock);
-	pf = host_find(host, bdf);
-	ret = sriov_check(host, pf, num_vfs);
-	if (ret == 1 && num_vfs != 0) {
-		host_sriov_registers(pf, num_vfs);
-		pf->sriov_numvfs = num_vfs;
-	} else if (ret == 1) {
-		vfs_closing(host, pf, true);
-	}
-	pthread_mutex_unlock(&host->lock);
-	if (ret == 1 && num_vfs == 0) {
-		ret = vfs_off(host, bdf);
-	} else if (ret == 1) {
-		ret = host->vfs_sync != NULL ?
-				host->vfs_sync(host->vfs_sync_arg, bdf, num_vfs) : 0;
-		if (ret != 0) {
-			host_log(bdf, "cannot make %u VFs: %s", num_vfs, strerror(-ret));
-			vfs_off(host, bdf);
-		}
-	}
-	pthread_mutex_unlock(&host->sriov_lock);
 	return ret;
 }

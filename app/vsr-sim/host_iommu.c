@@ -275,8 +275,9 @@ host_iommu_unmap(struct host *host, struct host_container *container, uint64_t i
 		*unmapped += container->maps[m]->size;
 		host_map_free(host, container->maps[m]);
 	}
-	memmove(&container->maps[first], &container->maps[end],
-			(container->nb_maps - end) * sizeof(container->maps[0]));
+	if (end != first)
+		memmove(&container->maps[first], &container->maps[end],
+				(container->nb_maps - end) * sizeof(container->maps[0]));
 	container->nb_maps -= end - first;
 	return 0;
 }

@@ -209,20 +209,6 @@ host_pci_setup(struct host *host, struct host_dev *dev)
 
 /* ---------------------------------------------------------------- reset */
 
-void
-host_sriov_registers(struct host_dev *pf, uint16_t num_vfs)
-{
-	if (pf->sriov_cap == 0)
-		return;
-	/* NumVFs can be written only while VF Enable is 0 (9.3.3.7). */
-	host_cfg_write(pf, pf->sriov_cap + SRIOV_FIELD(control), 2, 0);
-	host_cfg_write(pf, pf->sriov_cap + SRIOV_FIELD(num_vfs), 2, num_vfs);
-	if (num_vfs != 0)
-		host_cfg_write(pf, pf->sriov_cap + SRIOV_FIELD(control), 2,
-				PCI_SRIOV_CTRL_VF_ENABLE | PCI_SRIOV_CTRL_VF_MSE |
-						PCI_SRIOV_CTRL_ARI);
-}
-
 static bool
 can_reset(struct host_dev *dev)
 {

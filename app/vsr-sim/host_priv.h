@@ -8,8 +8,10 @@
  * @file
  * What the files of the simulated host share.
  *
- *   host.c         the bus: functions, drivers, life
- *   host_pci.c     configuration space, placing of BARs, reset with save and restore, SR-IOV
+ *   host.c         the bus: functions come and go
+ *   host_driver.c  drivers, and what sysfs lets one say about them
+ *   host_sriov.c   VFs come and go
+ *   host_pci.c     configuration space, placing of BARs, reset with save and restore
  *   host_vfio.c    containers, groups and devices as open files; tokens; last close
  *   host_iommu.c   DMA maps of a container
  *   host_device.c  ioctls of a device
@@ -94,6 +96,7 @@ struct host_dev {
 	enum host_driver driver;
 	char driver_override[32];
 	bool removing; /**< A thread waits for its users to go: no new opens, pointer stays good. */
+	uint64_t asked_ms; /**< When its users were first asked to leave; 0: not asked. */
 	bool closing; /**< VF that is about to be removed: no new opens. */
 	bool no_autoprobe; /**< VFs of this PF match no driver but by their override. */
 
@@ -169,6 +172,30 @@ struct host_dev *host_find(struct host *host, const char *bdf);
 struct host_dev *host_next_vf(struct host *host, const struct host_dev *pf,
 		const struct host_dev *prev);
 
+/** Raise the REQ interrupt of whoever uses the function. */
+void host_ask_to_leave(struct host_dev *dev);
+/**
+ * Wait until nobody uses a function, for HOST_REMOVE_MS from the first time its users were asked.
+ * Drops host->lock meanwhile: dev->removing must keep the function from being opened and freed.
+ * @return whether it is unused.
+ */
+bool host_wait_unused(struct host *host, struct host_dev *dev);
+
+/* ---------------------------------------------------------------- host_driver.c */
+
+/** Bind an unbound function to the driver that matches, if any. */
+void host_driver_probe(struct host *host, struct host_dev *dev);
+
+/* ---------------------------------------------------------------- host_sriov.c */
+
+/** Write NumVFs and VF Enable. */
+void host_sriov_registers(struct host_dev *pf, uint16_t num_vfs);
+bool host_any_vf_open(struct host *host, const struct host_dev *pf);
+/** VFs that are about to go cannot be opened any more. */
+void host_vfs_closing(struct host *host, const struct host_dev *pf, bool closing);
+/** The VFs of a PF leave the bus, then VF Enable is cleared. With sriov_lock, without lock. */
+int host_vfs_off(struct host *host, const char *pf_bdf);
+
 /* ---------------------------------------------------------------- host_pci.c */
 
 uint32_t host_cfg_read(struct host_dev *dev, unsigned int offset, unsigned int width);
@@ -177,8 +204,6 @@ void host_cfg_write(struct host_dev *dev, unsigned int offset, unsigned int widt
 int host_pci_setup(struct host *host, struct host_dev *dev);
 /** Function level reset; what the system keeps through one is put back (for a PF the VFs too). */
 int host_pci_reset(struct host *host, struct host_dev *dev);
-/** Write NumVFs and VF Enable. */
-void host_sriov_registers(struct host_dev *pf, uint16_t num_vfs);
 
 /* ---------------------------------------------------------------- host_vfio.c */
 

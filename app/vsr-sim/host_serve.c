@@ -105,8 +105,6 @@ map_dma(struct host_conn *conn, struct host_container *container, uint64_t step)
 	size_t nb;
 	int ret;
 
-	if (conn->map != NULL && conn->map_ino != container->ino)
-		drop_map(conn);
 	if (container->iommu == 0 || len < sizeof(arg) ||
 			(len - sizeof(arg)) % sizeof(struct host_proto_piece) != 0)
 		return -EINVAL;
@@ -115,6 +113,8 @@ map_dma(struct host_conn *conn, struct host_container *container, uint64_t step)
 	ret = host_iommu_check(container, &arg);
 	if (ret != 0 || step == HOST_MAP_CHECK)
 		return ret;
+	if (conn->map != NULL && conn->map_ino != container->ino)
+		drop_map(conn);
 	if (conn->map == NULL) {
 		conn->map = calloc(1, sizeof(*conn->map));
 		if (conn->map == NULL)
@@ -198,7 +198,8 @@ do_file(struct host_conn *conn)
 		if (object.kind != HOST_KIND_CONTAINER)
 			return -ENOTTY;
 		ret = map_dma(conn, object.container, req->arg[0]);
-		if (ret != 0)
+		/* A mere question of another thread leaves the map at hand alone. */
+		if (ret != 0 && req->arg[0] != HOST_MAP_CHECK)
 			drop_map(conn);
 		return ret;
 	case HOST_OP_OPEN_DEVICE:

@@ -5,6 +5,7 @@
 import glob
 import itertools
 import os
+import pathlib
 import re
 import shutil
 
@@ -100,7 +101,7 @@ class Testpmd:
     def _sweep(self):
         # EAL leaves its files to a next run with the same prefix; there will be none.
         for name in huge_files(self.prefix):
-            os.unlink(name)
+            pathlib.Path(name).unlink(missing_ok=True)
         shutil.rmtree(f"/var/run/dpdk/{self.prefix}", ignore_errors=True)
 
     # ------------------------------------------------------------ commands

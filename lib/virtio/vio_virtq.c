@@ -32,7 +32,8 @@ vio_virtq_create(struct vio_dev *dev, const struct vio_virtq_conf *conf)
 	struct vio_virtq *vq;
 
 	if (conf->size == 0 || conf->size > VIRTQ_SIZE_MAX ||
-			(!vio_dev_has(dev, VIRTIO_F_RING_PACKED) && !rte_is_power_of_2(conf->size))) {
+			(!vio_dev_has(dev, VIRTIO_F_RING_PACKED) &&
+			!rte_is_power_of_2(conf->size))) {
 		rte_errno = EINVAL;
 		return NULL;
 	}

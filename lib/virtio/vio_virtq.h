@@ -251,7 +251,7 @@ struct vio_ring_ops {
 	bool (*kick_needed)(struct vio_virtq *vq);
 	/** Ring it. */
 	void (*kick)(struct vio_virtq *vq);
-	/** Take one used buffer back: its cookie, NULL when there is none or the queue is broken. */
+	/** Take one used buffer back: its cookie; NULL: there is none, or the queue is broken. */
 	void *(*reap)(struct vio_virtq *vq, uint32_t *len);
 	/** Ask for an interrupt at the next used buffer. @return true when one is there already. */
 	bool (*intr_enable)(struct vio_virtq *vq);

@@ -176,9 +176,33 @@ void vsim_fn_link_set(struct vsim_fn *fn, bool up);
 /* ---------------------------------------------------------------- wires */
 
 /**
- * Connect a function to something: "null", "tap:NAME", "peer:INDEX" (function number; both ends
- * at once), "switch:NAME", "pcap:IN,OUT" (either may be empty), "gen:KEY=VALUE,...".
- * Stays through resets and through VF Enable going off and on; index need not exist yet.
+ * Connect a function to something. Stays through resets and through VF Enable going off and on;
+ * index need not exist yet. All functions of one peer wire or switch run on one worker.
+ *
+ *   null                 nothing comes, all that is sent is taken
+ *   tap:NAME             TAP device of the process's network namespace, made if there is none.
+ *                        Frames wait in it up to 10 ms for RX buffers; those older than the
+ *                        driver are thrown away
+ *   peer:INDEX           cable to another function (its own number: to itself), both ends at once;
+ *                        the receiver drops and counts what it has no buffers for
+ *   switch:NAME          learning switch among all functions that name it: per VLAN, 4096
+ *                        addresses, forgotten after five minutes, unknown ones flooded
+ *   pcap:IN,OUT[,loop]   plays the classic pcap file IN once (or for ever), as fast as buffers
+ *                        are posted, and writes what is sent to OUT; either may be empty
+ *   gen:KEY=VALUE,...    generator of valid IPv4/UDP frames, and sink:
+ *     size=N | imix      bytes without check sequence, 60..MTU+14, default 64; imix: 60, 590 and
+ *                        1514 in the ratio 7:4:1
+ *     flows=N            1..4096, default 1; flow f goes to queue pair f modulo pairs in use
+ *     rate=PPS           0 (default): as fast as buffers are posted, none lost; else what finds no
+ *                        buffer is dropped and counted
+ *     count=N            stop after so many, 0 (default): never
+ *     fill=frame         (default) the whole frame is written each time: valid at the driver; the
+ *                        copy takes some 100 cycles of the worker at 1500 bytes
+ *     fill=headers       only its first 64 bytes are, so above 64 bytes the checksum is wrong and
+ *                        the payload is what the driver left there: the cost of 64-byte frames
+ *     check=1            look whether what is sent is what was received: reads one cache line of
+ *                        each frame (wire_bad counts); default 0: the sink touches no payload
+ *
  * @return 0 or -errno with one sentence in err.
  */
 int vsim_nic_wire(struct vsim_nic *nic, unsigned int index, const char *spec, char *err,

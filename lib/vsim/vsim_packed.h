@@ -53,7 +53,8 @@ vsim_packed_rest(struct vsim_queue *q)
 	if (!q->event_idx)
 		return 0;
 	__atomic_store_n((uint32_t *)(void *)q->packed.device,
-			htole32(q->avail_i | wrap | (RING_EVENT_FLAGS_DESC << 16)), __ATOMIC_RELAXED);
+			htole32(q->avail_i | wrap | (RING_EVENT_FLAGS_DESC << 16)),
+			__ATOMIC_RELAXED);
 	/* Pairs with the driver's barrier between flags and the device event structure. */
 	atomic_thread_fence(memory_order_seq_cst);
 	if (!vsim_packed_look(q))
@@ -94,7 +95,8 @@ vsim_packed_table_walk(struct vsim_queue *q, struct vsim_walk *walk, uint64_t ad
 			return vsim_queue_fail(q, 93);
 		if (flags & ~VIRTQ_DESC_F_WRITE) /* 2.8.8: no other flag; harmless, so go on */
 			vsim_fn_violation(q->fn, 93);
-		ret = vsim_walk_add(q, walk, le64toh(d.addr), le32toh(d.len), flags & VIRTQ_DESC_F_WRITE);
+		ret = vsim_walk_add(q, walk, le64toh(d.addr), le32toh(d.len),
+				flags & VIRTQ_DESC_F_WRITE);
 		if (ret < 0)
 			return ret;
 	}
@@ -150,7 +152,7 @@ vsim_packed_walk(struct vsim_queue *q, struct vsim_walk *walk)
 static VSIM_COLD int
 vsim_packed_pop_slow(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool *pool)
 {
-	struct vsim_walk walk = { .segs = &pool->segs[pool->nb], .room = VSIM_POOL_SEGS - pool->nb };
+	struct vsim_walk walk = {.segs = &pool->segs[pool->nb], .room = VSIM_POOL_SEGS - pool->nb};
 	int ret;
 
 	if (pool->nb > 0 && walk.room < 2u * q->size)
@@ -165,7 +167,8 @@ vsim_packed_pop_slow(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_poo
 
 /** As vsim_split_pop(). */
 VSIM_INLINE int
-vsim_packed_pop(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool *pool, const bool write)
+vsim_packed_pop(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool *pool,
+		const bool write)
 {
 	const struct pvirtq_desc *d = &q->packed.desc[q->avail_i];
 	uint64_t tail;
@@ -210,12 +213,19 @@ vsim_packed_rewind(struct vsim_queue *q, uint16_t nb)
 	q->flags_avail = q->flags_used != 0 ? VIRTQ_DESC_F_AVAIL : VIRTQ_DESC_F_USED;
 }
 
+/** As vsim_split_prefetch(): the descriptors of a burst, which push will write. */
 VSIM_INLINE void
 vsim_packed_prefetch(const struct vsim_queue *q)
 {
-	uint32_t i = q->avail_i + 16;
+	const uint32_t step = VSIM_CACHE_LINE / sizeof(struct pvirtq_desc);
+	uint32_t at = q->avail_i;
 
-	__builtin_prefetch(&q->packed.desc[i < q->size ? i : i - q->size], 1);
+	for (unsigned int i = 0; i < VSIM_BURST / step; i++) {
+		__builtin_prefetch(&q->packed.desc[at], 1);
+		at += step;
+		if (at >= q->size)
+			at = 0;
+	}
 }
 
 VSIM_INLINE void
@@ -226,7 +236,8 @@ vsim_packed_used_write(struct pvirtq_desc *d, uint64_t tail, int order)
 
 /** As vsim_split_push(); returns ring slots given back. */
 VSIM_INLINE uint16_t
-vsim_packed_push(struct vsim_queue *q, const struct vsim_buf *bufs, unsigned int n, const bool write)
+vsim_packed_push(
+		struct vsim_queue *q, const struct vsim_buf *bufs, unsigned int n, const bool write)
 {
 	struct pvirtq_desc *const ring = q->packed.desc, *first = &ring[q->used_i];
 	const bool batch = q->in_order && !write; /* see below */
@@ -240,8 +251,10 @@ vsim_packed_push(struct vsim_queue *q, const struct vsim_buf *bufs, unsigned int
 	for (unsigned int i = 0; i < n; i++) {
 		/* 2.8.7: with IN_ORDER one descriptor for the batch, where its first buffer was. */
 		if (i > 0 && !batch)
-			vsim_packed_used_write(&ring[at], (write ? bufs[i].used : 0) |
-					(uint64_t)bufs[i].id << 32 | flags << 48, __ATOMIC_RELAXED);
+			vsim_packed_used_write(&ring[at],
+					(write ? bufs[i].used : 0) | (uint64_t)bufs[i].id << 32 |
+							flags << 48,
+					__ATOMIC_RELAXED);
 		slots += bufs[i].nb_descs;
 		at += bufs[i].nb_descs;
 		if (at >= size) {
@@ -264,8 +277,8 @@ vsim_packed_call_needed(const struct vsim_queue *q, uint16_t added)
 
 	/* Pairs with the driver's barrier between its event structure and used flags. */
 	atomic_thread_fence(memory_order_seq_cst);
-	event = le32toh(__atomic_load_n((const uint32_t *)(const void *)q->packed.driver,
-			__ATOMIC_RELAXED));
+	event = le32toh(__atomic_load_n(
+			(const uint32_t *)(const void *)q->packed.driver, __ATOMIC_RELAXED));
 	flags = (event >> 16) & 3;
 	if (flags != RING_EVENT_FLAGS_DESC || !q->event_idx)
 		return flags != RING_EVENT_FLAGS_DISABLE;

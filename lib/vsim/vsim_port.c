@@ -35,7 +35,8 @@ mem_create(struct vsim_fn *fn)
 		return -errno;
 	/* Whoever gets the file must not be able to cut it short under the workers. */
 	if (ftruncate(fn->mem_fd, MEM_FILE_LEN) < 0 ||
-			fcntl(fn->mem_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+			fcntl(fn->mem_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) <
+					0)
 		goto fail;
 	page = mmap(NULL, DOORBELL_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fn->mem_fd,
 			VSIM_REGION_OFFSET(VSIM_BAR) + VSIM_BAR_DOORBELLS);

@@ -115,7 +115,7 @@ struct vsim_nic {
 	uint16_t num_vfs; /**< That exist now. */
 	struct vsim_worker *workers[VSIM_MAX_WORKERS];
 	char *wire_spec[VSIM_MAX_FNS];
-	struct vsim_wire *wires[VSIM_MAX_FNS]; /**< Data half, gone with worker 0; NULL: null wire. */
+	struct vsim_wire *wires[VSIM_MAX_FNS]; /**< Gone with worker 0; NULL: null wire. */
 	struct vsim_switch *switches; /**< Data half: those with members. */
 	vsim_vfs_changed vfs_changed;
 	void *vfs_changed_arg;
@@ -198,7 +198,8 @@ int vsim_queue_activate(struct vsim_fn *fn, uint16_t qi);
 /** Stop and forget a queue; nothing of the ring is touched any more. Idle if not running. */
 void vsim_queue_deactivate(struct vsim_fn *fn, uint16_t qi);
 /** The driver wrote a doorbell by register access rather than by the mapped page. */
-void vsim_queue_ring(struct vsim_fn *fn, uint64_t doorbell_offset, uint32_t value, unsigned int width);
+void vsim_queue_ring(struct vsim_fn *fn, uint64_t doorbell_offset, uint32_t value,
+		unsigned int width);
 /** queue_notify_off of a queue, and the multiplier of the notify capability. */
 uint16_t vsim_queue_notify_off(uint16_t qi);
 #define VSIM_NOTIFY_MULTIPLIER 4

@@ -58,19 +58,19 @@ queue_areas(const struct vsim_queue *q, struct area area[3])
 	uint32_t size = q->size;
 
 	if (q->is_packed) {
-		area[0] = (struct area){ q->areas[0], VIRTQ_DESC_BYTES(size), VIRTQ_PACKED_DESC_ALIGN,
-			PROT_READ | PROT_WRITE };
-		area[1] = (struct area){ q->areas[1], sizeof(struct pvirtq_event_suppress),
-			VIRTQ_PACKED_EVENT_ALIGN, PROT_READ };
-		area[2] = (struct area){ q->areas[2], sizeof(struct pvirtq_event_suppress),
-			VIRTQ_PACKED_EVENT_ALIGN, PROT_WRITE };
+		area[0] = (struct area){q->areas[0], VIRTQ_DESC_BYTES(size),
+				VIRTQ_PACKED_DESC_ALIGN, PROT_READ | PROT_WRITE};
+		area[1] = (struct area){q->areas[1], sizeof(struct pvirtq_event_suppress),
+				VIRTQ_PACKED_EVENT_ALIGN, PROT_READ};
+		area[2] = (struct area){q->areas[2], sizeof(struct pvirtq_event_suppress),
+				VIRTQ_PACKED_EVENT_ALIGN, PROT_WRITE};
 	} else {
-		area[0] = (struct area){ q->areas[0], VIRTQ_DESC_BYTES(size), VIRTQ_DESC_ALIGN,
-			PROT_READ };
-		area[1] = (struct area){ q->areas[1], VIRTQ_AVAIL_BYTES(size), VIRTQ_AVAIL_ALIGN,
-			PROT_READ };
-		area[2] = (struct area){ q->areas[2], VIRTQ_USED_BYTES(size), VIRTQ_USED_ALIGN,
-			PROT_WRITE };
+		area[0] = (struct area){
+				q->areas[0], VIRTQ_DESC_BYTES(size), VIRTQ_DESC_ALIGN, PROT_READ};
+		area[1] = (struct area){
+				q->areas[1], VIRTQ_AVAIL_BYTES(size), VIRTQ_AVAIL_ALIGN, PROT_READ};
+		area[2] = (struct area){
+				q->areas[2], VIRTQ_USED_BYTES(size), VIRTQ_USED_ALIGN, PROT_WRITE};
 	}
 }
 
@@ -164,12 +164,12 @@ vsim_queue_activate(struct vsim_fn *fn, uint16_t qi)
 	if (q == NULL)
 		return -ENOMEM;
 	*q = (struct vsim_queue){
-		.fn = fn,
-		.qi = qi,
-		.size = cfg->size,
-		.areas = { cfg->desc, cfg->driver, cfg->device },
-		.ctr = &fn->counters->queue[qi],
-		.doorbell = &fn->doorbells[vsim_queue_notify_off(qi)],
+			.fn = fn,
+			.qi = qi,
+			.size = cfg->size,
+			.areas = {cfg->desc, cfg->driver, cfg->device},
+			.ctr = &fn->counters->queue[qi],
+			.doorbell = &fn->doorbells[vsim_queue_notify_off(qi)],
 	};
 	queue_settings(q);
 	rule = queue_misconfigured(q);
@@ -215,7 +215,7 @@ vsim_queues_remap(struct vsim_fn *fn)
 
 		if (q == NULL)
 			continue;
-		q->cache = (struct vsim_dma_cache){ 0 };
+		q->cache = (struct vsim_dma_cache){0};
 		/* Hardware faults when it touches what is gone, not before. */
 		q->unmapped = queue_locate(q) < 0;
 	}
@@ -258,7 +258,8 @@ next_plausible(const struct vsim_queue *q, uint16_t pos)
 	slot = (pos & 0x7fff) == 0 ? q->size - 1 : (pos & 0x7fff) - 1;
 	wrap = (pos >> 15) ^ ((pos & 0x7fff) == 0);
 	tail = vsim_packed_tail(&q->packed.desc[slot], __ATOMIC_ACQUIRE);
-	return ((tail >> 48) & PACKED_WRAP_FLAGS) == (wrap ? VIRTQ_DESC_F_AVAIL : VIRTQ_DESC_F_USED);
+	return ((tail >> 48) & PACKED_WRAP_FLAGS) ==
+	       (wrap ? VIRTQ_DESC_F_AVAIL : VIRTQ_DESC_F_USED);
 }
 
 /** Was the word written with 32 bits? The device leaves ones in the upper half, so ones there
@@ -276,7 +277,8 @@ written_wide(const struct vsim_queue *q, uint32_t value)
 		return q->size > 0x7fff;
 	idx = le16toh(__atomic_load_n(&q->split.avail->idx, __ATOMIC_RELAXED));
 	/* Only a driver that has just published its 65535th entry can mean that. */
-	return (q->lapped || idx < q->avail_i || idx == 0xffff) && (uint16_t)(idx - 0xffff) <= q->size;
+	return (q->lapped || idx < q->avail_i || idx == 0xffff) &&
+	       (uint16_t)(idx - 0xffff) <= q->size;
 }
 
 static void
@@ -310,8 +312,7 @@ vsim_queue_doorbell_take(struct vsim_queue *q)
 		return false;
 	}
 	doorbell_judge(q, value);
-	more = q->is_packed ? vsim_packed_look(q)
-			    : q->split.avail->idx != htole16(q->avail_i);
+	more = q->is_packed ? vsim_packed_look(q) : q->split.avail->idx != htole16(q->avail_i);
 	if (!q->active && !more)
 		vsim_count(&q->ctr->doorbells_spurious, 1);
 	q->active = true;
@@ -356,12 +357,12 @@ vsim_walk_add(struct vsim_queue *q, struct vsim_walk *walk, uint64_t addr, uint3
 
 		if (ptr == NULL)
 			return vsim_queue_fault(q);
-		if (walk->nb == walk->room) { /* More than the device is made for: no rule broken. */
+		if (walk->nb == walk->room) { /* More than it is made for: no rule broken. */
 			q->dead = true;
 			vsim_fn_broken(q->fn);
 			return -E2BIG;
 		}
-		walk->segs[walk->nb++] = (struct vsim_seg){ ptr, n };
+		walk->segs[walk->nb++] = (struct vsim_seg){ptr, n};
 		if (!write)
 			walk->nb_readable = walk->nb;
 		addr += n;
@@ -388,8 +389,7 @@ int
 vsim_chain_pop(struct vsim_queue *q, struct vsim_chain *chain)
 {
 	struct vsim_walk walk = {
-		.segs = chain->segs, .room = sizeof(chain->segs) / sizeof(chain->segs[0])
-	};
+			.segs = chain->segs, .room = sizeof(chain->segs) / sizeof(chain->segs[0])};
 	int ret;
 
 	if (q->dead)
@@ -454,9 +454,7 @@ vsim_chain_write(const struct vsim_chain *chain, size_t offset, const void *buf,
 void
 vsim_chain_push(struct vsim_queue *q, const struct vsim_chain *chain, uint32_t written)
 {
-	const struct vsim_buf buf = {
-		.id = chain->id, .nb_descs = chain->nb_descs, .used = written
-	};
+	const struct vsim_buf buf = {.id = chain->id, .nb_descs = chain->nb_descs, .used = written};
 	uint16_t added;
 	bool call;
 

@@ -22,14 +22,16 @@ peer_open(struct vsim_nic *nic, unsigned int index, const char *arg, char *err, 
 
 	errno = 0;
 	peer = strtoul(arg, &end, 10);
-	if (arg[0] < '0' || arg[0] > '9' || *end != '\0' || errno != 0 || peer > nic->conf.total_vfs)
+	if (arg[0] < '0' || arg[0] > '9' || *end != '\0' || errno != 0 ||
+			peer > nic->conf.total_vfs)
 		return vsim_wire_error(EINVAL, err, err_len,
-				"peer \"%s\" is not a function number: 0 is the PF, 1..%u are VFs", arg,
-				nic->conf.total_vfs);
+				"peer \"%s\" is not a function number: 0 is the PF, 1..%u are VFs",
+				arg, nic->conf.total_vfs);
 	wire = calloc(1, sizeof(*wire));
 	if (wire == NULL)
 		return vsim_wire_error(ENOMEM, err, err_len, "out of memory for a wire");
-	*wire = (struct vsim_wire){ .ops = &vsim_wire_peer, .nic = nic, .index = index, .peer = peer };
+	*wire = (struct vsim_wire){
+			.ops = &vsim_wire_peer, .nic = nic, .index = index, .peer = peer};
 	return wire;
 }
 
@@ -50,5 +52,4 @@ peer_tx(struct vsim_wire *wire, struct vsim_fn *fn, const struct vsim_frame *fra
 }
 
 const struct vsim_wire_ops vsim_wire_peer = {
-	.kind = "peer", .open = peer_open, .close = peer_close, .tx = peer_tx
-};
+		.kind = "peer", .open = peer_open, .close = peer_close, .tx = peer_tx};

@@ -26,8 +26,8 @@
 struct tap {
 	struct vsim_wire wire;
 	int fd;
-	size_t slot; /**< Bytes per frame in the store. */
-	uint8_t *store; /**< VSIM_BURST frames. */
+	size_t slot;                          /**< Bytes per frame in the store. */
+	uint8_t *store;                       /**< VSIM_BURST frames. */
 	struct vsim_frame frames[VSIM_BURST]; /**< Read; those from first to nb wait. */
 	unsigned int first, nb;
 	uint64_t waiting_since; /**< Clock when the first of them was refused; 0: none was. */
@@ -36,29 +36,33 @@ struct tap {
 static int
 tap_attach(const char *name, char *err, size_t err_len)
 {
-	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI };
+	struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI};
 	int fd;
 
 	if (name[0] == '\0' || strlen(name) >= sizeof(ifr.ifr_name)) {
-		vsim_wire_error(EINVAL, err, err_len, "tap: \"%s\" is no interface name (1 to %zu letters)",
-				name, sizeof(ifr.ifr_name) - 1);
+		vsim_wire_error(EINVAL, err, err_len,
+				"tap: \"%s\" is no interface name (1 to %zu letters)", name,
+				sizeof(ifr.ifr_name) - 1);
 		return -1;
 	}
 	memcpy(ifr.ifr_name, name, strlen(name));
 	fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0) {
 		vsim_wire_error(errno, err, err_len,
-				"tap %s: cannot open /dev/net/tun (%s): load the tun module and run as root", name,
-				strerror(errno));
+				"tap %s: cannot open /dev/net/tun (%s): load the tun module and "
+				"run as root",
+				name, strerror(errno));
 		return -1;
 	}
 	if (ioctl(fd, TUNSETIFF, &ifr) < 0) {
 		int error = errno;
 
 		close(fd);
-		vsim_wire_error(error, err, err_len, "tap %s: cannot attach: %s%s", name, strerror(error),
-				error == EPERM ? ": it needs CAP_NET_ADMIN"
-				: error == EBUSY ? ": another process has it" : "");
+		vsim_wire_error(error, err, err_len, "tap %s: cannot attach: %s%s", name,
+				strerror(error),
+				error == EPERM   ? ": it needs CAP_NET_ADMIN"
+				: error == EBUSY ? ": another process has it"
+						 : "");
 		return -1;
 	}
 	return fd;
@@ -83,7 +87,8 @@ tap_open(struct vsim_nic *nic, unsigned int index, const char *arg, char *err, s
 		close(fd);
 		return vsim_wire_error(ENOMEM, err, err_len, "tap %s: out of memory", arg);
 	}
-	tap->wire = (struct vsim_wire){ .ops = &vsim_wire_tap, .nic = nic, .index = index, .peer = -1 };
+	tap->wire = (struct vsim_wire){
+			.ops = &vsim_wire_tap, .nic = nic, .index = index, .peer = -1};
 	tap->fd = fd;
 	return &tap->wire;
 }
@@ -126,14 +131,14 @@ tap_rx(struct vsim_wire *wire, struct vsim_fn *fn)
 
 			if (n < VSIM_ETHER_LEN)
 				break;
-			*f = (struct vsim_frame){ .ptr = at, .len = n, .total = n, .nb_segs = 1 };
+			*f = (struct vsim_frame){.ptr = at, .len = n, .total = n, .nb_segs = 1};
 			tap->nb++;
 		}
 		if (tap->nb == 0)
 			return 0;
 	}
 	patient = tap->waiting_since == 0 ||
-			vsim_clock() - tap->waiting_since < vsim_clock_hz() / 1000 * HOLD_MS;
+		  vsim_clock() - tap->waiting_since < vsim_clock_hz() / 1000 * HOLD_MS;
 	done = vsim_rx_frames(fn, &tap->frames[tap->first], tap->nb - tap->first, patient);
 	tap->first += done;
 	if (tap->first == tap->nb || done > 0)
@@ -159,12 +164,12 @@ tap_tx(struct vsim_wire *wire, struct vsim_fn *fn, const struct vsim_frame *fram
 			sent = write(tap->fd, f->ptr, f->len);
 		} else if (f->nb_segs <= TX_IOV) {
 			for (unsigned int s = 0; s < f->nb_segs; s++)
-				iov[s] = (struct iovec){ f->segs[s].ptr, f->segs[s].len };
+				iov[s] = (struct iovec){f->segs[s].ptr, f->segs[s].len};
 			sent = writev(tap->fd, iov, f->nb_segs);
 		} else {
 			sent = write(tap->fd, flat, vsim_frame_peek(f, flat, sizeof(flat)));
 		}
-		/* EAGAIN: its queue is full. EIO: the interface is down, as a cable without peer. */
+		/* EAGAIN: its queue is full. EIO: it is down, as a cable without peer. */
 		if (sent < 0)
 			break;
 	}
@@ -180,7 +185,10 @@ tap_fd(const struct vsim_wire *wire)
 	return tap->first == tap->nb ? tap->fd : -1;
 }
 
-const struct vsim_wire_ops vsim_wire_tap = {
-	.kind = "tap", .open = tap_open, .close = tap_close, .start = tap_start, .rx = tap_rx,
-	.tx = tap_tx, .fd = tap_fd
-};
+const struct vsim_wire_ops vsim_wire_tap = {.kind = "tap",
+		.open = tap_open,
+		.close = tap_close,
+		.start = tap_start,
+		.rx = tap_rx,
+		.tx = tap_tx,
+		.fd = tap_fd};

@@ -27,7 +27,7 @@
 #define IDLE_US 2000 /* Without work for so long: sleep between rounds. */
 #define SLEEP_MIN_US 50
 #define SLEEP_MAX_US 1000 /* A doorbell is a plain store and wakes nobody: seen after this. */
-#define SLEEP_FDS 64 /* Wires that can wake a worker; others are seen after SLEEP_MAX_US. */
+#define SLEEP_FDS 64      /* Wires that can wake a worker; others are seen after SLEEP_MAX_US. */
 
 /* ---------------------------------------------------------------- clock */
 
@@ -140,7 +140,7 @@ ports_collect(struct vsim_worker *worker, unsigned int w)
 
 		if (fn == NULL || fn->worker != w)
 			continue;
-		*port = (struct vsim_port){ .fn = fn };
+		*port = (struct vsim_port){.fn = fn};
 		for (unsigned int qi = 0; qi < VSIM_MAX_QUEUES; qi++) {
 			struct vsim_queue *q = fn->queue[qi];
 
@@ -259,12 +259,21 @@ worker_round(struct vsim_worker *worker, unsigned int w)
 	return work;
 }
 
+/** Mutexes are not fair: who polls in a loop lets those who asked have the lock first. */
+static void
+wait_for_waiters(struct vsim_worker *worker)
+{
+	while (atomic_load_explicit(&worker->waiters, memory_order_relaxed) > 0)
+		sched_yield();
+}
+
 unsigned int
 vsim_worker_poll(struct vsim_nic *nic, unsigned int w)
 {
 	struct vsim_worker *worker = nic->workers[w];
 	unsigned int work;
 
+	wait_for_waiters(worker);
 	pthread_mutex_lock(&worker->lock);
 	vsim_dma_guard_enter(nic);
 	work = worker_round(worker, w);
@@ -279,8 +288,8 @@ vsim_worker_poll(struct vsim_nic *nic, unsigned int w)
 static void
 worker_sleep(struct vsim_worker *worker, unsigned int us)
 {
-	struct pollfd fds[1 + SLEEP_FDS] = { { .fd = worker->wake_fd, .events = POLLIN } };
-	const struct timespec timeout = { .tv_nsec = us * 1000 };
+	struct pollfd fds[1 + SLEEP_FDS] = {{.fd = worker->wake_fd, .events = POLLIN}};
+	const struct timespec timeout = {.tv_nsec = us * 1000};
 	unsigned int nb = 1;
 	uint64_t count;
 
@@ -289,7 +298,7 @@ worker_sleep(struct vsim_worker *worker, unsigned int us)
 		int fd = wire != NULL && wire->ops->fd != NULL ? wire->ops->fd(wire) : -1;
 
 		if (fd >= 0)
-			fds[nb++] = (struct pollfd){ .fd = fd, .events = POLLIN };
+			fds[nb++] = (struct pollfd){.fd = fd, .events = POLLIN};
 	}
 	atomic_store(&worker->asleep, true);
 	pthread_mutex_unlock(&worker->lock);
@@ -306,9 +315,7 @@ static void
 give_way(struct vsim_worker *worker)
 {
 	pthread_mutex_unlock(&worker->lock);
-	/* Mutexes are not fair: wait until those who asked have it. */
-	while (atomic_load_explicit(&worker->waiters, memory_order_relaxed) > 0)
-		sched_yield();
+	wait_for_waiters(worker);
 	pthread_mutex_lock(&worker->lock);
 }
 

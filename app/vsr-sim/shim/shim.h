@@ -50,6 +50,13 @@ struct shim_conn;
 extern struct shim_conn shim_control; /**< For all but traps. */
 extern struct shim_conn shim_trap; /**< Never held while code of the program runs. */
 
+/**
+ * A lock that holds the process id of its owner, so that it does not stay locked in a child by
+ * fork whose parent's other thread held it.
+ */
+void shim_lock(_Atomic pid_t *owner);
+void shim_unlock(_Atomic pid_t *owner);
+
 /** Whether this process is to see the simulated host at all. */
 bool shim_active(void);
 

@@ -96,9 +96,10 @@ conn_init(void)
 
 /* ---------------------------------------------------------------- the lock */
 
-static void
-owner_lock(_Atomic pid_t *owner, pid_t pid)
+void
+shim_lock(_Atomic pid_t *owner)
 {
+	const pid_t pid = syscall(SYS_getpid);
 	const struct timespec pause = { .tv_nsec = 20000 };
 
 	for (;;) {
@@ -111,6 +112,12 @@ owner_lock(_Atomic pid_t *owner, pid_t pid)
 			return;
 		syscall(SYS_nanosleep, &pause, NULL);
 	}
+}
+
+void
+shim_unlock(_Atomic pid_t *owner)
+{
+	atomic_store(owner, 0);
 }
 
 /* ---------------------------------------------------------------- the socket */
@@ -270,9 +277,9 @@ shim_request(struct shim_conn *conn, struct shim_call *call)
 	if (!shim_active())
 		return -ENODEV;
 	syscall(SYS_rt_sigprocmask, SIG_BLOCK, &others, &old, sizeof(old));
-	owner_lock(&conn->owner, syscall(SYS_getpid));
+	shim_lock(&conn->owner);
 	ret = converse(conn, call);
-	atomic_store(&conn->owner, 0);
+	shim_unlock(&conn->owner);
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof(old));
 	errno = saved;
 	return ret;
@@ -304,7 +311,7 @@ files_add(ino_t ino, const struct host_reply *rep)
 	static unsigned int at;
 	unsigned int i;
 
-	owner_lock(&files_owner, syscall(SYS_getpid));
+	shim_lock(&files_owner);
 	if (files_find(ino) < 0) {
 		i = at++ % MAX_FILES; /* Full: the oldest goes; asked for again when needed. */
 		atomic_store(&files[i].ino, 0);
@@ -313,7 +320,7 @@ files_add(ino_t ino, const struct host_reply *rep)
 			atomic_store(&files[i].region_size[r], rep->arg[r]);
 		atomic_store(&files[i].ino, ino);
 	}
-	atomic_store(&files_owner, 0);
+	shim_unlock(&files_owner);
 }
 
 int

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The vsr authors
  *
  * Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2: 2.1 "Instruction Format
- * for Protected Mode", 2.2.1 "REX Prefixes", and "MOV", "MOVZX", "MOVSX/MOVSXD".
+ * for Protected Mode", 2.2.1 "REX Prefixes", and the pages of the instructions.
  */
 #include <string.h>
 
@@ -148,33 +148,45 @@ decode_two_bytes(struct cursor *c, const struct prefixes *p, struct shim_insn *i
 	}
 }
 
-/* 88..8b: between memory and a register. */
+/* Between memory and a register: bit 0 of the opcode is the width, bit 1 the direction. */
 static bool
-decode_mov(struct cursor *c, const struct prefixes *p, uint8_t opcode, struct shim_insn *insn)
+decode_with_reg(struct cursor *c, const struct prefixes *p, uint8_t opcode, enum shim_op op,
+		struct shim_insn *insn)
 {
 	const int modrm = read_modrm(c);
 
 	if (modrm < 0)
 		return false;
+	insn->op = op;
 	insn->width = (opcode & 1) != 0 ? operand_width(p) : 1;
-	insn->write = (opcode & 2) == 0;
+	insn->to_memory = (opcode & 2) == 0;
 	set_reg(p, (modrm >> 3) & 7, insn->width, insn);
 	return true;
 }
 
-/* c6, c7: a number into memory; one of 32 bits is sign extended to 64. */
+/* Of memory and a number, of one byte if short_number; one that is shorter than the memory is
+ * sign extended. The operation is op, or if that is SHIM_ADD named in ModRM as an extension. */
 static bool
-decode_mov_number(struct cursor *c, const struct prefixes *p, uint8_t opcode,
-		struct shim_insn *insn)
+decode_with_number(struct cursor *c, const struct prefixes *p, uint8_t opcode, enum shim_op op,
+		bool short_number, struct shim_insn *insn)
 {
 	const int modrm = read_modrm(c);
+	const uint8_t extension = (modrm >> 3) & 7;
+	unsigned int number;
 
-	if (modrm < 0 || ((modrm >> 3) & 7) != 0)
+	if (modrm < 0)
 		return false;
+	if (op == SHIM_ADD)
+		op = extension;
+	else if (extension != 0 && !(op == SHIM_TEST && extension == 1))
+		return false;
+	insn->op = op;
 	insn->width = (opcode & 1) != 0 ? operand_width(p) : 1;
-	insn->write = insn->immediate = true;
-	insn->imm = insn->width == 8 ? (uint64_t)(int64_t)(int32_t)read_number(c, 4) :
-			read_number(c, insn->width);
+	insn->to_memory = insn->immediate = true;
+	number = short_number ? 1 : insn->width == 8 ? 4 : insn->width;
+	insn->imm = read_number(c, number);
+	if (number < 8 && ((insn->imm >> (8 * number - 1)) & 1) != 0)
+		insn->imm |= UINT64_MAX << (8 * number);
 	return true;
 }
 
@@ -184,10 +196,38 @@ decode_mov_absolute(struct cursor *c, const struct prefixes *p, uint8_t opcode,
 		struct shim_insn *insn)
 {
 	insn->width = (opcode & 1) != 0 ? operand_width(p) : 1;
-	insn->write = (opcode & 2) != 0;
+	insn->to_memory = (opcode & 2) != 0;
 	insn->reg_width = insn->width;
 	read_number(c, p->address32 ? 4 : 8);
 	return true;
+}
+
+static bool
+decode_opcode(struct cursor *c, const struct prefixes *p, uint8_t opcode, struct shim_insn *insn)
+{
+	/* 00..3b: add, or, adc, sbb, and, sub, xor, cmp, each with four forms of operands. */
+	if (opcode < 0x40 && (opcode & 4) == 0)
+		return decode_with_reg(c, p, opcode, opcode >> 3, insn);
+	switch (opcode) {
+	case 0x0f:
+		return decode_two_bytes(c, p, insn);
+	case 0x63:
+		return decode_extend(c, p, operand_width(p) == 2 ? 2 : 4, true, insn);
+	case 0x80: case 0x81: case 0x83:
+		return decode_with_number(c, p, opcode, SHIM_ADD, opcode == 0x83, insn);
+	case 0x84: case 0x85:
+		return decode_with_reg(c, p, opcode & 1, SHIM_TEST, insn);
+	case 0x88: case 0x89: case 0x8a: case 0x8b:
+		return decode_with_reg(c, p, opcode, SHIM_MOV, insn);
+	case 0xa0: case 0xa1: case 0xa2: case 0xa3:
+		return decode_mov_absolute(c, p, opcode, insn);
+	case 0xc6: case 0xc7:
+		return decode_with_number(c, p, opcode, SHIM_MOV, false, insn);
+	case 0xf6: case 0xf7:
+		return decode_with_number(c, p, opcode, SHIM_TEST, false, insn);
+	default:
+		return false;
+	}
 }
 
 bool
@@ -199,29 +239,32 @@ shim_decode(const uint8_t *code, size_t max, struct shim_insn *insn)
 	bool known;
 
 	memset(insn, 0, sizeof(*insn));
-	switch (opcode) {
-	case 0x0f:
-		known = decode_two_bytes(&c, &p, insn);
-		break;
-	case 0x63:
-		known = decode_extend(&c, &p, p.operand16 && operand_width(&p) == 2 ? 2 : 4, true,
-				insn);
-		break;
-	case 0x88: case 0x89: case 0x8a: case 0x8b:
-		known = decode_mov(&c, &p, opcode, insn);
-		break;
-	case 0xa0: case 0xa1: case 0xa2: case 0xa3:
-		known = decode_mov_absolute(&c, &p, opcode, insn);
-		break;
-	case 0xc6: case 0xc7:
-		known = decode_mov_number(&c, &p, opcode, insn);
-		break;
-	default:
-		known = false;
-		break;
-	}
+	insn->op = SHIM_MOV;
+	known = decode_opcode(&c, &p, opcode, insn);
 	insn->len = c.at;
 	return known && !c.end;
+}
+
+/* ---------------------------------------------------------------- doing it */
+
+#define FLAG_CARRY UINT64_C(0x001)
+#define FLAG_PARITY UINT64_C(0x004)
+#define FLAG_ADJUST UINT64_C(0x010)
+#define FLAG_ZERO UINT64_C(0x040)
+#define FLAG_SIGN UINT64_C(0x080)
+#define FLAG_OVERFLOW UINT64_C(0x800)
+#define FLAGS (FLAG_CARRY | FLAG_PARITY | FLAG_ADJUST | FLAG_ZERO | FLAG_SIGN | FLAG_OVERFLOW)
+
+bool
+shim_insn_loads(const struct shim_insn *insn)
+{
+	return insn->op != SHIM_MOV || !insn->to_memory;
+}
+
+bool
+shim_insn_stores(const struct shim_insn *insn)
+{
+	return insn->to_memory && insn->op != SHIM_CMP && insn->op != SHIM_TEST;
 }
 
 static uint64_t
@@ -230,25 +273,79 @@ cut(uint64_t value, unsigned int width)
 	return width == 8 ? value : value & ((UINT64_C(1) << (8 * width)) - 1);
 }
 
-uint64_t
-shim_insn_value(const struct shim_insn *insn, uint64_t reg)
+static uint64_t
+calculate(enum shim_op op, unsigned int width, uint64_t a, uint64_t b, uint64_t *flags)
 {
-	if (insn->immediate)
-		return cut(insn->imm, insn->width);
-	return cut(insn->high_byte ? reg >> 8 : reg, insn->width);
+	const uint64_t top = UINT64_C(1) << (8 * width - 1);
+	const uint64_t carry = (op == SHIM_ADC || op == SHIM_SBB) ? *flags & FLAG_CARRY : 0;
+	uint64_t r, carries = 0, overflow = 0;
+
+	a = cut(a, width);
+	b = cut(b, width);
+	switch (op) {
+	case SHIM_ADD:
+	case SHIM_ADC:
+		r = cut(a + b + carry, width);
+		carries = (a & b) | ((a | b) & ~r);
+		overflow = (a ^ r) & (b ^ r);
+		break;
+	case SHIM_SUB:
+	case SHIM_SBB:
+	case SHIM_CMP:
+		r = cut(a - b - carry, width);
+		carries = (~a & b) | ((~a | b) & r);
+		overflow = (a ^ b) & (a ^ r);
+		break;
+	case SHIM_OR:
+		r = a | b;
+		break;
+	case SHIM_AND:
+	case SHIM_TEST:
+		r = a & b;
+		break;
+	case SHIM_XOR:
+		r = a ^ b;
+		break;
+	default:
+		return b; /* mov leaves the flags alone. */
+	}
+	*flags &= ~FLAGS;
+	*flags |= (carries & top) != 0 ? FLAG_CARRY : 0;
+	*flags |= (overflow & top) != 0 ? FLAG_OVERFLOW : 0;
+	*flags |= (carries & 8) != 0 ? FLAG_ADJUST : 0;
+	*flags |= r == 0 ? FLAG_ZERO : 0;
+	*flags |= (r & top) != 0 ? FLAG_SIGN : 0;
+	*flags |= __builtin_parity(r & 0xff) == 0 ? FLAG_PARITY : 0;
+	return r;
 }
 
-uint64_t
-shim_insn_result(const struct shim_insn *insn, uint64_t reg, uint64_t value)
+static void
+put_reg(const struct shim_insn *insn, uint64_t *reg, uint64_t value)
 {
-	value = cut(value, insn->width);
-	if (insn->sign && insn->width < 8 && ((value >> (8 * insn->width - 1)) & 1) != 0)
-		value |= ~cut(UINT64_MAX, insn->width);
 	value = cut(value, insn->reg_width);
 	if (insn->high_byte)
-		return (reg & ~UINT64_C(0xff00)) | value << 8;
-	/* A write of 32 bits clears the upper half; of 8 or 16 keeps the rest. */
-	if (insn->reg_width >= 4)
-		return value;
-	return (reg & ~cut(UINT64_MAX, insn->reg_width)) | value;
+		*reg = (*reg & ~UINT64_C(0xff00)) | value << 8;
+	else if (insn->reg_width >= 4)
+		*reg = value; /* A write of 32 bits clears the upper half; of 8 or 16 keeps the rest. */
+	else
+		*reg = (*reg & ~cut(UINT64_MAX, insn->reg_width)) | value;
+}
+
+void
+shim_insn_run(const struct shim_insn *insn, uint64_t *reg, uint64_t *flags, uint64_t *memory)
+{
+	const uint64_t other = insn->immediate ? insn->imm : insn->high_byte ? *reg >> 8 : *reg;
+	uint64_t loaded = cut(*memory, insn->width), result;
+
+	if (insn->sign && ((loaded >> (8 * insn->width - 1)) & 1) != 0)
+		loaded |= ~cut(UINT64_MAX, insn->width);
+	if (insn->to_memory) {
+		result = calculate(insn->op, insn->width, loaded, other, flags);
+		if (shim_insn_stores(insn))
+			*memory = cut(result, insn->width);
+		return;
+	}
+	result = calculate(insn->op, insn->reg_width, other, loaded, flags);
+	if (insn->op != SHIM_CMP)
+		put_reg(insn, reg, result);
 }

@@ -8,7 +8,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/vfio.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -166,7 +165,7 @@ say_why(const struct vfio_iommu_type1_dma_map *arg, uint64_t at, const char *why
 	shim_say(text);
 }
 
-static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic pid_t one_at_a_time;
 
 int
 shim_dma_map(ino_t ino, uintptr_t user)
@@ -195,13 +194,13 @@ shim_dma_map(ino_t ino, uintptr_t user)
 		say_why(&arg, r.at, r.why);
 
 	/* Pieces of one map come in a row on the one connection of this process. */
-	pthread_mutex_lock(&one_at_a_time);
+	shim_lock(&one_at_a_time);
 	for (size_t first = 0; ret >= 0 && first < r.nb; first += ret) {
 		ret = send_pieces(ino, &arg, &r, first);
 		if (ret == -EFAULT)
 			say_why(&arg, arg.vaddr, "its file cannot be opened (as root it could)");
 	}
-	pthread_mutex_unlock(&one_at_a_time);
+	shim_unlock(&one_at_a_time);
 	free(r.pieces);
 	return ret < 0 ? ret : 0;
 }

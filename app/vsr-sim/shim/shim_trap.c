@@ -147,34 +147,47 @@ static const int reg_index[16] = {
 	REG_R8, REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15,
 };
 
+/* As a bus does where nobody answers: ones are read, what is written is lost. */
+static uint64_t
+load(const struct bar *bar, uint64_t offset, unsigned int width)
+{
+	uint64_t value = 0;
+	struct shim_call call = { .req = { .op = HOST_OP_READ, .ino = bar->ino,
+			.arg = { offset, width } }, .out = &value, .out_max = sizeof(value) };
+
+	return shim_request(&shim_trap, &call) == (int)width ? value : UINT64_MAX;
+}
+
 static void
-perform(const struct bar *bar, uint64_t addr, const struct shim_insn *insn, greg_t *reg)
+store(const struct bar *bar, uint64_t offset, unsigned int width, uint64_t value)
+{
+	struct shim_call call = { .req = { .op = HOST_OP_WRITE, .ino = bar->ino,
+			.arg = { offset } }, .data = &value, .data_len = width };
+
+	shim_request(&shim_trap, &call);
+}
+
+static void
+perform(const struct bar *bar, uint64_t addr, const struct shim_insn *insn, greg_t *regs)
 {
 	const uint64_t offset = ((uint64_t)bar->region << REGION_SHIFT) + (addr - bar->base);
-	uint64_t value = shim_insn_value(insn, (uint64_t)*reg);
-	struct shim_call call = { .req = { .op = HOST_OP_READ, .ino = bar->ino,
-			.arg = { offset, insn->width } }, .out = &value, .out_max = sizeof(value) };
+	uint64_t reg = regs[reg_index[insn->reg]], flags = regs[REG_EFL], memory = 0;
 
-	if (insn->write) {
-		call.req.op = HOST_OP_WRITE;
-		call.data = &value;
-		call.data_len = insn->width;
-		call.out = NULL;
-		call.out_max = 0;
-		shim_request(&shim_trap, &call);
-		return;
-	}
-	/* As a bus does where nobody answers. */
-	if (shim_request(&shim_trap, &call) != insn->width)
-		value = UINT64_MAX;
-	*reg = (greg_t)shim_insn_result(insn, (uint64_t)*reg, value);
+	if (shim_insn_loads(insn))
+		memory = load(bar, offset, insn->width);
+	shim_insn_run(insn, &reg, &flags, &memory);
+	if (shim_insn_stores(insn))
+		store(bar, offset, insn->width, memory);
+	regs[reg_index[insn->reg]] = (greg_t)reg;
+	regs[REG_EFL] = (greg_t)flags;
+	regs[REG_RIP] += insn->len;
 }
 
 static void
 say_unknown(const uint8_t *code)
 {
-	static const char start[] = "cannot step over this instruction on a device register, only "
-			"mov is known:";
+	static const char start[] = "cannot step over this instruction on a device register "
+			"(mov and simple arithmetic are known):";
 	/* Bytes of the instruction itself are there; those behind it only within its page. */
 	const size_t in_page = 4096 - ((uintptr_t)code & 4095);
 	char text[sizeof(start) + 3 * SHIM_INSN_MAX];
@@ -209,12 +222,10 @@ shim_trap_handle(const void *siginfo, void *ucontext)
 		return false;
 	if (find_bar(addr, &bar)) {
 		done = shim_decode(code, SHIM_INSN_MAX, &insn);
-		if (done) {
-			perform(&bar, addr, &insn, &regs[reg_index[insn.reg]]);
-			regs[REG_RIP] += insn.len;
-		} else {
+		if (done)
+			perform(&bar, addr, &insn, regs);
+		else
 			say_unknown(code);
-		}
 	}
 	errno = saved;
 	return done;

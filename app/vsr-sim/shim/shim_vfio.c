@@ -25,7 +25,8 @@ copy(uintptr_t theirs, void *ours, size_t len, long call)
 {
 	struct iovec local = { ours, len }, remote = { (void *)theirs, len };
 	const int saved = errno;
-	const ssize_t done = syscall(call, syscall(SYS_getpid), &local, 1, &remote, 1, 0);
+	/* All long: the last goes by the stack, where half an int is not cleared. */
+	const ssize_t done = syscall(call, syscall(SYS_getpid), &local, 1L, &remote, 1L, 0L);
 	const int why = errno;
 
 	errno = saved;
@@ -120,11 +121,12 @@ plain_ioctl(ino_t ino, unsigned long cmd, uint64_t value)
 	return shim_request(&shim_control, &call);
 }
 
-/* One with a structure that starts with its size; the reply goes back into it. */
+/* One with a structure of in_len bytes that starts with its size; the size may be larger, for
+ * capabilities in the reply, which goes back into it. */
 static int
-sized_ioctl(ino_t ino, unsigned long cmd, uintptr_t arg)
+sized_ioctl(ino_t ino, unsigned long cmd, uintptr_t arg, size_t in_len)
 {
-	uint8_t data[HOST_PROTO_DATA], out[HOST_PROTO_DATA];
+	uint8_t data[HOST_PROTO_DATA] = { 0 }, out[HOST_PROTO_DATA];
 	struct shim_call call = { .req = { .op = HOST_OP_IOCTL, .ino = ino, .arg = { cmd } },
 			.data = data, .out = out, .out_max = sizeof(out) };
 	uint32_t argsz;
@@ -134,7 +136,7 @@ sized_ioctl(ino_t ino, unsigned long cmd, uintptr_t arg)
 	if (ret != 0)
 		return ret;
 	call.data_len = argsz < sizeof(data) ? argsz : sizeof(data);
-	ret = shim_copy_in(data, arg, call.data_len);
+	ret = shim_copy_in(data, arg, call.data_len < in_len ? call.data_len : in_len);
 	if (ret != 0)
 		return ret;
 	ret = shim_request(&shim_control, &call);
@@ -267,12 +269,17 @@ shim_ioctl(int kind, ino_t ino, unsigned long cmd, uintptr_t arg)
 	case VFIO_IOMMU_MAP_DMA:
 		return kind == SHIM_CONTAINER ? shim_dma_map(ino, arg) : -ENOTTY;
 	case VFIO_GROUP_GET_STATUS:
+		return sized_ioctl(ino, cmd, arg, sizeof(struct vfio_group_status));
 	case VFIO_DEVICE_GET_INFO:
+		return sized_ioctl(ino, cmd, arg, sizeof(struct vfio_device_info));
 	case VFIO_DEVICE_GET_REGION_INFO:
+		return sized_ioctl(ino, cmd, arg, sizeof(struct vfio_region_info));
 	case VFIO_DEVICE_GET_IRQ_INFO:
+		return sized_ioctl(ino, cmd, arg, sizeof(struct vfio_irq_info));
 	case VFIO_IOMMU_GET_INFO:
+		return sized_ioctl(ino, cmd, arg, sizeof(struct vfio_iommu_type1_info));
 	case VFIO_IOMMU_UNMAP_DMA:
-		return sized_ioctl(ino, cmd, arg);
+		return sized_ioctl(ino, cmd, arg, sizeof(struct vfio_iommu_type1_dma_unmap));
 	default:
 		return plain_ioctl(ino, cmd, arg);
 	}

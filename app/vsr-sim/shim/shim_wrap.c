@@ -112,12 +112,17 @@ redirect(const char *path, char *room, size_t len)
 
 	if (!shim_active() || path == NULL || (path[0] != '/'))
 		return path;
-	if (strcmp(path, "/sys/module/vfio") == 0 || strcmp(path, "/sys/module/vfio_pci") == 0 ||
-			strcmp(path, "/dev/vfio") == 0 || strcmp(path, "/dev/vfio/") == 0)
-		return "/proc/self";
+	if (strcmp(path, "/sys/module/vfio") == 0 || strcmp(path, "/sys/module/vfio_pci") == 0)
+		return "/";
 	if (strcmp(path, "/dev/vfio/vfio") == 0)
 		return "/dev/null";
 	sys = getenv("VSR_SYSFS");
+	/* Its names are the numbers of the groups: all of /dev/vfio but "vfio". */
+	if (strcmp(path, "/dev/vfio") == 0 || strcmp(path, "/dev/vfio/") == 0) {
+		if (sys == NULL)
+			return "/";
+		path = groups;
+	}
 	if (sys != NULL && strncmp(path, groups, sizeof(groups) - 1) == 0 &&
 			(size_t)snprintf(room, len, "%s%s", sys, path + strlen("/sys")) < len)
 		return room;

@@ -27,6 +27,14 @@ vsr_dev_config_read(struct vsr_dev *dev)
 	return vio_dev_config_read(&dev->vio, net_config, RTE_DIM(net_config), &dev->config);
 }
 
+bool
+vsr_dev_needs_reset(struct vsr_dev *dev)
+{
+	const uint8_t status = vio_dev_status(&dev->vio);
+
+	return status != 0xff && (status & VIRTIO_STATUS_NEEDS_RESET) != 0;
+}
+
 /* The device decides about its own state, so nothing is kept from before. */
 static void
 state_reset(struct vsr_dev *dev)
@@ -278,7 +286,9 @@ vsr_dev_start(struct rte_eth_dev *eth_dev)
 		return -EIO;
 	}
 	dev->vio.why[0] = '\0';
-	if (dev->state == VSR_LIVE && (!all_known(eth_dev) || dev->ctrl.dead))
+	dev->complained = false;
+	if (dev->state == VSR_LIVE &&
+			(!all_known(eth_dev) || dev->ctrl.dead || vsr_dev_needs_reset(dev)))
 		ret = reset(dev);
 	if (ret == 0 && dev->state == VSR_RESET)
 		ret = vsr_dev_negotiate(dev);
@@ -305,7 +315,7 @@ queues_reset(struct rte_eth_dev *eth_dev)
 {
 	struct vsr_dev *dev = vsr_dev_of(eth_dev);
 
-	if (!vsr_has(dev, VIRTIO_F_RING_RESET))
+	if (!vsr_has(dev, VIRTIO_F_RING_RESET) || vsr_dev_needs_reset(dev))
 		return reset(dev);
 	for (uint16_t i = 0; i < 2 * nb_pairs(eth_dev); i++)
 		if (vio_dev_queue_reset(&dev->vio, i) != 0) {

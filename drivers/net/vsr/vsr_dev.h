@@ -61,6 +61,7 @@ struct vsr_dev {
 	const struct vsr_tx_path *tx_path;
 	struct vio_cmdq ctrl;
 	bool has_ctrl;
+	bool complained; /**< About a device that stopped, since the last start. */
 	bool lost; /**< A reset timed out: the device may still use its memory. */
 	bool intr_lsc, intr_rxq; /**< Interrupts in use. */
 	struct rte_intr_handle *intr; /**< NULL: no interrupts here. */
@@ -169,6 +170,8 @@ int vsr_dev_start(struct rte_eth_dev *eth_dev);
 int vsr_dev_stop(struct rte_eth_dev *eth_dev);
 /** Reset the device and free what is not a queue of the port. */
 void vsr_dev_close(struct vsr_dev *dev);
+/** The device has stopped by itself and waits for a reset. */
+bool vsr_dev_needs_reset(struct vsr_dev *dev);
 /** Read the device configuration into dev->config. @return 0 or -errno. */
 int vsr_dev_config_read(struct vsr_dev *dev);
 

@@ -319,7 +319,8 @@ vsr_eth_init(struct rte_eth_dev *eth_dev, struct vio_transport *transport, const
 	dev->tx_desc_max = vio_dev_queue_max(&dev->vio, 1);
 	if (eth_dev->data->mtu == 0 || eth_dev->data->mtu > dev->max_mtu)
 		eth_dev->data->mtu = RTE_MIN(RTE_ETHER_MTU, dev->max_mtu);
-	eth_dev->data->dev_flags |= RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS;
+	/* Ours cover all queues, ethdev's only the first sixteen. */
+	eth_dev->data->dev_flags &= ~RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS;
 	eth_dev->dev_ops = &vsr_ops;
 	eth_dev->rx_pkt_burst = dev->rx_path->burst;
 	eth_dev->tx_pkt_burst = dev->tx_path->burst;

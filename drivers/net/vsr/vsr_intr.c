@@ -14,6 +14,21 @@
 /* Vector 0 is for configuration changes, then one for each RX queue that asks. */
 #define RXQ_VECTOR_FIRST 1
 
+/* The device met something that it cannot go on after (virtio 1.4 2.1.2). Said once. */
+static bool
+stopped_by_itself(struct rte_eth_dev *eth_dev)
+{
+	struct vsr_dev *dev = vsr_dev_of(eth_dev);
+
+	if (!vsr_dev_needs_reset(dev))
+		return false;
+	if (!dev->complained)
+		VSR_LOG(ERR, dev, "the device has stopped and asks for a reset, as after a buffer "
+				"outside of the memory it may use: restart the port");
+	dev->complained = true;
+	return true;
+}
+
 int
 vsr_link_update(struct rte_eth_dev *eth_dev, int wait_to_complete)
 {
@@ -26,7 +41,8 @@ vsr_link_update(struct rte_eth_dev *eth_dev, int wait_to_complete)
 	};
 	uint32_t speed;
 
-	if (eth_dev->data->dev_started && vsr_dev_config_read(dev) == 0) {
+	if (eth_dev->data->dev_started && !stopped_by_itself(eth_dev) &&
+			vsr_dev_config_read(dev) == 0) {
 		/* Without the status field the link is up (virtio 1.4 5.1.5). */
 		if (!vsr_has(dev, VIRTIO_NET_F_STATUS) ||
 				(rte_le_to_cpu_16(dev->config.status) & VIRTIO_NET_S_LINK_UP) != 0)
@@ -48,11 +64,8 @@ config_changed(void *arg)
 	struct vsr_dev *dev = vsr_dev_of(eth_dev);
 
 	rte_intr_ack(dev->intr);
-	if ((vio_dev_status(&dev->vio) & VIRTIO_STATUS_NEEDS_RESET) != 0) {
-		VSR_LOG(ERR, dev, "the device has stopped and asks for a reset: restart the port");
+	if (stopped_by_itself(eth_dev))
 		rte_eth_dev_callback_process(eth_dev, RTE_ETH_EVENT_INTR_RESET, NULL);
-		return;
-	}
 	if (vsr_link_update(eth_dev, 0) == 0)
 		rte_eth_dev_callback_process(eth_dev, RTE_ETH_EVENT_INTR_LSC, NULL);
 }

@@ -130,7 +130,8 @@ vsr_args_parse(struct vsr_dev *dev, const char *args)
 	kvlist = rte_kvargs_parse(args, keys);
 	if (kvlist == NULL) {
 		VSR_LOG(ERR, dev, "device arguments \"%s\" are not made of "
-				"packed=, mrg_rxbuf=, in_order= (0 or 1), rx_path=, tx_path=", args);
+				"packed=, mrg_rxbuf=, in_order= (0 or 1), rx_path=, tx_path=",
+				args);
 		return -EINVAL;
 	}
 	for (unsigned int i = 0; ret == 0 && keys[i] != NULL; i++) {

@@ -41,11 +41,15 @@ transport_init(struct rte_pci_device *pci_dev, struct vsr_dev *dev)
 		bar_len[i] = bar[i] == NULL ? 0 : pci_dev->mem_resource[i].len;
 	}
 	ret = vio_pci_layout_read(config_read, pci_dev, bar_len, &layout, err, sizeof(err));
-	if (ret == 0)
-		ret = vio_pci_init(&dev->pci, &layout, bar);
-	else
+	if (ret == -ENODEV) { /* somebody else may know it: virtio 1.4 4.1.2.1 */
+		VSR_LOG(NOTICE, dev, "%s, which is left to others", err);
+		return 1;
+	}
+	if (ret != 0) {
 		VSR_LOG(ERR, dev, "%s", err);
-	return ret;
+		return ret;
+	}
+	return vio_pci_init(&dev->pci, &layout, bar);
 }
 
 static void
@@ -99,29 +103,46 @@ port_init(struct rte_eth_dev *eth_dev)
 	return 0;
 }
 
+/* Not for every network card of a machine, but for one that was asked for. */
+static void
+complain(const struct rte_pci_device *pci_dev, const char *what)
+{
+	if (pci_dev->device.devargs != NULL)
+		rte_log(RTE_LOG_ERR, (uint32_t)vsr_logtype, "net_vsr: %s: %s\n",
+				pci_dev->device.name, what);
+}
+
+static int
+map(struct rte_pci_device *pci_dev)
+{
+	int ret;
+
+	if (pci_dev->kdrv == RTE_PCI_KDRV_NONE || pci_dev->kdrv == RTE_PCI_KDRV_UNKNOWN) {
+		complain(pci_dev, "the device is not bound to vfio-pci: "
+				"bind it with dpdk-devbind.py -b vfio-pci");
+		return 1;
+	}
+	ret = rte_pci_map_device(pci_dev);
+	if (ret != 0)
+		complain(pci_dev, "the device cannot be opened: it is in use elsewhere, or its PF "
+				"has a VF token (--vfio-vf-token)");
+	return ret;
+}
+
 static int
 vsr_probe(struct rte_pci_driver *driver, struct rte_pci_device *pci_dev)
 {
 	const bool primary = rte_eal_process_type() == RTE_PROC_PRIMARY;
-	int ret;
+	int ret = 0;
 
-	/* Not for every network card of a machine, but for one that was asked for. */
-	if (primary && pci_dev->kdrv == RTE_PCI_KDRV_NONE && pci_dev->device.devargs != NULL) {
-		rte_log(RTE_LOG_ERR, (uint32_t)vsr_logtype,
-				"net_vsr: %s: no driver for user space is bound to the device: "
-				"bind it to vfio-pci\n", pci_dev->device.name);
-		return -ENODEV;
-	}
-	if (primary) {
-		ret = rte_pci_map_device(pci_dev);
-		if (ret != 0)
-			return ret;
-	}
+	if (primary)
+		ret = map(pci_dev);
+	if (ret != 0)
+		return ret;
 	ret = rte_eth_dev_pci_generic_probe(pci_dev, sizeof(struct vsr_dev), port_init);
 	if (ret != 0 && primary)
 		rte_pci_unmap_device(pci_dev);
-	/* A device without modern registers is for others to look at. */
-	return ret == -ENODEV && primary ? 1 : ret;
+	return ret;
 }
 
 static int

@@ -95,7 +95,8 @@ vsr_rx_queue_setup(struct rte_eth_dev *eth_dev, uint16_t queue_id, uint16_t nb_d
 	}
 	nb_desc = ring_size(dev, nb_desc);
 	room = rte_pktmbuf_data_room_size(pool);
-	if (room < RTE_PKTMBUF_HEADROOM + RTE_ETHER_MIN_LEN || dev->hdr_len > RTE_PKTMBUF_HEADROOM) {
+	if (room < RTE_PKTMBUF_HEADROOM + RTE_ETHER_MIN_LEN ||
+			dev->hdr_len > RTE_PKTMBUF_HEADROOM) {
 		VSR_LOG(ERR, dev, "RX queue %u: buffers of %u bytes are too small", queue_id, room);
 		return -EINVAL;
 	}

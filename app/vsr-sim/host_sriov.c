@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ *
+ * SR-IOV: making VFs exist and go, as the kernel's sriov_numvfs and vfio-pci do. Linux'
+ * drivers/pci/iov.c; PCI Express Base Specification 9.3.3.
+ */
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "host_priv.h"
+
+void
+host_sriov_registers(struct host_dev *pf, uint16_t num_vfs)
+{
+	if (pf->sriov_cap == 0)
+		return;
+	/* NumVFs can be written only while VF Enable is 0 (9.3.3.7). */
+	host_cfg_write(pf, pf->sriov_cap + offsetof(struct pci_sriov_cap, control), 2, 0);
+	host_cfg_write(pf, pf->sriov_cap + offsetof(struct pci_sriov_cap, num_vfs), 2, num_vfs);
+	if (num_vfs != 0)
+		host_cfg_write(pf, pf->sriov_cap + offsetof(struct pci_sriov_cap, control), 2,
+				PCI_SRIOV_CTRL_VF_ENABLE | PCI_SRIOV_CTRL_VF_MSE |
+						PCI_SRIOV_CTRL_ARI);
+}
+
+bool
+host_any_vf_open(struct host *host, const struct host_dev *pf)
+{
+	for (struct host_dev *vf = NULL; (vf = host_next_vf(host, pf, vf)) != NULL;)
+		if (host_dev_in_use(host, vf))
+			return true;
+	return false;
+}
+
+void
+host_vfs_closing(struct host *host, const struct host_dev *pf, bool closing)
+{
+	for (struct host_dev *vf = NULL; (vf = host_next_vf(host, pf, vf)) != NULL;) {
+		vf->closing = closing;
+		vf->asked_ms = 0;
+	}
+}
+
+int
+host_vfs_off(struct host *host, const char *pf_bdf)
+{
+	struct host_dev *pf;
+	int ret = host->vfs_sync != NULL ? host->vfs_sync(host->vfs_sync_arg, pf_bdf, 0) : 0;
+
+	pthread_mutex_lock(&host->lock);
+	pf = host_find(host, pf_bdf);
+	if (pf != NULL && ret == 0) {
+		host_sriov_registers(pf, 0);
+		pf->sriov_numvfs = 0;
+	} else if (pf != NULL) {
+		host_vfs_closing(host, pf, false);
+	}
+	pthread_mutex_unlock(&host->lock);
+	return ret;
+}
+
+int
+host_sriov_autoprobe_set(struct host *host, const char *bdf, bool on)
+{
+	struct host_dev *dev;
+	int ret = 0;
+
+	pthread_mutex_lock(&host->lock);
+	dev = host_find(host, bdf);
+	if (dev == NULL)
+		ret = -ENODEV;
+	else if (dev->sriov_cap == 0)
+		ret = -ENOENT;
+	else
+		dev->no_autoprobe = !on;
+	pthread_mutex_unlock(&host->lock);
+	return ret;
+}
+
+void
+host_on_vfs_sync(struct host *host, host_vfs_sync fn, void *arg)
+{
+	pthread_mutex_lock(&host->lock);
+	host->vfs_sync = fn;
+	host->vfs_sync_arg = arg;
+	pthread_mutex_unlock(&host->lock);
+}
+
+/* The checks of the kernel's sriov_numvfs_store() and of vfio-pci, in their order. @return 1: go on. */
+static int
+sriov_check(struct host *host, struct host_dev *pf, uint16_t num_vfs)
+{
+	if (pf == NULL)
+		return -ENODEV;
+	if (pf->sriov_cap == 0)
+		return -ENOENT;
+	if (num_vfs > pf->sriov_totalvfs)
+		return -ERANGE;
+	if (num_vfs == pf->sriov_numvfs)
+		return 0;
+	if (pf->driver != HOST_DRIVER_VFIO_PCI)
+		return -ENOENT;
+	if (pf->removing)
+		return -EBUSY;
+	if (num_vfs == 0 ? host_any_vf_open(host, pf) : pf->sriov_numvfs != 0)
+		return -EBUSY;
+	return 1;
+}
+
+int
+host_sriov_numvfs_set(struct host *host, const char *bdf, uint16_t num_vfs)
+{
+	struct host_dev *pf;
+	int ret;
+
+	pthread_mutex_lock(&host->sriov_lock);
+	pthread_mutex_lock(&host->lock);
+	pf = host_find(host, bdf);
+	ret = sriov_check(host, pf, num_vfs);
+	if (ret == 1 && num_vfs != 0) {
+		host_sriov_registers(pf, num_vfs);
+		pf->sriov_numvfs = num_vfs;
+	} else if (ret == 1) {
+		host_vfs_closing(host, pf, true);
+	}
+	pthread_mutex_unlock(&host->lock);
+	if (ret == 1 && num_vfs == 0) {
+		ret = host_vfs_off(host, bdf);
+	} else if (ret == 1) {
+		ret = host->vfs_sync != NULL ?
+				host->vfs_sync(host->vfs_sync_arg, bdf, num_vfs) : 0;
+		if (ret != 0) {
+			host_log(bdf, "cannot make %u VFs: %s", num_vfs, strerror(-ret));
+			host_vfs_off(host, bdf);
+		}
+	}
+	pthread_mutex_unlock(&host->sriov_lock);
+	return ret;
+}
