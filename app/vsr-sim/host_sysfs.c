@@ -344,17 +344,16 @@ host_sysfs_stop(struct host_sysfs *sysfs)
 {
 	if (sysfs == NULL)
 		return;
-	/* Off the tree first, so that nobody comes in any more; then the threads; closing the
-	 * connection at last gives ENOTCONN to whoever still has a file open. */
-	if (sysfs->fuse != NULL)
-		host_sysfs_clean(sysfs->mountpoint);
 	if (sysfs->stop_fd >= 0)
 		eventfd_write(sysfs->stop_fd, 1);
 	for (unsigned int i = 0; i < sysfs->nb_threads; i++)
 		pthread_join(sysfs->threads[i], NULL);
 	if (sysfs->fuse != NULL) {
+		/* Ends the connection, so that whoever waits for an answer or keeps a file open
+		 * gets ENOTCONN, then detaches the mount. */
 		fuse_unmount(sysfs->fuse);
 		fuse_destroy(sysfs->fuse);
+		host_sysfs_clean(sysfs->mountpoint);
 	}
 	if (sysfs->stop_fd >= 0)
 		close(sysfs->stop_fd);
