@@ -49,5 +49,7 @@ for word in $($bb cat /proc/cmdline); do
 	vsr.agent=*) agent=${word#*=} ;;
 	esac
 done
-$bb chroot /host /usr/bin/python3 -B "$agent" || fail "the agent ended"
+# From here on all that the kernel says goes to the console, where the host reads it.
+echo 8 >/proc/sys/kernel/printk
+$bb chroot /host /usr/bin/python3 -B -I "$agent" || fail "the agent ended"
 $bb poweroff -f
