@@ -99,7 +99,6 @@ class Booted:
         self.log_seen = 0
         try:
             self.vm.boot()
-            self.sh("mkdir -p /run/vsr")
             for nic in self.nics:
                 self.bind(nic.pf)
             self.log()
