@@ -20,6 +20,7 @@ NEEDS = {
     "notification_data": "its NIC does not offer NOTIFICATION_DATA",
     "notif_config_data": "its NIC does not offer NOTIF_CONFIG_DATA",
     "order_platform": "its NIC does not offer ORDER_PLATFORM",
+    "kernel_parameters": "its kernel modules have no parameters",
     "profiles": "its NIC is of one kind",
     "wires": "its wires are taps, and QEMU has no faults to inject",
     "counters": "its NIC shows no counters of doorbells, drops and violations",

@@ -6,6 +6,8 @@ One boot serves all tests of a run. Several NICs stand in it, alike but for what
 """
 
 import dataclasses
+import errno
+import os
 import re
 import shlex
 
@@ -141,7 +143,7 @@ class Machine(Host):
     """
 
     kind = "machine"
-    has = frozenset({"two_queues"})
+    has = frozenset({"two_queues", "kernel_parameters"})
     memory, mbufs = 64, 4096
 
     def __init__(self, booted, profile="full", features="", vfs=2, queue_pairs=2, taps=()):
@@ -235,4 +237,10 @@ class Machine(Host):
         return self.booted.sh(f"cat {shlex.quote('/'.join(('/sys', *words)))}").strip()
 
     def write(self, text, *words):
-        self.booted.sh(f"echo {shlex.quote(str(text))} > {shlex.quote('/'.join(('/sys', *words)))}")
+        path = "/".join(("/sys", *words))
+        # bash, whose echo says which error it was.
+        done = self.run("bash", "-c", 'echo "$0" > "$1"', str(text), path)
+        if done.returncode != 0:
+            said = done.stderr.strip().rsplit(": ", 1)[-1]
+            number = next((n for n in errno.errorcode if os.strerror(n) == said), errno.EIO)
+            raise OSError(number, said, path)

@@ -29,7 +29,7 @@ class Sim(Host):
     """vsr-sim serve, from start to stop."""
 
     kind = "simulated"
-    has = frozenset(NEEDS)
+    has = frozenset(NEEDS) - {"kernel_parameters"}
     pf = PF
 
     def __init__(

@@ -5,14 +5,14 @@
 Every test ends with no violation of the specification counted by the simulator.
 """
 
-import random
 import re
 import subprocess
 
 import pytest
-from scapy.all import IP, IPv6, TCP, UDP, Dot1Q, Ether, Raw
+from scapy.all import Ether
 
 from framework import paths
+from framework.frames import frame_to, frames_of_all_sizes
 from framework.sim import PF
 from framework.traffic import bridge
 from framework.wait import wait_for
@@ -46,29 +46,6 @@ def cabled(make_host, testpmd, closing):
         return host, pmd, taps
 
     return make
-
-
-def frames_of_all_sizes(dst, src):
-    """Frames of every size from the smallest to the largest, of many kinds, with random bytes."""
-    rng = random.Random(1)
-    frames = []
-    for size in range(60, 1515):
-        vlan = rng.random() < 0.1
-        ether = Ether(dst=dst if rng.random() < 0.8 else "ff:ff:ff:ff:ff:ff", src=src)
-        if vlan:
-            ether /= Dot1Q(vlan=rng.randrange(1, 4095), prio=rng.randrange(8))
-        layer = rng.choice(
-            [
-                IP(src="10.0.0.1", dst="10.0.0.2") / UDP(sport=size, dport=7),
-                IP(src="10.0.0.1", dst="10.0.0.2", ttl=size % 255 + 1) / TCP(dport=size),
-                IPv6(src="fd00::1", dst="fd00::2") / UDP(sport=1, dport=size),
-                Raw(b""),
-            ]
-        )
-        frame = bytes(ether / layer)
-        frame += rng.randbytes(max(0, size - len(frame)))
-        frames.append(frame[:size])
-    return frames
 
 
 # ---------------------------------------------------------------- every profile, both rings
@@ -206,10 +183,6 @@ def arrivals(pmd, tap, frames, address):
     )
     # The wire keeps the order, so all others were decided on by now.
     return pmd.stats(0)["RX-packets"] - before["RX-packets"] - 1
-
-
-def frame_to(dst, src, fill=b"x"):
-    return bytes(Ether(dst=dst, src=src, type=0x88B5) / Raw(fill * 80))
 
 
 @pytest.mark.parametrize("ring", RINGS)
