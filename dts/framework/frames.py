@@ -2,6 +2,7 @@
 # Copyright (c) 2026 The vsr authors
 """Frames to send, and what must have become of them."""
 
+import functools
 import random
 
 from scapy.all import IP, IPv6, TCP, UDP, Dot1Q, Ether, Raw
@@ -9,6 +10,7 @@ from scapy.all import IP, IPv6, TCP, UDP, Dot1Q, Ether, Raw
 ETHERTYPE = 0x88B5  # for experiments: no kernel answers it
 
 
+@functools.cache
 def frames_of_all_sizes(dst, src):
     """Frames of every size from the smallest to the largest, of many kinds, with random bytes."""
     rng = random.Random(1)
