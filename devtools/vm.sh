@@ -10,12 +10,13 @@
 #   vm.sh shell           boot and give a shell in it
 #
 # In the machine this machine's root is read-only, with /run, /tmp and /var/tmp of its own; what is
-# written to /mnt is found in the folder that run and shell name. Nothing is installed here, and no
-# process stays behind. The tests boot it by themselves (dts/framework/machine.py).
+# written to /mnt is brought here, into a folder vm-out.NUMBER. Nothing is installed, and no process
+# stays behind. The tests boot it by themselves (dts/framework/machine.py).
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 . "$VSR_ROOT/devtools/apt.sh"
 
+export VSR_BUILD
 VM=$VSR_BUILD/vm
 SUITE=trixie
 # Modules the guest needs, in the order of loading, as paths below /lib/modules/VERSION/kernel.
@@ -116,8 +117,12 @@ case ${1-} in
 get)
 	[ $# -eq 1 ] || vsr_die "get takes no arguments."
 	;;
-run) [ $# -ge 2 ] || vsr_die "run takes the command to run." ;;
-shell) [ $# -eq 1 ] || vsr_die "shell takes no arguments." ;;
+run)
+	[ $# -ge 2 ] || vsr_die "run takes the command to run."
+	;;
+shell)
+	[ $# -eq 1 ] || vsr_die "shell takes no arguments."
+	;;
 *) vsr_die "there is no command \"${1-}\": name one of get, run COMMAND..., shell." ;;
 esac
 vm_get

@@ -4,7 +4,7 @@
 
 --host sim (the default) runs what the simulated host can run, --host machine what a real kernel in
 a virtual machine can. A test says by its fixtures where it belongs: make_host to both, sim to the
-first, machine or linux to the second. What else it needs it says with pytest.mark.needs.
+first, machine, linux or vm_command to the second. What else it needs it says with pytest.mark.needs.
 """
 
 import os
@@ -16,6 +16,7 @@ import pytest
 sys.path.insert(0, os.path.dirname(__file__))
 
 from framework import paths  # noqa: E402
+from framework import interop as document  # noqa: E402
 from framework.host import NEEDS  # noqa: E402
 from framework.machine import Booted, Machine  # noqa: E402
 from framework.net import Namespace, tap_name  # noqa: E402
@@ -23,15 +24,17 @@ from framework.sim import Sim  # noqa: E402
 from framework.testpmd import Testpmd  # noqa: E402
 
 HOSTS = {"sim": Sim, "machine": Machine}
-ON_MACHINE = {"make_host", "machine", "linux", "interop"}
+ON_MACHINE = {"make_host", "machine", "linux", "vm_command", "interop"}
 ONLY_MACHINE = ON_MACHINE - {"make_host"}
 
 
 def pytest_addoption(parser):
     parser.addoption("--host", choices=HOSTS, default="sim", help="kind of host to test on")
+    parser.addoption("--interop", action="store_true", help="write doc/interop.rst anew")
 
 
 def pytest_configure(config):
+    config.record = document.Record()
     config.addinivalue_line("markers", f"needs(what, ...): one of {', '.join(NEEDS)}")
 
 
@@ -50,8 +53,29 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.skip(reason=why))
     # What is written about the run comes last.
     mine.sort(key=lambda item: "interop" in item.fixturenames)
+    config.whole = not (config.option.keyword or config.option.markexpr or any(
+        "::" in arg or arg.endswith(".py") for arg in config.args))
     items[:] = mine
     config.hook.pytest_deselected(items=others)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Note for the document what became of each test."""
+    report = (yield).get_result()
+    if "interop" in item.fixturenames or (report.when != "call" and report.passed):
+        return
+    suite = item.module.__name__.rpartition(".")[2].removeprefix("TestSuite_")
+    reason = report.longrepr[2].removeprefix("Skipped: ") if report.skipped else ""
+    item.config.record.add(getattr(item.module, "INTEROP", document.OURS), suite,
+                           item.originalname, item.name, report.outcome, reason)
+
+
+@pytest.fixture
+def interop(request):
+    """What the run showed so far, whether to write it down, and whether it is all there is."""
+    config = request.config
+    return config.record, config.getoption("--interop"), config.whole
 
 
 @pytest.fixture(scope="session", autouse=True)
