@@ -6,7 +6,7 @@ import argparse
 import subprocess
 import sys
 
-from . import pmd
+from . import latency, pmd, scale
 from .common import Refused, go_first, program_path
 
 TOP = """\
@@ -15,6 +15,8 @@ Usage: vsr-bench COMMAND [OPTIONS]
 Measure net_vsr and what it stands on; every command has --help and --json.
 
   pmd      dpdk-testpmd forwarding on the simulated NIC, net_vsr against net_virtio
+  latency  one packet in flight: there and back, net_vsr against net_virtio
+  scale    1 to 256 VFs: time to make, probe and start them, memory of each
   floor    the limit: packets between two cores over bare rings
   driver   the driver alone: cycles and instructions per packet of each path
 
@@ -26,7 +28,7 @@ A first look, in under a minute:
 
 # Programs of their own, beside this one.
 PROGRAMS = ("driver", "floor")
-COMMANDS = {"pmd": pmd}
+COMMANDS = {"pmd": pmd, "latency": latency, "scale": scale}
 
 
 class Parser(argparse.ArgumentParser):

@@ -12,7 +12,7 @@ import json
 
 from . import chart
 from .common import Refused, Weather, check_machine, number, progress, seconds, some, spread
-from .side import DISTURBED, Floor, Setting, Side, quiet
+from .side import DISTURBED, Floor, Setting, Side, good_turns, paired, quiet
 
 PROFILES = ("full", "bluefield")
 RINGS = ("packed", "split")
@@ -124,7 +124,8 @@ def measure(profile, ring, queues, sizes, args, results):
             for _ in range(args.rounds):
                 for side, done in zip(sides, turns):
                     done.append(quiet(side.turn, args.attempts, wire(size), args.seconds))
-            case = {"profile": profile, "ring": ring, "size": size, "queues": queues}
+            case = {"profile": profile, "ring": ring,
+                    "size": int(size) if size.isdecimal() else size, "queues": queues}
             results.append((case, [(side.setting, side.path, done)
                                    for side, done in zip(sides, turns)]))
 
@@ -139,11 +140,6 @@ FLOOR = "(floor)"
 FIGURES = ("mpps", "cycles_per_packet", "doorbells_per_1000", "sim_busy")
 
 
-def good_turns(turns):
-    """Those that count; when there is none, all: the row then says at what distance it ran."""
-    return [turn for turn in turns if turn.good()] or turns
-
-
 def rows_of(case, sides):
     for setting, path, turns in sides:
         row = {**case, "driver": setting.driver, "setting": setting.name, "path": path}
@@ -156,13 +152,6 @@ def rows_of(case, sides):
         row["disturbed"] = round(max(turn.disturbed for turn in good), 4)
         row["distance"] = round(spread([turn.distance for turn in good])[0])
         yield row
-
-
-def paired(ours, theirs, figure):
-    """Quotients turn by turn, of pairs that ran under the same conditions if there are some."""
-    pairs = list(zip(ours, theirs))
-    good = [pair for pair in pairs if pair[0].good() and pair[1].good()]
-    return [getattr(a, figure) / max(getattr(b, figure), 1e-9) for a, b in good or pairs]
 
 
 def ratios_of(case, sides):

@@ -37,19 +37,34 @@ class Setting:
     devargs: str = ""
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(kw_only=True)
 class Turn:
-    """What one turn showed."""
+    """Under what conditions a turn ran."""
 
-    mpps: float
-    cycles_per_packet: float
-    doorbells_per_1000: float
-    sim_busy: float
-    disturbed: float  # share of the turn that a busy loop waited for its processor
+    disturbed: float = 0  # share of the turn that a busy loop waited for its processor
     distance: int = 0  # between the processors, cycles; see Weather
 
     def good(self):
         return self.disturbed < DISTURBED and Weather.near(self.distance)
+
+
+@dataclasses.dataclass(kw_only=True)
+class Load(Turn):
+    """What a turn of forwarding at full speed showed."""
+
+    mpps: float
+    cycles_per_packet: float
+    doorbells_per_1000: float = 0
+    sim_busy: float = 1
+
+
+@dataclasses.dataclass(kw_only=True)
+class Trips(Turn):
+    """What a turn with one packet in flight showed."""
+
+    trips: int
+    p50_ns: float
+    p99_ns: float
 
 
 def quiet(turn, attempts, *args) -> Turn:
@@ -63,6 +78,18 @@ def quiet(turn, attempts, *args) -> Turn:
         if done.good():
             break
     return min(turns, key=lambda t: (not t.good(), t.distance, t.disturbed))
+
+
+def good_turns(turns):
+    """Those that count; when there is none, all: the row then says at what distance it ran."""
+    return [turn for turn in turns if turn.good()] or turns
+
+
+def paired(ours, theirs, figure):
+    """Quotients turn by turn, of pairs that ran under the same conditions if there are some."""
+    pairs = list(zip(ours, theirs))
+    good = [pair for pair in pairs if pair[0].good() and pair[1].good()]
+    return [getattr(a, figure) / max(getattr(b, figure), 1e-9) for a, b in good or pairs]
 
 
 class Threads:
@@ -174,7 +201,7 @@ class Side:
                 self.sim.ask(cmd="wire", function=function, spec=spec)
             self.wire_spec = spec
 
-    def turn(self, wire, seconds, warm=0.1) -> Turn:
+    def turn(self, wire, seconds, warm=0.1) -> Load:
         """Forward for so long, with nothing of this program running meanwhile."""
         self.resume()
         self.wire(wire)
@@ -191,11 +218,32 @@ class Side:
         sent = after["tx_packets"] - before["tx_packets"]
         both = sent + after["rx_packets"] - before["rx_packets"]
         rung = after["doorbells"] - before["doorbells"]
-        return Turn(
+        return Load(
             mpps=sent / elapsed / 1e6,
             cycles_per_packet=int(found.group(1)) / int(found.group(2)),
             doorbells_per_1000=1000 * rung / max(both, 1),
             sim_busy=after["busy"],
+            disturbed=max(map(Threads.waited, before["threads"], after["threads"])),
+        )
+
+    def trips(self, wire, seconds) -> Trips:
+        """One packet goes round for so long; the wire is made anew, and counts from zero."""
+        self.resume()
+        self.pmd.cmd("start")
+        self.wire_spec = None
+        self.wire(wire)
+        before = self._counters()
+        time.sleep(seconds)
+        after = self._counters()
+        (function,) = self.sim.ask(cmd="stats", function=self.functions[0])["functions"]
+        self.pmd.cmd("stop")
+        self.pause()
+        counters = function["counters"]
+        assert counters.get("round_trips"), "no packet came back"
+        return Trips(
+            trips=counters["round_trips"],
+            p50_ns=counters["round_trip_p50_ns"],
+            p99_ns=counters["round_trip_p99_ns"],
             disturbed=max(map(Threads.waited, before["threads"], after["threads"])),
         )
 
@@ -217,7 +265,7 @@ class Floor:
         self.setting = Setting("(floor)", "bare rings")
         self.path = "none"
 
-    def turn(self, _wire, seconds) -> Turn:
+    def turn(self, _wire, seconds) -> Load:
         said = floor("--rounds", "1", "--seconds", str(seconds / 2))
         best = min(said["rows"], key=lambda row: row["cycles_per_packet"])
-        return Turn(best["mpps"], best["cycles_per_packet"], 0, 1, 0)
+        return Load(mpps=best["mpps"], cycles_per_packet=best["cycles_per_packet"])
