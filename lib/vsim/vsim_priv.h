@@ -28,6 +28,7 @@
 #include "virtio_spec/pci.h"
 #include "virtio_spec/ring.h"
 #include "vsim.h"
+#include "vsim_trip.h"
 
 /** Control queue stands behind the data queues. */
 #define VSIM_MAX_QUEUES (2 * VSIM_MAX_QUEUE_PAIRS + 1)
@@ -277,6 +278,7 @@ struct vsim_counters {
 	uint64_t dma_faults, resets, config_interrupts, register_reads, register_writes;
 	uint64_t ctrl_commands, ctrl_errors;
 	uint64_t violations[VSIM_RULES];
+	uint32_t trips[VSIM_TRIP_BUCKETS]; /**< Round trips by time: gen wires with trip=1. */
 };
 
 #endif /* VSIM_PRIV_H */
