@@ -75,7 +75,7 @@ id_of(const struct vio_virtq *vq, uint16_t n)
 static void
 header_set(const struct vio_virtq *vq, uint16_t n, uint16_t num_buffers)
 {
-	struct rte_mbuf *m = vq->slots[id_of(vq, n)].cookie;
+	struct rte_mbuf *m = vq->cookies[id_of(vq, n)];
 	struct virtio_net_hdr hdr = { .num_buffers = rte_cpu_to_le_16(num_buffers) };
 
 	memcpy(rte_pktmbuf_mtod_offset(m, void *, -VIRTIO_NET_HDR_LEN), &hdr, VIRTIO_NET_HDR_LEN);
@@ -409,7 +409,7 @@ noise_crashes_nothing(void)
 
 				/* The lies stand in a packed ring, too. */
 				if (id_of(liar.vq, n) < liar.vq->size &&
-						liar.vq->slots[id_of(liar.vq, n)].cookie != NULL)
+						liar.vq->cookies[id_of(liar.vq, n)] != NULL)
 					header_set(liar.vq, n, rand_r(&seed) % 5);
 				use(&liar, id, len, 1 + rand_r(&seed) % 20 / 19);
 				nb = rte_eth_rx_burst(rig.fns[0].port, 0, got, BURST);

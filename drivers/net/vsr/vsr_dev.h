@@ -84,7 +84,9 @@ struct vsr_rxq_stats {
 	uint64_t packets, bytes;
 	uint64_t bad_len; /**< Length that the buffer does not have. */
 	uint64_t bad_num_buffers; /**< Number of merged buffers that cannot be. */
-	uint64_t no_mbuf; /**< Refills cut short by an empty pool. */
+	uint64_t no_mbuf; /**< Refills that an empty pool gave nothing for. */
+	uint64_t refills;
+	uint64_t partial_refills; /**< Of these, bulks cut short by a pool that runs low. */
 };
 
 struct vsr_rxq {
@@ -95,6 +97,10 @@ struct vsr_rxq {
 	uint16_t free_thresh; /**< Refill when so many descriptors are free. */
 	uint16_t port_id, queue_id;
 	uint16_t left; /**< Buffers of the packet in the making still to come. */
+	bool mergeable;
+	bool linear; /**< Buffers stand at the same distance from their mbufs, by bus address. */
+	uint64_t buf_offset; /**< Linear: from mbuf to what the device writes. */
+	uint64_t rearm[2]; /**< Words of a received mbuf: data_off to port, ol_flags. */
 	struct rte_mbuf *head, *tail; /**< That packet; NULL while left > 0: being dropped. */
 	struct vsr_rxq_stats stats;
 
@@ -123,6 +129,7 @@ struct vsr_txq {
 	uint16_t hdr_len;
 	uint16_t free_thresh; /**< Clean when fewer descriptors are free. */
 	bool indirect;
+	bool fast_free; /**< All mbufs are of one pool and nobody else's, and one per packet. */
 	struct vsr_txq_stats stats;
 
 	/* cold */
@@ -202,6 +209,14 @@ uint16_t vsr_rx_split(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
 uint16_t vsr_rx_split_mrg(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
 uint16_t vsr_rx_packed(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
 uint16_t vsr_rx_packed_mrg(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
+/** Cases that a burst meets rarely. The first three drop the buffer, and return NULL. */
+struct rte_mbuf *vsr_rx_bad_len(struct vsr_rxq *rxq, struct rte_mbuf *m);
+struct rte_mbuf *vsr_rx_bad_num_buffers(struct vsr_rxq *rxq, struct rte_mbuf *m);
+/** A later buffer of a merged packet is of no use: drop it with what came before, and skip what
+ * is still to come. */
+struct rte_mbuf *vsr_rx_merge_drop(struct vsr_rxq *rxq, struct rte_mbuf *m);
+/** The pool has fewer than nb: take what is there. @return how many. */
+uint16_t vsr_rx_alloc_few(struct vsr_rxq *rxq, struct rte_mbuf **bufs, uint16_t nb);
 /** Give the device all the buffers that the pool has, up to a full ring; no doorbell. */
 void vsr_rxq_fill(struct vsr_rxq *rxq);
 /** First doorbell after the start. */
@@ -209,8 +224,22 @@ void vsr_rxq_kick(struct vsr_rxq *rxq);
 
 uint16_t vsr_tx_split(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
 uint16_t vsr_tx_packed(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
+/** Drop a packet that cannot be sent, and count why. */
+void vsr_tx_drop(struct rte_mbuf *m, uint64_t *why);
+/** Post a packet that takes more than one buffer. @return false: the ring has no room. */
+bool vsr_tx_post_list(struct vsr_txq *txq, struct rte_mbuf *m);
 /** Free sent packets, at most nb_max of them (0: all). @return how many. */
 int vsr_tx_done_cleanup(void *queue, uint32_t nb_max);
+
+/* ------------------------------------------------------------------ vsr_vec.c */
+
+#define VSR_VEC_BURSTS(simd) \
+	uint16_t vsr_rx_split_##simd(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts); \
+	uint16_t vsr_rx_packed_##simd(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts); \
+	uint16_t vsr_tx_split_##simd(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts); \
+	uint16_t vsr_tx_packed_##simd(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
+VSR_VEC_BURSTS(avx2);
+VSR_VEC_BURSTS(avx512);
 
 /* ------------------------------------------------------------------ vsr_path.c */
 
@@ -218,14 +247,18 @@ int vsr_tx_done_cleanup(void *queue, uint32_t nb_max);
 struct vsr_rx_path {
 	const char *name;
 	eth_rx_burst_t burst;
-	bool packed, mergeable; /**< What the device must have agreed to. */
+	bool packed; /**< Layout of the ring. */
+	bool mergeable; /**< Takes packets in several buffers. */
+	bool single; /**< Takes a device without mergeable buffers. */
+	uint16_t simd; /**< Bits of the vectors it needs; 0: none. */
 };
 
 /** A variant of the TX burst. */
 struct vsr_tx_path {
 	const char *name;
 	eth_tx_burst_t burst;
-	bool packed;
+	bool packed; /**< Layout of the ring. */
+	uint16_t simd; /**< Bits of the vectors it needs; 0: none. */
 };
 
 /** All variants, ended by a NULL name; best first. */

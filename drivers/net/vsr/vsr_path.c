@@ -5,38 +5,81 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_cpuflags.h>
 #include <rte_kvargs.h>
+#include <rte_vect.h>
 
 #include "vsr_dev.h"
 
 const struct vsr_rx_path vsr_rx_paths[] = {
-	/* name             burst               packed mergeable */
-	{ "packed",         vsr_rx_packed,      true,  false },
-	{ "packed_mrg",     vsr_rx_packed_mrg,  true,  true },
-	{ "split",          vsr_rx_split,       false, false },
-	{ "split_mrg",      vsr_rx_split_mrg,   false, true },
-	{ NULL, NULL, false, false },
+	/* name             burst                  packed mrg    single simd */
+#ifdef VSR_HAVE_AVX512
+	{ "packed_avx512",  vsr_rx_packed_avx512,  true,  true,  true,  512 },
+	{ "split_avx512",   vsr_rx_split_avx512,   false, true,  true,  512 },
+#endif
+#ifdef VSR_HAVE_AVX2
+	{ "packed_avx2",    vsr_rx_packed_avx2,    true,  true,  true,  256 },
+	{ "split_avx2",     vsr_rx_split_avx2,     false, true,  true,  256 },
+#endif
+	{ "packed",         vsr_rx_packed,         true,  false, true,  0 },
+	{ "packed_mrg",     vsr_rx_packed_mrg,     true,  true,  false, 0 },
+	{ "split",          vsr_rx_split,          false, false, true,  0 },
+	{ "split_mrg",      vsr_rx_split_mrg,      false, true,  false, 0 },
+	{ NULL, NULL, false, false, false, 0 },
 };
 
 const struct vsr_tx_path vsr_tx_paths[] = {
-	/* name             burst               packed */
-	{ "packed",         vsr_tx_packed,      true },
-	{ "split",          vsr_tx_split,       false },
-	{ NULL, NULL, false },
+	/* name             burst                  packed simd */
+#ifdef VSR_HAVE_AVX512
+	{ "packed_avx512",  vsr_tx_packed_avx512,  true,  512 },
+	{ "split_avx512",   vsr_tx_split_avx512,   false, 512 },
+#endif
+#ifdef VSR_HAVE_AVX2
+	{ "packed_avx2",    vsr_tx_packed_avx2,    true,  256 },
+	{ "split_avx2",     vsr_tx_split_avx2,     false, 256 },
+#endif
+	{ "packed",         vsr_tx_packed,         true,  0 },
+	{ "split",          vsr_tx_split,          false, 0 },
+	{ NULL, NULL, false, 0 },
 };
+
+/* What the processor has, and the application lets drivers use (--force-max-simd-bitwidth). */
+static bool
+simd_fits(uint16_t simd)
+{
+	if (simd > rte_vect_get_max_simd_bitwidth())
+		return false;
+#if defined(VSR_HAVE_AVX2)
+	if (simd == 256)
+		return rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX2) == 1;
+	if (simd == 512)
+		return rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512F) == 1 &&
+				rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512BW) == 1 &&
+				rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512DQ) == 1 &&
+				rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX512VL) == 1;
+#endif
+	return simd == 0;
+}
+
+static uint16_t
+simd_most(void)
+{
+	return simd_fits(512) ? 512 : simd_fits(256) ? 256 : 0;
+}
 
 /* A row must do what was negotiated: the ring has that layout, the packets come that way. */
 static bool
 rx_fits(const struct vsr_dev *dev, const struct vsr_rx_path *path)
 {
 	return path->packed == vsr_has(dev, VIRTIO_F_RING_PACKED) &&
-			path->mergeable == vsr_has(dev, VIRTIO_NET_F_MRG_RXBUF);
+			(vsr_has(dev, VIRTIO_NET_F_MRG_RXBUF) ? path->mergeable : path->single) &&
+			simd_fits(path->simd);
 }
 
 static bool
 tx_fits(const struct vsr_dev *dev, const struct vsr_tx_path *path)
 {
-	return path->packed == vsr_has(dev, VIRTIO_F_RING_PACKED);
+	return path->packed == vsr_has(dev, VIRTIO_F_RING_PACKED) && simd_fits(path->simd);
 }
 
 static bool
@@ -57,11 +100,11 @@ vsr_path_choose(struct vsr_dev *dev)
 		tx++;
 	if (rx->name == NULL || tx->name == NULL) {
 		VSR_LOG(ERR, dev, "%s=%s does not fit what was negotiated with the device "
-				"(%s rings, mergeable buffers %s)",
+				"(%s rings, mergeable buffers %s, vectors of %u bits)",
 				rx->name == NULL ? "rx_path" : "tx_path",
 				rx->name == NULL ? dev->args.rx_path : dev->args.tx_path,
 				vsr_has(dev, VIRTIO_F_RING_PACKED) ? "packed" : "split",
-				vsr_has(dev, VIRTIO_NET_F_MRG_RXBUF) ? "on" : "off");
+				vsr_has(dev, VIRTIO_NET_F_MRG_RXBUF) ? "on" : "off", simd_most());
 		return -EINVAL;
 	}
 	dev->rx_path = rx;
