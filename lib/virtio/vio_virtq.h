@@ -268,6 +268,26 @@ vio_in_order_next(struct vio_virtq *vq, uint32_t *len)
 	return id;
 }
 
+/* In order: buffers of the batch being given back that take one descriptor each, but for the
+ * last of the batch; at most nb, and not over the end of the ring. @return how many. */
+static inline uint16_t
+vio_in_order_run(struct vio_virtq *vq, void **cookies, uint16_t nb)
+{
+	const uint16_t end = vq->batch_id >= vq->oldest ? vq->batch_id : vq->size;
+	void **const from = &vq->cookies[vq->oldest];
+	uint16_t i;
+
+	nb = RTE_MIN(nb, end - vq->oldest);
+	for (i = 0; i < nb; i++) {
+		if (unlikely(((uintptr_t)from[i] & VIO_COOKIE_LIST) != 0))
+			break;
+		cookies[i] = from[i];
+		from[i] = NULL;
+	}
+	vq->oldest = vio_ring_add(vq, vq->oldest, i);
+	return i;
+}
+
 /** Notify the device: one doorbell, in the width and form that was negotiated. */
 static inline void
 vio_virtq_kick_value(struct vio_virtq *vq, uint16_t position)
@@ -307,6 +327,9 @@ struct vio_ring_ops {
 	void (*kick)(struct vio_virtq *vq);
 	/** Take one used buffer back: its cookie; NULL: there is none, or the queue is broken. */
 	void *(*reap)(struct vio_virtq *vq, uint32_t *len);
+	/** After a reap: more of the same batch, for which no length matters. @return how many, 0
+	 * says nothing. */
+	uint16_t (*reap_batch)(struct vio_virtq *vq, void **cookies, uint16_t nb);
 	/** Ask for an interrupt at the next used buffer. @return true when one is there already. */
 	bool (*intr_enable)(struct vio_virtq *vq);
 	/** Ask for none. */

@@ -200,6 +200,16 @@ vio_packed_reap(struct vio_virtq *vq, uint32_t *len)
 	return cookie;
 }
 
+static inline uint16_t
+vio_packed_reap_batch(struct vio_virtq *vq, void **cookies, uint16_t nb)
+{
+	if (!vq->in_batch)
+		return 0;
+	nb = vio_in_order_run(vq, cookies, nb);
+	vio_packed_advance(vq, nb);
+	return nb;
+}
+
 static inline bool
 vio_packed_intr_enable(struct vio_virtq *vq)
 {
@@ -227,6 +237,7 @@ static const struct vio_ring_ops vio_ring_packed = {
 	.kick_needed = vio_packed_kick_needed,
 	.kick = vio_packed_kick,
 	.reap = vio_packed_reap,
+	.reap_batch = vio_packed_reap_batch,
 	.intr_enable = vio_packed_intr_enable,
 	.intr_disable = vio_packed_intr_disable,
 };

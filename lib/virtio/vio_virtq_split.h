@@ -220,6 +220,18 @@ vio_split_reap(struct vio_virtq *vq, uint32_t *len)
 	return cookie;
 }
 
+static inline uint16_t
+vio_split_reap_batch(struct vio_virtq *vq, void **cookies, uint16_t nb)
+{
+	if (!vq->in_batch)
+		return 0;
+	/* A batch that reaches past the used index is found out by the next reap. */
+	nb = vio_in_order_run(vq, cookies, RTE_MIN(nb, (uint16_t)(vq->used_seen - vq->reap_i)));
+	vq->nb_free += nb;
+	vq->reap_i += nb;
+	return nb;
+}
+
 static inline bool
 vio_split_intr_enable(struct vio_virtq *vq)
 {
@@ -250,6 +262,7 @@ static const struct vio_ring_ops vio_ring_split = {
 	.kick_needed = vio_split_kick_needed,
 	.kick = vio_split_kick,
 	.reap = vio_split_reap,
+	.reap_batch = vio_split_reap_batch,
 	.intr_enable = vio_split_intr_enable,
 	.intr_disable = vio_split_intr_disable,
 };

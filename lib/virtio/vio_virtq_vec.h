@@ -47,6 +47,16 @@ vio_vec_load(const void *at)
 	return *(const vio_vec_mem *)at;
 }
 
+/* Of words that were stored one by one just now: such a load as a whole would have to wait until
+ * they have left the store buffer, and what was stored before them. */
+static __rte_always_inline vio_vec
+vio_vec_gather(const uint64_t *words)
+{
+#define WORD(i) words[i]
+	return (vio_vec)VIO_VEC(WORD);
+#undef WORD
+}
+
 /* Of memory that the device writes: once, and here. */
 static __rte_always_inline vio_vec
 vio_vec_load_shared(const volatile void *at)

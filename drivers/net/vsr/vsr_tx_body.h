@@ -73,14 +73,15 @@ tx_clean(struct vsr_txq *txq, uint32_t nb_max, const struct vsr_tx_row row)
 	uint32_t nb_done = 0, nb = 0, len;
 
 	while (nb_done + nb < nb_max) {
-		if (row.take != NULL && nb_max - nb_done - nb >= row.step &&
-				likely(row.take(txq, &done[nb]) != 0)) {
+		const uint16_t room = RTE_MIN(nb_max - nb_done - nb, RTE_DIM(done) - nb);
+
+		if (row.take != NULL && room >= row.step && likely(row.take(txq, &done[nb]) != 0)) {
 			nb += row.step;
 		} else {
 			done[nb] = row.ring->reap(txq->vq, &len);
 			if (done[nb] == NULL)
 				break;
-			nb++;
+			nb += 1 + row.ring->reap_batch(txq->vq, (void **)&done[nb + 1], room - 1);
 		}
 		if (nb > RTE_DIM(done) - RTE_MAX(row.step, 1)) {
 			tx_free(txq, done, nb);

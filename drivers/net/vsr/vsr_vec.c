@@ -66,6 +66,7 @@ rx_take(struct vsr_rxq *rxq, struct rte_mbuf **pkts, uint64_t *bytes, const bool
 	}
 	lens -= vio_vec_all(rxq->hdr_len);
 	vio_vec_store(each, lens);
+#pragma GCC unroll 8
 	for (unsigned int i = 0; i < VIO_LANES; i++) {
 		rx_rearm_wide(rxq, pkts[i], each[i]);
 		*bytes += each[i];
@@ -76,7 +77,8 @@ rx_take(struct vsr_rxq *rxq, struct rte_mbuf **pkts, uint64_t *bytes, const bool
 static __rte_always_inline uint16_t
 rx_put(struct vsr_rxq *rxq, struct rte_mbuf **bufs, const bool packed)
 {
-	const vio_vec mbufs = vio_vec_load(bufs), lens = vio_vec_all(rxq->buf_len);
+	const vio_vec mbufs = vio_vec_gather((const uint64_t *)bufs);
+	const vio_vec lens = vio_vec_all(rxq->buf_len);
 	vio_vec iovas;
 
 	if (likely(rxq->linear)) {
@@ -111,6 +113,7 @@ tx_put(struct vsr_txq *txq, struct rte_mbuf **pkts, uint64_t *bytes, const bool 
 	uint64_t iovas[VIO_LANES], lens[VIO_LANES], spoilt = 0, sum = 0;
 	void *hdrs[VIO_LANES];
 
+#pragma GCC unroll 8
 	for (unsigned int i = 0; i < VIO_LANES; i++) {
 		const struct rte_mbuf *m = pkts[i];
 		const int64_t front = (int64_t)m->data_off - txq->hdr_len;
@@ -126,11 +129,12 @@ tx_put(struct vsr_txq *txq, struct rte_mbuf **pkts, uint64_t *bytes, const bool 
 	}
 	if (unlikely((int64_t)spoilt < 0))
 		return 0;
-	if (packed ? !vio_vec_packed_post(txq->vq, vio_vec_load(iovas), vio_vec_load(lens), 0,
+	if (packed ? !vio_vec_packed_post(txq->vq, vio_vec_gather(iovas), vio_vec_gather(lens), 0,
 				vio_vec_load(pkts)) :
-			!vio_vec_split_post(txq->vq, vio_vec_load(iovas), vio_vec_load(lens), 0,
+			!vio_vec_split_post(txq->vq, vio_vec_gather(iovas), vio_vec_gather(lens), 0,
 				vio_vec_load(pkts)))
 		return 0;
+#pragma GCC unroll 8
 	for (unsigned int i = 0; i < VIO_LANES; i++)
 		tx_header(hdrs[i]);
 	*bytes += sum;
