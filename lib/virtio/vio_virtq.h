@@ -288,6 +288,21 @@ vio_in_order_run(struct vio_virtq *vq, void **cookies, uint16_t nb)
 	return i;
 }
 
+/* Lines of nb elements of a ring that begin at one, for writing. */
+static __rte_always_inline void
+vio_prefetch_ring(const struct vio_virtq *vq, const void *ring, const size_t elem_len, uint32_t at,
+		uint16_t nb)
+{
+	const uint32_t step = RTE_CACHE_LINE_SIZE / elem_len;
+
+	for (uint32_t i = 0; i < nb; i += step) {
+		if (at >= vq->size)
+			at -= vq->size;
+		__builtin_prefetch(RTE_PTR_ADD(ring, at * elem_len), 1);
+		at += step;
+	}
+}
+
 /** Notify the device: one doorbell, in the width and form that was negotiated. */
 static inline void
 vio_virtq_kick_value(struct vio_virtq *vq, uint16_t position)
@@ -330,6 +345,11 @@ struct vio_ring_ops {
 	/** After a reap: more of the same batch, for which no length matters. @return how many, 0
 	 * says nothing. */
 	uint16_t (*reap_batch)(struct vio_virtq *vq, void **cookies, uint16_t nb);
+	/** Look ahead: the next nb buffers are used. @return true, with the id of the first one. */
+	bool (*used_ahead)(const struct vio_virtq *vq, uint16_t nb, uint16_t *id);
+	/** Have the lines of the ring come near where nb used buffers will be, after the next skip
+	 * ones; for writing where the next lap is posted there. */
+	void (*prefetch_reap)(const struct vio_virtq *vq, uint16_t skip, uint16_t nb);
 	/** Ask for an interrupt at the next used buffer. @return true when one is there already. */
 	bool (*intr_enable)(struct vio_virtq *vq);
 	/** Ask for none. */

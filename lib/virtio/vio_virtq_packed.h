@@ -211,6 +211,25 @@ vio_packed_reap_batch(struct vio_virtq *vq, void **cookies, uint16_t nb)
 }
 
 static inline bool
+vio_packed_used_ahead(const struct vio_virtq *vq, uint16_t nb, uint16_t *id)
+{
+	const uint16_t last = vio_ring_add(vq, vq->reap_i, nb - 1);
+	const bool wrap = vq->reap_wrap ^ (last < vq->reap_i);
+	const uint16_t flags = vio_load16(&vq->pdesc[last].flags);
+
+	if (((flags & VIRTQ_DESC_F_AVAIL) != 0) != wrap || ((flags & VIRTQ_DESC_F_USED) != 0) != wrap)
+		return false;
+	*id = vio_load16(&vq->pdesc[vq->reap_i].id);
+	return *id < vq->size;
+}
+
+static inline void
+vio_packed_prefetch_reap(const struct vio_virtq *vq, uint16_t skip, uint16_t nb)
+{
+	vio_prefetch_ring(vq, vq->pdesc, sizeof(*vq->pdesc), vq->reap_i + skip, nb);
+}
+
+static inline bool
 vio_packed_intr_enable(struct vio_virtq *vq)
 {
 	uint16_t flags;
@@ -238,6 +257,8 @@ static const struct vio_ring_ops vio_ring_packed = {
 	.kick = vio_packed_kick,
 	.reap = vio_packed_reap,
 	.reap_batch = vio_packed_reap_batch,
+	.used_ahead = vio_packed_used_ahead,
+	.prefetch_reap = vio_packed_prefetch_reap,
 	.intr_enable = vio_packed_intr_enable,
 	.intr_disable = vio_packed_intr_disable,
 };

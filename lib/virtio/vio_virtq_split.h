@@ -233,6 +233,26 @@ vio_split_reap_batch(struct vio_virtq *vq, void **cookies, uint16_t nb)
 }
 
 static inline bool
+vio_split_used_ahead(const struct vio_virtq *vq, uint16_t nb, uint16_t *id)
+{
+	uint32_t first;
+
+	if ((uint16_t)(vq->used_seen - vq->reap_i) < nb &&
+			(uint16_t)(vio_load16(&vq->used->idx) - vq->reap_i) < nb)
+		return false;
+	first = vio_load32(&vq->used->ring[vq->reap_i & (vq->size - 1)].id);
+	*id = (uint16_t)first;
+	return first < vq->size;
+}
+
+static inline void
+vio_split_prefetch_reap(const struct vio_virtq *vq, uint16_t skip, uint16_t nb)
+{
+	vio_prefetch_ring(vq, vq->used->ring, sizeof(vq->used->ring[0]),
+			(vq->reap_i + skip) & (vq->size - 1), nb);
+}
+
+static inline bool
 vio_split_intr_enable(struct vio_virtq *vq)
 {
 	/* With EVENT_IDX the flags stay zero (virtio 1.4 2.7.10). */
@@ -263,6 +283,8 @@ static const struct vio_ring_ops vio_ring_split = {
 	.kick = vio_split_kick,
 	.reap = vio_split_reap,
 	.reap_batch = vio_split_reap_batch,
+	.used_ahead = vio_split_used_ahead,
+	.prefetch_reap = vio_split_prefetch_reap,
 	.intr_enable = vio_split_intr_enable,
 	.intr_disable = vio_split_intr_disable,
 };

@@ -30,7 +30,9 @@
 #define VSR_DESC_DEFAULT 1024
 #define VSR_TX_SEGS_MAX 40 /**< Segments of a packet to send. */
 #define VSR_RX_BULK 32 /**< Buffers taken from the pool at once. */
-#define VSR_FREE_THRESH 32
+#define VSR_RX_FREE_THRESH 128
+#define VSR_TX_FREE_THRESH 32
+#define VSR_AHEAD 32 /**< Packets to look ahead for. */
 
 struct vsr_rx_path;
 struct vsr_tx_path;
@@ -100,6 +102,7 @@ struct vsr_rxq {
 	bool mergeable;
 	bool linear; /**< Buffers stand at the same distance from their mbufs, by bus address. */
 	uint64_t buf_offset; /**< Linear: from mbuf to what the device writes. */
+	uint64_t hdr_offset; /**< Linear: the same, as the driver sees it. */
 	uint64_t rearm[2]; /**< Words of a received mbuf: data_off to port, ol_flags. */
 	struct rte_mbuf *head, *tail; /**< That packet; NULL while left > 0: being dropped. */
 	struct vsr_rxq_stats stats;

@@ -95,7 +95,9 @@ rx_fix_up(struct vsr_rxq *rxq, struct rte_mbuf *m, uint32_t len, const bool merg
 	if (unlikely(len <= rxq->hdr_len || len > rxq->buf_len))
 		return vsr_rx_bad_len(rxq, m);
 	rx_rearm(rxq, m, len - rxq->hdr_len);
-	if (!mergeable)
+	/* All but the last buffer of a packet are full (virtio 1.4 5.1.6.4.1), so that of most the
+	 * header need not be read. */
+	if (!mergeable || likely(len < rxq->buf_len))
 		return m;
 	nb_buffers = rx_num_buffers(rxq, m);
 	if (likely(nb_buffers == 1))
@@ -170,6 +172,23 @@ rx_kick(struct vio_virtq *vq, const struct vio_ring_ops *const ring)
 		ring->kick(vq);
 }
 
+/* What the next burst will want, if the device is that far: the ring two bursts on, and of each
+ * buffer the line with the header, where a packet that is sent on gets its own. */
+static __rte_always_inline void
+rx_look_ahead(const struct vsr_rxq *rxq, const struct vio_ring_ops *const ring)
+{
+	const struct vio_virtq *vq = rxq->vq;
+	uint16_t id;
+
+	if (!ring->used_ahead(vq, VSR_AHEAD, &id))
+		return;
+	ring->prefetch_reap(vq, VSR_AHEAD, VSR_AHEAD);
+	if (unlikely(!rxq->linear || id + VSR_AHEAD > vq->size))
+		return;
+	for (uint16_t i = 0; i < VSR_AHEAD; i++)
+		__builtin_prefetch(RTE_PTR_ADD(vq->cookies[id + i], rxq->hdr_offset), 1);
+}
+
 static __rte_always_inline uint16_t
 rx_burst(struct vsr_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 		const struct vsr_rx_row row)
@@ -203,6 +222,8 @@ rx_burst(struct vsr_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
 done:
 	rxq->stats.packets += nb_rx;
 	rxq->stats.bytes += bytes;
+
+	rx_look_ahead(rxq, row.ring);
 
 	/* refill, publish, kick: also without packets, for a pool that was empty before */
 	if (vq->nb_free >= rxq->free_thresh && likely(!vq->broken)) {
