@@ -136,14 +136,21 @@ vio_packed_kick_needed(struct vio_virtq *vq)
 	vio_mb(vq);
 	if (vio_packed_wanted(vq, added))
 		return true;
-	vq->nb_muted++;
+	vq->nb_saved++;
 	return false;
+}
+
+/* What a doorbell says, right after a publish (virtio 1.4 4.1.5.2). */
+static inline uint16_t
+vio_packed_position(const struct vio_virtq *vq)
+{
+	return vq->publish_i | (uint16_t)(vq->post_wrap << 15);
 }
 
 static inline void
 vio_packed_kick(struct vio_virtq *vq)
 {
-	vio_virtq_kick_value(vq, vq->publish_i | (uint16_t)(vq->post_wrap << 15));
+	vio_virtq_kick_value(vq, vio_packed_position(vq));
 }
 
 /* Length, id and flags, which the device writes as one (virtio 1.4 2.8.13). */

@@ -144,14 +144,21 @@ vio_split_kick_needed(struct vio_virtq *vq)
 	vio_mb(vq);
 	if (vio_split_wanted(vq, added))
 		return true;
-	vq->nb_muted++;
+	vq->nb_saved++;
 	return false;
+}
+
+/* What a doorbell says, right after a publish (virtio 1.4 4.1.5.2). */
+static inline uint16_t
+vio_split_position(const struct vio_virtq *vq)
+{
+	return vq->publish_i;
 }
 
 static inline void
 vio_split_kick(struct vio_virtq *vq)
 {
-	vio_virtq_kick_value(vq, vq->publish_i);
+	vio_virtq_kick_value(vq, vio_split_position(vq));
 }
 
 /* Read the device's used index, which can only name buffers that are outstanding. */

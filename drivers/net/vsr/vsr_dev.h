@@ -9,9 +9,10 @@
  * One port of net_vsr: what its files share.
  *
  * vsr_pci.c finds the device, vsr_ethdev.c is the port towards ethdev, vsr_dev.c brings the
- * device up and down, vsr_queue.c makes queues, vsr_rx.c and vsr_tx.c move packets, vsr_path.c
- * chooses between their variants, vsr_filter.c holds addresses and modes, vsr_stats.c counts,
- * vsr_intr.c takes interrupts.
+ * device up and down, vsr_queue.c makes queues, vsr_rx.c, vsr_tx.c and vsr_vec.c move packets by
+ * the bodies of vsr_rx_body.h and vsr_tx_body.h, vsr_path.c chooses between their variants,
+ * vsr_doorbell.c holds doorbells back, vsr_filter.c holds addresses and modes, vsr_stats.c
+ * counts, vsr_intr.c takes interrupts.
  */
 
 #include <ethdev_driver.h>
@@ -48,6 +49,7 @@ enum vsr_state {
 struct vsr_args {
 	char rx_path[24], tx_path[24]; /**< Row to use; empty: the best that fits. */
 	bool no_packed, no_mrg_rxbuf, no_in_order; /**< Features not to accept. */
+	uint32_t tx_db_delay_us; /**< How long a TX doorbell may be held back; 0: not at all. */
 };
 
 /** The port; dev_private. */
@@ -68,6 +70,8 @@ struct vsr_dev {
 	bool intr_lsc, intr_rxq; /**< Interrupts in use. */
 	struct rte_intr_handle *intr; /**< NULL: no interrupts here. */
 	void (*bus_close)(struct rte_eth_dev *eth_dev); /**< Let go of the device; may be NULL. */
+	uint32_t nb_debts; /**< TX queues that owe a doorbell; atomic. */
+	bool alarm_armed; /**< Atomic. */
 	uint16_t port_id;
 	int socket;
 	uint16_t max_pairs, max_mtu;
@@ -100,6 +104,7 @@ struct vsr_rxq {
 	uint16_t port_id, queue_id;
 	uint16_t left; /**< Buffers of the packet in the making still to come. */
 	bool mergeable;
+	bool pays; /**< Looks after TX doorbells that are held back. */
 	bool linear; /**< Buffers stand at the same distance from their mbufs, by bus address. */
 	uint64_t buf_offset; /**< Linear: from mbuf to what the device writes. */
 	uint64_t hdr_offset; /**< Linear: the same, as the driver sees it. */
@@ -123,6 +128,15 @@ struct vsr_txq_stats {
 /** What stands beside each descriptor: a header, then a table if indirect ones are in use. */
 #define VSR_TX_AUX_TABLE 32
 
+/** A doorbell that is held back, see vsr_doorbell.c. */
+struct vsr_debt {
+	rte_spinlock_t lock;
+	bool owed;
+	uint16_t position; /**< What it will say. */
+	uint32_t nb_sent; /**< Packets since the last one. */
+	uint64_t due; /**< Clock. */
+};
+
 struct vsr_txq {
 	struct vio_virtq *vq;
 	uint8_t *aux; /**< One piece of aux_len per descriptor. */
@@ -133,7 +147,9 @@ struct vsr_txq {
 	uint16_t free_thresh; /**< Clean when fewer descriptors are free. */
 	bool indirect;
 	bool fast_free; /**< All mbufs are of one pool and nobody else's, and one per packet. */
+	uint64_t db_delay; /**< Clock ticks that a doorbell may be held back; 0: not at all. */
 	struct vsr_txq_stats stats;
+	struct vsr_debt debt;
 
 	/* cold */
 	struct vsr_dev *dev;
@@ -167,6 +183,8 @@ vsr_has(const struct vsr_dev *dev, unsigned int bit)
 int vsr_eth_init(struct rte_eth_dev *eth_dev, struct vio_transport *transport, const char *args);
 /** Undo: stop the device, free all but dev_private. Idle on a closed port. */
 int vsr_eth_close(struct rte_eth_dev *eth_dev);
+/** The port is one of this driver, in the primary process. */
+bool vsr_is_ours(const struct rte_eth_dev *eth_dev);
 /** Make the port of a secondary process: it can look, not act. */
 void vsr_eth_init_secondary(struct rte_eth_dev *eth_dev);
 
@@ -234,6 +252,17 @@ bool vsr_tx_post_list(struct vsr_txq *txq, struct rte_mbuf *m);
 /** Free sent packets, at most nb_max of them (0: all). @return how many. */
 int vsr_tx_done_cleanup(void *queue, uint32_t nb_max);
 
+/* ------------------------------------------------------------------ vsr_doorbell.c */
+
+/** Packets were published: ring, or owe the doorbell. */
+void vsr_txq_owe(struct vsr_txq *txq, uint16_t nb_sent);
+/** Ring what is owed. @return true if it was. */
+bool vsr_txq_doorbell(struct vsr_txq *txq);
+/** Ring for all TX queues what is owed, or only what is due. */
+void vsr_debts_pay(struct vsr_dev *dev, bool all);
+/** The same, for the last time before the next start. */
+void vsr_debts_stop(struct vsr_dev *dev);
+
 /* ------------------------------------------------------------------ vsr_vec.c */
 
 #define VSR_VEC_BURSTS(simd) \
@@ -268,6 +297,9 @@ struct vsr_tx_path {
 extern const struct vsr_rx_path vsr_rx_paths[];
 extern const struct vsr_tx_path vsr_tx_paths[];
 
+/** The processor has vectors of so many bits (0, 256 or 512), and the application lets drivers
+ * use them (--force-max-simd-bitwidth). */
+bool vsr_simd_fits(uint16_t simd);
 /** Choose dev->rx_path and tx_path. @return 0, or -EINVAL (a forced row does not fit, logged). */
 int vsr_path_choose(struct vsr_dev *dev);
 /** Take device arguments apart. @return 0, or -EINVAL (logged). */

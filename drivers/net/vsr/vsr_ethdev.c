@@ -255,6 +255,12 @@ static const struct eth_dev_ops vsr_ops = {
 	.rx_queue_intr_disable = vsr_rx_queue_intr_disable,
 };
 
+bool
+vsr_is_ours(const struct rte_eth_dev *eth_dev)
+{
+	return eth_dev->dev_ops == &vsr_ops;
+}
+
 /* Another process sees the counters; registers and rings are the primary's alone. */
 static const struct eth_dev_ops vsr_secondary_ops = {
 	.dev_close = vsr_eth_close,

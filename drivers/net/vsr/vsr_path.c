@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <rte_cpuflags.h>
+#include <rte_cycles.h>
 #include <rte_kvargs.h>
 #include <rte_vect.h>
 
@@ -43,9 +44,8 @@ const struct vsr_tx_path vsr_tx_paths[] = {
 	{ NULL, NULL, false, 0 },
 };
 
-/* What the processor has, and the application lets drivers use (--force-max-simd-bitwidth). */
-static bool
-simd_fits(uint16_t simd)
+bool
+vsr_simd_fits(uint16_t simd)
 {
 	if (simd > rte_vect_get_max_simd_bitwidth())
 		return false;
@@ -64,7 +64,7 @@ simd_fits(uint16_t simd)
 static uint16_t
 simd_most(void)
 {
-	return simd_fits(512) ? 512 : simd_fits(256) ? 256 : 0;
+	return vsr_simd_fits(512) ? 512 : vsr_simd_fits(256) ? 256 : 0;
 }
 
 /* A row must do what was negotiated: the ring has that layout, the packets come that way. */
@@ -73,13 +73,13 @@ rx_fits(const struct vsr_dev *dev, const struct vsr_rx_path *path)
 {
 	return path->packed == vsr_has(dev, VIRTIO_F_RING_PACKED) &&
 			(vsr_has(dev, VIRTIO_NET_F_MRG_RXBUF) ? path->mergeable : path->single) &&
-			simd_fits(path->simd);
+			vsr_simd_fits(path->simd);
 }
 
 static bool
 tx_fits(const struct vsr_dev *dev, const struct vsr_tx_path *path)
 {
-	return path->packed == vsr_has(dev, VIRTIO_F_RING_PACKED) && simd_fits(path->simd);
+	return path->packed == vsr_has(dev, VIRTIO_F_RING_PACKED) && vsr_simd_fits(path->simd);
 }
 
 static bool
@@ -123,6 +123,22 @@ flag_off_parse(const char *key, const char *value, void *arg)
 	return 0;
 }
 
+/* A second is more than anybody can mean. */
+static int
+delay_parse(const char *key, const char *value, void *arg)
+{
+	unsigned long us_asked;
+	uint32_t *us = arg;
+	char *end;
+
+	if (value == NULL || value[0] < '0' || value[0] > '9')
+		return -EINVAL;
+	errno = 0;
+	us_asked = strtoul(value, &end, 10);
+	*us = (uint32_t)us_asked;
+	return errno != 0 || *end != '\0' || us_asked > US_PER_S ? -EINVAL : 0;
+}
+
 static int
 rx_path_parse(const char *key, const char *value, void *arg)
 {
@@ -153,7 +169,8 @@ int
 vsr_args_parse(struct vsr_dev *dev, const char *args)
 {
 	static const char *const keys[] = {
-		"packed", "mrg_rxbuf", "in_order", "rx_path", "tx_path", NULL
+		"packed", "mrg_rxbuf", "in_order", "rx_path", "tx_path",
+		"tx_db_delay_us", NULL
 	};
 	const struct {
 		arg_handler_t parse;
@@ -164,6 +181,7 @@ vsr_args_parse(struct vsr_dev *dev, const char *args)
 		{ flag_off_parse, &dev->args.no_in_order },
 		{ rx_path_parse, &dev->args },
 		{ tx_path_parse, &dev->args },
+		{ delay_parse, &dev->args.tx_db_delay_us },
 	};
 	struct rte_kvargs *kvlist;
 	int ret = 0;
@@ -173,8 +191,8 @@ vsr_args_parse(struct vsr_dev *dev, const char *args)
 	kvlist = rte_kvargs_parse(args, keys);
 	if (kvlist == NULL) {
 		VSR_LOG(ERR, dev, "device arguments \"%s\" are not made of "
-				"packed=, mrg_rxbuf=, in_order= (0 or 1), rx_path=, tx_path=",
-				args);
+				"packed=, mrg_rxbuf=, in_order= (0 or 1), rx_path=, tx_path=, "
+				"tx_db_delay_us=", args);
 		return -EINVAL;
 	}
 	for (unsigned int i = 0; ret == 0 && keys[i] != NULL; i++) {

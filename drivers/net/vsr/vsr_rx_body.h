@@ -230,6 +230,8 @@ done:
 		rx_refill(rxq, row);
 		rx_kick(vq, row.ring);
 	}
+	if (unlikely(rxq->pays) && __atomic_load_n(&rxq->dev->nb_debts, __ATOMIC_RELAXED) != 0)
+		vsr_debts_pay(rxq->dev, nb_rx == 0);
 	return nb_rx;
 }
 

@@ -204,8 +204,12 @@ done:
 	/* publish, kick */
 	if (likely(nb_sent != 0)) {
 		row.ring->publish(vq);
-		if (row.ring->kick_needed(vq))
+		if (unlikely(txq->db_delay != 0))
+			vsr_txq_owe(txq, nb_sent);
+		else if (row.ring->kick_needed(vq))
 			row.ring->kick(vq);
+	} else if (unlikely(txq->db_delay != 0)) {
+		vsr_txq_doorbell(txq);
 	}
 	return nb_tx;
 }
