@@ -231,7 +231,7 @@ all_admin_queues_are_used(void)
 	owner_close(false);
 }
 
-/* ------------------------------------------------------------------ pipeline, retries, deadlines */
+/* ------------------------------------------------------------------ many at once, deadlines */
 
 static struct vio_admin_cmd
 reset_of(uint16_t vf)

@@ -9,10 +9,10 @@
  * What the files of the software NIC share among themselves.
  *
  * Two halves meet here. The register half (vsim_nic.c, vsim_config.c, vsim_regs.c, vsim_ctrl.c,
- * vsim_admin*.c, vsim_legacy*.c, vsim_stats.c, vsim_profile.c) holds what the driver programmed. The data half (vsim_dma.c,
- * vsim_queue.c, the ring headers, vsim_rxtx.c, vsim_worker.c, vsim_wire*.c) runs it. A queue is
- * two things: struct vsim_queue_cfg as programmed, and struct vsim_queue as running, made only by
- * vsim_queue_activate().
+ * vsim_admin*.c, vsim_legacy*.c, vsim_stats.c, vsim_profile.c) holds what the driver programmed.
+ * The data half (vsim_dma.c, vsim_queue.c, the ring headers, vsim_rxtx.c, vsim_worker.c,
+ * vsim_wire*.c) runs it. A queue is two things: struct vsim_queue_cfg as programmed, and struct
+ * vsim_queue as running, made only by vsim_queue_activate().
  *
  * Locks: nic->lock serialises all that changes state. A worker runs its poll with the worker's
  * own lock; vsim_nic_lock() takes nic->lock and then stops every worker, so whoever holds it may
@@ -94,7 +94,7 @@ struct vsim_fn {
 	bool sriov_permitted; /**< SR_IOV was negotiated once: VF Enable is legal from then on. */
 	bool legacy; /**< Since its reset it was programmed through legacy registers. */
 	bool stopped; /**< By DEV_MODE_SET: no DMA, no interrupts. */
-	bool restored; /**< Stopped, and its parts were written: its queues go on where they were. */
+	bool restored; /**< Stopped, and its parts were written: queues go on where they were. */
 	bool config_owed; /**< Configuration interrupt that waits for the end of that. */
 	uint8_t reset_status; /**< What the status reads as while a slow reset lasts. */
 	uint64_t reset_end; /**< When it ends, vsim_clock(); 0: none is going on. */
@@ -268,7 +268,7 @@ int vsim_chain_pop(struct vsim_queue *q, struct vsim_chain *chain);
 size_t vsim_chain_read(const struct vsim_chain *chain, size_t offset, void *buf, size_t len);
 /** Copy into the writable part; what does not fit is dropped. @return bytes written. */
 size_t vsim_chain_write(const struct vsim_chain *chain, size_t offset, const void *buf, size_t len);
-/** Where its writable part stands now, after time has passed. @return 0, or -EFAULT (queue dead). */
+/** Where its writable part stands now, after some time. @return 0, or -EFAULT (queue dead). */
 int vsim_chain_relocate(struct vsim_queue *q, struct vsim_chain *chain);
 /** Give it back with this used length, and interrupt if the driver wants it. */
 void vsim_chain_push(struct vsim_queue *q, const struct vsim_chain *chain, uint32_t written);
@@ -325,8 +325,8 @@ struct vsim_counters {
 	struct vsim_queue_counters queue[VSIM_MAX_QUEUES];
 	uint64_t drop_filtered, drop_link_down, drop_queue_off;
 	uint64_t wire_bad; /**< TX: frames that the check of a gen wire found altered. */
-	uint64_t dma_faults, resets, config_interrupts, register_reads, register_writes, ctrl_commands,
-			ctrl_errors;
+	uint64_t dma_faults, resets, config_interrupts, register_reads, register_writes;
+	uint64_t ctrl_commands, ctrl_errors;
 	/** Doorbells that stand for all queues, by page; accesses by each alternative. */
 	uint64_t legacy_doorbells, legacy_owner_doorbells, legacy_window, legacy_pair;
 	uint64_t legacy_accesses; /**< Reads and writes of legacy registers, by whatever way. */
