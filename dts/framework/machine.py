@@ -144,6 +144,7 @@ class Machine(Host):
 
     kind = "machine"
     has = frozenset({"two_queues", "kernel_parameters"})
+    patience = 240
     memory, mbufs = 64, 4096
 
     def __init__(self, booted, profile="full", features="", vfs=2, queue_pairs=2, taps=()):
