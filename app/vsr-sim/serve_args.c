@@ -37,7 +37,8 @@ const struct cli_opt serve_opts[] = {
 	{ "foreground", OPT_FOREGROUND, NULL, "stay in the terminal until Ctrl-C (default)" },
 	{ "daemon", OPT_DAEMON, NULL, "go to the background, return when it is ready" },
 	{ "vfio-user", OPT_VFIO_USER, NULL,
-	  "leave the PF's vfio-user socket, DIR/fn/BDF.sock, to\nanother client, such as QEMU: the simulated host is empty" },
+	  "leave the PF's vfio-user socket, DIR/fn/BDF.sock, to\n"
+	  "another client, such as QEMU: the simulated host is empty" },
 	{ "fault", OPT_FAULT, "NAME", "misbehave: refuse-features-ok" },
 	{ 0 },
 };

@@ -196,7 +196,8 @@ class Machine(Host):
             return
         # Waits until whoever had a VF open has let go of it.
         driver = self.booted.sh(f"cd /sys/bus/pci/devices/{self.pf}; echo 0 > sriov_numvfs;"
-                                " rm -rf /run/vsr/* /run/dpdk/* /dev/hugepages/*; readlink driver ||:")
+                                " rm -rf /run/vsr/* /run/dpdk/* /dev/hugepages/*;"
+                                " readlink driver ||:")
         if not driver.strip().endswith("/vfio-pci"):
             self.booted.bind(self.pf)
         for function in range(self.nic.vfs + 1):

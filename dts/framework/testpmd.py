@@ -51,8 +51,8 @@ class Testpmd:
     ):
         self.host = host
         self.prefix = f"vsr{os.getpid()}n{next(_serial)}"
-        command = [paths.TESTPMD, "-l", cores, "-m", memory or host.memory, "--file-prefix", self.prefix]
-        command += ["--iova-mode=va", "--no-telemetry"]
+        command = [paths.TESTPMD, "-l", cores, "-m", memory or host.memory]
+        command += ["--file-prefix", self.prefix, "--iova-mode=va", "--no-telemetry"]
         if vsr:
             command += ["-d", paths.plugin()]
         for device in devices:
