@@ -34,6 +34,7 @@ struct nic_conf {
 	uint8_t mac[6]; /**< Of the PF; VF n has it plus n. */
 	unsigned int workers;
 	bool refuse_features_ok; /**< Fault point. */
+	bool sockets_only; /**< Put nothing on the bus: the sockets are for other clients. */
 };
 
 /**

@@ -16,7 +16,7 @@
 enum {
 	OPT_DIR = CLI_OPT_DIR, OPT_PROFILE, OPT_FEATURES, OPT_VFS, OPT_PAIRS, OPT_SIZE, OPT_MTU,
 	OPT_MAC, OPT_WIRE, OPT_WORKERS, OPT_CPU, OPT_NUMA, OPT_PF, OPT_FOREGROUND, OPT_DAEMON,
-	OPT_FAULT,
+	OPT_FAULT, OPT_VFIO_USER,
 };
 
 const struct cli_opt serve_opts[] = {
@@ -36,6 +36,8 @@ const struct cli_opt serve_opts[] = {
 	{ "pf", OPT_PF, "BDF", "where the PF stands on the bus (default 0000:01:00.0)" },
 	{ "foreground", OPT_FOREGROUND, NULL, "stay in the terminal until Ctrl-C (default)" },
 	{ "daemon", OPT_DAEMON, NULL, "go to the background, return when it is ready" },
+	{ "vfio-user", OPT_VFIO_USER, NULL,
+	  "leave the PF's vfio-user socket, DIR/fn/BDF.sock, to\nanother client, such as QEMU: the simulated host is empty" },
 	{ "fault", OPT_FAULT, "NAME", "misbehave: refuse-features-ok" },
 	{ 0 },
 };
@@ -215,6 +217,9 @@ parse_option(struct cli_args *args, int opt, struct serve_conf *conf, const char
 	case OPT_FOREGROUND:
 	case OPT_DAEMON:
 		conf->daemon = opt == OPT_DAEMON;
+		return -1;
+	case OPT_VFIO_USER:
+		conf->nic.sockets_only = true;
 		return -1;
 	case OPT_FAULT:
 		if (strcmp(args->value, "refuse-features-ok") != 0)
