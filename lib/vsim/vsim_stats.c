@@ -44,6 +44,20 @@ static const struct row fn_rows[] = {
 	FROW(register_writes),
 	FROW(ctrl_commands),
 	FROW(ctrl_errors),
+	FROW(admin_errors),
+	FROW(admin_unknown),
+	FROW(legacy_accesses),
+	FROW(legacy_doorbells),
+	FROW(legacy_owner_doorbells),
+	FROW(legacy_window),
+	FROW(legacy_pair),
+};
+
+/* Named "admin_" and the command; those never sent are left out. */
+static const struct row admin_rows[] = {
+#define AROW(opcode, name) {"admin_" name, offsetof(struct vsim_counters, admin[opcode])},
+	VIRTIO_ADMIN_OPCODE_NAMES(AROW)
+#undef AROW
 };
 
 #define NB(rows) (sizeof(rows) / sizeof((rows)[0]))
@@ -97,6 +111,29 @@ add(struct list *list, const char *name, int queue, uint64_t value)
 	list->nb++;
 }
 
+/* Times that half and all but a hundredth of the round trips did not exceed. */
+static void
+add_trips(struct list *list, const struct vsim_counters *c)
+{
+	static const struct {
+		const char *name;
+		unsigned int percent;
+	} points[] = { { "round_trip_p50_ns", 50 }, { "round_trip_p99_ns", 99 } };
+	uint32_t trips[VSIM_TRIP_BUCKETS];
+	uint64_t total = 0, seen = 0;
+	size_t p = 0;
+
+	for (unsigned int i = 0; i < VSIM_TRIP_BUCKETS; i++)
+		total += trips[i] = __atomic_load_n(&c->trips[i], __ATOMIC_RELAXED);
+	if (total == 0)
+		return;
+	add(list, "round_trips", -1, total);
+	for (unsigned int i = 0; i < VSIM_TRIP_BUCKETS; i++)
+		for (seen += trips[i]; p < NB(points) && seen * 100 >= total * points[p].percent;
+				p++)
+			add(list, points[p].name, -1, vsim_trip_time(i));
+}
+
 size_t
 vsim_fn_stats(const struct vsim_fn *fn, struct vsim_stat *out, size_t max)
 {
@@ -107,6 +144,9 @@ vsim_fn_stats(const struct vsim_fn *fn, struct vsim_stat *out, size_t max)
 	unsigned int nb_queues = 2 * offered_pairs(fn) +
 			vsim_features_has(&fn->offered, VIRTIO_NET_F_CTRL_VQ);
 
+	if (vsim_features_has(&fn->offered, VIRTIO_F_ADMIN_VQ))
+		nb_queues += fn->nic->conf.admin_queues;
+
 	pthread_once(&names_once, names_make);
 	add(&list, "rx_packets", -1, sum(fn, 0, packets));
 	add(&list, "rx_bytes", -1, sum(fn, 0, bytes));
@@ -114,6 +154,10 @@ vsim_fn_stats(const struct vsim_fn *fn, struct vsim_stat *out, size_t max)
 	add(&list, "tx_bytes", -1, sum(fn, 1, bytes));
 	for (size_t i = 0; i < NB(fn_rows); i++)
 		add(&list, fn_rows[i].name, -1, value_at(c, fn_rows[i].offset));
+	add_trips(&list, c);
+	for (size_t i = 0; i < NB(admin_rows); i++)
+		if (value_at(c, admin_rows[i].offset) != 0)
+			add(&list, admin_rows[i].name, -1, value_at(c, admin_rows[i].offset));
 	for (unsigned int qi = 0; qi < nb_queues; qi++)
 		for (size_t i = 0; i < NB(queue_rows); i++)
 			add(&list, queue_rows[i].name, qi,

@@ -3,13 +3,11 @@
 """The command line: which figure, and how mistakes are told."""
 
 import argparse
-import os
+import subprocess
 import sys
 
-from framework import paths
-
-from . import pmd
-from .common import Refused
+from . import latency, pmd, scale
+from .common import Refused, go_first, program_path
 
 TOP = """\
 Usage: vsr-bench COMMAND [OPTIONS]
@@ -17,6 +15,9 @@ Usage: vsr-bench COMMAND [OPTIONS]
 Measure net_vsr and what it stands on; every command has --help and --json.
 
   pmd      dpdk-testpmd forwarding on the simulated NIC, net_vsr against net_virtio
+  latency  one packet in flight: there and back, net_vsr against net_virtio
+  scale    1 to 256 VFs: time to make, probe and start them, memory of each
+  floor    the limit: packets between two cores over bare rings
   driver   the driver alone: cycles and instructions per packet of each path
 
 Two processors are needed, with nothing else running on them.
@@ -26,8 +27,8 @@ A first look, in under a minute:
 """
 
 # Programs of their own, beside this one.
-PROGRAMS = ("driver",)
-COMMANDS = {"pmd": pmd}
+PROGRAMS = ("driver", "floor")
+COMMANDS = {"pmd": pmd, "latency": latency, "scale": scale}
 
 
 class Parser(argparse.ArgumentParser):
@@ -38,11 +39,16 @@ class Parser(argparse.ArgumentParser):
 
 
 def program(name, args):
-    path = paths.BUILD / "app/vsr-bench" / f"vsr-bench-{name}"
-    if not path.exists():
-        raise Refused(f"{path} is not built: run devtools/build.sh")
+    path = program_path(name)
     sys.stdout.flush()
-    os.execv(path, [f"vsr-bench {name}", *args])
+    with subprocess.Popen([f"vsr-bench {name}", *args], executable=path,
+                          start_new_session=True) as child:
+        go_first(child.pid)
+        try:
+            return child.wait()
+        except KeyboardInterrupt:
+            child.terminate()
+            raise
 
 
 def command(name, args):

@@ -10,8 +10,9 @@ thread sleeps meanwhile. Sizes count the check sequence, as RFC 2544 does.
 import contextlib
 import json
 
-from .common import Refused, check_machine, number, progress, seconds, some, spread
-from .side import Setting, Side
+from . import chart
+from .common import Refused, Weather, check_machine, number, progress, seconds, some, spread
+from .side import DISTURBED, Floor, Setting, Side, good_turns, paired, quiet
 
 PROFILES = ("full", "bluefield")
 RINGS = ("packed", "split")
@@ -114,14 +115,17 @@ def measure(profile, ring, queues, sizes, args, results):
             side = Side(setting, profile, ring, queues, args.ring_size)
             stack.callback(side.close)
             sides.append(side.start())
+        if ring == "packed" and queues == 1:
+            sides.append(Floor())
         for size in sizes:
             progress(f"{profile}, {ring}, {queues} queue{'s' * (queues > 1)}, {size} bytes,"
                      f" {len(sides)} sides")
             turns = [[] for _ in sides]
             for _ in range(args.rounds):
                 for side, done in zip(sides, turns):
-                    done.append(side.quiet_turn(wire(size), args.seconds))
-            case = {"profile": profile, "ring": ring, "size": size, "queues": queues}
+                    done.append(quiet(side.turn, args.attempts, wire(size), args.seconds))
+            case = {"profile": profile, "ring": ring,
+                    "size": int(size) if size.isdecimal() else size, "queues": queues}
             results.append((case, [(side.setting, side.path, done)
                                    for side, done in zip(sides, turns)]))
 
@@ -132,39 +136,48 @@ def wire(size):
 
 # ------------------------------------------------------------------ figures
 
+FLOOR = "(floor)"
 FIGURES = ("mpps", "cycles_per_packet", "doorbells_per_1000", "sim_busy")
 
 
 def rows_of(case, sides):
     for setting, path, turns in sides:
         row = {**case, "driver": setting.driver, "setting": setting.name, "path": path}
+        good = good_turns(turns)
         for figure in FIGURES:
-            middle, low, high = spread([getattr(turn, figure) for turn in turns])
+            middle, low, high = spread([getattr(turn, figure) for turn in good])
             row[figure] = round(middle, 3)
-            row[figure + "_range"] = [round(low, 3), round(high, 3)]
-        row["disturbed"] = round(max(turn.disturbed for turn in turns), 4)
+            row[figure + "_quartiles"] = [round(low, 3), round(high, 3)]
+        row["turns"] = len(good)
+        row["disturbed"] = round(max(turn.disturbed for turn in good), 4)
+        row["distance"] = round(spread([turn.distance for turn in good])[0])
         yield row
 
 
 def ratios_of(case, sides):
-    """net_vsr over the setting of net_virtio that is best in that figure, turn by turn."""
+    """net_vsr over the setting of net_virtio that is best in that figure, turn by turn; and its
+    busy cycles over the cycles of the floor."""
     def middle(side, figure):
-        return spread([getattr(turn, figure) for turn in side[2]])[0]
+        return spread([getattr(turn, figure) for turn in good_turns(side[2])])[0]
+
+    def put(ratio, name, ours, theirs, figure):
+        value, low, high = spread(paired(ours[2], theirs[2], figure))
+        ratio[name] = round(value, 3)
+        ratio[name + "_quartiles"] = [round(low, 3), round(high, 3)]
+        ratio[name + "_against"] = theirs[0].name
 
     others = [side for side in sides if side[0].driver == "net_virtio"]
+    floors = [side for side in sides if side[0].driver == FLOOR]
     for ours in sides:
-        if ours[0].driver != "net_vsr" or not others:
+        if ours[0].driver != "net_vsr":
             continue
         ratio = {**case, "setting": ours[0].name}
         for figure, best in (("mpps", max), ("cycles_per_packet", min),
-                             ("doorbells_per_1000", min)):
+                             ("doorbells_per_1000", min)) if others else ():
             theirs = best(others, key=lambda side: middle(side, figure))
-            each = [getattr(a, figure) / max(getattr(b, figure), 1e-9)
-                    for a, b in zip(ours[2], theirs[2])]
-            value, low, high = spread(each)
-            ratio[figure] = round(value, 3)
-            ratio[figure + "_range"] = [round(low, 3), round(high, 3)]
-            ratio[figure + "_against"] = theirs[0].name
+            put(ratio, figure, ours, theirs, figure)
+        for floor in floors:
+            put(ratio, "floor", ours, floor, "cycles_per_packet")
         yield ratio
 
 
@@ -175,8 +188,11 @@ def run(args):
     check_machine()
     if args.ring_size & (args.ring_size - 1):
         raise Refused(f"--ring-size {args.ring_size} is not a power of two", 2)
+    if args.chart and not args.chart.endswith((".svg", ".png")):
+        raise Refused(f"--chart {args.chart} does not end in .svg or .png", 2)
     args.rounds = args.rounds or (5 if args.quick else 7)
     args.seconds = args.seconds or (0.2 if args.quick else 0.4)
+    args.attempts = 2 if args.quick else 6
     sizes = args.size or (("64",) if args.quick else SIZES)
     queues = args.queues or (("1",) if args.quick else ("1", "2"))
     results = []
@@ -187,36 +203,46 @@ def run(args):
     rows = [row for case, sides in results for row in rows_of(case, sides)]
     ratios = [ratio for case, sides in results for ratio in ratios_of(case, sides)]
     if args.json:
-        print(json.dumps({"rows": rows, "ratios": ratios}, indent=1))
+        print(json.dumps({"rows": [row for row in rows if row["driver"] != FLOOR],
+                          "ratios": ratios,
+                          "floor": [row for row in rows if row["driver"] == FLOOR]}, indent=1))
     else:
         show(rows, ratios)
+    if args.chart:
+        chart.draw(rows, args.chart)
+        progress(f"wrote {args.chart}")
     worst = max(row["disturbed"] for row in rows)
-    if worst > 0.02:
+    if worst > DISTURBED:
         progress(f"other programs took up to {100 * worst:.0f}% of a turn: repeat this on a quiet"
                  " machine")
+    if any(not Weather.near(row["distance"]) for row in rows):
+        progress(f"rows with a DIST well above {Weather.best:.0f} ran while the host had the two"
+                 " processors apart: compare them with others of that distance only")
     return 0
 
 
 def show(rows, ratios):
     print(f"{'PROFILE':9} {'RING':6} {'SIZE':>4} {'Q':>1} {'DRIVER':10} {'SETTING':31} {'MPPS':>6}"
-          f" {'CYCLES':>6} {'PER1000':>7} {'BUSY':>5}")
+          f" {'CYCLES':>6} {'PER1000':>7} {'BUSY':>4} {'DIST':>4}")
     for row in rows:
         print(f"{row['profile']:9} {row['ring']:6} {row['size']:>4} {row['queues']} "
-              f"{row['driver']:10} {row['setting']:31} {row['mpps']:6.2f} "
+              f"{row['driver']:10} {row['setting']:31.31} {row['mpps']:6.2f} "
               f"{row['cycles_per_packet']:6.1f} {row['doorbells_per_1000']:7.1f} "
-              f"{100 * row['sim_busy']:4.0f}%")
+              f"{100 * row['sim_busy']:3.0f}% {row['distance']:4}")
+    print("\nCYCLES: busy cycles per packet forwarded. PER1000: doorbells per 1000 packets.\n"
+          "BUSY: of the simulator. DIST: cycles for a word to the other core and back.\n\n"
+          "Paths, as the drivers name them:")
     paths = dict.fromkeys((row["driver"], row["ring"], row["setting"], row["path"])
-                          for row in rows)
-    print("\nPaths, as the drivers name them:")
+                          for row in rows if row["driver"] != FLOOR)
     for driver, ring, setting, path in paths:
         print(f"  {driver}, {ring}, {setting}: {path}")
-    if ratios:
-        print("\nnet_vsr over the best net_virtio, turn by turn: median (and quartiles)")
+    print("\nnet_vsr over the best net_virtio, turn by turn: median (and quartiles)")
     for ratio in ratios:
         print(f"  {ratio['profile']}, {ratio['ring']}, {ratio['size']} bytes,"
               f" {ratio['queues']} queue{'s' * (ratio['queues'] > 1)}, {ratio['setting']}:")
         for figure, text in (("mpps", "throughput"), ("cycles_per_packet", "cycles"),
-                             ("doorbells_per_1000", "doorbells")):
-            low, high = ratio[figure + "_range"]
-            print(f"    {text:10} {ratio[figure]:6.3f} ({low:.3f} to {high:.3f})"
-                  f" against {ratio[figure + '_against']}")
+                             ("doorbells_per_1000", "doorbells"), ("floor", "cycles")):
+            if figure in ratio:
+                low, high = ratio[figure + "_quartiles"]
+                print(f"    {text:10} {ratio[figure]:6.3f} ({low:.3f} to {high:.3f})"
+                      f" against {ratio[figure + '_against']}")

@@ -17,10 +17,9 @@ import time
 from framework.sim import Sim
 from framework.testpmd import Testpmd
 
-from .common import processors
+from .common import Weather, floor, go_first, processors
 
-DISTURBED = 0.01  # share of a turn that may go to others before it is repeated
-ATTEMPTS = 4
+DISTURBED = 0.03  # share of a turn that may go to others before it is repeated
 MEMORY = 64  # MB of hugepages for a testpmd
 CYCLES = re.compile(
     r"CPU cycles/packet=[\d.]+ \(total cycles=(\d+) / total io packets=(\d+)\)"
@@ -38,15 +37,59 @@ class Setting:
     devargs: str = ""
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(kw_only=True)
 class Turn:
-    """What one turn showed."""
+    """Under what conditions a turn ran."""
+
+    disturbed: float = 0  # share of the turn that a busy loop waited for its processor
+    distance: int = 0  # between the processors, cycles; see Weather
+
+    def good(self):
+        return self.disturbed < DISTURBED and Weather.near(self.distance)
+
+
+@dataclasses.dataclass(kw_only=True)
+class Load(Turn):
+    """What a turn of forwarding at full speed showed."""
 
     mpps: float
     cycles_per_packet: float
-    doorbells_per_1000: float
-    sim_busy: float
-    disturbed: float  # share of the turn that a busy loop waited for its processor
+    doorbells_per_1000: float = 0
+    sim_busy: float = 1
+
+
+@dataclasses.dataclass(kw_only=True)
+class Trips(Turn):
+    """What a turn with one packet in flight showed."""
+
+    trips: int
+    p50_ns: float
+    p99_ns: float
+
+
+def quiet(turn, attempts, *args) -> Turn:
+    """A turn that nothing disturbed and that ran at the short distance, or the best of some."""
+    turns = []
+    while len(turns) < attempts:
+        before = Weather.distance()
+        done = turn(*args)
+        done.distance = max(before, Weather.distance())
+        turns.append(done)
+        if done.good():
+            break
+    return min(turns, key=lambda t: (not t.good(), t.distance, t.disturbed))
+
+
+def good_turns(turns):
+    """Those that count; when there is none, all: the row then says at what distance it ran."""
+    return [turn for turn in turns if turn.good()] or turns
+
+
+def paired(ours, theirs, figure):
+    """Quotients turn by turn, of pairs that ran under the same conditions if there are some."""
+    pairs = list(zip(ours, theirs))
+    good = [pair for pair in pairs if pair[0].good() and pair[1].good()]
+    return [getattr(a, figure) / max(getattr(b, figure), 1e-9) for a, b in good or pairs]
 
 
 class Threads:
@@ -54,8 +97,7 @@ class Threads:
 
     def __init__(self, pid):
         self.tasks = f"/proc/{pid}/task"
-        for tid in os.listdir(self.tasks):
-            os.setpriority(os.PRIO_PROCESS, int(tid), -20)
+        go_first(pid)
 
     def times(self):
         """(ns on a processor, ns waiting for one) by thread."""
@@ -159,16 +201,7 @@ class Side:
                 self.sim.ask(cmd="wire", function=function, spec=spec)
             self.wire_spec = spec
 
-    def quiet_turn(self, *args) -> Turn:
-        """A turn that nothing else on the machine disturbed, or the best of some."""
-        turns = []
-        while len(turns) < ATTEMPTS:
-            turns.append(self.turn(*args))
-            if turns[-1].disturbed < DISTURBED:
-                break
-        return min(turns, key=lambda turn: turn.disturbed)
-
-    def turn(self, wire, seconds, warm=0.1) -> Turn:
+    def turn(self, wire, seconds, warm=0.1) -> Load:
         """Forward for so long, with nothing of this program running meanwhile."""
         self.resume()
         self.wire(wire)
@@ -181,16 +214,36 @@ class Side:
         self.pause()
         found = CYCLES.search(said)
         assert found, f"no packet was forwarded; testpmd said:\n{said}"
-        # A byte of the answer more or less is microseconds; the interval is tenths of a second.
         elapsed = after["time"] - before["time"]
         sent = after["tx_packets"] - before["tx_packets"]
         both = sent + after["rx_packets"] - before["rx_packets"]
         rung = after["doorbells"] - before["doorbells"]
-        return Turn(
+        return Load(
             mpps=sent / elapsed / 1e6,
             cycles_per_packet=int(found.group(1)) / int(found.group(2)),
             doorbells_per_1000=1000 * rung / max(both, 1),
             sim_busy=after["busy"],
+            disturbed=max(map(Threads.waited, before["threads"], after["threads"])),
+        )
+
+    def trips(self, wire, seconds) -> Trips:
+        """One packet goes round for so long; the wire is made anew, and counts from zero."""
+        self.resume()
+        self.pmd.cmd("start")
+        self.wire_spec = None
+        self.wire(wire)
+        before = self._counters()
+        time.sleep(seconds)
+        after = self._counters()
+        (function,) = self.sim.ask(cmd="stats", function=self.functions[0])["functions"]
+        self.pmd.cmd("stop")
+        self.pause()
+        counters = function["counters"]
+        assert counters.get("round_trips"), "no packet came back"
+        return Trips(
+            trips=counters["round_trips"],
+            p50_ns=counters["round_trip_p50_ns"],
+            p99_ns=counters["round_trip_p99_ns"],
             disturbed=max(map(Threads.waited, before["threads"], after["threads"])),
         )
 
@@ -200,6 +253,19 @@ class Side:
         functions = [fn for fn in answer["functions"] if fn["name"] in self.functions]
         sums = {name: sum(fn[name] for fn in functions)
                 for name in ("rx_packets", "tx_packets", "doorbells")}
-        return {**sums, "time": time.monotonic(),
+        return {**sums, "time": answer["time_ns"] / 1e9,
                 "busy": max(answer["workers_busy_permille"]) / 1000,
                 "threads": [threads.times() for threads in self.threads]}
+
+
+class Floor:
+    """The bare exchange as one more side, so that its figures are of the same minutes."""
+
+    def __init__(self):
+        self.setting = Setting("(floor)", "bare rings")
+        self.path = "none"
+
+    def turn(self, _wire, seconds) -> Load:
+        said = floor("--rounds", "1", "--seconds", str(seconds / 2))
+        best = min(said["rows"], key=lambda row: row["cycles_per_packet"])
+        return Load(mpps=best["mpps"], cycles_per_packet=best["cycles_per_packet"])
