@@ -103,12 +103,16 @@ struct vsim_features rig_off(const uint8_t *bits, size_t nb);
 /** One of the ways a device and the arguments can be. */
 struct rig_variant {
 	struct rig_conf conf;
-	char args[64];
-	char name[96];
+	char args[128];
+	char name[160];
 };
-#define RIG_NB_VARIANTS 64
+#define RIG_NB_ROWS 3 /**< Rows of each path table that fit the same device, at most. */
+#define RIG_NB_VARIANTS (64 * RIG_NB_ROWS)
 /** Variant number i: {split, packed} x mergeable x in order x indirect x event index x whether
- * the device has the rest of the transport features. */
+ * the device has the rest of the transport features, x the rows of the path tables. */
 void rig_variant(struct rig_variant *variant, unsigned int i);
+/** Device arguments that force row number i of those that fit; with fewer rows, one of them
+ * again. Returns the number of characters, as snprintf() does. */
+int rig_rows(char *args, size_t len, bool packed, bool mrg, unsigned int i);
 
 #endif /* RIG_H */

@@ -69,7 +69,8 @@ prerequisites_are_found_one_by_one(void)
 			{FEATURES(VIRTIO_NET_F_CTRL_VQ, VIRTIO_NET_F_MQ), -1},
 			{FEATURES(VIRTIO_NET_F_MQ), VIRTIO_NET_F_MQ},
 			{FEATURES(VIRTIO_NET_F_HOST_ECN), VIRTIO_NET_F_HOST_ECN},
-			{FEATURES(VIRTIO_NET_F_HOST_ECN, VIRTIO_NET_F_HOST_TSO6, VIRTIO_NET_F_CSUM), -1},
+			{FEATURES(VIRTIO_NET_F_HOST_ECN, VIRTIO_NET_F_HOST_TSO6,
+					VIRTIO_NET_F_CSUM), -1},
 			{FEATURES(VIRTIO_NET_F_HOST_TSO6), VIRTIO_NET_F_HOST_TSO6},
 			{FEATURES(VIRTIO_NET_F_CTRL_VQ, VIRTIO_NET_F_RSS_CONTEXT),
 					VIRTIO_NET_F_RSS_CONTEXT},
@@ -93,7 +94,8 @@ features_switch_on_and_off(void)
 		const char *error; /* What the sentence says; NULL: none. */
 		int has, has_not; /* In the PF's offer; -1: not looked at. */
 	} rows[] = {
-			{"minimal", FEATURES(VIRTIO_NET_F_MAC), none, 4, NULL, VIRTIO_NET_F_MAC, -1},
+			{"minimal", FEATURES(VIRTIO_NET_F_MAC), none, 4, NULL, VIRTIO_NET_F_MAC,
+					-1},
 			{"full", none, FEATURES(VIRTIO_NET_F_CTRL_VQ), 4, NULL, VIRTIO_NET_F_MAC,
 					VIRTIO_NET_F_MQ},
 			{"full", none, FEATURES(VIRTIO_F_SR_IOV), 4, NULL, VIRTIO_NET_F_MAC,
@@ -103,8 +105,8 @@ features_switch_on_and_off(void)
 			{"full", FEATURES(VIRTIO_F_SR_IOV), none, 0, "needs VFs", -1, -1},
 			{"full", FEATURES(VIRTIO_NET_F_MQ), FEATURES(VIRTIO_NET_F_CTRL_VQ), 4,
 					"mq needs ctrl_vq", -1, -1},
-			{"minimal", FEATURES(VIRTIO_NET_F_CTRL_RX), none, 4, "ctrl_rx needs ctrl_vq", -1,
-					-1},
+			{"minimal", FEATURES(VIRTIO_NET_F_CTRL_RX), none, 4,
+					"ctrl_rx needs ctrl_vq", -1, -1},
 			{"minimal", FEATURES(VIRTIO_F_ADMIN_VQ), none, 4, NULL, VIRTIO_F_ADMIN_VQ,
 					-1},
 			{"minimal", none, none, 4, NULL, -1, VIRTIO_F_ADMIN_VQ},

@@ -225,7 +225,7 @@ fn_add(struct nic *nic, unsigned int index, const char *bdf)
 	ret = epoll_ctl(nic->epoll_fd, EPOLL_CTL_ADD, vuser_server_fd(server), &event) == 0 ?
 			0 : -errno;
 	pthread_mutex_unlock(&nic->servers_lock);
-	if (ret == 0) {
+	if (ret == 0 && !nic->sockets_only) {
 		ids = (struct host_ids){ .vendor = vids.vendor, .device = vids.device,
 				.subsys_vendor = vids.subsys_vendor, .subsys = vids.subsys,
 				.revision = vids.revision, .class_code = vids.class_code };
@@ -425,6 +425,7 @@ nic_create(const struct nic_conf *conf, char *err, size_t err_len)
 	snprintf(nic->profile, sizeof(nic->profile), "%s", conf->profile);
 	snprintf(nic->socket_dir, sizeof(nic->socket_dir), "%s", conf->socket_dir);
 	snprintf(nic->pf_bdf, sizeof(nic->pf_bdf), "%s", conf->pf_bdf);
+	nic->sockets_only = conf->sockets_only;
 	nic->total_vfs = conf->total_vfs;
 	nic->queue_pairs = conf->queue_pairs;
 	nic->nb_workers = conf->workers;
@@ -504,6 +505,9 @@ nic_rescan(struct nic *nic)
 	struct host_dev_info info;
 
 	if (host_dev_info(nic->host, nic->pf_bdf, &info) == 0)
+		return 0;
+	/* Without a host nothing can have been taken away from it. */
+	if (nic->sockets_only && nic->fns[0].server != NULL)
 		return 0;
 	/* Taken off the bus by hand: its server and those of its VFs are of no use any more. */
 	for (unsigned int i = nic->total_vfs + 1; i-- > 0;)

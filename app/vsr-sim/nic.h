@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "host.h"
+#include "host/host.h"
 
 #define NIC_MAX_WORKERS 16
 #define NIC_MAX_VFS 256
@@ -49,6 +49,7 @@ struct nic_conf {
 		const char *text; /**< "name" or "name=number". */
 	} switches[NIC_MAX_SWITCHES];
 	size_t nb_switches;
+	bool sockets_only; /**< Put nothing on the bus: the sockets are for other clients. */
 };
 
 /**

@@ -32,6 +32,7 @@ struct nic_fn {
 struct nic {
 	struct vsim_nic *vsim;
 	struct host *host;
+	bool sockets_only;
 	char profile[32];
 	char pf_bdf[HOST_BDF_LEN];
 	char socket_dir[96];

@@ -16,7 +16,7 @@
 enum {
 	OPT_DIR = CLI_OPT_DIR, OPT_PROFILE, OPT_FEATURES, OPT_VFS, OPT_PAIRS, OPT_SIZE, OPT_MTU,
 	OPT_MAC, OPT_WIRE, OPT_WORKERS, OPT_CPU, OPT_NUMA, OPT_PF, OPT_FOREGROUND, OPT_DAEMON,
-	OPT_FAULT, OPT_LENIENT, OPT_ALT, OPT_ADMIN,
+	OPT_FAULT, OPT_LENIENT, OPT_ALT, OPT_ADMIN, OPT_VFIO_USER,
 };
 
 const struct cli_opt serve_opts[] = {
@@ -36,6 +36,8 @@ const struct cli_opt serve_opts[] = {
 	{ "pf", OPT_PF, "BDF", "where the PF stands on the bus (default 0000:01:00.0)" },
 	{ "foreground", OPT_FOREGROUND, NULL, "stay in the terminal until Ctrl-C (default)" },
 	{ "daemon", OPT_DAEMON, NULL, "go to the background, return when it is ready" },
+	{ "vfio-user", OPT_VFIO_USER, NULL,
+	  "leave the PF's vfio-user socket, DIR/fn/BDF.sock, to\nanother client, such as QEMU: the simulated host is empty" },
 	{ "admin-queues", OPT_ADMIN, "N", "of the PF, 1..8 (default 1)" },
 	{ "fault", OPT_FAULT, "NAME", "misbehave: refuse-features-ok, slow-reset=US,\n"
 	  "admin-eagain=N, ... (see the guide); repeatable" },
@@ -239,6 +241,9 @@ parse_option(struct cli_args *args, int opt, struct serve_conf *conf, const char
 		ret = parse_number(args, "--admin-queues", 1, NIC_MAX_ADMIN_QUEUES, &n);
 		conf->nic.admin_queues = (uint16_t)n;
 		return ret;
+	case OPT_VFIO_USER:
+		conf->nic.sockets_only = true;
+		return -1;
 	case OPT_FAULT:
 		return parse_switch(args, conf, NIC_FAULT);
 	case OPT_LENIENT:

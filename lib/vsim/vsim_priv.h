@@ -32,6 +32,7 @@
 #include "virtio_spec/pci.h"
 #include "virtio_spec/ring.h"
 #include "vsim.h"
+#include "vsim_trip.h"
 
 /** The control queue stands behind the data queues, admin queues behind that. */
 #define VSIM_MAX_QUEUES (2 * VSIM_MAX_QUEUE_PAIRS + 1 + VSIM_MAX_ADMIN_QUEUES)
@@ -116,7 +117,7 @@ struct vsim_fn {
 	_Atomic uint32_t *doorbells; /**< The doorbell page(s), mapped. */
 	int irq_fd[VSIM_MAX_VECTORS]; /**< Per vector; -1: none. */
 	uint16_t nb_irq_fds; /**< How many are not -1. */
-	struct vsim_counters *counters; /**< Made by the register half before vsim_fn_data_init(). */
+	struct vsim_counters *counters; /**< Of the register half, before vsim_fn_data_init(). */
 };
 
 /** Configuration space of a kind of function: values after reset, and which bits are writable. */
@@ -333,6 +334,7 @@ struct vsim_counters {
 	/** Administration commands carried out, by opcode, and of all that did not end with OK. */
 	uint64_t admin[VIRTIO_ADMIN_NB_OPCODES], admin_unknown, admin_errors;
 	uint64_t violations[VSIM_RULES];
+	uint32_t trips[VSIM_TRIP_BUCKETS]; /**< Round trips by time: gen wires with trip=1. */
 };
 
 #endif /* VSIM_PRIV_H */

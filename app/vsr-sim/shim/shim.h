@@ -27,7 +27,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "../host_proto.h"
+#include "../host/host_proto.h"
 
 #define SHIM_PUBLIC __attribute__((visibility("default")))
 
