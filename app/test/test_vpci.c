@@ -2,8 +2,8 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/* A VF shown to a guest: as it is, with registers of a variant, and as a transitional function whose
- * legacy driver passes packets. The guest is a client of vfio-user in this process. */
+/* A VF shown to a guest: as it is, with registers of a variant, and as a transitional function
+ * whose legacy driver passes packets. The guest is a client of vfio-user in this process. */
 
 #include <sys/eventfd.h>
 

@@ -166,7 +166,8 @@ ended(struct vpci_legacy *l, int ret)
 static void
 piece_read(struct vpci_legacy *l, const struct piece *p, uint8_t *data)
 {
-	int ret = vio_admin_legacy_read(l->conf.admin, l->conf.vf, p->area, p->offset, data, p->len);
+	int ret = vio_admin_legacy_read(l->conf.admin, l->conf.vf, p->area, p->offset, data,
+			p->len);
 
 	ended(l, ret);
 	if (ret != 0)
