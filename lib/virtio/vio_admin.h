@@ -38,7 +38,7 @@
 #define VIO_ADMIN_QUEUES_MAX 16 /**< More that a device has are left alone. */
 /** Command and answer together, headers included: limit of the data and results below. */
 #define VIO_ADMIN_BYTES 16384
-#define VIO_ADMIN_DATA_MAX (VIO_ADMIN_BYTES / 2) /**< Data or result of one command. */
+#define VIO_ADMIN_DATA_MAX (VIO_ADMIN_BYTES / 2 - 64) /**< Data, or result, of one command. */
 #define VIO_ADMIN_DEPTH 64 /**< Commands outstanding per admin queue, at most. */
 #define VIO_ADMIN_TIMEOUT_US 5000000 /**< Default: resets are commands too, and take time. */
 #define VIO_ADMIN_WHY_MAX 160
@@ -163,7 +163,8 @@ struct vio_admin_cmd {
  *         -EIO         the admin queue is dead or broken: not sent, or no answer can come,
  *         -ETIMEDOUT   no answer; the admin queue is dead from now on,
  *         -ENOBUFS     no room in the queue until the time was up: not sent.
- *         Any other status counts as EINVAL (virtio 1.4 2.12.1.1). vio_admin_why() says it in words.
+ *         Any other status counts as EINVAL (virtio 1.4 2.12.1.1). vio_admin_why() says it all in
+ *         words. LIST_USE cannot be sent so (-EINVAL): that is what vio_admin_agree() is for.
  */
 int vio_admin_exec(struct vio_admin *admin, struct vio_admin_cmd *cmd);
 
