@@ -21,7 +21,7 @@
 int
 memory_init(struct why *why)
 {
-	char *args[] = { strdup("vsrd"), strdup("--no-huge"), strdup("--in-memory"),
+	char *args[] = { strdup("vsrd"), strdup("--no-huge"), strdup("--no-shconf"),
 			strdup("--no-pci"), strdup("--no-telemetry"), strdup("--iova-mode=va"),
 			strdup("-m"), strdup("8"), strdup("--log-level=lib.eal:error"), NULL };
 	const int nb = sizeof(args) / sizeof(args[0]) - 1;
