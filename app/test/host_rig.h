@@ -26,7 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../vsr-sim/host.h"
+#include "../vsr-sim/host/host.h"
 #include "../vsr-sim/shim/shim.h"
 #include "toy_fn.h"
 #include "vtest.h"

@@ -230,7 +230,8 @@ window_out_of_bounds_gives_zeros(void)
 			{0, VSIM_REG_COMMON, 4}, {VSIM_BAR, VSIM_REG_COMMON + 1, 2},
 			{VSIM_BAR, VSIM_REG_COMMON, 3}, {VSIM_BAR, VSIM_REG_COMMON, 8},
 			{VSIM_BAR, VSIM_REG_MSIX_TABLE, 4}, {VSIM_BAR, VSIM_REG_COMMON + 64, 4},
-			{VSIM_BAR, 0xfffffffc, 4}, {VSIM_BAR, 0x40000000, 4}, {0xff, VSIM_REG_ISR, 1},
+			{VSIM_BAR, 0xfffffffc, 4}, {VSIM_BAR, 0x40000000, 4},
+			{0xff, VSIM_REG_ISR, 1},
 	};
 	struct fixture f = fixture_make("full");
 	uint16_t data = f.nic->layout[0].window + 16;

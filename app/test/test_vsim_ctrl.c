@@ -319,7 +319,8 @@ tables_replace_one_another_and_overflow(void)
 		bool other, group; /* Not in the tables. */
 	} rows[] = {
 			{1, 1, false, false}, {VSIM_FILTER_MACS, VSIM_FILTER_MACS, false, false},
-			{VSIM_FILTER_MACS + 1, 0, true, false}, {0, VSIM_FILTER_MACS + 1, false, true},
+			{VSIM_FILTER_MACS + 1, 0, true, false},
+			{0, VSIM_FILTER_MACS + 1, false, true},
 			{VSIM_FILTER_MACS + 1, 80, true, true}, {0, 0, false, false},
 	};
 	struct ctrl c = ctrl_start(ctrl_features(), 2);
@@ -388,12 +389,14 @@ vlans_pass_when_in_the_table(void)
 	VTEST_EQ(mode(&c, VIRTIO_NET_CTRL_RX_PROMISC, 0), VIRTIO_NET_OK);
 	VTEST(!accepted(&c, own, 100));
 	VTEST(accepted(&c, own, -1));
-	VTEST_EQ(command(&c, VIRTIO_NET_CTRL_VLAN, VIRTIO_NET_CTRL_VLAN_ADD, &vid, 2), VIRTIO_NET_OK);
+	VTEST_EQ(command(&c, VIRTIO_NET_CTRL_VLAN, VIRTIO_NET_CTRL_VLAN_ADD, &vid, 2),
+			VIRTIO_NET_OK);
 	VTEST_EQ(command(&c, VIRTIO_NET_CTRL_VLAN, VIRTIO_NET_CTRL_VLAN_ADD, &last, 2),
 			VIRTIO_NET_OK);
 	VTEST(accepted(&c, own, 100) && accepted(&c, own, 4095));
 	VTEST(!accepted(&c, own, 101) && !accepted(&c, own, 0) && !accepted(&c, other, 100));
-	VTEST_EQ(command(&c, VIRTIO_NET_CTRL_VLAN, VIRTIO_NET_CTRL_VLAN_DEL, &vid, 2), VIRTIO_NET_OK);
+	VTEST_EQ(command(&c, VIRTIO_NET_CTRL_VLAN, VIRTIO_NET_CTRL_VLAN_DEL, &vid, 2),
+			VIRTIO_NET_OK);
 	VTEST(!accepted(&c, own, 100) && accepted(&c, own, 4095));
 	fixture_free(&c.f);
 }

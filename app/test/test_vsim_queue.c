@@ -726,7 +726,7 @@ noise(void)
 	return noise_state;
 }
 
-/** Noise into slot i of a queue: mostly good memory, mostly short, any flags, links near and far. */
+/** Noise into slot i of a queue: mostly good memory, mostly short, any flags, any links. */
 static void
 noise_slot(uint8_t *ring, bool packed, unsigned int i)
 {

@@ -211,7 +211,8 @@ vfs_that_went_hold_nothing(void)
 	vf = vfs_make(&f, 2);
 	fds = open_fds();
 	for (int i = 0; i < 3; i++) {
-		VTEST_EQ(vsim_fn_dma_map_ptr(vf, FIXTURE_IOVA, FIXTURE_MEM_LEN, PROT_READ, f.mem), 0);
+		VTEST_EQ(vsim_fn_dma_map_ptr(vf, FIXTURE_IOVA, FIXTURE_MEM_LEN, PROT_READ,
+				f.mem), 0);
 		for (uint16_t v = 0; v < vsim_fn_nb_vectors(vf); v++)
 			VTEST_EQ(vsim_fn_irq_set(vf, v, fd), 0);
 		VTEST(open_fds() > fds);

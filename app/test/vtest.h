@@ -29,7 +29,8 @@ __attribute__((weak)) char vtest_why[512];
 #define VTEST(cond)                                                                               \
 	do {                                                                                      \
 		if (!(cond)) {                                                                    \
-			snprintf(vtest_why, sizeof(vtest_why), "%s:%d: %s", __FILE__, __LINE__, #cond); \
+			snprintf(vtest_why, sizeof(vtest_why), "%s:%d: %s", __FILE__,     \
+					__LINE__, #cond);                                         \
 			longjmp(vtest_leave, 1);                                                  \
 		}                                                                                 \
 	} while (0)
@@ -39,8 +40,9 @@ __attribute__((weak)) char vtest_why[512];
 	do {                                                                                      \
 		long long vtest_a = (long long)(a), vtest_b = (long long)(b);                     \
 		if (vtest_a != vtest_b) {                                                         \
-			snprintf(vtest_why, sizeof(vtest_why), "%s:%d: %s is %lld, want %s = %lld", \
-					__FILE__, __LINE__, #a, vtest_a, #b, vtest_b);            \
+			snprintf(vtest_why, sizeof(vtest_why),                            \
+					"%s:%d: %s is %lld, want %s = %lld", __FILE__, __LINE__,  \
+					#a, vtest_a, #b, vtest_b);                                \
 			longjmp(vtest_leave, 1);                                                  \
 		}                                                                                 \
 	} while (0)

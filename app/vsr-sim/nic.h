@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "host.h"
+#include "host/host.h"
 
 #define NIC_MAX_WORKERS 16
 #define NIC_MAX_VFS 256

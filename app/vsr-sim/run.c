@@ -106,9 +106,9 @@ const struct cli_cmd cmd_run = {
 	.help = "Run a command that sees the simulated NIC and its VFIO",
 	.opts = opts,
 	.notes =
-		"It sets SYSFS_PCI_DEVICES, VSR_SYSFS, VSR_SIM_HOST, LD_PRELOAD and, if it is not set,\n"
-		"VSR_RUN_DIR, then becomes the command. Wrappers such as timeout go in front:\n"
-		"timeout 60 vsr-sim run -- COMMAND.\n\n"
+		"It sets SYSFS_PCI_DEVICES, VSR_SYSFS, VSR_SIM_HOST, LD_PRELOAD and, if it is not\n"
+		"set, VSR_RUN_DIR, then becomes the command. Wrappers such as timeout go in\n"
+		"front: timeout 60 vsr-sim run -- COMMAND.\n\n"
 		"  vsr-sim run -- dpdk-testpmd -l 0,1 -a 0000:01:00.0 -- -i\n"
 		"  vsr-sim run -- vsrctl list\n",
 	.run = run,

@@ -23,7 +23,7 @@
 #endif
 
 #include "ctl.h"
-#include "host_sysfs.h"
+#include "sysfs/sysfs.h"
 #include "serve.h"
 
 struct serve {
@@ -32,7 +32,7 @@ struct serve {
 	int lock_fd, signal_fd;
 	struct host *host;
 	struct nic *nic;
-	struct host_sysfs *sysfs;
+	struct sysfs *sysfs;
 	struct ctl *ctl;
 	bool vfio_runs, stop;
 };
@@ -91,7 +91,7 @@ remove_sockets(const char *fn_dir)
 static int
 clean_dir(struct serve *serve)
 {
-	int ret = host_sysfs_clean(serve->sys_dir);
+	int ret = sysfs_clean(serve->sys_dir);
 
 	if (ret != 0)
 		return cli_refuse("cannot unmount %s, left by a simulator that was killed: %s",
@@ -204,7 +204,7 @@ connect_wires(struct serve *serve)
 static int
 open_doors(struct serve *serve)
 {
-	const struct host_sysfs_conf sysfs_conf = {
+	const struct sysfs_conf sysfs_conf = {
 		.host = serve->host, .mountpoint = serve->sys_dir,
 		.numa_node = serve->conf.numa_node, .rescan = rescan, .rescan_arg = serve->nic,
 	};
@@ -220,7 +220,7 @@ open_doors(struct serve *serve)
 	if (ret != 0)
 		return cli_refuse("cannot listen on %s: %s", path, strerror(-ret));
 	serve->vfio_runs = true;
-	serve->sysfs = host_sysfs_start(&sysfs_conf, err, sizeof(err));
+	serve->sysfs = sysfs_start(&sysfs_conf, err, sizeof(err));
 	if (serve->sysfs == NULL)
 		return cli_refuse("%s", err);
 	sim_path(serve->conf.dir, SIM_CTL, path);
@@ -254,7 +254,7 @@ tear_down(struct serve *serve)
 	ctl_destroy(serve->ctl);
 	if (serve->vfio_runs)
 		host_vfio_stop(serve->host);
-	host_sysfs_stop(serve->sysfs);
+	sysfs_stop(serve->sysfs);
 	nic_destroy(serve->nic);
 	host_destroy(serve->host);
 	leave_dir(serve);

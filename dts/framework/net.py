@@ -88,7 +88,7 @@ class Namespace:
 
 
 def iperf3(server, client, seconds=3, reverse=False, window="256K", streams=1):
-    """TCP from the client namespace to that of the server (or back). Returns iperf3's own JSON summary.
+    """TCP from the client namespace to that of the server (or back).
 
     The window keeps what is in flight below what the rings on the way hold: TCP would otherwise
     grow until something drops, which is its right and no fault of a driver.

@@ -110,8 +110,10 @@ class Testpmd:
         """Type a command; what it printed before the next prompt."""
         mark = self.child.mark()
         self.child.send(text + "\n")
-        # The terminal echoes what is typed, then comes the answer, then the prompt.
-        echo = self.child.expect(re.escape(text) + r"\s*\n", timeout, mark)
+        # The terminal echoes what is typed, then comes the answer, then the prompt. Another thread
+        # may print a message, of a link that changed, between any two characters of the echo.
+        typed = r"[\s\S]*?".join(map(re.escape, text))
+        echo = self.child.expect(typed + r"\s*\n", timeout, mark)
         prompt = self.child.expect(re.escape(PROMPT), timeout, echo.end())
         return self.child.output[echo.end() : prompt.start()]
 

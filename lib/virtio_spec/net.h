@@ -97,7 +97,8 @@ VIRTIO_WIRE_FIELD(virtio_net_hdr, resource_type, 30, 2);
 static_assert(offsetof(struct virtio_net_hdr, num_buffers) == VIRTIO_NET_HDR_LEN_LEGACY, "legacy");
 static_assert(offsetof(struct virtio_net_hdr, hash_value) == VIRTIO_NET_HDR_LEN, "base");
 static_assert(offsetof(struct virtio_net_hdr, outer_th_offset) == VIRTIO_NET_HDR_LEN_HASH, "hash");
-static_assert(offsetof(struct virtio_net_hdr, outer_nh_offset) == VIRTIO_NET_HDR_LEN_TUNNEL, "tunnel");
+static_assert(offsetof(struct virtio_net_hdr, outer_nh_offset) == VIRTIO_NET_HDR_LEN_TUNNEL,
+		"tunnel");
 static_assert(sizeof(struct virtio_net_hdr) == VIRTIO_NET_HDR_LEN_OUT, "out");
 
 #define VIRTIO_NET_HDR_F_NEEDS_CSUM 1

@@ -160,7 +160,7 @@ int vsim_fn_dma_map_ptr(struct vsim_fn *fn, uint64_t iova, uint64_t size, int pr
 int vsim_fn_dma_unmap(struct vsim_fn *fn, uint64_t iova, uint64_t size);
 void vsim_fn_dma_unmap_all(struct vsim_fn *fn);
 
-/** Connect a vector to an eventfd (kept as a duplicate); -1 disconnects. -EINVAL: no such vector. */
+/** Connect a vector to an eventfd (kept as a duplicate); -1: disconnect. -EINVAL: no such one. */
 int vsim_fn_irq_set(struct vsim_fn *fn, uint16_t vector, int eventfd);
 /** Trigger a vector now, as the device would. */
 int vsim_fn_irq_trigger(struct vsim_fn *fn, uint16_t vector);

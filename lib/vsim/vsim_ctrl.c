@@ -136,7 +136,8 @@ static const struct command {
 	uint8_t class, command, feature, rule;
 	bool (*run)(struct vsim_fn *fn, const struct vsim_chain *chain, uint8_t command);
 } commands[] = {
-		{VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_PROMISC, VIRTIO_NET_F_CTRL_RX, 110, rx_mode},
+		{VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_PROMISC, VIRTIO_NET_F_CTRL_RX, 110,
+				rx_mode},
 		{VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_ALLMULTI, VIRTIO_NET_F_CTRL_RX, 110,
 				rx_mode},
 		{VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_ALLUNI, VIRTIO_NET_F_CTRL_RX_EXTRA, 110,

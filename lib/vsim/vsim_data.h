@@ -261,8 +261,12 @@ struct vsim_walk {
 /** Take one descriptor into the walk. @return 0 or -errno with the queue failed. */
 int vsim_walk_add(struct vsim_queue *q, struct vsim_walk *walk, uint64_t addr, uint32_t len,
 		bool write);
-/** Turn a walk into a buffer of the direction of the queue. */
-void vsim_walk_buf(const struct vsim_queue *q, const struct vsim_walk *walk, struct vsim_buf *buf);
+/**
+ * Walk the next chain into segments of the pool: a buffer of the direction of the queue.
+ * @return 1; -EAGAIN: the pool may have too little room left, empty it first; -EPROTO: as walk.
+ */
+int vsim_walk_pool(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool *pool,
+		int (*walk)(struct vsim_queue *q, struct vsim_walk *walk));
 
 /* ---------------------------------------------------------------- interrupts (vsim_irq.c) */
 

@@ -152,17 +152,7 @@ vsim_packed_walk(struct vsim_queue *q, struct vsim_walk *walk)
 static VSIM_COLD int
 vsim_packed_pop_slow(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool *pool)
 {
-	struct vsim_walk walk = {.segs = &pool->segs[pool->nb], .room = VSIM_POOL_SEGS - pool->nb};
-	int ret;
-
-	if (pool->nb > 0 && walk.room < 2u * q->size)
-		return -EAGAIN;
-	ret = vsim_packed_walk(q, &walk);
-	if (ret < 0)
-		return ret;
-	vsim_walk_buf(q, &walk, buf);
-	pool->nb += walk.nb;
-	return 1;
+	return vsim_walk_pool(q, buf, pool, vsim_packed_walk);
 }
 
 /** As vsim_split_pop(). */

@@ -92,7 +92,7 @@ struct vsim_fn {
 	_Atomic uint32_t *doorbells; /**< The doorbell page(s), mapped. */
 	int irq_fd[VSIM_MAX_VECTORS]; /**< Per vector; -1: none. */
 	uint16_t nb_irq_fds; /**< How many are not -1. */
-	struct vsim_counters *counters; /**< Made by the register half before vsim_fn_data_init(). */
+	struct vsim_counters *counters; /**< Of the register half, before vsim_fn_data_init(). */
 };
 
 /** Configuration space of a kind of function: values after reset, and which bits are writable. */
@@ -274,8 +274,8 @@ struct vsim_counters {
 	struct vsim_queue_counters queue[VSIM_MAX_QUEUES];
 	uint64_t drop_filtered, drop_link_down, drop_queue_off;
 	uint64_t wire_bad; /**< TX: frames that the check of a gen wire found altered. */
-	uint64_t dma_faults, resets, config_interrupts, register_reads, register_writes, ctrl_commands,
-			ctrl_errors;
+	uint64_t dma_faults, resets, config_interrupts, register_reads, register_writes;
+	uint64_t ctrl_commands, ctrl_errors;
 	uint64_t violations[VSIM_RULES];
 };
 

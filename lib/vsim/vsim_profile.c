@@ -58,7 +58,7 @@ const struct vsim_profile vsim_profiles[] = {
 	},
 	{
 		.name = "bluefield",
-		.summary = "like NVIDIA BlueField: packed, doorbells with data, no in_order or event_idx",
+		.summary = "like NVIDIA BlueField: packed, doorbells with data, no in_order",
 		.subsys_vendor = VIRTIO_PCI_VENDOR_ID,
 		.pf_subsys = 0x1041,
 		.vf_subsys = 0x1041,

@@ -371,8 +371,8 @@ vsim_walk_add(struct vsim_queue *q, struct vsim_walk *walk, uint64_t addr, uint3
 	return 0;
 }
 
-void
-vsim_walk_buf(const struct vsim_queue *q, const struct vsim_walk *walk, struct vsim_buf *buf)
+static void
+walk_buf(const struct vsim_queue *q, const struct vsim_walk *walk, struct vsim_buf *buf)
 {
 	unsigned int first = q->write ? walk->nb_readable : 0;
 
@@ -383,6 +383,25 @@ vsim_walk_buf(const struct vsim_queue *q, const struct vsim_walk *walk, struct v
 	buf->nb_descs = walk->nb_descs;
 	buf->ptr = buf->nb_segs > 0 ? buf->segs[0].ptr : NULL;
 	buf->len = buf->nb_segs > 0 ? buf->segs[0].len : 0;
+}
+
+int
+vsim_walk_pool(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool *pool,
+		int (*walk_chain)(struct vsim_queue *q, struct vsim_walk *walk))
+{
+	struct vsim_walk walk = {.segs = &pool->segs[pool->nb], .room = VSIM_POOL_SEGS - pool->nb};
+	int ret;
+
+	/* A chain has at most as many segments as the queue has slots, times two for those that
+	 * cross a border of the DMA map. */
+	if (pool->nb > 0 && walk.room < 2u * q->size)
+		return -EAGAIN;
+	ret = walk_chain(q, &walk);
+	if (ret < 0)
+		return ret;
+	walk_buf(q, &walk, buf);
+	pool->nb += walk.nb;
+	return 1;
 }
 
 int

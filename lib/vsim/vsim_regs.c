@@ -186,8 +186,8 @@ queue_msix_vector_write(struct vsim_fn *fn, uint32_t value)
 static uint32_t
 num_queues_read(struct vsim_fn *fn)
 {
-	uint16_t pairs = vsim_features_has(&fn->offered, VIRTIO_NET_F_MQ) ? fn->nic->conf.queue_pairs
-									  : 1;
+	bool mq = vsim_features_has(&fn->offered, VIRTIO_NET_F_MQ);
+	uint16_t pairs = mq ? fn->nic->conf.queue_pairs : 1;
 
 	return 2 * pairs + vsim_features_has(&fn->offered, VIRTIO_NET_F_CTRL_VQ);
 }

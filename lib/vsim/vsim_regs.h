@@ -19,7 +19,7 @@ vsim_fn_count(uint64_t *counter)
 	__atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
 }
 
-/* ---------------------------------------------------------------- common configuration, vsim_regs.c */
+/* ------------------------------------------------------- common configuration, vsim_regs.c */
 
 /**
  * One register: exactly this offset and width. No write function means read-only: writing it

@@ -148,19 +148,7 @@ vsim_split_walk(struct vsim_queue *q, struct vsim_walk *walk)
 static VSIM_COLD int
 vsim_split_pop_slow(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool *pool)
 {
-	struct vsim_walk walk = {.segs = &pool->segs[pool->nb], .room = VSIM_POOL_SEGS - pool->nb};
-	int ret;
-
-	/* A chain has at most as many segments as the queue has slots, times two for those that
-	 * cross a border of the DMA map. */
-	if (pool->nb > 0 && walk.room < 2u * q->size)
-		return -EAGAIN;
-	ret = vsim_split_walk(q, &walk);
-	if (ret < 0)
-		return ret;
-	vsim_walk_buf(q, &walk, buf);
-	pool->nb += walk.nb;
-	return 1;
+	return vsim_walk_pool(q, buf, pool, vsim_split_walk);
 }
 
 /**

@@ -28,7 +28,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
-#include "../host_proto.h"
+#include "../host/host_proto.h"
 
 #define SHIM_PUBLIC __attribute__((visibility("default")))
 

@@ -7,7 +7,7 @@
 /**
  * @file
  * The names and contents of the simulated /sys, without any file system: which nodes there are,
- * what reading one gives and what writing one does. host_sysfs.c shows it through FUSE,
+ * what reading one gives and what writing one does. sysfs.c shows it through FUSE,
  * sysfs_tree.c holds the folders, sysfs_dev.c the files of a PCI function.
  *
  * Nothing is cached: every call asks the host, so that a change shows at once. All functions
@@ -20,7 +20,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "host.h"
+#include "../host/host.h"
 
 /** What the tree stands on; filled by its owner. */
 struct tree {

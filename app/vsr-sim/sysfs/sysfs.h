@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
-#ifndef VSR_SIM_HOST_SYSFS_H
-#define VSR_SIM_HOST_SYSFS_H
+#ifndef VSR_SIM_SYSFS_H
+#define VSR_SIM_SYSFS_H
 
 /**
  * @file
@@ -12,11 +12,11 @@
 
 #include <stddef.h>
 
-#include "host.h"
+#include "../host/host.h"
 
-struct host_sysfs;
+struct sysfs;
 
-struct host_sysfs_conf {
+struct sysfs_conf {
 	struct host *host;
 	const char *mountpoint; /**< Existing folder, absolute. */
 	int numa_node; /**< Shown for all functions; -1: none. */
@@ -28,11 +28,11 @@ struct host_sysfs_conf {
  * Mount it and serve it from threads of its own.
  * @return NULL with one sentence in err.
  */
-struct host_sysfs *host_sysfs_start(const struct host_sysfs_conf *conf, char *err, size_t err_len);
+struct sysfs *sysfs_start(const struct sysfs_conf *conf, char *err, size_t err_len);
 /** Unmount (even when somebody has a file open), end the threads, free all. NULL is fine. */
-void host_sysfs_stop(struct host_sysfs *sysfs);
+void sysfs_stop(struct sysfs *sysfs);
 
 /** Unmount what a killed simulator left at this place, if anything. 0 or -errno. */
-int host_sysfs_clean(const char *mountpoint);
+int sysfs_clean(const char *mountpoint);
 
-#endif /* VSR_SIM_HOST_SYSFS_H */
+#endif /* VSR_SIM_SYSFS_H */

@@ -9,8 +9,8 @@
  * The part of a Linux kernel that vsr-sim plays: PCI functions, drivers bound to them, IOMMU
  * groups, vfio-pci with its containers, VF tokens and resets.
  *
- * host.c holds the state and the rules; host_sysfs.c shows it as a FUSE tree; host_vfio.c answers
- * the requests of preloaded processes. All of them reach the NIC as clients of lib/vfio_user
+ * host.c holds the state and the rules, host_vfio.c answers the requests of preloaded processes;
+ * ../sysfs shows it as a FUSE tree. All of them reach the NIC as clients of lib/vfio_user
  * only. Every function returns 0 or the -errno a Linux kernel would give.
  *
  * Threads: one lock (host->lock) around everything; each function below takes it, so none may be

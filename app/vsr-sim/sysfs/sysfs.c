@@ -10,7 +10,7 @@
  */
 #define FUSE_USE_VERSION 314
 
-#include "host_sysfs.h"
+#include "sysfs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,7 +33,7 @@
 /* One write may wait for programs to let go of a function; reads go on meanwhile. */
 #define THREADS 4
 
-struct host_sysfs {
+struct sysfs {
 	struct tree tree;
 	struct fuse *fuse;
 	char *mountpoint;
@@ -47,7 +47,7 @@ struct host_sysfs {
 static struct tree *
 the_tree(void)
 {
-	struct host_sysfs *sysfs = fuse_get_context()->private_data;
+	struct sysfs *sysfs = fuse_get_context()->private_data;
 
 	return &sysfs->tree;
 }
@@ -228,7 +228,7 @@ unmount(const char *mountpoint)
 }
 
 int
-host_sysfs_clean(const char *mountpoint)
+sysfs_clean(const char *mountpoint)
 {
 	int ret;
 
@@ -245,7 +245,7 @@ host_sysfs_clean(const char *mountpoint)
 static void *
 loop(void *arg)
 {
-	struct host_sysfs *sysfs = arg;
+	struct sysfs *sysfs = arg;
 	struct fuse_session *session = fuse_get_session(sysfs->fuse);
 	struct fuse_buf buf = { 0 };
 	struct pollfd fds[2] = {
@@ -275,7 +275,7 @@ loop(void *arg)
 }
 
 static bool
-mount_tree(struct host_sysfs *sysfs, char *err, size_t err_len)
+mount_tree(struct sysfs *sysfs, char *err, size_t err_len)
 {
 	char *argv[] = { (char *)"vsr-sim", (char *)"-o",
 		(char *)"fsname=vsr-sim,subtype=sysfs,default_permissions", NULL };
@@ -302,10 +302,10 @@ mount_tree(struct host_sysfs *sysfs, char *err, size_t err_len)
 	return true;
 }
 
-struct host_sysfs *
-host_sysfs_start(const struct host_sysfs_conf *conf, char *err, size_t err_len)
+struct sysfs *
+sysfs_start(const struct sysfs_conf *conf, char *err, size_t err_len)
 {
-	struct host_sysfs *sysfs = calloc(1, sizeof(*sysfs));
+	struct sysfs *sysfs = calloc(1, sizeof(*sysfs));
 
 	if (sysfs == NULL) {
 		snprintf(err, err_len, "out of memory");
@@ -320,11 +320,11 @@ host_sysfs_start(const struct host_sysfs_conf *conf, char *err, size_t err_len)
 	sysfs->mountpoint = strdup(conf->mountpoint);
 	if (sysfs->stop_fd < 0 || sysfs->mountpoint == NULL) {
 		snprintf(err, err_len, "cannot serve the simulated sysfs: %s", strerror(errno));
-		host_sysfs_stop(sysfs);
+		sysfs_stop(sysfs);
 		return NULL;
 	}
 	if (!mount_tree(sysfs, err, err_len)) {
-		host_sysfs_stop(sysfs);
+		sysfs_stop(sysfs);
 		return NULL;
 	}
 	for (; sysfs->nb_threads < THREADS; sysfs->nb_threads++) {
@@ -332,7 +332,7 @@ host_sysfs_start(const struct host_sysfs_conf *conf, char *err, size_t err_len)
 
 		if (ret != 0) {
 			snprintf(err, err_len, "cannot start a thread: %s", strerror(ret));
-			host_sysfs_stop(sysfs);
+			sysfs_stop(sysfs);
 			return NULL;
 		}
 	}
@@ -340,7 +340,7 @@ host_sysfs_start(const struct host_sysfs_conf *conf, char *err, size_t err_len)
 }
 
 void
-host_sysfs_stop(struct host_sysfs *sysfs)
+sysfs_stop(struct sysfs *sysfs)
 {
 	if (sysfs == NULL)
 		return;
@@ -353,7 +353,7 @@ host_sysfs_stop(struct host_sysfs *sysfs)
 		 * gets ENOTCONN, then detaches the mount. */
 		fuse_unmount(sysfs->fuse);
 		fuse_destroy(sysfs->fuse);
-		host_sysfs_clean(sysfs->mountpoint);
+		sysfs_clean(sysfs->mountpoint);
 	}
 	if (sysfs->stop_fd >= 0)
 		close(sysfs->stop_fd);
