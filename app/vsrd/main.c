@@ -139,12 +139,14 @@ parse(struct options *options, int argc, char **argv)
 static void
 attach_one(const char *name)
 {
+	json_t *users;
 	struct why why;
-	int err = owner_attach(&vsrd.owner, name, &why);
+	int err = owner_attach(&vsrd.owner, name, &users, &why);
 
 	/* It may come later, or be told apart by hand: the daemon is of use without it. */
 	if (err != 0 && err != -EEXIST)
 		log_error("%s", why.text);
+	json_decref(users);
 }
 
 static void

@@ -57,9 +57,6 @@ check_pf(struct owner_pf *pf, bool keeper, json_t *problems)
 	if (!pf->kept || !keeper)
 		add_problem(problems, pf->bdf, "nobody keeps its descriptors: when vsrd ends, its "
 				"VFs lose their state; run vsrd by systemd or vsrd-keeper");
-	if (pf->lost)
-		add_problem(problems, pf->bdf, "it was reset since its VFs were made: start again "
-				"what used them");
 	if (json_array_size(problems) != before)
 		state = "problem";
 	return json_pack("{s:s, s:s, s:i, s:b}", "pf", pf->bdf, "state", state, "num_vfs",

@@ -64,7 +64,6 @@ show_pf(struct owner_pf *pf)
 			json_string(pf->admin_why.text));
 	json_object_set_new(out, "kept", json_boolean(pf->kept));
 	json_object_set_new(out, "adopted", json_boolean(pf->adopted));
-	json_object_set_new(out, "vfs_lost_state", json_boolean(pf->lost));
 	return out;
 }
 
@@ -109,13 +108,14 @@ method_pf_show(struct rpc_call *call)
 json_t *
 method_pf_attach(struct rpc_call *call)
 {
+	json_t *users = NULL;
 	const char *name;
 	int err;
 
 	if (rpc_params(call, "{s:s}", "pf", &name) != 0)
 		return NULL;
-	err = owner_attach(&call->vsrd->owner, name, &call->why);
-	return err == 0 ? method_pf_show(call) : rpc_refuse(call, err);
+	err = owner_attach(&call->vsrd->owner, name, &users, &call->why);
+	return err == 0 ? method_pf_show(call) : refuse_users(call, err, users);
 }
 
 json_t *

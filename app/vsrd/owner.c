@@ -298,7 +298,7 @@ clear(struct owner_pf *pf)
 		close(pf->request);
 	pf->admin = NULL;
 	pf->request = -1;
-	pf->used = pf->live = pf->gone = pf->sick = pf->adopted = pf->lost = false;
+	pf->used = pf->live = pf->gone = pf->sick = pf->adopted = false;
 	pf->kept = pf->memory_kept = false;
 	pf->pasid.nb = 0;
 	memset(pf->nb_member, 0, sizeof(pf->nb_member));
@@ -306,30 +306,32 @@ clear(struct owner_pf *pf)
 
 /* With pf->lock and the set locked. */
 static int
-open_new(struct owner *owner, struct owner_pf *pf, struct why *why)
+open_new(struct owner *owner, struct owner_pf *pf, json_t **users, struct why *why)
 {
-	int ret = token_choose(owner, pf, why);
+	char then[128];
+	int ret;
 
+	/* vfio-pci resets a function that is opened first, and a PF's reset is felt by its VFs. */
+	snprintf(then, sizeof(then), "run vsrctl pf attach %s (opening the PF would reset it "
+			"and cost its VFs their state)", pf->fn.bdf);
+	ret = owner_unused(owner, pf, then, users, why);
+	if (ret == 0)
+		ret = token_choose(owner, pf, why);
 	if (ret == 0)
 		ret = pf_open(&owner->host, &pf->fn, pf->token, &pf->vfio, why);
-	if (ret != 0)
-		return ret;
-	/* Whoever had it open before is gone, and so it was reset with its last descriptor. */
-	pf->lost = pf->fn.num_vfs != 0;
-	if (pf->lost)
-		log_warn("%s: it was reset since its %u VFs were made: those in use must be "
-				"started again", pf->fn.bdf, pf->fn.num_vfs);
-	take(owner, pf);
-	return 0;
+	if (ret == 0)
+		take(owner, pf);
+	return ret;
 }
 
 int
-owner_attach(struct owner *owner, const char *name, struct why *why)
+owner_attach(struct owner *owner, const char *name, json_t **users, struct why *why)
 {
 	struct owner_pf *pf;
 	struct sysfs_fn fn;
 	int ret = pf_find(&owner->host, name, &fn, why);
 
+	*users = NULL;
 	if (ret != 0)
 		return ret;
 	pthread_mutex_lock(&owner->lock);
@@ -342,7 +344,7 @@ owner_attach(struct owner *owner, const char *name, struct why *why)
 	} else {
 		pthread_rwlock_wrlock(&pf->lock);
 		pf->fn = fn;
-		ret = open_new(owner, pf, why);
+		ret = open_new(owner, pf, users, why);
 		pthread_rwlock_unlock(&pf->lock);
 	}
 	pthread_mutex_unlock(&owner->lock);

@@ -36,7 +36,6 @@ struct owner_pf {
 	bool sick; /**< It says DEVICE_NEEDS_RESET. */
 	bool kept; /**< Its descriptors outlive this process. */
 	bool adopted; /**< It was open already when this process began. */
-	bool lost; /**< It had VFs and was not kept: it was reset, their state is gone. */
 	struct sysfs_fn fn; /**< As last read. */
 	char token[TOKEN_LEN];
 	struct vio_vfio vfio;
@@ -71,10 +70,12 @@ void owner_init(struct owner *owner);
 unsigned int owner_adopt(struct owner *owner, struct fdstore *store);
 
 /**
- * Own a PF. One that does not come up is owned all the same, so that it can be looked at.
- * @return 0, -EEXIST (it is owned), -ENOSPC, or as pf_find() and pf_open().
+ * Own a PF. One that does not come up is owned all the same, so that it can be looked at. One whose
+ * VFs are in use is left alone: it would be reset.
+ * @param users  Out: who is in the way, with -EBUSY.
+ * @return 0, -EEXIST (it is owned), -EBUSY, -ENOSPC, or as pf_find() and pf_open().
  */
-int owner_attach(struct owner *owner, const char *name, struct why *why);
+int owner_attach(struct owner *owner, const char *name, json_t **users, struct why *why);
 
 /**
  * Give a PF up: it is reset then, and VFs that it has lose their state.

@@ -150,8 +150,6 @@ owner_vfs_destroy(struct owner *owner, struct owner_pf *pf, unsigned int *destro
 	vfs_changed(owner, pf);
 	if (ret != 0)
 		owner_admin_agree(pf);
-	else
-		pf->lost = false;
 	return ret;
 }
 

@@ -529,7 +529,10 @@ host_device_open(struct host *host, struct host_dev *dev, const char *name)
 	fd = open_new(host, dev->mem_fd, &dev->opens[dev->nb_open]);
 	if (fd < 0)
 		return fd;
-	if (dev->nb_open++ == 0)
+	/* As vfio_pci_core_enable(): the first to open it gets it reset. */
+	if (dev->nb_open++ == 0) {
+		host_pci_reset(host, dev);
 		host_config_init(dev);
+	}
 	return fd;
 }
