@@ -135,7 +135,7 @@ ids_say(const struct pf_host *host, const struct sysfs_fn *fn, struct why *why, 
 {
 	why_not(why, err, "SR-IOV of %s (%04x:%04x:%04x:%04x) is %s by %s", fn->bdf, fn->vendor,
 			fn->device, fn->subsys_vendor, fn->subsys, what, host->ids.file);
-	if (host->note != NULL)
+	if (err == 0 && host->note != NULL)
 		host->note(why->text);
 	return err;
 }

@@ -28,7 +28,7 @@ struct pf_host {
 	const char *sysfs; /**< Root of sysfs. */
 	const char *run_dir; /**< Folder of token files and of the daemon's socket. */
 	struct idtable ids;
-	/** Told what people should find in a log; a sentence. */
+	/** Told what people should find in a log and no refusal says; a sentence. */
 	void (*note)(const char *sentence);
 };
 

@@ -156,6 +156,8 @@ owner_bring_up(struct owner *owner, struct owner_pf *pf)
 	pf->live = true;
 	pf->gone = pf->sick = false;
 	pf->sriov_err = pf_sriov_allowed(&owner->host, &pf->fn, &pf->dev, &pf->sriov_why);
+	if (pf->sriov_err != 0)
+		log_warn("%s", pf->sriov_why.text);
 	admin_start(pf);
 	return 0;
 }
@@ -511,10 +513,14 @@ owner_drop(struct owner_pf *pf)
 void
 owner_leave(struct owner *owner)
 {
+	/* One that answers now: it may have gone since. */
+	const bool keeper = fdstore_flush() == 0;
+
 	for (unsigned int i = 0; i < OWNER_MAX_PFS; i++) {
 		struct owner_pf *pf = &owner->pfs[i];
 
 		pthread_rwlock_wrlock(&pf->lock);
+		pf->kept = pf->kept && keeper;
 		if (pf->used && !pf->kept && pf->fn.num_vfs != 0)
 			log_warn("%s: it is reset now, its %u VFs lose their state", pf->fn.bdf,
 					pf->fn.num_vfs);
