@@ -14,7 +14,7 @@
 #include "ctl.h"
 
 #define GAP 2
-#define NARROWEST 8
+#define NARROWEST 12 /* A PCI address is whole or of no use. */
 
 /* Room for one more row. */
 static void

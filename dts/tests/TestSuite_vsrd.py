@@ -54,7 +54,7 @@ def num_vfs(host) -> int:
 
 
 def received(host, name="vf1") -> int:
-    return host.fn(name)["counters"]["rx_packets"]
+    return sum(q.get("packets", 0) for q in host.fn(name)["queues"] if q["kind"] == "rx")
 
 
 def check_traffic(host, name="vf1"):
@@ -642,7 +642,9 @@ def test_top_shows_packets_and_doorbells(sim, daemon, testpmd):
     host = sim(vfs=2, wires={"vf1": "gen:size=64"})
     daemon(host)
     host.token = shown(host, "vf", "create", PF, 2)["token"]
-    pmd = testpmd(host, ["0000:01:00.1"], vsr=True, eal=["--telemetry"])
+    pmd = testpmd.unstarted(host, ["0000:01:00.1"], vsr=True)
+    pmd.command.remove("--no-telemetry")
+    pmd.start()
     pmd.start_forwarding("rxonly")
     for _ in range(5):
         rows = shown(host, "top", PF, "--count", 1)["vfs"]
@@ -656,16 +658,20 @@ def test_top_shows_packets_and_doorbells(sim, daemon, testpmd):
     assert pmd.quit() == 0
 
 
-def test_tables_fit_the_terminal(sim, closing):
-    """Steps: list on a terminal of 40 columns. Verify: no line is longer, the heads are bold."""
+def test_tables_fit_the_terminal(sim, daemon, closing):
+    """Steps: capabilities on a terminal of 60 columns, in colour, and through a pipe.
+
+    Verify: the widest column is cut on the terminal and whole in the pipe, where no colour is.
+    """
     host = sim(vfs=2)
-    host.create_vfs(2)
-    env = {**host.env, "COLUMNS": "40", "TERM": "xterm"}
-    child = closing(Child(host.wrap([paths.VSRCTL, "list"]), env=env))
+    daemon(host)
+    env = {**host.env, "COLUMNS": "60", "TERM": "xterm"}
+    child = closing(Child(host.wrap([paths.VSRCTL, "admin", "caps", PF]), env=env))
     assert child.wait() == 0
     lines = child.output.splitlines()
-    assert len(lines) == 4 and all(len(line) <= 40 for line in lines)
-    assert "\x1b" not in host.vsrctl("list").stdout
+    assert len(lines) == 2 and len(lines[1]) == 60 and lines[1].endswith("..")
+    piped = host.vsrctl("admin", "caps", PF).stdout
+    assert "\x1b" not in piped and len(piped.splitlines()[1]) > 70
 
 
 def test_completion_and_manuals_know_every_command():
