@@ -54,7 +54,7 @@ def num_vfs(host) -> int:
 
 
 def received(host, name="vf1") -> int:
-    return sum(q.get("packets", 0) for q in host.fn(name)["queues"] if q["kind"] == "rx")
+    return host.fn(name)["rx_packets"]
 
 
 def check_traffic(host, name="vf1"):
@@ -408,7 +408,7 @@ def test_without_a_keeper_the_consequence_is_told(sim, daemon, testpmd):
     pmd.start_forwarding()
     check_traffic(host)
     vsrd.kill()
-    wait_for(lambda: host.fn("vf1")["state"] != "up", "the reset of the PF")
+    wait_for(lambda: host.fn("vf1")["status"] == 0, "the reset of the PF")
 
     again = daemon(host)
     assert "dpdk-testpmd" in again.child.output and "pf attach" in again.child.output
