@@ -56,7 +56,7 @@ idtable_read(struct idtable *table, const char *file, struct why *why)
 	if (file == NULL || file[0] == '\0')
 		return 0;
 	if (strlen(file) >= sizeof(table->file))
-		return why_not(why, -ENAMETOOLONG, "the name of the id table is too long: %s", file);
+		return why_not(why, -ENAMETOOLONG, "the id table has too long a name: %s", file);
 	strcpy(table->file, file);
 	in = fopen(file, "re");
 	if (in == NULL)

@@ -228,7 +228,8 @@ parameters_out_of_range_are_refused(void)
 		"\"legacy.read\",\"params\":{\"pf\":\"1:0.0\",\"vf\":1,\"offset\":0,\"len\":9}",
 		"\"legacy.read\",\"params\":{\"pf\":\"1:0.0\",\"vf\":1,\"offset\":0,\"len\":0}",
 		"\"legacy.read\",\"params\":{\"pf\":\"1:0.0\",\"vf\":65536,\"offset\":0,\"len\":4}",
-		"\"legacy.write\",\"params\":{\"pf\":\"1:0.0\",\"vf\":1,\"offset\":0,\"data\":\"\"}",
+		"\"legacy.write\",\"params\":{\"pf\":\"1:0.0\",\"vf\":1,\"offset\":0,"
+		"\"data\":\"\"}",
 		"\"legacy.write\",\"params\":{\"pf\":\"1:0.0\",\"vf\":1,\"offset\":0,"
 		"\"data\":\"000000000000000000\"}",
 		"\"legacy.dump\",\"params\":{\"pf\":\"1:0.0\",\"vf\":0}",

@@ -88,7 +88,8 @@ list_in_a_circle_ends(void)
 static void
 vf_has_what_the_pf_has(void)
 {
-	const struct pasid_state on = { .present = true, .enabled = true }, off = { .present = true };
+	const struct pasid_state on = { .present = true, .enabled = true };
+	const struct pasid_state off = { .present = true };
 	static struct pasid_users users;
 	int a = 0, b = 0; /* their addresses count */
 

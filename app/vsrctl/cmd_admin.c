@@ -157,7 +157,8 @@ cmd_admin_stats(const struct ctl *ctl, char *const args[])
 	if (ctl->json)
 		return ctl_print_json(ctl, stats);
 	json_array_foreach(json_object_get(stats, "queues"), i, queue)
-		printf("admin queue %lld: %lld commands, %lld outstanding of %lld, %lld timeouts%s\n",
+		printf("admin queue %lld: %lld commands, %lld outstanding of %lld, %lld timeouts"
+		       "%s\n",
 				(long long)ctl_int(queue, "index"),
 				(long long)ctl_int(queue, "commands"),
 				(long long)ctl_int(queue, "outstanding"),
