@@ -7,9 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "common/holders.h"
@@ -18,6 +16,7 @@
 #include "vsrd/events.h"
 #include "vsrd/fdstore.h"
 #include "vsrd/pasid.h"
+#include "vsrd/vsrd.h"
 #include "vtest.h"
 
 static char dir[] = "/tmp/vsr-rules-XXXXXX";
@@ -31,6 +30,19 @@ write_file(const char *name, const void *data, size_t len)
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
 	file = fopen(path, "w");
 	VTEST(file != NULL && fwrite(data, 1, len, file) == len && fclose(file) == 0);
+}
+
+/* First character of a file. */
+static int
+first_char(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	int c;
+
+	VTEST(file != NULL);
+	c = fgetc(file);
+	fclose(file);
+	return c;
 }
 
 /* ---------------------------------------------------------------- PASID */
@@ -126,6 +138,45 @@ user_that_is_gone_has_released_all(void)
 	while (pasid_acquire(&users, &on, &b, (unsigned int)users.nb + 10, 11) == 0)
 		continue;
 	VTEST_EQ(users.nb, PASID_MAX_USERS);
+}
+
+/* Who uses the shared state is in the way of a change, until its connection ends. */
+static void
+shared_state_in_use_keeps_the_vfs(void)
+{
+	static const char numvfs[] = "bus/pci/devices/0000:01:00.0/sriov_numvfs";
+	static struct vsrd vsrd;
+	struct owner_pf *pf = &vsrd.owner.pfs[0];
+	const struct pasid_state on = { .present = true, .enabled = true };
+	struct conn conn;
+	unsigned int destroyed;
+	json_t *users = NULL;
+	struct why why;
+	char path[128];
+
+	owner_init(&vsrd.owner);
+	vsrd.owner.host.sysfs = dir;
+	strcpy(pf->bdf, "0000:01:00.0");
+	strcpy(pf->fn.bdf, pf->bdf);
+	pf->fn.num_vfs = pf->fn.total_vfs = pf->known_vfs = 2;
+	pf->used = true;
+	write_file(numvfs, "2", 1);
+	VTEST_EQ(pasid_acquire(&pf->pasid, &on, &conn, 2, 77), 0);
+
+	VTEST_EQ(owner_vfs_destroy(&vsrd.owner, pf, &destroyed, &users, &why), -EBUSY);
+	VTEST_EQ(json_array_size(users), 1);
+	VTEST_EQ(json_integer_value(json_object_get(json_array_get(users, 0), "vf")), 2);
+	VTEST_EQ(json_integer_value(json_object_get(json_array_get(users, 0), "pid")), 77);
+	json_decref(users);
+	VTEST_EQ(owner_release(&vsrd.owner, pf->bdf, &users, &why), -EBUSY);
+	json_decref(users);
+	VTEST_EQ(owner_token_set(&vsrd.owner, pf, NULL, &users, &why), -EBUSY);
+	json_decref(users);
+
+	vsrd_client_left(&vsrd, &conn);
+	VTEST_EQ(owner_vfs_destroy(&vsrd.owner, pf, &destroyed, &users, &why), 0);
+	snprintf(path, sizeof(path), "%s/%s", dir, numvfs);
+	VTEST_EQ(first_char(path), '0');
 }
 
 /* ---------------------------------------------------------------- id table */
@@ -354,6 +405,7 @@ main(int argc, char **argv)
 		{ "list_in_a_circle_ends", list_in_a_circle_ends },
 		{ "vf_has_what_the_pf_has", vf_has_what_the_pf_has },
 		{ "user_that_is_gone_has_released_all", user_that_is_gone_has_released_all },
+		{ "shared_state_in_use_keeps_the_vfs", shared_state_in_use_keeps_the_vfs },
 		{ "id_table_names_parts_by_all_four_ids", id_table_names_parts_by_all_four_ids },
 		{ "id_table_that_makes_no_sense_is_refused",
 				id_table_that_makes_no_sense_is_refused },

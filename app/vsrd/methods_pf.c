@@ -44,10 +44,20 @@ state_name(const struct owner_pf *pf)
 	return pf->live ? "up" : "refused";
 }
 
-static json_t *
-show_pf(struct owner_pf *pf)
+/* As sysfs has it now; only who is alone with the PF may note that. */
+static struct sysfs_fn
+fresh(const struct rpc_call *call, const struct owner_pf *pf)
 {
-	json_t *out = show_fn(&pf->fn);
+	struct sysfs_fn fn;
+
+	return sysfs_fn_read(call->vsrd->owner.host.sysfs, pf->bdf, &fn) == 0 ? fn : pf->fn;
+}
+
+static json_t *
+show_pf(const struct rpc_call *call, struct owner_pf *pf)
+{
+	const struct sysfs_fn fn = fresh(call, pf);
+	json_t *out = show_fn(&fn);
 	char features[2048];
 
 	vio_features_format(&pf->dev.accepted, features, sizeof(features));
@@ -81,7 +91,7 @@ method_pf_list(struct rpc_call *call)
 
 		pthread_rwlock_rdlock(&pf->lock);
 		if (pf->used)
-			json_array_append_new(list, show_pf(pf));
+			json_array_append_new(list, show_pf(call, pf));
 		pthread_rwlock_unlock(&pf->lock);
 	}
 	return json_pack("{s:o}", "pfs", list);
@@ -91,16 +101,18 @@ json_t *
 method_pf_show(struct rpc_call *call)
 {
 	struct owner_pf *pf;
+	struct sysfs_fn fn;
 	const char *name;
 	json_t *out;
 
 	if (rpc_params(call, "{s:s}", "pf", &name) != 0)
 		return NULL;
-	pf = get(call, name, true);
+	pf = get(call, name, false);
 	if (pf == NULL)
 		return NULL;
-	out = show_pf(pf);
-	json_object_set_new(out, "vfs", show_vfs(&call->vsrd->owner.host, &pf->fn));
+	fn = fresh(call, pf);
+	out = show_pf(call, pf);
+	json_object_set_new(out, "vfs", show_vfs(&call->vsrd->owner.host, &fn));
 	owner_put(pf);
 	return out;
 }
@@ -145,7 +157,7 @@ method_pf_reset(struct rpc_call *call)
 	if (pf == NULL)
 		return NULL;
 	err = owner_pf_reset(&call->vsrd->owner, pf, &call->why);
-	out = err == 0 ? show_pf(pf) : rpc_refuse(call, err);
+	out = err == 0 ? show_pf(call, pf) : rpc_refuse(call, err);
 	owner_put(pf);
 	return out;
 }
@@ -207,14 +219,16 @@ method_vf_show(struct rpc_call *call)
 	struct owner_pf *pf;
 	json_t *vfs, *vf;
 	const char *name;
+	struct sysfs_fn fn;
 	size_t i;
 
 	if (rpc_params(call, "{s:s}", "pf", &name) != 0)
 		return NULL;
-	pf = get(call, name, true);
+	pf = get(call, name, false);
 	if (pf == NULL)
 		return NULL;
-	vfs = show_vfs(&call->vsrd->owner.host, &pf->fn);
+	fn = fresh(call, pf);
+	vfs = show_vfs(&call->vsrd->owner.host, &fn);
 	json_array_foreach(vfs, i, vf) {
 		const json_int_t number = json_integer_value(json_object_get(vf, "vf"));
 

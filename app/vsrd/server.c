@@ -145,7 +145,8 @@ static void
 serve(struct conn *conn, char *room)
 {
 	static const char too_long[] = "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":"
-			"{\"code\":-32600,\"message\":\"the request is longer than 65536 bytes\"}}\n";
+			"{\"code\":-32600,\"message\":\"the request is longer than 65536 "
+			"bytes\"}}\n";
 	long long end = -1;
 	ssize_t len = 0;
 
