@@ -6,6 +6,7 @@
 # hugepages. Installs only what is missing and says nothing when nothing is.
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. "$VSR_ROOT/devtools/apt.sh"
 
 PACKAGES=(
 	# build
@@ -26,10 +27,6 @@ HUGE_WANT=1024
 HUGE_LEAST=384
 HUGE_DIR=/sys/kernel/mm/hugepages/hugepages-${HUGE_KB}kB
 
-is_root() {
-	[ "$(id -u)" -eq 0 ]
-}
-
 packages_missing() {
 	local package
 	for package in "${PACKAGES[@]}"; do
@@ -38,19 +35,6 @@ packages_missing() {
 		*) printf '%s ' "$package" ;;
 		esac
 	done
-}
-
-# apt's own words are shown only when it fails.
-apt_quietly() {
-	local log
-	log=$(mktemp)
-	if ! DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 "$@" \
-			>"$log" 2>&1 </dev/null; then
-		tail -n 20 "$log" >&2
-		rm -f "$log"
-		return 1
-	fi
-	rm -f "$log"
 }
 
 install_packages() {
@@ -65,40 +49,6 @@ install_packages() {
 	# shellcheck disable=SC2086
 	apt_quietly install --no-install-recommends $missing ||
 		vsr_die "apt-get could not install what is missing (see above): repair apt, or install by hand: $missing"
-}
-
-# "URI SUITE COMPONENT" of every Debian archive this machine installs from, one a line; apt itself
-# reads its sources, whatever their format.
-debian_sources() {
-	apt-get indextargets --format '$(ORIGIN)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)' \
-			'Created-By: Packages' |
-		awk -F'|' '$1 == "Debian" { print $2, $3, $4 }' | sort -u
-}
-
-# An apt configuration in a folder of ours that sees only the source packages of those archives.
-private_apt() {
-	local dir=$1 sources signed=
-	sources=$(debian_sources)
-	if [ -z "$sources" ] && is_root; then
-		apt_quietly update || :
-		sources=$(debian_sources)
-	fi
-	[ -n "$sources" ] ||
-		vsr_die "apt knows no Debian archive to take the source of DPDK from: add one to /etc/apt/sources.list."
-	mkdir -p "$dir"/{parts,lists/partial,cache/archives/partial}
-	[ -e /usr/share/keyrings/debian-archive-keyring.gpg ] &&
-		signed=' [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]'
-	awk -v signed="$signed" '{ print "deb-src" signed, $1, $2, $3 }' <<<"$sources" \
-		>"$dir/parts/debian.list"
-	cat >"$dir/apt.conf" <<-END
-		Dir::Etc::sourcelist "none";
-		Dir::Etc::sourceparts "$dir/parts";
-		Dir::State "$dir";
-		Dir::State::lists "$dir/lists";
-		Dir::State::status "/var/lib/dpkg/status";
-		Dir::Cache "$dir/cache";
-		APT::Sandbox::User "root";
-	END
 }
 
 # The version to take: the wanted one, else the nearest of the same upstream series.
@@ -125,7 +75,9 @@ fetch_sdk() {
 	tmp=$(mktemp -d "$VSR_DEPS/.fetch.XXXXXX")
 	# shellcheck disable=SC2064
 	trap "rm -rf '$tmp'" EXIT
-	private_apt "$tmp"
+	private_apt "$tmp" /var/lib/dpkg/status
+	debian_sources | awk -v signed="$(debian_signed_by)" '{ print "deb-src" signed, $1, $2, $3 }' \
+		>"$tmp/parts/debian.list"
 	(
 		export APT_CONFIG=$tmp/apt.conf
 		cd "$tmp"

@@ -2,30 +2,39 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
 
-# Run the tests: test.sh [LEVEL...], by default all of: unit rig host hostile.
+# Run the tests: test.sh [LEVEL...], by default all of: unit rig host machine hostile.
 #
 #   unit     the tree itself (check.sh) and each part alone
 #   rig      the driver against the simulated NIC in one process
 #   host     whole programs on the simulated host: dpdk-testpmd, vsrctl, vsr-sim
+#   machine  the same, and what only others can judge, on a real kernel in a virtual machine: VFIO,
+#            IOMMU, QEMU's SR-IOV virtio-net, Linux' virtio_net (vm.sh)
 #   hostile  unit and rig again under sanitizers, and fuzzers for some seconds each
 #
+# VSR_INTEROP=1 lets the level machine write doc/interop.rst anew instead of checking it.
 # VSR_BUILD names the build folder (default: build); what was built there is built anew if stale.
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 for level in "$@"; do
 	case $level in
-	unit | rig | host | hostile) ;;
-	*) vsr_die "there is no level \"$level\": name some of unit, rig, host, hostile, or none for all." ;;
+	unit | rig | host | machine | hostile) ;;
+	*) vsr_die "there is no level \"$level\": name some of unit, rig, host, machine, hostile, or none for all." ;;
 	esac
 done
-[ $# -gt 0 ] || set -- unit rig host hostile
+[ $# -gt 0 ] || set -- unit rig host machine hostile
 
 "$VSR_ROOT/devtools/setup.sh"
 vsr_say "building in $VSR_BUILD"
 vsr_build "$VSR_BUILD"
 
 options=()
+case " $* " in
+*" machine "*)
+	"$VSR_ROOT/devtools/vm.sh" get
+	[ -z "${VSR_INTEROP-}" ] || options+=(--interop)
+	;;
+esac
 case " $* " in
 *" hostile "*)
 	vsr_say "building in $VSR_BUILD-hostile, with sanitizers"

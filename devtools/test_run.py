@@ -25,6 +25,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 JOBS = max(1, min(4, os.cpu_count() or 1))
 FUZZ_SECONDS = 20
 HOST_TIMEOUT = 12 * 60
+MACHINE_TIMEOUT = 25 * 60
 LINE = re.compile(r"^(ok|FAIL|skip) ([^:\n]+?)(?:: (.*))?$", re.MULTILINE)
 
 Case = collections.namedtuple("Case", "name result why seconds")
@@ -140,17 +141,28 @@ def level_rig(args):
 
 
 def level_host(args):
-    """The system tests; pytest tells their names as they go and the rest in a file."""
+    return system_tests("host", args, ["--host", "sim"], HOST_TIMEOUT)
+
+
+def level_machine(args):
+    return system_tests(
+        "machine", args, ["--host", "machine", *(["--interop"] if args.interop else [])],
+        MACHINE_TIMEOUT,
+    )
+
+
+def system_tests(level, args, options, timeout):
+    """pytest tells their names as they go and the rest in a file."""
     with tempfile.TemporaryDirectory() as folder:
         report = os.path.join(folder, "report.xml")
         child = subprocess.Popen(
             ["/usr/bin/python3", "-B", "-m", "pytest", "-v", "--tb=short", f"--junitxml={report}",
-             "-o", "console_output_style=count", *args.pytest],
+             "-o", "console_output_style=count", *options, *args.pytest],
             cwd=ROOT / "dts", stdin=subprocess.DEVNULL,
             env={**os.environ, "VSR_BUILD": str(args.build)}, start_new_session=True,
         )
         try:
-            code = child.wait(HOST_TIMEOUT)
+            code = child.wait(timeout)
         except subprocess.TimeoutExpired:
             # Fixtures clean up on an interrupt.
             child.send_signal(signal.SIGINT)
@@ -160,19 +172,19 @@ def level_host(args):
                 os.killpg(child.pid, signal.SIGKILL)
                 child.wait()
             code = None
-        cases = read_junit(report) if os.path.exists(report) else []
+        cases = read_junit(level, report) if os.path.exists(report) else []
     if code is None:
-        cases.append(Case("host", FAILED, f"the system tests did not end in {HOST_TIMEOUT} s", 0.0))
+        cases.append(Case(level, FAILED, f"the system tests did not end in {timeout} s", 0.0))
     elif code != 0 and not any(case.result == FAILED for case in cases):
-        cases.append(Case("host", FAILED, f"pytest ended with {code}", 0.0))
+        cases.append(Case(level, FAILED, f"pytest ended with {code}", 0.0))
     return cases, [(case.name, case.seconds) for case in cases]
 
 
-def read_junit(path):
+def read_junit(level, path):
     cases = []
     for node in xml.etree.ElementTree.parse(path).getroot().iter("testcase"):
         suite = node.get("classname", "").replace("tests.", "").replace("TestSuite_", "")
-        name = f"host/{suite}/{node.get('name')}"
+        name = f"{level}/{suite}/{node.get('name')}"
         result, why = PASSED, ""
         for child in node:
             if child.tag in ("failure", "error"):
@@ -219,7 +231,10 @@ def run_fuzzer(path, env):
         )
 
 
-LEVELS = {"unit": level_unit, "rig": level_rig, "host": level_host, "hostile": level_hostile}
+LEVELS = {
+    "unit": level_unit, "rig": level_rig, "host": level_host, "machine": level_machine,
+    "hostile": level_hostile,
+}
 
 
 # ---------------------------------------------------------------- report
@@ -249,6 +264,7 @@ def main():
     parser.add_argument("--build", required=True, help="build folder")
     parser.add_argument("--hostile", help="build folder with sanitizers and fuzzers")
     parser.add_argument("--pytest", action="append", default=[], help="argument for pytest")
+    parser.add_argument("--interop", action="store_true", help="write doc/interop.rst anew")
     parser.add_argument("levels", nargs="+", choices=LEVELS)
     args = parser.parse_args()
     args.build = pathlib.Path(args.build).resolve()

@@ -94,8 +94,8 @@ dma_map(const struct rte_memseg_list *msl, const struct rte_memseg *ms, size_t l
 	return vsim_fn_dma_map_ptr(arg, ms->iova, len, PROT_READ | PROT_WRITE, ms->addr);
 }
 
-static void
-fn_attach(struct rig *rig, unsigned int index, bool trapped)
+void
+rig_attach(struct rig *rig, unsigned int index, bool trapped)
 {
 	struct rig_fn *f = &rig->fns[index];
 	uint64_t bar_len[VIO_PCI_BARS] = { 0 };
@@ -157,6 +157,8 @@ rig_open_nic(struct rig *rig, const struct rig_conf *conf)
 	};
 	char err[256] = "";
 
+	if (conf->tune != NULL)
+		conf->tune(&nic_conf);
 	/* What a case before left when it failed. */
 	if (open_rig != NULL)
 		rig_close_broken(open_rig);
@@ -180,7 +182,7 @@ rig_probe(struct rig *rig, unsigned int index, const char *args, bool trapped)
 	struct rte_eth_dev *eth_dev;
 	int ret;
 
-	fn_attach(rig, index, trapped);
+	rig_attach(rig, index, trapped);
 	snprintf(name, sizeof(name), "rig%u", index);
 	eth_dev = rte_eth_dev_allocate(name);
 	VTEST(eth_dev != NULL);
@@ -460,16 +462,52 @@ off_add(struct vsim_features *off, struct vsim_features more)
 	off->w[1] |= more.w[1];
 }
 
+static const char *
+rx_row(bool packed, bool mrg, unsigned int i)
+{
+	const char *rows[RIG_NB_ROWS];
+	unsigned int nb = 0;
+
+	for (const struct vsr_rx_path *p = vsr_rx_paths; p->name != NULL; p++)
+		if (p->packed == packed && (mrg ? p->mergeable : p->single) &&
+				vsr_simd_fits(p->simd) && nb < RTE_DIM(rows))
+			rows[nb++] = p->name;
+	VTEST(nb != 0);
+	return rows[i % nb];
+}
+
+static const char *
+tx_row(bool packed, unsigned int i)
+{
+	const char *rows[RIG_NB_ROWS];
+	unsigned int nb = 0;
+
+	for (const struct vsr_tx_path *p = vsr_tx_paths; p->name != NULL; p++)
+		if (p->packed == packed && vsr_simd_fits(p->simd) && nb < RTE_DIM(rows))
+			rows[nb++] = p->name;
+	VTEST(nb != 0);
+	return rows[i % nb];
+}
+
+int
+rig_rows(char *args, size_t len, bool packed, bool mrg, unsigned int i)
+{
+	return snprintf(args, len, "rx_path=%s,tx_path=%s", rx_row(packed, mrg, i),
+			tx_row(packed, i));
+}
+
 void
 rig_variant(struct rig_variant *v, unsigned int i)
 {
 	const bool packed = i & 1, mrg = i & 2, in_order = i & 4, indirect = i & 8;
 	const bool event_idx = i & 16, rest = i & 32;
+	int len;
 
 	memset(v, 0, sizeof(*v));
 	/* Half by what the driver accepts, half by what the device offers. */
-	snprintf(v->args, sizeof(v->args), "packed=%d,mrg_rxbuf=%d,in_order=%d", packed, mrg,
-			in_order);
+	len = snprintf(v->args, sizeof(v->args), "packed=%d,mrg_rxbuf=%d,in_order=%d,", packed,
+			mrg, in_order);
+	rig_rows(v->args + len, sizeof(v->args) - len, packed, mrg, i / 64);
 	v->conf.args = v->args;
 	v->conf.trapped = !rest;
 	if (!indirect)
@@ -480,10 +518,10 @@ rig_variant(struct rig_variant *v, unsigned int i)
 		off_add(&v->conf.off, RIG_OFF(VIRTIO_F_NOTIFICATION_DATA,
 				VIRTIO_F_NOTIF_CONFIG_DATA, VIRTIO_F_ORDER_PLATFORM,
 				VIRTIO_F_RING_RESET));
-	snprintf(v->name, sizeof(v->name), "%s%s%s%s%s%s", packed ? "packed" : "split",
+	snprintf(v->name, sizeof(v->name), "%s%s%s%s%s%s by %s", packed ? "packed" : "split",
 			mrg ? " mergeable" : "", in_order ? " in_order" : "",
 			indirect ? " indirect" : "", event_idx ? " event_idx" : "",
-			rest ? " notification_data" : "");
+			rest ? " notification_data" : "", v->args + len);
 	rig_note("%s", v->name);
 }
 
@@ -492,7 +530,7 @@ rig_main(int argc, char **argv, const struct vtest_case *cases, size_t nb_cases)
 {
 	static char *eal_args[] = { "rig", "--no-huge", "-m", "192", "--no-pci", "--no-shconf",
 		"--no-telemetry", "--iova-mode=va", "-l", "0", "--log-level=error",
-		NULL };
+		"--force-max-simd-bitwidth=512", NULL };
 	int ret = 0;
 
 	/* One at a time, to say on what a case failed. */

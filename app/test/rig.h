@@ -29,6 +29,8 @@ struct rig_conf {
 	uint16_t mtu; /**< Of the device; 0: 9000. */
 	bool refuse_features_ok;
 	bool trapped; /**< Doorbells are not mapped: they go through register writes. */
+	/** Change what the NIC is built with; may be NULL. */
+	void (*tune)(struct vsim_nic_conf *conf);
 };
 
 /** A function of the NIC as transport of a driver. */
@@ -60,6 +62,8 @@ void rig_note(const char *fmt, ...) __rte_format_printf(1, 2);
 void rig_open(struct rig *rig, const struct rig_conf *conf);
 /** Build the NIC only. */
 void rig_open_nic(struct rig *rig, const struct rig_conf *conf);
+/** Reach a function without making a port of it; rig_close() lets go of it. */
+void rig_attach(struct rig *rig, unsigned int index, bool trapped);
 /** Make a port of a function; @return 0 or what the driver's probe said. */
 int rig_probe(struct rig *rig, unsigned int index, const char *args, bool trapped);
 /** Have the PF, negotiated with SR_IOV by its port, show so many VFs (0: none). */
@@ -99,12 +103,16 @@ struct vsim_features rig_off(const uint8_t *bits, size_t nb);
 /** One of the ways a device and the arguments can be. */
 struct rig_variant {
 	struct rig_conf conf;
-	char args[64];
-	char name[96];
+	char args[128];
+	char name[160];
 };
-#define RIG_NB_VARIANTS 64
+#define RIG_NB_ROWS 3 /**< Rows of each path table that fit the same device, at most. */
+#define RIG_NB_VARIANTS (64 * RIG_NB_ROWS)
 /** Variant number i: {split, packed} x mergeable x in order x indirect x event index x whether
- * the device has the rest of the transport features. */
+ * the device has the rest of the transport features, x the rows of the path tables. */
 void rig_variant(struct rig_variant *variant, unsigned int i);
+/** Device arguments that force row number i of those that fit; with fewer rows, one of them
+ * again. Returns the number of characters, as snprintf() does. */
+int rig_rows(char *args, size_t len, bool packed, bool mrg, unsigned int i);
 
 #endif /* RIG_H */

@@ -75,7 +75,7 @@ id_of(const struct vio_virtq *vq, uint16_t n)
 static void
 header_set(const struct vio_virtq *vq, uint16_t n, uint16_t num_buffers)
 {
-	struct rte_mbuf *m = vq->slots[id_of(vq, n)].cookie;
+	struct rte_mbuf *m = vq->cookies[id_of(vq, n)];
 	struct virtio_net_hdr hdr = { .num_buffers = rte_cpu_to_le_16(num_buffers) };
 
 	memcpy(rte_pktmbuf_mtod_offset(m, void *, -VIRTIO_NET_HDR_LEN), &hdr, VIRTIO_NET_HDR_LEN);
@@ -112,21 +112,32 @@ restart_heals(void)
 	rte_pktmbuf_free_bulk(got, BURST);
 }
 
-static const char *const layouts[] = {
-	"packed=0,in_order=0,mrg_rxbuf=0", "packed=0,in_order=0,mrg_rxbuf=1",
-	"packed=0,in_order=1,mrg_rxbuf=0", "packed=0,in_order=1,mrg_rxbuf=1",
-	"packed=1,in_order=0,mrg_rxbuf=0", "packed=1,in_order=0,mrg_rxbuf=1",
-	"packed=1,in_order=1,mrg_rxbuf=0", "packed=1,in_order=1,mrg_rxbuf=1",
-};
+/* {split, packed} x in order x mergeable, from the left, for each row of the path tables. */
+#define NB_LAYOUTS (8 * RIG_NB_ROWS)
+#define IS_SPLIT(l) ((l) % 8 < 4)
+#define IS_IN_ORDER(l) ((l) % 4 >= 2)
+
+static const char *
+layout(unsigned int l)
+{
+	static char args[128];
+	const bool packed = !IS_SPLIT(l), mrg = l % 2 == 1;
+	int len;
+
+	len = snprintf(args, sizeof(args), "packed=%d,in_order=%d,mrg_rxbuf=%d,", packed,
+			IS_IN_ORDER(l), mrg);
+	rig_rows(args + len, sizeof(args) - len, packed, mrg, l / 8);
+	return args;
+}
 
 static void
 used_id_out_of_range_breaks_the_queue(void)
 {
 	static const uint32_t ids[] = { 128, 129, 0x7fff, 0x8000, 0xffff, 0x10000, 0xffffffff };
 
-	for (unsigned int l = 0; l < RTE_DIM(layouts); l++)
+	for (unsigned int l = 0; l < NB_LAYOUTS; l++)
 		for (unsigned int i = 0; i < RTE_DIM(ids); i++) {
-			struct liar liar = start(layouts[l]);
+			struct liar liar = start(layout(l));
 			struct rte_mbuf *got[BURST];
 			struct rte_eth_stats stats;
 
@@ -150,8 +161,8 @@ used_id_out_of_range_breaks_the_queue(void)
 static void
 same_buffer_used_twice_breaks_the_queue(void)
 {
-	for (unsigned int l = 0; l < RTE_DIM(layouts); l++) {
-		struct liar liar = start(layouts[l]);
+	for (unsigned int l = 0; l < NB_LAYOUTS; l++) {
+		struct liar liar = start(layout(l));
 		const uint16_t id = id_of(liar.vq, 0);
 		struct rte_mbuf *got[BURST];
 
@@ -172,9 +183,9 @@ used_index_ahead_breaks_the_queue(void)
 {
 	static const uint16_t jumps[] = { 129, 200, 0x8000, 0xffff };
 
-	for (unsigned int l = 0; l < 4; l++) /* split rings have it */
-		for (unsigned int j = 0; j < RTE_DIM(jumps); j++) {
-			struct liar liar = start(layouts[l]);
+	for (unsigned int l = 0; l < NB_LAYOUTS; l++)
+		for (unsigned int j = 0; j < RTE_DIM(jumps) && IS_SPLIT(l); j++) {
+			struct liar liar = start(layout(l));
 			struct rte_mbuf *got[BURST];
 
 			use(&liar, id_of(liar.vq, 0), 100, jumps[j]);
@@ -191,8 +202,8 @@ bad_length_is_dropped_and_counted(void)
 	/* Buffers have 12 + 2048 bytes. */
 	static const uint32_t lens[] = { 0, 1, 11, 12, 2061, 0x10000, 0x10040, UINT32_MAX };
 
-	for (unsigned int l = 0; l < RTE_DIM(layouts); l++) {
-		struct liar liar = start(layouts[l]);
+	for (unsigned int l = 0; l < NB_LAYOUTS; l++) {
+		struct liar liar = start(layout(l));
 		struct rte_mbuf *got[BURST];
 		struct rte_eth_stats stats;
 
@@ -218,13 +229,14 @@ bad_number_of_buffers_is_dropped_and_counted(void)
 {
 	static const uint16_t numbers[] = { 0, 129, 0x8000, 0xffff };
 
-	for (unsigned int l = 1; l < RTE_DIM(layouts); l += 2) {
-		struct liar liar = start(layouts[l]);
+	for (unsigned int l = 1; l < NB_LAYOUTS; l += 2) {
+		struct liar liar = start(layout(l));
 		struct rte_mbuf *got[BURST];
 
 		for (uint16_t i = 0; i < RTE_DIM(numbers); i++) {
+			/* a full buffer: others are the last of their packet, whatever they say */
 			header_set(liar.vq, i, numbers[i]);
-			use(&liar, id_of(liar.vq, i), 500, 1);
+			use(&liar, id_of(liar.vq, i), 2060, 1);
 		}
 		header_set(liar.vq, RTE_DIM(numbers), 1);
 		use(&liar, id_of(liar.vq, RTE_DIM(numbers)), 112, 1);
@@ -243,9 +255,9 @@ bad_later_buffer_drops_its_packet_only(void)
 {
 	static const uint32_t bad[] = { 0, 2061, UINT32_MAX };
 
-	for (unsigned int l = 1; l < RTE_DIM(layouts); l += 2)
+	for (unsigned int l = 1; l < NB_LAYOUTS; l += 2)
 		for (unsigned int b = 0; b < RTE_DIM(bad); b++) {
-			struct liar liar = start(layouts[l]);
+			struct liar liar = start(layout(l));
 			struct rte_mbuf *got[BURST];
 
 			header_set(liar.vq, 0, 4);
@@ -269,8 +281,8 @@ bad_later_buffer_drops_its_packet_only(void)
 static void
 packet_in_parts_is_put_together(void)
 {
-	for (unsigned int l = 1; l < RTE_DIM(layouts); l += 2) {
-		struct liar liar = start(layouts[l]);
+	for (unsigned int l = 1; l < NB_LAYOUTS; l += 2) {
+		struct liar liar = start(layout(l));
 		struct rte_mbuf *got[BURST];
 
 		header_set(liar.vq, 0, 3);
@@ -296,12 +308,12 @@ packet_in_parts_is_put_together(void)
 static void
 in_order_batches_give_back_all(void)
 {
-	for (unsigned int l = 0; l < RTE_DIM(layouts); l++) {
-		struct liar liar = start(layouts[l]);
+	for (unsigned int l = 0; l < NB_LAYOUTS; l++) {
+		struct liar liar = start(layout(l));
 		struct rte_mbuf *pkts[BURST];
 		const uint16_t port = rig.fns[0].port;
 
-		if (strstr(layouts[l], "in_order=1") == NULL) {
+		if (!IS_IN_ORDER(l)) {
 			rig_close(&rig);
 			continue;
 		}
@@ -366,8 +378,8 @@ in_order_batch_past_the_index_breaks_the_queue(void)
 static void
 bad_tx_id_frees_nothing_twice(void)
 {
-	for (unsigned int l = 0; l < RTE_DIM(layouts); l++) {
-		struct liar liar = start(layouts[l]);
+	for (unsigned int l = 0; l < NB_LAYOUTS; l++) {
+		struct liar liar = start(layout(l));
 		const uint16_t port = rig.fns[0].port;
 		struct rte_mbuf *pkts[BURST];
 		struct rte_eth_stats stats;
@@ -394,9 +406,9 @@ noise_crashes_nothing(void)
 {
 	unsigned int seed = 1;
 
-	for (unsigned int l = 0; l < RTE_DIM(layouts); l++)
-		for (unsigned int round = 0; round < 100; round++) {
-			struct liar liar = start(layouts[l]);
+	for (unsigned int l = 0; l < NB_LAYOUTS; l++)
+		for (unsigned int round = 0; round < 40; round++) {
+			struct liar liar = start(layout(l));
 			struct rte_mbuf *got[BURST];
 
 			for (unsigned int step = 0; step < 100; step++) {
@@ -409,7 +421,7 @@ noise_crashes_nothing(void)
 
 				/* The lies stand in a packed ring, too. */
 				if (id_of(liar.vq, n) < liar.vq->size &&
-						liar.vq->slots[id_of(liar.vq, n)].cookie != NULL)
+						liar.vq->cookies[id_of(liar.vq, n)] != NULL)
 					header_set(liar.vq, n, rand_r(&seed) % 5);
 				use(&liar, id, len, 1 + rand_r(&seed) % 20 / 19);
 				nb = rte_eth_rx_burst(rig.fns[0].port, 0, got, BURST);
@@ -423,6 +435,90 @@ noise_crashes_nothing(void)
 			VTEST_EQ(rte_mempool_in_use_count(rig.pool), 0);
 			rig_close(&rig);
 		}
+}
+
+/* What cannot be among much that can: what comes before it is received, in all rows alike. */
+static void
+one_lie_among_many(void)
+{
+	enum { NB = 24 };
+
+	for (unsigned int l = 0; l < NB_LAYOUTS; l++)
+		for (unsigned int at = 0; at < NB; at++)
+			for (unsigned int kind = 0; kind < 4; kind++) {
+				const bool bad_ring = kind >= 2;
+				struct liar liar = start(layout(l));
+				const uint16_t port = rig.fns[0].port;
+				struct rte_mbuf *got[BURST];
+				uint16_t ids[NB], nb;
+
+				for (uint16_t i = 0; i < NB; i++) {
+					header_set(liar.vq, i, 1);
+					ids[i] = id_of(liar.vq, i);
+				}
+				for (uint16_t i = 0; i < NB; i++) {
+					if (i != at)
+						use(&liar, ids[i], 72, 1);
+					else if (!bad_ring)
+						use(&liar, ids[i], kind == 0 ? 12 : 2061, 1);
+					else if (kind == 2 || at == 0)
+						use(&liar, liar.vq->size, 72, 1);
+					else
+						use(&liar, ids[0], 72, 1);
+				}
+				nb = rte_eth_rx_burst(port, 0, got, BURST);
+				VTEST_EQ(nb, bad_ring ? at : NB - 1);
+				for (uint16_t i = 0; i < nb; i++)
+					VTEST_EQ(got[i]->pkt_len, 60);
+				rte_pktmbuf_free_bulk(got, nb);
+				VTEST_EQ(rig_xstat(port, "rx_q0_bad_len"), bad_ring ? 0 : 1);
+				VTEST_EQ(rig_xstat(port, "rx_q0_bad_ring"), bad_ring ? 1 : 0);
+				rig_close(&rig);
+			}
+}
+
+/* Without IN_ORDER a device may use buffers in any order, for ever. */
+static void
+any_order_is_fine(void)
+{
+	enum { NB = 30 };
+	unsigned int seed = 7;
+
+	for (unsigned int l = 0; l < NB_LAYOUTS; l++) {
+		struct liar liar = start(layout(l));
+		const uint16_t port = rig.fns[0].port;
+		struct rte_mbuf *got[NB], *want[NB];
+		uint16_t ids[NB];
+
+		for (unsigned int round = 0; round < 100 && !IS_IN_ORDER(l); round++) {
+			/* mostly in order, since that is where the steps of several are */
+			const bool mix = round % 4 == 3;
+
+			for (uint16_t i = 0; i < NB; i++)
+				ids[i] = id_of(liar.vq, (liar.at + i) % liar.vq->size);
+			for (uint16_t i = NB - 1; mix && i > 0; i--) {
+				const unsigned int other = rand_r(&seed) % (i + 1u);
+
+				RTE_SWAP(ids[i], ids[other]);
+			}
+			for (uint16_t i = 0; i < NB; i++) {
+				want[i] = liar.vq->cookies[ids[i]];
+				VTEST(want[i] != NULL);
+				use(&liar, ids[i], 100 + i, 1);
+			}
+			VTEST_EQ(rte_eth_rx_burst(port, 0, got, NB), NB);
+			for (uint16_t i = 0; i < NB; i++) {
+				VTEST(got[i] == want[i]);
+				VTEST_EQ(got[i]->pkt_len, 88 + i);
+			}
+			rte_pktmbuf_free_bulk(got, NB);
+			/* The ring is full again, or this would not be the next lap's slot. */
+			VTEST(liar.vq->nb_free < 32);
+		}
+		VTEST_EQ(rig_xstat(port, "rx_q0_bad_ring"), 0);
+		restart_heals();
+		rig_close(&rig);
+	}
 }
 
 static void
@@ -455,15 +551,15 @@ silent_control_queue_times_out_once(void)
 static void
 memory_out_of_reach_stops_the_device(void)
 {
-	for (unsigned int l = 0; l < RTE_DIM(layouts); l++) {
-		struct rig_conf conf = { .args = layouts[l] };
+	for (unsigned int l = 0; l < NB_LAYOUTS; l++) {
+		struct rig_conf conf = { .args = layout(l) };
 		struct rte_eth_link link;
 		struct rte_mbuf *pkt;
 		uint16_t port;
 
 		if (l % 2 == 1)
 			conf.off = RIG_OFF(VIRTIO_F_RING_RESET);
-		rig_note("%s", layouts[l]);
+		rig_note("%s", layout(l));
 		rig_open(&rig, &conf);
 		rig_start(&rig);
 		port = rig.fns[0].port;
@@ -498,6 +594,8 @@ static const struct vtest_case cases[] = {
 	{ "in_order_batch_past_the_index_breaks_the_queue",
 			in_order_batch_past_the_index_breaks_the_queue },
 	{ "bad_tx_id_frees_nothing_twice", bad_tx_id_frees_nothing_twice },
+	{ "one_lie_among_many", one_lie_among_many },
+	{ "any_order_is_fine", any_order_is_fine },
 	{ "noise_crashes_nothing", noise_crashes_nothing },
 	{ "memory_out_of_reach_stops_the_device", memory_out_of_reach_stops_the_device },
 	{ "silent_control_queue_times_out_once", silent_control_queue_times_out_once },

@@ -225,7 +225,7 @@ fn_add(struct nic *nic, unsigned int index, const char *bdf)
 	ret = epoll_ctl(nic->epoll_fd, EPOLL_CTL_ADD, vuser_server_fd(server), &event) == 0 ?
 			0 : -errno;
 	pthread_mutex_unlock(&nic->servers_lock);
-	if (ret == 0) {
+	if (ret == 0 && !nic->sockets_only) {
 		ids = (struct host_ids){ .vendor = vids.vendor, .device = vids.device,
 				.subsys_vendor = vids.subsys_vendor, .subsys = vids.subsys,
 				.revision = vids.revision, .class_code = vids.class_code };
@@ -396,7 +396,7 @@ nic_create(const struct nic_conf *conf, char *err, size_t err_len)
 		.mtu = conf->mtu,
 		.speed = 100000,
 		.workers = conf->workers,
-		.fault.refuse_features_ok = conf->refuse_features_ok,
+		.admin_queues = conf->admin_queues,
 	};
 	struct epoll_event event = { .events = EPOLLIN, .data.u32 = STOP_EVENT };
 	struct nic *nic;
@@ -409,6 +409,10 @@ nic_create(const struct nic_conf *conf, char *err, size_t err_len)
 	}
 	if (parse_features(conf->features, &vconf.on, &vconf.off, err, err_len) != 0)
 		return NULL;
+	for (size_t i = 0; i < conf->nb_switches; i++)
+		if (nic_switch_apply(&vconf, conf->switches[i].kind, conf->switches[i].text, err,
+				err_len) != 0)
+			return NULL;
 	nic = calloc(1, sizeof(*nic));
 	if (nic == NULL) {
 		snprintf(err, err_len, "out of memory");
@@ -421,6 +425,7 @@ nic_create(const struct nic_conf *conf, char *err, size_t err_len)
 	snprintf(nic->profile, sizeof(nic->profile), "%s", conf->profile);
 	snprintf(nic->socket_dir, sizeof(nic->socket_dir), "%s", conf->socket_dir);
 	snprintf(nic->pf_bdf, sizeof(nic->pf_bdf), "%s", conf->pf_bdf);
+	nic->sockets_only = conf->sockets_only;
 	nic->total_vfs = conf->total_vfs;
 	nic->queue_pairs = conf->queue_pairs;
 	nic->nb_workers = conf->workers;
@@ -500,6 +505,9 @@ nic_rescan(struct nic *nic)
 	struct host_dev_info info;
 
 	if (host_dev_info(nic->host, nic->pf_bdf, &info) == 0)
+		return 0;
+	/* Without a host nothing can have been taken away from it. */
+	if (nic->sockets_only && nic->fns[0].server != NULL)
 		return 0;
 	/* Taken off the bus by hand: its server and those of its VFs are of no use any more. */
 	for (unsigned int i = nic->total_vfs + 1; i-- > 0;)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "nic_priv.h"
 #include "virtio_spec/pci.h"
@@ -188,11 +189,14 @@ json_t *
 nic_json(struct nic *nic)
 {
 	json_t *busy = json_array();
+	struct timespec now;
 
+	clock_gettime(CLOCK_MONOTONIC, &now);
 	for (unsigned int w = 0; w < nic->nb_workers; w++)
 		json_array_append_new(busy, json_integer(vsim_worker_busy(nic->vsim, w)));
-	return json_pack("{s:s, s:s, s:i, s:i, s:I, s:o}", "profile", nic->profile, "pf",
+	return json_pack("{s:s, s:s, s:i, s:i, s:I, s:o, s:I}", "profile", nic->profile, "pf",
 			nic->pf_bdf, "vfs", vsim_nic_num_vfs(nic->vsim), "total_vfs",
 			nic->total_vfs, "violations",
-			(json_int_t)vsim_nic_violations(nic->vsim), "workers_busy_permille", busy);
+			(json_int_t)vsim_nic_violations(nic->vsim), "workers_busy_permille", busy,
+			"time_ns", now.tv_sec * (json_int_t)1000000000 + now.tv_nsec);
 }

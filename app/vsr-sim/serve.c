@@ -277,14 +277,18 @@ say_ready(const struct serve *serve)
 		snprintf(other, sizeof(other), " --dir %s", conf->dir);
 	printf("vsr-sim is ready in %s\n"
 	       "  PF %s, profile %s, up to %u VFs, %u queue pairs each, rings up to %u\n"
-	       "Next, in another terminal:\n"
-	       "  vsr-sim run%s -- dpdk-testpmd -a %s -- -i\n"
-	       "  echo 2 > %s/bus/pci/devices/%s/sriov_numvfs\n"
-	       "  vsr-sim stats%s\n"
-	       "  vsr-sim stop%s\n",
+	       "Next, in another terminal:\n",
 			conf->dir, conf->pf_bdf, conf->nic.profile, conf->nic.total_vfs,
-			conf->nic.queue_pairs, conf->nic.queue_size, other, conf->pf_bdf,
-			serve->sys_dir, conf->pf_bdf, other, other);
+			conf->nic.queue_pairs, conf->nic.queue_size);
+	if (conf->nic.sockets_only)
+		printf("  connect one client, such as QEMU's vfio-user-pci, to %s/%s.sock\n",
+				serve->fn_dir, conf->pf_bdf);
+	else
+		printf("  vsr-sim run%s -- dpdk-testpmd -a %s -- -i\n"
+		       "  echo 2 > %s/bus/pci/devices/%s/sriov_numvfs\n",
+				other, conf->pf_bdf, serve->sys_dir, conf->pf_bdf);
+	printf("  vsr-sim stats%s\n"
+	       "  vsr-sim stop%s\n", other, other);
 	fflush(stdout);
 }
 

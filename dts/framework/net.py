@@ -2,6 +2,8 @@
 # Copyright (c) 2026 The vsr authors
 """Networks of the kernel around the taps: namespaces, ping, iperf3."""
 
+import contextlib
+import ctypes
 import itertools
 import json
 import os
@@ -12,6 +14,13 @@ from .child import Child
 from .wait import SLOW, wait_for
 
 _serial = itertools.count()
+_libc = ctypes.CDLL(None, use_errno=True)
+CLONE_NEWNET = 0x40000000
+
+
+def _setns(file):
+    if _libc.setns(file.fileno(), CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), "setns")
 
 
 def sh(*command, timeout=SLOW, check=True) -> str:
@@ -34,19 +43,27 @@ def tap_name() -> str:
 
 
 class Namespace:
-    """A network namespace with one interface in it, taken from the host's."""
+    """A network namespace with one interface in it, taken from the host's or another namespace."""
 
     def __init__(self, address):
         self.name = f"vsr{os.getpid()}n{next(_serial)}"
         self.address = address
         self.interface = None
+        self.source = None
         sh("ip", "netns", "add", self.name)
 
-    def take(self, interface, mac=None, mtu=None):
-        """Move the interface in and bring it up with the namespace's address."""
-        self.interface = interface
-        wait_for(lambda: os.path.exists(f"/sys/class/net/{interface}"), f"interface {interface}")
-        sh("ip", "link", "set", interface, "netns", self.name)
+    def take(self, interface, mac=None, mtu=None, source=None):
+        """Move the interface in and bring it up with the namespace's address.
+
+        source: the namespace that it is in and goes back to in the end; None is the machine's own.
+        """
+        self.interface, self.source = interface, source
+        if source is None:
+            wait_for(lambda: os.path.exists(f"/sys/class/net/{interface}"),
+                     f"interface {interface}")
+            sh("ip", "link", "set", interface, "netns", self.name)
+        else:
+            source.run("ip", "link", "set", interface, "netns", self.name)
         # Nothing but the test's own traffic: no router solicitations.
         self.run("sysctl", "-qw", f"net.ipv6.conf.{interface}.disable_ipv6=1", check=False)
         if mac:
@@ -83,8 +100,30 @@ class Namespace:
         assert found, out
         return int(found.group(1)), int(found.group(2))
 
+    def ping_each(self, address, count=5, size=56, patience=20):
+        """One after the other, each with that many seconds to be answered; how many were. (Of
+        several at once ping waits for the last ones only twice as long as others took.)"""
+        return sum(
+            " 1 received" in self.run("ping", "-n", "-c", 1, "-W", patience, "-s", size, address,
+                                      check=False)
+            for _ in range(count)
+        )
+
     def close(self):
+        if self.source is not None:
+            self.run("ip", "link", "set", self.interface, "netns", self.source.name, check=False)
         sh("ip", "netns", "delete", self.name, check=False)
+
+    @contextlib.contextmanager
+    def entered(self):
+        """This thread is in the namespace; sockets made here stay in it."""
+        with open("/proc/thread-self/ns/net") as before, \
+                open(f"/run/netns/{self.name}") as inside:
+            _setns(inside)
+            try:
+                yield
+            finally:
+                _setns(before)
 
 
 def iperf3(server, client, seconds=3, reverse=False, window="256K", streams=1):

@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""A simulated host of the test's own: vsr-sim serve in a private folder."""
+"""The simulated host, one of the test's own: vsr-sim serve in a private folder."""
 
 import json
 import os
 import pathlib
 import shutil
+import socket
 import subprocess
 import tempfile
 
 from . import paths
 from .child import Child
+from .host import NEEDS, Host
+from .net import tap_name
+from .tap import Tap
+from .testpmd import sweep
 from .wait import SLOW
 
 PF = "0000:01:00.0"
@@ -21,8 +26,12 @@ def mounted(path) -> bool:
         return any(line.split()[1] == str(path) for line in mounts)
 
 
-class Sim:
+class Sim(Host):
     """vsr-sim serve, from start to stop."""
+
+    kind = "simulated"
+    has = frozenset(NEEDS) - {"kernel_parameters"}
+    pf = PF
 
     def __init__(
         self,
@@ -31,12 +40,16 @@ class Sim:
         vfs=4,
         queue_pairs=2,
         wires=None,
+        taps=(),
         args=(),
         directory=None,
     ):
+        """wires: what functions are connected to; taps: functions that get one of their own."""
         self.profile = profile
         self.features = features
-        self.wires = dict(wires or {})
+        self.taps = {function: tap_name() for function in taps}
+        self.wires = {function: f"tap:{name}" for function, name in self.taps.items()}
+        self.wires.update(wires or {})
         self.vfs = vfs
         self.queue_pairs = queue_pairs
         self.args = [str(word) for word in args]
@@ -117,38 +130,44 @@ class Sim:
     def env(self):
         return {name: value for name, value in os.environ.items() if name != "VSR_RUN_DIR"}
 
-    def run(self, *command, timeout=SLOW) -> subprocess.CompletedProcess:
-        """Run a command on the simulated host to its end."""
-        return subprocess.run(
-            self.wrap(command),
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            stdin=subprocess.DEVNULL,
-            env=self.env,
-            check=False,
-        )
+    def sweep(self, prefix):
+        sweep(prefix)
 
-    def vsrctl(self, *args, timeout=SLOW) -> subprocess.CompletedProcess:
-        return self.run(paths.VSRCTL, *args, timeout=timeout)
+    def open_tap(self, function):
+        return Tap(self.taps[function]).open()
 
-    def create_vfs(self, count):
-        """VFs by vsrctl; their addresses. The token is kept for testpmd."""
-        done = self.vsrctl("--json", "vf", "create", PF, count, timeout=120)
+    def set_link(self, function, up):
+        done = self.cli("link", function, "up" if up else "down")
         assert done.returncode == 0, done.stderr
-        answer = json.loads(done.stdout)
-        self.token = answer["token"]
-        assert answer["num_vfs"] == count and len(answer["vfs"]) == count
-        return [vf["pci"] for vf in answer["vfs"]]
 
-    def destroy_vfs(self):
-        done = self.vsrctl("vf", "destroy", PF, timeout=120)
-        assert done.returncode == 0, done.stderr
+    def log(self):
+        return self.child.output
+
+    def read(self, *words):
+        return self.sysfs(*words).read_text().strip()
+
+    def write(self, text, *words):
+        self.sysfs(*words).write_text(f"{text}\n")
+
+    def check_clean(self):
+        if self.child is not None and self.child.alive():
+            assert self.violations() == {}
 
     def sysfs(self, *words) -> pathlib.Path:
         return self.dir.joinpath("sys", *words)
 
     # ------------------------------------------------------------ counters
+
+    def ask(self, timeout=SLOW, **request):
+        """A request on the control socket; cheaper than a subcommand, which is a process."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
+            link.settimeout(timeout)
+            link.connect(str(self.dir / "ctl.sock"))
+            link.sendall(json.dumps(request).encode() + b"\n")
+            with link.makefile() as lines:
+                answer = json.loads(lines.readline())
+        assert answer["ok"], answer["error"]
+        return answer
 
     def stats(self, *function):
         done = self.cli("stats", *function, "--json")

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""Raw frames in and out of a tap that a simulated function is wired to."""
+"""Raw frames in and out of a tap that a function is wired to."""
 
+import contextlib
+import json
 import os
 import select
 import socket
@@ -18,15 +20,26 @@ TP_STATUS_VLAN_VALID = 1 << 4
 class Tap:
     """The host's side of the wire; the kernel itself says nothing on it."""
 
-    def __init__(self, name):
+    def __init__(self, name, namespace=None):
+        """namespace: where the tap is; None is the machine's own."""
         self.name = name
+        self._namespace = namespace
         self._socket = None
 
     def open(self):
-        """After the simulator has made the tap."""
-        wait_for(lambda: os.path.exists(f"/sys/class/net/{self.name}"), f"interface {self.name}")
-        sh("sysctl", "-qw", f"net.ipv6.conf.{self.name}.disable_ipv6=1", check=False)
-        sh("ip", "link", "set", self.name, "arp", "off", "up", "promisc", "on")
+        """After the simulator, or QEMU, has made the tap."""
+        run = self._namespace.run if self._namespace else sh
+        if not self._namespace:
+            wait_for(lambda: os.path.exists(f"/sys/class/net/{self.name}"),
+                     f"interface {self.name}")
+        run("sysctl", "-qw", f"net.ipv6.conf.{self.name}.disable_ipv6=1", check=False)
+        run("ip", "link", "set", self.name, "arp", "off", "up", "promisc", "on")
+        self.mac = json.loads(run("ip", "-j", "link", "show", self.name))[0]["address"]
+        with self._namespace.entered() if self._namespace else contextlib.nullcontext():
+            self._open_socket()
+        return self
+
+    def _open_socket(self):
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
         self._socket.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
         # The kernel takes VLAN tags off frames and tells them beside.
@@ -34,12 +47,6 @@ class Tap:
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 24)
         self._socket.bind((self.name, 0))
         self._socket.setblocking(False)
-        return self
-
-    @property
-    def mac(self) -> str:
-        with open(f"/sys/class/net/{self.name}/address") as file:
-            return file.read().strip()
 
     def send(self, frames, timeout=SLOW):
         end = time.monotonic() + timeout

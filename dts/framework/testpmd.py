@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""Debian's dpdk-testpmd on the simulated host, driven by its own commands."""
+"""Debian's dpdk-testpmd on a host, driven by its own commands."""
 
 import glob
 import itertools
@@ -22,6 +22,13 @@ def huge_files(prefix):
     return glob.glob(f"{HUGE_DIR}/{prefix}map_*")
 
 
+def sweep(prefix):
+    """Remove what an EAL of this machine leaves to a next run with the same prefix."""
+    for name in huge_files(prefix):
+        pathlib.Path(name).unlink(missing_ok=True)
+    shutil.rmtree(f"/var/run/dpdk/{prefix}", ignore_errors=True)
+
+
 class Testpmd:
     """One interactive testpmd.
 
@@ -33,27 +40,27 @@ class Testpmd:
 
     def __init__(
         self,
-        sim,
+        host,
         devices,
         vsr=False,
         eal=(),
         args=(),
         cores="0,1",
-        memory=256,
+        memory=None,
         token=None,
     ):
-        self.sim = sim
+        self.host = host
         self.prefix = f"vsr{os.getpid()}n{next(_serial)}"
-        command = [paths.TESTPMD, "-l", cores, "-m", memory, "--file-prefix", self.prefix]
+        command = [paths.TESTPMD, "-l", cores, "-m", memory or host.memory, "--file-prefix", self.prefix]
         command += ["--iova-mode=va", "--no-telemetry"]
         if vsr:
             command += ["-d", paths.plugin()]
         for device in devices:
             command += ["-a", device]
-        token = token or sim.token
+        token = token or host.token
         if token:
             command += [f"--vfio-vf-token={token}"]
-        command += [*eal, "--", "-i", "--total-num-mbufs=16384", *args]
+        command += [*eal, "--", "-i", f"--total-num-mbufs={host.mbufs}", *args]
         self.command = [str(word) for word in command]
         self.child = None
 
@@ -67,7 +74,7 @@ class Testpmd:
 
     def launch(self):
         """Start and wait for nothing."""
-        self.child = Child(self.sim.wrap(self.command), env=self.sim.env, name="dpdk-testpmd")
+        self.child = Child(self.host.wrap(self.command), env=self.host.env, name="dpdk-testpmd")
         return self
 
     def run_to_end(self, timeout=SLOW):
@@ -99,10 +106,8 @@ class Testpmd:
         self._sweep()
 
     def _sweep(self):
-        # EAL leaves its files to a next run with the same prefix; there will be none.
-        for name in huge_files(self.prefix):
-            pathlib.Path(name).unlink(missing_ok=True)
-        shutil.rmtree(f"/var/run/dpdk/{self.prefix}", ignore_errors=True)
+        # There will be no next run with this prefix.
+        self.host.sweep(self.prefix)
 
     # ------------------------------------------------------------ commands
 

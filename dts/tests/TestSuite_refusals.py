@@ -119,11 +119,11 @@ def test_setup_mounts_what_is_missing():
 # ---------------------------------------------------------------- the PF and the device
 
 
-def test_unbound_pf_is_refused(sim):
+def test_unbound_pf_is_refused(make_host):
     """vsrctl, with the commands that help; the same PF given to testpmd is no port."""
-    host = sim(vfs=1)
-    host.sysfs("bus/pci/devices", PF, "driver/unbind").write_text(PF)
-    one_sentence(host.vsrctl("vf", "create", PF, 1), "no driver", "vfio-pci", "drivers_probe")
+    host = make_host(vfs=1)
+    host.write(host.pf, "bus/pci/devices", host.pf, "driver/unbind")
+    one_sentence(host.vsrctl("vf", "create", host.pf, 1), "no driver", "vfio-pci", "drivers_probe")
 
 
 def test_device_that_refuses_features_is_named(sim, testpmd):
@@ -138,15 +138,15 @@ def test_device_that_refuses_features_is_named(sim, testpmd):
 
 
 @pytest.mark.parametrize("token", [None, "f81d4fae-7dec-41d0-a765-00a0c91e6bf6"])
-def test_missing_token_is_named(token, sim, testpmd):
+def test_missing_token_is_named(token, make_host, testpmd):
     """Verify: a VF without its token is no port, and the host's log says why, as the kernel's."""
-    host = sim(vfs=1)
+    host = make_host(vfs=1)
     (vf,) = host.create_vfs(1)
     host.token = token
     pmd = testpmd.unstarted(host, [vf], vsr=True, args=["--nb-ports=1"])
     code, output = pmd.run_to_end()
     assert code > 0 and "No probed ethernet devices" in output
-    assert vf in host.child.output and "token" in host.child.output.lower()
+    assert vf in host.log() and "token" in host.log().lower()
 
 
 def test_memory_that_no_device_can_reach_is_named(sim, testpmd):

@@ -59,7 +59,7 @@ enum vio_admin_group {
 typedef void (*vio_admin_dead_fn)(void *arg, unsigned int queue, const char *why);
 
 struct vio_admin_conf {
-	const char *name; /**< Prefix of memory names; unique in the process, up to 20 characters. */
+	const char *name; /**< Prefix of memory names; unique in the process, up to 20 bytes. */
 	int socket; /**< NUMA node of the memory. */
 	uint16_t max_queues; /**< 0: all that there are. */
 	uint32_t timeout_us; /**< Per command, retries included; 0: VIO_ADMIN_TIMEOUT_US. */

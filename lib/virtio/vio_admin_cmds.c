@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/* What the administration commands say: one short function each. virtio 1.4 2.12.1.3 to 2.12.1.6. */
+/* What administration commands say, a short function each. virtio 1.4 2.12.1.3 to 2.12.1.6. */
 
 #include <errno.h>
 #include <string.h>
@@ -419,7 +419,7 @@ vio_admin_part_next(const void *parts, size_t len, size_t *at, struct virtio_dev
 	memcpy(hdr, bytes + *at, sizeof(*hdr));
 	value_len = rte_le_to_cpu_32(hdr->length);
 	if (value_len > len - *at - sizeof(*hdr))
-		return vio_admin_fail(-EPROTO, "a part of %u bytes goes beyond the end of the parts",
+		return vio_admin_fail(-EPROTO, "a part of %u bytes goes beyond the end of all",
 				value_len);
 	*value = bytes + *at + sizeof(*hdr);
 	*at += sizeof(*hdr) + value_len;

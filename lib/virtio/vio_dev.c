@@ -166,7 +166,6 @@ vio_dev_negotiate(struct vio_dev *dev, const struct vio_features *wanted,
 	status_add(dev, VIRTIO_STATUS_ACKNOWLEDGE);
 	status_add(dev, VIRTIO_STATUS_DRIVER);
 	features_read(dev);
-	dev->num_queues = (uint16_t)common_read(dev, COMMON(num_queues), 2);
 	for (size_t i = 0; needed != NULL && i < sizeof(must.w) / sizeof(must.w[0]); i++)
 		must.w[i] |= needed->w[i];
 	for (size_t i = 0; i < sizeof(set.w) / sizeof(set.w[0]); i++)
@@ -190,6 +189,9 @@ vio_dev_negotiate(struct vio_dev *dev, const struct vio_features *wanted,
 		vio_dev_fail(dev);
 		return -ECONNREFUSED;
 	}
+	/* Not before: the number may depend on the features (virtio 1.4 4.1.4.3 leaves out the
+	 * admin queues), as QEMU's with VIRTIO_NET_F_MQ does. */
+	dev->num_queues = (uint16_t)common_read(dev, COMMON(num_queues), 2);
 	admin_queues_read(dev);
 	return 0;
 }

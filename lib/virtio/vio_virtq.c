@@ -26,6 +26,12 @@ memory_layout(struct vio_virtq *vq)
 	return RTE_ALIGN_CEIL(len, AREA_ALIGN);
 }
 
+static void *
+array_create(const char *type, size_t len, const struct vio_virtq_conf *conf)
+{
+	return rte_zmalloc_socket(type, len * conf->size, RTE_CACHE_LINE_SIZE, conf->socket);
+}
+
 struct vio_virtq *
 vio_virtq_create(struct vio_dev *dev, const struct vio_virtq_conf *conf)
 {
@@ -46,11 +52,10 @@ vio_virtq_create(struct vio_dev *dev, const struct vio_virtq_conf *conf)
 	vq->packed = vio_dev_has(dev, VIRTIO_F_RING_PACKED);
 	vq->on_broken = conf->on_broken;
 	vq->on_broken_arg = conf->on_broken_arg;
-	vq->slots = rte_zmalloc_socket("vio_slots", sizeof(*vq->slots) * vq->size,
-			RTE_CACHE_LINE_SIZE, conf->socket);
-	vq->free_ids = rte_zmalloc_socket("vio_free_ids", sizeof(*vq->free_ids) * vq->size,
-			RTE_CACHE_LINE_SIZE, conf->socket);
-	if (vq->slots == NULL || vq->free_ids == NULL)
+	vq->cookies = array_create("vio_cookies", sizeof(*vq->cookies), conf);
+	vq->chains = array_create("vio_chains", sizeof(*vq->chains), conf);
+	vq->free_ids = array_create("vio_free_ids", sizeof(*vq->free_ids), conf);
+	if (vq->cookies == NULL || vq->chains == NULL || vq->free_ids == NULL)
 		goto no_memory;
 	vq->mz = rte_memzone_reserve_aligned(conf->name, memory_layout(vq), conf->socket,
 			RTE_MEMZONE_IOVA_CONTIG, RTE_CACHE_LINE_SIZE * 2);
@@ -71,13 +76,14 @@ vio_virtq_init(struct vio_virtq *vq, const struct vio_dev *dev)
 	uint8_t *base = vq->mz->addr;
 
 	memset(base, 0, vq->mz->len);
-	memset(vq->slots, 0, sizeof(*vq->slots) * vq->size);
+	memset(vq->cookies, 0, sizeof(*vq->cookies) * vq->size);
 	vq->desc = (struct virtq_desc *)base;
 	vq->avail = (struct virtq_avail *)(base + vq->driver_at);
 	vq->used = (struct virtq_used *)(base + vq->device_at);
 	for (uint16_t i = 0; i < vq->size; i++)
-		vq->free_ids[i] = vq->size - 1 - i;
-	vq->nb_free = vq->nb_free_ids = vq->size;
+		vq->free_ids[i] = i;
+	vq->nb_free = vq->size;
+	vq->id_head = vq->id_tail = 0;
 	vq->nb_posted = vq->nb_unkicked = 0;
 	vq->post_i = vq->publish_i = vq->reap_i = vq->used_seen = 0;
 	vq->desc_i = vq->oldest = vq->drain_i = 0;
@@ -121,9 +127,10 @@ void *
 vio_virtq_drain(struct vio_virtq *vq)
 {
 	while (vq->drain_i < vq->size) {
-		void *cookie = vq->slots[vq->drain_i++].cookie;
+		const uint16_t id = vq->drain_i++;
+		uint16_t nb_descs;
+		void *cookie = vio_cookie_take(vq, id, &nb_descs);
 
-		vq->slots[vq->drain_i - 1].cookie = NULL;
 		if (cookie != NULL)
 			return cookie;
 	}
@@ -137,7 +144,8 @@ vio_virtq_free(struct vio_virtq *vq)
 		return;
 	rte_memzone_free(vq->mz);
 	rte_free(vq->free_ids);
-	rte_free(vq->slots);
+	rte_free(vq->chains);
+	rte_free(vq->cookies);
 	rte_free(vq);
 }
 

@@ -33,13 +33,16 @@ struct vio_seg {
 	uint32_t len; /**< Bytes. */
 };
 
-/** What the driver remembers of an outstanding buffer, by descriptor index or buffer id. */
-struct vio_slot {
-	void *cookie; /**< The caller's; NULL: not outstanding. */
+/** What the driver remembers of a buffer of a list, by descriptor index or buffer id. */
+struct vio_chain {
 	uint32_t len; /**< Bytes the device may write. */
 	uint16_t nb_descs; /**< Ring descriptors it takes. */
 	uint16_t next; /**< Split: descriptor that follows in the chain. */
 };
+
+/** Set in the cookie of a buffer that was posted as a list: its chain is worth a look. Others
+ * take one descriptor, so that nothing but their cookie is remembered, and moved. */
+#define VIO_COOKIE_LIST ((uintptr_t)1)
 
 struct vio_virtq;
 
@@ -59,11 +62,11 @@ struct vio_virtq {
 		struct virtq_used *used; /**< Split. */
 		struct pvirtq_event_suppress *device_event; /**< Packed. */
 	};
-	struct vio_slot *slots; /**< One per descriptor. */
-	uint16_t *free_ids; /**< Stack of free descriptors (split) or ids (packed). */
+	void **cookies; /**< The callers', by id, with VIO_COOKIE_LIST; NULL: not outstanding. */
+	uint16_t *free_ids; /**< Free descriptors (split) or ids (packed), first in first out. */
 	uint16_t size; /**< Descriptors; split: a power of two. */
 	uint16_t nb_free; /**< Descriptors not posted. */
-	uint16_t nb_free_ids; /**< Height of the stack; not with in_order. */
+	uint16_t id_head, id_tail; /**< Next id to take, place for the next one given back. */
 	uint16_t nb_posted; /**< Posted since the last publish: buffers, packed descriptors. */
 	uint16_t nb_unkicked; /**< The same since the last kick_needed. */
 	uint16_t post_i; /**< Split: free-running avail index. Packed: ring slot. */
@@ -75,13 +78,16 @@ struct vio_virtq {
 	uint16_t batch_id; /**< In order: last buffer of the batch being given back. */
 	uint16_t first_flags; /**< Packed: flags held back until publish. */
 	uint32_t batch_len; /**< In order: bytes written into that last buffer. */
+	uint32_t write_len; /**< In order: bytes of a buffer of one writable descriptor. */
 	bool in_batch;
 	bool post_wrap, reap_wrap; /**< Packed wrap counters. */
 	bool broken;
 	bool in_order, event_idx, order_platform, notify_data;
 	uint16_t doorbell_id;
 	volatile void *doorbell; /**< NULL: through the transport. */
+	struct vio_chain *chains; /**< By id; only of those with VIO_COOKIE_LIST. */
 	uint64_t nb_kicks;
+	uint64_t nb_saved; /**< Not rung: the device did not want it, or one was rung for several. */
 
 	/* cold */
 	struct vio_transport *t;
@@ -89,7 +95,7 @@ struct vio_virtq {
 	uint32_t doorbell_offset;
 	uint32_t driver_at, device_at; /**< Bytes into the memory, of the other two areas. */
 	uint16_t index; /**< In the device. */
-	uint16_t drain_i; /**< Slots below are drained. */
+	uint16_t drain_i; /**< Ids below are drained. */
 	bool packed;
 	uint64_t nb_violations; /**< Breaks since creation. */
 	vio_virtq_broken_fn on_broken;
@@ -171,6 +177,12 @@ vio_load16(const virtio_le16 *at)
 	return rte_le_to_cpu_16(*(const volatile virtio_le16 *)at);
 }
 
+static inline uint64_t
+vio_load64(const virtio_le64 *at)
+{
+	return rte_le_to_cpu_64(*(const volatile virtio_le64 *)at);
+}
+
 static inline uint32_t
 vio_load32(const virtio_le32 *at)
 {
@@ -198,6 +210,44 @@ vio_ring_add(const struct vio_virtq *vq, uint16_t at, uint16_t nb)
 	return (uint16_t)(sum >= vq->size ? sum - vq->size : sum);
 }
 
+/* Ids go round: as long as the device gives buffers back in the order in which it got them, each
+ * follows the one before, and a run of them can be taken and given in one go. */
+static inline uint16_t
+vio_id_take(struct vio_virtq *vq)
+{
+	const uint16_t id = vq->free_ids[vq->id_head];
+
+	vq->id_head = vio_ring_add(vq, vq->id_head, 1);
+	return id;
+}
+
+static inline void
+vio_id_give(struct vio_virtq *vq, uint16_t id)
+{
+	vq->free_ids[vq->id_tail] = id;
+	vq->id_tail = vio_ring_add(vq, vq->id_tail, 1);
+}
+
+/* An outstanding buffer comes back: its cookie, and how many descriptors it took. */
+static inline void *
+vio_cookie_take(struct vio_virtq *vq, uint16_t id, uint16_t *nb_descs)
+{
+	const uintptr_t cookie = (uintptr_t)vq->cookies[id];
+
+	*nb_descs = (cookie & VIO_COOKIE_LIST) == 0 ? 1 : vq->chains[id].nb_descs;
+	vq->cookies[id] = NULL;
+	return (void *)(cookie & ~VIO_COOKIE_LIST);
+}
+
+static inline void
+vio_cookie_put_list(struct vio_virtq *vq, uint16_t id, void *cookie, uint16_t nb_descs,
+		uint32_t len)
+{
+	vq->cookies[id] = (void *)((uintptr_t)cookie | VIO_COOKIE_LIST);
+	vq->chains[id].nb_descs = nb_descs;
+	vq->chains[id].len = len;
+}
+
 /**
  * In order: give back the oldest buffer of the batch that ends with batch_id. Those before the
  * last count as wholly written (virtio 1.4 2.7.9, 2.8.9).
@@ -206,15 +256,51 @@ static inline uint16_t
 vio_in_order_next(struct vio_virtq *vq, uint32_t *len)
 {
 	const uint16_t id = vq->oldest;
+	const bool list = ((uintptr_t)vq->cookies[id] & VIO_COOKIE_LIST) != 0;
 
 	if (id == vq->batch_id) {
 		vq->in_batch = false;
 		*len = vq->batch_len;
 	} else {
-		*len = vq->slots[id].len;
+		*len = list ? vq->chains[id].len : vq->write_len;
 	}
-	vq->oldest = vio_ring_add(vq, id, vq->slots[id].nb_descs);
+	vq->oldest = vio_ring_add(vq, id, list ? vq->chains[id].nb_descs : 1);
 	return id;
+}
+
+/* In order: buffers of the batch being given back that take one descriptor each, but for the
+ * last of the batch; at most nb, and not over the end of the ring. @return how many. */
+static inline uint16_t
+vio_in_order_run(struct vio_virtq *vq, void **cookies, uint16_t nb)
+{
+	const uint16_t end = vq->batch_id >= vq->oldest ? vq->batch_id : vq->size;
+	void **const from = &vq->cookies[vq->oldest];
+	uint16_t i;
+
+	nb = RTE_MIN(nb, end - vq->oldest);
+	for (i = 0; i < nb; i++) {
+		if (unlikely(((uintptr_t)from[i] & VIO_COOKIE_LIST) != 0))
+			break;
+		cookies[i] = from[i];
+		from[i] = NULL;
+	}
+	vq->oldest = vio_ring_add(vq, vq->oldest, i);
+	return i;
+}
+
+/* Lines of nb elements of a ring that begin at one, for writing. */
+static __rte_always_inline void
+vio_prefetch_ring(const struct vio_virtq *vq, const void *ring, const size_t elem_len, uint32_t at,
+		uint16_t nb)
+{
+	const uint32_t step = RTE_CACHE_LINE_SIZE / elem_len;
+
+	for (uint32_t i = 0; i < nb; i += step) {
+		if (at >= vq->size)
+			at -= vq->size;
+		__builtin_prefetch(RTE_PTR_ADD(ring, at * elem_len), 1);
+		at += step;
+	}
 }
 
 /** Notify the device: one doorbell, in the width and form that was negotiated. */
@@ -236,9 +322,11 @@ vio_virtq_kick_value(struct vio_virtq *vq, uint16_t position)
 
 /** The verbs of one layout; known when the caller is compiled, so that they fold away. */
 struct vio_ring_ops {
-	/** Id that the next post gets: index into what a caller keeps per slot. */
+	/** Id that the next post gets: index into what a caller keeps per buffer. */
 	uint16_t (*next_id)(const struct vio_virtq *vq);
-	/** Write one descriptor (flags 0, WRITE or INDIRECT); not visible yet. Room is checked. */
+	/** Write one descriptor (flags 0, WRITE or INDIRECT); not visible yet. Room is checked by
+	 * the caller. The cookie is at an even address. All writable ones of a queue are equally
+	 * long. */
 	void (*post)(struct vio_virtq *vq, const struct vio_seg *seg, uint16_t flags, void *cookie);
 	/** The same for a list: nb_readable segments, then writable ones. */
 	void (*post_list)(struct vio_virtq *vq, const struct vio_seg *segs, uint16_t nb_segs,
@@ -247,12 +335,21 @@ struct vio_ring_ops {
 	void (*table_fill)(void *table, const struct vio_seg *segs, uint16_t nb_segs);
 	/** Make all that was posted visible to the device. */
 	void (*publish)(struct vio_virtq *vq);
-	/** The device wants a doorbell for what was published since the last call. */
+	/** The device wants a doorbell for what was published since the last call. A yes costs no
+	 * barrier: it may be stale, and a doorbell too many does no harm. Only a no needs one. */
 	bool (*kick_needed)(struct vio_virtq *vq);
 	/** Ring it. */
 	void (*kick)(struct vio_virtq *vq);
 	/** Take one used buffer back: its cookie; NULL: there is none, or the queue is broken. */
 	void *(*reap)(struct vio_virtq *vq, uint32_t *len);
+	/** After a reap: more of the same batch, for which no length matters. @return how many, 0
+	 * says nothing. */
+	uint16_t (*reap_batch)(struct vio_virtq *vq, void **cookies, uint16_t nb);
+	/** Look ahead: the next nb buffers are used. @return true, with the id of the first one. */
+	bool (*used_ahead)(const struct vio_virtq *vq, uint16_t nb, uint16_t *id);
+	/** Have the lines of the ring come near where nb used buffers will be, after the next skip
+	 * ones; for writing where the next lap is posted there. */
+	void (*prefetch_reap)(const struct vio_virtq *vq, uint16_t skip, uint16_t nb);
 	/** Ask for an interrupt at the next used buffer. @return true when one is there already. */
 	bool (*intr_enable)(struct vio_virtq *vq);
 	/** Ask for none. */

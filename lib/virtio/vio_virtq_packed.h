@@ -14,13 +14,13 @@
 static inline uint16_t
 vio_packed_next_id(const struct vio_virtq *vq)
 {
-	return vq->in_order ? vq->post_i : vq->free_ids[vq->nb_free_ids - 1];
+	return vq->in_order ? vq->post_i : vq->free_ids[vq->id_head];
 }
 
 static inline uint16_t
 vio_packed_take_id(struct vio_virtq *vq)
 {
-	return vq->in_order ? vq->post_i : vq->free_ids[--vq->nb_free_ids];
+	return vq->in_order ? vq->post_i : vio_id_take(vq);
 }
 
 /* Fill the next slot. The first one since the last publish gets its flags there, so that the
@@ -51,8 +51,9 @@ vio_packed_post(struct vio_virtq *vq, const struct vio_seg *seg, uint16_t flags,
 {
 	const uint16_t id = vio_packed_take_id(vq);
 
-	vq->slots[id] = (struct vio_slot){ .cookie = cookie, .nb_descs = 1,
-		.len = (flags & VIRTQ_DESC_F_WRITE) != 0 ? seg->len : 0 };
+	vq->cookies[id] = cookie;
+	if ((flags & VIRTQ_DESC_F_WRITE) != 0)
+		vq->write_len = seg->len;
 	vio_packed_desc_put(vq, seg, id, flags);
 }
 
@@ -72,7 +73,7 @@ vio_packed_post_list(struct vio_virtq *vq, const struct vio_seg *segs, uint16_t 
 		}
 		vio_packed_desc_put(vq, &segs[i], id, flags);
 	}
-	vq->slots[id] = (struct vio_slot){ .cookie = cookie, .nb_descs = nb_segs, .len = len };
+	vio_cookie_put_list(vq, id, cookie, nb_segs, len);
 }
 
 /* Entries follow each other; only WRITE would mean anything in here (virtio 1.4 2.8.7). */
@@ -101,17 +102,13 @@ vio_packed_publish(struct vio_virtq *vq)
 	vq->nb_posted = 0;
 }
 
+/* What the device says now about doorbells for the last `added` descriptors. */
 static inline bool
-vio_packed_kick_needed(struct vio_virtq *vq)
+vio_packed_wanted(const struct vio_virtq *vq, uint16_t added)
 {
-	const uint16_t added = vq->nb_unkicked;
-	uint32_t both;
+	const uint32_t both = vio_load32((const virtio_le32 *)vq->device_event);
 	uint16_t event;
 
-	vq->nb_unkicked = 0;
-	/* The flags must be out before suppression is looked at (virtio 1.4 2.8.21.3.1). */
-	vio_mb(vq);
-	both = vio_load32((const virtio_le32 *)vq->device_event);
 	switch (both >> 16 & 3) {
 	case RING_EVENT_FLAGS_DISABLE:
 		return false;
@@ -127,32 +124,72 @@ vio_packed_kick_needed(struct vio_virtq *vq)
 	}
 }
 
+static inline bool
+vio_packed_kick_needed(struct vio_virtq *vq)
+{
+	const uint16_t added = vq->nb_unkicked;
+
+	vq->nb_unkicked = 0;
+	if (vio_packed_wanted(vq, added))
+		return true;
+	/* The flags must be out before a no is believed (virtio 1.4 2.8.21.3.1). */
+	vio_mb(vq);
+	if (vio_packed_wanted(vq, added))
+		return true;
+	vq->nb_saved++;
+	return false;
+}
+
+/* What a doorbell says, right after a publish (virtio 1.4 4.1.5.2). */
+static inline uint16_t
+vio_packed_position(const struct vio_virtq *vq)
+{
+	return vq->publish_i | (uint16_t)(vq->post_wrap << 15);
+}
+
 static inline void
 vio_packed_kick(struct vio_virtq *vq)
 {
-	vio_virtq_kick_value(vq, vq->publish_i | (uint16_t)(vq->post_wrap << 15));
+	vio_virtq_kick_value(vq, vio_packed_position(vq));
+}
+
+/* Length, id and flags, which the device writes as one (virtio 1.4 2.8.13). */
+static inline uint64_t
+vio_packed_tail(const struct pvirtq_desc *desc)
+{
+	return vio_load64((const virtio_le64 *)(const void *)&desc->len);
+}
+
+static inline void
+vio_packed_advance(struct vio_virtq *vq, uint16_t nb_descs)
+{
+	vq->nb_free += nb_descs;
+	vq->reap_i += nb_descs;
+	if (vq->reap_i >= vq->size) {
+		vq->reap_i -= vq->size;
+		vq->reap_wrap = !vq->reap_wrap;
+	}
 }
 
 static inline void *
 vio_packed_reap(struct vio_virtq *vq, uint32_t *len)
 {
-	const struct pvirtq_desc *desc = &vq->pdesc[vq->reap_i];
 	uint16_t id = 0, nb_descs;
 	void *cookie;
 
 	if (unlikely(vq->broken))
 		return NULL;
 	if (!vq->in_batch) {
-		const uint16_t flags = vio_load16(&desc->flags);
-		const bool avail = (flags & VIRTQ_DESC_F_AVAIL) != 0;
-		const bool used = (flags & VIRTQ_DESC_F_USED) != 0;
+		const uint64_t tail = vio_packed_tail(&vq->pdesc[vq->reap_i]);
+		const bool avail = (tail >> 48 & VIRTQ_DESC_F_AVAIL) != 0;
+		const bool used = (tail >> 48 & VIRTQ_DESC_F_USED) != 0;
 
 		if (avail != used || used != vq->reap_wrap || vq->nb_free == vq->size)
 			return NULL;
 		vio_rmb(vq);
-		id = vio_load16(&desc->id);
-		*len = vio_load32(&desc->len);
-		if (unlikely(id >= vq->size || vq->slots[id].cookie == NULL))
+		id = (uint16_t)(tail >> 32);
+		*len = (uint32_t)tail;
+		if (unlikely(id >= vq->size || vq->cookies[id] == NULL))
 			return vio_virtq_break(vq, "used id names no outstanding buffer");
 	}
 	if (vq->in_order) {
@@ -163,18 +200,40 @@ vio_packed_reap(struct vio_virtq *vq, uint32_t *len)
 		}
 		id = vio_in_order_next(vq, len);
 	} else {
-		vq->free_ids[vq->nb_free_ids++] = id;
+		vio_id_give(vq, id);
 	}
-	cookie = vq->slots[id].cookie;
-	nb_descs = vq->slots[id].nb_descs;
-	vq->slots[id].cookie = NULL;
-	vq->nb_free += nb_descs;
-	vq->reap_i += nb_descs;
-	if (vq->reap_i >= vq->size) {
-		vq->reap_i -= vq->size;
-		vq->reap_wrap = !vq->reap_wrap;
-	}
+	cookie = vio_cookie_take(vq, id, &nb_descs);
+	vio_packed_advance(vq, nb_descs);
 	return cookie;
+}
+
+static inline uint16_t
+vio_packed_reap_batch(struct vio_virtq *vq, void **cookies, uint16_t nb)
+{
+	if (!vq->in_batch)
+		return 0;
+	nb = vio_in_order_run(vq, cookies, nb);
+	vio_packed_advance(vq, nb);
+	return nb;
+}
+
+static inline bool
+vio_packed_used_ahead(const struct vio_virtq *vq, uint16_t nb, uint16_t *id)
+{
+	const uint16_t last = vio_ring_add(vq, vq->reap_i, nb - 1);
+	const bool wrap = vq->reap_wrap ^ (last < vq->reap_i);
+	const uint16_t flags = vio_load16(&vq->pdesc[last].flags);
+
+	if (((flags & VIRTQ_DESC_F_AVAIL) != 0) != wrap || ((flags & VIRTQ_DESC_F_USED) != 0) != wrap)
+		return false;
+	*id = vio_load16(&vq->pdesc[vq->reap_i].id);
+	return *id < vq->size;
+}
+
+static inline void
+vio_packed_prefetch_reap(const struct vio_virtq *vq, uint16_t skip, uint16_t nb)
+{
+	vio_prefetch_ring(vq, vq->pdesc, sizeof(*vq->pdesc), vq->reap_i + skip, nb);
 }
 
 static inline bool
@@ -204,6 +263,9 @@ static const struct vio_ring_ops vio_ring_packed = {
 	.kick_needed = vio_packed_kick_needed,
 	.kick = vio_packed_kick,
 	.reap = vio_packed_reap,
+	.reap_batch = vio_packed_reap_batch,
+	.used_ahead = vio_packed_used_ahead,
+	.prefetch_reap = vio_packed_prefetch_reap,
 	.intr_enable = vio_packed_intr_enable,
 	.intr_disable = vio_packed_intr_disable,
 };

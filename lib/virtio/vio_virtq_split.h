@@ -14,7 +14,7 @@
 static inline uint16_t
 vio_split_next_id(const struct vio_virtq *vq)
 {
-	return vq->in_order ? vq->desc_i : vq->free_ids[vq->nb_free_ids - 1];
+	return vq->in_order ? vq->desc_i : vq->free_ids[vq->id_head];
 }
 
 /* Take the next free descriptor: in ring order with IN_ORDER (virtio 1.4 2.7.9). */
@@ -27,7 +27,7 @@ vio_split_take(struct vio_virtq *vq)
 		id = vq->desc_i;
 		vq->desc_i = (uint16_t)(id + 1) & (vq->size - 1);
 	} else {
-		id = vq->free_ids[--vq->nb_free_ids];
+		id = vio_id_take(vq);
 	}
 	vq->nb_free--;
 	return id;
@@ -36,7 +36,11 @@ vio_split_take(struct vio_virtq *vq)
 static inline void
 vio_split_avail_put(struct vio_virtq *vq, uint16_t head)
 {
-	vq->avail->ring[vq->post_i & (vq->size - 1)] = rte_cpu_to_le_16(head);
+	virtio_le16 *entry = &vq->avail->ring[vq->post_i & (vq->size - 1)];
+
+	/* Mostly it names the same as a lap ago, and a line not written stays where it is. */
+	if (*entry != rte_cpu_to_le_16(head))
+		*entry = rte_cpu_to_le_16(head);
 	vq->post_i++;
 	vq->nb_posted++;
 }
@@ -59,8 +63,9 @@ vio_split_post(struct vio_virtq *vq, const struct vio_seg *seg, uint16_t flags, 
 	const uint16_t id = vio_split_take(vq);
 
 	vio_split_desc_put(vq, id, seg, flags, 0);
-	vq->slots[id] = (struct vio_slot){ .cookie = cookie, .nb_descs = 1,
-		.len = (flags & VIRTQ_DESC_F_WRITE) != 0 ? seg->len : 0 };
+	vq->cookies[id] = cookie;
+	if ((flags & VIRTQ_DESC_F_WRITE) != 0)
+		vq->write_len = seg->len;
 	vio_split_avail_put(vq, id);
 }
 
@@ -82,12 +87,10 @@ vio_split_post_list(struct vio_virtq *vq, const struct vio_seg *segs, uint16_t n
 			len += segs[i].len;
 		}
 		vio_split_desc_put(vq, id, &segs[i], flags, next);
-		vq->slots[id].next = next;
+		vq->chains[id].next = next;
 		id = next;
 	}
-	vq->slots[head].cookie = cookie;
-	vq->slots[head].len = len;
-	vq->slots[head].nb_descs = nb_segs;
+	vio_cookie_put_list(vq, head, cookie, nb_segs, len);
 	vio_split_avail_put(vq, head);
 }
 
@@ -117,27 +120,45 @@ vio_split_publish(struct vio_virtq *vq)
 	vq->nb_posted = 0;
 }
 
+/* What the device says now about doorbells for the last `added` buffers. */
+static inline bool
+vio_split_wanted(const struct vio_virtq *vq, uint16_t added)
+{
+	const virtio_le16 *event = (const virtio_le16 *)&vq->used->ring[vq->size];
+
+	if (vq->event_idx)
+		return vio_event_passed(vio_load16(event), vq->publish_i,
+				(uint16_t)(vq->publish_i - added));
+	return (vio_load16(&vq->used->flags) & VIRTQ_USED_F_NO_NOTIFY) == 0;
+}
+
 static inline bool
 vio_split_kick_needed(struct vio_virtq *vq)
 {
 	const uint16_t added = vq->nb_unkicked;
 
 	vq->nb_unkicked = 0;
-	/* The index must be out before suppression is looked at (virtio 1.4 2.7.13.4.1). */
+	if (vio_split_wanted(vq, added))
+		return true;
+	/* The index must be out before a no is believed (virtio 1.4 2.7.13.4.1). */
 	vio_mb(vq);
-	if (vq->event_idx) {
-		const virtio_le16 *event = (const virtio_le16 *)&vq->used->ring[vq->size];
+	if (vio_split_wanted(vq, added))
+		return true;
+	vq->nb_saved++;
+	return false;
+}
 
-		return vio_event_passed(vio_load16(event), vq->publish_i,
-				(uint16_t)(vq->publish_i - added));
-	}
-	return (vio_load16(&vq->used->flags) & VIRTQ_USED_F_NO_NOTIFY) == 0;
+/* What a doorbell says, right after a publish (virtio 1.4 4.1.5.2). */
+static inline uint16_t
+vio_split_position(const struct vio_virtq *vq)
+{
+	return vq->publish_i;
 }
 
 static inline void
 vio_split_kick(struct vio_virtq *vq)
 {
-	vio_virtq_kick_value(vq, vq->publish_i);
+	vio_virtq_kick_value(vq, vio_split_position(vq));
 }
 
 /* Read the device's used index, which can only name buffers that are outstanding. */
@@ -157,17 +178,15 @@ vio_split_used_more(struct vio_virtq *vq)
 }
 
 static inline void
-vio_split_release(struct vio_virtq *vq, uint16_t id)
+vio_split_release(struct vio_virtq *vq, uint16_t id, uint16_t nb_descs)
 {
-	uint16_t nb_descs = vq->slots[id].nb_descs;
-
-	vq->slots[id].cookie = NULL;
 	vq->nb_free += nb_descs;
 	if (vq->in_order)
 		return;
-	while (nb_descs-- != 0) {
-		vq->free_ids[vq->nb_free_ids++] = id;
-		id = vq->slots[id].next;
+	vio_id_give(vq, id);
+	while (unlikely(--nb_descs != 0)) {
+		id = vq->chains[id].next;
+		vio_id_give(vq, id);
 	}
 }
 
@@ -176,6 +195,7 @@ vio_split_reap(struct vio_virtq *vq, uint32_t *len)
 {
 	const struct virtq_used_elem *elem;
 	uint32_t id = 0;
+	uint16_t nb_descs;
 	void *cookie;
 
 	if (unlikely(vq->broken))
@@ -190,7 +210,7 @@ vio_split_reap(struct vio_virtq *vq, uint32_t *len)
 		elem = &vq->used->ring[vq->reap_i & (vq->size - 1)];
 		id = vio_load32(&elem->id);
 		*len = vio_load32(&elem->len);
-		if (unlikely(id >= vq->size || vq->slots[id].cookie == NULL))
+		if (unlikely(id >= vq->size || vq->cookies[id] == NULL))
 			return vio_virtq_break(vq, "used id names no outstanding buffer");
 	}
 	if (vq->in_order) {
@@ -201,10 +221,42 @@ vio_split_reap(struct vio_virtq *vq, uint32_t *len)
 		}
 		id = vio_in_order_next(vq, len);
 	}
-	cookie = vq->slots[id].cookie;
-	vio_split_release(vq, (uint16_t)id);
+	cookie = vio_cookie_take(vq, (uint16_t)id, &nb_descs);
+	vio_split_release(vq, (uint16_t)id, nb_descs);
 	vq->reap_i++;
 	return cookie;
+}
+
+static inline uint16_t
+vio_split_reap_batch(struct vio_virtq *vq, void **cookies, uint16_t nb)
+{
+	if (!vq->in_batch)
+		return 0;
+	/* A batch that reaches past the used index is found out by the next reap. */
+	nb = vio_in_order_run(vq, cookies, RTE_MIN(nb, (uint16_t)(vq->used_seen - vq->reap_i)));
+	vq->nb_free += nb;
+	vq->reap_i += nb;
+	return nb;
+}
+
+static inline bool
+vio_split_used_ahead(const struct vio_virtq *vq, uint16_t nb, uint16_t *id)
+{
+	uint32_t first;
+
+	if ((uint16_t)(vq->used_seen - vq->reap_i) < nb &&
+			(uint16_t)(vio_load16(&vq->used->idx) - vq->reap_i) < nb)
+		return false;
+	first = vio_load32(&vq->used->ring[vq->reap_i & (vq->size - 1)].id);
+	*id = (uint16_t)first;
+	return first < vq->size;
+}
+
+static inline void
+vio_split_prefetch_reap(const struct vio_virtq *vq, uint16_t skip, uint16_t nb)
+{
+	vio_prefetch_ring(vq, vq->used->ring, sizeof(vq->used->ring[0]),
+			(vq->reap_i + skip) & (vq->size - 1), nb);
 }
 
 static inline bool
@@ -237,6 +289,9 @@ static const struct vio_ring_ops vio_ring_split = {
 	.kick_needed = vio_split_kick_needed,
 	.kick = vio_split_kick,
 	.reap = vio_split_reap,
+	.reap_batch = vio_split_reap_batch,
+	.used_ahead = vio_split_used_ahead,
+	.prefetch_reap = vio_split_prefetch_reap,
 	.intr_enable = vio_split_intr_enable,
 	.intr_disable = vio_split_intr_disable,
 };

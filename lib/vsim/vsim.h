@@ -240,6 +240,8 @@ void vsim_fn_link_set(struct vsim_fn *fn, bool up);
  *                        copy takes some 100 cycles of the worker at 1500 bytes
  *     fill=headers       only its first 64 bytes are, so above 64 bytes the checksum is wrong and
  *                        the payload is what the driver left there: the cost of 64-byte frames
+ *     trip=1             one frame at a time, the next when it came back on this function; the
+ *                        times are counted: round_trips, round_trip_p50_ns, round_trip_p99_ns
  *     check=1            look whether what is sent is what was received: reads one cache line of
  *                        each frame (wire_bad counts); default 0: the sink touches no payload
  *

@@ -9,10 +9,10 @@
  * What the files of the software NIC share among themselves.
  *
  * Two halves meet here. The register half (vsim_nic.c, vsim_config.c, vsim_regs.c, vsim_ctrl.c,
- * vsim_admin*.c, vsim_legacy*.c, vsim_stats.c, vsim_profile.c) holds what the driver programmed. The data half (vsim_dma.c,
- * vsim_queue.c, the ring headers, vsim_rxtx.c, vsim_worker.c, vsim_wire*.c) runs it. A queue is
- * two things: struct vsim_queue_cfg as programmed, and struct vsim_queue as running, made only by
- * vsim_queue_activate().
+ * vsim_admin*.c, vsim_legacy*.c, vsim_stats.c, vsim_profile.c) holds what the driver programmed.
+ * The data half (vsim_dma.c, vsim_queue.c, the ring headers, vsim_rxtx.c, vsim_worker.c,
+ * vsim_wire*.c) runs it. A queue is two things: struct vsim_queue_cfg as programmed, and struct
+ * vsim_queue as running, made only by vsim_queue_activate().
  *
  * Locks: nic->lock serialises all that changes state. A worker runs its poll with the worker's
  * own lock; vsim_nic_lock() takes nic->lock and then stops every worker, so whoever holds it may
@@ -32,6 +32,7 @@
 #include "virtio_spec/pci.h"
 #include "virtio_spec/ring.h"
 #include "vsim.h"
+#include "vsim_trip.h"
 
 /** The control queue stands behind the data queues, admin queues behind that. */
 #define VSIM_MAX_QUEUES (2 * VSIM_MAX_QUEUE_PAIRS + 1 + VSIM_MAX_ADMIN_QUEUES)
@@ -94,7 +95,7 @@ struct vsim_fn {
 	bool sriov_permitted; /**< SR_IOV was negotiated once: VF Enable is legal from then on. */
 	bool legacy; /**< Since its reset it was programmed through legacy registers. */
 	bool stopped; /**< By DEV_MODE_SET: no DMA, no interrupts. */
-	bool restored; /**< Stopped, and its parts were written: its queues go on where they were. */
+	bool restored; /**< Stopped, and its parts were written: queues go on where they were. */
 	bool config_owed; /**< Configuration interrupt that waits for the end of that. */
 	uint8_t reset_status; /**< What the status reads as while a slow reset lasts. */
 	uint64_t reset_end; /**< When it ends, vsim_clock(); 0: none is going on. */
@@ -268,7 +269,7 @@ int vsim_chain_pop(struct vsim_queue *q, struct vsim_chain *chain);
 size_t vsim_chain_read(const struct vsim_chain *chain, size_t offset, void *buf, size_t len);
 /** Copy into the writable part; what does not fit is dropped. @return bytes written. */
 size_t vsim_chain_write(const struct vsim_chain *chain, size_t offset, const void *buf, size_t len);
-/** Where its writable part stands now, after time has passed. @return 0, or -EFAULT (queue dead). */
+/** Where its writable part stands now, after some time. @return 0, or -EFAULT (queue dead). */
 int vsim_chain_relocate(struct vsim_queue *q, struct vsim_chain *chain);
 /** Give it back with this used length, and interrupt if the driver wants it. */
 void vsim_chain_push(struct vsim_queue *q, const struct vsim_chain *chain, uint32_t written);
@@ -333,6 +334,7 @@ struct vsim_counters {
 	/** Administration commands carried out, by opcode, and of all that did not end with OK. */
 	uint64_t admin[VIRTIO_ADMIN_NB_OPCODES], admin_unknown, admin_errors;
 	uint64_t violations[VSIM_RULES];
+	uint32_t trips[VSIM_TRIP_BUCKETS]; /**< Round trips by time: gen wires with trip=1. */
 };
 
 #endif /* VSIM_PRIV_H */

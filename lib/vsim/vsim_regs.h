@@ -100,7 +100,7 @@ void vsim_fn_config_changed(struct vsim_fn *fn);
 unsigned int vsim_features_broken_rule(const struct vsim_features *accepted,
 		const struct vsim_features *offered);
 
-/* ---------------------------------------------------------------- legacy registers, vsim_legacy.c */
+/* ---------------------------------------------------------------- legacy, vsim_legacy.c */
 
 /** Which registers of a legacy driver. */
 enum vsim_legacy_area { VSIM_LEGACY_COMMON, VSIM_LEGACY_DEVICE };

@@ -111,6 +111,29 @@ add(struct list *list, const char *name, int queue, uint64_t value)
 	list->nb++;
 }
 
+/* Times that half and all but a hundredth of the round trips did not exceed. */
+static void
+add_trips(struct list *list, const struct vsim_counters *c)
+{
+	static const struct {
+		const char *name;
+		unsigned int percent;
+	} points[] = { { "round_trip_p50_ns", 50 }, { "round_trip_p99_ns", 99 } };
+	uint32_t trips[VSIM_TRIP_BUCKETS];
+	uint64_t total = 0, seen = 0;
+	size_t p = 0;
+
+	for (unsigned int i = 0; i < VSIM_TRIP_BUCKETS; i++)
+		total += trips[i] = __atomic_load_n(&c->trips[i], __ATOMIC_RELAXED);
+	if (total == 0)
+		return;
+	add(list, "round_trips", -1, total);
+	for (unsigned int i = 0; i < VSIM_TRIP_BUCKETS; i++)
+		for (seen += trips[i]; p < NB(points) && seen * 100 >= total * points[p].percent;
+				p++)
+			add(list, points[p].name, -1, vsim_trip_time(i));
+}
+
 size_t
 vsim_fn_stats(const struct vsim_fn *fn, struct vsim_stat *out, size_t max)
 {
@@ -131,6 +154,7 @@ vsim_fn_stats(const struct vsim_fn *fn, struct vsim_stat *out, size_t max)
 	add(&list, "tx_bytes", -1, sum(fn, 1, bytes));
 	for (size_t i = 0; i < NB(fn_rows); i++)
 		add(&list, fn_rows[i].name, -1, value_at(c, fn_rows[i].offset));
+	add_trips(&list, c);
 	for (size_t i = 0; i < NB(admin_rows); i++)
 		if (value_at(c, admin_rows[i].offset) != 0)
 			add(&list, admin_rows[i].name, -1, value_at(c, admin_rows[i].offset));

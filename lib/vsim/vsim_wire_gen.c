@@ -17,6 +17,9 @@
  *             (default): all of it, so it is valid at the driver. headers: only the first 64 bytes;
  *             what is behind them is what the driver left there, so the UDP checksum does not
  *             hold. The same thing up to 64 bytes; for larger frames it shows what the copy costs
+ *   trip=1    one frame at a time: the next goes when it came back on the same function. The
+ *             times in between are counted (round_trip_p50_ns and the like). A frame that is
+ *             not back after 100 ms is given up
  *   check=0|1 look at what comes back: 64 bytes of each frame must be those of a frame sent out,
  *             addresses apart (default 0: the sink touches no frame)
  *
@@ -49,7 +52,7 @@ struct gen {
 	uint16_t pattern[MAX_PATTERN];
 	unsigned int nb_pattern, flows;
 	uint64_t rate, count;
-	bool headers_only, check;
+	bool headers_only, check, trip;
 
 	/* frames, made anew when address or queue pairs change */
 	uint8_t mac[6];
@@ -65,6 +68,8 @@ struct gen {
 	uint64_t last; /**< Clock when tokens were last given. */
 	double tokens;
 	unsigned int next_pair;
+	bool away, counting; /**< trip: the frame is with the driver; the counts are this wire's. */
+	uint64_t left;       /**< Clock when it went. */
 };
 
 static void
@@ -229,6 +234,10 @@ option(struct gen *g, const char *key, const char *value, uint64_t max_size)
 		g->count = n;
 		return true;
 	}
+	if (strcmp(key, "trip") == 0) {
+		g->trip = n;
+		return n <= 1;
+	}
 	g->check = n;
 	return strcmp(key, "check") == 0 && n <= 1;
 }
@@ -258,7 +267,7 @@ options(struct gen *g, const char *arg, char *err, size_t err_len)
 					"gen: bad option \"%s%s%s\": size=60..%u or imix (with an "
 					"MTU of 1500), "
 					"flows=1..%u, rate=PPS, count=N, fill=frame|headers, "
-					"check=0|1",
+					"check=0|1, trip=0|1",
 					item, value != NULL ? "=" : "", value != NULL ? value : "",
 					max_size, MAX_FLOWS);
 	}
@@ -335,6 +344,34 @@ allowance(struct gen *g)
 }
 
 static unsigned int
+trip_allowance(const struct gen *g)
+{
+	return g->away && vsim_clock() - g->left < vsim_clock_hz() / 10 ? 0 : 1;
+}
+
+static void
+trip_begin(struct gen *g, struct vsim_fn *fn)
+{
+	if (!g->counting)
+		for (unsigned int i = 0; i < VSIM_TRIP_BUCKETS; i++)
+			__atomic_store_n(&fn->counters->trips[i], 0, __ATOMIC_RELAXED);
+	g->counting = true;
+	g->away = true;
+	g->left = vsim_clock();
+}
+
+static void
+trip_end(struct gen *g, struct vsim_fn *fn)
+{
+	uint64_t ns = (double)(vsim_clock() - g->left) * 1e9 / vsim_clock_hz();
+	uint32_t *count = &fn->counters->trips[vsim_trip_bucket(ns)];
+
+	if (g->away)
+		__atomic_store_n(count, *count + 1, __ATOMIC_RELAXED);
+	g->away = false;
+}
+
+static unsigned int
 gen_rx(struct vsim_wire *wire, struct vsim_fn *fn)
 {
 	struct gen *g = (struct gen *)wire;
@@ -344,7 +381,7 @@ gen_rx(struct vsim_wire *wire, struct vsim_fn *fn)
 	unsigned int pair, n, done;
 	struct vsim_queue *q;
 
-	n = allowance(g);
+	n = g->trip ? trip_allowance(g) : allowance(g);
 	if (n == 0)
 		return 0;
 	if (unlikely(g->pairs != pairs || memcmp(g->mac, fn->net_config.mac, 6) != 0)) {
@@ -383,6 +420,8 @@ gen_rx(struct vsim_wire *wire, struct vsim_fn *fn)
 	g->at[pair] = (g->at[pair] + done) % g->list_len;
 	g->sent += done;
 	g->tokens -= done;
+	if (g->trip && done > 0)
+		trip_begin(g, fn);
 	return done;
 }
 
@@ -411,9 +450,11 @@ returned_whole(const struct gen *g, const struct vsim_frame *f)
 static unsigned int
 gen_tx(struct vsim_wire *wire, struct vsim_fn *fn, const struct vsim_frame *frames, unsigned int n)
 {
-	const struct gen *g = (const struct gen *)wire;
+	struct gen *g = (struct gen *)wire;
 	unsigned int bad = 0;
 
+	if (unlikely(g->trip))
+		trip_end(g, fn);
 	if (likely(!g->check))
 		return n;
 	for (unsigned int i = 0; i < n; i++)

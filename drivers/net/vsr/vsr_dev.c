@@ -331,6 +331,7 @@ vsr_dev_stop(struct rte_eth_dev *eth_dev)
 	int ret;
 
 	vsr_intr_stop(eth_dev);
+	vsr_debts_stop(vsr_dev_of(eth_dev));
 	ret = queues_reset(eth_dev);
 	/* A device that is gone touches no memory; one that does not answer may. */
 	if (ret != -ETIMEDOUT)

@@ -9,9 +9,10 @@
  * One port of net_vsr: what its files share.
  *
  * vsr_pci.c finds the device, vsr_ethdev.c is the port towards ethdev, vsr_dev.c brings the
- * device up and down, vsr_queue.c makes queues, vsr_rx.c and vsr_tx.c move packets, vsr_path.c
- * chooses between their variants, vsr_filter.c holds addresses and modes, vsr_stats.c counts,
- * vsr_intr.c takes interrupts.
+ * device up and down, vsr_queue.c makes queues, vsr_rx.c, vsr_tx.c and vsr_vec.c move packets by
+ * the bodies of vsr_rx_body.h and vsr_tx_body.h, vsr_path.c chooses between their variants,
+ * vsr_doorbell.c holds doorbells back, vsr_filter.c holds addresses and modes, vsr_stats.c
+ * counts, vsr_intr.c takes interrupts.
  */
 
 #include <ethdev_driver.h>
@@ -30,7 +31,9 @@
 #define VSR_DESC_DEFAULT 1024
 #define VSR_TX_SEGS_MAX 40 /**< Segments of a packet to send. */
 #define VSR_RX_BULK 32 /**< Buffers taken from the pool at once. */
-#define VSR_FREE_THRESH 32
+#define VSR_RX_FREE_THRESH 128
+#define VSR_TX_FREE_THRESH 32
+#define VSR_AHEAD 32 /**< Packets to look ahead for. */
 
 struct vsr_rx_path;
 struct vsr_tx_path;
@@ -46,6 +49,7 @@ enum vsr_state {
 struct vsr_args {
 	char rx_path[24], tx_path[24]; /**< Row to use; empty: the best that fits. */
 	bool no_packed, no_mrg_rxbuf, no_in_order; /**< Features not to accept. */
+	uint32_t tx_db_delay_us; /**< How long a TX doorbell may be held back; 0: not at all. */
 };
 
 /** The port; dev_private. */
@@ -66,6 +70,8 @@ struct vsr_dev {
 	bool intr_lsc, intr_rxq; /**< Interrupts in use. */
 	struct rte_intr_handle *intr; /**< NULL: no interrupts here. */
 	void (*bus_close)(struct rte_eth_dev *eth_dev); /**< Let go of the device; may be NULL. */
+	uint32_t nb_debts; /**< TX queues that owe a doorbell; atomic. */
+	bool alarm_armed; /**< Atomic. */
 	uint16_t port_id;
 	int socket;
 	uint16_t max_pairs, max_mtu;
@@ -84,7 +90,9 @@ struct vsr_rxq_stats {
 	uint64_t packets, bytes;
 	uint64_t bad_len; /**< Length that the buffer does not have. */
 	uint64_t bad_num_buffers; /**< Number of merged buffers that cannot be. */
-	uint64_t no_mbuf; /**< Refills cut short by an empty pool. */
+	uint64_t no_mbuf; /**< Refills that an empty pool gave nothing for. */
+	uint64_t refills;
+	uint64_t partial_refills; /**< Of these, bulks cut short by a pool that runs low. */
 };
 
 struct vsr_rxq {
@@ -95,6 +103,12 @@ struct vsr_rxq {
 	uint16_t free_thresh; /**< Refill when so many descriptors are free. */
 	uint16_t port_id, queue_id;
 	uint16_t left; /**< Buffers of the packet in the making still to come. */
+	bool mergeable;
+	bool pays; /**< Looks after TX doorbells that are held back. */
+	bool linear; /**< Buffers stand at the same distance from their mbufs, by bus address. */
+	uint64_t buf_offset; /**< Linear: from mbuf to what the device writes. */
+	uint64_t hdr_offset; /**< Linear: the same, as the driver sees it. */
+	uint64_t rearm[2]; /**< Words of a received mbuf: data_off to port, ol_flags. */
 	struct rte_mbuf *head, *tail; /**< That packet; NULL while left > 0: being dropped. */
 	struct vsr_rxq_stats stats;
 
@@ -114,6 +128,15 @@ struct vsr_txq_stats {
 /** What stands beside each descriptor: a header, then a table if indirect ones are in use. */
 #define VSR_TX_AUX_TABLE 32
 
+/** A doorbell that is held back, see vsr_doorbell.c. */
+struct vsr_debt {
+	rte_spinlock_t lock;
+	bool owed;
+	uint16_t position; /**< What it will say. */
+	uint32_t nb_sent; /**< Packets since the last one. */
+	uint64_t due; /**< Clock. */
+};
+
 struct vsr_txq {
 	struct vio_virtq *vq;
 	uint8_t *aux; /**< One piece of aux_len per descriptor. */
@@ -123,7 +146,10 @@ struct vsr_txq {
 	uint16_t hdr_len;
 	uint16_t free_thresh; /**< Clean when fewer descriptors are free. */
 	bool indirect;
+	bool fast_free; /**< All mbufs are of one pool and nobody else's, and one per packet. */
+	uint64_t db_delay; /**< Clock ticks that a doorbell may be held back; 0: not at all. */
 	struct vsr_txq_stats stats;
+	struct vsr_debt debt;
 
 	/* cold */
 	struct vsr_dev *dev;
@@ -157,6 +183,8 @@ vsr_has(const struct vsr_dev *dev, unsigned int bit)
 int vsr_eth_init(struct rte_eth_dev *eth_dev, struct vio_transport *transport, const char *args);
 /** Undo: stop the device, free all but dev_private. Idle on a closed port. */
 int vsr_eth_close(struct rte_eth_dev *eth_dev);
+/** The port is one of this driver, in the primary process. */
+bool vsr_is_ours(const struct rte_eth_dev *eth_dev);
 /** Make the port of a secondary process: it can look, not act. */
 void vsr_eth_init_secondary(struct rte_eth_dev *eth_dev);
 
@@ -202,6 +230,14 @@ uint16_t vsr_rx_split(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
 uint16_t vsr_rx_split_mrg(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
 uint16_t vsr_rx_packed(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
 uint16_t vsr_rx_packed_mrg(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
+/** Cases that a burst meets rarely. The first three drop the buffer, and return NULL. */
+struct rte_mbuf *vsr_rx_bad_len(struct vsr_rxq *rxq, struct rte_mbuf *m);
+struct rte_mbuf *vsr_rx_bad_num_buffers(struct vsr_rxq *rxq, struct rte_mbuf *m);
+/** A later buffer of a merged packet is of no use: drop it with what came before, and skip what
+ * is still to come. */
+struct rte_mbuf *vsr_rx_merge_drop(struct vsr_rxq *rxq, struct rte_mbuf *m);
+/** The pool has fewer than nb: take what is there. @return how many. */
+uint16_t vsr_rx_alloc_few(struct vsr_rxq *rxq, struct rte_mbuf **bufs, uint16_t nb);
 /** Give the device all the buffers that the pool has, up to a full ring; no doorbell. */
 void vsr_rxq_fill(struct vsr_rxq *rxq);
 /** First doorbell after the start. */
@@ -209,8 +245,33 @@ void vsr_rxq_kick(struct vsr_rxq *rxq);
 
 uint16_t vsr_tx_split(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
 uint16_t vsr_tx_packed(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
+/** Drop a packet that cannot be sent, and count why. */
+void vsr_tx_drop(struct rte_mbuf *m, uint64_t *why);
+/** Post a packet that takes more than one buffer. @return false: the ring has no room. */
+bool vsr_tx_post_list(struct vsr_txq *txq, struct rte_mbuf *m);
 /** Free sent packets, at most nb_max of them (0: all). @return how many. */
 int vsr_tx_done_cleanup(void *queue, uint32_t nb_max);
+
+/* ------------------------------------------------------------------ vsr_doorbell.c */
+
+/** Packets were published: ring, or owe the doorbell. */
+void vsr_txq_owe(struct vsr_txq *txq, uint16_t nb_sent);
+/** Ring what is owed. @return true if it was. */
+bool vsr_txq_doorbell(struct vsr_txq *txq);
+/** Ring for all TX queues what is owed, or only what is due. */
+void vsr_debts_pay(struct vsr_dev *dev, bool all);
+/** The same, for the last time before the next start. */
+void vsr_debts_stop(struct vsr_dev *dev);
+
+/* ------------------------------------------------------------------ vsr_vec.c */
+
+#define VSR_VEC_BURSTS(simd) \
+	uint16_t vsr_rx_split_##simd(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts); \
+	uint16_t vsr_rx_packed_##simd(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts); \
+	uint16_t vsr_tx_split_##simd(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts); \
+	uint16_t vsr_tx_packed_##simd(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
+VSR_VEC_BURSTS(avx2);
+VSR_VEC_BURSTS(avx512);
 
 /* ------------------------------------------------------------------ vsr_path.c */
 
@@ -218,20 +279,27 @@ int vsr_tx_done_cleanup(void *queue, uint32_t nb_max);
 struct vsr_rx_path {
 	const char *name;
 	eth_rx_burst_t burst;
-	bool packed, mergeable; /**< What the device must have agreed to. */
+	bool packed; /**< Layout of the ring. */
+	bool mergeable; /**< Takes packets in several buffers. */
+	bool single; /**< Takes a device without mergeable buffers. */
+	uint16_t simd; /**< Bits of the vectors it needs; 0: none. */
 };
 
 /** A variant of the TX burst. */
 struct vsr_tx_path {
 	const char *name;
 	eth_tx_burst_t burst;
-	bool packed;
+	bool packed; /**< Layout of the ring. */
+	uint16_t simd; /**< Bits of the vectors it needs; 0: none. */
 };
 
 /** All variants, ended by a NULL name; best first. */
 extern const struct vsr_rx_path vsr_rx_paths[];
 extern const struct vsr_tx_path vsr_tx_paths[];
 
+/** The processor has vectors of so many bits (0, 256 or 512), and the application lets drivers
+ * use them (--force-max-simd-bitwidth). */
+bool vsr_simd_fits(uint16_t simd);
 /** Choose dev->rx_path and tx_path. @return 0, or -EINVAL (a forced row does not fit, logged). */
 int vsr_path_choose(struct vsr_dev *dev);
 /** Take device arguments apart. @return 0, or -EINVAL (logged). */

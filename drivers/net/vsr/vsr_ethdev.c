@@ -162,7 +162,9 @@ vsr_infos_get(struct rte_eth_dev *eth_dev, struct rte_eth_dev_info *info)
 	info->max_mtu = dev->max_mtu;
 	info->max_rx_pktlen = dev->max_mtu + FRAME_OVERHEAD;
 	info->min_rx_bufsize = RTE_ETHER_MIN_LEN;
-	info->tx_offload_capa = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	info->tx_offload_capa = RTE_ETH_TX_OFFLOAD_MULTI_SEGS |
+			RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+	info->tx_queue_offload_capa = RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
 	if (vsr_has(dev, VIRTIO_NET_F_MRG_RXBUF))
 		info->rx_offload_capa |= RTE_ETH_RX_OFFLOAD_SCATTER;
 	if (offers_vlan_filter(dev))
@@ -252,6 +254,12 @@ static const struct eth_dev_ops vsr_ops = {
 	.rx_queue_intr_enable = vsr_rx_queue_intr_enable,
 	.rx_queue_intr_disable = vsr_rx_queue_intr_disable,
 };
+
+bool
+vsr_is_ours(const struct rte_eth_dev *eth_dev)
+{
+	return eth_dev->dev_ops == &vsr_ops;
+}
 
 /* Another process sees the counters; registers and rings are the primary's alone. */
 static const struct eth_dev_ops vsr_secondary_ops = {

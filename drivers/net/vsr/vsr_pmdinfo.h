@@ -14,7 +14,7 @@
 
 #define VSR_KMODS "* vfio-pci"
 #define VSR_PARAMS                                                        \
-	"rx_path=packed|packed_mrg|split|split_mrg tx_path=packed|split " \
+	"rx_path=<name> tx_path=<name> tx_db_delay_us=<0-1000000> " \
 	"packed=<0|1> mrg_rxbuf=<0|1> in_order=<0|1>"
 
 /* In decimal, as JSON has no other numbers. */

@@ -2,7 +2,9 @@
  * Copyright (c) 2026 The vsr authors
  */
 #include <errno.h>
+#include <string.h>
 
+#include <rte_cycles.h>
 #include <rte_errno.h>
 #include <rte_malloc.h>
 
@@ -49,11 +51,11 @@ ring_size(const struct vsr_dev *dev, uint16_t nb_desc)
 
 /* What was asked for, if it leaves most of the ring in use. */
 static uint16_t
-free_thresh(uint16_t asked, uint16_t nb_desc)
+free_thresh(uint16_t asked, uint16_t usual, uint16_t nb_desc)
 {
 	if (asked != 0 && asked <= nb_desc / 2)
 		return asked;
-	return RTE_MIN(VSR_FREE_THRESH, nb_desc / 4); /* VSR_DESC_MIN makes that 2 */
+	return RTE_MIN(usual, nb_desc / 4); /* VSR_DESC_MIN makes that 2 */
 }
 
 bool
@@ -77,6 +79,51 @@ rxq_free(struct vsr_rxq *rxq)
 		vio_virtq_free(rxq->vq);
 	}
 	rte_free(rxq);
+}
+
+/* Told of every mbuf of a pool: does its buffer stand where it stands for all? */
+struct place {
+	uint64_t offset; /**< From mbuf to buffer, by bus address. */
+	uint64_t virt; /**< The same by address here. */
+	bool seen, linear;
+};
+
+static void
+place_check(struct rte_mempool *pool, void *arg, void *obj, unsigned int i)
+{
+	const struct rte_mbuf *m = obj;
+	const uint64_t offset = rte_mbuf_iova_get(m) - (uintptr_t)m;
+	const uint64_t virt = (uintptr_t)m->buf_addr - (uintptr_t)m;
+	struct place *place = arg;
+
+	if (!place->seen) {
+		place->offset = offset;
+		place->virt = virt;
+	}
+	place->seen = true;
+	place->linear = place->linear && place->offset == offset && place->virt == virt;
+}
+
+/* What is the same for all buffers of the queue, so that no burst has to ask. */
+static void
+rxq_constants(struct vsr_rxq *rxq)
+{
+	const struct rte_mbuf m = {
+		.data_off = RTE_PKTMBUF_HEADROOM,
+		.refcnt = 1,
+		.nb_segs = 1,
+		.port = rxq->port_id,
+	};
+	struct place place = { .linear = true };
+
+	memcpy(&rxq->rearm[0], &m.rearm_data, sizeof(rxq->rearm[0]));
+	rxq->rearm[1] = 0;
+	rte_mempool_obj_iter(rxq->pool, place_check, &place);
+	rxq->linear = place.seen && place.linear;
+	rxq->buf_offset = place.offset + RTE_PKTMBUF_HEADROOM - rxq->hdr_len;
+	rxq->hdr_offset = place.virt + RTE_PKTMBUF_HEADROOM - rxq->hdr_len;
+	if ((rte_pktmbuf_priv_flags(rxq->pool) & RTE_PKTMBUF_POOL_F_PINNED_EXT_BUF) != 0)
+		rxq->rearm[1] = RTE_MBUF_F_EXTERNAL;
 }
 
 int
@@ -109,8 +156,11 @@ vsr_rx_queue_setup(struct rte_eth_dev *eth_dev, uint16_t queue_id, uint16_t nb_d
 	rxq->buf_len = room - RTE_PKTMBUF_HEADROOM + dev->hdr_len;
 	rxq->port_id = eth_dev->data->port_id;
 	rxq->queue_id = queue_id;
+	rxq->mergeable = vsr_has(dev, VIRTIO_NET_F_MRG_RXBUF);
+	rxq->pays = dev->args.tx_db_delay_us != 0;
 	rxq->conf = *conf;
-	rxq->free_thresh = free_thresh(conf->rx_free_thresh, nb_desc);
+	rxq_constants(rxq);
+	rxq->free_thresh = free_thresh(conf->rx_free_thresh, VSR_RX_FREE_THRESH, nb_desc);
 	if (!vsr_rxq_fits(rxq, eth_dev->data->mtu, offloads & RTE_ETH_RX_OFFLOAD_SCATTER)) {
 		VSR_LOG(ERR, dev, "RX queue %u: an MTU of %u does not fit buffers of %u bytes%s",
 				queue_id, eth_dev->data->mtu, room,
@@ -168,6 +218,7 @@ int
 vsr_tx_queue_setup(struct rte_eth_dev *eth_dev, uint16_t queue_id, uint16_t nb_desc,
 		unsigned int socket_id, const struct rte_eth_txconf *conf)
 {
+	const uint64_t offloads = eth_dev->data->dev_conf.txmode.offloads | conf->offloads;
 	struct vsr_dev *dev = vsr_dev_of(eth_dev);
 	struct vsr_txq *txq;
 	int ret;
@@ -180,7 +231,10 @@ vsr_tx_queue_setup(struct rte_eth_dev *eth_dev, uint16_t queue_id, uint16_t nb_d
 	txq->queue_id = queue_id;
 	txq->hdr_len = dev->hdr_len;
 	txq->conf = *conf;
-	txq->free_thresh = free_thresh(conf->tx_free_thresh, nb_desc);
+	txq->free_thresh = free_thresh(conf->tx_free_thresh, VSR_TX_FREE_THRESH, nb_desc);
+	rte_spinlock_init(&txq->debt.lock);
+	txq->db_delay = dev->args.tx_db_delay_us * (rte_get_tsc_hz() / US_PER_S);
+	txq->fast_free = (offloads & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE) != 0;
 	txq->max_len = UINT16_MAX;
 	if (vsr_has(dev, VIRTIO_NET_F_MTU))
 		txq->max_len = dev->max_mtu + RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN;

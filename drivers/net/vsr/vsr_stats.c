@@ -20,9 +20,12 @@ static const struct counter rx_counters[] = {
 	{ "packets", RX(packets), false },
 	{ "bytes", RX(bytes), false },
 	{ "doorbells", VQ(nb_kicks), true },
+	{ "doorbells_saved", VQ(nb_saved), true },
 	{ "bad_len", RX(bad_len), false },
 	{ "bad_num_buffers", RX(bad_num_buffers), false },
 	{ "bad_ring", VQ(nb_violations), true },
+	{ "refills", RX(refills), false },
+	{ "partial_refills", RX(partial_refills), false },
 	{ "no_mbuf", RX(no_mbuf), false },
 };
 
@@ -30,6 +33,7 @@ static const struct counter tx_counters[] = {
 	{ "packets", TX(packets), false },
 	{ "bytes", TX(bytes), false },
 	{ "doorbells", VQ(nb_kicks), true },
+	{ "doorbells_saved", VQ(nb_saved), true },
 	{ "too_long", TX(too_long), false },
 	{ "too_many_segs", TX(too_many_segs), false },
 	{ "empty", TX(empty), false },

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The vsr authors
+"""The command line: which figure, and how mistakes are told."""
+
+import argparse
+import subprocess
+import sys
+
+from . import latency, pmd, scale
+from .common import Refused, go_first, program_path
+
+TOP = """\
+Usage: vsr-bench COMMAND [OPTIONS]
+
+Measure net_vsr and what it stands on; every command has --help and --json.
+
+  pmd      dpdk-testpmd forwarding on the simulated NIC, net_vsr against net_virtio
+  latency  one packet in flight: there and back, net_vsr against net_virtio
+  scale    1 to 256 VFs: time to make, probe and start them, memory of each
+  floor    the limit: packets between two cores over bare rings
+  driver   the driver alone: cycles and instructions per packet of each path
+
+Two processors are needed, with nothing else running on them.
+A first look, in under a minute:
+
+  vsr-bench pmd --quick
+"""
+
+# Programs of their own, beside this one.
+PROGRAMS = ("driver", "floor")
+COMMANDS = {"pmd": pmd, "latency": latency, "scale": scale}
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, but a mistake is one sentence."""
+
+    def error(self, message):
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def program(name, args):
+    path = program_path(name)
+    sys.stdout.flush()
+    with subprocess.Popen([f"vsr-bench {name}", *args], executable=path,
+                          start_new_session=True) as child:
+        go_first(child.pid)
+        try:
+            return child.wait()
+        except KeyboardInterrupt:
+            child.terminate()
+            raise
+
+
+def command(name, args):
+    module = COMMANDS[name]
+    parser = Parser(
+        prog=f"vsr-bench {name}",
+        description=module.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--json", action="store_true", help="one object on stdout, for programs")
+    module.options(parser)
+    return module.run(parser.parse_args(args))
+
+
+def main(argv):
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print(TOP, end="")
+        return 0 if argv else 2
+    name, args = argv[0], argv[1:]
+    try:
+        if name in PROGRAMS:
+            return program(name, args)
+        if name in COMMANDS:
+            return command(name, args)
+        raise Refused(f"there is no command {name} (see vsr-bench --help)", 2)
+    except Refused as why:
+        print(f"vsr-bench: {why}", file=sys.stderr)
+        return why.code
+    except (TimeoutError, EOFError, AssertionError) as why:
+        print(f"vsr-bench {name}: {why}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"vsr-bench {name}: interrupted", file=sys.stderr)
+        return 130

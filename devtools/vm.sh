@@ -1,0 +1,130 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The vsr authors
+
+# A stock Debian kernel with VFIO, an IOMMU and an SR-IOV virtio-net NIC that QEMU implements, in a
+# virtual machine under software emulation: an independent judge of net_vsr, vsrctl and vsr-sim.
+#
+#   vm.sh get             fetch and unpack what it is made of, into $VSR_BUILD/vm; once
+#   vm.sh run COMMAND...  boot, run the command in it as root, end with its exit code
+#   vm.sh shell           boot and give a shell in it
+#
+# In the machine this machine's root is read-only, with /run, /tmp and /var/tmp of its own; what is
+# written to /mnt is brought here, into a folder vm-out.NUMBER. Nothing is installed, and no process
+# stays behind. The tests boot it by themselves (dts/framework/machine.py).
+
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. "$VSR_ROOT/devtools/apt.sh"
+
+export VSR_BUILD
+VM=$VSR_BUILD/vm
+SUITE=trixie
+# Modules the guest needs, in the order of loading, as paths below /lib/modules/VERSION/kernel.
+MODULES=(virt/lib/irqbypass drivers/vfio/vfio drivers/vfio/vfio_iommu_type1
+	drivers/vfio/pci/vfio-pci-core drivers/vfio/pci/vfio-pci
+	net/core/failover drivers/net/net_failover drivers/net/virtio_net)
+
+# Where apt is configured for the archive of $SUITE at the mirror that this machine uses.
+vm_apt() {
+	local dir=$1 mirror
+	: >"$dir/status"
+	private_apt "$dir" "$dir/status"
+	mirror=$(debian_sources | awk -v suite="$(. /etc/os-release; echo "$VERSION_CODENAME")" \
+		'$2 == suite { print $1; exit }')
+	[ -n "$mirror" ] || vsr_die "apt knows no mirror of Debian's main archive: see /etc/apt."
+	for suite in "$SUITE" "$SUITE-backports"; do
+		printf 'deb%s %s %s main\n' "$(debian_signed_by)" "$mirror" "$suite"
+	done >"$dir/parts/vm.list"
+	printf 'Package: *\nPin: release n=%s-backports\nPin-Priority: 100\n' "$SUITE" \
+		>"$dir/preferences"
+}
+
+# vm_download DIR APT-OPTION... PACKAGE...: the packages with all they depend on.
+vm_download() {
+	local dir=$1
+	shift
+	APT_CONFIG=$dir/apt.conf apt_quietly install --download-only -y "$@" ||
+		vsr_die "the pieces of the virtual machine could not be fetched (see above): check the network and run again."
+}
+
+# The kernel itself without what its package would pull in (an initramfs maker): one archive.
+vm_download_kernel() {
+	local dir=$1 package
+	package=$(APT_CONFIG=$dir/apt.conf apt-cache depends linux-image-cloud-amd64 |
+		awk '/Depends: linux-image-[0-9]/ { print $2; exit }')
+	[ -n "$package" ] || vsr_die "$SUITE has no linux-image-cloud-amd64."
+	(cd "$dir/cache/archives" && APT_CONFIG=$dir/apt.conf apt_quietly download "$package") ||
+		vsr_die "$package could not be fetched (see above): check the network and run again."
+}
+
+vm_initrd() {
+	local root=$1 tree=$2 version module file
+	version=$(basename "$(echo "$root"/usr/lib/modules/*)")
+	mkdir -p "$tree"/{bin,dev,proc,sys,host,modules}
+	cp "$root/usr/bin/busybox" "$tree/bin/busybox"
+	for module in "${MODULES[@]}"; do
+		file=$root/usr/lib/modules/$version/kernel/$module.ko
+		if [ -e "$file.xz" ]; then
+			xz -dc "$file.xz" >"$tree/modules/${module##*/}.ko"
+		else
+			cp "$file" "$tree/modules/${module##*/}.ko"
+		fi
+		printf '%s\n' "${module##*/}" >>"$tree/modules/order"
+	done
+	install -m 0755 "$VSR_ROOT/devtools/vm_init.sh" "$tree/init"
+	(cd "$tree" && find . | "$tree/bin/busybox" cpio -o -H newc 2>/dev/null | gzip -1)
+}
+
+# Everything is made in a folder beside and moved at the end, so that half of it is never found.
+vm_get() {
+	local tmp file
+	[ -e "$VM/complete" ] || {
+		vsr_say "fetching the pieces of the virtual machine (70 MB)"
+		mkdir -p "$VSR_BUILD"
+		tmp=$(mktemp -d "$VSR_BUILD/.vm.XXXXXX")
+		# shellcheck disable=SC2064
+		trap "rm -rf '$tmp'" EXIT
+		mkdir "$tmp/apt" "$tmp/root"
+		vm_apt "$tmp/apt"
+		APT_CONFIG=$tmp/apt/apt.conf apt_quietly update ||
+			vsr_die "the lists of Debian $SUITE could not be read (see above): check the network and run again."
+		vm_download "$tmp/apt" -t "$SUITE-backports" qemu-system-x86
+		vm_download "$tmp/apt" virtiofsd busybox-static
+		vm_download_kernel "$tmp/apt"
+		for file in "$tmp"/apt/cache/archives/*.deb; do
+			dpkg-deb -x "$file" "$tmp/root" || vsr_die "$file could not be unpacked."
+		done
+		cp "$tmp"/root/boot/vmlinuz-* "$tmp/vmlinuz"
+		rm -rf "$tmp/apt"
+		touch "$tmp/complete"
+		rm -rf "$VM"
+		mv "$tmp" "$VM"
+		trap - EXIT
+	}
+	# The initramfs is of this tree: cheap, and made anew when its init changed.
+	if [ ! -e "$VM/initrd" ] || ! cmp -s "$VSR_ROOT/devtools/vm_init.sh" "$VM/init" ||
+			[ "$(cat "$VM/modules" 2>/dev/null)" != "${MODULES[*]}" ]; then
+		tmp=$(mktemp -d "$VM/.initrd.XXXXXX")
+		vm_initrd "$VM/root" "$tmp" >"$VM/initrd.new" || vsr_die "the initramfs could not be made."
+		rm -rf "$tmp"
+		mv "$VM/initrd.new" "$VM/initrd"
+		cp "$VSR_ROOT/devtools/vm_init.sh" "$VM/init"
+		printf '%s\n' "${MODULES[*]}" >"$VM/modules"
+	fi
+}
+
+case ${1-} in
+get)
+	[ $# -eq 1 ] || vsr_die "get takes no arguments."
+	;;
+run)
+	[ $# -ge 2 ] || vsr_die "run takes the command to run."
+	;;
+shell)
+	[ $# -eq 1 ] || vsr_die "shell takes no arguments."
+	;;
+*) vsr_die "there is no command \"${1-}\": name one of get, run COMMAND..., shell." ;;
+esac
+vm_get
+[ "$1" = get ] && exit 0
+exec /usr/bin/python3 -B "$VSR_ROOT/devtools/vm.py" "$@"

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+
+/**
+ * @file
+ * TX doorbells that are held back (device argument tx_db_delay_us).
+ *
+ * A burst publishes its packets and, if the device wants to know, owes it a doorbell. The debt is
+ * paid by the first of: the burst that finds a quarter of the ring or the delay behind it, or that
+ * has nothing to do (so that an idle port is a prompt one); an RX burst of the port in the same
+ * way; tx_done_cleanup; rte_pmd_vsr_tx_doorbell(); stop; and an alarm, for an application that
+ * went away. Whether the device wants it is asked once, when the debt is made: a yes stays true,
+ * since a doorbell too many does no harm.
+ *
+ * The lock is for those who are not the thread of the queue. They look at the debt only, never at
+ * the ring, whose indices belong to that thread.
+ */
+
+#include <errno.h>
+
+#include <rte_alarm.h>
+#include <rte_cycles.h>
+
+#include "rte_pmd_vsr.h"
+#include "virtio/vio_virtq_packed.h"
+#include "virtio/vio_virtq_split.h"
+#include "vsr_dev.h"
+
+/* The alarm is for who stopped calling; it need not be sharp. */
+#define ALARM_MIN_US 1000
+
+static void alarm_expired(void *arg);
+
+static void
+alarm_arm(struct vsr_dev *dev)
+{
+	const uint32_t us = RTE_MAX(dev->args.tx_db_delay_us, (uint32_t)ALARM_MIN_US);
+
+	if (rte_eal_alarm_set(us, alarm_expired, dev) != 0)
+		__atomic_store_n(&dev->alarm_armed, false, __ATOMIC_RELEASE);
+}
+
+/* Pay, locked. */
+static bool
+pay(struct vsr_txq *txq)
+{
+	if (!txq->debt.owed)
+		return false;
+	txq->debt.owed = false;
+	vio_virtq_kick_value(txq->vq, txq->debt.position);
+	__atomic_fetch_sub(&txq->dev->nb_debts, 1, __ATOMIC_RELAXED);
+	return true;
+}
+
+bool
+vsr_txq_doorbell(struct vsr_txq *txq)
+{
+	bool paid;
+
+	rte_spinlock_lock(&txq->debt.lock);
+	paid = pay(txq);
+	rte_spinlock_unlock(&txq->debt.lock);
+	return paid;
+}
+
+void
+vsr_txq_owe(struct vsr_txq *txq, uint16_t nb_sent)
+{
+	struct vsr_dev *dev = txq->dev;
+	struct vio_virtq *vq = txq->vq;
+	const uint64_t now = rte_rdtsc();
+
+	rte_spinlock_lock(&txq->debt.lock);
+	txq->debt.position = vq->packed ? vio_packed_position(vq) : vio_split_position(vq);
+	if (txq->debt.owed) {
+		txq->debt.nb_sent += nb_sent;
+		vq->nb_unkicked = 0;
+		vq->nb_saved++;
+	} else if (vq->packed ? vio_packed_kick_needed(vq) : vio_split_kick_needed(vq)) {
+		txq->debt.owed = true;
+		txq->debt.nb_sent = nb_sent;
+		txq->debt.due = now + txq->db_delay;
+		__atomic_fetch_add(&dev->nb_debts, 1, __ATOMIC_SEQ_CST);
+	}
+	if (now >= txq->debt.due || txq->debt.nb_sent >= vq->size / 4)
+		pay(txq);
+	rte_spinlock_unlock(&txq->debt.lock);
+	if (__atomic_load_n(&dev->nb_debts, __ATOMIC_RELAXED) != 0 &&
+			!__atomic_load_n(&dev->alarm_armed, __ATOMIC_SEQ_CST) &&
+			!__atomic_exchange_n(&dev->alarm_armed, true, __ATOMIC_ACQ_REL))
+		alarm_arm(dev);
+}
+
+void
+vsr_debts_pay(struct vsr_dev *dev, bool all)
+{
+	struct rte_eth_dev_data *data = rte_eth_devices[dev->port_id].data;
+	const uint64_t now = rte_rdtsc();
+
+	for (uint16_t i = 0; i < data->nb_tx_queues; i++) {
+		struct vsr_txq *txq = data->tx_queues[i];
+
+		/* Who holds the lock is about to pay, or has made it a new debt. */
+		if (txq == NULL || !rte_spinlock_trylock(&txq->debt.lock))
+			continue;
+		if (all || now >= txq->debt.due)
+			pay(txq);
+		rte_spinlock_unlock(&txq->debt.lock);
+	}
+}
+
+static void
+alarm_expired(void *arg)
+{
+	struct vsr_dev *dev = arg;
+
+	vsr_debts_pay(dev, true);
+	/* The order is: no alarm, then a last look; a burst first makes a debt, then looks for an
+	 * alarm. So one of the two sees the other. */
+	__atomic_store_n(&dev->alarm_armed, false, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&dev->nb_debts, __ATOMIC_SEQ_CST) != 0 &&
+			!__atomic_exchange_n(&dev->alarm_armed, true, __ATOMIC_ACQ_REL))
+		alarm_arm(dev);
+}
+
+void
+vsr_debts_stop(struct vsr_dev *dev)
+{
+	vsr_debts_pay(dev, true);
+	/* Waits for one that runs; none is armed after, since no burst runs. */
+	rte_eal_alarm_cancel(alarm_expired, dev);
+	__atomic_store_n(&dev->alarm_armed, false, __ATOMIC_RELEASE);
+}
+
+int
+rte_pmd_vsr_tx_doorbell(uint16_t port_id, uint16_t queue_id)
+{
+	const struct rte_eth_dev *eth_dev;
+
+	if (!rte_eth_dev_is_valid_port(port_id) || !vsr_is_ours(&rte_eth_devices[port_id]))
+		return -ENODEV;
+	eth_dev = &rte_eth_devices[port_id];
+	if (queue_id >= eth_dev->data->nb_tx_queues || eth_dev->data->tx_queues[queue_id] == NULL)
+		return -EINVAL;
+	if (!eth_dev->data->dev_started)
+		return -EAGAIN;
+	return vsr_txq_doorbell(eth_dev->data->tx_queues[queue_id]) ? 1 : 0;
+}

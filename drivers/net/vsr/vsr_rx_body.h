@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+#ifndef VSR_RX_BODY_H
+#define VSR_RX_BODY_H
+
+/**
+ * @file
+ * The RX burst: reap, fix up, refill, publish, kick.
+ *
+ * One body for all rows of the path table. The layout of the ring, mergeable buffers and the
+ * steps that do several packets at once are constants of each row, so that nothing of the choice
+ * is left in the burst. A file that has no such steps gives NULL.
+ *
+ * An empty mbuf is not looked at: its place in memory tells the bus address of its buffer, and
+ * what a received one needs is written once, when it is received. See doc/datapath.rst.
+ */
+
+#include "virtio/vio_virtq_packed.h"
+#include "virtio/vio_virtq_split.h"
+#include "vsr_dev.h"
+
+/** Several packets at once, when all is plain. @return how many, 0: not this time. */
+typedef uint16_t (*vsr_rx_take_fn)(struct vsr_rxq *rxq, struct rte_mbuf **pkts, uint64_t *bytes);
+/** Several empty buffers at once. @return how many, 0: not this time. */
+typedef uint16_t (*vsr_rx_post_fn)(struct vsr_rxq *rxq, struct rte_mbuf **bufs);
+
+/** What a row is made of; constants of its burst. */
+struct vsr_rx_row {
+	const struct vio_ring_ops *ring;
+	bool mergeable;
+	vsr_rx_take_fn take; /**< May be NULL, as post. */
+	vsr_rx_post_fn post;
+	uint16_t step; /**< How many the two do at once. */
+};
+
+/* A received mbuf: what a driver owes its fields, in six words that stand together. */
+static __rte_always_inline void
+rx_rearm(const struct vsr_rxq *rxq, struct rte_mbuf *m, uint32_t data_len)
+{
+	uint64_t *words = (uint64_t *)(uintptr_t)&m->rearm_data;
+
+	RTE_BUILD_BUG_ON(offsetof(struct rte_mbuf, ol_flags) !=
+			offsetof(struct rte_mbuf, rearm_data) + 8);
+	RTE_BUILD_BUG_ON(offsetof(struct rte_mbuf, pkt_len) !=
+			offsetof(struct rte_mbuf, rearm_data) + 20);
+	RTE_BUILD_BUG_ON(offsetof(struct rte_mbuf, data_len) !=
+			offsetof(struct rte_mbuf, rearm_data) + 24);
+	words[0] = rxq->rearm[0]; /* data_off, refcnt, nb_segs, port */
+	words[1] = rxq->rearm[1]; /* ol_flags */
+	words[2] = (uint64_t)data_len << 32; /* packet_type, pkt_len */
+	words[3] = data_len; /* data_len, vlan_tci, hash.rss */
+}
+
+/* Number of buffers of the packet that begins here. */
+static inline uint16_t
+rx_num_buffers(const struct vsr_rxq *rxq, const struct rte_mbuf *m)
+{
+	const int at = (int)offsetof(struct virtio_net_hdr, num_buffers) - rxq->hdr_len;
+
+	return vio_load16(rte_pktmbuf_mtod_offset(m, const virtio_le16 *, at));
+}
+
+/* Later buffers carry no header: data begins where it would stand (virtio 1.4 5.1.6.4). */
+static inline struct rte_mbuf *
+rx_merge_next(struct vsr_rxq *rxq, struct rte_mbuf *m, uint32_t len)
+{
+	struct rte_mbuf *head = rxq->head;
+
+	if (unlikely(head == NULL || len == 0 || len > rxq->buf_len))
+		return vsr_rx_merge_drop(rxq, m);
+	rx_rearm(rxq, m, len);
+	m->data_off -= rxq->hdr_len;
+	rxq->tail->next = m;
+	rxq->tail = m;
+	head->nb_segs++;
+	head->pkt_len += len;
+	if (--rxq->left != 0)
+		return NULL;
+	rxq->head = NULL;
+	return head;
+}
+
+/*
+ * One buffer came back: the whole packet once it is complete, else NULL. The packet in the making
+ * survives the end of a burst, since the device shows us its buffers when it likes.
+ */
+static inline struct rte_mbuf *
+rx_fix_up(struct vsr_rxq *rxq, struct rte_mbuf *m, uint32_t len, const bool mergeable)
+{
+	uint16_t nb_buffers;
+
+	if (mergeable && unlikely(rxq->left != 0))
+		return rx_merge_next(rxq, m, len);
+	if (unlikely(len <= rxq->hdr_len || len > rxq->buf_len))
+		return vsr_rx_bad_len(rxq, m);
+	rx_rearm(rxq, m, len - rxq->hdr_len);
+	/* All but the last buffer of a packet are full (virtio 1.4 5.1.6.4.1), so that of most the
+	 * header need not be read. */
+	if (!mergeable || likely(len < rxq->buf_len))
+		return m;
+	nb_buffers = rx_num_buffers(rxq, m);
+	if (likely(nb_buffers == 1))
+		return m;
+	if (unlikely(nb_buffers == 0 || nb_buffers > rxq->vq->size))
+		return vsr_rx_bad_num_buffers(rxq, m);
+	rxq->head = rxq->tail = m;
+	rxq->left = nb_buffers - 1;
+	return NULL;
+}
+
+/* Where the device writes to. */
+static __rte_always_inline uint64_t
+rx_iova(const struct vsr_rxq *rxq, const struct rte_mbuf *m)
+{
+	if (likely(rxq->linear))
+		return (uintptr_t)m + rxq->buf_offset;
+	return rte_mbuf_iova_get(m) + RTE_PKTMBUF_HEADROOM - rxq->hdr_len;
+}
+
+static __rte_always_inline void
+rx_post(struct vsr_rxq *rxq, struct rte_mbuf **bufs, uint16_t nb, const struct vsr_rx_row row)
+{
+	uint16_t i = 0;
+
+	while (i < nb) {
+		struct vio_seg seg = { .len = rxq->buf_len };
+
+		if (row.post != NULL && likely(nb - i >= row.step) &&
+				likely(row.post(rxq, &bufs[i]) != 0)) {
+			i += row.step;
+			continue;
+		}
+		do {
+			seg.iova = rx_iova(rxq, bufs[i]);
+			row.ring->post(rxq->vq, &seg, VIRTQ_DESC_F_WRITE, bufs[i]);
+		} while (++i < nb && rxq->vq->post_i % RTE_MAX(row.step, 1) != 0);
+	}
+}
+
+/* Fill the ring up; a pool that runs low gives what it has. @return buffers posted. */
+static __rte_always_inline uint16_t
+rx_refill(struct vsr_rxq *rxq, const struct vsr_rx_row row)
+{
+	struct rte_mbuf *bufs[VSR_RX_BULK];
+	uint16_t nb, nb_posted = 0;
+
+	while (rxq->vq->nb_free != 0) {
+		nb = RTE_MIN(rxq->vq->nb_free, VSR_RX_BULK);
+		/* What is left over waits until it makes up a step. */
+		if (row.step > 1 && nb_posted != 0 && nb > row.step)
+			nb -= nb % row.step;
+		if (unlikely(rte_mempool_get_bulk(rxq->pool, (void **)bufs, nb) != 0)) {
+			nb = vsr_rx_alloc_few(rxq, bufs, nb);
+			if (nb == 0)
+				break;
+		}
+		rx_post(rxq, bufs, nb, row);
+		nb_posted += nb;
+	}
+	if (nb_posted != 0) {
+		row.ring->publish(rxq->vq);
+		rxq->stats.refills++;
+	}
+	return nb_posted;
+}
+
+static __rte_always_inline void
+rx_kick(struct vio_virtq *vq, const struct vio_ring_ops *const ring)
+{
+	if (vq->nb_unkicked != 0 && ring->kick_needed(vq))
+		ring->kick(vq);
+}
+
+/* What the next burst will want, if the device is that far: the ring two bursts on, and of each
+ * buffer the line with the header, where a packet that is sent on gets its own. */
+static __rte_always_inline void
+rx_look_ahead(const struct vsr_rxq *rxq, const struct vio_ring_ops *const ring)
+{
+	const struct vio_virtq *vq = rxq->vq;
+	uint16_t id;
+
+	if (!ring->used_ahead(vq, VSR_AHEAD, &id))
+		return;
+	ring->prefetch_reap(vq, VSR_AHEAD, VSR_AHEAD);
+	if (unlikely(!rxq->linear || id + VSR_AHEAD > vq->size))
+		return;
+	for (uint16_t i = 0; i < VSR_AHEAD; i++)
+		__builtin_prefetch(RTE_PTR_ADD(vq->cookies[id + i], rxq->hdr_offset), 1);
+}
+
+static __rte_always_inline uint16_t
+rx_burst(struct vsr_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
+		const struct vsr_rx_row row)
+{
+	const bool mergeable = row.mergeable && rxq->mergeable;
+	struct vio_virtq *vq = rxq->vq;
+	uint64_t bytes = 0;
+	uint16_t nb_rx = 0, nb;
+	struct rte_mbuf *m;
+	uint32_t len = 0;
+
+	/* reap, fix up; buffers are posted again below, so this ends with the ring at the latest */
+	while (nb_rx < nb_pkts) {
+		if (row.take != NULL && nb_pkts - nb_rx >= row.step) {
+			nb = row.take(rxq, &pkts[nb_rx], &bytes);
+			nb_rx += nb;
+			if (likely(nb != 0))
+				continue;
+		}
+		do {
+			m = row.ring->reap(vq, &len);
+			if (m == NULL)
+				goto done;
+			m = rx_fix_up(rxq, m, len, mergeable);
+			if (m == NULL)
+				continue;
+			bytes += m->pkt_len;
+			pkts[nb_rx++] = m;
+		} while (nb_rx < nb_pkts && vq->reap_i % RTE_MAX(row.step, 1) != 0);
+	}
+done:
+	rxq->stats.packets += nb_rx;
+	rxq->stats.bytes += bytes;
+
+	rx_look_ahead(rxq, row.ring);
+
+	/* refill, publish, kick: also without packets, for a pool that was empty before */
+	if (vq->nb_free >= rxq->free_thresh && likely(!vq->broken)) {
+		rx_refill(rxq, row);
+		rx_kick(vq, row.ring);
+	}
+	if (unlikely(rxq->pays) && __atomic_load_n(&rxq->dev->nb_debts, __ATOMIC_RELAXED) != 0)
+		vsr_debts_pay(rxq->dev, nb_rx == 0);
+	return nb_rx;
+}
+
+#endif /* VSR_RX_BODY_H */

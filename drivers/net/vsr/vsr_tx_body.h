@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+#ifndef VSR_TX_BODY_H
+#define VSR_TX_BODY_H
+
+/**
+ * @file
+ * The TX burst: clean, post, publish, kick.
+ *
+ * As vsr_rx_body.h: one body, and what differs between the rows of the path table are constants
+ * of it. See doc/datapath.rst.
+ */
+
+#include "virtio/vio_virtq_packed.h"
+#include "virtio/vio_virtq_split.h"
+#include "vsr_dev.h"
+
+#define TX_CLEAN_BULK 64
+
+/** Post several packets at once, when all are plain. @return how many, 0: not this time. */
+typedef uint16_t (*vsr_tx_post_fn)(struct vsr_txq *txq, struct rte_mbuf **pkts, uint64_t *bytes);
+/** Take several sent packets back at once. @return how many, 0: not this time. */
+typedef uint16_t (*vsr_tx_take_fn)(struct vsr_txq *txq, struct rte_mbuf **done);
+
+/** What a row is made of; constants of its burst. */
+struct vsr_tx_row {
+	const struct vio_ring_ops *ring;
+	vsr_tx_post_fn post; /**< May be NULL, as take. */
+	vsr_tx_take_fn take;
+	uint16_t step; /**< How many the two do at once. */
+};
+
+/* Nobody else has this mbuf, and it is all of the packet. */
+static __rte_always_inline bool
+tx_is_plain(const struct rte_mbuf *m)
+{
+	return rte_mbuf_refcnt_read(m) == 1 && m->nb_segs == 1 && RTE_MBUF_DIRECT(m);
+}
+
+/* Plain mbufs go back to their pool as they are, in bulk; the rest as the library frees them. */
+static __rte_always_inline void
+tx_free(const struct vsr_txq *txq, struct rte_mbuf **done, uint32_t nb)
+{
+	uint32_t from = 0;
+
+	if (nb == 0)
+		return;
+	if (likely(txq->fast_free)) {
+		rte_mempool_put_bulk(done[0]->pool, (void **)done, nb);
+		return;
+	}
+	for (uint32_t i = 0; i < nb; i++) {
+		if (likely(tx_is_plain(done[i]) && done[i]->pool == done[from]->pool))
+			continue;
+		if (i != from)
+			rte_mempool_put_bulk(done[from]->pool, (void **)&done[from], i - from);
+		from = i;
+		if (!tx_is_plain(done[i])) {
+			rte_pktmbuf_free(done[i]);
+			from = i + 1;
+		}
+	}
+	if (nb != from)
+		rte_mempool_put_bulk(done[from]->pool, (void **)&done[from], nb - from);
+}
+
+/* Free what was sent, at most nb_max packets. */
+static __rte_always_inline uint32_t
+tx_clean(struct vsr_txq *txq, uint32_t nb_max, const struct vsr_tx_row row)
+{
+	struct rte_mbuf *done[TX_CLEAN_BULK];
+	uint32_t nb_done = 0, nb = 0, len;
+
+	while (nb_done + nb < nb_max) {
+		const uint16_t room = RTE_MIN(nb_max - nb_done - nb, RTE_DIM(done) - nb);
+
+		if (row.take != NULL && room >= row.step && likely(row.take(txq, &done[nb]) != 0)) {
+			nb += row.step;
+		} else {
+			done[nb] = row.ring->reap(txq->vq, &len);
+			if (done[nb] == NULL)
+				break;
+			nb += 1 + row.ring->reap_batch(txq->vq, (void **)&done[nb + 1], room - 1);
+		}
+		if (nb > RTE_DIM(done) - RTE_MAX(row.step, 1)) {
+			tx_free(txq, done, nb);
+			nb_done += nb;
+			nb = 0;
+		}
+	}
+	tx_free(txq, done, nb);
+	return nb_done + nb;
+}
+
+static inline bool
+tx_acceptable(struct vsr_txq *txq, struct rte_mbuf *m)
+{
+	if (unlikely(m->pkt_len > txq->max_len))
+		vsr_tx_drop(m, &txq->stats.too_long);
+	else if (unlikely(m->nb_segs > VSR_TX_SEGS_MAX || m->nb_segs >= txq->vq->size))
+		vsr_tx_drop(m, &txq->stats.too_many_segs);
+	else if (unlikely(m->pkt_len == 0))
+		vsr_tx_drop(m, &txq->stats.empty);
+	else
+		return true;
+	return false;
+}
+
+/* The header may stand in front of the data: nobody else has that memory, and there is room. */
+static inline bool
+tx_can_push(const struct vsr_txq *txq, const struct rte_mbuf *m)
+{
+	return rte_mbuf_refcnt_read(m) == 1 && RTE_MBUF_DIRECT(m) &&
+			rte_pktmbuf_headroom(m) >= txq->hdr_len;
+}
+
+/* No offload is negotiated: all of the header is zero (virtio 1.4 5.1.6.2). It is often so from
+ * the last time, and then the line is only looked at. */
+static __rte_always_inline void
+tx_header(void *hdr)
+{
+	uint64_t low;
+	uint32_t high;
+
+	memcpy(&low, hdr, sizeof(low));
+	memcpy(&high, RTE_PTR_ADD(hdr, sizeof(low)), sizeof(high));
+	RTE_BUILD_BUG_ON(VIRTIO_NET_HDR_LEN != sizeof(low) + sizeof(high));
+	if ((low | high) != 0)
+		memset(hdr, 0, VIRTIO_NET_HDR_LEN);
+}
+
+/* Returns false when the ring has no room. */
+static __rte_always_inline bool
+tx_post(struct vsr_txq *txq, struct rte_mbuf *m, const struct vio_ring_ops *const ring)
+{
+	if (likely(m->nb_segs == 1 && tx_can_push(txq, m))) {
+		const struct vio_seg seg = {
+			.iova = rte_pktmbuf_iova(m) - txq->hdr_len,
+			.len = m->data_len + txq->hdr_len,
+		};
+
+		if (unlikely(txq->vq->nb_free == 0))
+			return false;
+		tx_header(rte_pktmbuf_mtod_offset(m, void *, -txq->hdr_len));
+		ring->post(txq->vq, &seg, 0, m);
+		return true;
+	}
+	return vsr_tx_post_list(txq, m);
+}
+
+/* The ring was full: what the device is done with by now may make room. */
+static __rte_always_inline bool
+tx_post_again(struct vsr_txq *txq, struct rte_mbuf *m, const struct vsr_tx_row row)
+{
+	/* A reap sees published buffers only. */
+	if (txq->vq->nb_posted != 0)
+		row.ring->publish(txq->vq);
+	if (tx_clean(txq, UINT32_MAX, row) != 0 && tx_post(txq, m, row.ring))
+		return true;
+	txq->stats.full++;
+	return false;
+}
+
+static __rte_always_inline uint16_t
+tx_burst(struct vsr_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
+		const struct vsr_tx_row row)
+{
+	struct vio_virtq *vq = txq->vq;
+	uint64_t bytes = 0;
+	uint16_t nb_tx = 0, nb_sent = 0, nb;
+	uint32_t len;
+
+	/* clean */
+	if (vq->nb_free < txq->free_thresh || vq->nb_free < nb_pkts)
+		tx_clean(txq, UINT32_MAX, row);
+
+	/* post */
+	while (nb_tx < nb_pkts) {
+		struct rte_mbuf *m = pkts[nb_tx];
+
+		if (row.post != NULL && nb_pkts - nb_tx >= row.step) {
+			nb = row.post(txq, &pkts[nb_tx], &bytes);
+			nb_tx += nb;
+			nb_sent += nb;
+			if (likely(nb != 0))
+				continue;
+		}
+		do {
+			m = pkts[nb_tx];
+			if (!tx_acceptable(txq, m))
+				continue;
+			len = m->pkt_len;
+			if (unlikely(!tx_post(txq, m, row.ring)) && !tx_post_again(txq, m, row))
+				goto done;
+			bytes += len;
+			nb_sent++;
+		} while (++nb_tx < nb_pkts && vq->post_i % RTE_MAX(row.step, 1) != 0);
+	}
+done:
+	txq->stats.packets += nb_sent;
+	txq->stats.bytes += bytes;
+
+	/* publish, kick */
+	if (likely(nb_sent != 0)) {
+		row.ring->publish(vq);
+		if (unlikely(txq->db_delay != 0))
+			vsr_txq_owe(txq, nb_sent);
+		else if (row.ring->kick_needed(vq))
+			row.ring->kick(vq);
+	} else if (unlikely(txq->db_delay != 0)) {
+		vsr_txq_doorbell(txq);
+	}
+	return nb_tx;
+}
+
+#endif /* VSR_TX_BODY_H */

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The vsr authors
+"""The other direction: the virtual machine's Linux drives functions of vsr-sim, which QEMU shows
+it through its vfio-user-pci. One boot has a function for each of several settings."""
+
+import contextlib
+import json
+
+from .net import Namespace
+from .qemu import Vm
+from .sim import PF, Sim
+
+
+class Guest:
+    """One function of a vsr-sim of its own, and the interface that Linux made of it."""
+
+    def __init__(self, number, features):
+        self.number = number
+        self.features = features
+        self.interface = None
+        self.address = f"192.168.{80 + number}.2"
+        self.vm = None
+        self.sim = Sim(features=features, taps=["pf"], vfs=0, queue_pairs=2,
+                       args=["--vfio-user", "--mac", f"02:76:73:72:{number:02x}:00"])
+        self.space = Namespace(f"192.168.{80 + number}.1")
+
+    def start(self):
+        """Before QEMU, which connects to the socket as it starts."""
+        self.sim.start()
+        self.space.take(self.sim.taps["pf"])
+
+    def arguments(self):
+        n = self.number
+        device = {"driver": "vfio-user-pci", "bus": f"rp{n}", "addr": "0x0",
+                  "socket": {"type": "unix", "path": str(self.sim.dir / "fn" / f"{PF}.sock")}}
+        return ["-device", f"pcie-root-port,id=rp{n},chassis={n + 1},slot={n + 1},bus=pcie.0,"
+                f"addr={n + 4:x}", "-device", json.dumps(device)]
+
+    def sh(self, script):
+        """A shell script in the machine; what it printed. $i is the interface."""
+        done = self.vm.run("sh", "-ec", f"i={self.interface}; {script}")
+        assert done.returncode == 0, f"{script}: {done.stderr}"
+        return done.stdout
+
+    def find(self, vm):
+        """The interface that Linux made, by its address on the bus."""
+        self.vm = vm
+        bdf = f"0000:{self.number + 1:02x}:00.0"
+        self.interface = self.sh(f"ls /sys/bus/pci/devices/{bdf}/virtio*/net").strip()
+        return self
+
+    def up(self):
+        self.sh(f"ip address replace {self.address}/24 dev $i; ip link set $i up")
+        # Whatever MAC address it had before, the other end asks anew.
+        self.space.run("ip", "neighbour", "flush", "dev", self.space.interface)
+
+    def down(self):
+        self.sh("ip link set $i down; ip address flush dev $i")
+
+    def attribute(self, name):
+        return self.sh(f"cat /sys/class/net/$i/{name}").strip()
+
+    def fn(self):
+        return self.sim.fn("pf")
+
+
+@contextlib.contextmanager
+def linux_guests(settings):
+    """Boot with a function for each entry of {name: features}; gives {name: Guest}."""
+    with contextlib.ExitStack() as stack:
+        guests = {}
+        for number, (name, features) in enumerate(settings.items()):
+            guest = guests[name] = Guest(number, features)
+            stack.callback(guest.space.close)
+            stack.callback(guest.sim.close)
+            guest.start()
+        # The IOMMU tells the device of each map, as hardware would fetch it.
+        vm = Vm([word for guest in guests.values() for word in guest.arguments()],
+                iommu_args=",caching-mode=on")
+        stack.callback(vm.close)
+        vm.boot()
+        yield {name: guest.find(vm) for name, guest in guests.items()}

@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The vsr authors
+"""A host with a real kernel: QEMU's SR-IOV virtio-net behind Linux' own VFIO and IOMMU.
+
+One boot serves all tests of a run. Several NICs stand in it, alike but for what they offer.
+"""
+
+import dataclasses
+import errno
+import os
+import re
+import shlex
+
+from .host import Host
+from .net import Namespace, tap_name
+from .qemu import Vm
+from .tap import Tap
+
+NB_PAIRS = 2
+
+# Feature names of vsr and the properties of QEMU's virtio-net-pci.
+PROPERTIES = {
+    "ring_packed": "packed", "in_order": "in_order", "mrg_rxbuf": "mrg_rxbuf",
+    "event_idx": "event_idx", "indirect_desc": "indirect_desc", "ring_reset": "queue_reset",
+    "mq": "mq", "rss": "rss",
+}
+# What net_vsr itself can be told to leave out.
+DEVARGS = {"ring_packed": "packed=0", "mrg_rxbuf": "mrg_rxbuf=0", "in_order": "in_order=0"}
+# What the kernel's log must not say. QEMU's VFs claim an interrupt pin, of which Linux says that
+# it is bogus: that is theirs.
+BAD_LOG = re.compile(
+    r"DMAR:.*(fault|error|invalid)|vfio.*(error|fail|invalid|warn|timed)|WARNING:|BUG:|Oops"
+    r"|Call Trace|general protection|segfault|nobody cared",
+    re.IGNORECASE,
+)
+
+
+@dataclasses.dataclass
+class Nic:
+    """One PF with its VFs; function 0 is the PF."""
+
+    number: int
+    vfs: int
+    lacks: frozenset
+    taps: list = dataclasses.field(default_factory=list)
+
+    def __post_init__(self):
+        self.taps = [tap_name() for _ in range(self.vfs + 1)]
+
+    @property
+    def pf(self):
+        # The firmware numbers the buses in the order of the root ports.
+        return f"0000:{self.number + 1:02x}:00.0"
+
+    @staticmethod
+    def function(name):
+        return 0 if name == "pf" else int(name[2:])
+
+    def device(self, name):
+        """How QEMU calls a function."""
+        return f"nic{self.number}f{self.function(name)}"
+
+    def arguments(self):
+        """Arguments of QEMU; a PF comes after its VFs."""
+        port = f"rp{self.number}"
+        on = [f"{name}={'off' if feature in self.lacks else 'on'}"
+              for feature, name in PROPERTIES.items()]
+        pairs = 1 if "mq" in self.lacks else NB_PAIRS
+        args = ["-device", f"pcie-root-port,id={port},chassis={self.number + 1},"
+                f"slot={self.number + 1},bus=pcie.0,addr={self.number + 4:x}"]
+        for function in reversed(range(self.vfs + 1)):
+            net, device = f"net{self.number}f{function}", f"nic{self.number}f{function}"
+            args += ["-netdev", f"tap,id={net},ifname={self.taps[function]},script=no,"
+                     f"downscript=no,queues={pairs},vhost=off"]
+            args += ["-device", ",".join([
+                f"virtio-net-pci,bus={port},addr=0x0.{function:#x},netdev={net},id={device}",
+                *([f"sriov-pf=nic{self.number}f0"] if function else []),
+                f"mac=02:51:45:4d:{self.number:02x}:{function:02x}",
+                "iommu_platform=on,host_mtu=1500,speed=10000,duplex=full", *on])]
+        return args
+
+
+def nics():
+    """The first one offers all it can, the last one as little as it can."""
+    return [
+        Nic(0, 4, frozenset()),
+        Nic(1, 2, frozenset({"event_idx"})),
+        Nic(2, 2, frozenset({"indirect_desc"})),
+        Nic(3, 2, frozenset(PROPERTIES)),
+    ]
+
+
+class Booted:
+    """The one machine of a run, with all NICs, its taps in a network namespace of its own."""
+
+    def __init__(self):
+        self.space = Namespace("192.168.78.1")
+        self.nics = nics()
+        self.vm = Vm([word for nic in self.nics for word in nic.arguments()],
+                     namespace=self.space)
+        self.log_seen = 0
+        try:
+            self.vm.boot()
+            for nic in self.nics:
+                self.bind(nic.pf)
+            self.log()
+        except BaseException:
+            self.close()
+            raise
+
+    def sh(self, script):
+        """Run a shell script in the machine; what it printed."""
+        done = self.vm.run("sh", "-ec", script)
+        if done.returncode != 0:
+            raise OSError(f"in the machine: {script}: {done.stderr.strip()}")
+        return done.stdout
+
+    def bind(self, address, driver="vfio-pci"):
+        """As the guides tell."""
+        self.sh(f"cd /sys/bus/pci/devices/{address}; echo {driver} > driver_override;"
+                f" [ ! -e driver ] || echo {address} > driver/unbind;"
+                f" echo {address} > /sys/bus/pci/drivers_probe; [ -e driver ]")
+
+    def log(self):
+        """What the kernel said since the last call."""
+        text = self.vm.child.output
+        new, self.log_seen = text[self.log_seen :], len(text)
+        return new.splitlines()
+
+    def alive(self):
+        return self.vm.alive()
+
+    def close(self):
+        self.vm.close()
+        self.space.close()
+
+
+class Machine(Host):
+    """The part of the machine that one test uses: one of its NICs, put back as it was at the end.
+
+    The arguments are those of Sim; features lead to a NIC that lacks what is to be left out, or
+    to arguments of net_vsr.
+    """
+
+    kind = "machine"
+    has = frozenset({"two_queues", "kernel_parameters"})
+    memory, mbufs = 64, 4096
+
+    def __init__(self, booted, profile="full", features="", vfs=2, queue_pairs=2, taps=()):
+        words = list(filter(None, features.split(",")))
+        wanted = {word[1:] for word in words if word[0] == "+"}
+        unwanted = {word[1:] for word in words if word[0] == "-"}
+        self.booted = booted
+        self.nic = self.choose(booted.nics, profile, wanted, unwanted)
+        self.devargs = "".join(f",{DEVARGS[name]}" for name in sorted(unwanted - self.nic.lacks))
+        self.pf = self.nic.pf
+        self._said = []
+
+    @classmethod
+    def refuses(cls, profile="full", features="", vfs=2, queue_pairs=2, wires=None, args=(),
+                **conf):
+        """Why there is no such NIC here; empty when there is one."""
+        words = list(filter(None, features.split(",")))
+        names = {word[1:] for word in words}
+        if profile not in ("full", "minimal") or wires or args:
+            return cls.lacks(["profiles" if profile not in ("full", "minimal") else "wires"])
+        for name in sorted(names - set(PROPERTIES)):
+            return f"the machine host: its NIC never offers {name}"
+        if vfs > nics()[0].vfs or queue_pairs > NB_PAIRS:
+            return f"the machine host: its NIC has {nics()[0].vfs} VFs and {NB_PAIRS} queue pairs"
+        if cls.choose(nics(), profile, {w[1:] for w in words if w[0] == "+"},
+                      {w[1:] for w in words if w[0] == "-"}) is None:
+            return f"the machine host: no NIC of it has {features}"
+        return ""
+
+    @staticmethod
+    def choose(among, profile, wanted, unwanted):
+        """The NIC with what is wanted and without what is not, as far as net_vsr cannot tell."""
+        must_lack = unwanted - set(DEVARGS)
+        if profile == "minimal":
+            return among[-1] if not wanted else None
+        for nic in among[:-1]:
+            if must_lack <= nic.lacks and not wanted & nic.lacks:
+                return nic
+        return None
+
+    # ------------------------------------------------------------ life
+
+    def start(self):
+        return self
+
+    def close(self):
+        """Put the NIC back: no VFs, bound to vfio-pci, all cables in."""
+        if not self.booted.alive():
+            return
+        # Waits until whoever had a VF open has let go of it.
+        driver = self.booted.sh(f"cd /sys/bus/pci/devices/{self.pf}; echo 0 > sriov_numvfs;"
+                                " rm -rf /run/vsr/* /run/dpdk/* /dev/hugepages/*; readlink driver ||:")
+        if not driver.strip().endswith("/vfio-pci"):
+            self.booted.bind(self.pf)
+        for function in range(self.nic.vfs + 1):
+            self.booted.vm.qmp("set_link", name=f"nic{self.nic.number}f{function}", up=True)
+        self._said += self.booted.log()
+        print("---- the machine's kernel\n" + "\n".join(self._said))
+
+    def check_clean(self):
+        self._said += self.booted.log()
+        bad = [line for line in self._said if BAD_LOG.search(line) and "bogus INTx" not in line]
+        assert not bad, "the kernel said:\n" + "\n".join(bad)
+
+    # ------------------------------------------------------------ programs
+
+    def wrap(self, command):
+        return self.booted.vm.wrap(command)
+
+    def sweep(self, prefix):
+        pass  # with the VFs, when all programs have ended
+
+    # ------------------------------------------------------------ the NIC
+
+    def device(self, address, devargs=""):
+        return address + self.devargs + devargs
+
+    def open_tap(self, function):
+        return Tap(self.nic.taps[Nic.function(function)], self.booted.space).open()
+
+    def set_link(self, function, up):
+        self.booted.vm.qmp("set_link", name=self.nic.device(function), up=up)
+
+    # ------------------------------------------------------------ sysfs and log
+
+    def log(self):
+        self._said += self.booted.log()
+        return "\n".join(self._said)
+
+    def read(self, *words):
+        return self.booted.sh(f"cat {shlex.quote('/'.join(('/sys', *words)))}").strip()
+
+    def write(self, text, *words):
+        path = "/".join(("/sys", *words))
+        # bash, whose echo says which error it was.
+        done = self.run("bash", "-c", 'echo "$0" > "$1"', str(text), path)
+        if done.returncode != 0:
+            said = done.stderr.strip().rsplit(": ", 1)[-1]
+            number = next((n for n in errno.errorcode if os.strerror(n) == said), errno.EIO)
+            raise OSError(number, said, path)

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The vsr authors
+"""Interrupts of net_vsr: link changes and received packets."""
+
+import os
+
+import pytest
+
+from framework import paths
+from framework.child import Child
+from framework.frames import flows
+
+RINGS = {"packed": "+ring_packed", "split": "-ring_packed"}
+
+
+@pytest.mark.parametrize("ring", RINGS)
+def test_link_change_comes_as_an_interrupt(ring, make_host, testpmd):
+    """Steps: pull the cable of VF 1 and plug it in, twice; then restart the port and do it again.
+
+    Verify: testpmd, which asks nothing meanwhile, says each time that the link of that port, and
+    of no other, changed.
+    """
+    host = make_host(vfs=2, features=RINGS[ring])
+    pmd = testpmd(host, [host.device(vf) for vf in host.create_vfs(2)], vsr=True)
+    for port in range(2):
+        pmd.wait_link(port)
+    for _ in range(2):
+        for up in (False, True):
+            mark = pmd.child.mark()
+            host.set_link("vf1", up)
+            pmd.child.expect(r"Port 0: link state change event", since=mark)
+            assert pmd.link_up(0) == up and pmd.link_up(1)
+        assert "Port 1: link state change event" not in pmd.child.output
+        pmd.cmd("port stop 0")
+        pmd.cmd("port start 0")
+        pmd.wait_link(0)
+    assert pmd.quit() == 0
+
+
+@pytest.mark.parametrize("ring", RINGS)
+def test_packets_wake_a_sleeper(ring, make_host, closing):
+    """Steps: a program sleeps on two RX queues; each time it sleeps, one frame comes, of flows
+    that go to both.
+
+    Verify: every frame wakes it once, with one packet, and both queues did.
+    """
+    wakes = 16
+    host = make_host(taps=["vf1"], vfs=1, queue_pairs=2, features=RINGS[ring])
+    (vf,) = host.create_vfs(1)
+    tap = closing(host.open_tap("vf1"))
+    prefix = f"vsr{os.getpid()}intr"
+    command = [
+        paths.BUILD / "app/test/rx_intr", "-l", "0", "-m", host.memory, "--no-telemetry",
+        "--iova-mode=va", "--file-prefix", prefix, "-d", paths.plugin(), "-a", host.device(vf),
+        f"--vfio-vf-token={host.token}", "--", wakes,
+    ]
+    sleeper = closing(Child(host.wrap(command), env=host.env, name="rx_intr"))
+    try:
+        mark = 0
+        for frame in flows("ff:ff:ff:ff:ff:ff", tap.mac, wakes):
+            mark = sleeper.expect(r"^asleep", since=mark).end()
+            tap.send([frame])
+            woken = sleeper.expect(r"^woken by queue (\d) with (\d+) packets", since=mark)
+            assert woken.group(2) == "1"
+            mark = woken.end()
+        assert sleeper.wait() == 0
+        for queue in range(2):
+            assert f"woken by queue {queue} " in sleeper.output
+    finally:
+        host.sweep(prefix)

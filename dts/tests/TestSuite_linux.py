@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The vsr authors
+"""Linux' own virtio_net on the simulated NIC: a driver that nobody here wrote, on a real kernel.
+
+QEMU shows it a function of vsr-sim through vfio-user-pci.
+"""
+
+import json
+
+import pytest
+
+from framework.child import Child
+from framework.linux import linux_guests
+from framework.wait import wait_for
+
+INTEROP = "Linux virtio_net on vsr-sim, through QEMU vfio-user-pci"
+
+SETTINGS = {
+    "split": "-ring_packed",
+    "packed": "+ring_packed",
+    "plain": "-ring_packed,-event_idx,-indirect_desc,-mrg_rxbuf,-notification_data",
+}
+
+
+@pytest.fixture(scope="module")
+def guests():
+    with linux_guests(SETTINGS) as made:
+        yield made
+
+
+@pytest.fixture(params=SETTINGS)
+def linux(request, guests):
+    """A function at work; at the end the simulator has counted no violation."""
+    guest = guests[request.param]
+    guest.up()
+    yield guest
+    guest.down()
+    assert guest.sim.violations() == {}, "see doc/interop.rst for what Linux is known to do"
+
+
+def iperf3(guest, reverse):
+    """TCP between the machine and the namespace, at most 2 s; the summary."""
+    server = Child(guest.space.wrap("iperf3", "-s", "-1", "--forceflush"), name="iperf3 -s")
+    try:
+        server.expect(r"Server listening")
+        done = guest.vm.run("iperf3", "-c", guest.space.address, "-t", 2, "-J",
+                            *(["-R"] if reverse else []))
+        answer = json.loads(done.stdout)
+        assert "error" not in answer, answer["error"]
+        server.wait()
+        return answer["end"]
+    finally:
+        server.close()
+
+
+def test_virtio_net_comes_up(linux):
+    """Verify: features, MAC address, MTU, link, speed and queues are those of the NIC."""
+    fn = linux.fn()
+    assert ("ring_packed" in fn["accepted"]) == ("+ring_packed" in linux.features)
+    for name in ("event_idx", "indirect_desc", "mrg_rxbuf", "notification_data"):
+        assert (name in fn["accepted"]) == (f"-{name}" not in linux.features)
+    assert linux.attribute("address") == fn["mac"]
+    assert linux.attribute("mtu") == "1500"
+    assert linux.attribute("carrier") == "1"
+    assert linux.attribute("speed") == "100000" and linux.attribute("duplex") == "full"
+    assert sorted(linux.sh("ls /sys/class/net/$i/queues").split()) == ["rx-0", "rx-1", "tx-0",
+                                                                       "tx-1"]
+    assert fn["queue_pairs"] == 2
+
+
+def test_ping_and_tcp(linux):
+    """Verify: pings of all sizes come back, TCP runs both ways, the NIC dropped nothing for want
+    of a rule kept."""
+    for size in (56, 1, 1472):
+        assert linux.space.ping_each(linux.address, 10, size) == 10
+    for reverse in (False, True):
+        assert iperf3(linux, reverse)["sum_received"]["bytes"] > 1 << 18
+    counters = linux.fn()["counters"]
+    assert not counters.get("drop_malformed") and not counters.get("dma_faults")
+
+
+def test_link_follows_the_cable(linux):
+    """Verify: the configuration interrupt reaches Linux, both ways."""
+    for up in (False, True):
+        linux.sim.set_link("pf", up)
+        wait_for(lambda: linux.attribute("carrier") == str(int(up)), f"carrier {up}")
+    assert linux.space.ping_each(linux.address, 3) == 3
+
+
+def test_control_queue(linux):
+    """Verify: receive modes, MAC address and VLANs go through the control queue, and the NIC
+    takes each."""
+    before = linux.fn()
+    linux.sh("ip link set $i promisc on; ip link set $i allmulticast on;"
+             " ip link set $i promisc off; ip link set $i allmulticast off")
+    linux.sh("ip link set $i down; ip link set $i address 02:0a:0b:0c:0d:0e")
+    linux.up()
+    assert linux.fn()["mac"] == "02:0a:0b:0c:0d:0e"
+    assert linux.space.ping_each(linux.address, 3) == 3
+    linux.sh(f"ip link set $i down; ip link set $i address {before['mac']}; ip link set $i up")
+    after = linux.fn()["counters"]
+    assert after["ctrl_commands"] > before["counters"]["ctrl_commands"] + 5
+    assert not after.get("ctrl_errors")
+
+
+def test_unbind_and_bind(linux):
+    """Verify: the driver lets go of the device and takes it again, without a trace."""
+    linux.sh("p=$(basename $(readlink -f /sys/class/net/$i/device/..));"
+             " echo $p > /sys/bus/pci/drivers/virtio-pci/unbind;"
+             " echo $p > /sys/bus/pci/drivers/virtio-pci/bind")
+    linux.find(linux.vm)
+    linux.up()
+    wait_for(lambda: linux.attribute("carrier") == "1", "carrier")
+    assert linux.space.ping_each(linux.address, 5) == 5

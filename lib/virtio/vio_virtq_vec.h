@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+#ifndef VIO_VIRTQ_VEC_H
+#define VIO_VIRTQ_VEC_H
+
+/**
+ * @file
+ * Reap and post for several buffers at once, both layouts.
+ *
+ * For files that are compiled for AVX2 or AVX-512: VIO_LANES buffers, one 64-bit lane each, are
+ * one step. The code is the same for both; the compiler's vector types become what the file is
+ * compiled for.
+ *
+ * A step is all or nothing. It does buffers of one descriptor whose ids follow each other and
+ * which do not reach over the end of a ring, which is what a device that works in order shows
+ * nearly always. For anything else it returns false with nothing changed, and the scalar verbs
+ * go on from there: they also find out what is wrong with a ring. So what the device writes is
+ * checked here lane by lane, but judged in one place only.
+ */
+
+#include <immintrin.h>
+
+#include "vio_virtq.h"
+
+#if defined(__AVX512F__)
+#define VIO_LANES 8
+#else
+#define VIO_LANES 4
+#endif
+
+/** One 64-bit lane per buffer. */
+typedef uint64_t vio_vec __attribute__((vector_size(8 * VIO_LANES)));
+/** The same in memory, wherever it begins, whatever it is. */
+typedef vio_vec vio_vec_mem __attribute__((aligned(2), may_alias));
+typedef uint64_t vio_ids_mem __attribute__((aligned(2), may_alias));
+
+#if VIO_LANES == 8
+#define VIO_VEC(of) { of(0), of(1), of(2), of(3), of(4), of(5), of(6), of(7) }
+#else
+#define VIO_VEC(of) { of(0), of(1), of(2), of(3) }
+#endif
+
+static __rte_always_inline vio_vec
+vio_vec_load(const void *at)
+{
+	return *(const vio_vec_mem *)at;
+}
+
+/* Of words that were stored one by one just now: such a load as a whole would have to wait until
+ * they have left the store buffer, and what was stored before them. */
+static __rte_always_inline vio_vec
+vio_vec_gather(const uint64_t *words)
+{
+#define WORD(i) words[i]
+	return (vio_vec)VIO_VEC(WORD);
+#undef WORD
+}
+
+/* Of memory that the device writes: once, and here. */
+static __rte_always_inline vio_vec
+vio_vec_load_shared(const volatile void *at)
+{
+	return *(const volatile vio_vec_mem *)at;
+}
+
+static __rte_always_inline void
+vio_vec_store(void *at, vio_vec v)
+{
+	*(vio_vec_mem *)at = v;
+}
+
+static __rte_always_inline vio_vec
+vio_vec_all(uint64_t value)
+{
+#define SAME(i) value
+	return (vio_vec)VIO_VEC(SAME);
+#undef SAME
+}
+
+/* 0, 1, 2, ... */
+static __rte_always_inline vio_vec
+vio_vec_count(void)
+{
+#define INDEX(i) i
+	return (vio_vec)VIO_VEC(INDEX);
+#undef INDEX
+}
+
+/* A bit is set in some lane. */
+static __rte_always_inline bool
+vio_vec_any(vio_vec v)
+{
+#if VIO_LANES == 8
+	return _mm512_test_epi64_mask((__m512i)v, (__m512i)v) != 0;
+#else
+	return !_mm256_testz_si256((__m256i)v, (__m256i)v);
+#endif
+}
+
+static __rte_always_inline uint64_t
+vio_vec_sum(vio_vec v)
+{
+	uint64_t sum = 0;
+
+	for (unsigned int i = 0; i < VIO_LANES; i++)
+		sum += v[i];
+	return sum;
+}
+
+/* Ones in lanes that are outside of low..high; all of these are below 2^63. */
+static __rte_always_inline vio_vec
+vio_vec_outside(vio_vec v, uint64_t low, uint64_t high)
+{
+	return ((v - vio_vec_all(low)) | (vio_vec_all(high) - v)) & vio_vec_all(UINT64_C(1) << 63);
+}
+
+/* ------------------------------------------------------------------ ids and cookies */
+
+/* Ids follow each other: the first one, and a one in the difference for each lane that spoils
+ * it. Lanes have an id in bits 0-31. */
+static __rte_always_inline vio_vec
+vio_vec_follow(vio_vec ids, uint16_t first)
+{
+	return (ids ^ (vio_vec_all(first) + vio_vec_count())) & vio_vec_all(UINT32_MAX);
+}
+
+/* The next VIO_LANES free ids follow each other. */
+static __rte_always_inline bool
+vio_vec_ids_ready(const struct vio_virtq *vq, uint16_t *first)
+{
+	const uint16_t *ids = &vq->free_ids[vq->id_head];
+	uint64_t want;
+
+	if (unlikely(vq->id_head + VIO_LANES > vq->size))
+		return false;
+	*first = ids[0];
+	want = *first * UINT64_C(0x0001000100010001) + UINT64_C(0x0003000200010000);
+	for (unsigned int i = 0; i < VIO_LANES; i += 4) {
+		if (unlikely(*(const vio_ids_mem *)&ids[i] != want))
+			return false;
+		want += UINT64_C(0x0004000400040004);
+	}
+	return true;
+}
+
+static __rte_always_inline void
+vio_vec_ids_give(struct vio_virtq *vq, uint16_t first)
+{
+	if (unlikely(vq->id_tail + VIO_LANES > vq->size)) {
+		for (uint16_t i = 0; i < VIO_LANES; i++)
+			vio_id_give(vq, first + i);
+		return;
+	}
+	for (uint16_t i = 0; i < VIO_LANES; i += 4)
+		*(vio_ids_mem *)&vq->free_ids[vq->id_tail + i] =
+				(first + i) * UINT64_C(0x0001000100010001) +
+				UINT64_C(0x0003000200010000);
+	vq->id_tail = vio_ring_add(vq, vq->id_tail, VIO_LANES);
+}
+
+/* Ones where a buffer is not outstanding, or was posted as a list. */
+static __rte_always_inline vio_vec
+vio_vec_cookies_bad(vio_vec cookies)
+{
+	return (vio_vec)(cookies == vio_vec_all(0)) | (cookies & vio_vec_all(VIO_COOKIE_LIST));
+}
+
+/* ------------------------------------------------------------------ packed */
+
+/* Lanes 1, 3, 5, ... of both: the second halves of descriptors. */
+static __rte_always_inline vio_vec
+vio_vec_odd(vio_vec a, vio_vec b)
+{
+#define ODD(i) 2 * (i) + 1
+	return __builtin_shuffle(a, b, (vio_vec)VIO_VEC(ODD));
+#undef ODD
+}
+
+/* Descriptors of their halves; half: 0 the first ones, 1 the last ones. */
+static __rte_always_inline vio_vec
+vio_vec_pair(vio_vec addrs, vio_vec tails, const unsigned int half)
+{
+#define PAIR0(i) ((i) / 2 + ((i) % 2) * VIO_LANES)
+#define PAIR1(i) (VIO_LANES / 2 + (i) / 2 + ((i) % 2) * VIO_LANES)
+	return half == 0 ? __builtin_shuffle(addrs, tails, (vio_vec)VIO_VEC(PAIR0)) :
+			__builtin_shuffle(addrs, tails, (vio_vec)VIO_VEC(PAIR1));
+#undef PAIR0
+#undef PAIR1
+}
+
+/** Take VIO_LANES used buffers back: cookies and lengths. @return false: not this time. */
+static __rte_always_inline bool
+vio_vec_packed_reap(struct vio_virtq *vq, vio_vec *cookies, vio_vec *lens)
+{
+	const struct pvirtq_desc *desc = &vq->pdesc[vq->reap_i];
+	const uint64_t mask = VIRTQ_DESC_F_AVAIL | VIRTQ_DESC_F_USED;
+	const uint64_t want = vq->reap_wrap ? mask : 0;
+	vio_vec tails, bad;
+	uint16_t first;
+
+	if (unlikely(vq->reap_i + VIO_LANES > vq->size || vq->broken || vq->in_batch))
+		return false;
+	/* Loads stay in their order: the flags of a descriptor and what they vouch for are one
+	 * 64-bit word, and what it points to is read later. */
+	tails = vio_vec_odd(vio_vec_load_shared(desc),
+			vio_vec_load_shared(desc + VIO_LANES / 2));
+	vio_rmb(vq);
+	bad = ((tails >> 48) ^ vio_vec_all(want)) & vio_vec_all(mask);
+	first = (uint16_t)(tails[0] >> 32);
+	if (vio_vec_any(bad | vio_vec_follow((tails >> 32) & vio_vec_all(UINT16_MAX), first)))
+		return false;
+	if (unlikely(first + VIO_LANES > vq->size || (vq->in_order && first != vq->oldest)))
+		return false;
+	*cookies = vio_vec_load(&vq->cookies[first]);
+	if (unlikely(vio_vec_any(vio_vec_cookies_bad(*cookies))))
+		return false;
+	*lens = tails & vio_vec_all(UINT32_MAX);
+	vio_vec_store(&vq->cookies[first], vio_vec_all(0));
+	if (vq->in_order)
+		vq->oldest = vio_ring_add(vq, first, VIO_LANES);
+	else
+		vio_vec_ids_give(vq, first);
+	vq->nb_free += VIO_LANES;
+	vq->reap_i += VIO_LANES;
+	if (vq->reap_i == vq->size) {
+		vq->reap_i = 0;
+		vq->reap_wrap = !vq->reap_wrap;
+	}
+	return true;
+}
+
+/** Post VIO_LANES buffers of one descriptor each. @return false: not this time. */
+static __rte_always_inline bool
+vio_vec_packed_post(struct vio_virtq *vq, vio_vec addrs, vio_vec lens, const uint16_t flags,
+		vio_vec cookies)
+{
+	struct pvirtq_desc *desc = &vq->pdesc[vq->post_i];
+	uint64_t tail_flags = flags | (vq->post_wrap ? VIRTQ_DESC_F_AVAIL : VIRTQ_DESC_F_USED);
+	uint16_t first = vq->post_i;
+	vio_vec tails;
+
+	if (unlikely(vq->post_i + VIO_LANES > vq->size || vq->nb_free < VIO_LANES ||
+			(!vq->in_order && !vio_vec_ids_ready(vq, &first))))
+		return false;
+	if (!vq->in_order)
+		vq->id_head = vio_ring_add(vq, vq->id_head, VIO_LANES);
+	if ((flags & VIRTQ_DESC_F_WRITE) != 0)
+		vq->write_len = (uint32_t)lens[0];
+	vio_vec_store(&vq->cookies[first], cookies);
+	tails = lens | (vio_vec_all(first) + vio_vec_count()) << 32 | vio_vec_all(tail_flags << 48);
+	/* The first one since the last publish shows flags that are not available ones. */
+	if (vq->nb_posted == 0) {
+		vq->first_flags = (uint16_t)tail_flags;
+		tails[0] ^= (uint64_t)VIRTQ_DESC_F_AVAIL << 48;
+	}
+	vio_vec_store(desc + VIO_LANES / 2, vio_vec_pair(addrs, tails, 1));
+	vio_vec_store(desc, vio_vec_pair(addrs, tails, 0));
+	vq->nb_posted += VIO_LANES;
+	vq->nb_free -= VIO_LANES;
+	vq->post_i += VIO_LANES;
+	if (vq->post_i == vq->size) {
+		vq->post_i = 0;
+		vq->post_wrap = !vq->post_wrap;
+	}
+	return true;
+}
+
+/* ------------------------------------------------------------------ split */
+
+/** As vio_vec_packed_reap(). */
+static __rte_always_inline bool
+vio_vec_split_reap(struct vio_virtq *vq, vio_vec *cookies, vio_vec *lens)
+{
+	const uint16_t slot = vq->reap_i & (vq->size - 1);
+	uint16_t first;
+	vio_vec elems;
+
+	if (unlikely(slot + VIO_LANES > vq->size || vq->broken || vq->in_batch))
+		return false;
+	/* What cannot be the scalar verb finds when it reads the index itself. */
+	if ((uint16_t)(vq->used_seen - vq->reap_i) < VIO_LANES) {
+		const uint16_t used = vio_load16(&vq->used->idx);
+
+		if ((uint16_t)(used - vq->reap_i) < VIO_LANES ||
+				(uint16_t)(used - vq->reap_i) > (uint16_t)(vq->publish_i -
+				vq->reap_i))
+			return false;
+		vq->used_seen = used;
+		vio_rmb(vq);
+	}
+	elems = vio_vec_load_shared(&vq->used->ring[slot]);
+	first = (uint16_t)elems[0];
+	if (unlikely(vio_vec_any(vio_vec_follow(elems, first)) || first + VIO_LANES > vq->size ||
+			(vq->in_order && first != vq->oldest)))
+		return false;
+	*cookies = vio_vec_load(&vq->cookies[first]);
+	if (unlikely(vio_vec_any(vio_vec_cookies_bad(*cookies))))
+		return false;
+	*lens = elems >> 32;
+	vio_vec_store(&vq->cookies[first], vio_vec_all(0));
+	if (vq->in_order)
+		vq->oldest = vio_ring_add(vq, first, VIO_LANES);
+	else
+		vio_vec_ids_give(vq, first);
+	vq->nb_free += VIO_LANES;
+	vq->reap_i += VIO_LANES;
+	return true;
+}
+
+/** As vio_vec_packed_post(). */
+static __rte_always_inline bool
+vio_vec_split_post(struct vio_virtq *vq, vio_vec addrs, vio_vec lens, const uint16_t flags,
+		vio_vec cookies)
+{
+	const uint16_t slot = vq->post_i & (vq->size - 1);
+	uint16_t first = vq->desc_i;
+	vio_ids_mem *entries;
+	struct virtq_desc *desc;
+	vio_vec tails;
+	uint64_t ids;
+
+	if (unlikely(slot + VIO_LANES > vq->size || vq->nb_free < VIO_LANES ||
+			(!vq->in_order && !vio_vec_ids_ready(vq, &first)) ||
+			first + VIO_LANES > vq->size))
+		return false;
+	if (vq->in_order)
+		vq->desc_i = (first + VIO_LANES) & (vq->size - 1);
+	else
+		vq->id_head = vio_ring_add(vq, vq->id_head, VIO_LANES);
+	if ((flags & VIRTQ_DESC_F_WRITE) != 0)
+		vq->write_len = (uint32_t)lens[0];
+	vio_vec_store(&vq->cookies[first], cookies);
+	tails = lens | vio_vec_all((uint64_t)flags << 32);
+	desc = &vq->desc[first];
+	vio_vec_store(desc, vio_vec_pair(addrs, tails, 0));
+	vio_vec_store(desc + VIO_LANES / 2, vio_vec_pair(addrs, tails, 1));
+	/* As vio_split_avail_put(). */
+	entries = (vio_ids_mem *)&vq->avail->ring[slot];
+	ids = first * UINT64_C(0x0001000100010001) + UINT64_C(0x0003000200010000);
+	for (unsigned int i = 0; i < VIO_LANES / 4; i++, ids += UINT64_C(0x0004000400040004))
+		if (entries[i] != ids)
+			entries[i] = ids;
+	vq->post_i += VIO_LANES;
+	vq->nb_posted += VIO_LANES;
+	vq->nb_free -= VIO_LANES;
+	return true;
+}
+
+#endif /* VIO_VIRTQ_VEC_H */
