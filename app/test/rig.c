@@ -94,8 +94,8 @@ dma_map(const struct rte_memseg_list *msl, const struct rte_memseg *ms, size_t l
 	return vsim_fn_dma_map_ptr(arg, ms->iova, len, PROT_READ | PROT_WRITE, ms->addr);
 }
 
-static void
-fn_attach(struct rig *rig, unsigned int index, bool trapped)
+void
+rig_attach(struct rig *rig, unsigned int index, bool trapped)
 {
 	struct rig_fn *f = &rig->fns[index];
 	uint64_t bar_len[VIO_PCI_BARS] = { 0 };
@@ -157,6 +157,8 @@ rig_open_nic(struct rig *rig, const struct rig_conf *conf)
 	};
 	char err[256] = "";
 
+	if (conf->tune != NULL)
+		conf->tune(&nic_conf);
 	/* What a case before left when it failed. */
 	if (open_rig != NULL)
 		rig_close_broken(open_rig);
@@ -180,7 +182,7 @@ rig_probe(struct rig *rig, unsigned int index, const char *args, bool trapped)
 	struct rte_eth_dev *eth_dev;
 	int ret;
 
-	fn_attach(rig, index, trapped);
+	rig_attach(rig, index, trapped);
 	snprintf(name, sizeof(name), "rig%u", index);
 	eth_dev = rte_eth_dev_allocate(name);
 	VTEST(eth_dev != NULL);

@@ -29,6 +29,8 @@ struct rig_conf {
 	uint16_t mtu; /**< Of the device; 0: 9000. */
 	bool refuse_features_ok;
 	bool trapped; /**< Doorbells are not mapped: they go through register writes. */
+	/** Change what the NIC is built with; may be NULL. */
+	void (*tune)(struct vsim_nic_conf *conf);
 };
 
 /** A function of the NIC as transport of a driver. */
@@ -60,6 +62,8 @@ void rig_note(const char *fmt, ...) __rte_format_printf(1, 2);
 void rig_open(struct rig *rig, const struct rig_conf *conf);
 /** Build the NIC only. */
 void rig_open_nic(struct rig *rig, const struct rig_conf *conf);
+/** Reach a function without making a port of it; rig_close() lets go of it. */
+void rig_attach(struct rig *rig, unsigned int index, bool trapped);
 /** Make a port of a function; @return 0 or what the driver's probe said. */
 int rig_probe(struct rig *rig, unsigned int index, const char *args, bool trapped);
 /** Have the PF, negotiated with SR_IOV by its port, show so many VFs (0: none). */

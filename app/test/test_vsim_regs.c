@@ -311,13 +311,14 @@ static void
 doorbells_of_all_queues_lie_in_the_capability(void)
 {
 	struct vsim_nic_conf conf = fixture_conf("full");
+	const uint16_t nb = 2 * VSIM_MAX_QUEUE_PAIRS + 1;
 	struct fixture f;
 
 	conf.queue_pairs = VSIM_MAX_QUEUE_PAIRS;
 	f = fixture_from(&conf);
-	VTEST_EQ(reg_read(f.pf, "num_queues"), VSIM_MAX_QUEUES);
+	VTEST_EQ(reg_read(f.pf, "num_queues"), nb);
 	VTEST_EQ(vsim_fn_nb_vectors(f.pf), 2 * VSIM_MAX_QUEUE_PAIRS + 2);
-	for (uint16_t qi = 0; qi < VSIM_MAX_QUEUES; qi++) {
+	for (uint16_t qi = 0; qi < nb; qi++) {
 		uint64_t off;
 
 		reg_write(f.pf, "queue_select", qi);

@@ -98,6 +98,7 @@ const char *sim_path(const char *dir, const char *name, char out[SIM_PATH_MAX]);
 /** @return 1 when a serve owns the directory, 0 when none does, or -errno. */
 int sim_dir_owned(const char *dir);
 
-extern const struct cli_cmd cmd_serve, cmd_run, cmd_stats, cmd_stop, cmd_link, cmd_wire, cmd_list;
+extern const struct cli_cmd cmd_serve, cmd_run, cmd_stats, cmd_stop, cmd_link, cmd_wire, cmd_fault,
+		cmd_list;
 
 #endif /* VSR_SIM_CLI_H */

@@ -140,6 +140,26 @@ cmd_wire(struct ctl *ctl, const json_t *request)
 }
 
 static json_t *
+cmd_fault(struct ctl *ctl, const json_t *request)
+{
+	const json_t *list = json_object_get(request, "faults");
+	const char *texts[NIC_MAX_SWITCHES];
+	char err[256];
+	size_t nb = 0;
+
+	if (!json_is_array(list) || json_array_size(list) > NIC_MAX_SWITCHES)
+		return fail("an array \"faults\" is missing in the request, or too long");
+	while (nb < json_array_size(list)) {
+		texts[nb] = json_string_value(json_array_get(list, nb));
+		if (texts[nb++] == NULL)
+			return fail("a fault is not a string");
+	}
+	if (nic_faults(ctl->conf.nic, texts, nb, err, sizeof(err)) != 0)
+		return fail(err);
+	return json_pack("{s:b}", "ok", 1);
+}
+
+static json_t *
 cmd_stop(struct ctl *ctl, const json_t *request)
 {
 	ctl->conf.stop(ctl->conf.stop_arg);
@@ -151,7 +171,7 @@ static const struct {
 	json_t *(*run)(struct ctl *ctl, const json_t *request);
 } commands[] = {
 	{ "state", cmd_state }, { "stats", cmd_stats }, { "link", cmd_link },
-	{ "wire", cmd_wire }, { "stop", cmd_stop },
+	{ "wire", cmd_wire }, { "fault", cmd_fault }, { "stop", cmd_stop },
 };
 
 static json_t *

@@ -13,6 +13,7 @@
  *   {"cmd": "stats", "function": "vf1"}         one function with its queues
  *   {"cmd": "link", "function": F, "up": true}  cable in or out
  *   {"cmd": "wire", "function": F, "spec": S}   connect to something else
+ *   {"cmd": "fault", "faults": ["N=V", ...]}    misbehave in these ways, and no others
  *   {"cmd": "stop"}                             end
  *
  * An answer has "ok": true and more, or "ok": false and one sentence in "error". A function is

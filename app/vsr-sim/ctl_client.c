@@ -121,7 +121,7 @@ ctl_call(const char *dir, json_t *request)
 	return answer;
 }
 
-/* ---------------------------------------------------------------- stop, link, wire */
+/* ---------------------------------------------------------------- stop, link, wire, fault */
 
 /* Read --dir and exactly max words. @return CLI_END, or what cli_next() said. */
 static int
@@ -215,6 +215,29 @@ run_wire(struct cli_args *args)
 	return answer != NULL ? CLI_OK : CLI_REFUSED;
 }
 
+static int
+run_fault(struct cli_args *args)
+{
+	json_t *faults = json_array(), *answer;
+	char dir[SIM_DIR_MAX];
+	const char *words[1], *text;
+	int opt = read_words(args, dir, words, 1);
+
+	if (opt != CLI_END) {
+		json_decref(faults);
+		return exit_code(opt);
+	}
+	for (text = words[0]; *text != '\0' && strcmp(words[0], "none") != 0;) {
+		size_t len = strcspn(text, ",");
+
+		json_array_append_new(faults, json_stringn(text, len));
+		text += len + (text[len] == ',');
+	}
+	answer = ctl_call(dir, json_pack("{s:s, s:o}", "cmd", "fault", "faults", faults));
+	json_decref(answer);
+	return answer != NULL ? CLI_OK : CLI_REFUSED;
+}
+
 static const struct cli_opt opts[] = { CLI_OPT_DIR_ROW, { 0 } };
 
 const struct cli_cmd cmd_stop = {
@@ -242,4 +265,13 @@ const struct cli_cmd cmd_wire = {
 	.notes = "FUNCTION is pf, vf1, vf2, ... or a name on the bus such as 0000:01:00.1.\n"
 		 "WIRE is as for vsr-sim serve --wire.\n",
 	.run = run_wire,
+};
+
+const struct cli_cmd cmd_fault = {
+	.name = "fault",
+	.args = "none|NAME,NAME=N,... [--dir DIR]",
+	.help = "Have the NIC misbehave in these ways from now on",
+	.opts = opts,
+	.notes = "NAME is as for vsr-sim serve --fault; those of before end.\n",
+	.run = run_fault,
 };

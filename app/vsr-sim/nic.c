@@ -396,7 +396,7 @@ nic_create(const struct nic_conf *conf, char *err, size_t err_len)
 		.mtu = conf->mtu,
 		.speed = 100000,
 		.workers = conf->workers,
-		.fault.refuse_features_ok = conf->refuse_features_ok,
+		.admin_queues = conf->admin_queues,
 	};
 	struct epoll_event event = { .events = EPOLLIN, .data.u32 = STOP_EVENT };
 	struct nic *nic;
@@ -409,6 +409,10 @@ nic_create(const struct nic_conf *conf, char *err, size_t err_len)
 	}
 	if (parse_features(conf->features, &vconf.on, &vconf.off, err, err_len) != 0)
 		return NULL;
+	for (size_t i = 0; i < conf->nb_switches; i++)
+		if (nic_switch_apply(&vconf, conf->switches[i].kind, conf->switches[i].text, err,
+				err_len) != 0)
+			return NULL;
 	nic = calloc(1, sizeof(*nic));
 	if (nic == NULL) {
 		snprintf(err, err_len, "out of memory");

@@ -22,8 +22,18 @@
 
 #define NIC_MAX_WORKERS 16
 #define NIC_MAX_VFS 256
+#define NIC_MAX_ADMIN_QUEUES 8
+
+#define NIC_MAX_SWITCHES 32
 
 struct nic;
+
+/** Kinds of switches that a NIC has; their names stand in nic_switch.c and in the guide. */
+enum nic_switch {
+	NIC_FAULT, /**< Ways to misbehave. */
+	NIC_LENIENT, /**< Where the specification leaves a hole, take what drivers do. */
+	NIC_ALT, /**< Other ways to the legacy registers of VFs. */
+};
 
 struct nic_conf {
 	const char *profile; /**< Name. */
@@ -33,8 +43,13 @@ struct nic_conf {
 	uint16_t total_vfs, queue_pairs, queue_size, mtu;
 	uint8_t mac[6]; /**< Of the PF; VF n has it plus n. */
 	unsigned int workers;
-	bool refuse_features_ok; /**< Fault point. */
 	bool sockets_only; /**< Put nothing on the bus: the sockets are for other clients. */
+	uint16_t admin_queues; /**< Of the PF, if it offers any; 0: one. */
+	struct {
+		enum nic_switch kind;
+		const char *text; /**< "name" or "name=number". */
+	} switches[NIC_MAX_SWITCHES];
+	size_t nb_switches;
 };
 
 /**
@@ -42,6 +57,12 @@ struct nic_conf {
  * @return NULL with one sentence in err.
  */
 struct nic *nic_create(const struct nic_conf *conf, char *err, size_t err_len);
+
+/** Is it a switch of this kind? @return 0, or -EINVAL with one sentence in err. */
+int nic_switch_check(enum nic_switch kind, const char *text, char *err, size_t err_len);
+
+/** From now on these faults and no others. @return 0, or -EINVAL with one sentence in err. */
+int nic_faults(struct nic *nic, const char *const *texts, size_t nb, char *err, size_t err_len);
 
 /**
  * Connect a function to a wire; before or while the NIC runs.

@@ -6,7 +6,7 @@
 
 /**
  * @file
- * What nic.c and nic_stats.c share.
+ * What nic.c, nic_switch.c and nic_stats.c share.
  *
  * Locks, in the order in which they are taken:
  *   servers_lock  the servers of fns[]; the socket thread holds it while it serves one.
@@ -48,5 +48,9 @@ struct nic {
 	bool socket_thread_runs;
 	int epoll_fd, stop_fd;
 };
+
+/** Set a switch. @return 0, or -EINVAL with one sentence in err. */
+int nic_switch_apply(struct vsim_nic_conf *conf, enum nic_switch kind, const char *text, char *err,
+		size_t err_len);
 
 #endif /* VSR_SIM_NIC_PRIV_H */

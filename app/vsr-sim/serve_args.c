@@ -16,7 +16,7 @@
 enum {
 	OPT_DIR = CLI_OPT_DIR, OPT_PROFILE, OPT_FEATURES, OPT_VFS, OPT_PAIRS, OPT_SIZE, OPT_MTU,
 	OPT_MAC, OPT_WIRE, OPT_WORKERS, OPT_CPU, OPT_NUMA, OPT_PF, OPT_FOREGROUND, OPT_DAEMON,
-	OPT_FAULT, OPT_VFIO_USER,
+	OPT_FAULT, OPT_LENIENT, OPT_ALT, OPT_ADMIN, OPT_VFIO_USER,
 };
 
 const struct cli_opt serve_opts[] = {
@@ -37,8 +37,13 @@ const struct cli_opt serve_opts[] = {
 	{ "foreground", OPT_FOREGROUND, NULL, "stay in the terminal until Ctrl-C (default)" },
 	{ "daemon", OPT_DAEMON, NULL, "go to the background, return when it is ready" },
 	{ "vfio-user", OPT_VFIO_USER, NULL,
-	  "leave the PF's vfio-user socket, DIR/fn/BDF.sock, to\nanother client, such as QEMU: the simulated host is empty" },
-	{ "fault", OPT_FAULT, "NAME", "misbehave: refuse-features-ok" },
+	  "leave the PF's vfio-user socket, DIR/fn/BDF.sock, to\n"
+	  "another client, such as QEMU: the simulated host is empty" },
+	{ "admin-queues", OPT_ADMIN, "N", "of the PF, 1..8 (default 1)" },
+	{ "fault", OPT_FAULT, "NAME", "misbehave: refuse-features-ok, slow-reset=US,\n"
+	  "admin-eagain=N, ... (see the guide); repeatable" },
+	{ "lenient", OPT_LENIENT, "NAME", "early-lists, unlisted-caps, swapped-objs; repeatable" },
+	{ "legacy-alt", OPT_ALT, "NAME", "VFs have their legacy registers in a window, a pair" },
 	{ 0 },
 };
 
@@ -164,6 +169,21 @@ parse_number(struct cli_args *args, const char *what, uint64_t min, uint64_t max
 }
 
 static int
+parse_switch(struct cli_args *args, struct serve_conf *conf, enum nic_switch kind)
+{
+	struct nic_conf *nic = &conf->nic;
+	char err[160];
+
+	if (nic_switch_check(kind, args->value, err, sizeof(err)) != 0)
+		return cli_usage(args, "%s", err);
+	if (nic->nb_switches == NIC_MAX_SWITCHES)
+		return cli_usage(args, "more than %d switches", NIC_MAX_SWITCHES);
+	nic->switches[nic->nb_switches].kind = kind;
+	nic->switches[nic->nb_switches++].text = args->value;
+	return -1;
+}
+
+static int
 parse_option(struct cli_args *args, int opt, struct serve_conf *conf, const char **dir)
 {
 	uint64_t n = 0;
@@ -221,11 +241,16 @@ parse_option(struct cli_args *args, int opt, struct serve_conf *conf, const char
 	case OPT_VFIO_USER:
 		conf->nic.sockets_only = true;
 		return -1;
+	case OPT_ADMIN:
+		ret = parse_number(args, "--admin-queues", 1, NIC_MAX_ADMIN_QUEUES, &n);
+		conf->nic.admin_queues = (uint16_t)n;
+		return ret;
 	case OPT_FAULT:
-		if (strcmp(args->value, "refuse-features-ok") != 0)
-			return cli_usage(args, "there is no fault %s", args->value);
-		conf->nic.refuse_features_ok = true;
-		return -1;
+		return parse_switch(args, conf, NIC_FAULT);
+	case OPT_LENIENT:
+		return parse_switch(args, conf, NIC_LENIENT);
+	case OPT_ALT:
+		return parse_switch(args, conf, NIC_ALT);
 	case CLI_WORD:
 		return cli_usage(args, "%s is one argument too many", args->value);
 	case CLI_HELP:

@@ -5,27 +5,40 @@
 #include <string.h>
 
 #include <rte_errno.h>
+#include <rte_malloc.h>
 
 #include "vio_cmdq.h"
 #include "vio_virtq_packed.h"
 #include "vio_virtq_split.h"
 
+/* ------------------------------------------------------------------ life */
+
 int
-vio_cmdq_create(struct vio_cmdq *cmdq, struct vio_dev *dev, const struct vio_virtq_conf *conf)
+vio_cmdq_create(struct vio_cmdq *cmdq, struct vio_dev *dev, const struct vio_virtq_conf *conf,
+		uint16_t depth, uint32_t slot_bytes)
 {
 	char name[RTE_MEMZONE_NAMESIZE];
 
 	memset(cmdq, 0, sizeof(*cmdq));
 	rte_spinlock_init(&cmdq->lock);
 	cmdq->timeout_us = VIO_CMDQ_TIMEOUT_US;
-	if (conf->size < 2) /* one descriptor to send, one to receive */
+	cmdq->slot_bytes = RTE_ALIGN_CEIL(slot_bytes, RTE_CACHE_LINE_SIZE);
+	/* One descriptor to send, one to receive. */
+	cmdq->depth = RTE_MIN(depth, conf->size / 2);
+	if (cmdq->depth == 0)
 		return -EINVAL;
+	cmdq->slots = rte_zmalloc_socket("vio_cmdq", sizeof(*cmdq->slots) * cmdq->depth,
+			RTE_CACHE_LINE_SIZE, conf->socket);
+	if (cmdq->slots == NULL)
+		return -ENOMEM;
 	cmdq->vq = vio_virtq_create(dev, conf);
-	if (cmdq->vq == NULL)
+	if (cmdq->vq == NULL) {
+		vio_cmdq_free(cmdq);
 		return -rte_errno;
+	}
 	snprintf(name, sizeof(name), "%sc", conf->name);
-	cmdq->mz = rte_memzone_reserve_aligned(name, VIO_CMDQ_BYTES, conf->socket,
-			RTE_MEMZONE_IOVA_CONTIG, RTE_CACHE_LINE_SIZE);
+	cmdq->mz = rte_memzone_reserve_aligned(name, (size_t)cmdq->slot_bytes * cmdq->depth,
+			conf->socket, RTE_MEMZONE_IOVA_CONTIG, RTE_CACHE_LINE_SIZE);
 	if (cmdq->mz == NULL) {
 		vio_cmdq_free(cmdq);
 		return -ENOMEM;
@@ -37,6 +50,8 @@ void
 vio_cmdq_init(struct vio_cmdq *cmdq, struct vio_dev *dev)
 {
 	vio_virtq_init(cmdq->vq, dev);
+	memset(cmdq->slots, 0, sizeof(*cmdq->slots) * cmdq->depth);
+	cmdq->outstanding = 0;
 	cmdq->dead = false;
 }
 
@@ -45,37 +60,13 @@ vio_cmdq_free(struct vio_cmdq *cmdq)
 {
 	rte_memzone_free(cmdq->mz);
 	vio_virtq_free(cmdq->vq);
+	rte_free(cmdq->slots);
 	cmdq->mz = NULL;
 	cmdq->vq = NULL;
+	cmdq->slots = NULL;
 }
 
-/* Post one request, wait for its end. The memory holds the request, then room for the answer. */
-static __rte_always_inline int
-roundtrip(struct vio_cmdq *cmdq, uint32_t out_len, uint32_t in_len,
-		const struct vio_ring_ops *const ring)
-{
-	struct vio_deadline deadline = vio_deadline_in(cmdq->timeout_us);
-	const struct vio_seg segs[] = {
-		{ .iova = cmdq->mz->iova, .len = out_len },
-		{ .iova = cmdq->mz->iova + out_len, .len = in_len },
-	};
-	uint32_t len = 0;
-
-	ring->post_list(cmdq->vq, segs, RTE_DIM(segs), 1, cmdq);
-	ring->publish(cmdq->vq);
-	if (ring->kick_needed(cmdq->vq))
-		ring->kick(cmdq->vq);
-	while (ring->reap(cmdq->vq, &len) == NULL) {
-		if (cmdq->vq->broken)
-			return -EIO;
-		if (!vio_wait(cmdq->vq->t, &deadline)) {
-			cmdq->dead = true;
-			cmdq->nb_timeouts++;
-			return -ETIMEDOUT;
-		}
-	}
-	return (int)RTE_MIN(len, in_len);
-}
+/* ------------------------------------------------------------------ bytes */
 
 static size_t
 total(const struct iovec *iov, unsigned int nb)
@@ -87,47 +78,180 @@ total(const struct iovec *iov, unsigned int nb)
 	return len;
 }
 
-static void
-scatter(const struct iovec *in, unsigned int nb_in, const uint8_t *from, size_t len)
+static uint8_t *
+gather(uint8_t *to, const struct iovec *iov, unsigned int nb)
 {
-	for (unsigned int i = 0; i < nb_in && len != 0; i++) {
-		const size_t part = RTE_MIN(len, in[i].iov_len);
+	for (unsigned int i = 0; i < nb; i++) {
+		if (iov[i].iov_len != 0)
+			memcpy(to, iov[i].iov_base, iov[i].iov_len);
+		to += iov[i].iov_len;
+	}
+	return to;
+}
 
-		memcpy(in[i].iov_base, from, part);
+static void
+scatter(const struct iovec *iov, unsigned int nb, const uint8_t *from, size_t len)
+{
+	for (unsigned int i = 0; i < nb && len != 0; i++) {
+		const size_t part = RTE_MIN(len, iov[i].iov_len);
+
+		if (part != 0)
+			memcpy(iov[i].iov_base, from, part);
 		from += part;
 		len -= part;
 	}
 }
 
+/** The memory of a slot holds the request, then the answer. */
+static uint8_t *
+memory_of(const struct vio_cmdq *cmdq, int slot)
+{
+	return (uint8_t *)cmdq->mz->addr + (size_t)cmdq->slot_bytes * (unsigned int)slot;
+}
+
+/* ------------------------------------------------------------------ ring; with the lock held */
+
+static __rte_always_inline void
+ring_post(struct vio_cmdq *cmdq, int slot, const struct vio_ring_ops *const ring)
+{
+	struct vio_cmdq_slot *s = &cmdq->slots[slot];
+	const uint64_t iova = cmdq->mz->iova + (uint64_t)cmdq->slot_bytes * (unsigned int)slot;
+	const struct vio_seg segs[] = {
+		{ .iova = iova, .len = s->out_len },
+		{ .iova = iova + s->out_len, .len = s->in_len },
+	};
+
+	ring->post_list(cmdq->vq, segs, RTE_DIM(segs), 1, s);
+	ring->publish(cmdq->vq);
+	if (ring->kick_needed(cmdq->vq))
+		ring->kick(cmdq->vq);
+}
+
+static __rte_always_inline void
+ring_reap(struct vio_cmdq *cmdq, const struct vio_ring_ops *const ring)
+{
+	struct vio_cmdq_slot *s;
+	uint32_t len = 0;
+
+	while ((s = ring->reap(cmdq->vq, &len)) != NULL) {
+		s->used_len = RTE_MIN(len, s->in_len);
+		s->state = VIO_CMDQ_ANSWERED;
+	}
+}
+
+static void
+reap(struct vio_cmdq *cmdq)
+{
+	if (cmdq->vq->packed)
+		ring_reap(cmdq, &vio_ring_packed);
+	else
+		ring_reap(cmdq, &vio_ring_split);
+}
+
+static int
+free_slot(const struct vio_cmdq *cmdq)
+{
+	for (int i = 0; i < cmdq->depth; i++)
+		if (cmdq->slots[i].state == VIO_CMDQ_FREE)
+			return i;
+	return -ENOBUFS;
+}
+
+/* ------------------------------------------------------------------ step by step */
+
+int
+vio_cmdq_post(struct vio_cmdq *cmdq, const struct iovec *out, unsigned int nb_out,
+		const struct iovec *in, unsigned int nb_in)
+{
+	const size_t out_len = total(out, nb_out), in_len = total(in, nb_in);
+	int slot = -EIO;
+
+	if (out_len == 0 || in_len == 0 || out_len + in_len > cmdq->slot_bytes)
+		return -EINVAL;
+	rte_spinlock_lock(&cmdq->lock);
+	if (!cmdq->dead && !cmdq->vq->broken)
+		slot = free_slot(cmdq);
+	if (slot >= 0) {
+		cmdq->slots[slot] = (struct vio_cmdq_slot){ .state = VIO_CMDQ_POSTED,
+			.out_len = (uint32_t)out_len, .in_len = (uint32_t)in_len };
+		cmdq->outstanding++;
+		cmdq->nb_requests++;
+		/* What the device leaves out of its answer stays as the caller had it, also where
+		 * the used length cannot tell (in order, virtio 1.4 2.7.9). */
+		gather(gather(memory_of(cmdq, slot), out, nb_out), in, nb_in);
+		if (cmdq->vq->packed)
+			ring_post(cmdq, slot, &vio_ring_packed);
+		else
+			ring_post(cmdq, slot, &vio_ring_split);
+	}
+	rte_spinlock_unlock(&cmdq->lock);
+	return slot;
+}
+
+int
+vio_cmdq_poll(struct vio_cmdq *cmdq, int slot)
+{
+	int ret = 0;
+
+	rte_spinlock_lock(&cmdq->lock);
+	if (cmdq->slots[slot].state != VIO_CMDQ_ANSWERED && !cmdq->dead)
+		reap(cmdq);
+	if (cmdq->slots[slot].state == VIO_CMDQ_ANSWERED)
+		ret = 1;
+	else if (cmdq->dead || cmdq->vq->broken)
+		ret = -EIO;
+	rte_spinlock_unlock(&cmdq->lock);
+	return ret;
+}
+
+int
+vio_cmdq_take(struct vio_cmdq *cmdq, int slot, const struct iovec *in, unsigned int nb_in)
+{
+	struct vio_cmdq_slot *s = &cmdq->slots[slot];
+	const uint32_t len = s->used_len;
+
+	/* Answered: the slot is the caller's alone until it is free. */
+	scatter(in, nb_in, memory_of(cmdq, slot) + s->out_len, len);
+	rte_spinlock_lock(&cmdq->lock);
+	s->state = VIO_CMDQ_FREE;
+	cmdq->outstanding--;
+	rte_spinlock_unlock(&cmdq->lock);
+	return (int)len;
+}
+
+bool
+vio_cmdq_give_up(struct vio_cmdq *cmdq, int slot)
+{
+	bool gone;
+
+	rte_spinlock_lock(&cmdq->lock);
+	if (!cmdq->dead)
+		reap(cmdq);
+	gone = cmdq->slots[slot].state != VIO_CMDQ_ANSWERED;
+	if (gone) {
+		cmdq->dead = true;
+		cmdq->nb_timeouts++;
+	}
+	rte_spinlock_unlock(&cmdq->lock);
+	return gone;
+}
+
+/* ------------------------------------------------------------------ all at once */
+
 int
 vio_cmdq_exec(struct vio_cmdq *cmdq, const struct iovec *out, unsigned int nb_out,
 		const struct iovec *in, unsigned int nb_in)
 {
-	const size_t out_len = total(out, nb_out), in_len = total(in, nb_in);
-	uint8_t *memory, *to;
-	int ret;
+	struct vio_deadline deadline = vio_deadline_in(cmdq->timeout_us);
+	int slot, ret;
 
-	if (out_len == 0 || in_len == 0 || out_len + in_len > VIO_CMDQ_BYTES)
-		return -EINVAL;
-	rte_spinlock_lock(&cmdq->lock);
-	if (cmdq->dead || cmdq->vq->broken) {
-		ret = -EIO;
-		goto unlock;
-	}
-	memory = to = cmdq->mz->addr;
-	for (unsigned int i = 0; i < nb_out; i++) {
-		if (out[i].iov_len != 0)
-			memcpy(to, out[i].iov_base, out[i].iov_len);
-		to += out[i].iov_len;
-	}
-	/* Ones are an error in every answer there is: what the device leaves out has failed. */
-	memset(to, 0xff, in_len);
-	cmdq->nb_requests++;
-	ret = cmdq->vq->packed ? roundtrip(cmdq, out_len, in_len, &vio_ring_packed) :
-			roundtrip(cmdq, out_len, in_len, &vio_ring_split);
-	if (ret > 0)
-		scatter(in, nb_in, memory + out_len, (size_t)ret);
-unlock:
-	rte_spinlock_unlock(&cmdq->lock);
-	return ret;
+	while ((slot = vio_cmdq_post(cmdq, out, nb_out, in, nb_in)) == -ENOBUFS)
+		if (!vio_wait(cmdq->vq->t, &deadline))
+			return -ETIMEDOUT;
+	if (slot < 0)
+		return slot;
+	while ((ret = vio_cmdq_poll(cmdq, slot)) == 0)
+		if (!vio_wait(cmdq->vq->t, &deadline) && vio_cmdq_give_up(cmdq, slot))
+			return -ETIMEDOUT;
+	return ret < 0 ? ret : vio_cmdq_take(cmdq, slot, in, nb_in);
 }

@@ -8,9 +8,11 @@
  * @file
  * Requests to the device over a command queue: send bytes, wait, get bytes back.
  *
- * The control queue speaks through this engine. Callable from any control thread, serialised by
- * a lock; blocks up to the timeout. A request that got no answer leaves its memory with the
- * device, so the queue is dead from then on, until it is initialised again after a reset.
+ * The control queue (vio_ctrl.h) and the admin queues (vio_admin.h) speak through this engine.
+ * Callable from any control thread: a lock is held while a request is posted or answers are
+ * taken, never while waiting, so requests of many threads are outstanding together, up to the
+ * depth of the queue. A request that got no answer leaves its memory with the device, so the queue
+ * is dead from then on, until it is initialised again after a reset.
  */
 
 #include <sys/uio.h>
@@ -20,23 +22,40 @@
 #include "vio_virtq.h"
 
 #define VIO_CMDQ_TIMEOUT_US 2000000
-#define VIO_CMDQ_BYTES 8192 /**< Most that a request and its answer take together. */
+
+/** A place for one request and its answer. */
+struct vio_cmdq_slot {
+	enum {
+		VIO_CMDQ_FREE,
+		VIO_CMDQ_POSTED, /**< The device has it. */
+		VIO_CMDQ_ANSWERED,
+	} state;
+	uint32_t out_len, in_len; /**< Bytes. */
+	uint32_t used_len; /**< Bytes that the device says it wrote, at most in_len. */
+};
 
 struct vio_cmdq {
 	struct vio_virtq *vq;
-	const struct rte_memzone *mz; /**< Request and answer, VIO_CMDQ_BYTES. */
+	const struct rte_memzone *mz; /**< depth pieces of slot_bytes. */
+	struct vio_cmdq_slot *slots;
 	rte_spinlock_t lock;
-	uint32_t timeout_us;
+	uint16_t depth; /**< Slots. */
+	uint16_t outstanding; /**< Of these, not free. */
+	uint32_t slot_bytes; /**< Most that a request and its answer take together. */
+	uint32_t timeout_us; /**< Of vio_cmdq_exec(). */
 	bool dead;
 	uint64_t nb_requests, nb_timeouts;
 };
 
 /**
  * Allocate a command queue.
- * @param conf  As for vio_virtq_create(); the name gets "c" appended for a second memory.
+ * @param conf        As for vio_virtq_create(); the name gets "c" appended for a second memory.
+ * @param depth       Requests that can be outstanding; fewer when the ring is smaller.
+ * @param slot_bytes  Most that a request and its answer take together.
  * @return 0, -ENOMEM, or -EINVAL.
  */
-int vio_cmdq_create(struct vio_cmdq *cmdq, struct vio_dev *dev, const struct vio_virtq_conf *conf);
+int vio_cmdq_create(struct vio_cmdq *cmdq, struct vio_dev *dev, const struct vio_virtq_conf *conf,
+		uint16_t depth, uint32_t slot_bytes);
 
 /** Make it usable (again) after the device was reset; enable vq afterwards. */
 void vio_cmdq_init(struct vio_cmdq *cmdq, struct vio_dev *dev);
@@ -45,7 +64,7 @@ void vio_cmdq_init(struct vio_cmdq *cmdq, struct vio_dev *dev);
 void vio_cmdq_free(struct vio_cmdq *cmdq);
 
 /**
- * One request.
+ * One request, from sending it to its end.
  *
  * @param out     What to send, nb_out parts, at least one byte together.
  * @param in      Where the answer goes, nb_in parts, at least one byte together. Parts that the
@@ -53,9 +72,28 @@ void vio_cmdq_free(struct vio_cmdq *cmdq);
  * @return bytes of the answer, or
  *         -EINVAL     nothing to send or receive, or too much,
  *         -EIO        the queue is dead or broken,
- *         -ETIMEDOUT  no answer in time; the queue is dead from now on.
+ *         -ETIMEDOUT  no answer in time; the queue is dead from now on, unless the request could
+ *                     not be posted at all.
  */
 int vio_cmdq_exec(struct vio_cmdq *cmdq, const struct iovec *out, unsigned int nb_out,
 		const struct iovec *in, unsigned int nb_in);
+
+/* ------------------------------------------------------------------ step by step */
+
+/**
+ * Send a request and go on.
+ * @return its slot, -EINVAL, -EIO as above, or -ENOBUFS (depth requests are outstanding).
+ */
+int vio_cmdq_post(struct vio_cmdq *cmdq, const struct iovec *out, unsigned int nb_out,
+		const struct iovec *in, unsigned int nb_in);
+/** Is it answered? @return 1, 0 (not yet), or -EIO (it will never be). */
+int vio_cmdq_poll(struct vio_cmdq *cmdq, int slot);
+/** Copy the answer out and let the slot go. @return bytes of the answer. */
+int vio_cmdq_take(struct vio_cmdq *cmdq, int slot, const struct iovec *in, unsigned int nb_in);
+/**
+ * Nobody waits for the answer any more.
+ * @return false when it is here after all, else true: the queue is dead.
+ */
+bool vio_cmdq_give_up(struct vio_cmdq *cmdq, int slot);
 
 #endif /* VIO_CMDQ_H */

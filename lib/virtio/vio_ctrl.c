@@ -9,7 +9,7 @@ exec_parts(struct vio_cmdq *cmdq, uint8_t class, uint8_t command, const struct i
 		unsigned int nb_parts)
 {
 	struct virtio_net_ctrl_hdr hdr = { .class = class, .command = command };
-	uint8_t ack = VIRTIO_NET_ERR;
+	uint8_t ack = UINT8_MAX; /* Nothing that is defined, until the device says. */
 	const struct iovec in = { .iov_base = &ack, .iov_len = sizeof(ack) };
 	struct iovec out[5] = { { .iov_base = &hdr, .iov_len = sizeof(hdr) } };
 	int ret;

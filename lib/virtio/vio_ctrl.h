@@ -15,6 +15,7 @@
 
 #include "vio_cmdq.h"
 
+#define VIO_CTRL_BYTES 8192 /**< Most that a command and its answer take together. */
 #define VIO_CTRL_MACS_MAX 1024 /**< Addresses in one MAC table command, both tables together. */
 
 /** Accept every packet (CTRL_RX). */

@@ -123,6 +123,23 @@ features_fit(const struct vio_dev *dev, struct vio_features *set)
 		vio_features_del(set, VIRTIO_F_SR_IOV);
 }
 
+/* virtio 1.4 4.1.4.3.1: behind the other queues, and the last index is 0xffff. */
+static void
+admin_queues_read(struct vio_dev *dev)
+{
+	uint16_t index, num;
+
+	dev->admin_index = dev->num_admin = 0;
+	if (!vio_dev_has(dev, VIRTIO_F_ADMIN_VQ))
+		return;
+	index = (uint16_t)common_read(dev, COMMON(admin_queue_index), 2);
+	num = (uint16_t)common_read(dev, COMMON(admin_queue_num), 2);
+	if (index < dev->num_queues || index + (uint32_t)num > UINT16_MAX + 1u)
+		return;
+	dev->admin_index = index;
+	dev->num_admin = num;
+}
+
 static int
 features_missing(struct vio_dev *dev, const struct vio_features *missing)
 {
@@ -175,6 +192,7 @@ vio_dev_negotiate(struct vio_dev *dev, const struct vio_features *wanted,
 	/* Not before: the number may depend on the features (virtio 1.4 4.1.4.3 leaves out the
 	 * admin queues), as QEMU's with VIRTIO_NET_F_MQ does. */
 	dev->num_queues = (uint16_t)common_read(dev, COMMON(num_queues), 2);
+	admin_queues_read(dev);
 	return 0;
 }
 
@@ -218,7 +236,8 @@ vio_dev_queue_max(struct vio_dev *dev, uint16_t queue)
 {
 	uint16_t size;
 
-	if (queue >= dev->num_queues)
+	if (queue >= dev->num_queues && (queue < dev->admin_index ||
+			queue - dev->admin_index >= dev->num_admin))
 		return 0;
 	common_write(dev, COMMON(queue_select), 2, queue);
 	size = (uint16_t)common_read(dev, COMMON(queue_size), 2);

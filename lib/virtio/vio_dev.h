@@ -25,6 +25,8 @@ struct vio_dev {
 	struct vio_features offered; /**< By the device, as of the last negotiation. */
 	struct vio_features accepted; /**< What both agreed on. */
 	uint16_t num_queues; /**< Without admin queues; known after negotiation. */
+	uint16_t admin_index; /**< First admin queue, with ADMIN_VQ. */
+	uint16_t num_admin; /**< Admin queues; 0 without ADMIN_VQ, or if their numbers cannot be. */
 	uint32_t timeout_us;
 	char why[256]; /**< Sentence about the last failure, without newline. */
 };

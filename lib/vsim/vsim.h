@@ -65,6 +65,31 @@ int vsim_feature_find(const char *name);
 /** Name of a feature bit, or NULL. */
 const char *vsim_feature_name(unsigned int bit);
 
+/** Ways in which LEGACY_NOTIFY_INFO can lie. */
+enum vsim_notify_lie {
+	VSIM_NOTIFY_HONEST,
+	VSIM_NOTIFY_NO_END, /**< Four entries, none of them the end mark. */
+	VSIM_NOTIFY_BAD_FLAGS, /**< An entry of a kind that is not defined, before good ones. */
+	VSIM_NOTIFY_BAD_BAR, /**< BARs that are not there: 0, 2, 7. */
+	VSIM_NOTIFY_ODD, /**< Odd offsets. */
+	VSIM_NOTIFY_BEYOND, /**< Behind the end of the BAR: into that of the next VF. */
+	VSIM_NOTIFY_NB,
+};
+
+/** Fault points for tests; all zero in a good device. */
+struct vsim_faults {
+	bool refuse_features_ok; /**< FEATURES_OK never sticks. */
+	uint32_t reset_us; /**< A driver's reset of a function takes so long, microseconds. */
+	/* Of administration commands */
+	uint64_t admin_opcodes; /**< Bits by opcode: those that the rest concerns; 0: all. */
+	uint32_t admin_eagain; /**< So many are answered with EAGAIN and not carried out. */
+	uint32_t admin_lose; /**< So many are carried out and never completed. */
+	uint32_t admin_delay_us; /**< Each completes so much later. */
+	uint16_t admin_status; /**< Not carried out but answered with this; 0: no. */
+	uint16_t admin_short; /**< The used length lacks so many bytes. */
+	enum vsim_notify_lie notify;
+};
+
 /**
  * How a NIC is built.
  *
@@ -72,7 +97,8 @@ const char *vsim_feature_name(unsigned int bit);
  * if the profile brought it ("off ctrl_vq" takes mq and ctrl_rx along); if on brought it, that is
  * an error, and so is a feature that the model does not implement, one in both sets, taking
  * version_1 away (virtio 1.4 6.2: a device must offer it), and sr_iov in on without VFs. off
- * may hold sr_iov: then the PF does not offer it, though it has the capability.
+ * may hold sr_iov: then the PF does not offer it, though it has the capability. admin_vq is the
+ * PF's alone, too.
  */
 struct vsim_nic_conf {
 	const struct vsim_profile *profile;
@@ -84,11 +110,22 @@ struct vsim_nic_conf {
 	uint32_t speed; /**< Mb/s. */
 	uint8_t mac[6]; /**< Of the PF; VF n has it plus n. */
 	unsigned int workers; /**< Data plane threads, 1..VSIM_MAX_WORKERS. */
-	/** Fault points for tests; all zero in a good device. */
+	uint16_t admin_queues; /**< 1..VSIM_MAX_ADMIN_QUEUES; 0: one. */
+	uint64_t admin_off; /**< Opcodes that the device does not have, bits. */
+	/** Where the specification leaves a hole, take what drivers are known to do. */
 	struct {
-		bool refuse_features_ok; /**< FEATURES_OK never sticks. */
-	} fault;
+		bool early_lists; /**< Lists of the SR-IOV group while VF Enable is clear. */
+		bool unlisted_caps; /**< Capability commands without LIST_USE. */
+		bool swapped_objs; /**< RESOURCE_OBJ_QUERY and _MODIFY by the other numbers. */
+	} lenient;
+	/** Legacy registers of a VF by other ways, to compare them; see vsim_legacy_alt.c. */
+	struct {
+		bool window, pair;
+	} legacy_alt;
+	struct vsim_faults fault; /**< At first; see vsim_nic_faults(). */
 };
+
+#define VSIM_MAX_ADMIN_QUEUES 8
 
 struct vsim_nic;
 struct vsim_fn;
@@ -108,6 +145,9 @@ void vsim_nic_destroy(struct vsim_nic *nic);
  * in the thread that wrote the register. */
 typedef void (*vsim_vfs_changed)(void *arg, uint16_t num_vfs);
 void vsim_nic_on_vfs_changed(struct vsim_nic *nic, vsim_vfs_changed fn, void *arg);
+
+/** Change the fault points from now on; counts start anew. */
+void vsim_nic_faults(struct vsim_nic *nic, const struct vsim_faults *faults);
 
 /** Function 0 (PF) or VF 1..NumVFs; NULL when it does not exist now. The pointer stays valid as
  * long as the NIC does: on a VF that went, register access gives -ENODEV and the rest is idle.

@@ -128,11 +128,14 @@ enum place {
 	PLACE_ISR,
 	PLACE_DEVICE,
 	PLACE_DOORBELL,
+	PLACE_WINDOW,
+	PLACE_PAIR,
 };
 
 static enum place
 bar_place(const struct vsim_fn *fn, uint64_t offset, uint32_t *rel)
 {
+	const bool vf = fn->index > 0;
 	const struct {
 		enum place place;
 		uint32_t start;
@@ -145,6 +148,12 @@ bar_place(const struct vsim_fn *fn, uint64_t offset, uint32_t *rel)
 			{PLACE_ISR, VSIM_REG_ISR, 1},
 			{PLACE_DEVICE, VSIM_REG_DEVICE, sizeof(struct virtio_net_config)},
 			{PLACE_DOORBELL, VSIM_BAR_DOORBELLS, fn->mem_size},
+			{PLACE_WINDOW, VSIM_REG_LEGACY_WINDOW,
+					vf && fn->nic->conf.legacy_alt.window ?
+							VSIM_LEGACY_WINDOW_LEN : 0},
+			{PLACE_PAIR, VSIM_REG_LEGACY_PAIR,
+					vf && fn->nic->conf.legacy_alt.pair ? VSIM_LEGACY_PAIR_LEN :
+							0},
 	};
 
 	for (size_t i = 0; i < sizeof(map) / sizeof(map[0]); i++) {
@@ -206,6 +215,14 @@ access_read(struct vsim_fn *fn, uint64_t offset, uint32_t *value, size_t len)
 		/* Write-only in the specification; the mapped page shows the same when idle. */
 		*value = VSIM_DOORBELL_IDLE;
 		return 0;
+	case PLACE_WINDOW:
+		*value = vsim_legacy_window_read(fn, rel, len);
+		return 0;
+	case PLACE_PAIR:
+		if (len != 4)
+			return -EINVAL;
+		*value = vsim_legacy_pair_read(fn, rel);
+		return 0;
 	}
 	return 0;
 }
@@ -217,7 +234,9 @@ doorbell_write(struct vsim_fn *fn, uint32_t offset, uint32_t value, size_t len)
 		vsim_fn_violation(fn, 29);
 		return -EINVAL;
 	}
-	if (!(fn->status & VIRTIO_STATUS_DRIVER_OK)) {
+	/* That of the owner may stand for a VF whose driver is live while the owner's is not. */
+	if (!(fn->status & VIRTIO_STATUS_DRIVER_OK) && !fn->legacy &&
+			(fn->index > 0 || offset < VSIM_LEGACY_OWNER_DOORBELLS)) {
 		vsim_fn_violation(fn, 46);
 		return 0;
 	}
@@ -254,6 +273,14 @@ access_write(struct vsim_fn *fn, uint64_t offset, uint32_t value, size_t len)
 		return 0;
 	case PLACE_DOORBELL:
 		return doorbell_write(fn, rel, value, len);
+	case PLACE_WINDOW:
+		vsim_legacy_window_write(fn, rel, value, len);
+		return 0;
+	case PLACE_PAIR:
+		if (len != 4)
+			return -EINVAL;
+		vsim_legacy_pair_write(fn, rel, value);
+		return 0;
 	}
 	return 0;
 }

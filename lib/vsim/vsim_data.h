@@ -142,6 +142,7 @@ struct vsim_queue {
 	bool is_packed, in_order, event_idx, indirect, mergeable;
 	bool lapped;   /**< Split: the index has been through all its values once. */
 	bool write;    /**< RX: the device writes its buffers. */
+	bool legacy;   /**< Of a legacy driver, which leaves num_buffers of what it sends alone. */
 	bool dead;     /**< Faulted, or its ring was unmapped: not touched any more. */
 	bool unmapped; /**< The ring left the DMA map: a fault once it is needed. */
 	struct vsim_dma_cache cache;
@@ -150,7 +151,7 @@ struct vsim_queue {
 	uint16_t qi;
 
 	/* cold */
-	bool is_ctrl, notification_data, notif_config_data;
+	bool is_ctrl, is_admin, notification_data, notif_config_data;
 	uint64_t areas[3]; /**< Bus addresses of the ring parts. */
 };
 
@@ -159,7 +160,8 @@ struct vsim_port {
 	struct vsim_fn *fn;
 	uint16_t nb_rx, nb_tx;
 	struct vsim_queue *rx[VSIM_MAX_QUEUE_PAIRS], *tx[VSIM_MAX_QUEUE_PAIRS];
-	struct vsim_queue *ctrl;
+	struct vsim_queue *ctrl, *admin[VSIM_MAX_ADMIN_QUEUES];
+	uint16_t nb_admin;
 };
 
 /** Segments for the buffers of one burst. */
@@ -186,6 +188,7 @@ struct vsim_worker {
 	bool stale;              /**< ports no longer match what runs. */
 	struct vsim_port *ports; /**< Room for VSIM_MAX_FNS. */
 
+	struct vsim_fn *admin_fn; /**< Its admin queues have something. */
 	int wake_fd;
 	_Atomic bool stop;
 	_Atomic bool asleep;
@@ -256,6 +259,7 @@ struct vsim_walk {
 	unsigned int room, nb, nb_readable;
 	uint64_t readable_len, writable_len;
 	uint16_t id, nb_descs;
+	uint64_t *iovas; /**< Bus addresses of segs, as much room; may be NULL. */
 };
 
 /** Take one descriptor into the walk. @return 0 or -errno with the queue failed. */
@@ -301,6 +305,9 @@ vsim_fn_max_frame(const struct vsim_fn *fn)
 VSIM_INLINE bool
 vsim_fn_running(const struct vsim_fn *fn)
 {
+	if (unlikely(fn->legacy | fn->stopped))
+		/* virtio 1.4 3.1.2: a legacy driver may use its queues before DRIVER_OK. */
+		return !fn->stopped && !(fn->status & VIRTIO_STATUS_NEEDS_RESET);
 	return (fn->status & (VIRTIO_STATUS_DRIVER_OK | VIRTIO_STATUS_NEEDS_RESET)) ==
 	       VIRTIO_STATUS_DRIVER_OK;
 }

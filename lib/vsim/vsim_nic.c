@@ -35,6 +35,7 @@ fn_free(struct vsim_fn *fn)
 {
 	if (fn == NULL)
 		return;
+	vsim_admin_free(fn->admin);
 	free(fn->filter);
 	free(fn->counters);
 	free(fn);
@@ -59,7 +60,9 @@ fn_create(struct vsim_nic *nic, unsigned int index, struct vsim_fn **out)
 	mac_of(nic, index, fn->mac);
 	fn->counters = calloc(1, sizeof(*fn->counters));
 	fn->filter = vsim_filter_create();
-	if (fn->counters == NULL || fn->filter == NULL)
+	/* The owner of VFs alone has admin queues. */
+	fn->admin = index == 0 ? vsim_admin_create() : NULL;
+	if (fn->counters == NULL || fn->filter == NULL || (index == 0 && fn->admin == NULL))
 		goto free_fn;
 	rc = vsim_fn_data_init(fn);
 	if (rc < 0)
@@ -134,6 +137,7 @@ vsim_nic_vfs_set(struct vsim_nic *nic, uint16_t n)
 {
 	struct vsim_fn *pf = nic->all[0];
 
+	vsim_admin_vfs_changed(pf);
 	vfs_remove(nic);
 	for (unsigned int i = 1; i <= n; i++) {
 		struct vsim_fn *fn = nic->all[i];
@@ -147,6 +151,7 @@ vsim_nic_vfs_set(struct vsim_nic *nic, uint16_t n)
 				return rc;
 			}
 			vsim_features_put(&offered, VIRTIO_F_SR_IOV, false);
+			vsim_features_put(&offered, VIRTIO_F_ADMIN_VQ, false);
 			fn_power_up(fn, &offered);
 			__atomic_store_n(&nic->all[i], fn, __ATOMIC_RELEASE);
 		}
@@ -202,6 +207,14 @@ vsim_nic_on_vfs_changed(struct vsim_nic *nic, vsim_vfs_changed fn, void *arg)
 	vsim_nic_lock(nic);
 	nic->vfs_changed = fn;
 	nic->vfs_changed_arg = arg;
+	vsim_nic_unlock(nic);
+}
+
+void
+vsim_nic_faults(struct vsim_nic *nic, const struct vsim_faults *faults)
+{
+	vsim_nic_lock(nic);
+	nic->fault = *faults;
 	vsim_nic_unlock(nic);
 }
 
@@ -341,6 +354,9 @@ conf_check(const struct vsim_nic_conf *conf, char *err, size_t err_len)
 	else if (conf->workers < 1 || conf->workers > VSIM_MAX_WORKERS)
 		snprintf(err, err_len, "%u workers are not in 1..%u", conf->workers,
 				VSIM_MAX_WORKERS);
+	else if (conf->admin_queues > VSIM_MAX_ADMIN_QUEUES)
+		snprintf(err, err_len, "%u admin queues are more than %u", conf->admin_queues,
+				VSIM_MAX_ADMIN_QUEUES);
 	else
 		return 0;
 	return -EINVAL;
@@ -393,6 +409,9 @@ vsim_nic_create(const struct vsim_nic_conf *conf, char *err, size_t err_len)
 	if (nic == NULL)
 		goto no_resources;
 	nic->conf = *conf;
+	nic->fault = conf->fault;
+	if (conf->admin_queues == 0)
+		nic->conf.admin_queues = 1;
 	/* A vector for each queue, the control queue and configuration changes. */
 	nic->nb_vectors = 2 * conf->queue_pairs + 2;
 	pthread_mutex_init(&nic->lock, NULL);

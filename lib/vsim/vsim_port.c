@@ -12,12 +12,16 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "vsim_regs.h"
 #include "vsim_wire.h"
 
 /** One page holds the doorbells of all queues. */
 #define DOORBELL_PAGE 4096
-static_assert((VSIM_MAX_QUEUE_PAIRS + 1) * VSIM_CACHE_LINE <= DOORBELL_PAGE,
-		"doorbells need a second page");
+static_assert((VSIM_MAX_QUEUES / 2 + 1) * VSIM_CACHE_LINE <= VSIM_LEGACY_OWNER_DOORBELLS,
+		"doorbells run into those of the owner");
+static_assert(VSIM_LEGACY_OWNER_DOORBELLS + 4 * VSIM_MAX_VFS <= VSIM_LEGACY_DOORBELL,
+		"doorbells of the owner run into that of the VF");
+static_assert(VSIM_LEGACY_DOORBELL + 4 <= DOORBELL_PAGE, "doorbells need a second page");
 /** Far enough for a memory file with a place for each of the nine VFIO regions. */
 #define MEM_FILE_LEN ((off_t)9 << 40)
 
@@ -96,6 +100,23 @@ vsim_fn_data_free(struct vsim_fn *fn)
 	if (fn->mem_fd >= 0)
 		close(fn->mem_fd);
 	fn->mem_fd = -1;
+}
+
+static void
+word_idle(_Atomic uint32_t *page, uint32_t offset)
+{
+	if (page != NULL)
+		atomic_store(&page[offset / sizeof(*page)], VSIM_DOORBELL_IDLE);
+}
+
+void
+vsim_legacy_doorbells_idle(struct vsim_fn *fn)
+{
+	const struct vsim_fn *pf = fn->nic->all[0];
+
+	word_idle(fn->doorbells, VSIM_LEGACY_DOORBELL);
+	if (fn->index > 0 && pf != NULL)
+		word_idle(pf->doorbells, VSIM_LEGACY_OWNER_DOORBELLS + 4 * (fn->index - 1));
 }
 
 int

@@ -9,29 +9,33 @@
  * What the files of the software NIC share among themselves.
  *
  * Two halves meet here. The register half (vsim_nic.c, vsim_config.c, vsim_regs.c, vsim_ctrl.c,
- * vsim_stats.c, vsim_profile.c) holds what the driver programmed. The data half (vsim_dma.c,
- * vsim_queue.c, the ring headers, vsim_rxtx.c, vsim_worker.c, vsim_wire*.c) runs it. A queue is
- * two things: struct vsim_queue_cfg as programmed, and struct vsim_queue as running, made only by
- * vsim_queue_activate().
+ * vsim_admin*.c, vsim_legacy*.c, vsim_stats.c, vsim_profile.c) holds what the driver programmed.
+ * The data half (vsim_dma.c, vsim_queue.c, the ring headers, vsim_rxtx.c, vsim_worker.c,
+ * vsim_wire*.c) runs it. A queue is two things: struct vsim_queue_cfg as programmed, and struct
+ * vsim_queue as running, made only by vsim_queue_activate().
  *
  * Locks: nic->lock serialises all that changes state. A worker runs its poll with the worker's
  * own lock; vsim_nic_lock() takes nic->lock and then stops every worker, so whoever holds it may
  * change anything the data plane reads. Workers never take nic->lock. A control command runs in
  * the worker of its function, under that worker's lock: register access cannot happen meanwhile,
- * and what other workers may read at that time (RX filter, queue pairs) is made of atomics.
+ * and what other workers may read at that time (RX filter, queue pairs) is made of atomics. An
+ * administration command may change any function, so the worker lets go of its own lock and takes
+ * the NIC's for it, as a register access does.
  */
 
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "virtio_spec/admin.h"
+#include "virtio_spec/legacy.h"
 #include "virtio_spec/net.h"
 #include "virtio_spec/pci.h"
 #include "virtio_spec/ring.h"
 #include "vsim.h"
 #include "vsim_trip.h"
 
-/** Control queue stands behind the data queues. */
-#define VSIM_MAX_QUEUES (2 * VSIM_MAX_QUEUE_PAIRS + 1)
+/** The control queue stands behind the data queues, admin queues behind that. */
+#define VSIM_MAX_QUEUES (2 * VSIM_MAX_QUEUE_PAIRS + 1 + VSIM_MAX_ADMIN_QUEUES)
 /** The MSI-X table shares the register page. */
 #define VSIM_MAX_VECTORS 128
 
@@ -41,6 +45,13 @@
 #define VSIM_REG_COMMON 0x900
 #define VSIM_REG_ISR 0x980
 #define VSIM_REG_DEVICE 0x9c0
+#define VSIM_REG_LEGACY_WINDOW 0xa00 /**< Only with conf.legacy_alt. */
+#define VSIM_REG_LEGACY_PAIR 0xa40
+
+/* Words of the doorbell page that stand for all queues of a VF with a legacy driver: one of its
+ * own, and one per VF on the page of the PF. */
+#define VSIM_LEGACY_DOORBELL 0xfc0
+#define VSIM_LEGACY_OWNER_DOORBELLS 0xa00
 
 /** Queue as the driver programmed it. */
 struct vsim_queue_cfg {
@@ -82,6 +93,19 @@ struct vsim_fn {
 	uint8_t mac[6]; /**< Permanent address; net_config.mac is the one in use. */
 	bool status_reread, features_refused, reset_unread, config_vector_unread;
 	bool sriov_permitted; /**< SR_IOV was negotiated once: VF Enable is legal from then on. */
+	bool legacy; /**< Since its reset it was programmed through legacy registers. */
+	bool stopped; /**< By DEV_MODE_SET: no DMA, no interrupts. */
+	bool restored; /**< Stopped, and its parts were written: queues go on where they were. */
+	bool config_owed; /**< Configuration interrupt that waits for the end of that. */
+	uint8_t reset_status; /**< What the status reads as while a slow reset lasts. */
+	uint64_t reset_end; /**< When it ends, vsim_clock(); 0: none is going on. */
+	struct vsim_legacy_regs {
+		bool negotiated; /**< Features in accepted are final enough to make queues of. */
+		uint8_t mac[6]; /**< As written so far; counts once the last byte is. */
+		uint32_t pfn; /**< Bytes of a frame number that is being written. */
+		uint32_t alt_address, alt_data; /**< Two-register window. */
+	} legacy_regs;
+	struct vsim_admin *admin; /**< Of a function that may have admin queues, else NULL. */
 
 	/* data half */
 	struct vsim_dma *dma;
@@ -118,6 +142,7 @@ struct vsim_nic {
 	char *wire_spec[VSIM_MAX_FNS];
 	struct vsim_wire *wires[VSIM_MAX_FNS]; /**< Gone with worker 0; NULL: null wire. */
 	struct vsim_switch *switches; /**< Data half: those with members. */
+	struct vsim_faults fault; /**< As of now. */
 	vsim_vfs_changed vfs_changed;
 	void *vfs_changed_arg;
 };
@@ -137,12 +162,19 @@ vsim_features_put(struct vsim_features *f, unsigned int bit, bool on)
 		f->w[bit / 64] &= ~(UINT64_C(1) << (bit % 64));
 }
 
+/** Features that decide which queues there are: a legacy driver never says FEATURES_OK. */
+static inline const struct vsim_features *
+vsim_fn_features(const struct vsim_fn *fn)
+{
+	return (fn->status & VIRTIO_STATUS_FEATURES_OK) || fn->legacy_regs.negotiated ?
+			&fn->accepted : &fn->offered;
+}
+
 /** Queue pairs that exist: virtio 1.4 5.1.2: one, unless MQ was accepted. */
 static inline uint16_t
 vsim_fn_queue_pairs(const struct vsim_fn *fn)
 {
-	const struct vsim_features *f =
-			fn->status & VIRTIO_STATUS_FEATURES_OK ? &fn->accepted : &fn->offered;
+	const struct vsim_features *f = vsim_fn_features(fn);
 
 	return vsim_features_has(f, VIRTIO_NET_F_MQ) ? fn->nic->conf.queue_pairs : 1;
 }
@@ -151,8 +183,7 @@ vsim_fn_queue_pairs(const struct vsim_fn *fn)
 static inline uint16_t
 vsim_fn_ctrl_index(const struct vsim_fn *fn)
 {
-	const struct vsim_features *f =
-			fn->status & VIRTIO_STATUS_FEATURES_OK ? &fn->accepted : &fn->offered;
+	const struct vsim_features *f = vsim_fn_features(fn);
 
 	return vsim_features_has(f, VIRTIO_NET_F_CTRL_VQ) ? 2 * vsim_fn_queue_pairs(fn)
 							  : VSIM_MAX_QUEUES;
@@ -196,6 +227,8 @@ void vsim_fn_data_free(struct vsim_fn *fn);
  * @return 0, -EINVAL, -EFAULT (outside the DMA map; counted, see vsim_fn_broken()), -ENOMEM.
  */
 int vsim_queue_activate(struct vsim_fn *fn, uint16_t qi);
+/** Split rings: all that was made available until the used index was used, no more. */
+void vsim_queue_resume(struct vsim_fn *fn, uint16_t qi);
 /** Stop and forget a queue; nothing of the ring is touched any more. Idle if not running. */
 void vsim_queue_deactivate(struct vsim_fn *fn, uint16_t qi);
 /** The driver wrote a doorbell by register access rather than by the mapped page. */
@@ -204,6 +237,9 @@ void vsim_queue_ring(struct vsim_fn *fn, uint64_t doorbell_offset, uint32_t valu
 /** queue_notify_off of a queue, and the multiplier of the notify capability. */
 uint16_t vsim_queue_notify_off(uint16_t qi);
 #define VSIM_NOTIFY_MULTIPLIER 4
+
+/** The driver wrote the doorbell of all queues; from the function's worker or under the lock. */
+void vsim_queues_ring(struct vsim_fn *fn, uint16_t named);
 
 /** Bytes mapped for DMA now. */
 uint64_t vsim_dma_bytes(const struct vsim_fn *fn);
@@ -222,13 +258,19 @@ struct vsim_chain {
 		uint8_t *ptr;
 		uint32_t len;
 	} segs[256];
+	uint64_t iovas[256]; /**< Bus addresses of segs, for who keeps the chain for long. */
 };
-/** Take the next request of a control-like queue. @return 1, 0 (none), or -errno (queue broken). */
+/**
+ * Take the next request of a control-like queue.
+ * @return 1, 0 (none), or -errno (queue broken).
+ */
 int vsim_chain_pop(struct vsim_queue *q, struct vsim_chain *chain);
 /** Copy from the readable part; what is not there reads as zero. @return bytes that were there. */
 size_t vsim_chain_read(const struct vsim_chain *chain, size_t offset, void *buf, size_t len);
 /** Copy into the writable part; what does not fit is dropped. @return bytes written. */
 size_t vsim_chain_write(const struct vsim_chain *chain, size_t offset, const void *buf, size_t len);
+/** Where its writable part stands now, after some time. @return 0, or -EFAULT (queue dead). */
+int vsim_chain_relocate(struct vsim_queue *q, struct vsim_chain *chain);
 /** Give it back with this used length, and interrupt if the driver wants it. */
 void vsim_chain_push(struct vsim_queue *q, const struct vsim_chain *chain, uint32_t written);
 
@@ -237,6 +279,15 @@ void vsim_chain_push(struct vsim_queue *q, const struct vsim_chain *chain, uint3
 /** Serve the control queue; called by the worker after its doorbell.
  * @return true when it stopped at its bound and wants another round. */
 bool vsim_ctrl_run(struct vsim_fn *fn, struct vsim_queue *q);
+
+/** A doorbell of an admin queue was taken, or an answer of one is due: from the worker, cheap.
+ * @return true when vsim_admin_run() has something to do. */
+bool vsim_admin_due(const struct vsim_fn *fn, bool rung);
+/** Serve the admin queues of a function, with the NIC's lock held: commands reach any function.
+ * @return commands begun and ended. */
+unsigned int vsim_admin_run(struct vsim_fn *fn);
+/** An admin queue is no more: whatever came by it is not answered. */
+void vsim_admin_queue_gone(struct vsim_fn *fn, uint16_t qi);
 
 /** The full RX filter; use vsim_filter_accept(). */
 bool vsim_filter_check(const struct vsim_fn *fn, const uint8_t *frame);
@@ -277,6 +328,11 @@ struct vsim_counters {
 	uint64_t wire_bad; /**< TX: frames that the check of a gen wire found altered. */
 	uint64_t dma_faults, resets, config_interrupts, register_reads, register_writes;
 	uint64_t ctrl_commands, ctrl_errors;
+	/** Doorbells that stand for all queues, by page; accesses by each alternative. */
+	uint64_t legacy_doorbells, legacy_owner_doorbells, legacy_window, legacy_pair;
+	uint64_t legacy_accesses; /**< Reads and writes of legacy registers, by whatever way. */
+	/** Administration commands carried out, by opcode, and of all that did not end with OK. */
+	uint64_t admin[VIRTIO_ADMIN_NB_OPCODES], admin_unknown, admin_errors;
 	uint64_t violations[VSIM_RULES];
 	uint32_t trips[VSIM_TRIP_BUCKETS]; /**< Round trips by time: gen wires with trip=1. */
 };

@@ -31,7 +31,8 @@ static_assert(VIRTIO_FEATURE_BITS == 128, "profiles are written as two words");
 			F(VIRTIO_NET_F_MRG_RXBUF) | F(VIRTIO_F_INDIRECT_DESC) | \
 			F(VIRTIO_F_EVENT_IDX) | F(VIRTIO_F_RING_PACKED) | F(VIRTIO_F_IN_ORDER) | \
 			F(VIRTIO_F_ORDER_PLATFORM) | F(VIRTIO_F_NOTIFICATION_DATA) | \
-			F(VIRTIO_F_NOTIF_CONFIG_DATA) | F(VIRTIO_F_RING_RESET))
+			F(VIRTIO_F_NOTIF_CONFIG_DATA) | F(VIRTIO_F_RING_RESET) | \
+			F(VIRTIO_F_ADMIN_VQ))
 
 const struct vsim_features vsim_implemented = {{ALL}};
 
@@ -202,6 +203,8 @@ vsim_features_resolve(const struct vsim_nic_conf *conf, struct vsim_features *vf
 	}
 
 	*pf = *vf;
+	/* Admin queues are the owner's. */
+	vsim_features_put(vf, VIRTIO_F_ADMIN_VQ, false);
 	vsim_features_put(pf, VIRTIO_F_SR_IOV,
 			conf->total_vfs > 0 && !vsim_features_has(&conf->off, VIRTIO_F_SR_IOV));
 	return 0;

@@ -12,6 +12,7 @@
 
 #include "vsim_data.h"
 #include "vsim_packed.h"
+#include "vsim_regs.h"
 #include "vsim_split.h"
 #include "vsim_wire.h"
 
@@ -129,8 +130,12 @@ queue_settings(struct vsim_queue *q)
 	q->notification_data = vsim_features_has(f, VIRTIO_F_NOTIFICATION_DATA);
 	q->notif_config_data = vsim_features_has(f, VIRTIO_F_NOTIF_CONFIG_DATA);
 	q->hdr_len = header_len(f);
+	if (q->fn->legacy && !q->mergeable)
+		q->hdr_len = VIRTIO_NET_HDR_LEN_LEGACY;
 	q->is_ctrl = q->qi == vsim_fn_ctrl_index(q->fn);
-	q->write = !q->is_ctrl && q->qi % 2 == 0;
+	q->is_admin = q->qi >= vsim_fn_admin_index(q->fn);
+	q->write = !q->is_ctrl && !q->is_admin && q->qi % 2 == 0;
+	q->legacy = q->fn->legacy;
 	q->flags_avail = VIRTQ_DESC_F_AVAIL;
 	q->flags_used = VIRTQ_DESC_F_AVAIL | VIRTQ_DESC_F_USED;
 }
@@ -194,6 +199,18 @@ vsim_queue_activate(struct vsim_fn *fn, uint16_t qi)
 }
 
 void
+vsim_queue_resume(struct vsim_fn *fn, uint16_t qi)
+{
+	struct vsim_queue *q = fn->queue[qi];
+
+	if (q == NULL || q->is_packed)
+		return;
+	q->used_i = q->avail_i = q->avail_seen =
+			le16toh(__atomic_load_n(&q->split.used->idx, __ATOMIC_RELAXED));
+	q->active = true; /* Doorbells rung before this life are nowhere. */
+}
+
+void
 vsim_queue_deactivate(struct vsim_fn *fn, uint16_t qi)
 {
 	struct vsim_queue *q = fn->queue[qi];
@@ -202,6 +219,8 @@ vsim_queue_deactivate(struct vsim_fn *fn, uint16_t qi)
 		atomic_store(&fn->doorbells[vsim_queue_notify_off(qi)], VSIM_DOORBELL_IDLE);
 	if (q == NULL)
 		return;
+	if (q->is_admin)
+		vsim_admin_queue_gone(fn, qi);
 	fn->queue[qi] = NULL;
 	free(q);
 	vsim_workers_stale(fn->nic);
@@ -295,6 +314,20 @@ doorbell_judge(struct vsim_queue *q, uint32_t value)
 		vsim_fn_violation(q->fn, 31);
 }
 
+/** The queue may hold something new. @return false: it cannot be looked at. */
+static bool
+queue_wake(struct vsim_queue *q, bool *more)
+{
+	if (q->dead)
+		return false;
+	if (q->unmapped) {
+		vsim_queue_fault(q);
+		return false;
+	}
+	*more = q->is_packed ? vsim_packed_look(q) : q->split.avail->idx != htole16(q->avail_i);
+	return true;
+}
+
 bool
 vsim_queue_doorbell_take(struct vsim_queue *q)
 {
@@ -305,14 +338,9 @@ vsim_queue_doorbell_take(struct vsim_queue *q)
 	if (value == VSIM_DOORBELL_IDLE)
 		return false;
 	vsim_count(&q->ctr->doorbells, 1);
-	if (q->dead)
+	if (!queue_wake(q, &more))
 		return false;
-	if (q->unmapped) {
-		vsim_queue_fault(q);
-		return false;
-	}
 	doorbell_judge(q, value);
-	more = q->is_packed ? vsim_packed_look(q) : q->split.avail->idx != htole16(q->avail_i);
 	if (!q->active && !more)
 		vsim_count(&q->ctr->doorbells_spurious, 1);
 	q->active = true;
@@ -321,14 +349,30 @@ vsim_queue_doorbell_take(struct vsim_queue *q)
 }
 
 void
+vsim_queues_ring(struct vsim_fn *fn, uint16_t named)
+{
+	bool more;
+
+	/* Two rings of one word may be seen as one, so it cannot be told who was meant by all. */
+	for (unsigned int qi = 0; qi < VSIM_MAX_QUEUES; qi++) {
+		struct vsim_queue *q = fn->queue[qi];
+
+		if (q == NULL)
+			continue;
+		if (qi == named)
+			vsim_count(&q->ctr->doorbells, 1);
+		if (!queue_wake(q, &more))
+			continue;
+		q->active = true;
+		q->known = 0;
+	}
+}
+
+void
 vsim_queue_ring(struct vsim_fn *fn, uint64_t doorbell_offset, uint32_t value, unsigned int width)
 {
 	uint8_t *word;
 
-	if (!(fn->status & VIRTIO_STATUS_DRIVER_OK)) {
-		vsim_fn_violation(fn, 46);
-		return;
-	}
 	if (width < sizeof(uint16_t) || doorbell_offset + width > fn->mem_size) {
 		vsim_fn_violation(fn, 29);
 		return;
@@ -362,6 +406,8 @@ vsim_walk_add(struct vsim_queue *q, struct vsim_walk *walk, uint64_t addr, uint3
 			vsim_fn_broken(q->fn);
 			return -E2BIG;
 		}
+		if (walk->iovas != NULL)
+			walk->iovas[walk->nb] = addr;
 		walk->segs[walk->nb++] = (struct vsim_seg){ptr, n};
 		if (!write)
 			walk->nb_readable = walk->nb;
@@ -408,7 +454,8 @@ int
 vsim_chain_pop(struct vsim_queue *q, struct vsim_chain *chain)
 {
 	struct vsim_walk walk = {
-			.segs = chain->segs, .room = sizeof(chain->segs) / sizeof(chain->segs[0])};
+			.segs = chain->segs, .room = sizeof(chain->segs) / sizeof(chain->segs[0]),
+			.iovas = chain->iovas};
 	int ret;
 
 	if (q->dead)
@@ -468,6 +515,23 @@ vsim_chain_write(const struct vsim_chain *chain, size_t offset, const void *buf,
 		offset = 0;
 	}
 	return done;
+}
+
+int
+vsim_chain_relocate(struct vsim_queue *q, struct vsim_chain *chain)
+{
+	if (q->dead)
+		return -EFAULT;
+	if (q->unmapped)
+		return vsim_queue_fault(q);
+	for (unsigned int i = chain->nb_readable_segs; i < chain->nb_segs; i++) {
+		uint32_t len = chain->segs[i].len;
+
+		chain->segs[i].ptr = vsim_queue_dma(q, chain->iovas[i], &len, true);
+		if (chain->segs[i].ptr == NULL || len < chain->segs[i].len)
+			return vsim_queue_fault(q);
+	}
+	return 0;
 }
 
 void

@@ -17,11 +17,42 @@ vsim_fn_nb_queues(const struct vsim_fn *fn)
 	return ctrl == VSIM_MAX_QUEUES ? 2 * vsim_fn_queue_pairs(fn) : ctrl + 1;
 }
 
+/* Every number that num_queues could name is another queue's. */
+static uint16_t
+queues_offered(const struct vsim_fn *fn)
+{
+	uint16_t pairs = vsim_features_has(&fn->offered, VIRTIO_NET_F_MQ) ?
+			fn->nic->conf.queue_pairs : 1;
+
+	return 2 * pairs + vsim_features_has(&fn->offered, VIRTIO_NET_F_CTRL_VQ);
+}
+
+/* virtio 1.4 4.1.4.3.1: only for a driver that took ADMIN_VQ. */
+uint16_t
+vsim_fn_nb_admin_queues(const struct vsim_fn *fn)
+{
+	if (!(fn->status & VIRTIO_STATUS_FEATURES_OK) ||
+			!vsim_features_has(&fn->accepted, VIRTIO_F_ADMIN_VQ))
+		return 0;
+	return fn->nic->conf.admin_queues;
+}
+
+uint16_t
+vsim_fn_admin_index(const struct vsim_fn *fn)
+{
+	return vsim_fn_nb_admin_queues(fn) > 0 ? queues_offered(fn) : VSIM_MAX_QUEUES;
+}
+
 /* The queue that queue_select points to, or NULL. */
 static struct vsim_queue_cfg *
 selected(struct vsim_fn *fn)
 {
-	return fn->queue_select < vsim_fn_nb_queues(fn) ? &fn->queue_cfg[fn->queue_select] : NULL;
+	uint16_t qi = fn->queue_select, admin = vsim_fn_admin_index(fn);
+
+	if (qi < vsim_fn_nb_queues(fn) ||
+			(qi >= admin && qi - admin < vsim_fn_nb_admin_queues(fn)))
+		return &fn->queue_cfg[qi];
+	return NULL;
 }
 
 /* The same before a write to one of its fields: queues are set up after FEATURES_OK (C044), and
@@ -110,6 +141,9 @@ static uint32_t
 device_status_read(struct vsim_fn *fn)
 {
 	fn->status_reread = true;
+	/* virtio 1.4 4.1.4.3.1: zero says that the reset has ended. */
+	if (vsim_fn_resetting(fn))
+		return fn->reset_status;
 	fn->reset_unread = false;
 	return fn->status;
 }
@@ -132,8 +166,8 @@ config_generation_read(struct vsim_fn *fn)
 
 /* ---------------------------------------------------------------- vectors */
 
-static uint16_t
-vector_written(struct vsim_fn *fn, uint16_t value, bool *unread)
+uint16_t
+vsim_vector_written(struct vsim_fn *fn, uint16_t value, bool *unread)
 {
 	if (*unread)
 		vsim_fn_violation(fn, 39);
@@ -154,7 +188,7 @@ config_msix_vector_read(struct vsim_fn *fn)
 static void
 config_msix_vector_write(struct vsim_fn *fn, uint32_t value)
 {
-	fn->config_vector = vector_written(fn, value, &fn->config_vector_unread);
+	fn->config_vector = vsim_vector_written(fn, value, &fn->config_vector_unread);
 }
 
 static uint32_t
@@ -178,7 +212,7 @@ queue_msix_vector_write(struct vsim_fn *fn, uint32_t value)
 	/* Only mapping is part of the set-up; unmapping is right at any time. */
 	if (value != VIRTIO_MSI_NO_VECTOR)
 		selected_for_setup(fn);
-	cfg->vector = vector_written(fn, value, &cfg->vector_unread);
+	cfg->vector = vsim_vector_written(fn, value, &cfg->vector_unread);
 }
 
 /* ---------------------------------------------------------------- queues */
@@ -186,10 +220,7 @@ queue_msix_vector_write(struct vsim_fn *fn, uint32_t value)
 static uint32_t
 num_queues_read(struct vsim_fn *fn)
 {
-	bool mq = vsim_features_has(&fn->offered, VIRTIO_NET_F_MQ);
-	uint16_t pairs = mq ? fn->nic->conf.queue_pairs : 1;
-
-	return 2 * pairs + vsim_features_has(&fn->offered, VIRTIO_NET_F_CTRL_VQ);
+	return queues_offered(fn);
 }
 
 static uint32_t
@@ -330,11 +361,16 @@ ADDRESS_HALVES(queue_desc, desc)
 ADDRESS_HALVES(queue_driver, driver)
 ADDRESS_HALVES(queue_device, device)
 
-/* No admin queue: virtio 1.4 4.1.4.3.1 lets both read anything, and 0 says "none". */
 static uint32_t
-admin_queue_read(struct vsim_fn *fn)
+admin_queue_index_read(struct vsim_fn *fn)
 {
-	return 0;
+	return vsim_fn_nb_admin_queues(fn) > 0 ? vsim_fn_admin_index(fn) : 0;
+}
+
+static uint32_t
+admin_queue_num_read(struct vsim_fn *fn)
+{
+	return vsim_fn_nb_admin_queues(fn);
 }
 
 /* ---------------------------------------------------------------- the table */
@@ -368,7 +404,7 @@ const struct vsim_reg vsim_common_regs[] = {
 	RW64(queue_device),
 	RO(queue_notif_config_data),
 	RW(queue_reset),
-	{"admin_queue_index", OFF(admin_queue_index), 2, admin_queue_read, NULL},
-	{"admin_queue_num", OFF(admin_queue_num), 2, admin_queue_read, NULL},
+	RO(admin_queue_index),
+	RO(admin_queue_num),
 };
 const size_t vsim_nb_common_regs = sizeof(vsim_common_regs) / sizeof(vsim_common_regs[0]);

@@ -41,6 +41,10 @@ extern const size_t vsim_nb_common_regs;
 /** Queues there are with the features in force (all offered ones before FEATURES_OK). */
 uint16_t vsim_fn_nb_queues(const struct vsim_fn *fn);
 
+/** First admin queue: behind all others that a driver could have. VSIM_MAX_QUEUES: none. */
+uint16_t vsim_fn_admin_index(const struct vsim_fn *fn);
+uint16_t vsim_fn_nb_admin_queues(const struct vsim_fn *fn);
+
 /* ---------------------------------------------------------------- BAR, vsim_bar.c */
 
 /** A field of the device configuration, and the feature that makes it exist. */
@@ -69,6 +73,17 @@ void vsim_msix_flush(struct vsim_fn *fn);
 
 /** The driver wrote device_status. */
 void vsim_status_write(struct vsim_fn *fn, uint8_t value);
+/** A slow reset of the function is still going on. */
+bool vsim_fn_resetting(const struct vsim_fn *fn);
+/** Vector of an event as the driver writes it; *unread: it owes a read of it. @return the value
+ * that sticks. */
+uint16_t vsim_vector_written(struct vsim_fn *fn, uint16_t value, bool *unread);
+/** The device lives: start all queues that are enabled. */
+void vsim_fn_driver_ok(struct vsim_fn *fn);
+/** The words of all queues are not rung. */
+void vsim_legacy_doorbells_idle(struct vsim_fn *fn);
+/** By DEV_MODE_SET. */
+void vsim_fn_stop(struct vsim_fn *fn, bool stopped);
 /** Reset of the virtio device: all but PCI. Queues are gone when it returns. */
 void vsim_fn_virtio_reset(struct vsim_fn *fn);
 /** Queue qi back to its values after reset; not running any more. */
@@ -84,6 +99,45 @@ void vsim_fn_config_changed(struct vsim_fn *fn);
  */
 unsigned int vsim_features_broken_rule(const struct vsim_features *accepted,
 		const struct vsim_features *offered);
+
+/* ---------------------------------------------------------------- legacy, vsim_legacy.c */
+
+/** Which registers of a legacy driver. */
+enum vsim_legacy_area { VSIM_LEGACY_COMMON, VSIM_LEGACY_DEVICE };
+
+/**
+ * One access to the legacy registers of a function, by whatever way. It has to lie in one field.
+ * Little-endian. Writes to a register of several bytes that does something (frame number, notify,
+ * mac) take effect with its last byte.
+ * @return 0, -EINVAL (not in one field, or not there), or -EBUSY (a modern driver has the
+ *         function, and the access is not a reset).
+ */
+int vsim_legacy_read(struct vsim_fn *fn, enum vsim_legacy_area area, uint32_t offset, void *data,
+		size_t len);
+int vsim_legacy_write(struct vsim_fn *fn, enum vsim_legacy_area area, uint32_t offset,
+		const void *data, size_t len);
+/** Bytes of the header now: with MSI-X it is longer. */
+uint32_t vsim_legacy_header_len(const struct vsim_fn *fn);
+/** Bytes of device configuration that the features of a legacy driver show. */
+uint32_t vsim_legacy_config_len(const struct vsim_fn *fn);
+
+/* The alternatives, vsim_legacy_alt.c: accesses to their registers, relative to their start. */
+uint32_t vsim_legacy_window_read(struct vsim_fn *fn, uint32_t offset, size_t len);
+void vsim_legacy_window_write(struct vsim_fn *fn, uint32_t offset, uint32_t value, size_t len);
+#define VSIM_LEGACY_WINDOW_LEN 64
+uint32_t vsim_legacy_pair_read(struct vsim_fn *fn, uint32_t offset);
+void vsim_legacy_pair_write(struct vsim_fn *fn, uint32_t offset, uint32_t value);
+#define VSIM_LEGACY_PAIR_LEN 8
+
+/* ---------------------------------------------------------------- admin queues, vsim_admin.c */
+
+/** For a function that offers ADMIN_VQ. @return NULL: out of memory. */
+struct vsim_admin *vsim_admin_create(void);
+void vsim_admin_free(struct vsim_admin *admin);
+/** The owner was reset: lists, capabilities and objects are gone. */
+void vsim_admin_reset(struct vsim_fn *fn);
+/** VF Enable is about to change: the group of VFs ceases, or begins anew. */
+void vsim_admin_vfs_changed(struct vsim_fn *fn);
 
 /* ---------------------------------------------------------------- features, vsim_profile.c */
 

@@ -521,6 +521,8 @@ tx_frame_gather(const struct vsim_queue *q, struct vsim_buf *buf, struct vsim_fr
 	memset(hdr, 0, sizeof(*hdr));
 	if (vsim_frame_peek(&whole, (uint8_t *)hdr, q->hdr_len) < q->hdr_len)
 		return false;
+	if (q->legacy)
+		hdr->num_buffers = 0;
 	if (buf->nb_segs == 1) {
 		frame->ptr = buf->ptr + skip;
 		frame->len = frame->total = buf->len - skip;
@@ -557,6 +559,8 @@ tx_frame(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_frame *frame, u
 		frame->ptr = buf->ptr + q->hdr_len;
 		frame->len = frame->total = buf->len - q->hdr_len;
 		frame->nb_segs = 1;
+		if (unlikely(q->legacy))
+			hdr.num_buffers = 0;
 		judge = (le64toh(low) & 0xffff) != 0 || hdr.num_buffers != 0;
 		if (unlikely(judge)) {
 			uint16_t num_buffers = hdr.num_buffers;

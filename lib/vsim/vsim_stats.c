@@ -44,6 +44,20 @@ static const struct row fn_rows[] = {
 	FROW(register_writes),
 	FROW(ctrl_commands),
 	FROW(ctrl_errors),
+	FROW(admin_errors),
+	FROW(admin_unknown),
+	FROW(legacy_accesses),
+	FROW(legacy_doorbells),
+	FROW(legacy_owner_doorbells),
+	FROW(legacy_window),
+	FROW(legacy_pair),
+};
+
+/* Named "admin_" and the command; those never sent are left out. */
+static const struct row admin_rows[] = {
+#define AROW(opcode, name) {"admin_" name, offsetof(struct vsim_counters, admin[opcode])},
+	VIRTIO_ADMIN_OPCODE_NAMES(AROW)
+#undef AROW
 };
 
 #define NB(rows) (sizeof(rows) / sizeof((rows)[0]))
@@ -130,6 +144,9 @@ vsim_fn_stats(const struct vsim_fn *fn, struct vsim_stat *out, size_t max)
 	unsigned int nb_queues = 2 * offered_pairs(fn) +
 			vsim_features_has(&fn->offered, VIRTIO_NET_F_CTRL_VQ);
 
+	if (vsim_features_has(&fn->offered, VIRTIO_F_ADMIN_VQ))
+		nb_queues += fn->nic->conf.admin_queues;
+
 	pthread_once(&names_once, names_make);
 	add(&list, "rx_packets", -1, sum(fn, 0, packets));
 	add(&list, "rx_bytes", -1, sum(fn, 0, bytes));
@@ -138,6 +155,9 @@ vsim_fn_stats(const struct vsim_fn *fn, struct vsim_stat *out, size_t max)
 	for (size_t i = 0; i < NB(fn_rows); i++)
 		add(&list, fn_rows[i].name, -1, value_at(c, fn_rows[i].offset));
 	add_trips(&list, c);
+	for (size_t i = 0; i < NB(admin_rows); i++)
+		if (value_at(c, admin_rows[i].offset) != 0)
+			add(&list, admin_rows[i].name, -1, value_at(c, admin_rows[i].offset));
 	for (unsigned int qi = 0; qi < nb_queues; qi++)
 		for (size_t i = 0; i < NB(queue_rows); i++)
 			add(&list, queue_rows[i].name, qi,

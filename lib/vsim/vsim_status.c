@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "vsim_data.h"
 #include "vsim_regs.h"
 
 /* What a driver may set; NEEDS_RESET is the device's, SUSPEND is not offered. */
@@ -32,6 +33,10 @@ notify_config(struct vsim_fn *fn)
 {
 	/* virtio 1.4 3.1.1: no notification before DRIVER_OK. */
 	if (!(fn->status & VIRTIO_STATUS_DRIVER_OK))
+		return;
+	/* virtio 1.4 2.12.1.6: a stopped device is silent, and says it later. */
+	fn->config_owed = fn->stopped;
+	if (fn->stopped)
 		return;
 	/* virtio 1.4 4.1.4.5.1: the ISR bit is set before the notification, MSI-X or not. */
 	fn->isr |= VIRTIO_PCI_ISR_CONFIG;
@@ -109,17 +114,35 @@ vsim_fn_virtio_reset(struct vsim_fn *fn)
 	fn->status_reread = false;
 	fn->features_refused = false;
 	fn->reset_unread = false;
+	fn->legacy = false;
+	fn->legacy_regs = (struct vsim_legacy_regs){.negotiated = false};
+	fn->stopped = fn->restored = false;
+	fn->config_owed = false;
+	fn->reset_end = 0;
+	vsim_legacy_doorbells_idle(fn);
+	vsim_admin_reset(fn);
 	atomic_store_explicit(&fn->pairs_in_use, 1, memory_order_relaxed);
 	vsim_net_config_reset(fn);
 	vsim_filter_reset(fn);
 	vsim_fn_count(&fn->counters->resets);
 }
 
+bool
+vsim_fn_resetting(const struct vsim_fn *fn)
+{
+	return fn->reset_end != 0 && (int64_t)(vsim_clock() - fn->reset_end) < 0;
+}
+
 /* The driver asked for it, so what it still owes will never come. */
 static void
 reset_by_driver(struct vsim_fn *fn)
 {
+	uint64_t slow = fn->nic->fault.reset_us * (vsim_clock_hz() / 1000000);
 	bool unread = fn->config_vector_unread;
+	uint8_t status = fn->status;
+
+	if (vsim_fn_resetting(fn))
+		return;
 
 	for (uint16_t qi = 0; qi < VSIM_MAX_QUEUES; qi++)
 		unread = unread || fn->queue_cfg[qi].vector_unread;
@@ -127,6 +150,12 @@ reset_by_driver(struct vsim_fn *fn)
 		vsim_fn_violation(fn, 39);
 	vsim_fn_virtio_reset(fn);
 	fn->reset_unread = true;
+	/* Memory and rings are left alone already; only saying so takes its time. A device that is
+	 * reset anyway has nothing to do. */
+	if (slow != 0 && status != 0) {
+		fn->reset_status = status;
+		fn->reset_end = vsim_clock() + slow;
+	}
 }
 
 /* ---------------------------------------------------------------- negotiation */
@@ -158,7 +187,7 @@ features_ok(struct vsim_fn *fn)
 	if (rule != 0)
 		vsim_fn_violation(fn, rule);
 	/* virtio 1.4 2.2.2: a set that the device does not accept leaves the bit clear. */
-	fn->features_refused = rule != 0 || fn->nic->conf.fault.refuse_features_ok;
+	fn->features_refused = rule != 0 || fn->nic->fault.refuse_features_ok;
 	fn->status_reread = false;
 	if (fn->features_refused)
 		return;
@@ -169,11 +198,11 @@ features_ok(struct vsim_fn *fn)
 	vsim_filter_reset(fn);
 }
 
-static void
-driver_ok(struct vsim_fn *fn)
+void
+vsim_fn_driver_ok(struct vsim_fn *fn)
 {
 	fn->status |= VIRTIO_STATUS_DRIVER_OK;
-	for (uint16_t qi = 0; qi < vsim_fn_nb_queues(fn); qi++)
+	for (uint16_t qi = 0; qi < VSIM_MAX_QUEUES; qi++)
 		if (fn->queue_cfg[qi].enabled && vsim_queue_activate(fn, qi) < 0)
 			vsim_fn_broken(fn);
 }
@@ -204,7 +233,7 @@ status_step(struct vsim_fn *fn, uint8_t step)
 		}
 		if (!fn->status_reread)
 			vsim_fn_violation(fn, 44);
-		driver_ok(fn);
+		vsim_fn_driver_ok(fn);
 		break;
 	case VIRTIO_STATUS_FAILED:
 		fn->status |= step;
@@ -232,6 +261,8 @@ vsim_status_write(struct vsim_fn *fn, uint8_t value)
 		vsim_fn_violation(fn, 22);
 		fn->reset_unread = false;
 	}
+	if (vsim_fn_resetting(fn))
+		return;
 	value &= DRIVER_BITS;
 	if (old & ~value)
 		vsim_fn_violation(fn, 48);
@@ -243,6 +274,24 @@ vsim_status_write(struct vsim_fn *fn, uint8_t value)
 	for (size_t i = 0; i < sizeof(order); i++)
 		if (value & order[i])
 			status_step(fn, order[i]);
+}
+
+/* ---------------------------------------------------------------- stop */
+
+void
+vsim_fn_stop(struct vsim_fn *fn, bool stopped)
+{
+	fn->stopped = stopped;
+	if (stopped)
+		return;
+	if (fn->restored && (fn->status & VIRTIO_STATUS_DRIVER_OK)) {
+		vsim_fn_driver_ok(fn);
+		for (uint16_t qi = 0; qi < VSIM_MAX_QUEUES; qi++)
+			vsim_queue_resume(fn, qi);
+	}
+	fn->restored = false;
+	if (fn->config_owed)
+		notify_config(fn);
 }
 
 /* ---------------------------------------------------------------- cable */

@@ -148,12 +148,14 @@ ports_collect(struct vsim_worker *worker, unsigned int w)
 				continue;
 			if (q->is_ctrl)
 				port->ctrl = q;
+			else if (q->is_admin)
+				port->admin[port->nb_admin++] = q;
 			else if (q->write)
 				port->rx[port->nb_rx++] = q;
 			else
 				port->tx[port->nb_tx++] = q;
 		}
-		if (port->nb_rx + port->nb_tx > 0 || port->ctrl != NULL)
+		if (port->nb_rx + port->nb_tx + port->nb_admin > 0 || port->ctrl != NULL)
 			worker->nb_ports++;
 	}
 }
@@ -218,8 +220,51 @@ ctrl_serve(struct vsim_fn *fn, struct vsim_queue *q)
 	return work + vsim_ctrl_run(fn, q);
 }
 
+/** A word that stands for all queues of a VF. */
 static unsigned int
-port_serve(struct vsim_port *port)
+word_take(struct vsim_fn *fn, _Atomic uint32_t *word, uint64_t *counter)
+{
+	uint32_t value;
+
+	if (likely(atomic_load_explicit(word, memory_order_relaxed) == VSIM_DOORBELL_IDLE))
+		return 0;
+	/* Before the rings are read, as in vsim_queue_doorbell_take(). */
+	value = atomic_exchange(word, VSIM_DOORBELL_IDLE);
+	vsim_count(counter, 1);
+	vsim_queues_ring(fn, value & 0xffff);
+	return 1;
+}
+
+static VSIM_COLD unsigned int
+legacy_doorbells(struct vsim_fn *fn)
+{
+	const struct vsim_fn *pf = fn->nic->fns[0];
+	unsigned int work;
+
+	work = word_take(fn, &fn->doorbells[VSIM_LEGACY_DOORBELL / sizeof(uint32_t)],
+			&fn->counters->legacy_doorbells);
+	if (fn->index > 0 && pf != NULL)
+		work += word_take(fn, &pf->doorbells[VSIM_LEGACY_OWNER_DOORBELLS / 4 +
+				fn->index - 1], &fn->counters->legacy_owner_doorbells);
+	return work;
+}
+
+/** Only see whether there is something: doing it takes the NIC's lock. */
+static VSIM_COLD void
+admin_look(struct vsim_worker *worker, struct vsim_port *port)
+{
+	bool rung = false;
+
+	for (unsigned int i = 0; i < port->nb_admin; i++) {
+		vsim_queue_doorbell(port->admin[i]);
+		rung = rung || (port->admin[i]->active && !port->admin[i]->dead);
+	}
+	if (vsim_admin_due(port->fn, rung))
+		worker->admin_fn = port->fn;
+}
+
+static unsigned int
+port_serve(struct vsim_worker *worker, struct vsim_port *port)
 {
 	struct vsim_fn *fn = port->fn;
 	struct vsim_wire *wire = fn->wire;
@@ -227,6 +272,10 @@ port_serve(struct vsim_port *port)
 
 	if (!vsim_fn_running(fn))
 		return 0;
+	if (unlikely(fn->legacy))
+		work += legacy_doorbells(fn);
+	if (unlikely(port->nb_admin > 0))
+		admin_look(worker, port);
 	for (unsigned int i = 0; i < port->nb_rx; i++)
 		work += vsim_queue_doorbell(port->rx[i]);
 	for (unsigned int i = 0; i < port->nb_tx; i++) {
@@ -255,7 +304,22 @@ worker_round(struct vsim_worker *worker, unsigned int w)
 	if (unlikely(worker->stale))
 		ports_collect(worker, w);
 	for (unsigned int i = 0; i < worker->nb_ports; i++)
-		work += port_serve(&worker->ports[i]);
+		work += port_serve(worker, &worker->ports[i]);
+	return work;
+}
+
+/** Serve admin queues that a round found rung, with no lock held before. */
+static unsigned int
+admin_round(struct vsim_worker *worker)
+{
+	struct vsim_nic *nic = worker->nic;
+	unsigned int work = 0;
+
+	vsim_nic_lock(nic);
+	if (worker->admin_fn != NULL && vsim_fn_running(worker->admin_fn))
+		work = vsim_admin_run(worker->admin_fn);
+	worker->admin_fn = NULL;
+	vsim_nic_unlock(nic);
 	return work;
 }
 
@@ -272,13 +336,17 @@ vsim_worker_poll(struct vsim_nic *nic, unsigned int w)
 {
 	struct vsim_worker *worker = nic->workers[w];
 	unsigned int work;
+	bool admin;
 
 	wait_for_waiters(worker);
 	pthread_mutex_lock(&worker->lock);
 	vsim_dma_guard_enter(nic);
 	work = worker_round(worker, w);
-	vsim_dma_guard_leave();
+	admin = worker->admin_fn != NULL;
 	pthread_mutex_unlock(&worker->lock);
+	if (unlikely(admin))
+		work += admin_round(worker);
+	vsim_dma_guard_leave();
 	return work;
 }
 
@@ -331,7 +399,14 @@ vsim_worker_run(struct vsim_nic *nic, unsigned int w)
 	vsim_dma_guard_enter(nic);
 	while (!atomic_load_explicit(&worker->stop, memory_order_relaxed)) {
 		unsigned int work = worker_round(worker, w);
-		uint64_t now = vsim_clock();
+		uint64_t now;
+
+		if (unlikely(worker->admin_fn != NULL)) {
+			pthread_mutex_unlock(&worker->lock);
+			work += admin_round(worker);
+			pthread_mutex_lock(&worker->lock);
+		}
+		now = vsim_clock();
 
 		if (work > 0) {
 			atomic_store_explicit(&worker->busy, worker->busy + (now - last),

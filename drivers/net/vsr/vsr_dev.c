@@ -125,7 +125,7 @@ ctrl_start(struct vsr_dev *dev)
 	if (!dev->has_ctrl) {
 		conf.size = RTE_MIN(vio_dev_queue_max(&dev->vio, conf.index), VSR_CTRL_SIZE);
 		snprintf(name, sizeof(name), "vsr_p%u_ctrl", dev->port_id);
-		ret = vio_cmdq_create(&dev->ctrl, &dev->vio, &conf);
+		ret = vio_cmdq_create(&dev->ctrl, &dev->vio, &conf, 1, VIO_CTRL_BYTES);
 		if (ret != 0) {
 			VSR_LOG(ERR, dev, "cannot make a control queue of %u descriptors: %s",
 					conf.size, rte_strerror(-ret));

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+
+/* What a device answers, in errno and in words. */
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <rte_common.h>
+#include <rte_per_lcore.h>
+
+#include "vio_admin_priv.h"
+
+/* Each thread has its own, so that many may fail at once. */
+static __thread char why[VIO_ADMIN_WHY_MAX];
+
+static const char *const opcode_names[] = {
+#define NAME(opcode, name) [opcode] = name,
+	VIRTIO_ADMIN_OPCODE_NAMES(NAME)
+#undef NAME
+};
+
+/* virtio 1.4 2.12.1.1; EEXIST is used in the text, and missing in its table. */
+static const struct {
+	uint16_t status;
+	int error;
+	const char *name;
+} statuses[] = {
+	{ VIRTIO_ADMIN_STATUS_OK, 0, "OK" },
+	{ VIRTIO_ADMIN_STATUS_ENXIO, -ENXIO, "ENXIO" },
+	{ VIRTIO_ADMIN_STATUS_EAGAIN, -EAGAIN, "EAGAIN" },
+	{ VIRTIO_ADMIN_STATUS_ENOMEM, -ENOMEM, "ENOMEM" },
+	{ VIRTIO_ADMIN_STATUS_EBUSY, -EBUSY, "EBUSY" },
+	{ VIRTIO_ADMIN_STATUS_EEXIST, -EEXIST, "EEXIST" },
+	{ VIRTIO_ADMIN_STATUS_EINVAL, -EINVAL, "EINVAL" },
+	{ VIRTIO_ADMIN_STATUS_ENOSPC, -ENOSPC, "ENOSPC" },
+};
+
+static const char *const qualifiers[] = {
+	[VIRTIO_ADMIN_QUALIFIER_OK] = "nothing to say",
+	[VIRTIO_ADMIN_QUALIFIER_INVALID_COMMAND] = "invalid command",
+	[VIRTIO_ADMIN_QUALIFIER_INVALID_OPCODE] = "opcode not in use",
+	[VIRTIO_ADMIN_QUALIFIER_INVALID_FIELD] = "invalid field",
+	[VIRTIO_ADMIN_QUALIFIER_INVALID_GROUP] = "no such group",
+	[VIRTIO_ADMIN_QUALIFIER_INVALID_MEMBER] = "no such member",
+	[VIRTIO_ADMIN_QUALIFIER_NORESOURCE] = "no resources",
+	[VIRTIO_ADMIN_QUALIFIER_TRYAGAIN] = "try again",
+};
+
+const char *
+vio_admin_why(void)
+{
+	return why;
+}
+
+int
+vio_admin_fail(int error, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(why, sizeof(why), format, ap);
+	va_end(ap);
+	return error;
+}
+
+int
+vio_admin_status_errno(uint16_t status)
+{
+	for (size_t i = 0; i < RTE_DIM(statuses); i++)
+		if (statuses[i].status == status)
+			return statuses[i].error;
+	return -EINVAL;
+}
+
+const char *
+vio_admin_status_name(uint16_t status)
+{
+	for (size_t i = 0; i < RTE_DIM(statuses); i++)
+		if (statuses[i].status == status)
+			return statuses[i].name;
+	return NULL;
+}
+
+const char *
+vio_admin_qualifier_text(uint16_t qualifier)
+{
+	return qualifier < RTE_DIM(qualifiers) ? qualifiers[qualifier] : NULL;
+}
+
+const char *
+vio_admin_opcode_name(uint16_t opcode)
+{
+	return opcode < RTE_DIM(opcode_names) ? opcode_names[opcode] : NULL;
+}
+
+int
+vio_admin_opcode_find(const char *name)
+{
+	for (size_t i = 0; i < RTE_DIM(opcode_names); i++)
+		if (strcmp(opcode_names[i], name) == 0)
+			return (int)i;
+	return -1;
+}
+
+int
+vio_admin_refused(const struct vio_admin_cmd *cmd)
+{
+	const char *opcode = vio_admin_opcode_name(cmd->opcode);
+	const char *status = vio_admin_status_name(cmd->status);
+	const char *text = vio_admin_qualifier_text(cmd->qualifier);
+	char unknown[32], number[16];
+
+	snprintf(unknown, sizeof(unknown), "undefined status %u", cmd->status);
+	snprintf(number, sizeof(number), "opcode 0x%x", cmd->opcode);
+	/* virtio 1.4 2.12.1.1: an undefined qualifier means INVALID_COMMAND. */
+	return vio_admin_fail(vio_admin_status_errno(cmd->status),
+			"the device answers %s of %s %llu with %s: %s",
+			opcode != NULL ? opcode : number,
+			cmd->group == VIO_SRIOV ? "VF" : "member",
+			(unsigned long long)cmd->member, status != NULL ? status : unknown,
+			text != NULL ? text : qualifiers[VIRTIO_ADMIN_QUALIFIER_INVALID_COMMAND]);
+}
