@@ -35,12 +35,12 @@ def clean(closing):
 def cabled(make_host, testpmd, closing):
     """A net_vsr testpmd with as many VFs as taps wanted: cabled(nb, features=...)."""
 
-    def make(nb_ports=2, args=(), devargs="", **conf):
+    def make(nb_ports=2, args=(), devargs="", eal=(), **conf):
         functions = [f"vf{i}" for i in range(1, nb_ports + 1)]
         host = make_host(taps=functions, vfs=nb_ports, **conf)
         vfs = [host.device(vf, devargs) for vf in host.create_vfs(nb_ports)]
         taps = [closing(host.open_tap(function)) for function in functions]
-        pmd = testpmd(host, vfs, vsr=True, args=args)
+        pmd = testpmd(host, vfs, vsr=True, args=args, eal=eal)
         for port in range(nb_ports):
             pmd.wait_link(port)
         return host, pmd, taps
@@ -283,11 +283,23 @@ def control_doorbells(fn):
 
 # Row of the path table, and the features under which it is the one.
 RX_PATHS = {
+    "packed_avx512": "+ring_packed,+mrg_rxbuf",
+    "split_avx512": "-ring_packed,-mrg_rxbuf",
+    "packed_avx2": "+ring_packed,-mrg_rxbuf",
+    "split_avx2": "-ring_packed,+mrg_rxbuf",
     "packed": "+ring_packed,-mrg_rxbuf",
     "packed_mrg": "+ring_packed,+mrg_rxbuf",
     "split": "-ring_packed,-mrg_rxbuf",
     "split_mrg": "-ring_packed,+mrg_rxbuf",
 }
+TX_PATHS = [path for path in RX_PATHS if not path.endswith("_mrg")]
+SIMD_FLAGS = {"avx2": {"avx2"}, "avx512": {"avx512f", "avx512bw", "avx512dq", "avx512vl"}}
+
+
+def cpu_flags():
+    with open("/proc/cpuinfo") as cpuinfo:
+        flags = re.search(r"^(?:flags|Features)\s*: (.*)$", cpuinfo.read(), re.M)
+    return set(flags.group(1).split())
 
 
 def test_path_table_is_known():
@@ -295,17 +307,23 @@ def test_path_table_is_known():
     with open(paths.plugin(), "rb") as file:
         said = re.search(rb"rx_path=([a-z_|0-9]+) tx_path=([a-z_|0-9]+)", file.read())
     assert said.group(1).decode().split("|") == list(RX_PATHS)
-    assert said.group(2).decode().split("|") == ["packed", "split"]
+    assert said.group(2).decode().split("|") == TX_PATHS
 
 
 @pytest.mark.needs("every_row")
 @pytest.mark.parametrize("path", RX_PATHS)
 def test_forced_path_is_taken(path, cabled):
     """Verify: the row named is in use, and contents survive."""
-    tx = path.split("_")[0]
-    devargs = f",rx_path={path},tx_path={tx}"
-    _, pmd, (left, right) = cabled(features=RX_PATHS[path], devargs=devargs)
-    assert path in pmd.burst_mode("rx") and tx in pmd.burst_mode("tx")
+    tx = path if path in TX_PATHS else path.split("_")[0]
+    missing = SIMD_FLAGS.get(path.split("_")[-1], set()) - cpu_flags()
+    if missing:
+        pytest.skip(f"the processor has no {', '.join(sorted(missing))}")
+    _, pmd, (left, right) = cabled(
+        features=RX_PATHS[path],
+        devargs=f",rx_path={path},tx_path={tx}",
+        eal=["--force-max-simd-bitwidth=512"],
+    )
+    assert pmd.burst_mode("rx") == path and pmd.burst_mode("tx") == tx
     pmd.start_forwarding("io")
     frames = frames_of_all_sizes(pmd.mac(0), left.mac)[::20]
     left.send(frames)

@@ -224,7 +224,8 @@ vio_packed_used_ahead(const struct vio_virtq *vq, uint16_t nb, uint16_t *id)
 	const bool wrap = vq->reap_wrap ^ (last < vq->reap_i);
 	const uint16_t flags = vio_load16(&vq->pdesc[last].flags);
 
-	if (((flags & VIRTQ_DESC_F_AVAIL) != 0) != wrap || ((flags & VIRTQ_DESC_F_USED) != 0) != wrap)
+	if (((flags & VIRTQ_DESC_F_AVAIL) != 0) != wrap ||
+			((flags & VIRTQ_DESC_F_USED) != 0) != wrap)
 		return false;
 	*id = vio_load16(&vq->pdesc[vq->reap_i].id);
 	return *id < vq->size;

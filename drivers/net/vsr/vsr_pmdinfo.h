@@ -14,7 +14,10 @@
 
 #define VSR_KMODS "* vfio-pci"
 #define VSR_PARAMS                                                        \
-	"rx_path=<name> tx_path=<name> tx_db_delay_us=<0-1000000> " \
+	"rx_path=packed_avx512|split_avx512|packed_avx2|split_avx2|"      \
+	"packed|packed_mrg|split|split_mrg "                              \
+	"tx_path=packed_avx512|split_avx512|packed_avx2|split_avx2|packed|split " \
+	"tx_db_delay_us=<0-1000000> "                                     \
 	"packed=<0|1> mrg_rxbuf=<0|1> in_order=<0|1>"
 
 /* In decimal, as JSON has no other numbers. */
