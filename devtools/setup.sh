@@ -14,6 +14,8 @@ PACKAGES=(
 	libdpdk-dev libnuma-dev libfuse3-dev libjansson-dev libpcap-dev
 	# run
 	dpdk dpdk-dev fuse3 iproute2 iputils-ping iperf3 procps
+	# measure
+	python3-matplotlib
 	# test
 	python3-pytest python3-scapy clang libclang-rt-14-dev
 	# documents

@@ -99,6 +99,40 @@ refill_rings_once_per_threshold(void)
 	}
 }
 
+/* With much of the ring known to the device there is time; and yet it is never short of buffers. */
+static void
+refill_rings_less_in_a_long_ring(void)
+{
+	struct rig_variant v;
+
+	for (unsigned int i = 0; i < RIG_NB_VARIANTS; i++) {
+		uint64_t doorbells, saved, refills;
+
+		rig_variant(&v, i);
+		start(&v.conf, 256, 32, NULL);
+		doorbells = rig_xstat(port(), "rx_q0_doorbells");
+		saved = rig_xstat(port(), "rx_q0_doorbells_saved");
+		refills = rig_xstat(port(), "rx_q0_refills");
+		for (unsigned int round = 0; round < 64; round++) {
+			tx(BURST);
+			rig_step(&rig);
+			VTEST_EQ(receive(), BURST);
+		}
+		VTEST_EQ(rig_xstat(port(), "rx_q0_refills") - refills, 64);
+		VTEST(rig_xstat(port(), "rx_q0_doorbells") - doorbells <= 64 / 4);
+		VTEST(rig_xstat(port(), "rx_q0_doorbells_saved") - saved >= 64 - 64 / 4);
+		/* All the ring at once, without a poll in between. */
+		for (unsigned int round = 0; round < 4; round++) {
+			tx(BURST);
+			rig_step(&rig);
+		}
+		for (unsigned int round = 0; round < 4; round++)
+			VTEST_EQ(receive(), BURST);
+		VTEST_EQ(rig_stat(&rig, 0, 0, "drop_no_buffer"), 0);
+		rig_close(&rig);
+	}
+}
+
 static void
 usual_threshold_is_a_part_of_the_ring(void)
 {
@@ -258,16 +292,17 @@ held_back_until_asked_for(void)
 }
 
 static void
-held_back_until_a_quarter_of_the_ring(void)
+held_back_until_half_a_ring(void)
 {
 	for (unsigned int i = 0; i < RIG_NB_VARIANTS; i++) {
 		start_held(i);
-		tx(23);
+		tx(BURST);
+		tx(24);
 		VTEST_EQ(rig_xstat(port(), "tx_q0_doorbells"), 0);
 		tx(1);
 		VTEST_EQ(rig_xstat(port(), "tx_q0_doorbells"), 1);
 		rig_step(&rig);
-		VTEST_EQ(receive(), BURST);
+		VTEST_EQ(receive() + receive() + receive(), 65);
 		rig_close(&rig);
 	}
 }
@@ -289,7 +324,7 @@ held_back_for_the_delay_only(void)
 		/* Nobody calls any more: the alarm rings, at the latest. */
 		tx(4);
 		deadline = vio_deadline_in(5000000);
-		while (rig_xstat(port(), "tx_q0_doorbells") == 0)
+		while (rig_stat(&rig, 0, 1, "doorbells") == 0)
 			VTEST(vio_wait(dev->vio.t, &deadline));
 		rig_step(&rig);
 		VTEST_EQ(receive(), 4);
@@ -331,6 +366,7 @@ bad_delays_are_refused(void)
 
 static const struct vtest_case cases[] = {
 	{ "refill_rings_once_per_threshold", refill_rings_once_per_threshold },
+	{ "refill_rings_less_in_a_long_ring", refill_rings_less_in_a_long_ring },
 	{ "usual_threshold_is_a_part_of_the_ring", usual_threshold_is_a_part_of_the_ring },
 	{ "low_pool_gives_what_it_has", low_pool_gives_what_it_has },
 	{ "device_that_wants_none_gets_none", device_that_wants_none_gets_none },
@@ -338,7 +374,7 @@ static const struct vtest_case cases[] = {
 	{ "held_back_until_an_empty_tx_burst", held_back_until_an_empty_tx_burst },
 	{ "held_back_until_cleaned_up", held_back_until_cleaned_up },
 	{ "held_back_until_asked_for", held_back_until_asked_for },
-	{ "held_back_until_a_quarter_of_the_ring", held_back_until_a_quarter_of_the_ring },
+	{ "held_back_until_half_a_ring", held_back_until_half_a_ring },
 	{ "held_back_for_the_delay_only", held_back_for_the_delay_only },
 	{ "stop_leaves_no_alarm_behind", stop_leaves_no_alarm_behind },
 	{ "bad_delays_are_refused", bad_delays_are_refused },

@@ -204,6 +204,7 @@ bad_specifications_are_explained(void)
 			{0, "gen:fill=all", -EINVAL},
 			{0, "gen:rate=-1", -EINVAL},
 			{0, "gen:check=2", -EINVAL},
+			{0, "gen:trip=2", -EINVAL},
 			{0, "gen:sizes=64", -EINVAL},
 	};
 
@@ -641,6 +642,86 @@ gen_checks_what_comes_back(void)
 	down();
 }
 
+static uint64_t
+stat_of(unsigned int index, const char *name)
+{
+	struct vsim_stat stats[512];
+	size_t nb = vsim_fn_stats(vsim_nic_fn(fx.nic, index), stats, 512);
+
+	for (size_t i = 0; i < nb && i < 512; i++)
+		if (strcmp(stats[i].name, name) == 0)
+			return stats[i].value;
+	return 0;
+}
+
+/** Take the frame that came and send it back as it is. */
+static void
+bounce(void)
+{
+	struct ring_seg seg;
+	uint32_t len;
+	uint16_t id;
+
+	VTEST(ring_reap(&d[0].rx[0], &id, &len));
+	seg = (struct ring_seg){FIXTURE_IOVA + RX_AT(rx_next[0]++ % 32), len};
+	memset(mem[0] + (seg.addr - FIXTURE_IOVA), 0, HDR);
+	ring_post(&d[0].tx[0], &seg, 1, 0, 0, NULL);
+	ring_kick(&d[0].tx[0]);
+	poll_all();
+	VTEST(ring_reap(&d[0].tx[0], &id, &len));
+}
+
+static void
+gen_times_one_frame_at_a_time(void)
+{
+	const struct timespec ms = {0, 2000000};
+	uint64_t p50, p99;
+
+	up(1);
+	wire(0, "gen:trip=1");
+	rx_fill(0, 24);
+	for (unsigned int i = 0; i < 12; i++) {
+		poll_all();
+		VTEST_EQ(COUNTERS(0)->queue[0].packets, i + 1); /* one away, no more */
+		if (i >= 6)
+			nanosleep(&ms, NULL);
+		bounce();
+	}
+	/* Half were kept for two milliseconds. */
+	p50 = stat_of(0, "round_trip_p50_ns");
+	p99 = stat_of(0, "round_trip_p99_ns");
+	VTEST_EQ(stat_of(0, "round_trips"), 12);
+	VTEST(p50 > 0 && p50 < p99);
+	VTEST(p99 >= 1900000);
+	/* One that does not come back is given up, and is in no count. */
+	VTEST_EQ(COUNTERS(0)->queue[0].packets, 13);
+	for (unsigned int i = 0; i < 200 && COUNTERS(0)->queue[0].packets == 13; i++) {
+		nanosleep(&ms, NULL);
+		poll_all();
+	}
+	VTEST_EQ(COUNTERS(0)->queue[0].packets, 14);
+	VTEST_EQ(stat_of(0, "round_trips"), 12);
+	/* A wire of its own begins at zero. */
+	wire(0, "gen:trip=1");
+	poll_all();
+	bounce();
+	VTEST_EQ(stat_of(0, "round_trips"), 1);
+	down();
+}
+
+static void
+trip_buckets_hold_their_times(void)
+{
+	VTEST_EQ(vsim_trip_bucket(UINT64_MAX), VSIM_TRIP_BUCKETS - 1);
+	for (uint64_t ns = 0; ns < 100000000; ns += 1 + ns / 300) {
+		uint64_t low = vsim_trip_time(vsim_trip_bucket(ns));
+		uint64_t next = vsim_trip_time(vsim_trip_bucket(ns) + 1);
+
+		VTEST(low <= ns && ns < next);
+		VTEST(next - low <= 1 + ns / VSIM_TRIP_FINE);
+	}
+}
+
 /* ---------------------------------------------------------------- tap */
 
 /** Bring an interface of this namespace up. */
@@ -833,6 +914,8 @@ static const struct vtest_case cases[] = {
 		{"gen_keeps_its_rate_and_counts_what_is_lost",
 				gen_keeps_its_rate_and_counts_what_is_lost},
 		{"gen_checks_what_comes_back", gen_checks_what_comes_back},
+		{"gen_times_one_frame_at_a_time", gen_times_one_frame_at_a_time},
+		{"trip_buckets_hold_their_times", trip_buckets_hold_their_times},
 		{"tap_carries_frames_both_ways", tap_carries_frames_both_ways},
 		{"changes_under_running_workers_hang_nobody",
 				changes_under_running_workers_hang_nobody},

@@ -51,7 +51,7 @@ static bool first_row = true;
 struct setup {
 	const char *profile;
 	bool packed, mrg;
-	const char *rx_path, *tx_path; /* NULL: the driver's choice. */
+	const char *rx_path, *tx_path; /* One of them; NULL: the driver's choice. */
 };
 
 /** As dpdk-testpmd does: buffers are freed at once to the one pool they come from, if offered. */
@@ -83,9 +83,9 @@ port_open(const struct setup *s)
 		.queue_size = RING, .mtu = 1500 };
 	int ret;
 
-	snprintf(args, sizeof(args), "packed=%d,mrg_rxbuf=%d%s%s%s%s", s->packed, s->mrg,
-			s->rx_path != NULL ? ",rx_path=" : "", s->rx_path != NULL ? s->rx_path : "",
-			s->tx_path != NULL ? ",tx_path=" : "", s->tx_path != NULL ? s->tx_path : "");
+	snprintf(args, sizeof(args), "packed=%d,mrg_rxbuf=%d,%s=%s", s->packed, s->mrg,
+			s->rx_path != NULL ? "rx_path" : "tx_path",
+			s->rx_path != NULL ? s->rx_path : s->tx_path);
 	snprintf(wire, sizeof(wire), "gen:size=%u", opts.size - 4);
 	rig_open_nic(&rig, &conf);
 	ret = rig_probe(&rig, 0, args, false);
@@ -215,7 +215,8 @@ accepted(void)
 	const struct vsr_dev *dev = rte_eth_devices[rig.fns[0].port].data->dev_private;
 	static char text[64];
 
-	snprintf(text, sizeof(text), "%s%s%s", vsr_has(dev, VIRTIO_F_RING_PACKED) ? "packed" : "split",
+	snprintf(text, sizeof(text), "%s%s%s",
+			vsr_has(dev, VIRTIO_F_RING_PACKED) ? "packed" : "split",
 			vsr_has(dev, VIRTIO_NET_F_MRG_RXBUF) ? "+mrg" : "",
 			vsr_has(dev, VIRTIO_F_IN_ORDER) ? "+in_order" : "");
 	return text;
@@ -309,8 +310,8 @@ run(void)
 	else
 		printf("The driver alone, %u bytes, bursts of %u, cycles of a %.0f MHz clock%s\n"
 				"%-3s %-20s %-10s %-20s %7s %7s %8s\n", opts.size, opts.burst,
-				rte_get_tsc_hz() / 1e6, small_pages ? ", no hugepages" : "", "", "PATH",
-				"PROFILE", "ACCEPTED", "MIN", "MEDIAN", "INSTR");
+				rte_get_tsc_hz() / 1e6, small_pages ? ", no hugepages" : "", "",
+				"PATH", "PROFILE", "ACCEPTED", "MIN", "MEDIAN", "INSTR");
 	for (size_t i = 0; i < RTE_DIM(profiles); i++)
 		if (opts.profile == NULL || strcmp(opts.profile, profiles[i]) == 0)
 			nb += profile_run(profiles[i]);
@@ -318,8 +319,8 @@ run(void)
 		printf("\n]}\n");
 	if (nb > 0)
 		return 0;
-	fprintf(stderr, "vsr-bench driver: no path of the driver has \"%s\" in its name and fits.\n",
-			opts.path);
+	fprintf(stderr, "vsr-bench driver: no path that fits has \"%s\" in its name.\n",
+			opts.path != NULL ? opts.path : "");
 	return 1;
 }
 
@@ -412,8 +413,9 @@ static int
 eal_start(void)
 {
 	static char *args[] = { "vsr-bench driver", "--no-pci", "--no-shconf", "--no-telemetry",
-		"--iova-mode=va", "-l", NULL, "--log-level=error", "--log-level=pmd.net.vsr:critical",
-		"--force-max-simd-bitwidth=512", "-m", "96", "--in-memory", NULL };
+		"--iova-mode=va", "-l", NULL, "--log-level=error",
+		"--log-level=pmd.net.vsr:critical", "--force-max-simd-bitwidth=512", "-m", "96",
+		"--in-memory", NULL };
 	static char cpu[16];
 	unsigned int free_pages = 0;
 	FILE *f = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "r");

@@ -469,7 +469,8 @@ report(struct figures f[2], unsigned int rounds, bool json)
 			printf("%s\n  {\"name\": \"%s\", \"cycles_min\": %.2f, "
 					"\"cycles_per_packet\": %.2f, \"busy\": %.2f, "
 					"\"mpps\": %.3f}", i > 0 ? "," : "", names[i],
-					f[i].cycles[0], middle, f[i].busy[rounds / 2], mhz / middle);
+					f[i].cycles[0], middle, f[i].busy[rounds / 2],
+					mhz / middle);
 		else
 			printf("%-9s %7.1f %7.1f %7.1f %7.2f\n", names[i], f[i].cycles[0], middle,
 					f[i].busy[rounds / 2], mhz / middle);

@@ -43,13 +43,13 @@ struct nic_conf {
 	uint16_t total_vfs, queue_pairs, queue_size, mtu;
 	uint8_t mac[6]; /**< Of the PF; VF n has it plus n. */
 	unsigned int workers;
+	bool sockets_only; /**< Put nothing on the bus: the sockets are for other clients. */
 	uint16_t admin_queues; /**< Of the PF, if it offers any; 0: one. */
 	struct {
 		enum nic_switch kind;
 		const char *text; /**< "name" or "name=number". */
 	} switches[NIC_MAX_SWITCHES];
 	size_t nb_switches;
-	bool sockets_only; /**< Put nothing on the bus: the sockets are for other clients. */
 };
 
 /**

@@ -37,7 +37,8 @@ const struct cli_opt serve_opts[] = {
 	{ "foreground", OPT_FOREGROUND, NULL, "stay in the terminal until Ctrl-C (default)" },
 	{ "daemon", OPT_DAEMON, NULL, "go to the background, return when it is ready" },
 	{ "vfio-user", OPT_VFIO_USER, NULL,
-	  "leave the PF's vfio-user socket, DIR/fn/BDF.sock, to\nanother client, such as QEMU: the simulated host is empty" },
+	  "leave the PF's vfio-user socket, DIR/fn/BDF.sock, to\n"
+	  "another client, such as QEMU: the simulated host is empty" },
 	{ "admin-queues", OPT_ADMIN, "N", "of the PF, 1..8 (default 1)" },
 	{ "fault", OPT_FAULT, "NAME", "misbehave: refuse-features-ok, slow-reset=US,\n"
 	  "admin-eagain=N, ... (see the guide); repeatable" },
@@ -237,13 +238,13 @@ parse_option(struct cli_args *args, int opt, struct serve_conf *conf, const char
 	case OPT_DAEMON:
 		conf->daemon = opt == OPT_DAEMON;
 		return -1;
+	case OPT_VFIO_USER:
+		conf->nic.sockets_only = true;
+		return -1;
 	case OPT_ADMIN:
 		ret = parse_number(args, "--admin-queues", 1, NIC_MAX_ADMIN_QUEUES, &n);
 		conf->nic.admin_queues = (uint16_t)n;
 		return ret;
-	case OPT_VFIO_USER:
-		conf->nic.sockets_only = true;
-		return -1;
 	case OPT_FAULT:
 		return parse_switch(args, conf, NIC_FAULT);
 	case OPT_LENIENT:

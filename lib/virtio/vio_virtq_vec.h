@@ -8,9 +8,9 @@
  * @file
  * Reap and post for several buffers at once, both layouts.
  *
- * For files that are compiled for AVX2 or AVX-512: VIO_LANES buffers, one 64-bit lane each, are
- * one step. The code is the same for both; the compiler's vector types become what the file is
- * compiled for.
+ * For files that are compiled for AVX2 or AVX-512; there is nothing here for others. VIO_LANES
+ * buffers, one 64-bit lane each, are one step. The code is the same for both: the compiler's
+ * vector types become what the file is compiled for.
  *
  * A step is all or nothing. It does buffers of one descriptor whose ids follow each other and
  * which do not reach over the end of a ring, which is what a device that works in order shows
@@ -19,9 +19,11 @@
  * checked here lane by lane, but judged in one place only.
  */
 
-#include <immintrin.h>
-
 #include "vio_virtq.h"
+
+#ifdef __AVX2__
+
+#include <immintrin.h>
 
 #if defined(__AVX512F__)
 #define VIO_LANES 8
@@ -346,5 +348,7 @@ vio_vec_split_post(struct vio_virtq *vq, vio_vec addrs, vio_vec lens, const uint
 	vq->nb_free -= VIO_LANES;
 	return true;
 }
+
+#endif /* __AVX2__ */
 
 #endif /* VIO_VIRTQ_VEC_H */

@@ -154,10 +154,10 @@ vsim_fn_stats(const struct vsim_fn *fn, struct vsim_stat *out, size_t max)
 	add(&list, "tx_bytes", -1, sum(fn, 1, bytes));
 	for (size_t i = 0; i < NB(fn_rows); i++)
 		add(&list, fn_rows[i].name, -1, value_at(c, fn_rows[i].offset));
+	add_trips(&list, c);
 	for (size_t i = 0; i < NB(admin_rows); i++)
 		if (value_at(c, admin_rows[i].offset) != 0)
 			add(&list, admin_rows[i].name, -1, value_at(c, admin_rows[i].offset));
-	add_trips(&list, c);
 	for (unsigned int qi = 0; qi < nb_queues; qi++)
 		for (size_t i = 0; i < NB(queue_rows); i++)
 			add(&list, queue_rows[i].name, qi,

@@ -25,9 +25,14 @@ class Refused(Exception):
         self.code = code
 
 
+def elapsed():
+    """Seconds since the command began."""
+    return time.monotonic() - START
+
+
 def progress(text):
     """A line for people, apart from the figures."""
-    print(f"[{time.monotonic() - START:5.1f} s] {text}", file=sys.stderr, flush=True)
+    print(f"[{elapsed():5.1f} s] {text}", file=sys.stderr, flush=True)
 
 
 def processors():

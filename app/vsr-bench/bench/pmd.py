@@ -11,7 +11,9 @@ import contextlib
 import json
 
 from . import chart
-from .common import Refused, Weather, check_machine, number, progress, seconds, some, spread
+from .common import (
+    Refused, Weather, check_machine, elapsed, number, progress, seconds, some, spread,
+)
 from .side import DISTURBED, Floor, Setting, Side, good_turns, paired, quiet
 
 PROFILES = ("full", "bluefield")
@@ -48,6 +50,8 @@ QUICK = {
     ("full", "split"): ("default", "-in_order -mrg_rxbuf vectorized"),
     ("bluefield", "split"): ("default", "-mrg_rxbuf vectorized"),
 }
+QUICK_PATIENCE = 30  # seconds after which a quick run repeats no turn
+ATTEMPTS = 5
 HAS_IN_ORDER = ("full",)
 
 
@@ -123,7 +127,9 @@ def measure(profile, ring, queues, sizes, args, results):
             turns = [[] for _ in sides]
             for _ in range(args.rounds):
                 for side, done in zip(sides, turns):
-                    done.append(quiet(side.turn, args.attempts, wire(size), args.seconds))
+                    patient = not args.quick or elapsed() < QUICK_PATIENCE
+                    done.append(quiet(side.turn, ATTEMPTS if patient else 1, wire(size),
+                                      args.seconds))
             case = {"profile": profile, "ring": ring,
                     "size": int(size) if size.isdecimal() else size, "queues": queues}
             results.append((case, [(side.setting, side.path, done)
@@ -192,7 +198,6 @@ def run(args):
         raise Refused(f"--chart {args.chart} does not end in .svg or .png", 2)
     args.rounds = args.rounds or (5 if args.quick else 7)
     args.seconds = args.seconds or (0.2 if args.quick else 0.4)
-    args.attempts = 2 if args.quick else 6
     sizes = args.size or (("64",) if args.quick else SIZES)
     queues = args.queues or (("1",) if args.quick else ("1", "2"))
     results = []

@@ -12,9 +12,9 @@ import re
 import time
 
 from framework.sim import Sim
-from framework.testpmd import Testpmd
+from framework.testpmd import PROMPT, Testpmd
 
-from .common import check_machine, progress, some
+from .common import check_machine, go_first, progress, some
 
 COUNTS = ("1", "16", "64", "256")
 PORTS = 32  # of one testpmd: RTE_MAX_ETHPORTS of Debian's DPDK
@@ -39,7 +39,9 @@ class Batch:
                   "--total-num-mbufs=16384"],
         )
         began = time.monotonic()
-        self.pmd.start()
+        self.pmd.launch()
+        go_first(self.pmd.pid)
+        self.pmd.child.expect(PROMPT)
         self.up = time.monotonic() - began
 
     def start(self):
@@ -100,6 +102,7 @@ def measure(count):
     sim = Sim(vfs=count, queue_pairs=1, args=["--queue-size", RING])
     try:
         sim.start()
+        go_first(sim.pid)
         before = resident(sim.pid)
         began = time.monotonic()
         vfs = sim.create_vfs(count)

@@ -266,6 +266,6 @@ class Floor:
         self.path = "none"
 
     def turn(self, _wire, seconds) -> Load:
-        said = floor("--rounds", "1", "--seconds", str(seconds / 2))
+        said = floor("--rounds", "1", "--seconds", str(max(seconds / 2, 0.05)))
         best = min(said["rows"], key=lambda row: row["cycles_per_packet"])
         return Load(mpps=best["mpps"], cycles_per_packet=best["cycles_per_packet"])

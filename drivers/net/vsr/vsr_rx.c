@@ -89,7 +89,7 @@ void
 vsr_rxq_kick(struct vsr_rxq *rxq)
 {
 	if (rxq->vq->packed)
-		rx_kick(rxq->vq, &vio_ring_packed);
+		rx_kick(rxq, &vio_ring_packed);
 	else
-		rx_kick(rxq->vq, &vio_ring_split);
+		rx_kick(rxq, &vio_ring_split);
 }

@@ -165,10 +165,22 @@ rx_refill(struct vsr_rxq *rxq, const struct vsr_rx_row row)
 	return nb_posted;
 }
 
+/*
+ * Buffers were posted. The device is told when it might be short of those that it knows of before
+ * the next refill: when fewer than half a ring will be left. It hears of what it was not told
+ * before long, since every buffer that it uses brings the next refill nearer.
+ */
 static __rte_always_inline void
-rx_kick(struct vio_virtq *vq, const struct vio_ring_ops *const ring)
+rx_kick(struct vsr_rxq *rxq, const struct vio_ring_ops *const ring)
 {
-	if (vq->nb_unkicked != 0 && ring->kick_needed(vq))
+	struct vio_virtq *vq = rxq->vq;
+	const int told = vq->size - vq->nb_free - vq->nb_unkicked;
+
+	if (vq->nb_unkicked == 0)
+		return;
+	if (told - rxq->free_thresh >= vq->size / 2)
+		vq->nb_saved++;
+	else if (ring->kick_needed(vq))
 		ring->kick(vq);
 }
 
@@ -227,8 +239,8 @@ done:
 
 	/* refill, publish, kick: also without packets, for a pool that was empty before */
 	if (vq->nb_free >= rxq->free_thresh && likely(!vq->broken)) {
-		rx_refill(rxq, row);
-		rx_kick(vq, row.ring);
+		if (rx_refill(rxq, row) != 0)
+			rx_kick(rxq, row.ring);
 	}
 	if (unlikely(rxq->pays) && __atomic_load_n(&rxq->dev->nb_debts, __ATOMIC_RELAXED) != 0)
 		vsr_debts_pay(rxq->dev, nb_rx == 0);

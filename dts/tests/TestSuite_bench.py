@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The vsr authors
+"""vsr-bench: each command gives figures, for people and for programs, and says what it refuses.
+
+How good the figures are is not judged here: they depend on what else the machine does.
+"""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from framework import paths
+
+sys.path.insert(0, str(paths.ROOT / "app/vsr-bench"))
+from bench import pmd  # noqa: E402
+from bench.common import Weather  # noqa: E402
+from bench.side import Load, Setting  # noqa: E402
+
+BENCH = paths.BUILD / "app/vsr-bench/vsr-bench"
+COMMANDS = ("pmd", "latency", "scale", "floor", "driver")
+ROW = ("profile", "ring", "size", "queues", "driver", "setting", "path", "mpps",
+       "cycles_per_packet", "doorbells_per_1000", "sim_busy")
+
+
+def bench(*args, timeout=240):
+    return subprocess.run([BENCH, *args], capture_output=True, text=True, timeout=timeout,
+                          stdin=subprocess.DEVNULL, check=False)
+
+
+def answer(*args):
+    done = bench(*args, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_teaches(command):
+    """Verify: --help says what is measured, within 100 columns; the list names the command."""
+    done = bench(command, "--help")
+    assert done.returncode == 0 and done.stderr == ""
+    assert f"vsr-bench {command}" in done.stdout and len(done.stdout.splitlines()) > 8
+    assert max(map(len, done.stdout.splitlines())) <= 100
+    assert f"  {command} " in bench("--help").stdout
+
+
+@pytest.mark.parametrize("args", [
+    ["warp"], ["pmd", "--ring", "square"], ["pmd", "--size", "63"], ["pmd", "--rounds", "0"],
+    ["pmd", "--ring-size", "100"], ["pmd", "--chart", "x.txt"], ["latency", "--seconds", "x"],
+    ["scale", "--vfs", "2"], ["floor", "--rounds", "x"], ["floor", "--seconds", "nan"],
+    ["floor", "more"], ["driver", "--burst", "3"], ["driver", "--profile", "x"],
+    ["driver", "--size", "1519"],
+], ids=" ".join)
+def test_mistakes_are_one_sentence(args):
+    done = bench(*args)
+    assert done.returncode == 2 and done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1 and done.stderr.startswith("vsr-bench"), done.stderr
+
+
+def test_no_command_is_a_mistake():
+    assert bench().returncode == 2
+
+
+def test_driver_measures_every_row():
+    """Steps: few samples of all paths. Verify: each row of the tables that this machine can run
+    is there with cycles, and in both profiles if its ring is."""
+    rows = answer("driver", "--samples", "20", "--no-instructions")["rows"]
+    for direction in ("rx", "tx"):
+        names = {profile: {row["path"] for row in rows if row["direction"] == direction
+                           and row["profile"] == profile} for profile in ("full", "bluefield")}
+        # What runs on a device with fewer features runs on one with more.
+        assert names["bluefield"] and names["bluefield"] <= names["full"]
+        for ring in ("packed", "split"):
+            assert any(row["accepted"].startswith(ring) for row in rows
+                       if row["direction"] == direction)
+    for row in rows:
+        assert 0 < row["cycles_min"] <= row["cycles_median"]
+        assert row["instructions"] is None
+
+
+def test_driver_counts_instructions_exactly():
+    """Verify: counting again gives the same number, and one that a packet can take."""
+    def counted():
+        rows = answer("driver", "--samples", "10", "--path", "split", "--profile", "full")["rows"]
+        return {(row["direction"], row["path"]): row["instructions"] for row in rows}
+
+    first = counted()
+    assert first and first == counted()
+    assert all(10 < value < 2000 for value in first.values())
+
+
+def test_floor_runs_both_ways():
+    rows = answer("floor", "--rounds", "1", "--seconds", "0.05")["rows"]
+    assert [row["name"] for row in rows] == ["plain", "prefetch"]
+    for row in rows:
+        assert row["mpps"] > 0.1 and row["busy"] <= row["cycles_per_packet"]
+        assert row["cycles_min"] <= row["cycles_per_packet"]
+
+
+def test_floor_says_how_far_the_cores_are():
+    assert 10 < answer("floor", "--distance")["distance"] < 1000000
+
+
+def test_pmd_compares_the_drivers(tmp_path):
+    """Steps: one short turn of each side, two queues, with a chart. Verify: all that a program
+    may read is there, net_virtio ran the vector path that was asked for, the chart is one."""
+    chart = tmp_path / "chart.svg"
+    found = answer("pmd", "--quick", "--profile", "full", "--ring", "packed", "--queues", "1,2",
+                   "--rounds", "1", "--seconds", "0.05", "--chart", str(chart))
+    rows = found["rows"]
+    assert {(row["driver"], row["queues"]) for row in rows} == {
+        (driver, queues) for driver in ("net_vsr", "net_virtio") for queues in (1, 2)}
+    for row in rows:
+        assert set(ROW) <= set(row)
+        assert row["mpps"] > 0.01 and row["cycles_per_packet"] > 1
+        assert row["doorbells_per_1000"] > 0 and 0 < row["sim_busy"] <= 1
+        assert row["size"] == 64
+        if row["driver"] == "net_virtio":
+            assert row["path"] == "rx packed ring vectorized, tx packed ring vectorized"
+        else:
+            assert "packed" in row["path"]
+    assert [ratio["queues"] for ratio in found["ratios"]] == [1, 2]
+    assert found["ratios"][0]["mpps"] > 0 and found["ratios"][0]["floor"] > 0
+    assert len(found["floor"]) == 1
+    assert chart.read_text().rstrip().endswith("</svg>")
+
+
+def test_pmd_takes_sizes_and_device_arguments():
+    """Verify: two sides of net_vsr with arguments of their own, two sizes without a restart."""
+    found = answer("pmd", "--profile", "bluefield", "--ring", "split", "--queues", "1",
+                   "--size", "1518,imix", "--setting", "default", "--rounds", "1",
+                   "--seconds", "0.05", "--vsr", "rx_path=split_mrg", "--vsr", "mrg_rxbuf=0")
+    assert [(row["size"], row["setting"]) for row in found["rows"]] == [
+        (size, setting) for size in (1518, "imix")
+        for setting in ("rx_path=split_mrg", "mrg_rxbuf=0", "default")]
+    assert len(found["ratios"]) == 4 and found["floor"] == []
+
+
+def test_latency_times_both_drivers():
+    rows = answer("latency", "--profile", "bluefield", "--ring", "packed", "--setting",
+                  "default", "--rounds", "1", "--seconds", "0.1")["rows"]
+    assert [row["driver"] for row in rows] == ["net_vsr", "net_virtio"]
+    for row in rows:
+        assert row["trips"] > 10 and 0 < row["p50_ns"] <= row["p99_ns"]
+
+
+def test_scale_takes_more_vfs_than_a_process_has_ports():
+    rows = answer("scale", "--vfs", "1,64")["rows"]
+    assert [(row["vfs"], row["driver"]) for row in rows] == [
+        (count, driver) for count in (1, 64) for driver in ("net_vsr", "net_virtio")]
+    for row in rows:
+        assert row["create_ms"] > 0 and row["start_ms_per_vf"] > 0
+        assert 10 < row["memory_kb_per_vf"] < 10000
+
+
+# ------------------------------------------------------------------ figures from turns
+
+
+@pytest.fixture
+def near(monkeypatch):
+    monkeypatch.setattr(Weather, "best", 200)
+
+
+def load(mpps, cycles, distance=200, disturbed=0.0):
+    return Load(mpps=mpps, cycles_per_packet=cycles, doorbells_per_1000=10 * cycles,
+                sim_busy=0.5, distance=distance, disturbed=disturbed)
+
+
+def test_ratio_is_to_the_best_setting_of_each_figure(near):
+    case = {"profile": "full"}
+    sides = [
+        (Setting("net_vsr", "ours"), "path", [load(30, 50), load(33, 44)]),
+        (Setting("net_virtio", "fast"), "path", [load(20, 100), load(22, 110)]),
+        (Setting("net_virtio", "lean"), "path", [load(15, 80), load(15, 88)]),
+        (Setting("(floor)", "bare rings"), "none", [load(50, 40), load(50, 40)]),
+    ]
+    (ratio,) = pmd.ratios_of(case, sides)
+    assert ratio["mpps"] == 1.5 and ratio["mpps_against"] == "fast"
+    assert ratio["cycles_per_packet"] == pytest.approx((50 / 80 + 44 / 88) / 2, abs=0.001)
+    assert ratio["cycles_per_packet_against"] == "lean"
+    assert ratio["floor"] == pytest.approx((50 / 40 + 44 / 40) / 2, abs=0.001)
+
+
+def test_turns_at_another_distance_do_not_count(near):
+    """Verify: neither far nor disturbed turns move a row or a ratio, unless there are no others."""
+    case = {"profile": "full"}
+    ours = [load(30, 50), load(10, 150, distance=800), load(10, 150, disturbed=0.2)]
+    theirs = [load(20, 100), load(8, 200), load(8, 200)]
+    sides = [(Setting("net_vsr", "ours"), "path", ours),
+             (Setting("net_virtio", "theirs"), "path", theirs)]
+    row = next(pmd.rows_of(case, sides))
+    assert row["mpps"] == 30 and row["turns"] == 1
+    (ratio,) = pmd.ratios_of(case, sides)
+    assert ratio["mpps"] == 1.5 and ratio["cycles_per_packet"] == 0.5
+    row = next(pmd.rows_of(case, [(sides[0][0], "path", ours[1:])]))
+    assert row["mpps"] == 10 and row["turns"] == 2 and row["distance"] == 500
+
+
+def test_every_setting_of_net_virtio_is_a_different_one():
+    """Verify: no two settings give the same device and arguments, and bluefield, which has no
+    in_order, gets none that takes it away."""
+    class Args:
+        setting, quick = None, False
+
+    for profile in pmd.PROFILES:
+        for ring in pmd.RINGS:
+            found = list(pmd.settings(profile, ring, Args))
+            assert len({(s.off, s.devargs) for s in found}) == len(found) >= 2
+            assert len({s.name for s in found}) == len(found)
+            if profile == "bluefield":
+                assert not any("in_order" in s.off for s in found)
+            for name in pmd.QUICK[profile, ring]:
+                assert name in [s.name for s in found]
