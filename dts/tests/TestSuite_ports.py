@@ -47,7 +47,7 @@ def test_least_of_devices_carries_frames_both_ways(make_host, testpmd, closing):
     vfs = host.create_vfs(2)
     taps = cable(host, closing, ["vf1", "vf2"])
     pmd = testpmd(host, vfs, vsr=True)
-    assert pmd.burst_mode("rx") == "split" and pmd.burst_mode("tx") == "split"
+    assert "split" in pmd.burst_mode("rx") and "split" in pmd.burst_mode("tx")
     for _ in range(2):
         for port in range(2):
             pmd.wait_link(port)
