@@ -144,6 +144,92 @@ shared_and_tight_buffers_are_not_written_to(void)
 	}
 }
 
+/* A pool whose buffers stand elsewhere: in memory of the application. */
+static struct rte_mempool *
+pool_outside(void)
+{
+	enum { NB = 512, LEN = 2048 + RTE_PKTMBUF_HEADROOM };
+	struct rte_mempool *pool = rte_mempool_lookup("outside");
+	struct rte_pktmbuf_extmem memory = { .elt_size = LEN };
+	const struct rte_memzone *mz;
+
+	if (pool != NULL)
+		return pool;
+	mz = rte_memzone_reserve("outside", NB * LEN, 0, RTE_MEMZONE_IOVA_CONTIG);
+	VTEST(mz != NULL);
+	memory.buf_ptr = mz->addr;
+	memory.buf_iova = mz->iova;
+	memory.buf_len = mz->len;
+	pool = rte_pktmbuf_pool_create_extbuf("outside", NB, 0, 0, LEN, 0, &memory, 1);
+	VTEST(pool != NULL);
+	return pool;
+}
+
+static void
+buffers_outside_of_the_pool_work(void)
+{
+	struct rte_mempool *pool = pool_outside();
+	struct rig_variant v;
+
+	for (unsigned int i = 0; i < RIG_NB_VARIANTS; i++) {
+		rig_variant(&v, i);
+		rig_open(&rig, &v.conf);
+		VTEST_EQ(rig_configure(&rig, 0, 1, 64, 0, pool), 0);
+		VTEST_EQ(rte_eth_dev_start(rig.fns[0].port), 0);
+		for (unsigned int round = 0; round < 10; round++) {
+			struct rte_mbuf *pkts[16], *got[16];
+
+			for (uint16_t p = 0; p < RTE_DIM(pkts); p++)
+				pkts[p] = rig_packet(pool, 100 + p, 0, round + p, NULL);
+			VTEST_EQ(rte_eth_tx_burst(rig.fns[0].port, 0, pkts, 16), 16);
+			rig_step(&rig);
+			VTEST_EQ(rte_eth_rx_burst(rig.fns[0].port, 0, got, 16), 16);
+			for (uint16_t p = 0; p < RTE_DIM(got); p++) {
+				VTEST(rig_packet_is(got[p], 100 + p, round + p));
+				VTEST_EQ(got[p]->ol_flags, RTE_MBUF_F_EXTERNAL);
+			}
+			rte_pktmbuf_free_bulk(got, 16);
+		}
+		rig_close(&rig);
+		VTEST_EQ(rte_mempool_in_use_count(pool), 0);
+	}
+}
+
+/* With MBUF_FAST_FREE, and a packet of several segments among the others. */
+static void
+freed_fast_and_yet_wholly(void)
+{
+	const struct rte_eth_txconf tx_conf = { .offloads = RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE };
+	struct rte_eth_conf conf = { .txmode.offloads = RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE };
+	struct rig_variant v;
+
+	for (unsigned int i = 0; i < RIG_NB_VARIANTS; i++) {
+		uint16_t port;
+
+		rig_variant(&v, i);
+		rig_open(&rig, &v.conf);
+		port = rig.fns[0].port;
+		VTEST_EQ(rte_eth_dev_configure(port, 1, 1, &conf), 0);
+		VTEST_EQ(rte_eth_rx_queue_setup(port, 0, 64, 0, NULL, rig.pool), 0);
+		VTEST_EQ(rte_eth_tx_queue_setup(port, 0, 64, 0, &tx_conf), 0);
+		VTEST_EQ(rte_eth_dev_start(port), 0);
+		for (unsigned int round = 0; round < 20; round++) {
+			struct rte_mbuf *pkts[16], *got[16];
+
+			for (uint16_t p = 0; p < RTE_DIM(pkts); p++)
+				pkts[p] = rig_packet(rig.pool, 200, round == 9 && p == 3 ? 60 : 0,
+						round + p, NULL);
+			VTEST_EQ(rte_eth_tx_burst(port, 0, pkts, 16), 16);
+			rig_step(&rig);
+			VTEST_EQ(rte_eth_rx_burst(port, 0, got, 16), 16);
+			for (uint16_t p = 0; p < RTE_DIM(got); p++)
+				VTEST(rig_packet_is(got[p], 200, round + p));
+			rte_pktmbuf_free_bulk(got, 16);
+		}
+		rig_close(&rig);
+	}
+}
+
 static void
 rings_wrap_many_times(void)
 {
@@ -353,6 +439,8 @@ static const struct vtest_case cases[] = {
 			jumbo_frames_come_back_in_one_buffer_or_many },
 	{ "shared_and_tight_buffers_are_not_written_to",
 			shared_and_tight_buffers_are_not_written_to },
+	{ "buffers_outside_of_the_pool_work", buffers_outside_of_the_pool_work },
+	{ "freed_fast_and_yet_wholly", freed_fast_and_yet_wholly },
 	{ "rings_wrap_many_times", rings_wrap_many_times },
 	{ "indices_pass_sixteen_bits", indices_pass_sixteen_bits },
 	{ "empty_pool_recovers", empty_pool_recovers },
