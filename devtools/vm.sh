@@ -9,7 +9,7 @@
 #   vm.sh run COMMAND...  boot, run the command in it as root, end with its exit code
 #   vm.sh shell           boot and give a shell in it
 #
-# In the machine this machine's root is read-only, with /run, /tmp and /var/tmp of its own; what is
+# There, the root of this machine is read-only, with a /run and a TMPDIR of its own; what is
 # written to /mnt is brought here, into a folder vm-out.NUMBER. Nothing is installed, and no process
 # stays behind. The tests boot it by themselves (dts/framework/machine.py).
 

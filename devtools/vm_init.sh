@@ -37,7 +37,7 @@ done
 $bb mkdir -p /host/dev/pts /host/dev/shm /host/dev/hugepages
 $bb mount -t devpts -o ptmxmode=0666 pts /host/dev/pts
 $bb mount -t hugetlbfs -o pagesize=2M huge /host/dev/hugepages
-for dir in dev/shm run tmp var/tmp; do
+for dir in dev/shm run; do
 	$bb mount -t tmpfs tmpfs "/host/$dir"
 done
 $bb mount -t virtiofs out /host/mnt || fail "no folder for results"

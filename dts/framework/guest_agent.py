@@ -171,7 +171,9 @@ class Port:
 
 
 def main():
-    os.environ.update(PATH="/usr/sbin:/usr/bin:/sbin:/bin", HOME="/tmp", LC_ALL="C.UTF-8")
+    os.environ.update(PATH="/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL="C.UTF-8")
+    # The one place that can be written to.
+    os.environ.update(HOME="/run", TMPDIR="/run")
     threads = []
     for name in sorted(glob.glob("/sys/class/virtio-ports/*/name")):
         port = Port("/dev/" + name.split("/")[-2])
