@@ -4,7 +4,8 @@
 
 --host sim (the default) runs what the simulated host can run, --host machine what a real kernel in
 a virtual machine can. A test says by its fixtures where it belongs: make_host to both, sim to the
-first, machine, linux or vm_command to the second. What else it needs it says with pytest.mark.needs.
+first, machine, linux or vm_command to the second. What else it needs it says with
+pytest.mark.needs.
 """
 
 import os
@@ -150,7 +151,7 @@ def make_host(request):
     """Make hosts of the kind under test: make_host(profile=..., features=..., vfs=..., taps=...).
 
     At the end of the test none has a complaint about the driver: the simulator counted no
-    violation, the kernel wrote none into its log. judged=False: not so, the test itself is at fault.
+    violation, the kernel wrote none into its log. judged=False: it may, the test is at fault.
     """
     make = request.getfixturevalue(request.config.getoption("--host"))
     hosts = []

@@ -56,6 +56,10 @@ toy_read(struct vio_transport *t, enum vio_region region, uint32_t offset, unsig
 	}
 	if (offset == AT(device_feature))
 		return window(&toy.offered, get(AT(device_feature_select), 4));
+	/* As QEMU: how many queues there are depends on the features accepted. */
+	if (offset == AT(num_queues) &&
+			(toy.common[AT(device_status)] & VIRTIO_STATUS_FEATURES_OK) == 0)
+		return 1;
 	if (offset == AT(queue_reset) && toy.polls > 0)
 		toy.polls--;
 	if (offset == AT(queue_reset) && toy.polls == 0 && !toy.stuck) {

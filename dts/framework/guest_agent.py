@@ -99,7 +99,6 @@ class Port:
         frames = Frames()
         while True:
             poll = select.poll()
-            # Without a host at the other end a port polls as hung up at once: wait otherwise.
             poll.register(self.fd, select.POLLIN)
             for fd in self.command.outputs if self.command else ():
                 poll.register(fd, select.POLLIN)
@@ -118,9 +117,12 @@ class Port:
                 self.forward(fd)
 
     def wait_for_host(self):
-        """A blocking read of a port waits until the host is there and says something; of one
-        whose host has gone it returns nothing."""
-        select.select([], [], [], 0.05)
+        """Sleep until a host is there and says something. A port without one polls as hung up all
+        the time, so that only its changes are waited for."""
+        with select.epoll() as changes:
+            changes.register(self.fd, select.EPOLLIN | select.EPOLLET)
+            while not any(event & select.EPOLLIN for _, event in changes.poll()):
+                pass
 
     def drop(self):
         if self.command:

@@ -1,7 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""Run a command in the virtual machine as if it ran here: guest_run.py FOLDER [NAME=VALUE...] COMMAND...
+"""Run a command in the virtual machine as if it ran here:
+
+    guest_run.py FOLDER [NAME=VALUE...] COMMAND...
 
 FOLDER has the sockets of the machine's ports. Terminal, input, output, signals and exit code are
 those of the command; when this process is killed, the command is killed.

@@ -37,6 +37,7 @@ class Host:
     has: frozenset = frozenset()  # of NEEDS
     pf = "0000:01:00.0"
     token = None
+    patience = SLOW  # seconds for a program to start, or to answer
     memory, mbufs = 256, 16384  # of a testpmd: megabytes, packet buffers
 
     @classmethod
@@ -57,10 +58,10 @@ class Host:
     def env(self):
         return dict(os.environ)
 
-    def run(self, *command, timeout=SLOW) -> subprocess.CompletedProcess:
+    def run(self, *command, timeout=None) -> subprocess.CompletedProcess:
         """Run a command on the host to its end."""
         return subprocess.run(
-            self.wrap(command), capture_output=True, text=True, timeout=timeout,
+            self.wrap(command), capture_output=True, text=True, timeout=timeout or self.patience,
             stdin=subprocess.DEVNULL, env=self.env, check=False,
         )
 
@@ -78,7 +79,7 @@ class Host:
         """The other end of the wire of "pf", "vf1", ..., for raw frames."""
         raise NotImplementedError
 
-    def vsrctl(self, *args, timeout=SLOW) -> subprocess.CompletedProcess:
+    def vsrctl(self, *args, timeout=None) -> subprocess.CompletedProcess:
         return self.run(paths.VSRCTL, *args, timeout=timeout)
 
     def create_vfs(self, count):

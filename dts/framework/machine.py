@@ -144,6 +144,7 @@ class Machine(Host):
 
     kind = "machine"
     has = frozenset({"two_queues", "kernel_parameters"})
+    patience = 240
     memory, mbufs = 64, 4096
 
     def __init__(self, booted, profile="full", features="", vfs=2, queue_pairs=2, taps=()):
@@ -195,7 +196,8 @@ class Machine(Host):
             return
         # Waits until whoever had a VF open has let go of it.
         driver = self.booted.sh(f"cd /sys/bus/pci/devices/{self.pf}; echo 0 > sriov_numvfs;"
-                                " rm -rf /run/vsr/* /run/dpdk/* /dev/hugepages/*; readlink driver ||:")
+                                " rm -rf /run/vsr/* /run/dpdk/* /dev/hugepages/*;"
+                                " readlink driver ||:")
         if not driver.strip().endswith("/vfio-pci"):
             self.booted.bind(self.pf)
         for function in range(self.nic.vfs + 1):

@@ -134,7 +134,7 @@ class Vm:
         command = program("usr/bin/qemu-system-x86_64", *args, *self.devices)
         return self.namespace.wrap(*command) if self.namespace else command
 
-    def boot(self, timeout=90):
+    def boot(self, timeout=240):
         """Boot and wait until commands are taken."""
         self.child = Child(self._command(), name="qemu")
         wait_for((self.dir / "qmp.sock").exists, f"QEMU: {self.child.output}")
@@ -148,7 +148,7 @@ class Vm:
         return [sys.executable, "-B", str(HERE / "guest_run.py"), str(self.dir),
                 *map(str, command)]
 
-    def run(self, *command, timeout=SLOW) -> subprocess.CompletedProcess:
+    def run(self, *command, timeout=240) -> subprocess.CompletedProcess:
         """Run a command in the machine to its end."""
         return subprocess.run(
             self.wrap(command), capture_output=True, text=True, timeout=timeout, check=False,

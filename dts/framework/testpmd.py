@@ -11,7 +11,7 @@ import shutil
 
 from . import paths
 from .child import Child
-from .wait import SLOW, wait_for
+from .wait import wait_for
 
 PROMPT = "testpmd> "
 HUGE_DIR = "/dev/hugepages"
@@ -51,8 +51,8 @@ class Testpmd:
     ):
         self.host = host
         self.prefix = f"vsr{os.getpid()}n{next(_serial)}"
-        command = [paths.TESTPMD, "-l", cores, "-m", memory or host.memory, "--file-prefix", self.prefix]
-        command += ["--iova-mode=va", "--no-telemetry"]
+        command = [paths.TESTPMD, "-l", cores, "-m", memory or host.memory]
+        command += ["--file-prefix", self.prefix, "--iova-mode=va", "--no-telemetry"]
         if vsr:
             command += ["-d", paths.plugin()]
         for device in devices:
@@ -66,10 +66,10 @@ class Testpmd:
 
     # ------------------------------------------------------------ life
 
-    def start(self, timeout=SLOW):
+    def start(self, timeout=None):
         """Start and wait for the first prompt."""
         self.launch()
-        self.child.expect(re.escape(PROMPT), timeout)
+        self.child.expect(re.escape(PROMPT), timeout or self.host.patience)
         return self
 
     def launch(self):
@@ -77,20 +77,20 @@ class Testpmd:
         self.child = Child(self.host.wrap(self.command), env=self.host.env, name="dpdk-testpmd")
         return self
 
-    def run_to_end(self, timeout=SLOW):
+    def run_to_end(self, timeout=None):
         """Start where no prompt is expected. Returns exit code and output."""
         self.launch()
-        code = self.child.wait(timeout)
+        code = self.child.wait(timeout or self.host.patience)
         return code, self.child.output
 
     @property
     def pid(self) -> int:
         return self.child.pid
 
-    def quit(self, timeout=SLOW) -> int:
+    def quit(self, timeout=None) -> int:
         """Leave in order; the exit code."""
         self.child.send("quit\n")
-        code = self.child.wait(timeout)
+        code = self.child.wait(timeout or self.host.patience)
         self._sweep()
         return code
 
@@ -111,8 +111,9 @@ class Testpmd:
 
     # ------------------------------------------------------------ commands
 
-    def cmd(self, text, timeout=SLOW) -> str:
+    def cmd(self, text, timeout=None) -> str:
         """Type a command; what it printed before the next prompt."""
+        timeout = timeout or self.host.patience
         mark = self.child.mark()
         self.child.send(text + "\n")
         # The terminal echoes what is typed, then comes the answer, then the prompt. Another thread
@@ -151,9 +152,9 @@ class Testpmd:
     def link_up(self, port) -> bool:
         return re.search(r"^Link status: (\w+)", self.info(port), re.M).group(1) == "up"
 
-    def wait_link(self, port, up=True, timeout=20):
+    def wait_link(self, port, up=True, timeout=None):
         what = f"port {port} link {'up' if up else 'down'}"
-        wait_for(lambda: self.link_up(port) == up, what, timeout)
+        wait_for(lambda: self.link_up(port) == up, what, timeout or self.host.patience)
 
     def burst_mode(self, direction, port=0, queue=0) -> str:
         text = self.cmd(f"show {direction}q info {port} {queue}")

@@ -6,6 +6,7 @@ How good the figures are is not judged here: they depend on what else the machin
 """
 
 import json
+import pathlib
 import subprocess
 import sys
 
@@ -137,6 +138,34 @@ def test_pmd_takes_sizes_and_device_arguments():
     assert len(found["ratios"]) == 4 and found["floor"] == []
 
 
+def test_nothing_stays_behind_when_it_is_ended():
+    """Steps: SIGTERM while sides are measured, one simulator of which is stopped at any time.
+    Verify: it ends with 130, and no simulator of its is left."""
+    before = simulators()
+    with subprocess.Popen([BENCH, "pmd", "--quick", "--seconds", "2"], stderr=subprocess.PIPE,
+                          stdout=subprocess.DEVNULL, text=True) as child:
+        assert "sides" in child.stderr.readline()
+        mine = simulators() - before
+        assert mine
+        child.terminate()
+        assert "interrupted" in child.communicate(timeout=60)[1]
+        assert child.returncode == 130
+    assert not mine & simulators()
+
+
+def simulators():
+    """Processes that run the simulator of this build."""
+    found = set()
+    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if words[0] == bytes(paths.VSR_SIM) and b"serve" in words:
+            found.add(path.parent.name)
+    return found
+
+
 def test_latency_times_both_drivers():
     rows = answer("latency", "--profile", "bluefield", "--ring", "packed", "--setting",
                   "default", "--rounds", "1", "--seconds", "0.1")["rows"]
@@ -193,6 +222,11 @@ def test_turns_at_another_distance_do_not_count(near):
     assert row["mpps"] == 30 and row["turns"] == 1
     (ratio,) = pmd.ratios_of(case, sides)
     assert ratio["mpps"] == 1.5 and ratio["cycles_per_packet"] == 0.5
+    # No pair is near: those count that were equally far.
+    far = [(sides[0][0], "path", [load(10, 150, distance=800), load(10, 150, distance=800)]),
+           (sides[1][0], "path", [load(5, 300, distance=800), load(20, 100)])]
+    (ratio,) = pmd.ratios_of(case, far)
+    assert ratio["mpps"] == 10 / 5
     row = next(pmd.rows_of(case, [(sides[0][0], "path", ours[1:])]))
     assert row["mpps"] == 10 and row["turns"] == 2 and row["distance"] == 500
 

@@ -158,7 +158,8 @@ def test_create_and_destroy(make_host):
     assert f"--vfio-vf-token={token}" in done.stdout
     kept = re.search(r"kept in (\S+);", done.stdout).group(1)
     assert host.run("cat", kept).stdout == token + "\n"
-    assert host.run("stat", "-c", "%a", kept, os.path.dirname(kept)).stdout.split() == ["600", "700"]
+    modes = host.run("stat", "-c", "%a", kept, os.path.dirname(kept)).stdout.split()
+    assert modes == ["600", "700"]
 
     shown = functions_of(host)
     assert [fn["kind"] for fn in shown] == ["pf"] + 4 * ["vf"]

@@ -3,6 +3,7 @@
 """The command line: which figure, and how mistakes are told."""
 
 import argparse
+import signal
 import subprocess
 import sys
 
@@ -63,11 +64,18 @@ def command(name, args):
     return module.run(parser.parse_args(args))
 
 
+def interrupt(_number, _frame):
+    raise KeyboardInterrupt
+
+
 def main(argv):
     if not argv or argv[0] in ("-h", "--help", "help"):
         print(TOP, end="")
         return 0 if argv else 2
     name, args = argv[0], argv[1:]
+    # What was started is ended however this one is told to.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
     try:
         if name in PROGRAMS:
             return program(name, args)

@@ -77,6 +77,10 @@ class Weather:
     def near(cls, distance):
         return distance <= cls.NEAR * cls.best
 
+    @classmethod
+    def alike(cls, a, b):
+        return max(a, b) <= cls.NEAR * min(a, b)
+
 
 def floor(*args) -> dict:
     """What vsr-bench-floor finds, with the same precedence as the busy loops of the others."""

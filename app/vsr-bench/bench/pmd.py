@@ -51,7 +51,7 @@ QUICK = {
     ("bluefield", "split"): ("default", "-mrg_rxbuf vectorized"),
 }
 QUICK_PATIENCE = 30  # seconds after which a quick run repeats no turn
-ATTEMPTS = 5
+ATTEMPTS = 3
 HAS_IN_ORDER = ("full",)
 
 
@@ -122,18 +122,23 @@ def measure(profile, ring, queues, sizes, args, results):
         if ring == "packed" and queues == 1:
             sides.append(Floor())
         for size in sizes:
-            progress(f"{profile}, {ring}, {queues} queue{'s' * (queues > 1)}, {size} bytes,"
-                     f" {len(sides)} sides")
+            case = {"profile": profile, "ring": ring,
+                    "size": int(size) if size.isdecimal() else size, "queues": queues}
+            progress(f"{title(case)}, {len(sides)} sides")
             turns = [[] for _ in sides]
             for _ in range(args.rounds):
                 for side, done in zip(sides, turns):
                     patient = not args.quick or elapsed() < QUICK_PATIENCE
                     done.append(quiet(side.turn, ATTEMPTS if patient else 1, wire(size),
                                       args.seconds))
-            case = {"profile": profile, "ring": ring,
-                    "size": int(size) if size.isdecimal() else size, "queues": queues}
             results.append((case, [(side.setting, side.path, done)
                                    for side, done in zip(sides, turns)]))
+
+
+def title(case):
+    size = "IMIX" if case["size"] == "imix" else f"{case['size']} bytes"
+    return (f"{case['profile']}, {case['ring']}, {case['queues']}"
+            f" queue{'s' * (case['queues'] > 1)}, {size}")
 
 
 def wire(size):
@@ -243,8 +248,7 @@ def show(rows, ratios):
         print(f"  {driver}, {ring}, {setting}: {path}")
     print("\nnet_vsr over the best net_virtio, turn by turn: median (and quartiles)")
     for ratio in ratios:
-        print(f"  {ratio['profile']}, {ratio['ring']}, {ratio['size']} bytes,"
-              f" {ratio['queues']} queue{'s' * (ratio['queues'] > 1)}, {ratio['setting']}:")
+        print(f"  {title(ratio)}, {ratio['setting']}:")
         for figure, text in (("mpps", "throughput"), ("cycles_per_packet", "cycles"),
                              ("doorbells_per_1000", "doorbells"), ("floor", "cycles")):
             if figure in ratio:

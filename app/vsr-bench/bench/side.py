@@ -86,10 +86,13 @@ def good_turns(turns):
 
 
 def paired(ours, theirs, figure):
-    """Quotients turn by turn, of pairs that ran under the same conditions if there are some."""
+    """Quotients turn by turn: of pairs that nothing disturbed, else of those that ran at the same
+    distance at least, else of all."""
     pairs = list(zip(ours, theirs))
     good = [pair for pair in pairs if pair[0].good() and pair[1].good()]
-    return [getattr(a, figure) / max(getattr(b, figure), 1e-9) for a, b in good or pairs]
+    alike = [pair for pair in pairs if Weather.alike(pair[0].distance, pair[1].distance)]
+    return [getattr(a, figure) / max(getattr(b, figure), 1e-9)
+            for a, b in good or alike or pairs]
 
 
 class Threads:
