@@ -60,6 +60,7 @@ include_direction() {
 	forbid lib/vfio_user 'rte_|virtio/|virtio_spec/|vsim/' 'vfio-user knows no virtio'
 	forbid lib/vsim 'rte_|virtio/|vfio_user/|linux/virtio' 'the NIC shares layouts only'
 	forbid lib/virtio 'vsim/|vfio_user/' 'the driver side knows no simulator'
+	forbid lib/vpci 'vsim/|app/|drivers/' 'a function shown to a guest knows no simulator'
 	forbid drivers 'vsim/|vfio_user/|app/' 'drivers stand on lib/virtio'
 	forbid app/vsrctl 'vsim/|vfio_user/' 'vsrctl works on any host'
 	forbid app/vsr-sim 'rte_|virtio/' 'the simulator needs no DPDK'

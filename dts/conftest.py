@@ -67,9 +67,11 @@ def pytest_runtest_makereport(item, call):
     if "interop" in item.fixturenames or (report.when != "call" and report.passed):
         return
     suite = item.module.__name__.rpartition(".")[2].removeprefix("TestSuite_")
+    group = getattr(item.module, "INTEROP", document.OURS)
+    if group is None:
+        return
     reason = report.longrepr[2].removeprefix("Skipped: ") if report.skipped else ""
-    item.config.record.add(getattr(item.module, "INTEROP", document.OURS), suite,
-                           item.originalname, item.name, report.outcome, reason)
+    item.config.record.add(group, suite, item.originalname, item.name, report.outcome, reason)
 
 
 @pytest.fixture

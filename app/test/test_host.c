@@ -443,7 +443,7 @@ new_resets(unsigned int *seen)
 }
 
 static void
-last_close_resets_whoever_has_it(void)
+first_open_and_last_close_reset(void)
 {
 	unsigned int seen = 0;
 	struct t_fn fn;
@@ -454,6 +454,7 @@ last_close_resets_whoever_has_it(void)
 	rig_up();
 	VTEST_EQ(t_fn_open(&fn, -1, PF, NULL), 0);
 	VTEST_EQ(t_nb_open(PF), 1);
+	VTEST_EQ(new_resets(&seen), 1);
 
 	/* A duplicate and a second open. */
 	copy = dup(fn.device);
@@ -470,6 +471,7 @@ last_close_resets_whoever_has_it(void)
 
 	/* A mapping. */
 	fn.device = t_ioctl(fn.group, VFIO_GROUP_GET_DEVICE_FD, (uintptr_t)PF);
+	VTEST_EQ(new_resets(&seen), 1);
 	page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fn.device, BAR(0x1000));
 	VTEST(page != MAP_FAILED);
 	close(fn.device);
@@ -480,6 +482,7 @@ last_close_resets_whoever_has_it(void)
 
 	/* A child, which is killed. */
 	fn.device = t_ioctl(fn.group, VFIO_GROUP_GET_DEVICE_FD, (uintptr_t)PF);
+	VTEST_EQ(new_resets(&seen), 1);
 	child = fork();
 	if (child == 0)
 		for (;;)
@@ -505,9 +508,9 @@ last_close_is_seen_without_being_asked(void)
 	rig_up();
 	VTEST_EQ(t_fn_open(&fn, -1, PF, NULL), 0);
 	t_fn_close(&fn);
-	while (__atomic_load_n(&rig.pf.resets, __ATOMIC_RELAXED) == 0 && ms++ < 2000)
+	while (__atomic_load_n(&rig.pf.resets, __ATOMIC_RELAXED) == 1 && ms++ < 2000)
 		nanosleep(&step, NULL);
-	VTEST_EQ(rig.pf.resets, 1);
+	VTEST_EQ(rig.pf.resets, 2);
 	rig_down();
 }
 
@@ -545,7 +548,7 @@ reset_of_a_pf_keeps_vfs_but_not_their_state(void)
 	VTEST_EQ(t_pwrite(vf.device, &dirt, 4, BAR(TOY_REG_PLAIN)), 4);
 	t_fn_close(&pf);
 	VTEST_EQ(t_nb_open(PF), 0);
-	VTEST_EQ(rig.pf.resets, 1);
+	VTEST_EQ(rig.pf.resets, 2);
 	VTEST_EQ(host_dev_info(rig.host, PF, &info), 0);
 	VTEST_EQ(info.sriov_numvfs, 2);
 	VTEST_EQ(rig.pf.num_vfs, 2);
@@ -677,7 +680,7 @@ static const struct vtest_case cases[] = {
 	{ "token_text_is_checked", token_text_is_checked },
 	{ "token_is_out_of_place_without_vfio_pci_on_the_pf",
 		token_is_out_of_place_without_vfio_pci_on_the_pf },
-	{ "last_close_resets_whoever_has_it", last_close_resets_whoever_has_it },
+	{ "first_open_and_last_close_reset", first_open_and_last_close_reset },
 	{ "last_close_is_seen_without_being_asked", last_close_is_seen_without_being_asked },
 	{ "last_close_comes_before_the_next_open", last_close_comes_before_the_next_open },
 	{ "reset_of_a_pf_keeps_vfs_but_not_their_state",

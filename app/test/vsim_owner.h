@@ -176,7 +176,8 @@ legacy_put(struct owner *o, uint64_t vf, bool device, uint8_t offset, const void
 {
 	uint8_t wr[8 + 64] = {offset};
 
-	memcpy(&wr[8], data, len);
+	if (len > 0)
+		memcpy(&wr[8], data, len);
 	return owner_send(o, device ? VIRTIO_ADMIN_LEGACY_DEV_CFG_WRITE :
 			VIRTIO_ADMIN_LEGACY_COMMON_CFG_WRITE, VIRTIO_ADMIN_GROUP_SRIOV, vf, wr,
 			8 + len, 0);

@@ -1,23 +1,59 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  *
- * vsrctl: the command people type to see and make virtual functions. The command table and the
- * reading of the command line.
+ * vsrctl: the command people type to see and make virtual functions, and to talk to vsrd. The
+ * command table and the reading of the command line.
  */
+#include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "common/rpc.h"
 
 #include "ctl.h"
 
 static const struct ctl_cmd cmds[] = {
-	{ "list", "", "Show the virtio-net functions: driver, IOMMU group, subsystem, VFs", 0,
-			false, cmd_list },
-	{ "vf create", "PF N [--token UUID]", "Create N virtual functions of a PF", 2, true,
-			cmd_vf_create },
-	{ "vf destroy", "PF", "Destroy all virtual functions of a PF", 1, false, cmd_vf_destroy },
+	{ "list", "", "Show the virtio-net functions: driver, IOMMU group, subsystem, VFs", 0, 0,
+			0, cmd_list },
+	{ "pf show", "PF", "Show a PF: state, features, admin queues, VFs", 1, 1, 0,
+			cmd_pf_show },
+	{ "pf attach", "PF", "Let vsrd own a PF", 1, 1, 0, cmd_pf_attach },
+	{ "pf release", "PF", "Let vsrd give a PF up, which resets it", 1, 1, 0, cmd_pf_release },
+	{ "pf reset", "PF", "Reset the virtio device of a PF; its VFs go on", 1, 1, 0,
+			cmd_pf_reset },
+	{ "vf create", "PF N [--token UUID]", "Create N virtual functions of a PF", 2, 2,
+			OPT_TOKEN, cmd_vf_create },
+	{ "vf destroy", "PF", "Destroy all virtual functions of a PF", 1, 1, 0, cmd_vf_destroy },
+	{ "vf show", "PF", "Show the virtual functions of a PF and who uses them", 1, 1, 0,
+			cmd_vf_show },
+	{ "admin list", "PF", "Show the administration commands of a device, and those in use", 1,
+			1, 0, cmd_admin_list },
+	{ "admin caps", "PF", "Show the capabilities of a device", 1, 1, 0, cmd_admin_caps },
+	{ "admin raw", "PF OPCODE [HEX] [--group G] [--member N] [--result-len N]",
+			"Send any administration command", 2, 3,
+			OPT_GROUP | OPT_MEMBER | OPT_RESULT, cmd_admin_raw },
+	{ "admin stats", "PF", "Count administration commands, with their latency", 1, 1, 0,
+			cmd_admin_stats },
+	{ "legacy read", "PF VF OFFSET LEN [--area A]", "Read a legacy register of a VF", 4, 4,
+			OPT_AREA, cmd_legacy_read },
+	{ "legacy write", "PF VF OFFSET HEX [--area A]", "Write a legacy register of a VF", 4, 4,
+			OPT_AREA, cmd_legacy_write },
+	{ "legacy dump", "PF VF", "Show the legacy registers of a VF", 2, 2, 0, cmd_legacy_dump },
+	{ "legacy notify-info", "PF VF", "Show where the doorbells of a VF can be rung", 2, 2, 0,
+			cmd_legacy_notify_info },
+	{ "token", "PF [--rotate] [--token UUID]", "Show or change the VF token of a PF", 1, 1,
+			OPT_ROTATE | OPT_TOKEN, cmd_token },
+	{ "health", "", "Say whether all is well; exit code 1 if not", 0, 0, 0, cmd_health },
+	{ "events", "--follow", "Show what happens to PFs and VFs, as it does", 0, 0, OPT_FOLLOW,
+			cmd_events },
+	{ "top", "PF [--count N]", "Show the VFs of a PF each second: packets, doorbells, admin", 1,
+			1, OPT_COUNT, cmd_top },
+	{ "version", "", "Show the versions of vsrctl and vsrd", 0, 0, 0, cmd_version },
 };
 
 #define NB_CMDS (sizeof(cmds) / sizeof(cmds[0]))
@@ -32,13 +68,23 @@ print_help(void)
 		printf("      %s\n", cmds[i].help);
 	}
 	printf("\noptions:\n"
-	       "  --json        print one JSON object instead of text\n"
-	       "  --sysfs DIR   root of sysfs (default: $VSR_SYSFS, else /sys)\n"
-	       "  --token UUID  VF token to set (default: a new random one)\n"
-	       "  --help        print this\n\n"
+	       "  --json            print one JSON object instead of text\n"
+	       "  --sysfs DIR       root of sysfs (default: $VSR_SYSFS, else /sys)\n"
+	       "  --socket PATH     of vsrd (default: " RPC_SOCKET " beside the tokens)\n"
+	       "  --token UUID      VF token to set (default: a new random one)\n"
+	       "  --rotate          set a new token\n"
+	       "  --sriov-ids FILE  parts whose SR-IOV is forbidden or permitted, without vsrd\n"
+	       "  --group self|sriov, --member N, --result-len N\n"
+	       "                    of a raw command (default: self, 0, 0)\n"
+	       "  --area common|net legacy registers (default: common)\n"
+	       "  --count N         stop after N times\n"
+	       "  --help            print this\n\n"
 	       "A PF is named by its PCI address: 0000:01:00.0, or 01:00.0 in domain 0.\n"
-	       "Tokens are kept in $VSR_RUN_DIR, else /run/vsr.\n");
+	       "Tokens are kept in $VSR_RUN_DIR, else /run/vsr.\n"
+	       "Exit codes: 0 done, 1 refused, 2 not understood, 3 vsrd does not answer.\n");
 }
+
+/* ---------------------------------------------------------------- what commands share */
 
 int
 ctl_refuse(const struct ctl *ctl, const char *fmt, ...)
@@ -67,6 +113,45 @@ ctl_print_json(const struct ctl *ctl, json_t *object)
 	}
 	return CTL_OK;
 }
+
+bool
+ctl_number(const char *text, unsigned long max, unsigned long *value)
+{
+	char *end;
+
+	errno = 0;
+	*value = strtoul(text, &end, 0);
+	return end != text && *end == '\0' && errno == 0 && *value <= max && text[0] != '-';
+}
+
+const char *
+ctl_text(const json_t *object, const char *name)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+
+	return text != NULL ? text : "-";
+}
+
+json_int_t
+ctl_int(const json_t *object, const char *name)
+{
+	return json_integer_value(json_object_get(object, name));
+}
+
+const char *
+ctl_paint(const struct ctl *ctl, const char *code, char room[16])
+{
+	snprintf(room, 16, "\033[%.8sm", code);
+	return ctl->color ? room : "";
+}
+
+const char *
+ctl_plain(const struct ctl *ctl)
+{
+	return ctl->color ? "\033[0m" : "";
+}
+
+/* ---------------------------------------------------------------- the command line */
 
 static int
 usage(const char *fmt, ...)
@@ -98,21 +183,39 @@ match_path(const char *path, int nb_words, char *const words[])
 	return i;
 }
 
+static const struct {
+	const char *name;
+	enum ctl_opt bit;
+} option_names[] = {
+	{ "--token", OPT_TOKEN }, { "--rotate", OPT_ROTATE }, { "--group", OPT_GROUP },
+	{ "--member", OPT_MEMBER }, { "--result-len", OPT_RESULT }, { "--area", OPT_AREA },
+	{ "--follow", OPT_FOLLOW }, { "--count", OPT_COUNT },
+};
+
+static const char *
+name_of(unsigned int bits)
+{
+	for (size_t i = 0; i < sizeof(option_names) / sizeof(option_names[0]); i++)
+		if ((bits & option_names[i].bit) != 0)
+			return option_names[i].name;
+	return "";
+}
+
 static int
-run(const struct ctl *ctl, int nb_words, char *const words[])
+run(const struct ctl *ctl, unsigned int given, int nb_words, char *const words[])
 {
 	for (size_t i = 0; i < NB_CMDS; i++) {
 		const struct ctl_cmd *cmd = &cmds[i];
-		int used = match_path(cmd->path, nb_words, words);
+		const int used = match_path(cmd->path, nb_words, words), nb = nb_words - used;
 
 		if (used == 0)
 			continue;
-		if (nb_words - used != cmd->nb_args)
+		if (nb < cmd->min_args || nb > cmd->max_args)
 			return usage("%s takes %d argument%s (%s), %d given", cmd->path,
-					cmd->nb_args, cmd->nb_args == 1 ? "" : "s",
-					cmd->args[0] != '\0' ? cmd->args : "none", nb_words - used);
-		if (ctl->token != NULL && !cmd->takes_token)
-			return usage("%s takes no --token", cmd->path);
+					cmd->min_args, cmd->min_args == 1 ? "" : "s",
+					cmd->args[0] != '\0' ? cmd->args : "none", nb);
+		if ((given & ~cmd->options) != 0)
+			return usage("%s takes no %s", cmd->path, name_of(given & ~cmd->options));
 		return cmd->run(ctl, words + used);
 	}
 	if (nb_words == 0)
@@ -121,46 +224,113 @@ run(const struct ctl *ctl, int nb_words, char *const words[])
 			nb_words > 1 ? words[1] : "");
 }
 
+static const struct option options[] = {
+	{ "json", no_argument, NULL, 'j' },
+	{ "sysfs", required_argument, NULL, 's' },
+	{ "socket", required_argument, NULL, 'S' },
+	{ "sriov-ids", required_argument, NULL, 'i' },
+	{ "token", required_argument, NULL, 't' },
+	{ "rotate", no_argument, NULL, 'r' },
+	{ "group", required_argument, NULL, 'g' },
+	{ "member", required_argument, NULL, 'm' },
+	{ "result-len", required_argument, NULL, 'l' },
+	{ "area", required_argument, NULL, 'a' },
+	{ "follow", no_argument, NULL, 'f' },
+	{ "count", required_argument, NULL, 'c' },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
+};
+
+/* @return the bit of the option, 0 for one that every command takes. */
+static unsigned int
+note_option(struct ctl *ctl, int opt, const char **ids)
+{
+	switch (opt) {
+	case 'j':
+		ctl->json = true;
+		return 0;
+	case 's':
+		ctl->host.sysfs = optarg;
+		return 0;
+	case 'S':
+		ctl->socket = optarg;
+		return 0;
+	case 'i':
+		*ids = optarg;
+		return 0;
+	case 't':
+		ctl->token = optarg;
+		return OPT_TOKEN;
+	case 'r':
+		ctl->rotate = true;
+		return OPT_ROTATE;
+	case 'g':
+		ctl->group = optarg;
+		return OPT_GROUP;
+	case 'm':
+		ctl->member = optarg;
+		return OPT_MEMBER;
+	case 'l':
+		ctl->result_len = optarg;
+		return OPT_RESULT;
+	case 'a':
+		ctl->area = optarg;
+		return OPT_AREA;
+	case 'f':
+		ctl->follow = true;
+		return OPT_FOLLOW;
+	default:
+		ctl->count = optarg;
+		return OPT_COUNT;
+	}
+}
+
+static void
+note(const char *sentence)
+{
+	fprintf(stderr, "vsrctl: %s\n", sentence);
+}
+
+static bool
+want_color(void)
+{
+	const char *term = getenv("TERM");
+
+	return isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL && term != NULL &&
+			strcmp(term, "dumb") != 0;
+}
+
 int
 main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ "sysfs", required_argument, NULL, 's' },
-		{ "token", required_argument, NULL, 't' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
-	struct ctl ctl = {
-		.sysfs = getenv("VSR_SYSFS"),
-		.run_dir = getenv("VSR_RUN_DIR"),
-	};
-	int opt;
+	const char *ids = getenv("VSR_SRIOV_IDS");
+	struct ctl ctl = { .color = want_color() };
+	char socket[PATH_MAX];
+	unsigned int given = 0;
+	struct why why;
+	int opt, code;
 
+	pf_host_init(&ctl.host);
+	ctl.host.note = note;
 	opterr = 0;
 	while ((opt = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-		switch (opt) {
-		case 'j':
-			ctl.json = true;
-			break;
-		case 's':
-			ctl.sysfs = optarg;
-			break;
-		case 't':
-			ctl.token = optarg;
-			break;
-		case 'h':
+		if (opt == 'h') {
 			print_help();
 			return CTL_OK;
-		case ':':
-			return usage("%s needs a value", argv[optind - 1]);
-		default:
-			return usage("there is no option %s", argv[optind - 1]);
 		}
+		if (opt == ':')
+			return usage("%s needs a value", argv[optind - 1]);
+		if (opt == '?')
+			return usage("there is no option %s", argv[optind - 1]);
+		given |= note_option(&ctl, opt, &ids);
 	}
-	if (ctl.sysfs == NULL || ctl.sysfs[0] == '\0')
-		ctl.sysfs = "/sys";
-	if (ctl.run_dir == NULL || ctl.run_dir[0] == '\0')
-		ctl.run_dir = "/run/vsr";
-	return run(&ctl, argc - optind, argv + optind);
+	if (ctl.socket == NULL) {
+		snprintf(socket, sizeof(socket), "%s/%s", ctl.host.run_dir, RPC_SOCKET);
+		ctl.socket = socket;
+	}
+	if (idtable_read(&ctl.host.ids, ids, &why) != 0)
+		return ctl_refuse(&ctl, "%s", why.text);
+	code = run(&ctl, given, argc - optind, argv + optind);
+	idtable_free(&ctl.host.ids);
+	return code;
 }

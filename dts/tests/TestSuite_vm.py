@@ -13,6 +13,8 @@ from framework import paths
 from framework.child import Child
 from framework.wait import wait_for
 
+INTEROP = None  # nobody is run against anybody here
+
 VM = paths.ROOT / "devtools/vm.sh"
 
 

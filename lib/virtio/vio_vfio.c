@@ -162,9 +162,9 @@ vio_vfio_config_read(void *arg, uint32_t offset, void *data, size_t len)
 	return n == (ssize_t)len ? 0 : -EIO;
 }
 
-/* Without it vfio-pci answers EIO for every access to a BAR. */
+/* Without memory space vfio-pci answers EIO for every access to a BAR. */
 static int
-memory_enable(struct vio_vfio *vfio, char *err, size_t err_len)
+command_set(struct vio_vfio *vfio, uint16_t bits, char *err, size_t err_len)
 {
 	const off64_t at = (off64_t)(vfio->config_offset + PCI_CFG_COMMAND);
 	virtio_le16 command;
@@ -175,9 +175,9 @@ memory_enable(struct vio_vfio *vfio, char *err, size_t err_len)
 		snprintf(err, err_len, "cannot read the PCI command register: %s", strerror(-ret));
 		return ret;
 	}
-	command |= rte_cpu_to_le_16(PCI_COMMAND_MEM_SPACE);
+	command |= rte_cpu_to_le_16(bits);
 	if (pwrite64(vfio->device, &command, sizeof(command), at) != sizeof(command))
-		return say(err, err_len, "cannot enable", "memory space");
+		return say(err, err_len, "cannot write", "the PCI command register");
 	return 0;
 }
 
@@ -220,27 +220,16 @@ static const struct vio_transport_ops vfio_ops = {
 	.write = vfio_write,
 };
 
-int
-vio_vfio_open(struct vio_vfio *vfio, const char *sysfs_root, const char *bdf,
-		const char *vf_token, char *err, size_t err_len)
+/* With the descriptors there: find the registers. */
+static int
+device_setup(struct vio_vfio *vfio, char *err, size_t err_len)
 {
 	uint64_t bar_len[VIO_PCI_BARS];
-	char group[64];
 	int ret;
 
-	memset(vfio, 0, sizeof(*vfio));
-	vfio->container = vfio->group = vfio->device = -1;
-	ret = group_find(sysfs_root, bdf, group, sizeof(group), err, err_len);
+	ret = regions_find(vfio, bar_len, err, err_len);
 	if (ret == 0)
-		ret = group_open(vfio, group, err, err_len);
-	if (ret == 0)
-		ret = container_open(vfio, err, err_len);
-	if (ret == 0)
-		ret = device_open(vfio, bdf, vf_token, err, err_len);
-	if (ret == 0)
-		ret = regions_find(vfio, bar_len, err, err_len);
-	if (ret == 0)
-		ret = memory_enable(vfio, err, err_len);
+		ret = command_set(vfio, PCI_COMMAND_MEM_SPACE, err, err_len);
 	if (ret == 0)
 		ret = vio_pci_layout_read(vio_vfio_config_read, vfio, bar_len, &vfio->layout, err,
 				err_len);
@@ -255,6 +244,91 @@ vio_vfio_open(struct vio_vfio *vfio, const char *sysfs_root, const char *bdf,
 	for (int i = 0; i < VIO_NB_REGIONS; i++)
 		vfio->t.len[i] = vfio->layout.place[i].len;
 	return 0;
+}
+
+int
+vio_vfio_open(struct vio_vfio *vfio, const char *sysfs_root, const char *bdf,
+		const char *vf_token, char *err, size_t err_len)
+{
+	char group[64];
+	int ret;
+
+	memset(vfio, 0, sizeof(*vfio));
+	vfio->container = vfio->group = vfio->device = -1;
+	ret = group_find(sysfs_root, bdf, group, sizeof(group), err, err_len);
+	if (ret == 0)
+		ret = group_open(vfio, group, err, err_len);
+	if (ret == 0)
+		ret = container_open(vfio, err, err_len);
+	if (ret == 0)
+		ret = device_open(vfio, bdf, vf_token, err, err_len);
+	if (ret != 0) {
+		vio_vfio_close(vfio);
+		return ret;
+	}
+	return device_setup(vfio, err, err_len);
+}
+
+int
+vio_vfio_adopt(struct vio_vfio *vfio, int container, int group, int device, char *err,
+		size_t err_len)
+{
+	memset(vfio, 0, sizeof(*vfio));
+	vfio->container = container;
+	vfio->group = group;
+	vfio->device = device;
+	return device_setup(vfio, err, err_len);
+}
+
+int
+vio_vfio_token_set(struct vio_vfio *vfio, const char *bdf, const char *vf_token, char *err,
+		size_t err_len)
+{
+	const int device = vfio->device;
+	int ret = device_open(vfio, bdf, vf_token, err, err_len);
+
+	/* The function stays open by the descriptor that was there: no last close, no reset. */
+	if (ret == 0)
+		close(vfio->device);
+	vfio->device = device;
+	return ret;
+}
+
+int
+vio_vfio_dma_map(struct vio_vfio *vfio, void *addr, uint64_t len, uint64_t iova, char *err,
+		size_t err_len)
+{
+	struct vfio_iommu_type1_dma_map map = {
+		.argsz = sizeof(map),
+		.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
+		.vaddr = (uintptr_t)addr,
+		.iova = iova,
+		.size = len,
+	};
+
+	if (ioctl(vfio->container, VFIO_IOMMU_MAP_DMA, &map) != 0)
+		return say(err, err_len, "cannot map memory for", "DMA");
+	return 0;
+}
+
+int
+vio_vfio_bus_master(struct vio_vfio *vfio, char *err, size_t err_len)
+{
+	return command_set(vfio, PCI_COMMAND_BUS_MASTER, err, err_len);
+}
+
+int
+vio_vfio_on_request(struct vio_vfio *vfio, int event)
+{
+	char room[sizeof(struct vfio_irq_set) + sizeof(int32_t)] = { 0 };
+	struct vfio_irq_set *set = (struct vfio_irq_set *)room;
+
+	set->argsz = sizeof(room);
+	set->flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER;
+	set->index = VFIO_PCI_REQ_IRQ_INDEX;
+	set->count = 1;
+	memcpy(set->data, &event, sizeof(int32_t));
+	return ioctl(vfio->device, VFIO_DEVICE_SET_IRQS, set) == 0 ? 0 : -errno;
 }
 
 void

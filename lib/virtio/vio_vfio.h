@@ -8,9 +8,9 @@
  * @file
  * Open one virtio PCI function through VFIO without EAL, for control tools.
  *
- * Registers are read and written with system calls, nothing is mapped, and no DMA is set up: good
- * for the life cycle up to FEATURES_OK, not for queues. Closing the function resets it, as VFIO
- * does on the last close.
+ * Registers are read and written with system calls, nothing is mapped: good for the life cycle
+ * and for command queues, not for bursts. Closing the function resets it, as VFIO does on the last
+ * close; descriptors that another process keeps put that off.
  */
 
 #include "vio_pci.h"
@@ -40,6 +40,37 @@ struct vio_vfio {
  */
 int vio_vfio_open(struct vio_vfio *vfio, const char *sysfs_root, const char *bdf,
 		const char *vf_token, char *err, size_t err_len);
+
+/**
+ * Go on with descriptors that vio_vfio_open() made in another process: the function was open all
+ * the time. Takes them, also on error.
+ * @return 0, or as the later half of vio_vfio_open().
+ */
+int vio_vfio_adopt(struct vio_vfio *vfio, int container, int group, int device, char *err,
+		size_t err_len);
+
+/**
+ * Give the PF another token while it stays open; no VF may be in use.
+ * @return 0, or -EACCES: a VF is in use with another one.
+ */
+int vio_vfio_token_set(struct vio_vfio *vfio, const char *bdf, const char *vf_token, char *err,
+		size_t err_len);
+
+/**
+ * Let the function reach memory of this process, page aligned, at the bus address iova. The map
+ * lives as long as the container, whoever holds that.
+ * @return 0, -EEXIST (something is mapped there), or what the system call said.
+ */
+int vio_vfio_dma_map(struct vio_vfio *vfio, void *addr, uint64_t len, uint64_t iova, char *err,
+		size_t err_len);
+
+/** Let the function start transfers. @return 0 or -errno. */
+int vio_vfio_bus_master(struct vio_vfio *vfio, char *err, size_t err_len);
+
+/**
+ * Be told, by an event descriptor, when the system wants the function back. @return 0 or -errno.
+ */
+int vio_vfio_on_request(struct vio_vfio *vfio, int event);
 
 /** Read configuration space: a vio_pci_cfg_read, arg is the struct vio_vfio. */
 int vio_vfio_config_read(void *arg, uint32_t offset, void *data, size_t len);

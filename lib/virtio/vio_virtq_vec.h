@@ -38,10 +38,11 @@ typedef vio_vec vio_vec_mem __attribute__((aligned(2), may_alias));
 typedef uint64_t vio_ids_mem __attribute__((aligned(2), may_alias));
 
 #if VIO_LANES == 8
-#define VIO_VEC(of) { of(0), of(1), of(2), of(3), of(4), of(5), of(6), of(7) }
+#define VIO_LIST(of) of(0), of(1), of(2), of(3), of(4), of(5), of(6), of(7)
 #else
-#define VIO_VEC(of) { of(0), of(1), of(2), of(3) }
+#define VIO_LIST(of) of(0), of(1), of(2), of(3)
 #endif
+#define VIO_VEC(of) { VIO_LIST(of) }
 
 static __rte_always_inline vio_vec
 vio_vec_load(const void *at)
@@ -175,7 +176,7 @@ static __rte_always_inline vio_vec
 vio_vec_odd(vio_vec a, vio_vec b)
 {
 #define ODD(i) 2 * (i) + 1
-	return __builtin_shuffle(a, b, (vio_vec)VIO_VEC(ODD));
+	return __builtin_shufflevector(a, b, VIO_LIST(ODD));
 #undef ODD
 }
 
@@ -185,8 +186,8 @@ vio_vec_pair(vio_vec addrs, vio_vec tails, const unsigned int half)
 {
 #define PAIR0(i) ((i) / 2 + ((i) % 2) * VIO_LANES)
 #define PAIR1(i) (VIO_LANES / 2 + (i) / 2 + ((i) % 2) * VIO_LANES)
-	return half == 0 ? __builtin_shuffle(addrs, tails, (vio_vec)VIO_VEC(PAIR0)) :
-			__builtin_shuffle(addrs, tails, (vio_vec)VIO_VEC(PAIR1));
+	return half == 0 ? __builtin_shufflevector(addrs, tails, VIO_LIST(PAIR0)) :
+			__builtin_shufflevector(addrs, tails, VIO_LIST(PAIR1));
 #undef PAIR0
 #undef PAIR1
 }

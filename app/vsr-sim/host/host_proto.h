@@ -21,7 +21,7 @@
 #define HOST_PROTO_FDS 64
 
 enum host_op {
-	HOST_OP_HELLO = 1, /**< arg[0]: version. Reply: arg[0] st_dev of memory files. */
+	HOST_OP_HELLO = 1, /**< arg[0]: version. Reply: its st_dev, pid. */
 	HOST_OP_LOOKUP, /**< Reply: ret is an enum host_kind; for a device see struct host_reply. */
 	HOST_OP_OPEN_CONTAINER, /**< Reply: one descriptor. */
 	HOST_OP_OPEN_GROUP, /**< arg[0]: number. Reply: one descriptor. */

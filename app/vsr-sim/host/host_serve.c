@@ -238,6 +238,7 @@ do_request(struct host_conn *conn)
 	switch (conn->req.op) {
 	case HOST_OP_HELLO:
 		conn->rep.arg[0] = host->mem_dev;
+		conn->rep.arg[1] = (uint64_t)getpid();
 		ret = conn->req.arg[0] == HOST_PROTO_VERSION ? 0 : -EPROTO;
 		break;
 	case HOST_OP_OPEN_CONTAINER:

@@ -213,7 +213,7 @@ host_container_open(struct host *host)
 
 	if (container == NULL)
 		return -ENOMEM;
-	container->fd = host_memfile("vsr-vfio-container");
+	container->fd = host_memfile("/dev/vfio/vfio");
 	if (container->fd < 0 || fstat(container->fd, &st) != 0) {
 		fd = -errno;
 		free(container);
@@ -301,6 +301,7 @@ int
 host_group_open(struct host *host, unsigned int number)
 {
 	struct host_dev *dev = NULL;
+	char name[32];
 	struct stat st;
 	int fd;
 
@@ -315,7 +316,9 @@ host_group_open(struct host *host, unsigned int number)
 	host_dev_in_use(host, dev);
 	if (dev->group_fd >= 0)
 		return -EBUSY;
-	dev->group_fd = host_memfile("vsr-vfio-group");
+	/* What /proc/PID/fd of its users shows, as the preload has it: the file's name on Linux. */
+	snprintf(name, sizeof(name), "/dev/vfio/%u", number);
+	dev->group_fd = host_memfile(name);
 	if (dev->group_fd < 0)
 		return -errno;
 	fd = fstat(dev->group_fd, &st) != 0 ? -errno :
@@ -526,7 +529,10 @@ host_device_open(struct host *host, struct host_dev *dev, const char *name)
 	fd = open_new(host, dev->mem_fd, &dev->opens[dev->nb_open]);
 	if (fd < 0)
 		return fd;
-	if (dev->nb_open++ == 0)
+	/* As vfio_pci_core_enable(): the first to open it gets it reset. */
+	if (dev->nb_open++ == 0) {
+		host_pci_reset(host, dev);
 		host_config_init(dev);
+	}
 	return fd;
 }

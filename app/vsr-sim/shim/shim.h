@@ -25,6 +25,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "../host/host_proto.h"
@@ -80,6 +81,10 @@ enum { SHIM_CONTAINER = 1, SHIM_GROUP, SHIM_DEVICE }; /* As enum host_kind. */
  * memory file it has not seen yet.
  */
 int shim_fd_kind(int fd, ino_t *ino);
+/** The same of a file that may be another process's. */
+int shim_file_kind(const struct stat *st);
+/** Process that plays the kernel, 0 before the first request. */
+pid_t shim_host_pid(void);
 /** Number i of the device files met, false past the end. Usable in a signal handler. */
 bool shim_device_at(unsigned int i, struct shim_file *out);
 /** Where memory files live. */

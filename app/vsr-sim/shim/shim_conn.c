@@ -41,6 +41,7 @@ struct shim_conn shim_trap = { .fd = -1 };
 static struct sockaddr_un host_addr;
 static dev_t mem_dev;
 static atomic_bool said_gone;
+static _Atomic pid_t host_pid;
 
 bool
 shim_active(void)
@@ -217,6 +218,7 @@ conn_open(struct shim_conn *conn, pid_t pid)
 		return -errno;
 	if (send_request(conn, &hello) != 0 || receive_reply(conn, &hello) != 0)
 		return -ECONNRESET;
+	atomic_store(&host_pid, (pid_t)hello.rep.arg[1]);
 	return hello.rep.ret;
 }
 
@@ -324,35 +326,51 @@ files_add(ino_t ino, const struct host_reply *rep)
 }
 
 int
-shim_fd_kind(int fd, ino_t *ino)
+shim_file_kind(const struct stat *st)
 {
 	struct shim_call call = { .req.op = HOST_OP_LOOKUP };
+	int at, ret;
+
+	if (!shim_active() || st->st_dev != mem_dev || !S_ISREG(st->st_mode))
+		return 0;
+	at = files_find(st->st_ino);
+	if (at >= 0)
+		return atomic_load(&files[at].kind);
+	for (unsigned int i = 0; i < MAX_OTHERS; i++)
+		if (atomic_load(&others[i]) == st->st_ino)
+			return 0;
+	call.req.ino = st->st_ino;
+	ret = shim_request(&shim_control, &call);
+	if (ret < 0)
+		return 0;
+	if (ret == 0)
+		atomic_store(&others[st->st_ino % MAX_OTHERS], st->st_ino);
+	else
+		files_add(st->st_ino, &call.rep);
+	return ret;
+}
+
+int
+shim_fd_kind(int fd, ino_t *ino)
+{
 	const int saved = errno;
 	struct stat st;
-	int at, ret;
+	int ret;
 
 	if (!shim_active())
 		return 0;
 	ret = fstat(fd, &st);
 	errno = saved;
-	if (ret != 0 || st.st_dev != mem_dev || !S_ISREG(st.st_mode))
+	if (ret != 0)
 		return 0;
 	*ino = st.st_ino;
-	at = files_find(st.st_ino);
-	if (at >= 0)
-		return atomic_load(&files[at].kind);
-	for (unsigned int i = 0; i < MAX_OTHERS; i++)
-		if (atomic_load(&others[i]) == st.st_ino)
-			return 0;
-	call.req.ino = st.st_ino;
-	ret = shim_request(&shim_control, &call);
-	if (ret < 0)
-		return 0;
-	if (ret == 0)
-		atomic_store(&others[st.st_ino % MAX_OTHERS], st.st_ino);
-	else
-		files_add(st.st_ino, &call.rep);
-	return ret;
+	return shim_file_kind(&st);
+}
+
+pid_t
+shim_host_pid(void)
+{
+	return atomic_load(&host_pid);
 }
 
 bool

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 The vsr authors
  *
  * The functions of libc that the preload stands in front of. Each looks whether the call is about
- * VFIO and otherwise hands it on. mmap, close, dup and readlink need nothing: descriptors are
- * files that the kernel knows.
+ * VFIO and otherwise hands it on. mmap, close and dup need nothing: descriptors are files that the
+ * kernel knows.
  */
 #include <dirent.h>
 #include <dlfcn.h>
@@ -176,6 +176,51 @@ opendir(const char *path)
 	char room[PATH_MAX];
 
 	return REAL(opendir)(redirect(path, room, sizeof(room)));
+}
+
+/* ---------------------------------------------------------------- who has what open */
+
+/*
+ * /proc/PID/fd/N of a process with an open file of the simulated kernel says what Linux would:
+ * "/dev/vfio/43", not "/memfd:/dev/vfio/43 (deleted)". The simulator itself has them all open, as
+ * a kernel has; that is nobody's use.
+ */
+static ssize_t
+link_text(const char *path, char *buf, ssize_t len)
+{
+	static const char from[] = "/memfd:/dev/vfio/", proc[] = "/proc/";
+	const size_t skip = sizeof("/memfd:") - 1;
+	const int saved = errno;
+	struct stat st;
+	ssize_t end;
+
+	if (len <= (ssize_t)sizeof(from) || memcmp(buf, from, sizeof(from) - 1) != 0 ||
+			strncmp(path, proc, sizeof(proc) - 1) != 0)
+		return len;
+	if (REAL(stat)(path, &st) != 0 || shim_file_kind(&st) == 0 ||
+			atoi(path + sizeof(proc) - 1) == shim_host_pid()) {
+		errno = saved;
+		return len;
+	}
+	for (end = skip; end < len && buf[end] != ' '; end++)
+		continue;
+	memmove(buf, buf + skip, (size_t)end - skip);
+	return end - (ssize_t)skip;
+}
+
+SHIM_PUBLIC ssize_t
+readlink(const char *path, char *buf, size_t len)
+{
+	return link_text(path, buf, REAL(readlink)(path, buf, len));
+}
+
+/* What programs built with _FORTIFY_SOURCE call. */
+ssize_t __readlink_chk(const char *path, char *buf, size_t len, size_t room);
+
+SHIM_PUBLIC ssize_t
+__readlink_chk(const char *path, char *buf, size_t len, size_t room)
+{
+	return link_text(path, buf, REAL(__readlink_chk)(path, buf, len, room));
 }
 
 /* ---------------------------------------------------------------- descriptors */

@@ -245,6 +245,8 @@ void vsr_rxq_kick(struct vsr_rxq *rxq);
 
 uint16_t vsr_tx_split(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
 uint16_t vsr_tx_packed(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
+/** Free packets that were sent. */
+void vsr_tx_free(const struct vsr_txq *txq, struct rte_mbuf **done, uint32_t nb);
 /** Drop a packet that cannot be sent, and count why. */
 void vsr_tx_drop(struct rte_mbuf *m, uint64_t *why);
 /** Post a packet that takes more than one buffer. @return false: the ring has no room. */

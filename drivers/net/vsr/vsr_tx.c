@@ -11,6 +11,33 @@ vsr_tx_drop(struct rte_mbuf *m, uint64_t *why)
 	rte_pktmbuf_free(m);
 }
 
+static __rte_noinline void
+tx_put(struct rte_mbuf **done, uint32_t nb)
+{
+	rte_mempool_put_bulk(done[0]->pool, (void **)done, nb);
+}
+
+/* Plain mbufs go back to their pool as they are, in bulk; the rest as the library frees them. */
+void
+vsr_tx_free(const struct vsr_txq *txq, struct rte_mbuf **done, uint32_t nb)
+{
+	uint32_t from = 0;
+
+	for (uint32_t i = 0; i < nb && unlikely(!txq->fast_free); i++) {
+		if (likely(tx_is_plain(done[i]) && done[i]->pool == done[from]->pool))
+			continue;
+		if (i != from)
+			tx_put(&done[from], i - from);
+		from = i;
+		if (!tx_is_plain(done[i])) {
+			rte_pktmbuf_free(done[i]);
+			from = i + 1;
+		}
+	}
+	if (nb != from)
+		tx_put(&done[from], nb - from);
+}
+
 /* List the segments that hold data, the header in front of the first one if it was pushed. */
 static inline uint16_t
 tx_segs(const struct vsr_txq *txq, const struct rte_mbuf *m, bool pushed, struct vio_seg *segs)

@@ -38,33 +38,6 @@ tx_is_plain(const struct rte_mbuf *m)
 	return rte_mbuf_refcnt_read(m) == 1 && m->nb_segs == 1 && RTE_MBUF_DIRECT(m);
 }
 
-/* Plain mbufs go back to their pool as they are, in bulk; the rest as the library frees them. */
-static __rte_always_inline void
-tx_free(const struct vsr_txq *txq, struct rte_mbuf **done, uint32_t nb)
-{
-	uint32_t from = 0;
-
-	if (nb == 0)
-		return;
-	if (likely(txq->fast_free)) {
-		rte_mempool_put_bulk(done[0]->pool, (void **)done, nb);
-		return;
-	}
-	for (uint32_t i = 0; i < nb; i++) {
-		if (likely(tx_is_plain(done[i]) && done[i]->pool == done[from]->pool))
-			continue;
-		if (i != from)
-			rte_mempool_put_bulk(done[from]->pool, (void **)&done[from], i - from);
-		from = i;
-		if (!tx_is_plain(done[i])) {
-			rte_pktmbuf_free(done[i]);
-			from = i + 1;
-		}
-	}
-	if (nb != from)
-		rte_mempool_put_bulk(done[from]->pool, (void **)&done[from], nb - from);
-}
-
 /* Free what was sent, at most nb_max packets. */
 static __rte_always_inline uint32_t
 tx_clean(struct vsr_txq *txq, uint32_t nb_max, const struct vsr_tx_row row)
@@ -84,12 +57,12 @@ tx_clean(struct vsr_txq *txq, uint32_t nb_max, const struct vsr_tx_row row)
 			nb += 1 + row.ring->reap_batch(txq->vq, (void **)&done[nb + 1], room - 1);
 		}
 		if (nb > RTE_DIM(done) - RTE_MAX(row.step, 1)) {
-			tx_free(txq, done, nb);
+			vsr_tx_free(txq, done, nb);
 			nb_done += nb;
 			nb = 0;
 		}
 	}
-	tx_free(txq, done, nb);
+	vsr_tx_free(txq, done, nb);
 	return nb_done + nb;
 }
 

@@ -105,6 +105,24 @@ token_store(const char *path, const char *token)
 	return err;
 }
 
+int
+token_load(const char *path, char token[TOKEN_LEN])
+{
+	char text[TOKEN_LEN + 2];
+	ssize_t len;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	len = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (len <= 0)
+		return -EINVAL;
+	text[len] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	return token_parse(text, token);
+}
+
 void
 token_drop(const char *path)
 {

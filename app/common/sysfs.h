@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
-#ifndef VSRCTL_SYSFS_H
-#define VSRCTL_SYSFS_H
+#ifndef VSR_COMMON_SYSFS_H
+#define VSR_COMMON_SYSFS_H
 
 /**
  * @file
@@ -57,4 +57,4 @@ int sysfs_vf_bdf(const char *sysfs, const char *pf, unsigned int vf, char bdf[SY
 /** Write sriov_numvfs. @return 0 or -errno as the kernel gave it. */
 int sysfs_num_vfs_set(const char *sysfs, const char *pf, unsigned int num_vfs);
 
-#endif /* VSRCTL_SYSFS_H */
+#endif /* VSR_COMMON_SYSFS_H */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
-#ifndef VSRCTL_TOKEN_H
-#define VSRCTL_TOKEN_H
+#ifndef VSR_COMMON_TOKEN_H
+#define VSR_COMMON_TOKEN_H
 
 /**
  * @file
@@ -34,7 +34,13 @@ int token_path(const char *run_dir, const char *bdf, char *path, size_t path_len
  */
 int token_store(const char *path, const char *token);
 
+/**
+ * Read one back.
+ * @return 0, -ENOENT, -EINVAL (it holds no token), or -errno.
+ */
+int token_load(const char *path, char token[TOKEN_LEN]);
+
 /** Remove the file; fine when there is none. */
 void token_drop(const char *path);
 
-#endif /* VSRCTL_TOKEN_H */
+#endif /* VSR_COMMON_TOKEN_H */

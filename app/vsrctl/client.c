@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ *
+ * The daemon, seen by its client: JSON-RPC 2.0, one line each way.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/rpc.h"
+
+#include "ctl.h"
+
+#define ANSWER_MS 60000
+
+int
+client_open(const struct ctl *ctl)
+{
+	const struct timeval limit = { .tv_sec = 5 };
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd, err;
+
+	if (strlen(ctl->socket) >= sizeof(addr.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(addr.sun_path, ctl->socket);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0)
+		return fd;
+	err = -errno;
+	close(fd);
+	return err;
+}
+
+int
+client_send(int fd, const char *method, json_t *params)
+{
+	json_t *request = json_pack("{s:s, s:i, s:s, s:o}", "jsonrpc", "2.0", "id", 1, "method",
+			method, "params", params);
+	char *text = request != NULL ? json_dumps(request, JSON_COMPACT) : NULL;
+	size_t len = text != NULL ? strlen(text) : 0, sent = 0;
+	int err = text == NULL ? -ENOMEM : 0;
+
+	if (text != NULL)
+		text[len++] = '\n'; /* in place of the end */
+	while (err == 0 && sent < len) {
+		const ssize_t n = send(fd, text + sent, len - sent, MSG_NOSIGNAL);
+
+		if (n < 0 && errno != EINTR)
+			err = -errno;
+		else if (n > 0)
+			sent += (size_t)n;
+	}
+	free(text);
+	json_decref(request);
+	return err;
+}
+
+static long long
+now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+/* The first line in the room, taken out; NULL: it is not whole yet. */
+static json_t *
+take_line(struct client_room *room, int *err)
+{
+	char *end = room->len != 0 ? memchr(room->text, '\n', room->len) : NULL;
+	json_error_t error;
+	json_t *line;
+	size_t len;
+
+	if (end == NULL)
+		return NULL;
+	len = (size_t)(end - room->text);
+	line = json_loadb(room->text, len, 0, &error);
+	if (line == NULL)
+		*err = -EPROTO;
+	room->len -= len + 1;
+	memmove(room->text, end + 1, room->len);
+	return line;
+}
+
+/* More of it. @return 0 or -errno; -ECONNRESET at the end. */
+static int
+read_more(int fd, struct client_room *room)
+{
+	ssize_t n;
+
+	if (room->len == room->size) {
+		const size_t size = room->size != 0 ? 2 * room->size : 4096;
+		char *text = size <= RPC_MAX_ANSWER ? realloc(room->text, size) : NULL;
+
+		if (text == NULL)
+			return -EMSGSIZE;
+		room->text = text;
+		room->size = size;
+	}
+	n = read(fd, room->text + room->len, room->size - room->len);
+	if (n <= 0)
+		return n == 0 ? -ECONNRESET : errno == EINTR ? 0 : -errno;
+	room->len += (size_t)n;
+	return 0;
+}
+
+json_t *
+client_receive(int fd, struct client_room *room, int timeout_ms, int *err)
+{
+	const long long end = now_ms() + timeout_ms;
+	struct pollfd wait = { .fd = fd, .events = POLLIN };
+	json_t *line;
+
+	*err = 0;
+	for (;;) {
+		long long left = timeout_ms < 0 ? -1 : end - now_ms();
+		int nb;
+
+		line = take_line(room, err);
+		if (line != NULL || *err != 0)
+			return line;
+		if (timeout_ms >= 0 && left < 0)
+			left = 0;
+		nb = poll(&wait, 1, (int)left);
+		if (nb == 0)
+			*err = -ETIMEDOUT;
+		else if (nb < 0)
+			*err = errno == EINTR ? 0 : -errno;
+		else
+			*err = read_more(fd, room);
+		if (*err != 0)
+			return NULL;
+	}
+}
+
+/* ---------------------------------------------------------------- calls */
+
+/* @return the answer, or NULL with *err. */
+static json_t *
+converse(const struct ctl *ctl, const char *method, json_t *params, int *err)
+{
+	struct client_room room = { NULL, 0, 0 };
+	json_t *answer = NULL;
+	const int fd = client_open(ctl);
+
+	if (fd < 0) {
+		json_decref(params);
+		*err = fd;
+		return NULL;
+	}
+	*err = client_send(fd, method, params);
+	if (*err == 0 || *err == -EPIPE) /* who is turned away is told why */
+		answer = client_receive(fd, &room, ANSWER_MS, err);
+	free(room.text);
+	close(fd);
+	return answer;
+}
+
+static int
+refuse_connection(const struct ctl *ctl, int err)
+{
+	if (err == -ENOENT || err == -ECONNREFUSED) {
+		ctl_refuse(ctl, "vsrd does not answer on %s: start it (systemctl start vsrd, or "
+				"vsrd-keeper vsrd --pf all)", ctl->socket);
+		return CTL_NO_DAEMON;
+	}
+	if (err == -EACCES)
+		return ctl_refuse(ctl, "%s is not yours to use: run as root or as the user of vsrd",
+				ctl->socket);
+	return ctl_refuse(ctl, "vsrd does not answer on %s: %s", ctl->socket, strerror(-err));
+}
+
+/* Say the error of an answer. */
+static int
+refuse_answer(const struct ctl *ctl, const json_t *error)
+{
+	const json_t *data = json_object_get(error, "data");
+	const char *message = ctl_text(error, "message");
+	json_t *out;
+
+	fprintf(stderr, "vsrctl: %s\n", message);
+	if (!ctl->json)
+		return CTL_REFUSED;
+	out = data != NULL ? json_copy((json_t *)(uintptr_t)data) : json_object();
+	json_object_set_new(out, "error", json_string(message));
+	ctl_print_json(ctl, out);
+	return CTL_REFUSED;
+}
+
+static bool
+not_owned(const json_t *error)
+{
+	const json_t *data = json_object_get(error, "data");
+
+	return strcmp(ctl_text(data, "errno"), "ENODEV") == 0;
+}
+
+static json_t *
+call(const struct ctl *ctl, const char *method, json_t *params, bool must, int *code)
+{
+	json_t *answer, *result, *error;
+	int err;
+
+	answer = converse(ctl, method, params, &err);
+	if (answer == NULL) {
+		*code = CTL_NO_DAEMON;
+		if (must || (err != -ENOENT && err != -ECONNREFUSED))
+			*code = refuse_connection(ctl, err);
+		return NULL;
+	}
+	result = json_incref(json_object_get(answer, "result"));
+	error = json_object_get(answer, "error");
+	*code = CTL_OK;
+	if (result == NULL && !must && not_owned(error))
+		*code = CTL_NO_DAEMON;
+	else if (result == NULL)
+		*code = refuse_answer(ctl, error);
+	json_decref(answer);
+	return result;
+}
+
+json_t *
+ctl_call(const struct ctl *ctl, const char *method, json_t *params, int *code)
+{
+	return call(ctl, method, params, true, code);
+}
+
+json_t *
+ctl_try(const struct ctl *ctl, const char *method, json_t *params, int *code)
+{
+	return call(ctl, method, params, false, code);
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ *
+ * vsrctl health, events, version: the daemon itself.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl.h"
+
+int
+cmd_health(const struct ctl *ctl, char *const args[])
+{
+	json_t *health, *problem;
+	char room[16];
+	size_t i;
+	int code;
+	bool ok;
+
+	health = ctl_call(ctl, "health", json_object(), &code);
+	if (health == NULL)
+		return code;
+	ok = json_is_true(json_object_get(health, "ok"));
+	if (ctl->json) {
+		ctl_print_json(ctl, health);
+		return ok ? CTL_OK : CTL_REFUSED;
+	}
+	printf("%s%s%s: vsrd (process %lld, up %lld s) owns %zu PF%s\n",
+			ctl_paint(ctl, ok ? CTL_GREEN : CTL_RED, room), ok ? "ok" : "problem",
+			ctl_plain(ctl), (long long)ctl_int(health, "pid"),
+			(long long)ctl_int(health, "uptime_s"),
+			json_array_size(json_object_get(health, "pfs")),
+			json_array_size(json_object_get(health, "pfs")) == 1 ? "" : "s");
+	json_array_foreach(json_object_get(health, "problems"), i, problem)
+		printf("  %s: %s\n", ctl_text(problem, "pf"), ctl_text(problem, "text"));
+	json_decref(health);
+	return ok ? CTL_OK : CTL_REFUSED;
+}
+
+int
+cmd_version(const struct ctl *ctl, char *const args[])
+{
+	json_t *out = json_pack("{s:s, s:n, s:n}", "vsrctl", VSR_VERSION, "vsrd", "dpdk");
+	json_t *answer;
+	int code;
+
+	answer = ctl_try(ctl, "version", json_object(), &code);
+	if (answer != NULL) {
+		json_object_set(out, "vsrd", json_object_get(answer, "version"));
+		json_object_set(out, "dpdk", json_object_get(answer, "dpdk"));
+		json_decref(answer);
+	}
+	if (ctl->json)
+		return ctl_print_json(ctl, out);
+	printf("vsrctl %s\n", VSR_VERSION);
+	if (answer != NULL)
+		printf("vsrd %s, %s\n", ctl_text(out, "vsrd"), ctl_text(out, "dpdk"));
+	else
+		printf("vsrd does not answer on %s\n", ctl->socket);
+	json_decref(out);
+	return CTL_OK;
+}
+
+/* ---------------------------------------------------------------- events */
+
+static void
+print_event(const struct ctl *ctl, const json_t *event)
+{
+	const json_int_t lost = ctl_int(event, "lost");
+
+	if (ctl->json) {
+		json_dumpf(event, stdout, JSON_COMPACT);
+		putchar('\n');
+		fflush(stdout);
+		return;
+	}
+	printf("%s  %-16s %s", ctl_text(event, "time"), ctl_text(event, "type"),
+			ctl_text(event, "pf"));
+	if (json_object_get(event, "vf") != NULL)
+		printf("  VF %lld %s", (long long)ctl_int(event, "vf"), ctl_text(event, "pci"));
+	if (json_object_get(event, "why") != NULL)
+		printf("  %s", ctl_text(event, "why"));
+	if (lost != 0)
+		printf("  (%lld events lost so far)", (long long)lost);
+	putchar('\n');
+	fflush(stdout);
+}
+
+static int
+follow(const struct ctl *ctl, int fd)
+{
+	struct client_room room = { NULL, 0, 0 };
+	json_t *line;
+	int err = client_send(fd, "events.subscribe", json_object());
+
+	if (err != 0)
+		return err;
+	while ((line = client_receive(fd, &room, -1, &err)) != NULL) {
+		if (json_object_get(line, "method") != NULL)
+			print_event(ctl, json_object_get(line, "params"));
+		else if (json_object_get(line, "error") != NULL)
+			err = ctl_refuse(ctl, "%s", ctl_text(json_object_get(line, "error"),
+					"message"));
+		json_decref(line);
+		if (err != 0)
+			break;
+	}
+	free(room.text);
+	return err;
+}
+
+int
+cmd_events(const struct ctl *ctl, char *const args[])
+{
+	json_t *hello;
+	int fd, code, err;
+
+	if (!ctl->follow)
+		return ctl_refuse(ctl, "events are shown as they happen only: add --follow");
+	/* The usual sentence where no daemon is. */
+	hello = ctl_call(ctl, "version", json_object(), &code);
+	if (hello == NULL)
+		return code;
+	json_decref(hello);
+	fd = client_open(ctl);
+	err = fd < 0 ? fd : follow(ctl, fd);
+	if (fd >= 0)
+		close(fd);
+	if (err == CTL_REFUSED)
+		return err;
+	ctl_refuse(ctl, "vsrd has ended the connection: it was stopped, or started anew");
+	return CTL_NO_DAEMON;
+}

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ *
+ * vsrd-keeper: runs vsrd and keeps its descriptors where there is no systemd. What vsrd stores
+ * stays open here while vsrd is away, and the next vsrd gets it: sd_notify(3), FDSTORE=1.
+ *
+ *   vsrd-keeper COMMAND [ARGUMENTS]
+ *
+ * SIGTERM or SIGINT ends the command, then the keeper, which closes what was kept. SIGHUP ends
+ * the command alone: it is started again from its file, which may be a newer one.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define FIRST_FD 3
+#define MAX_KEPT 128
+#define MAX_PER_MESSAGE 16
+#define LIVED_MS 2000 /* One that lived shorter is started again later. */
+#define STOP_MS 20000 /* One that does not end by then is killed. */
+
+struct kept {
+	char name[64];
+	int fd;
+};
+
+static struct kept kept[MAX_KEPT];
+static size_t nb_kept;
+static char notify_name[64];
+static int notify_fd, signal_fd;
+static pid_t child;
+static bool stopping;
+
+static void
+say(const char *text, const char *more)
+{
+	fprintf(stderr, "vsrd-keeper: %s%s\n", text, more);
+}
+
+static long long
+now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+/* ---------------------------------------------------------------- the store */
+
+static void
+forget(const char *name)
+{
+	for (size_t i = 0; i < nb_kept;) {
+		if (strcmp(kept[i].name, name) != 0) {
+			i++;
+			continue;
+		}
+		close(kept[i].fd);
+		kept[i] = kept[--nb_kept];
+	}
+}
+
+/* Takes the descriptor. */
+static void
+keep(const char *name, int fd)
+{
+	if (nb_kept == MAX_KEPT || strlen(name) >= sizeof(kept->name) ||
+			strchr(name, ':') != NULL) {
+		say("a descriptor cannot be kept: ", name);
+		close(fd);
+		return;
+	}
+	strcpy(kept[nb_kept].name, name);
+	kept[nb_kept++].fd = fd;
+}
+
+struct note {
+	bool store, remove;
+	char name[64];
+};
+
+static void
+parse(char *text, struct note *note)
+{
+	char *rest;
+
+	memset(note, 0, sizeof(*note));
+	strcpy(note->name, "stored");
+	for (char *line = strtok_r(text, "\n", &rest); line != NULL;
+			line = strtok_r(NULL, "\n", &rest)) {
+		if (strcmp(line, "FDSTORE=1") == 0)
+			note->store = true;
+		else if (strcmp(line, "FDSTOREREMOVE=1") == 0)
+			note->remove = true;
+		else if (strncmp(line, "FDNAME=", 7) == 0)
+			snprintf(note->name, sizeof(note->name), "%s", line + 7);
+	}
+}
+
+/* @return descriptors that came; *from: who sent it. */
+static size_t
+take_control(struct msghdr *msg, int fds[MAX_PER_MESSAGE], struct ucred *from)
+{
+	size_t nb = 0;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c)) {
+		if (c->cmsg_level != SOL_SOCKET)
+			continue;
+		if (c->cmsg_type == SCM_CREDENTIALS)
+			memcpy(from, CMSG_DATA(c), sizeof(*from));
+		if (c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < (c->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++, nb++)
+			memcpy(&fds[nb], CMSG_DATA(c) + i * sizeof(int), sizeof(int));
+	}
+	return nb;
+}
+
+/* One message. @return false when there is none. */
+static bool
+receive(void)
+{
+	union {
+		char room[CMSG_SPACE(MAX_PER_MESSAGE * sizeof(int)) +
+				CMSG_SPACE(sizeof(struct ucred))];
+		struct cmsghdr align;
+	} control;
+	char text[1024];
+	struct iovec iov = { text, sizeof(text) - 1 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.room,
+			.msg_controllen = sizeof(control.room) };
+	struct ucred from = { .pid = 0 };
+	int fds[MAX_PER_MESSAGE];
+	struct note note;
+	ssize_t len;
+	size_t nb;
+
+	len = recvmsg(notify_fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (len < 0)
+		return errno == EINTR;
+	text[len] = '\0';
+	nb = take_control(&msg, fds, &from);
+	parse(text, &note);
+	/* Only the child itself says what is kept for its successor. */
+	if (from.pid != child)
+		memset(&note, 0, sizeof(note));
+	if (note.remove)
+		forget(note.name);
+	for (size_t i = 0; i < nb; i++) {
+		if (note.store)
+			keep(note.name, fds[i]);
+		else
+			close(fds[i]); /* of a barrier, too: that is the answer */
+	}
+	return true;
+}
+
+static int
+notify_open(void)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	socklen_t len = sizeof(addr.sun_family); /* the kernel picks an abstract name */
+	const int on = 1;
+
+	notify_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (notify_fd < 0 || bind(notify_fd, (struct sockaddr *)&addr, len) != 0)
+		return -errno;
+	len = sizeof(addr);
+	if (setsockopt(notify_fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) != 0 ||
+			getsockname(notify_fd, (struct sockaddr *)&addr, &len) != 0)
+		return -errno;
+	snprintf(notify_name, sizeof(notify_name), "@%.*s",
+			(int)(len - offsetof(struct sockaddr_un, sun_path) - 1),
+			addr.sun_path + 1);
+	return 0;
+}
+
+/* ---------------------------------------------------------------- the child */
+
+/* In the child: descriptors 3.. are what was kept, the environment says so. */
+static void
+hand_over(void)
+{
+	char names[MAX_KEPT * sizeof(kept->name)] = "", number[16];
+	int high[MAX_KEPT];
+
+	/* First out of the way of the numbers that they will get. */
+	for (size_t i = 0; i < nb_kept; i++)
+		high[i] = fcntl(kept[i].fd, F_DUPFD_CLOEXEC, FIRST_FD + MAX_KEPT);
+	for (size_t i = 0; i < nb_kept; i++) {
+		if (dup2(high[i], FIRST_FD + (int)i) < 0)
+			_exit(126);
+		if (i != 0)
+			strcat(names, ":");
+		strcat(names, kept[i].name);
+	}
+	snprintf(number, sizeof(number), "%zu", nb_kept);
+	setenv("LISTEN_FDS", number, 1);
+	setenv("LISTEN_FDNAMES", names, 1);
+	snprintf(number, sizeof(number), "%d", (int)getpid());
+	setenv("LISTEN_PID", number, 1);
+	setenv("NOTIFY_SOCKET", notify_name, 1);
+}
+
+static void
+start_child(char **command)
+{
+	sigset_t none;
+
+	child = fork();
+	if (child > 0)
+		return;
+	if (child < 0) {
+		child = 0;
+		say("cannot start a process: ", strerror(errno));
+		return;
+	}
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	hand_over();
+	execvp(command[0], command);
+	say("cannot run ", command[0]);
+	_exit(127);
+}
+
+/* Look for something that has happened, for at most this long (-1: no limit). */
+static void
+attend(long long limit_ms)
+{
+	struct pollfd wait[2] = { { .fd = notify_fd, .events = POLLIN },
+			{ .fd = signal_fd, .events = POLLIN } };
+	struct signalfd_siginfo info;
+
+	if (poll(wait, 2, limit_ms < 0 ? -1 : (int)limit_ms) <= 0)
+		return;
+	if (wait[0].revents != 0)
+		receive();
+	if (wait[1].revents == 0 || read(signal_fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
+		stopping = true;
+	if (info.ssi_signo != SIGCHLD && child > 0)
+		kill(child, SIGTERM);
+}
+
+/* @return its wait status once it has ended; what it said last has been heard. */
+static int
+attend_child(void)
+{
+	long long limit = -1;
+	int status;
+
+	for (;;) {
+		const pid_t ended = waitpid(child, &status, WNOHANG);
+
+		if (ended == child)
+			break;
+		if (stopping && limit < 0)
+			limit = now_ms() + STOP_MS;
+		if (limit >= 0 && now_ms() >= limit)
+			kill(child, SIGKILL);
+		attend(limit < 0 ? -1 : limit > now_ms() ? limit - now_ms() : 100);
+	}
+	while (receive())
+		continue;
+	child = 0;
+	return status;
+}
+
+static void
+wait_a_while(long long ms)
+{
+	const long long end = now_ms() + ms;
+
+	while (!stopping && now_ms() < end)
+		attend(end - now_ms());
+}
+
+static int
+run(char **command)
+{
+	long long pause = 100;
+	bool first = true;
+
+	while (!stopping) {
+		const long long started = now_ms();
+		char text[64];
+		int status;
+
+		start_child(command);
+		if (child == 0) {
+			wait_a_while(1000);
+			continue;
+		}
+		status = attend_child();
+		/* It never ran: there is nothing to keep, and no use in trying again. */
+		if (first && WIFEXITED(status) && WEXITSTATUS(status) != 0 && nb_kept == 0)
+			return WEXITSTATUS(status);
+		first = false;
+		if (stopping)
+			return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+		pause = now_ms() - started >= LIVED_MS ? 100 : pause < 5000 ? 2 * pause : pause;
+		snprintf(text, sizeof(text), "%s %d, %zu descriptors kept; starting it again",
+				WIFEXITED(status) ? "with code" : "by signal",
+				WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status),
+				nb_kept);
+		say("the command ended ", text);
+		wait_a_while(pause);
+	}
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	sigset_t signals;
+	int err;
+
+	if (argc < 2 || argv[1][0] == '-') {
+		printf("usage: vsrd-keeper COMMAND [ARGUMENTS]\n"
+		       "Run vsrd, keep what it stores while it is away, start it again.\n");
+		return argc == 2 && strcmp(argv[1], "--help") == 0 ? 0 : 2;
+	}
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGCHLD);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
+	err = signal_fd < 0 ? -errno : notify_open();
+	if (err != 0) {
+		say("cannot start: ", strerror(-err));
+		return 1;
+	}
+	return run(argv + 1);
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ *
+ * vsrd: owns PFs. Command line, start and stop.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fdstore.h"
+#include "log.h"
+#include "vsrd.h"
+
+#define WATCH_MS 500
+#define EXIT_USAGE 2
+
+static const char help[] =
+	"usage: vsrd [OPTIONS]\n\n"
+	"Own virtio-net PFs: make their VFs, use their admin queues, answer vsrctl.\n\n"
+	"  --pf BDF|all       PF to own; may be repeated. all: every one bound to vfio-pci\n"
+	"  --sysfs DIR        root of sysfs (default: $VSR_SYSFS, else /sys)\n"
+	"  --run-dir DIR      tokens and the socket (default: $VSR_RUN_DIR, else /run/vsr)\n"
+	"  --socket PATH      socket (default: vsrd.sock in that folder)\n"
+	"  --allow-uid UID    user who may ask, besides root and the own one; may be repeated\n"
+	"  --sriov-ids FILE   parts whose SR-IOV is forbidden, or permitted without the feature\n"
+	"  --log WHERE        stderr (default) or syslog\n"
+	"  --version, --help\n";
+
+struct options {
+	const char *pfs[OWNER_MAX_PFS];
+	unsigned int nb_pfs;
+	const char *ids, *socket;
+	struct server_conf server;
+};
+
+static struct vsrd vsrd;
+
+/* ---------------------------------------------------------------- command line */
+
+static int
+usage(const char *text, const char *word)
+{
+	fprintf(stderr, "vsrd: %s%s; see vsrd --help\n", text, word);
+	return EXIT_USAGE;
+}
+
+static int
+parse_uid(struct options *options, const char *text)
+{
+	char *end;
+	const unsigned long uid = strtoul(text, &end, 10);
+
+	if (end == text || *end != '\0' || uid > UINT32_MAX ||
+			options->server.nb_uids == SERVER_MAX_UIDS)
+		return usage("--allow-uid takes up to 16 numbers of users, not ", text);
+	options->server.uids[options->server.nb_uids++] = (uid_t)uid;
+	return -1;
+}
+
+/* @return -1: go on, else an exit code. */
+static int
+parse_one(struct options *options, int opt)
+{
+	struct pf_host *host = &vsrd.owner.host;
+
+	switch (opt) {
+	case 'p':
+		if (options->nb_pfs == OWNER_MAX_PFS)
+			return usage("too many of --pf", "");
+		options->pfs[options->nb_pfs++] = optarg;
+		return -1;
+	case 's':
+		host->sysfs = optarg;
+		return -1;
+	case 'r':
+		host->run_dir = optarg;
+		return -1;
+	case 'S':
+		options->socket = optarg;
+		return -1;
+	case 'u':
+		return parse_uid(options, optarg);
+	case 'i':
+		options->ids = optarg;
+		return -1;
+	case 'l':
+		if (strcmp(optarg, "syslog") != 0 && strcmp(optarg, "stderr") != 0)
+			return usage("--log takes stderr or syslog, not ", optarg);
+		log_to_syslog(optarg[1] == 'y');
+		return -1;
+	case 'v':
+		printf("vsrd %s\n", VSR_VERSION);
+		return 0;
+	default:
+		fputs(help, stdout);
+		return 0;
+	}
+}
+
+static int
+parse(struct options *options, int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{ "pf", required_argument, NULL, 'p' },
+		{ "sysfs", required_argument, NULL, 's' },
+		{ "run-dir", required_argument, NULL, 'r' },
+		{ "socket", required_argument, NULL, 'S' },
+		{ "allow-uid", required_argument, NULL, 'u' },
+		{ "sriov-ids", required_argument, NULL, 'i' },
+		{ "log", required_argument, NULL, 'l' },
+		{ "version", no_argument, NULL, 'v' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int opt, code;
+
+	opterr = 0;
+	while ((opt = getopt_long(argc, argv, ":h", longs, NULL)) != -1) {
+		if (opt == ':')
+			return usage("this option needs a value: ", argv[optind - 1]);
+		if (opt == '?')
+			return usage("there is no option ", argv[optind - 1]);
+		code = parse_one(options, opt);
+		if (code >= 0)
+			return code;
+	}
+	return optind == argc ? -1 : usage("there is no argument ", argv[optind]);
+}
+
+/* ---------------------------------------------------------------- PFs at the start */
+
+static void
+attach_one(const char *name)
+{
+	json_t *users;
+	struct why why;
+	int err = owner_attach(&vsrd.owner, name, &users, &why);
+
+	/* It may come later, or be told apart by hand: the daemon is of use without it. */
+	if (err != 0 && err != -EEXIST)
+		log_error("%s", why.text);
+	json_decref(users);
+}
+
+static void
+attach_all(void)
+{
+	struct sysfs_fn *fns;
+	const int nb = sysfs_list(vsrd.owner.host.sysfs, &fns);
+
+	for (int i = 0; i < nb; i++)
+		if (fns[i].has_sriov && strcmp(fns[i].driver, "vfio-pci") == 0)
+			attach_one(fns[i].bdf);
+	if (nb > 0)
+		free(fns);
+}
+
+static void
+take_pfs(const struct options *options)
+{
+	struct fdstore store;
+
+	fdstore_inherit(&store);
+	if (owner_adopt(&vsrd.owner, &store) != 0)
+		log_info("went on with what was kept");
+	fdstore_drop_rest(&store);
+	for (unsigned int i = 0; i < options->nb_pfs; i++) {
+		if (strcmp(options->pfs[i], "all") == 0)
+			attach_all();
+		else
+			attach_one(options->pfs[i]);
+	}
+}
+
+/* ---------------------------------------------------------------- life */
+
+static int
+start(struct options *options, struct why *why)
+{
+	static char path[PATH_MAX];
+	struct pf_host *host = &vsrd.owner.host;
+	struct timespec now;
+	int err;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	vsrd.started = now.tv_sec;
+	if (mkdir(host->run_dir, 0700) != 0 && errno != EEXIST)
+		return why_not(why, -errno, "the folder %s cannot be made: %s", host->run_dir,
+				strerror(errno));
+	snprintf(path, sizeof(path), "%s/%s", host->run_dir, RPC_SOCKET);
+	options->server.path = options->socket != NULL ? options->socket : path;
+	options->server.methods = vsrd_methods;
+	options->server.vsrd = &vsrd;
+	options->server.on_leave = vsrd_client_left;
+	err = idtable_read(&host->ids, options->ids, why);
+	if (err == 0)
+		err = memory_init(why);
+	if (err != 0)
+		return err;
+	take_pfs(options);
+	vsrd.server = server_start(&options->server, why);
+	if (vsrd.server == NULL)
+		return -EADDRINUSE;
+	log_info("vsrd %s answers on %s", VSR_VERSION, options->server.path);
+	fdstore_notify("READY=1");
+	return 0;
+}
+
+static void
+run(int signal_fd)
+{
+	struct pollfd wait = { .fd = signal_fd, .events = POLLIN };
+
+	while (poll(&wait, 1, WATCH_MS) <= 0)
+		owner_watch(&vsrd.owner);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options options = { 0 };
+	sigset_t signals;
+	struct why why;
+	int code, signal_fd;
+
+	owner_init(&vsrd.owner);
+	code = parse(&options, argc, argv);
+	if (code >= 0)
+		return code;
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	/* Threads inherit it: signals come to the main loop alone. */
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
+	if (signal_fd < 0 || start(&options, &why) != 0) {
+		log_error("%s", signal_fd < 0 ? "there is no signal descriptor" : why.text);
+		owner_leave(&vsrd.owner);
+		return EXIT_FAILURE;
+	}
+	run(signal_fd);
+	fdstore_notify("STOPPING=1");
+	log_info("stops");
+	server_stop(vsrd.server);
+	owner_leave(&vsrd.owner);
+	idtable_free(&vsrd.owner.host.ids);
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+#include <errno.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_malloc.h>
+
+#include "memory.h"
+
+#define PAGE 4096u
+
+int
+memory_init(struct why *why)
+{
+	char *args[] = { strdup("vsrd"), strdup("--no-huge"), strdup("--no-shconf"),
+			strdup("--no-pci"), strdup("--no-telemetry"), strdup("--iova-mode=va"),
+			strdup("-m"), strdup("8"), strdup("--log-level=lib.eal:error"), NULL };
+	const int nb = sizeof(args) / sizeof(args[0]) - 1;
+	cpu_set_t cpus;
+	int ret;
+
+	/* EAL pins the thread that starts it. */
+	CPU_ZERO(&cpus);
+	sched_getaffinity(0, sizeof(cpus), &cpus);
+	ret = rte_eal_init(nb, args);
+	sched_setaffinity(0, sizeof(cpus), &cpus);
+	return ret >= 0 ? 0 : why_not(why, -rte_errno, "the memory of queues cannot be set up "
+			"(EAL: %s)", rte_strerror(rte_errno));
+}
+
+static int
+file_map(struct memory *memory, int fd, struct why *why)
+{
+	struct stat st;
+
+	memory->fd = fd >= 0 ? fd : memfd_create("vsrd-queues", MFD_CLOEXEC);
+	if (memory->fd < 0 || (fd < 0 && ftruncate(memory->fd, MEMORY_BYTES) != 0) ||
+			fstat(memory->fd, &st) != 0)
+		return why_not(why, -errno, "there is no file for the memory of queues: %s",
+				strerror(errno));
+	if (st.st_size != MEMORY_BYTES)
+		return why_not(why, -EPROTO, "the memory of queues that was kept has another "
+				"size: it is of another version of vsrd");
+	memory->addr = mmap(NULL, MEMORY_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, memory->fd, 0);
+	if (memory->addr == MAP_FAILED) {
+		memory->addr = NULL;
+		return why_not(why, -errno, "the memory of queues cannot be mapped: %s",
+				strerror(errno));
+	}
+	return 0;
+}
+
+static int
+heap_create(struct memory *memory, struct why *why)
+{
+	const unsigned int nb_pages = MEMORY_BYTES / PAGE;
+	rte_iova_t *iovas = malloc(nb_pages * sizeof(*iovas));
+	int ret;
+
+	if (iovas == NULL)
+		return why_not(why, -ENOMEM, "there is no memory");
+	for (unsigned int i = 0; i < nb_pages; i++)
+		iovas[i] = MEMORY_IOVA + (uint64_t)i * PAGE;
+	ret = rte_malloc_heap_create(memory->heap);
+	if (ret == 0)
+		ret = rte_malloc_heap_memory_add(memory->heap, memory->addr, MEMORY_BYTES, iovas,
+				nb_pages, PAGE);
+	free(iovas);
+	if (ret == 0)
+		memory->socket = rte_malloc_heap_get_socket(memory->heap);
+	return ret == 0 && memory->socket >= 0 ? 0 : why_not(why, -rte_errno,
+			"the memory of queues cannot be used (EAL: %s)", rte_strerror(rte_errno));
+}
+
+int
+memory_create(struct memory *memory, const char *bdf, int fd, struct why *why)
+{
+	int ret;
+
+	memset(memory, 0, sizeof(*memory));
+	snprintf(memory->heap, sizeof(memory->heap), "vsrd %s", bdf);
+	ret = file_map(memory, fd, why);
+	if (ret == 0)
+		ret = heap_create(memory, why);
+	if (ret != 0)
+		memory_free(memory);
+	return ret;
+}
+
+void
+memory_free(struct memory *memory)
+{
+	if (memory->addr != NULL) {
+		rte_malloc_heap_memory_remove(memory->heap, memory->addr, MEMORY_BYTES);
+		rte_malloc_heap_destroy(memory->heap);
+		munmap(memory->addr, MEMORY_BYTES);
+	}
+	if (memory->addr != NULL || memory->fd > 0)
+		close(memory->fd);
+	memset(memory, 0, sizeof(*memory));
+	memory->fd = -1;
+}

@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ *
+ * Methods about PFs, VFs, tokens and the shared PASID state.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include "common/show.h"
+#include "virtio_spec/pci.h"
+
+#include "vsrd.h"
+
+/* Find the PF that a call names; on NULL the call is refused. */
+static struct owner_pf *
+get(struct rpc_call *call, const char *name, bool change)
+{
+	int err = 0;
+	struct owner_pf *pf = owner_get(&call->vsrd->owner, name, change, &err, &call->why);
+
+	if (pf == NULL)
+		rpc_refuse(call, err);
+	return pf;
+}
+
+static json_t *
+refuse_users(struct rpc_call *call, int err, json_t *users)
+{
+	if (users != NULL)
+		call->data = json_pack("{s:o}", "users", users);
+	return rpc_refuse(call, err);
+}
+
+/* ---------------------------------------------------------------- PFs */
+
+static const char *
+state_name(const struct owner_pf *pf)
+{
+	if (pf->gone)
+		return "gone";
+	if (pf->sick)
+		return "needs reset";
+	return pf->live ? "up" : "refused";
+}
+
+/* As sysfs has it now; only who is alone with the PF may note that. */
+static struct sysfs_fn
+fresh(const struct rpc_call *call, const struct owner_pf *pf)
+{
+	struct sysfs_fn fn;
+
+	return sysfs_fn_read(call->vsrd->owner.host.sysfs, pf->bdf, &fn) == 0 ? fn : pf->fn;
+}
+
+static json_t *
+show_pf(const struct rpc_call *call, struct owner_pf *pf)
+{
+	const struct sysfs_fn fn = fresh(call, pf);
+	json_t *out = show_fn(&fn);
+	char features[2048];
+
+	vio_features_format(&pf->dev.accepted, features, sizeof(features));
+	json_object_set_new(out, "state", json_string(state_name(pf)));
+	json_object_set_new(out, "why", pf->live ? json_null() : json_string(pf->state_why.text));
+	json_object_set_new(out, "status", json_integer(vio_dev_status(&pf->dev)));
+	json_object_set_new(out, "features", json_string(features));
+	json_object_set_new(out, "sriov_allowed", json_boolean(pf->sriov_err == 0));
+	json_object_set_new(out, "sriov_why", pf->sriov_err == 0 ? json_null() :
+			json_string(pf->sriov_why.text));
+	json_object_set_new(out, "admin_queues", json_integer(pf->admin == NULL ? 0 :
+			(json_int_t)vio_admin_nb_queues(pf->admin)));
+	json_object_set_new(out, "admin_why", pf->admin != NULL ? json_null() :
+			json_string(pf->admin_why.text));
+	json_object_set_new(out, "kept", json_boolean(pf->kept));
+	json_object_set_new(out, "adopted", json_boolean(pf->adopted));
+	return out;
+}
+
+json_t *
+method_pf_list(struct rpc_call *call)
+{
+	struct owner *owner = &call->vsrd->owner;
+	json_t *list;
+
+	if (rpc_params(call, "{}") != 0)
+		return NULL;
+	list = json_array();
+	for (unsigned int i = 0; i < OWNER_MAX_PFS; i++) {
+		struct owner_pf *pf = &owner->pfs[i];
+
+		pthread_rwlock_rdlock(&pf->lock);
+		if (pf->used)
+			json_array_append_new(list, show_pf(call, pf));
+		pthread_rwlock_unlock(&pf->lock);
+	}
+	return json_pack("{s:o}", "pfs", list);
+}
+
+json_t *
+method_pf_show(struct rpc_call *call)
+{
+	struct owner_pf *pf;
+	struct sysfs_fn fn;
+	const char *name;
+	json_t *out;
+
+	if (rpc_params(call, "{s:s}", "pf", &name) != 0)
+		return NULL;
+	pf = get(call, name, false);
+	if (pf == NULL)
+		return NULL;
+	fn = fresh(call, pf);
+	out = show_pf(call, pf);
+	json_object_set_new(out, "vfs", show_vfs(&call->vsrd->owner.host, &fn));
+	owner_put(pf);
+	return out;
+}
+
+json_t *
+method_pf_attach(struct rpc_call *call)
+{
+	json_t *users = NULL;
+	const char *name;
+	int err;
+
+	if (rpc_params(call, "{s:s}", "pf", &name) != 0)
+		return NULL;
+	err = owner_attach(&call->vsrd->owner, name, &users, &call->why);
+	return err == 0 ? method_pf_show(call) : refuse_users(call, err, users);
+}
+
+json_t *
+method_pf_release(struct rpc_call *call)
+{
+	json_t *users = NULL;
+	const char *name;
+	int err;
+
+	if (rpc_params(call, "{s:s}", "pf", &name) != 0)
+		return NULL;
+	err = owner_release(&call->vsrd->owner, name, &users, &call->why);
+	return err == 0 ? json_pack("{s:b}", "released", 1) : refuse_users(call, err, users);
+}
+
+json_t *
+method_pf_reset(struct rpc_call *call)
+{
+	struct owner_pf *pf;
+	const char *name;
+	json_t *out;
+	int err;
+
+	if (rpc_params(call, "{s:s}", "pf", &name) != 0)
+		return NULL;
+	pf = get(call, name, true);
+	if (pf == NULL)
+		return NULL;
+	err = owner_pf_reset(&call->vsrd->owner, pf, &call->why);
+	out = err == 0 ? show_pf(call, pf) : rpc_refuse(call, err);
+	owner_put(pf);
+	return out;
+}
+
+/* ---------------------------------------------------------------- VFs */
+
+json_t *
+method_vf_create(struct rpc_call *call)
+{
+	const char *name, *token = NULL;
+	char parsed[TOKEN_LEN];
+	json_t *users = NULL, *out;
+	struct owner_pf *pf;
+	json_int_t count;
+	int err;
+
+	if (rpc_params(call, "{s:s, s:I, s?s}", "pf", &name, "count", &count, "token", &token) != 0)
+		return NULL;
+	if (count < 0 || count > SYSFS_MAX_VFS)
+		return rpc_bad_params(call, "a PF has 0 to %d VFs", SYSFS_MAX_VFS);
+	if (token != NULL && token_parse(token, parsed) != 0)
+		return rpc_bad_params(call, "\"%.64s\" is no UUID such as "
+				"f81d4fae-7dec-41d0-a765-00a0c91e6bf6", token);
+	pf = get(call, name, true);
+	if (pf == NULL)
+		return NULL;
+	err = owner_vfs_create(&call->vsrd->owner, pf, (unsigned int)count,
+			token != NULL ? parsed : NULL, &users, &call->why);
+	out = err != 0 ? refuse_users(call, err, users) :
+			show_created(&call->vsrd->owner.host, &pf->fn, pf->fn.num_vfs, pf->token);
+	owner_put(pf);
+	return out;
+}
+
+json_t *
+method_vf_destroy(struct rpc_call *call)
+{
+	json_t *users = NULL, *out;
+	unsigned int destroyed;
+	struct owner_pf *pf;
+	const char *name;
+	int err;
+
+	if (rpc_params(call, "{s:s}", "pf", &name) != 0)
+		return NULL;
+	pf = get(call, name, true);
+	if (pf == NULL)
+		return NULL;
+	err = owner_vfs_destroy(&call->vsrd->owner, pf, &destroyed, &users, &call->why);
+	out = err != 0 ? refuse_users(call, err, users) : json_pack("{s:s, s:i, s:i}", "pf",
+			pf->fn.bdf, "num_vfs", 0, "destroyed", (int)destroyed);
+	owner_put(pf);
+	return out;
+}
+
+json_t *
+method_vf_show(struct rpc_call *call)
+{
+	struct owner_pf *pf;
+	json_t *vfs, *vf;
+	const char *name;
+	struct sysfs_fn fn;
+	size_t i;
+
+	if (rpc_params(call, "{s:s}", "pf", &name) != 0)
+		return NULL;
+	pf = get(call, name, false);
+	if (pf == NULL)
+		return NULL;
+	fn = fresh(call, pf);
+	vfs = show_vfs(&call->vsrd->owner.host, &fn);
+	json_array_foreach(vfs, i, vf) {
+		const json_int_t number = json_integer_value(json_object_get(vf, "vf"));
+
+		if (number < (json_int_t)(sizeof(pf->nb_member) / sizeof(pf->nb_member[0])))
+			json_object_set_new(vf, "admin_commands", json_integer((json_int_t)
+					__atomic_load_n(&pf->nb_member[number], __ATOMIC_RELAXED)));
+	}
+	owner_put(pf);
+	return json_pack("{s:s, s:o}", "pf", name, "vfs", vfs);
+}
+
+/* ---------------------------------------------------------------- tokens */
+
+static json_t *
+show_token(struct rpc_call *call, const struct owner_pf *pf)
+{
+	char file[PATH_MAX] = "", option[64];
+
+	token_path(call->vsrd->owner.host.run_dir, pf->fn.bdf, file, sizeof(file));
+	snprintf(option, sizeof(option), "--vfio-vf-token=%s", pf->token);
+	return json_pack("{s:s, s:s, s:s, s:s}", "pf", pf->fn.bdf, "token", pf->token,
+			"token_file", file, "testpmd_option", option);
+}
+
+json_t *
+method_token_show(struct rpc_call *call)
+{
+	struct owner_pf *pf;
+	const char *name;
+	json_t *out;
+
+	if (rpc_params(call, "{s:s}", "pf", &name) != 0)
+		return NULL;
+	pf = get(call, name, false);
+	if (pf == NULL)
+		return NULL;
+	out = show_token(call, pf);
+	owner_put(pf);
+	return out;
+}
+
+json_t *
+method_token_rotate(struct rpc_call *call)
+{
+	const char *name, *token = NULL;
+	json_t *users = NULL, *out;
+	struct owner_pf *pf;
+	int err;
+
+	if (rpc_params(call, "{s:s, s?s}", "pf", &name, "token", &token) != 0)
+		return NULL;
+	pf = get(call, name, true);
+	if (pf == NULL)
+		return NULL;
+	err = owner_token_set(&call->vsrd->owner, pf, token, &users, &call->why);
+	out = err == 0 ? show_token(call, pf) : refuse_users(call, err, users);
+	owner_put(pf);
+	return out;
+}
+
+/* ---------------------------------------------------------------- PASID */
+
+static int
+pasid_state(struct rpc_call *call, const struct owner_pf *pf, struct pasid_state *state)
+{
+	int err = pasid_read(call->vsrd->owner.host.sysfs, pf->fn.bdf, state);
+
+	return err == 0 ? 0 : why_not(&call->why, err,
+			"the configuration space of %s cannot be read: %s", pf->fn.bdf,
+			strerror(-err));
+}
+
+json_t *
+method_pasid_show(struct rpc_call *call)
+{
+	struct pasid_state state = { 0 };
+	struct owner_pf *pf;
+	const char *name;
+	json_t *users;
+	int err;
+
+	if (rpc_params(call, "{s:s}", "pf", &name) != 0)
+		return NULL;
+	pf = get(call, name, false);
+	if (pf == NULL)
+		return NULL;
+	err = pasid_state(call, pf, &state);
+	users = json_array();
+	pthread_mutex_lock(&pf->users_lock);
+	for (size_t i = 0; i < pf->pasid.nb; i++)
+		json_array_append_new(users, json_pack("{s:i, s:i}", "vf",
+				(int)pf->pasid.v[i].vf, "pid", pf->pasid.v[i].pid));
+	pthread_mutex_unlock(&pf->users_lock);
+	owner_put(pf);
+	if (err != 0) {
+		json_decref(users);
+		return rpc_refuse(call, err);
+	}
+	return json_pack("{s:b, s:b, s:i, s:b, s:b, s:o}", "present", state.present, "enabled",
+			state.enabled, "max_width", state.max_width, "execute", state.execute,
+			"privileged", state.privileged, "users", users);
+}
+
+static json_t *
+pasid_change(struct rpc_call *call, bool acquire)
+{
+	struct pasid_state state = { 0 };
+	struct owner_pf *pf;
+	const char *name;
+	json_int_t vf;
+	int err = 0;
+
+	if (rpc_params(call, "{s:s, s:I}", "pf", &name, "vf", &vf) != 0)
+		return NULL;
+	pf = get(call, name, false);
+	if (pf == NULL)
+		return NULL;
+	if (vf < 1 || vf > pf->fn.num_vfs)
+		err = why_not(&call->why, -ENXIO, "%s has no VF %lld", pf->fn.bdf, (long long)vf);
+	else if (acquire)
+		err = pasid_state(call, pf, &state);
+	pthread_mutex_lock(&pf->users_lock);
+	if (err == 0 && acquire) {
+		err = pasid_acquire(&pf->pasid, &state, call->conn, (unsigned int)vf,
+				call->conn != NULL ? call->conn->pid : 0);
+		if (err != 0)
+			why_not(&call->why, err, err == -EINVAL ?
+					"%s has not enabled PASID, so its VFs have none" :
+					"the PASID state of %s has too many users", pf->fn.bdf);
+	} else if (err == 0) {
+		pasid_release(&pf->pasid, call->conn, (unsigned int)vf);
+	}
+	pthread_mutex_unlock(&pf->users_lock);
+	owner_put(pf);
+	return err == 0 ? json_pack("{s:b}", acquire ? "acquired" : "released", 1) :
+			rpc_refuse(call, err);
+}
+
+json_t *
+method_pasid_acquire(struct rpc_call *call)
+{
+	return pasid_change(call, true);
+}
+
+json_t *
+method_pasid_release(struct rpc_call *call)
+{
+	return pasid_change(call, false);
+}
+
+void
+vsrd_client_left(struct vsrd *vsrd, struct conn *conn)
+{
+	for (unsigned int i = 0; i < OWNER_MAX_PFS; i++) {
+		struct owner_pf *pf = &vsrd->owner.pfs[i];
+
+		pthread_mutex_lock(&pf->users_lock);
+		pasid_release(&pf->pasid, conn, 0);
+		pthread_mutex_unlock(&pf->users_lock);
+	}
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+#ifndef VSRD_H
+#define VSRD_H
+
+/**
+ * @file
+ * The daemon: what its methods have in hand.
+ */
+
+#include <time.h>
+
+#include "owner.h"
+#include "rpc.h"
+#include "server.h"
+
+struct vsrd {
+	struct owner owner;
+	struct server *server;
+	time_t started; /**< CLOCK_MONOTONIC, seconds. */
+};
+
+/** All methods, ended by one without a name. */
+extern const struct rpc_method vsrd_methods[];
+
+/** A client is gone: what it held is free. */
+void vsrd_client_left(struct vsrd *vsrd, struct conn *conn);
+
+/* methods_pf.c */
+json_t *method_pf_list(struct rpc_call *call);
+json_t *method_pf_show(struct rpc_call *call);
+json_t *method_pf_attach(struct rpc_call *call);
+json_t *method_pf_release(struct rpc_call *call);
+json_t *method_pf_reset(struct rpc_call *call);
+json_t *method_vf_create(struct rpc_call *call);
+json_t *method_vf_destroy(struct rpc_call *call);
+json_t *method_vf_show(struct rpc_call *call);
+json_t *method_token_show(struct rpc_call *call);
+json_t *method_token_rotate(struct rpc_call *call);
+json_t *method_pasid_show(struct rpc_call *call);
+json_t *method_pasid_acquire(struct rpc_call *call);
+json_t *method_pasid_release(struct rpc_call *call);
+
+/* methods_admin.c */
+json_t *method_admin_list(struct rpc_call *call);
+json_t *method_admin_caps(struct rpc_call *call);
+json_t *method_admin_raw(struct rpc_call *call);
+json_t *method_admin_stats(struct rpc_call *call);
+json_t *method_legacy_read(struct rpc_call *call);
+json_t *method_legacy_write(struct rpc_call *call);
+json_t *method_legacy_dump(struct rpc_call *call);
+json_t *method_legacy_notify_info(struct rpc_call *call);
+
+#endif /* VSRD_H */

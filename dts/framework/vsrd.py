@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The vsr authors
+"""vsrd on a simulated host, and its clients."""
+
+import json
+import os
+import signal
+import socket
+
+from . import paths
+from .child import Child
+from .sim import PF
+from .wait import SLOW, wait_for
+
+VSRD = paths.BUILD / "app/vsrd/vsrd"
+KEEPER = paths.BUILD / "app/vsrd/vsrd-keeper"
+
+
+class Refused(Exception):
+    """An error object of JSON-RPC."""
+
+    def __init__(self, error):
+        super().__init__(error["message"])
+        self.code = error["code"]
+        self.message = error["message"]
+        self.data = error.get("data", {})
+        self.errno = self.data.get("errno")
+
+
+class Client:
+    """One connection to the daemon."""
+
+    def __init__(self, path, timeout=SLOW):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(timeout)
+        self.socket.connect(str(path))
+        self._rest = b""
+        self._id = 0
+
+    def close(self):
+        self.socket.close()
+
+    def send_raw(self, data: bytes):
+        self.socket.sendall(data)
+
+    def receive(self):
+        """The next line, parsed; None at the end of the connection."""
+        while b"\n" not in self._rest:
+            data = self.socket.recv(65536)
+            if not data:
+                return None
+            self._rest += data
+        line, self._rest = self._rest.split(b"\n", 1)
+        return json.loads(line)
+
+    def call(self, method, **params):
+        """The result, or Refused. Notifications that come before the answer are dropped."""
+        self._id += 1
+        request = {"jsonrpc": "2.0", "id": self._id, "method": method, "params": params}
+        self.send_raw(json.dumps(request).encode() + b"\n")
+        while True:
+            answer = self.receive()
+            if answer is None:
+                raise EOFError("vsrd has ended the connection")
+            if answer.get("id") == self._id:
+                break
+        if "error" in answer:
+            raise Refused(answer["error"])
+        return answer["result"]
+
+    def next_event(self) -> dict:
+        while True:
+            line = self.receive()
+            assert line is not None, "vsrd has ended the connection"
+            if line.get("method") == "event":
+                return line["params"]
+
+
+class Vsrd:
+    """The daemon, below a keeper or alone."""
+
+    def __init__(self, sim, keeper=True, args=("--pf", PF), env=None):
+        self.sim = sim
+        self.keeper = keeper
+        command = [*([KEEPER] if keeper else []), VSRD, *args]
+        self.command = sim.wrap(command)
+        self.env = {**sim.env, **(env or {})}
+        self.socket = sim.dir / "run/vsrd.sock"
+        self.child = None
+
+    def launch(self):
+        self.child = Child(self.command, env=self.env, name="vsrd")
+        return self
+
+    def start(self, timeout=SLOW):
+        self.launch()
+        self.child.expect("answers on", timeout)
+        return self
+
+    @property
+    def pid(self) -> int:
+        """Of vsrd itself."""
+        return self.call("health")["pid"]
+
+    def client(self) -> Client:
+        return Client(self.socket)
+
+    def call(self, method, **params):
+        client = self.client()
+        try:
+            return client.call(method, **params)
+        finally:
+            client.close()
+
+    def kill(self):
+        """kill -9 vsrd; below a keeper, wait until the next one answers."""
+        mark = self.child.mark()
+        os.kill(self.pid, signal.SIGKILL)
+        if self.keeper:
+            self.child.expect("answers on", SLOW, mark)
+        else:
+            self.child.wait()
+
+    def stop(self, timeout=SLOW) -> int:
+        """End it in order, the keeper too."""
+        self.child.signal(signal.SIGTERM)
+        return self.child.wait(timeout)
+
+    def close(self):
+        if self.child is None:
+            return
+        if self.child.alive():
+            self.child.signal(signal.SIGTERM)
+            try:
+                self.child.wait(20)
+            except TimeoutError:
+                self.child.kill()
+        self.child.close()
+
+    def wait_event(self, client, kind, timeout=20):
+        """The next event of that type on a connection that has subscribed."""
+        seen = []
+
+        def found():
+            event = client.next_event()
+            seen.append(event)
+            return event if event["type"] == kind else None
+
+        return wait_for(found, f"the event {kind}", timeout, every=0)

@@ -1,0 +1,715 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The vsr authors
+"""vsrd, vsrd-keeper and what vsrctl does with them, on the simulated host."""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import stat
+import subprocess
+import tempfile
+import time
+
+import pytest
+
+from framework import paths
+from framework.child import Child
+from framework.sim import PF
+from framework.vsrd import KEEPER, VSRD, Refused, Vsrd
+from framework.wait import SLOW, wait_for
+
+IFC_IDS = "1af4:1041:8086:15fe"
+
+
+@pytest.fixture
+def daemon(closing):
+    """Make daemons: daemon(sim, keeper=True, args=[...])."""
+
+    def make(host, **conf):
+        return closing(Vsrd(host, **conf)).start()
+
+    return make
+
+
+def refused(done, *words, code=1):
+    """One sentence, and that exit code."""
+    assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
+    lines = [line for line in done.stderr.splitlines() if line.startswith("vsrctl: ")]
+    assert len(lines) == 1, done.stderr
+    for word in words:
+        assert word in lines[0]
+
+
+def shown(host, *args):
+    done = host.vsrctl("--json", *args)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def num_vfs(host) -> int:
+    return int(host.sysfs("bus/pci/devices", PF, "sriov_numvfs").read_text())
+
+
+def received(host, name="vf1") -> int:
+    return host.fn(name)["rx_packets"]
+
+
+def check_traffic(host, name="vf1"):
+    """Packets still arrive at the function."""
+    before = received(host, name)
+    wait_for(lambda: received(host, name) > before + 1000, f"packets of {name}")
+
+
+# ---------------------------------------------------------------- the socket
+
+
+def test_socket_is_for_its_owner_alone(sim, daemon):
+    """Verify: mode 0600 in a folder 0700; version and health; gone after a clean stop."""
+    host = sim(vfs=4)
+    vsrd = daemon(host)
+    assert stat.S_IMODE(vsrd.socket.stat().st_mode) == 0o600
+    assert stat.S_IMODE(vsrd.socket.parent.stat().st_mode) == 0o700
+    assert vsrd.call("version")["name"] == "vsrd"
+    assert vsrd.call("health")["ok"]
+    assert vsrd.stop() == 0
+    assert not vsrd.socket.exists()
+
+
+def test_other_users_are_turned_away_unless_named(sim, daemon):
+    """Steps: user 65534 asks on a socket that anybody reaches. Verify: who is named may ask."""
+    host = sim(vfs=4)
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        os.chmod(folder, 0o755)
+        path = f"{folder}/sock"
+        ask = (
+            "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]);"
+            's.sendall(b\'{"jsonrpc":"2.0","id":1,"method":"version"}\\n\');'
+            "print(s.recv(4096).decode())"
+        )
+
+        def answer(user):
+            return subprocess.run(
+                ["/usr/bin/python3", "-c", ask, path],
+                user=user,
+                capture_output=True,
+                text=True,
+                timeout=20,
+                check=False,
+            ).stdout
+
+        daemon(host, args=["--socket", path, "--allow-uid", "65533"])
+        assert '"vsrd"' in answer(0)
+        assert '"vsrd"' in answer(65533)
+        assert "EACCES" in answer(65534) and "--allow-uid 65534" in answer(65534)
+
+
+def test_second_daemon_is_refused(sim, daemon, closing):
+    host = sim(vfs=4)
+    daemon(host)
+    second = closing(Vsrd(host, keeper=False, args=())).launch()
+    assert second.child.wait() == 1
+    assert "another vsrd answers" in second.child.output
+
+
+def test_protocol_is_json_rpc(sim, daemon):
+    """Batches, notifications, errors by their numbers; a line too long ends the connection."""
+    vsrd = daemon(sim(vfs=4))
+    client = vsrd.client()
+
+    def answer(text):
+        client.send_raw(text.encode() + b"\n")
+        return client.receive()
+
+    assert answer("{")["error"]["code"] == -32700
+    assert answer('{"jsonrpc":"2.0","id":1,"id":2,"method":"version"}')["error"]["code"] == -32700
+    assert answer("[" * 100 + "]" * 100)["error"]["code"] == -32700
+    assert answer("[]")["error"]["code"] == -32600
+    assert answer('{"id":1,"method":"version"}')["error"]["code"] == -32600
+    assert answer('{"jsonrpc":"2.0","id":1,"method":"no"}')["error"]["code"] == -32601
+    unknown = '{"jsonrpc":"2.0","id":"a","method":"version","params":{"x":1}}'
+    assert answer(unknown)["error"]["code"] == -32602
+    assert answer('{"jsonrpc":"2.0","id":1,"method":"pf.show"}')["error"]["code"] == -32602
+    version = '{"jsonrpc":"2.0","id":7,"method":"version"}'
+    quiet = '{"jsonrpc":"2.0","method":"version"}'
+    # The notifications are answered by nothing: the next line is the batch's.
+    client.send_raw(f"{quiet}\n[{quiet}]\n".encode())
+    batch = answer(f"[{version},{quiet},1]")
+    assert [one.get("id") for one in batch] == [7, None]
+    client.send_raw(b" " * 70000)
+    assert client.receive()["error"]["code"] == -32600
+    assert client.receive() is None
+    client.close()
+
+
+def test_request_that_does_not_end_is_given_up(sim, daemon):
+    """Steps: half a request, and silence. Verify: hung up on, others are served meanwhile."""
+    vsrd = daemon(sim(vfs=4))
+    slow = vsrd.client()
+    slow.send_raw(b'{"jsonrpc"')
+    assert vsrd.call("version")
+    started = time.monotonic()
+    assert slow.receive() is None
+    assert 3 < time.monotonic() - started < 30
+
+
+def test_client_that_takes_no_answers_is_given_up(sim, daemon):
+    vsrd = daemon(sim(vfs=4))
+    deaf = vsrd.client()
+    deaf.socket.settimeout(30)
+    line = b'{"jsonrpc":"2.0","id":1,"method":"pf.list"}\n' * 200
+    with pytest.raises((BrokenPipeError, ConnectionResetError)):
+        for _ in range(2000):
+            deaf.send_raw(line)
+    assert vsrd.call("version")
+
+
+# ---------------------------------------------------------------- VFs
+
+
+def test_create_show_destroy(sim, daemon):
+    """Steps: VFs by the daemon, twice. Verify: sysfs, token, events; they come back after a
+    reset of the PF without a word about SR-IOV."""
+    host = sim(vfs=4)
+    vsrd = daemon(host)
+    listener = vsrd.client()
+    listener.call("events.subscribe")
+    answer = shown(host, "vf", "create", PF, 3)
+    assert num_vfs(host) == 3 and len(answer["vfs"]) == 3
+    kept = host.dir / "run" / f"{PF}.token"
+    assert kept.read_text() == answer["token"] + "\n"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert [vsrd.wait_event(listener, "vf_added")["vf"] for _ in range(3)] == [1, 2, 3]
+
+    refused(host.vsrctl("vf", "create", PF, 2), "3 VFs already", f"vf destroy {PF}")
+    assert shown(host, "vf", "destroy", PF)["destroyed"] == 3
+    assert num_vfs(host) == 0
+    assert vsrd.wait_event(listener, "vf_removed")["vf"] == 1
+
+    assert shown(host, "pf", "reset", PF)["state"] == "up"
+    assert len(shown(host, "vf", "create", PF, 4)["vfs"]) == 4
+    assert [vf["assigned"] for vf in shown(host, "vf", "show", PF)["vfs"]] == 4 * [False]
+    refused(host.vsrctl("vf", "create", PF, 5), "out of range", "1 to 4")
+    assert not host.violations()
+
+
+def test_vfs_made_by_others_are_seen(sim, daemon):
+    """Steps: write sriov_numvfs. Verify: events, and the daemon's answer."""
+    host = sim(vfs=4)
+    vsrd = daemon(host)
+    listener = vsrd.client()
+    listener.call("events.subscribe")
+    host.sysfs("bus/pci/devices", PF, "sriov_numvfs").write_text("2")
+    assert [vsrd.wait_event(listener, "vf_added")["vf"] for _ in range(2)] == [1, 2]
+    host.sysfs("bus/pci/devices", PF, "sriov_numvfs").write_text("0")
+    assert vsrd.wait_event(listener, "vf_removed")
+    assert vsrd.call("vf.show", pf=PF)["vfs"] == []
+
+
+@pytest.mark.parametrize(
+    "conf, words",
+    [
+        ({"features": "-sr_iov"}, ["VIRTIO_F_SR_IOV", "does not offer"]),
+        ({"args": ["--fault", "refuse-features-ok"]}, ["FEATURES_OK"]),
+    ],
+    ids=["not offered", "not accepted"],
+)
+def test_without_the_feature_vf_enable_is_never_written(conf, words, sim, daemon):
+    host = sim(vfs=4, **conf)
+    daemon(host)
+    refused(host.vsrctl("vf", "create", PF, 2), *words)
+    assert num_vfs(host) == 0
+    # NumVFs and VF Enable as the registers have them.
+    config = host.sysfs("bus/pci/devices", PF, "config").read_bytes()
+    at = 0x100
+    while int.from_bytes(config[at : at + 2], "little") != 0x10:
+        at = int.from_bytes(config[at + 2 : at + 4], "little") >> 4
+    assert config[at + 8] & 1 == 0 and config[at + 0x10 : at + 0x12] == b"\0\0"
+
+
+def test_id_table_forbids_and_permits(sim, daemon, tmp_path):
+    """Steps: a part that offers the feature, forbidden by its ids; one that does not, permitted.
+
+    Verify: refused and made, logged both times; other ids change nothing.
+    """
+    table = tmp_path / "ids"
+    table.write_text(f"# broken\nforbid {IFC_IDS}\n")
+    host = sim(profile="ifc", vfs=4)
+    vsrd = daemon(host, args=["--pf", PF, "--sriov-ids", table])
+    refused(host.vsrctl("vf", "create", PF, 2), "forbidden", str(table))
+    assert num_vfs(host) == 0
+    assert "forbidden" in vsrd.child.output
+    vsrd.stop()
+    # The same without a daemon.
+    refused(host.vsrctl("--sriov-ids", table, "vf", "create", PF, 2), "forbidden")
+
+    host = sim(profile="ifc", features="-sr_iov", vfs=4)
+    table.write_text("permit 1af4:1041:8086:0001\n")
+    vsrd = daemon(host, args=["--pf", PF, "--sriov-ids", table])
+    refused(host.vsrctl("vf", "create", PF, 2), "does not offer")
+    vsrd.stop()
+    table.write_text(f"permit {IFC_IDS}\n")
+    vsrd = daemon(host, args=["--pf", PF, "--sriov-ids", table])
+    assert len(shown(host, "vf", "create", PF, 2)["vfs"]) == 2
+    assert "permitted without VIRTIO_F_SR_IOV" in vsrd.child.output
+
+
+def test_bad_id_table_is_refused(sim, closing, tmp_path):
+    table = tmp_path / "ids"
+    table.write_text("forbid 1af4:1041\n")
+    vsrd = closing(Vsrd(sim(vfs=4), keeper=False, args=["--sriov-ids", table])).launch()
+    assert vsrd.child.wait() == 1
+    assert "line 1" in vsrd.child.output
+
+
+# ---------------------------------------------------------------- who is in the way
+
+
+def test_vf_in_use_keeps_its_pf_from_change(sim, daemon, testpmd):
+    """Steps: testpmd holds VF 2; destroy, create, rotate the token, release; kill -9 testpmd.
+
+    Verify: all refused with the user's name and process; free at once when it is killed.
+    """
+    host = sim(vfs=4)
+    vsrd = daemon(host)
+    host.token = shown(host, "vf", "create", PF, 3)["token"]
+    vf = "0000:01:00.2"
+    pmd = testpmd(host, [vf])
+    for method, params in {
+        "vf.destroy": {},
+        "token.rotate": {},
+        "pf.release": {},
+    }.items():
+        with pytest.raises(Refused) as refusal:
+            vsrd.call(method, pf=PF, **params)
+        assert refusal.value.errno == "EBUSY"
+        (user,) = refusal.value.data["users"]
+        assert user["vf"] == 2 and user["pci"] == vf and user["name"] == "dpdk-testpmd"
+        assert os.path.exists(f"/proc/{user['pid']}")
+    refused(host.vsrctl("vf", "destroy", PF), vf, "dpdk-testpmd", "in use")
+    users = [vf["users"] for vf in shown(host, "vf", "show", PF)["vfs"]]
+    assert users[0] == [] and users[1][0]["name"] == "dpdk-testpmd" and users[2] == []
+    assert num_vfs(host) == 3
+    pmd.kill()
+    assert not any(vf["assigned"] for vf in shown(host, "vf", "show", PF)["vfs"])
+    host.destroy_vfs()
+
+
+def test_vf_opens_with_the_token_only(sim, daemon, testpmd):
+    """Steps: no token, another one, the right one; rotate; the old one."""
+    host = sim(vfs=2)
+    vsrd = daemon(host)
+    token = shown(host, "vf", "create", PF, 1)["token"]
+    vf = "0000:01:00.1"
+    assert shown(host, "token", PF)["token"] == token
+
+    def opens(with_token):
+        pmd = testpmd.unstarted(host, [vf], token=with_token)
+        pmd.launch()
+        # testpmd without a port says so and ends.
+        found = pmd.child.expect(r"testpmd> |No probed ethernet|Cannot|Error", SLOW).group()
+        fine = "testpmd>" in found
+        pmd.kill()
+        return fine
+
+    assert not opens(None)
+    assert not opens("12345678-1234-4234-8234-123456789abc")
+    assert opens(token)
+    fresh = shown(host, "token", PF, "--rotate")["token"]
+    assert fresh != token and vsrd.call("token.show", pf=PF)["token"] == fresh
+    assert (host.dir / "run" / f"{PF}.token").read_text() == fresh + "\n"
+    assert not opens(token)
+    assert opens(fresh)
+
+
+def test_pasid_is_not_what_the_pf_has_not(sim, daemon):
+    """A PF without PASID: its VFs have none, releasing is no error, the PF is as it was."""
+    host = sim(vfs=2)
+    vsrd = daemon(host)
+    host.create_vfs(1)
+    assert vsrd.call("pasid.show", pf=PF)["present"] is False
+    with pytest.raises(Refused) as refusal:
+        vsrd.call("pasid.acquire", pf=PF, vf=1)
+    assert refusal.value.errno == "EINVAL"
+    assert vsrd.call("pasid.release", pf=PF, vf=1)
+    host.destroy_vfs()
+
+
+# ---------------------------------------------------------------- life and death
+
+
+def test_reset_of_the_pf_leaves_vf_traffic(sim, daemon, testpmd):
+    host = sim(vfs=2, wires={"vf1": "gen:size=64"})
+    daemon(host)
+    host.token = shown(host, "vf", "create", PF, 1)["token"]
+    pmd = testpmd(host, ["0000:01:00.1"])
+    pmd.start_forwarding()
+    check_traffic(host)
+    resets = host.fn("vf1")["counters"]["resets"]
+    for _ in range(3):
+        assert shown(host, "pf", "reset", PF)["state"] == "up"
+        check_traffic(host)
+    assert host.fn("vf1")["counters"]["resets"] == resets
+    assert pmd.quit() == 0
+
+
+def test_killed_daemon_is_replaced_and_vf_traffic_goes_on(sim, daemon, testpmd):
+    """Steps: kill -9 vsrd below the keeper, three times; then SIGHUP (an upgrade); then stop it.
+
+    Verify: VFs are not reset, packets flow, the next daemon has the PF with its VFs, its admin
+    queue answers, and what a VF's registers hold is still there.
+    """
+    host = sim(vfs=3, wires={"vf1": "gen:size=64"})
+    vsrd = daemon(host)
+    host.token = shown(host, "vf", "create", PF, 2)["token"]
+    assert host.vsrctl("legacy", "write", PF, 2, 18, "01").returncode == 0
+    pmd = testpmd(host, ["0000:01:00.1"])
+    pmd.start_forwarding()
+    check_traffic(host)
+    resets = {name: host.fn(name)["counters"]["resets"] for name in ("vf1", "vf2")}
+
+    def check():
+        assert {name: host.fn(name)["counters"]["resets"] for name in resets} == resets
+        check_traffic(host)
+        pf = shown(host, "pf", "show", PF)
+        assert pf["adopted"] and pf["kept"] and pf["num_vfs"] == 2 and pf["state"] == "up"
+        assert shown(host, "legacy", "read", PF, 2, 18, 1)["data"] == "01"
+        assert shown(host, "health")["ok"]
+        refused(host.vsrctl("vf", "destroy", PF), "in use")
+
+    for _ in range(3):
+        vsrd.kill()
+        check()
+    mark = vsrd.child.mark()
+    vsrd.child.signal(signal.SIGHUP)
+    vsrd.child.expect("answers on", SLOW, mark)
+    check()
+    assert pmd.quit() == 0
+    host.destroy_vfs()
+    assert not host.violations()
+    assert vsrd.stop() == 0
+
+
+def test_without_a_keeper_the_consequence_is_told(sim, daemon, testpmd):
+    """Steps: vsrd alone, a VF in use, kill -9.
+
+    Verify: said at the start and by health; the VF is reset with the PF; a daemon that is started
+    then does not take the PF while the VF is open, and says who is in the way.
+    """
+    host = sim(vfs=2, wires={"vf1": "gen:size=64"})
+    vsrd = daemon(host, keeper=False)
+    assert "nobody keeps its descriptors" in vsrd.child.output
+    done = host.vsrctl("health")
+    assert done.returncode == 1 and "nobody keeps" in done.stdout
+    host.token = shown(host, "vf", "create", PF, 1)["token"]
+    pmd = testpmd(host, ["0000:01:00.1"])
+    pmd.start_forwarding()
+    check_traffic(host)
+    vsrd.kill()
+    wait_for(lambda: host.fn("vf1")["status"] == 0, "the reset of the PF")
+
+    again = daemon(host)
+    assert "dpdk-testpmd" in again.child.output and "pf attach" in again.child.output
+    with pytest.raises(Refused) as refusal:
+        again.call("pf.attach", pf=PF)
+    assert refusal.value.errno == "EBUSY" and len(refusal.value.data["users"]) == 1
+    pmd.kill()
+    assert again.call("pf.attach", pf=PF)["num_vfs"] == 1
+    assert shown(host, "token", PF)["token"] == host.token
+    host.destroy_vfs()
+
+
+class Systemd:
+    """The descriptor store of systemd, as sd_notify(3) and sd_listen_fds(3) describe it."""
+
+    def __init__(self, folder):
+        self.path = f"{folder}/notify"
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(self.path)
+        self.socket.settimeout(SLOW)
+        self.store = {}
+
+    def until(self, what):
+        """Take messages up to one that has this line."""
+        while True:
+            data, fds, _, _ = socket.recv_fds(self.socket, 4096, 16)
+            lines = dict(line.split("=", 1) for line in data.decode().splitlines())
+            name = lines.get("FDNAME")
+            if "FDSTORE" in lines:
+                self.store[name] = fds[0]
+            elif "FDSTOREREMOVE" in lines and name in self.store:
+                os.close(self.store.pop(name))
+            elif "BARRIER" in lines:
+                os.close(fds[0])
+            if what in lines:
+                return
+
+    def start(self, command, env):
+        """Start with what is stored as descriptors 3 and up."""
+        names = list(self.store)
+        fds = [self.store[name] for name in names]
+        script = 'export LISTEN_PID=$$; exec "$@"'
+        for number, fd in enumerate(fds):
+            script = f"exec {number + 3}<&{fd + 100}; " + script
+        held = [os.dup2(fd, fd + 100) for fd in fds]
+        child = subprocess.Popen(
+            ["bash", "-c", script, "bash", *command],
+            env={
+                **env,
+                "NOTIFY_SOCKET": self.path,
+                "LISTEN_FDS": str(len(fds)),
+                "LISTEN_FDNAMES": ":".join(names),
+            },
+            pass_fds=held,
+        )
+        for fd in held:
+            os.close(fd)
+        return child
+
+
+def test_store_of_systemd_is_spoken(sim, tmp_path):
+    """Steps: start vsrd as systemd does, kill -9, start it again with what it stored.
+
+    Verify: container, group, device and memory are stored under names without colons; the next
+    daemon adopts the PF; releasing the PF empties the store.
+    """
+    host = sim(vfs=2)
+    systemd = Systemd(tmp_path)
+    command = host.wrap([VSRD, "--pf", PF])
+    child = systemd.start(command, host.env)
+    systemd.until("READY")
+    names = {f"0000-01-00.0.{part}" for part in ("container", "group", "device", "memory")}
+    assert set(systemd.store) == names
+    child.kill()
+    child.wait(20)
+    child = systemd.start(command, host.env)
+    try:
+        systemd.until("READY")
+        assert set(systemd.store) == names
+        client = Vsrd(host).client()
+        client.socket.settimeout(0.2)
+        # The answer waits for the barrier, which is for us to answer.
+        client.send_raw(
+            b'{"jsonrpc":"2.0","id":1,"method":"pf.show","params":{"pf":"%s"}}\n' % PF.encode()
+        )
+        client.socket.settimeout(20)
+        assert client.receive()["result"]["adopted"] is True
+        client.send_raw(
+            b'{"jsonrpc":"2.0","id":2,"method":"pf.release","params":{"pf":"%s"}}\n' % PF.encode()
+        )
+        systemd.until("BARRIER")
+        assert client.receive()["result"] == {"released": True}
+        assert not systemd.store
+        child.terminate()
+        systemd.until("STOPPING")
+    finally:
+        child.kill()
+        child.wait(20)
+
+
+def test_pf_taken_away_is_let_go(sim, daemon):
+    """Steps: unbind the PF below the daemon. Verify: it ends soon, event, the keeper forgot it."""
+    host = sim(vfs=2)
+    vsrd = daemon(host)
+    listener = vsrd.client()
+    listener.call("events.subscribe")
+    host.sysfs("bus/pci/drivers/vfio-pci/unbind").write_text(PF)
+    assert vsrd.wait_event(listener, "pf_removed")["pf"] == PF
+    assert vsrd.call("pf.list") == {"pfs": []}
+    refused(host.vsrctl("pf", "reset", PF), "does not own", "pf attach")
+    host.sysfs("bus/pci/drivers_probe").write_text(PF)
+    assert shown(host, "pf", "attach", PF)["state"] == "up"
+    assert shown(host, "health")["ok"]
+
+
+def test_dead_device_is_an_event(closing, sim, daemon):
+    """Steps: kill the simulator. Verify: told once, and health says it; nothing hangs."""
+    host = sim(vfs=2)
+    vsrd = daemon(host)
+    listener = vsrd.client()
+    listener.call("events.subscribe")
+    host.kill()
+    assert "cannot be read" in vsrd.wait_event(listener, "device_error")["why"]
+    health = vsrd.call("health")
+    assert not health["ok"] and health["pfs"][0]["state"] == "problem"
+
+
+def test_keeper_gives_up_on_what_never_ran(sim, closing):
+    host = sim(vfs=2)
+    child = closing(Child(host.wrap([KEEPER, "/nonexistent"]), env=host.env))
+    assert child.wait() == 127
+    child = closing(Child(host.wrap([KEEPER, VSRD, "--no-such"]), env=host.env))
+    assert child.wait() == 2
+
+
+# ---------------------------------------------------------------- admin queue
+
+
+def test_admin_commands_and_legacy_registers(sim, daemon):
+    """Lists, capabilities, raw commands, statistics; a legacy register written and read back."""
+    host = sim(vfs=2)
+    daemon(host)
+    host.create_vfs(2)
+    lists = shown(host, "admin", "list", PF)
+    used = {op["name"] for op in lists["sriov"] if op["in_use"]}
+    assert {"legacy_common_cfg_read", "legacy_notify_info"} <= used
+    assert shown(host, "admin", "caps", PF)["caps"][0]["name"] == "dev_parts"
+    raw = shown(host, "admin", "raw", PF, "list_query", "--group", "sriov", "--result-len", 8)
+    assert raw["status"] == 0 and int(raw["result"][0:2], 16) & 0x7C == 0x7C
+    # A command that the device itself refuses is an answer, with exit code 1.
+    done = host.vsrctl(
+        "--json", "admin", "raw", PF, "legacy_common_cfg_read", "0c",
+        "--group", "sriov", "--member", 1, "--result-len", 4,
+    )  # fmt: skip
+    assert done.returncode == 1 and json.loads(done.stdout)["status_name"] == "EINVAL"
+
+    assert host.vsrctl("legacy", "write", PF, 1, 0x12, "03").returncode == 0
+    assert shown(host, "legacy", "read", PF, 1, 18, 1)["data"] == "03"
+    assert shown(host, "legacy", "read", PF, 2, 18, 1)["data"] == "00"
+    dump = shown(host, "legacy", "dump", PF, 1)["registers"]
+    values = {reg["name"]: reg["data"] for reg in dump}
+    assert values["device_status"] == "03" and values["mac"] == "027673720001"
+    bells = shown(host, "legacy", "notify-info", PF, 1)["doorbells"]
+    assert bells and all(bell["offset"] % 2 == 0 and 1 <= bell["bar"] <= 5 for bell in bells)
+    stats = shown(host, "admin", "stats", PF)
+    count = {op["name"]: op["commands"] for op in stats["opcodes"]}
+    assert count["legacy_common_cfg_write"] == 1 and count["legacy_common_cfg_read"] >= 3
+    assert not host.violations()
+
+
+def test_commands_that_make_no_sense_are_refused(sim, daemon):
+    host = sim(vfs=2)
+    daemon(host)
+    host.create_vfs(1)
+    refused(host.vsrctl("legacy", "read", PF, 1, 12, 4), "within one field")
+    refused(host.vsrctl("legacy", "read", PF, 2, 0, 4), "no VF 2")
+    refused(host.vsrctl("legacy", "read", PF, 0, 0, 4), "counted from 1")
+    refused(host.vsrctl("legacy", "write", PF, 1, 4, "xyz"), "hexadecimal")
+    refused(host.vsrctl("admin", "raw", PF, "no_such"), "no such opcode")
+    refused(host.vsrctl("admin", "raw", PF, "list_use", "00" * 8), "vsrd alone")
+    refused(host.vsrctl("admin", "raw", PF, 0, "0"), "pairs")
+    refused(host.vsrctl("admin", "raw", PF, 0, "--group", "all"), "self or sriov")
+    refused(host.vsrctl("admin", "raw", PF, 0, "--result-len", 20000), "0 to")
+    assert not host.violations()
+
+
+def test_device_without_admin_queue_does_all_else(sim, daemon):
+    host = sim(vfs=2, features="-admin_vq")
+    daemon(host)
+    host.create_vfs(2)
+    refused(host.vsrctl("admin", "list", PF), "no admin queue")
+    refused(host.vsrctl("legacy", "dump", PF, 1), "no admin queue")
+    assert shown(host, "health")["ok"]
+    host.destroy_vfs()
+
+
+# ---------------------------------------------------------------- vsrctl
+
+
+def test_commands_that_need_the_daemon_say_so(sim):
+    host = sim(vfs=2)
+    for command in (
+        ["health"],
+        ["events", "--follow"],
+        ["admin", "list", PF],
+        ["legacy", "dump", PF, 1],
+        ["pf", "reset", PF],
+    ):
+        refused(host.vsrctl(*command), "vsrd does not answer", "vsrd-keeper", code=3)
+    assert shown(host, "version")["vsrd"] is None
+    assert shown(host, "pf", "show", PF)["state"] == "not owned by vsrd"
+    refused(host.vsrctl("token", PF), "vf create")
+    token = shown(host, "vf", "create", PF, 1)["token"]
+    assert shown(host, "token", PF)["token"] == token
+    assert shown(host, "vf", "show", PF)["vfs"][0]["assigned"] is False
+
+
+def test_events_are_shown_as_they_happen(sim, daemon, closing):
+    host = sim(vfs=2)
+    vsrd = daemon(host)
+    command = host.wrap([paths.VSRCTL, "events", "--follow"])
+    follower = closing(Child(command, env=host.env))
+    wait_for(lambda: vsrd.call("stats")["clients"] >= 2, "the follower")
+    host.create_vfs(2)
+    follower.expect(r"vf_added +0000:01:00.0 +VF 2 0000:01:00.2")
+    vsrd.stop()
+    assert follower.wait() == 3
+
+
+def test_top_shows_packets_and_doorbells(sim, daemon, testpmd):
+    host = sim(vfs=2, wires={"vf1": "gen:size=64"})
+    daemon(host)
+    host.token = shown(host, "vf", "create", PF, 2)["token"]
+    pmd = testpmd.unstarted(host, ["0000:01:00.1"], vsr=True)
+    pmd.command.remove("--no-telemetry")
+    pmd.start()
+    pmd.start_forwarding("rxonly")
+    for _ in range(5):
+        rows = shown(host, "top", PF, "--count", 1)["vfs"]
+        if rows[0]["rx_per_s"]:
+            break
+    assert rows[0]["rx_per_s"] > 1000 and rows[0]["doorbells_per_s"] > 0
+    assert rows[0]["users"][0]["name"] == "dpdk-testpmd" and rows[0]["admin_per_s"] == 0
+    assert rows[1]["rx_per_s"] is None and rows[1]["users"] == []
+    text = host.vsrctl("top", PF, "--count", 1).stdout
+    assert "DOORBELLS/S" in text and "\x1b" not in text
+    assert pmd.quit() == 0
+
+
+def test_tables_fit_the_terminal(sim, daemon, closing):
+    """Steps: capabilities on a terminal of 60 columns, in colour, and through a pipe.
+
+    Verify: the widest column is cut on the terminal and whole in the pipe, where no colour is.
+    """
+    host = sim(vfs=2)
+    daemon(host)
+    env = {**host.env, "COLUMNS": "60", "TERM": "xterm"}
+    child = closing(Child(host.wrap([paths.VSRCTL, "admin", "caps", PF]), env=env))
+    assert child.wait() == 0
+    lines = child.output.splitlines()
+    assert len(lines) == 2 and len(lines[1]) == 60 and lines[1].endswith("..")
+    piped = host.vsrctl("admin", "caps", PF).stdout
+    assert "\x1b" not in piped and len(piped.splitlines()[1]) > 70
+
+
+def test_completion_and_manuals_know_every_command():
+    """What --help lists is what bash completes and what the manual page explains."""
+    help_text = subprocess.run(
+        [paths.VSRCTL, "--help"], capture_output=True, text=True, timeout=20, check=True
+    ).stdout
+    commands = re.findall(r"^  ([a-z][a-z-]*(?: [a-z][a-z-]*)?)(?= [A-Z\[-]|$)", help_text, re.M)
+    assert len(commands) == 21
+    manual = (paths.ROOT / "doc/man/vsrctl.8").read_text().replace("\\-", "-")
+    script = paths.ROOT / "app/vsrctl/vsrctl.bash"
+    for command in commands:
+        assert re.search(rf"^\.B {command}$|^\.BI? \"?{command}\b", manual, re.M), command
+        words = ["vsrctl", *command.split()]
+        typed = " ".join(words[:-1] + [words[-1][:2]])
+        done = subprocess.run(
+            [
+                "bash", "-c",
+                f'. {script}; COMP_WORDS=({typed}); COMP_CWORD={len(words) - 1};'
+                ' _vsrctl; printf "%s\\n" "${COMPREPLY[@]}"',
+            ],
+            capture_output=True, text=True, timeout=20, check=True,
+        )  # fmt: skip
+        assert words[-1] in done.stdout.split(), (typed, done.stdout)
+
+
+def test_manual_pages_are_clean():
+    """groff says nothing about them, where it is installed."""
+    pages = sorted((paths.ROOT / "doc/man").glob("*.8"))
+    assert [page.name for page in pages] == ["vsrctl.8", "vsrd-keeper.8", "vsrd.8"]
+    if not pathlib.Path("/usr/bin/groff").exists():
+        pytest.skip("groff is not installed")
+    for page in pages:
+        done = subprocess.run(
+            ["groff", "-man", "-ww", "-z", page],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+        assert done.returncode == 0 and done.stderr == "", done.stderr

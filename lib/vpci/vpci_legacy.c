@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+#include <errno.h>
+#include <linux/vfio.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <rte_byteorder.h>
+#include <rte_io.h>
+
+#include "virtio_spec/legacy.h"
+#include "virtio_spec/pci.h"
+#include "vpci_legacy.h"
+
+#define CONFIG VFIO_PCI_CONFIG_REGION_INDEX
+#define BAR_IO 1u /* Lowest bit of an I/O BAR. */
+#define MAC_LEN 6
+#define AT(field) offsetof(struct virtio_legacy_hdr, field)
+
+struct vpci_legacy {
+	struct vpci_fn *fn;
+	struct vpci_legacy_conf conf;
+	struct vpci_legacy_stats stats;
+	bool io_on; /**< I/O space, in Command. */
+	uint32_t bar0; /**< As the guest set it. */
+	uint16_t msix; /**< Where the capability stands; 0: there is none. */
+	uint8_t mac[MAC_LEN]; /**< Gathered so far, by mac_have. */
+	uint8_t mac_have;
+	/* Where doorbells go: a mapped word, or else a register of the VF, or else commands. */
+	volatile void *bell;
+	bool bell_member;
+	uint8_t bell_bar;
+	uint64_t bell_offset;
+	void *map;
+	size_t map_len;
+};
+
+/* ------------------------------------------------------------------ doorbells */
+
+/* Map the page of the VF's own BAR that the doorbell stands in, if it may be mapped. */
+static volatile void *
+member_map(struct vpci_legacy *l, const struct vio_admin_doorbell *bell)
+{
+	const struct vuser_region *r = &vpci_dev_info(l->fn)->regions[bell->bar];
+	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	const uint64_t at = bell->offset & ~(page - 1);
+	bool mappable = (r->flags & VFIO_REGION_INFO_FLAG_MMAP) && r->fd >= 0 &&
+			r->nb_sparse == 0;
+
+	for (unsigned int i = 0; i < r->nb_sparse; i++)
+		mappable |= at >= r->sparse[i].offset &&
+				at + page <= r->sparse[i].offset + r->sparse[i].size;
+	if (!mappable)
+		return NULL;
+	l->map = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, r->fd,
+			(off_t)(r->fd_offset + at));
+	if (l->map == MAP_FAILED) {
+		l->map = NULL;
+		return NULL;
+	}
+	l->map_len = page;
+	return (uint8_t *)l->map + (bell->offset - at);
+}
+
+/* The first place that can be used. The owner is not trusted: what it says was checked against
+ * these very BARs, and a VF's own is all that it can name of a VF. */
+static void
+bell_find(struct vpci_legacy *l)
+{
+	struct vio_admin_doorbell bells[VIRTIO_ADMIN_NOTIFY_ENTRIES];
+	uint64_t own[6] = { 0 };
+	int nb;
+
+	if (!(vio_admin_in_use(l->conf.admin, VIO_SRIOV) & VIRTIO_ADMIN_LIST_NOTIFY_INFO))
+		return;
+	for (unsigned int i = 0; i < 6; i++)
+		own[i] = vpci_dev_info(l->fn)->regions[i].size;
+	l->stats.commands++;
+	nb = vio_admin_legacy_notify_info(l->conf.admin, l->conf.vf, l->conf.owner_bar_len, own,
+			bells);
+	if (nb <= 0)
+		return;
+	l->bell_member = bells[0].member;
+	l->bell_bar = bells[0].bar;
+	l->bell_offset = bells[0].offset;
+	l->bell = bells[0].member ? member_map(l, &bells[0]) :
+			l->conf.owner_bar[bells[0].bar] + bells[0].offset;
+}
+
+bool
+vpci_legacy_has_doorbell(const struct vpci_legacy *l)
+{
+	return l->bell != NULL || l->bell_member;
+}
+
+static int
+bell_ring(struct vpci_legacy *l, const uint8_t data[2])
+{
+	uint16_t queue;
+
+	memcpy(&queue, data, sizeof(queue));
+	l->stats.doorbells++;
+	if (l->bell == NULL)
+		return vpci_dev_write(l->fn, l->bell_bar, l->bell_offset, &queue, sizeof(queue));
+	/* Little-endian as the guest wrote it; what it stored to its rings comes before. */
+	rte_io_wmb();
+	*(volatile uint16_t *)l->bell = queue;
+	return 0;
+}
+
+/* ------------------------------------------------------------------ BAR 0 */
+
+/* The guest sees its vectors, and so the longer header, while it uses MSI-X. */
+static bool
+msix_on(struct vpci_legacy *l)
+{
+	uint8_t control[2] = { 0, 0 };
+
+	if (vpci_nb_vectors_connected(l->fn) != 0)
+		return true;
+	if (l->msix == 0)
+		return false;
+	vpci_dev_read(l->fn, CONFIG, l->msix + PCI_MSIX_CTRL, control, sizeof(control));
+	return (control[1] << 8 & PCI_MSIX_CTRL_ENABLE) != 0;
+}
+
+/** One register, or what an access touches of it. */
+struct piece {
+	enum vio_legacy_area area;
+	uint32_t start; /**< Of the register. */
+	uint8_t offset;
+	size_t len;
+};
+
+/* What stands at an offset, and how much of len bytes lies in it. @return false: nothing. */
+static bool
+piece_at(uint32_t header_len, uint32_t offset, size_t len, struct piece *p)
+{
+	uint32_t end;
+	int start;
+
+	p->area = offset < header_len ? VIO_LEGACY_COMMON : VIO_LEGACY_NET;
+	if (p->area == VIO_LEGACY_NET)
+		offset -= header_len;
+	start = vio_admin_legacy_field(p->area, offset, &end);
+	p->len = 1;
+	if (start < 0)
+		return false;
+	p->start = (uint32_t)start;
+	p->offset = (uint8_t)offset;
+	p->len = RTE_MIN(len, (size_t)(end - offset));
+	return true;
+}
+
+static void
+ended(struct vpci_legacy *l, int ret)
+{
+	l->stats.commands++;
+	l->stats.failures += ret != 0;
+}
+
+static void
+piece_read(struct vpci_legacy *l, const struct piece *p, uint8_t *data)
+{
+	int ret = vio_admin_legacy_read(l->conf.admin, l->conf.vf, p->area, p->offset, data,
+			p->len);
+
+	ended(l, ret);
+	if (ret != 0)
+		memset(data, 0xff, p->len);
+	/* Bytes that were written and wait for the rest read as written. */
+	for (size_t i = 0; p->area == VIO_LEGACY_NET && i < p->len; i++)
+		if (p->offset + i < MAC_LEN && (l->mac_have & 1u << (p->offset + i)))
+			data[i] = l->mac[p->offset + i];
+}
+
+static void
+piece_send(struct vpci_legacy *l, const struct piece *p, const uint8_t *data)
+{
+	ended(l, vio_admin_legacy_write(l->conf.admin, l->conf.vf, p->area, p->offset, data,
+			p->len));
+}
+
+/* Old drivers write their address byte by byte and in order; it goes as one, so that there is
+ * never half of it (virtio 1.4 5.1.4.3). A last byte alone goes alone. */
+static void
+mac_write(struct vpci_legacy *l, const struct piece *p, const uint8_t *data)
+{
+	static const struct piece whole = { .area = VIO_LEGACY_NET, .len = MAC_LEN };
+
+	memcpy(&l->mac[p->offset], data, p->len);
+	l->mac_have |= (uint8_t)(((1u << p->len) - 1) << p->offset);
+	if (!(l->mac_have & 1u << (MAC_LEN - 1)))
+		return;
+	if (l->mac_have == (1u << MAC_LEN) - 1)
+		piece_send(l, &whole, l->mac);
+	else
+		piece_send(l, p, data);
+	l->mac_have = 0;
+}
+
+static void
+piece_write(struct vpci_legacy *l, const struct piece *p, const uint8_t *data)
+{
+	if (p->area == VIO_LEGACY_NET && p->start == 0) {
+		mac_write(l, p, data);
+		return;
+	}
+	if (p->area == VIO_LEGACY_COMMON && p->start == AT(queue_notify) && p->len == 2 &&
+			vpci_legacy_has_doorbell(l)) {
+		bell_ring(l, data);
+		return;
+	}
+	/* Ends when the VF is reset, if that is what it asks for. */
+	if (p->area == VIO_LEGACY_COMMON && p->start == AT(device_status) && data[0] == 0)
+		l->mac_have = 0;
+	piece_send(l, p, data);
+}
+
+static int
+bar0_read(void *arg, uint64_t offset, void *data, size_t len)
+{
+	struct vpci_legacy *l = arg;
+	const uint32_t header_len = msix_on(l) ? VIRTIO_LEGACY_HDR_LEN_MSIX :
+			VIRTIO_LEGACY_HDR_LEN;
+	struct piece p;
+
+	memset(data, 0xff, len);
+	l->stats.reads++;
+	for (size_t done = 0; done < len; done += p.len) {
+		if (piece_at(header_len, (uint32_t)(offset + done), len - done, &p) && l->io_on)
+			piece_read(l, &p, (uint8_t *)data + done);
+		else
+			l->stats.refused++;
+	}
+	return 0;
+}
+
+static int
+bar0_write(void *arg, uint64_t offset, const void *data, size_t len)
+{
+	struct vpci_legacy *l = arg;
+	const uint32_t header_len = msix_on(l) ? VIRTIO_LEGACY_HDR_LEN_MSIX :
+			VIRTIO_LEGACY_HDR_LEN;
+	const uint64_t doorbells = l->stats.doorbells;
+	struct piece p;
+
+	for (size_t done = 0; done < len; done += p.len) {
+		if (piece_at(header_len, (uint32_t)(offset + done), len - done, &p) && l->io_on)
+			piece_write(l, &p, (const uint8_t *)data + done);
+		else
+			l->stats.refused++;
+	}
+	l->stats.writes += doorbells == l->stats.doorbells;
+	return 0;
+}
+
+/* ------------------------------------------------------------------ configuration header */
+
+/* virtio 1.4 4.1.2: what a transitional network device has. */
+static const uint8_t header[] = {
+	[PCI_CFG_VENDOR_ID] = VIRTIO_PCI_VENDOR_ID & 0xff, VIRTIO_PCI_VENDOR_ID >> 8,
+	[PCI_CFG_DEVICE_ID] = 0x00, 0x10,
+	[PCI_CFG_REVISION] = 0,
+	[PCI_CFG_CLASS] = 0, 0, PCI_CLASS_ETHERNET >> 16,
+	[PCI_CFG_SUBSYS_VENDOR_ID] = VIRTIO_PCI_VENDOR_ID & 0xff, VIRTIO_PCI_VENDOR_ID >> 8,
+	[PCI_CFG_SUBSYS_ID] = 1, 0,
+};
+
+static int
+id_read(void *arg, uint64_t offset, void *data, size_t len)
+{
+	memcpy(data, &header[offset], len);
+	return 0;
+}
+
+static int
+id_write(void *arg, uint64_t offset, const void *data, size_t len)
+{
+	return 0; /* Read-only in every function. */
+}
+
+static int
+command_read(void *arg, uint64_t offset, void *data, size_t len)
+{
+	struct vpci_legacy *l = arg;
+	int ret = vpci_dev_read(l->fn, CONFIG, offset, data, len);
+
+	if (offset == PCI_CFG_COMMAND) {
+		uint8_t *low = data;
+
+		*low = (uint8_t)((*low & ~PCI_COMMAND_IO_SPACE) |
+				(l->io_on ? PCI_COMMAND_IO_SPACE : 0));
+	}
+	return ret;
+}
+
+static int
+command_write(void *arg, uint64_t offset, const void *data, size_t len)
+{
+	struct vpci_legacy *l = arg;
+	uint8_t bytes[2];
+
+	memcpy(bytes, data, len);
+	if (offset == PCI_CFG_COMMAND) {
+		l->io_on = bytes[0] & PCI_COMMAND_IO_SPACE;
+		bytes[0] &= (uint8_t)~PCI_COMMAND_IO_SPACE;
+	}
+	return vpci_dev_write(l->fn, CONFIG, offset, bytes, len);
+}
+
+static int
+bar_read(void *arg, uint64_t offset, void *data, size_t len)
+{
+	const struct vpci_legacy *l = arg;
+	const uint32_t value = rte_cpu_to_le_32(l->bar0 | BAR_IO);
+
+	memcpy(data, (const uint8_t *)&value + (offset - PCI_CFG_BAR0), len);
+	return 0;
+}
+
+/* Bits below the size stay zero: that is how a size is found out. */
+static int
+bar_write(void *arg, uint64_t offset, const void *data, size_t len)
+{
+	struct vpci_legacy *l = arg;
+	uint32_t value = rte_cpu_to_le_32(l->bar0);
+
+	memcpy((uint8_t *)&value + (offset - PCI_CFG_BAR0), data, len);
+	l->bar0 = rte_le_to_cpu_32(value) & ~(uint32_t)(VPCI_LEGACY_BAR0 - 1);
+	return 0;
+}
+
+/* ------------------------------------------------------------------ the variant */
+
+static void
+shape(void *arg, struct vuser_device_info *info)
+{
+	info->regions[VFIO_PCI_BAR0_REGION_INDEX] = (struct vuser_region){
+		.size = VPCI_LEGACY_BAR0,
+		.flags = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE,
+		.fd = -1,
+	};
+}
+
+static void
+reset(void *arg)
+{
+	struct vpci_legacy *l = arg;
+
+	l->io_on = false;
+	l->bar0 = 0;
+	l->mac_have = 0;
+}
+
+static const struct vpci_range ranges[] = {
+	{ VFIO_PCI_BAR0_REGION_INDEX, 0, VPCI_LEGACY_BAR0, bar0_read, bar0_write },
+	{ CONFIG, PCI_CFG_VENDOR_ID, 4, id_read, id_write },
+	{ CONFIG, PCI_CFG_COMMAND, 2, command_read, command_write },
+	{ CONFIG, PCI_CFG_REVISION, 4, id_read, id_write },
+	{ CONFIG, PCI_CFG_BAR0, 4, bar_read, bar_write },
+	{ CONFIG, PCI_CFG_SUBSYS_VENDOR_ID, 4, id_read, id_write },
+	{ .len = 0 },
+};
+
+static const struct vpci_variant variant = {
+	.name = "virtio-legacy",
+	.ranges = ranges,
+	.shape = shape,
+	.reset = reset,
+};
+
+/* ------------------------------------------------------------------ life */
+
+/* The list of capabilities is the device's: walked as one that may be wrong. */
+static uint16_t
+msix_find(struct vpci_fn *fn)
+{
+	uint8_t at = 0, head[2];
+
+	vpci_dev_read(fn, CONFIG, PCI_CFG_CAP_PTR, &at, 1);
+	for (int i = 0; i < 48 && at >= 0x40; i++) {
+		if (vpci_dev_read(fn, CONFIG, at & ~3u, head, sizeof(head)) != 0)
+			return 0;
+		if (head[0] == PCI_CAPABILITY_MSIX)
+			return at & ~3u;
+		at = head[1];
+	}
+	return 0;
+}
+
+static int
+fits(const struct vpci_backend *backend, const struct vpci_legacy_conf *conf, char *err,
+		size_t err_len)
+{
+	const uint64_t in_use = vio_admin_in_use(conf->admin, VIO_SRIOV);
+
+	if (backend->info.regions[VFIO_PCI_BAR0_REGION_INDEX].size != 0)
+		snprintf(err, err_len, "VF %u has a BAR 0 of its own", conf->vf);
+	else if ((in_use & VIRTIO_ADMIN_LIST_LEGACY) != VIRTIO_ADMIN_LIST_LEGACY)
+		snprintf(err, err_len, "the PF has no administration commands for the legacy "
+				"registers of its VFs");
+	else
+		return 0;
+	return -EOPNOTSUPP;
+}
+
+int
+vpci_legacy_create(const struct vpci_backend *backend, const struct vpci_legacy_conf *conf,
+		const char *path, struct vpci_legacy **out, char *err, size_t err_len)
+{
+	struct vpci_legacy *l;
+	int ret = fits(backend, conf, err, err_len);
+
+	if (ret != 0)
+		return ret;
+	l = calloc(1, sizeof(*l));
+	if (l == NULL) {
+		snprintf(err, err_len, "out of memory");
+		return -ENOMEM;
+	}
+	l->conf = *conf;
+	ret = vpci_create(backend, &variant, l, path, &l->fn);
+	if (ret != 0) {
+		snprintf(err, err_len, "cannot show VF %u on %s: %s", conf->vf,
+				path != NULL ? path : "no socket", strerror(-ret));
+		free(l);
+		return ret;
+	}
+	l->msix = msix_find(l->fn);
+	bell_find(l);
+	*out = l;
+	return 0;
+}
+
+void
+vpci_legacy_destroy(struct vpci_legacy *l)
+{
+	if (l == NULL)
+		return;
+	vpci_destroy(l->fn);
+	if (l->map != NULL)
+		munmap(l->map, l->map_len);
+	free(l);
+}
+
+struct vpci_fn *
+vpci_legacy_fn(struct vpci_legacy *l)
+{
+	return l->fn;
+}
+
+const struct vpci_legacy_stats *
+vpci_legacy_stats(const struct vpci_legacy *l)
+{
+	return &l->stats;
+}
