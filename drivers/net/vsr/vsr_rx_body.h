@@ -243,7 +243,7 @@ done:
 			rx_kick(rxq, row.ring);
 	}
 	if (unlikely(rxq->pays) && __atomic_load_n(&rxq->dev->nb_debts, __ATOMIC_RELAXED) != 0)
-		vsr_debts_pay(rxq->dev, nb_rx == 0);
+		vsr_debts_pay(rxq->dev, false);
 	return nb_rx;
 }
 
