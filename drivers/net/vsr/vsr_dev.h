@@ -100,7 +100,8 @@ struct vsr_rxq {
 	struct rte_mempool *pool;
 	uint32_t buf_len; /**< Bytes of a buffer, header included. */
 	uint16_t hdr_len;
-	uint16_t free_thresh; /**< Refill when so many descriptors are free. */
+	uint16_t free_thresh; /**< Refill when so many descriptors are free and no packet waits. */
+	uint16_t late_thresh; /**< Refill when so many are free in any case. */
 	uint16_t port_id, queue_id;
 	uint16_t left; /**< Buffers of the packet in the making still to come. */
 	bool mergeable;

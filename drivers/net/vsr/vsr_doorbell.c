@@ -7,10 +7,9 @@
  * TX doorbells that are held back (device argument tx_db_delay_us).
  *
  * A burst publishes its packets and, if the device wants to know, owes it a doorbell. The debt is
- * paid by the first of: the burst that finds half a ring or the delay behind it, or that
- * has nothing to do (so that an idle port is a prompt one); an RX burst of the port in the same
- * way; tx_done_cleanup; rte_pmd_vsr_tx_doorbell(); stop; and an alarm, for an application that
- * went away. Whether the device wants it is asked once, when the debt is made: a yes stays true,
+ * paid by the first of: the burst that finds half a ring or the delay behind it, or that has
+ * nothing to send; an RX burst of the port that finds the delay behind it; tx_done_cleanup;
+ * rte_pmd_vsr_tx_doorbell(); stop; and an alarm, for an application that went away. Whether the device wants it is asked once, when the debt is made: a yes stays true,
  * since a doorbell too many does no harm.
  *
  * The lock is for those who are not the thread of the queue. They look at the debt only, never at
@@ -27,17 +26,15 @@
 #include "virtio/vio_virtq_split.h"
 #include "vsr_dev.h"
 
-/* The alarm is for who stopped calling; it need not be sharp. */
-#define ALARM_MIN_US 1000
+/* The alarm is for who stopped calling: it comes so long after the delay. */
+#define ALARM_US 1000
 
 static void alarm_expired(void *arg);
 
 static void
 alarm_arm(struct vsr_dev *dev)
 {
-	const uint32_t us = RTE_MAX(dev->args.tx_db_delay_us, (uint32_t)ALARM_MIN_US);
-
-	if (rte_eal_alarm_set(us, alarm_expired, dev) != 0)
+	if (rte_eal_alarm_set(dev->args.tx_db_delay_us + ALARM_US, alarm_expired, dev) != 0)
 		__atomic_store_n(&dev->alarm_armed, false, __ATOMIC_RELEASE);
 }
 

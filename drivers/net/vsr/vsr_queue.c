@@ -161,6 +161,7 @@ vsr_rx_queue_setup(struct rte_eth_dev *eth_dev, uint16_t queue_id, uint16_t nb_d
 	rxq->conf = *conf;
 	rxq_constants(rxq);
 	rxq->free_thresh = free_thresh(conf->rx_free_thresh, VSR_RX_FREE_THRESH, nb_desc);
+	rxq->late_thresh = rxq->free_thresh + RTE_MIN(VSR_AHEAD, (nb_desc - rxq->free_thresh) / 4);
 	if (!vsr_rxq_fits(rxq, eth_dev->data->mtu, offloads & RTE_ETH_RX_OFFLOAD_SCATTER)) {
 		VSR_LOG(ERR, dev, "RX queue %u: an MTU of %u does not fit buffers of %u bytes%s",
 				queue_id, eth_dev->data->mtu, room,

@@ -167,7 +167,7 @@ rx_refill(struct vsr_rxq *rxq, const struct vsr_rx_row row)
 
 /*
  * Buffers were posted. The device is told when it might be short of those that it knows of before
- * the next refill: when fewer than half a ring will be left. It hears of what it was not told
+ * the next refill: when fewer than three eighths of a ring will be left. It hears of what it was not told
  * before long, since every buffer that it uses brings the next refill nearer.
  */
 static __rte_always_inline void
@@ -178,7 +178,7 @@ rx_kick(struct vsr_rxq *rxq, const struct vio_ring_ops *const ring)
 
 	if (vq->nb_unkicked == 0)
 		return;
-	if (told - rxq->free_thresh >= vq->size / 2)
+	if (told - rxq->free_thresh >= vq->size * 3 / 8)
 		vq->nb_saved++;
 	else if (ring->kick_needed(vq))
 		ring->kick(vq);
@@ -237,13 +237,14 @@ done:
 
 	rx_look_ahead(rxq, row.ring);
 
-	/* refill, publish, kick: also without packets, for a pool that was empty before */
-	if (vq->nb_free >= rxq->free_thresh && likely(!vq->broken)) {
+	/* refill, publish, kick: rather in a poll without packets, where none has to wait for it */
+	if (vq->nb_free >= (nb_rx == 0 ? rxq->free_thresh : rxq->late_thresh) &&
+			likely(!vq->broken)) {
 		if (rx_refill(rxq, row) != 0)
 			rx_kick(rxq, row.ring);
 	}
 	if (unlikely(rxq->pays) && __atomic_load_n(&rxq->dev->nb_debts, __ATOMIC_RELAXED) != 0)
-		vsr_debts_pay(rxq->dev, nb_rx == 0);
+		vsr_debts_pay(rxq->dev, false);
 	return nb_rx;
 }
 
