@@ -102,6 +102,7 @@ struct vsr_rxq {
 	uint16_t hdr_len;
 	uint16_t free_thresh; /**< Refill when so many descriptors are free and no packet waits. */
 	uint16_t late_thresh; /**< Refill when so many are free in any case. */
+	uint16_t told_min; /**< Tell the device of a refill when it knows of fewer buffers. */
 	uint16_t port_id, queue_id;
 	uint16_t left; /**< Buffers of the packet in the making still to come. */
 	bool mergeable;

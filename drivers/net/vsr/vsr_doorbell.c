@@ -9,8 +9,9 @@
  * A burst publishes its packets and, if the device wants to know, owes it a doorbell. The debt is
  * paid by the first of: the burst that finds half a ring or the delay behind it, or that has
  * nothing to send; an RX burst of the port that finds the delay behind it; tx_done_cleanup;
- * rte_pmd_vsr_tx_doorbell(); stop; and an alarm, for an application that went away. Whether the device wants it is asked once, when the debt is made: a yes stays true,
- * since a doorbell too many does no harm.
+ * rte_pmd_vsr_tx_doorbell(); stop; and an alarm, for an application that went away. Whether the
+ * device wants it is asked once, when the debt is made: a yes stays true, since a doorbell too
+ * many does no harm.
  *
  * The lock is for those who are not the thread of the queue. They look at the debt only, never at
  * the ring, whose indices belong to that thread.

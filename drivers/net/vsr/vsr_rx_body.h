@@ -167,8 +167,9 @@ rx_refill(struct vsr_rxq *rxq, const struct vsr_rx_row row)
 
 /*
  * Buffers were posted. The device is told when it might be short of those that it knows of before
- * the next refill: when fewer than three eighths of a ring will be left. It hears of what it was not told
- * before long, since every buffer that it uses brings the next refill nearer.
+ * the next refill: when fewer than three eighths of a ring will be left, or not enough for the
+ * largest packet, which it may not begin without. It hears of what it was not told before long,
+ * since every buffer that it uses brings the next refill nearer.
  */
 static __rte_always_inline void
 rx_kick(struct vsr_rxq *rxq, const struct vio_ring_ops *const ring)
@@ -178,7 +179,7 @@ rx_kick(struct vsr_rxq *rxq, const struct vio_ring_ops *const ring)
 
 	if (vq->nb_unkicked == 0)
 		return;
-	if (told - rxq->free_thresh >= vq->size * 3 / 8)
+	if (told >= rxq->told_min)
 		vq->nb_saved++;
 	else if (ring->kick_needed(vq))
 		ring->kick(vq);
