@@ -1,18 +1,25 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""The other direction: the virtual machine's Linux drives functions of vsr-sim, which QEMU shows
-it through its vfio-user-pci. One boot has a function for each of several settings."""
+"""The other direction: the virtual machine's Linux, or net_vsr in it, drives functions of vsr-sim,
+which QEMU shows it through its vfio-user-pci. One boot has a function for each of several
+settings."""
 
 import contextlib
 import json
 
+from .host import Host
 from .net import Namespace
 from .qemu import Vm
 from .sim import PF, Sim
+from .tap import Tap
 
 
-class Guest:
+class Guest(Host):
     """One function of a vsr-sim of its own, and the interface that Linux made of it."""
+
+    kind = "machine"
+    patience = 240
+    memory, mbufs = 64, 4096
 
     def __init__(self, number, features):
         self.number = number
@@ -45,9 +52,15 @@ class Guest:
     def find(self, vm):
         """The interface that Linux made, by its address on the bus."""
         self.vm = vm
-        bdf = f"0000:{self.number + 1:02x}:00.0"
-        self.interface = self.sh(f"ls /sys/bus/pci/devices/{bdf}/virtio*/net").strip()
+        self.pf = f"0000:{self.number + 1:02x}:00.0"
+        self.interface = self.sh(f"ls /sys/bus/pci/devices/{self.pf}/virtio*/net").strip()
         return self
+
+    def bind(self, driver):
+        """Take the function from its driver and give it to another."""
+        self.sh(f"cd /sys/bus/pci/devices/{self.pf}; echo {driver} > driver_override;"
+                f" [ ! -e driver ] || echo {self.pf} > driver/unbind;"
+                f" echo {self.pf} > /sys/bus/pci/drivers_probe; [ -e driver ]")
 
     def up(self):
         self.sh(f"ip address replace {self.address}/24 dev $i; ip link set $i up")
@@ -59,6 +72,21 @@ class Guest:
 
     def attribute(self, name):
         return self.sh(f"cat /sys/class/net/$i/{name}").strip()
+
+    def wrap(self, command):
+        return self.vm.wrap(command)
+
+    def sweep(self, prefix):
+        self.sh(f"rm -rf /dev/hugepages/{prefix}map_* /run/dpdk/{prefix}")
+
+    def open_tap(self, function="pf"):
+        return Tap(self.sim.taps[function], self.space).open()
+
+    def set_link(self, function, up):
+        self.sim.set_link(function, up)
+
+    def check_clean(self):
+        self.sim.check_clean()
 
     def fn(self):
         return self.sim.fn("pf")
