@@ -24,7 +24,7 @@ NEEDS = {
     "profiles": "its NIC is of one kind",
     "wires": "its wires are taps, and QEMU has no faults to inject",
     "counters": "its NIC shows no counters of doorbells, drops and violations",
-    "every_row": "its processor has no AVX, which rows of the path table may need",
+    "simd": "its processor has no AVX2 and no AVX-512",
     "queue_size": "its NIC has rings of at most 256 descriptors",
     "two_queues": "its NIC has one queue pair",
 }

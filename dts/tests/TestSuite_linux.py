@@ -11,7 +11,7 @@ import json
 import pytest
 
 from framework.child import Child
-from framework.frames import frames_of_all_sizes
+from framework.frames import check_crossing, frames_of_all_sizes
 from framework.linux import linux_guests
 from framework.wait import wait_for
 
@@ -141,10 +141,7 @@ def test_net_vsr_through_the_kernels_vfio(on_vfio, testpmd, closing):
         assert (name in accepted) == (f"-{name}" not in on_vfio.features)
     pmd.start_forwarding("io")
     frames = frames_of_all_sizes(pmd.mac(0), tap.mac)[::4]
-    for first in range(0, len(frames), 64):
-        part = frames[first : first + 64]
-        tap.send(part)
-        assert tap.receive(len(part)) == part
+    check_crossing(tap, tap, frames)
     pmd.stop_forwarding()
     for up in (False, True):
         mark = pmd.child.mark()
