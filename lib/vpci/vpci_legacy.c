@@ -39,6 +39,22 @@ struct vpci_legacy {
 	size_t map_len;
 };
 
+/* ------------------------------------------------------------------ the owner */
+
+/* Its engine, or NULL; owner_release() afterwards, in any case. */
+static struct vio_admin *
+owner_hold(const struct vpci_legacy_conf *conf)
+{
+	return conf->hold != NULL ? conf->hold(conf->owner) : conf->admin;
+}
+
+static void
+owner_release(const struct vpci_legacy_conf *conf)
+{
+	if (conf->hold != NULL)
+		conf->release(conf->owner);
+}
+
 /* ------------------------------------------------------------------ doorbells */
 
 /* Map the page of the VF's own BAR that the doorbell stands in, if it may be mapped. */
@@ -73,15 +89,18 @@ bell_find(struct vpci_legacy *l)
 {
 	struct vio_admin_doorbell bells[VIRTIO_ADMIN_NOTIFY_ENTRIES];
 	uint64_t own[6] = { 0 };
-	int nb;
+	struct vio_admin *admin;
+	int nb = 0;
 
-	if (!(vio_admin_in_use(l->conf.admin, VIO_SRIOV) & VIRTIO_ADMIN_LIST_NOTIFY_INFO))
-		return;
 	for (unsigned int i = 0; i < 6; i++)
 		own[i] = vpci_dev_info(l->fn)->regions[i].size;
-	l->stats.commands++;
-	nb = vio_admin_legacy_notify_info(l->conf.admin, l->conf.vf, l->conf.owner_bar_len, own,
-			bells);
+	admin = owner_hold(&l->conf);
+	if (admin != NULL && vio_admin_in_use(admin, VIO_SRIOV) & VIRTIO_ADMIN_LIST_NOTIFY_INFO) {
+		l->stats.commands++;
+		nb = vio_admin_legacy_notify_info(admin, l->conf.vf, l->conf.owner_bar_len, own,
+				bells);
+	}
+	owner_release(&l->conf);
 	if (nb <= 0)
 		return;
 	l->bell_member = bells[0].member;
@@ -159,6 +178,7 @@ piece_at(uint32_t header_len, uint32_t offset, size_t len, struct piece *p)
 static void
 ended(struct vpci_legacy *l, int ret)
 {
+	owner_release(&l->conf);
 	l->stats.commands++;
 	l->stats.failures += ret != 0;
 }
@@ -166,8 +186,9 @@ ended(struct vpci_legacy *l, int ret)
 static void
 piece_read(struct vpci_legacy *l, const struct piece *p, uint8_t *data)
 {
-	int ret = vio_admin_legacy_read(l->conf.admin, l->conf.vf, p->area, p->offset, data,
-			p->len);
+	struct vio_admin *admin = owner_hold(&l->conf);
+	const int ret = admin == NULL ? -ENODEV : vio_admin_legacy_read(admin, l->conf.vf,
+			p->area, p->offset, data, p->len);
 
 	ended(l, ret);
 	if (ret != 0)
@@ -181,8 +202,10 @@ piece_read(struct vpci_legacy *l, const struct piece *p, uint8_t *data)
 static void
 piece_send(struct vpci_legacy *l, const struct piece *p, const uint8_t *data)
 {
-	ended(l, vio_admin_legacy_write(l->conf.admin, l->conf.vf, p->area, p->offset, data,
-			p->len));
+	struct vio_admin *admin = owner_hold(&l->conf);
+
+	ended(l, admin == NULL ? -ENODEV : vio_admin_legacy_write(admin, l->conf.vf, p->area,
+			p->offset, data, p->len));
 }
 
 /* Old drivers write their address byte by byte and in order; it goes as one, so that there is
@@ -397,8 +420,10 @@ static int
 fits(const struct vpci_backend *backend, const struct vpci_legacy_conf *conf, char *err,
 		size_t err_len)
 {
-	const uint64_t in_use = vio_admin_in_use(conf->admin, VIO_SRIOV);
+	struct vio_admin *admin = owner_hold(conf);
+	const uint64_t in_use = admin == NULL ? 0 : vio_admin_in_use(admin, VIO_SRIOV);
 
+	owner_release(conf);
 	if (backend->info.regions[VFIO_PCI_BAR0_REGION_INDEX].size != 0)
 		snprintf(err, err_len, "VF %u has a BAR 0 of its own", conf->vf);
 	else if ((in_use & VIRTIO_ADMIN_LIST_LEGACY) != VIRTIO_ADMIN_LIST_LEGACY)

@@ -27,6 +27,14 @@
 /** Whose registers, and through whom. */
 struct vpci_legacy_conf {
 	struct vio_admin *admin; /**< Of the PF; the group VIO_SRIOV has been agreed upon. */
+	/**
+	 * For an owner that may bring its PF up anew, or lose it, meanwhile: keep it from that and
+	 * say which engine it has, NULL for none, in which case the access fails; then let go. Each
+	 * command stands between the two, nothing else does. NULL: admin is good all the time.
+	 */
+	struct vio_admin *(*hold)(void *owner);
+	void (*release)(void *owner);
+	void *owner; /**< First argument of both. */
 	uint16_t vf; /**< 1..NumVFs. */
 	/** BARs of the PF that doorbells may be rung in, mapped here; NULL and 0: not at all. */
 	volatile uint8_t *owner_bar[6];
