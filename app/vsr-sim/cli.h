@@ -99,6 +99,6 @@ const char *sim_path(const char *dir, const char *name, char out[SIM_PATH_MAX]);
 int sim_dir_owned(const char *dir);
 
 extern const struct cli_cmd cmd_serve, cmd_run, cmd_stats, cmd_stop, cmd_link, cmd_wire, cmd_fault,
-		cmd_list;
+		cmd_attach, cmd_detach, cmd_list;
 
 #endif /* VSR_SIM_CLI_H */

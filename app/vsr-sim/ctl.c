@@ -5,6 +5,8 @@
  * for an answer that did not go out yet; a client that breaks the rules loses its connection.
  */
 #include "ctl.h"
+#include "bdf.h"
+#include "host/host.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -159,6 +161,68 @@ cmd_fault(struct ctl *ctl, const json_t *request)
 	return json_pack("{s:b}", "ok", 1);
 }
 
+/* The full name on the bus that a request has, or NULL with the answer in *answer. */
+static const char *
+find_bdf(const json_t *request, char full[HOST_BDF_LEN], json_t **answer)
+{
+	const char *name = json_string_value(json_object_get(request, "bdf"));
+	char text[128];
+	struct bdf bdf;
+
+	if (name != NULL && bdf_parse(name, &bdf) == 0) {
+		bdf_format(bdf, full, HOST_BDF_LEN);
+		return full;
+	}
+	snprintf(text, sizeof(text), "%.40s is no name on the bus such as 0000:02:00.0",
+			name != NULL ? name : "(a string \"bdf\" is missing)");
+	*answer = fail(text);
+	return NULL;
+}
+
+static json_t *
+cmd_attach(struct ctl *ctl, const json_t *request)
+{
+	const char *path = json_string_value(json_object_get(request, "socket"));
+	char text[256], full[HOST_BDF_LEN];
+	json_t *answer = NULL;
+	const char *bdf = find_bdf(request, full, &answer);
+	int ret;
+
+	if (bdf == NULL)
+		return answer;
+	if (path == NULL)
+		return fail("a string \"socket\" is missing in the request");
+	ret = host_dev_add(ctl->conf.host, bdf, NULL, 0, NULL, NULL, path);
+	if (ret == 0)
+		return json_pack("{s:b, s:s}", "ok", 1, "bdf", bdf);
+	if (ret == -EEXIST)
+		snprintf(text, sizeof(text), "there is a function %s already", bdf);
+	else
+		snprintf(text, sizeof(text), "no function can be had from %.150s: %s", path,
+				ret == -EBUSY ? "somebody else uses it" : strerror(-ret));
+	return fail(text);
+}
+
+static json_t *
+cmd_detach(struct ctl *ctl, const json_t *request)
+{
+	struct host_dev_info info;
+	char text[128], full[HOST_BDF_LEN];
+	json_t *answer = NULL;
+	const char *bdf = find_bdf(request, full, &answer);
+
+	if (bdf == NULL)
+		return answer;
+	if (host_dev_info(ctl->conf.host, bdf, &info) != 0)
+		return fail_function(bdf);
+	if (!info.remote) {
+		snprintf(text, sizeof(text), "%s was not attached: it is part of the NIC", bdf);
+		return fail(text);
+	}
+	return host_dev_remove(ctl->conf.host, bdf) == 0 ? json_pack("{s:b}", "ok", 1) :
+			fail_function(bdf);
+}
+
 static json_t *
 cmd_stop(struct ctl *ctl, const json_t *request)
 {
@@ -171,7 +235,8 @@ static const struct {
 	json_t *(*run)(struct ctl *ctl, const json_t *request);
 } commands[] = {
 	{ "state", cmd_state }, { "stats", cmd_stats }, { "link", cmd_link },
-	{ "wire", cmd_wire }, { "fault", cmd_fault }, { "stop", cmd_stop },
+	{ "wire", cmd_wire }, { "fault", cmd_fault }, { "attach", cmd_attach },
+	{ "detach", cmd_detach }, { "stop", cmd_stop },
 };
 
 static json_t *

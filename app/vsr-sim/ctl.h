@@ -14,6 +14,8 @@
  *   {"cmd": "link", "function": F, "up": true}  cable in or out
  *   {"cmd": "wire", "function": F, "spec": S}   connect to something else
  *   {"cmd": "fault", "faults": ["N=V", ...]}    misbehave in these ways, and no others
+ *   {"cmd": "attach", "bdf": B, "socket": S}    put a function of another process on the bus
+ *   {"cmd": "detach", "bdf": B}                 take such a function away
  *   {"cmd": "stop"}                             end
  *
  * An answer has "ok": true and more, or "ok": false and one sentence in "error". A function is
@@ -35,6 +37,7 @@ struct ctl_conf {
 	const char *path; /**< Of the socket; a stale one is replaced. */
 	const char *dir; /**< Told by "state". */
 	struct nic *nic;
+	struct host *host;
 	void (*stop)(void *arg); /**< Somebody asked for the end. */
 	void *stop_arg;
 };

@@ -238,6 +238,42 @@ run_fault(struct cli_args *args)
 	return answer != NULL ? CLI_OK : CLI_REFUSED;
 }
 
+static int
+run_attach(struct cli_args *args)
+{
+	char dir[SIM_DIR_MAX], cwd[SIM_PATH_MAX] = "", path[2 * SIM_PATH_MAX];
+	const char *words[2];
+	json_t *answer;
+	int opt = read_words(args, dir, words, 2);
+
+	if (opt != CLI_END)
+		return exit_code(opt);
+	/* The simulator stands in another folder. */
+	if (words[1][0] != '/' && getcwd(cwd, sizeof(cwd) - 1) != NULL)
+		strcat(cwd, "/");
+	if (snprintf(path, sizeof(path), "%s%s", cwd, words[1]) >= (int)sizeof(path))
+		return cli_refuse("the name of the socket is too long: %s", words[1]);
+	answer = ctl_call(dir, json_pack("{s:s, s:s, s:s}", "cmd", "attach", "bdf", words[0],
+			"socket", path));
+	json_decref(answer);
+	return answer != NULL ? CLI_OK : CLI_REFUSED;
+}
+
+static int
+run_detach(struct cli_args *args)
+{
+	char dir[SIM_DIR_MAX];
+	const char *words[1];
+	json_t *answer;
+	int opt = read_words(args, dir, words, 1);
+
+	if (opt != CLI_END)
+		return exit_code(opt);
+	answer = ctl_call(dir, json_pack("{s:s, s:s}", "cmd", "detach", "bdf", words[0]));
+	json_decref(answer);
+	return answer != NULL ? CLI_OK : CLI_REFUSED;
+}
+
 static const struct cli_opt opts[] = { CLI_OPT_DIR_ROW, { 0 } };
 
 const struct cli_cmd cmd_stop = {
@@ -274,4 +310,24 @@ const struct cli_cmd cmd_fault = {
 	.opts = opts,
 	.notes = "NAME is as for vsr-sim serve --fault; those of before end.\n",
 	.run = run_fault,
+};
+
+const struct cli_cmd cmd_attach = {
+	.name = "attach",
+	.args = "BDF SOCKET [--dir DIR]",
+	.help = "Put a function that another process serves by vfio-user on the bus",
+	.opts = opts,
+	.notes = "BDF is a free name on the bus such as 0000:02:00.0. The function is bound to\n"
+		 "vfio-pci; its registers are reached by system calls, none of its BARs can be\n"
+		 "mapped. vsrctl legacy serve makes such sockets.\n",
+	.run = run_attach,
+};
+
+const struct cli_cmd cmd_detach = {
+	.name = "detach",
+	.args = "BDF [--dir DIR]",
+	.help = "Take an attached function off the bus",
+	.opts = opts,
+	.notes = "Programs that use it are asked to let go, and cut off after 3 seconds.\n",
+	.run = run_detach,
 };

@@ -10,7 +10,8 @@
 #include "cli.h"
 
 static const struct cli_cmd *const cmds[] = {
-	&cmd_serve, &cmd_run, &cmd_stats, &cmd_link, &cmd_wire, &cmd_fault, &cmd_stop, &cmd_list,
+	&cmd_serve, &cmd_run, &cmd_stats, &cmd_link, &cmd_wire, &cmd_fault, &cmd_attach,
+	&cmd_detach, &cmd_stop, &cmd_list,
 };
 #define NB_CMDS (sizeof(cmds) / sizeof(cmds[0]))
 

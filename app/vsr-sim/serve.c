@@ -211,6 +211,7 @@ open_doors(struct serve *serve)
 	char path[SIM_PATH_MAX], err[256];
 	const struct ctl_conf ctl_conf = {
 		.path = path, .dir = serve->conf.dir, .nic = serve->nic,
+		.host = serve->host,
 		.stop = asked_to_stop, .stop_arg = serve,
 	};
 	int ret;

@@ -17,9 +17,9 @@
 
 #include "host_priv.h"
 
-#define CONNECT_MS 3000
 /* Where the simulated machine has room for BARs: far above what RAM would take. */
 #define MEMORY_WINDOW UINT64_C(0x382000000000)
+#define PORT_WINDOW 0xc000
 
 void
 host_log(const char *who, const char *format, ...)
@@ -41,9 +41,13 @@ reaper_main(void *arg)
 	struct host *host = arg;
 	struct timespec until;
 
-	pthread_mutex_lock(&host->lock);
+	host_lock(host, false);
 	while (!host->quit) {
-		if (!host_reap(host)) {
+		bool any = host_reap(host);
+
+		/* While it asked other processes, something may have been opened. */
+		any |= host_drop_remote(host);
+		if (!any) {
 			pthread_cond_wait(&host->wake, &host->lock);
 			continue;
 		}
@@ -55,7 +59,7 @@ reaper_main(void *arg)
 		}
 		pthread_cond_timedwait(&host->wake, &host->lock, &until);
 	}
-	pthread_mutex_unlock(&host->lock);
+	host_unlock(host);
 	return NULL;
 }
 
@@ -82,7 +86,9 @@ host_create(void)
 	close(fd);
 	host->mem_dev = st.st_dev;
 	host->next_address = MEMORY_WINDOW;
+	host->next_port = PORT_WINDOW;
 	host->next_byte = (off_t)1 << 62;
+	pthread_mutex_init(&host->remote_lock, NULL);
 	pthread_mutex_init(&host->lock, NULL);
 	pthread_mutex_init(&host->sriov_lock, NULL);
 	pthread_condattr_init(&attr);
@@ -141,15 +147,16 @@ host_destroy(struct host *host)
 	pthread_join(host->reaper, NULL);
 
 	/* VFs before their PF. */
-	pthread_mutex_lock(&host->lock);
+	host_lock(host, true);
 	for (size_t i = host->nb_devs; i > 0; i--)
 		if (host->devs[i - 1]->pf != NULL)
 			dev_drop(host, host->devs[i - 1]);
 	while (host->nb_devs > 0)
 		dev_drop(host, host->devs[0]);
 	host_vfio_free(host);
-	pthread_mutex_unlock(&host->lock);
+	host_unlock(host);
 	pthread_cond_destroy(&host->wake);
+	pthread_mutex_destroy(&host->remote_lock);
 	pthread_mutex_destroy(&host->sriov_lock);
 	pthread_mutex_destroy(&host->lock);
 	free(host);
@@ -189,6 +196,15 @@ host_find(struct host *host, const char *bdf)
 }
 
 struct host_dev *
+host_next(struct host *host, const struct host_dev *prev)
+{
+	for (size_t i = 0; i < host->nb_devs; i++)
+		if (prev == NULL || host->devs[i]->key > prev->key)
+			return host->devs[i];
+	return NULL;
+}
+
+struct host_dev *
 host_next_vf(struct host *host, const struct host_dev *pf, const struct host_dev *prev)
 {
 	for (size_t i = 0; i < host->nb_devs; i++)
@@ -210,43 +226,55 @@ free_group(const struct host *host)
 	}
 }
 
+/* What of a region can be mapped, which must be of one memory file of the function: *first.
+ * @return 0, or -ENOTSUP. */
+static int
+region_memory(struct host *host, struct host_dev *dev, unsigned int r, struct stat *first)
+{
+	struct vuser_region *region = &dev->regions[r];
+	const int fd = region->fd;
+	struct stat st;
+
+	region->fd = -1;
+	if (fd < 0 || dev->remote != NULL) {
+		/* Memory of another process has a name there already: traps could not tell it
+		 * from that. Registers are reached by system calls. */
+		region->flags &= ~(uint32_t)VFIO_REGION_INFO_FLAG_MMAP;
+		if (fd >= 0)
+			close(fd);
+		return 0;
+	}
+	if (fstat(fd, &st) == 0 && st.st_dev == host->mem_dev &&
+			region->fd_offset == (uint64_t)r << 40 &&
+			(first->st_ino == 0 || st.st_ino == first->st_ino)) {
+		if (first->st_ino == 0)
+			dev->mem_fd = fd;
+		else
+			close(fd);
+		*first = st;
+		return 0;
+	}
+	close(fd);
+	host_log(dev->bdf, "region %u can be mapped, but is not at offset %u << 40 of one memory "
+			"file of the function: cannot be shown by VFIO", r, r);
+	return -ENOTSUP;
+}
+
 /* The one memory file of a function, of which programs get descriptions; else a file of its own,
  * which nothing can be mapped of. */
 static int
 dev_memory(struct host *host, struct host_dev *dev)
 {
-	struct stat st, first = { .st_ino = 0 };
-	struct vuser_region region;
-	int ret;
+	struct stat first = { .st_ino = 0 };
+	int ret = 0;
 
 	for (unsigned int r = 0; r < HOST_NB_REGIONS; r++) {
-		bool good;
+		const int one = region_memory(host, dev, r, &first);
 
-		ret = vuser_client_region_info(dev->client, r, &region);
-		if (ret != 0)
-			return ret;
-		dev->regions[r] = region;
-		dev->regions[r].fd = -1;
-		if (region.fd < 0) {
-			dev->regions[r].flags &= ~(uint32_t)VFIO_REGION_INFO_FLAG_MMAP;
-			continue;
-		}
-		good = fstat(region.fd, &st) == 0 && st.st_dev == host->mem_dev &&
-				region.fd_offset == (uint64_t)r << 40 &&
-				(first.st_ino == 0 || st.st_ino == first.st_ino);
-		if (good && first.st_ino == 0) {
-			first = st;
-			dev->mem_fd = region.fd;
-			continue;
-		}
-		close(region.fd);
-		if (!good) {
-			host_log(dev->bdf, "region %u can be mapped, but is not at offset %u << 40 "
-					"of one memory file of the function: cannot be shown by "
-					"VFIO", r, r);
-			return -ENOTSUP;
-		}
+		ret = ret != 0 ? ret : one;
 	}
+	if (ret != 0)
+		return ret;
 	if (dev->mem_fd < 0) {
 		dev->mem_fd = host_memfile(dev->bdf);
 		if (dev->mem_fd < 0 || fstat(dev->mem_fd, &first) != 0)
@@ -256,22 +284,31 @@ dev_memory(struct host *host, struct host_dev *dev)
 	return 0;
 }
 
+/* Who it is, as its own registers say. */
+static void
+dev_identify(struct host_dev *dev)
+{
+	const uint32_t id = host_cfg_read(dev, PCI_CFG_VENDOR_ID, 4);
+	const uint32_t class = host_cfg_read(dev, PCI_CFG_REVISION, 4);
+	const uint32_t subsys = host_cfg_read(dev, PCI_CFG_SUBSYS_VENDOR_ID, 4);
+
+	dev->ids = (struct host_ids){ .vendor = id & 0xffff, .device = id >> 16,
+			.subsys_vendor = subsys & 0xffff, .subsys = subsys >> 16,
+			.revision = class & 0xff, .class_code = class >> 8 };
+}
+
 static int
 dev_connect(struct host *host, struct host_dev *dev, struct vuser_server *server, const char *path)
 {
-	uint32_t nb_regions, nb_irqs;
-	int ret;
+	int ret = host_fn_connect(dev, server, path);
 
-	dev->client = server != NULL ? vuser_client_attach(server) :
-			vuser_client_connect(path, CONNECT_MS);
-	if (dev->client == NULL)
-		return -errno;
-	ret = vuser_client_device_info(dev->client, &dev->flags, &nb_regions, &nb_irqs);
+	/* Also what came before an error has descriptors. */
 	if (ret == 0)
 		ret = dev_memory(host, dev);
-	/* REQ is the system's own: the function is not asked. */
-	for (unsigned int i = 0; ret == 0 && i < VFIO_PCI_REQ_IRQ_INDEX && i < nb_irqs; i++)
-		ret = vuser_client_irq_info(dev->client, i, &dev->irqs[i]);
+	else
+		for (unsigned int r = 0; r < HOST_NB_REGIONS; r++)
+			if (dev->regions[r].fd >= 0)
+				close(dev->regions[r].fd);
 	if (ret == 0)
 		ret = host_pci_setup(host, dev);
 	return ret;
@@ -293,24 +330,33 @@ host_dev_add(struct host *host, const char *bdf, const char *pf_bdf, uint16_t vf
 		return -ENOMEM;
 	snprintf(dev->bdf, sizeof(dev->bdf), "%s", bdf);
 	dev->key = key;
-	dev->ids = *ids;
+	if (ids != NULL)
+		dev->ids = *ids;
 	dev->vf_index = vf_index;
+	dev->remote = path != NULL ? host : NULL;
 	dev->mem_fd = dev->group_fd = dev->req_fd = dev->err_fd = -1;
+	for (unsigned int r = 0; r < HOST_NB_REGIONS; r++)
+		dev->regions[r].fd = -1;
 
-	pthread_mutex_lock(&host->lock);
+	host_lock(host, path != NULL);
 	if (pf_bdf != NULL)
 		dev->pf = host_find(host, pf_bdf);
 	if (host_find(host, bdf) != NULL)
 		ret = -EEXIST;
-	else if (host->nb_devs == HOST_MAX_DEVS)
-		ret = -ENOSPC;
 	else if (pf_bdf != NULL && dev->pf == NULL)
 		ret = -ENODEV;
 	else
 		ret = dev_connect(host, dev, server, path);
+	if (ret == 0 && ids == NULL)
+		dev_identify(dev);
+	/* Others may have come meanwhile. */
+	if (ret == 0 && host_find(host, bdf) != NULL)
+		ret = -EEXIST;
+	if (ret == 0 && host->nb_devs == HOST_MAX_DEVS)
+		ret = -ENOSPC;
 	if (ret != 0) {
 		dev_free(dev);
-		pthread_mutex_unlock(&host->lock);
+		host_unlock(host);
 		return ret;
 	}
 	dev->group = free_group(host);
@@ -324,7 +370,7 @@ host_dev_add(struct host *host, const char *bdf, const char *pf_bdf, uint16_t vf
 		snprintf(dev->driver_override, sizeof(dev->driver_override), "%s",
 				host_driver_name(HOST_DRIVER_VFIO_PCI));
 	host_driver_probe(host, dev);
-	pthread_mutex_unlock(&host->lock);
+	host_unlock(host);
 	return 0;
 }
 
@@ -359,9 +405,7 @@ host_wait_unused(struct host *host, struct host_dev *dev)
 		/* Once a second: who was busy the first time hears it again. */
 		if (n % 200 == 0)
 			host_ask_to_leave(dev);
-		pthread_mutex_unlock(&host->lock);
-		nanosleep(&step, NULL);
-		pthread_mutex_lock(&host->lock);
+		host_pause(host, &step);
 	}
 	dev->asked_ms = 0;
 	return unused;
@@ -371,23 +415,23 @@ int
 host_dev_remove(struct host *host, const char *bdf)
 {
 	struct host_dev *dev;
-	bool is_pf;
+	bool is_pf, remote;
 	int ret = 0;
 
-	pthread_mutex_lock(&host->lock);
-	dev = host_find(host, bdf);
+	dev = host_lock_dev(host, bdf);
 	if (dev == NULL || dev->removing) {
-		pthread_mutex_unlock(&host->lock);
+		host_unlock(host);
 		return dev == NULL ? -ENODEV : -EBUSY;
 	}
 	dev->removing = true;
 	is_pf = dev->sriov_cap != 0;
+	remote = dev->remote != NULL;
 	/* All at once, so that they take no longer than one would. */
 	host_ask_to_leave(dev);
 	host_vfs_closing(host, dev, true);
 	for (struct host_dev *vf = NULL; (vf = host_next_vf(host, dev, vf)) != NULL;)
 		host_ask_to_leave(vf);
-	pthread_mutex_unlock(&host->lock);
+	host_unlock(host);
 
 	if (is_pf) {
 		pthread_mutex_lock(&host->sriov_lock);
@@ -397,14 +441,14 @@ host_dev_remove(struct host *host, const char *bdf)
 		if (ret != 0)
 			host_log(bdf, "its VFs could not be taken away: %s", strerror(-ret));
 	}
-	pthread_mutex_lock(&host->lock);
+	host_lock(host, remote);
 	if (!host_wait_unused(host, dev))
 		host_log(bdf, "still open %u s after its removal was asked for: cut off",
 				HOST_REMOVE_MS / 1000);
 	for (struct host_dev *vf = NULL; (vf = host_next_vf(host, dev, vf)) != NULL;)
 		vf->pf = NULL;
 	dev_drop(host, dev);
-	pthread_mutex_unlock(&host->lock);
+	host_unlock(host);
 	return 0;
 }
 
@@ -419,7 +463,9 @@ host_dev_info(struct host *host, const char *bdf, struct host_dev_info *out)
 		pthread_mutex_unlock(&host->lock);
 		return -ENODEV;
 	}
-	host_dev_in_use(host, dev);
+	/* Who watches sysfs must not wait for another process: the reaper looks after those. */
+	if (dev->remote == NULL)
+		host_dev_in_use(host, dev);
 	memset(out, 0, sizeof(*out));
 	memcpy(out->bdf, dev->bdf, sizeof(out->bdf));
 	if (dev->pf != NULL)
@@ -452,6 +498,7 @@ host_dev_info(struct host *host, const char *bdf, struct host_dev_info *out)
 					((bar->bits & 8) != 0 ? 0x2000 : 0);
 	}
 	out->nb_open = dev->nb_open;
+	out->remote = dev->remote != NULL;
 	pthread_mutex_unlock(&host->lock);
 	return 0;
 }

@@ -14,8 +14,8 @@
  * only. Every function returns 0 or the -errno a Linux kernel would give.
  *
  * Threads: one lock (host->lock) around everything; each function below takes it, so none may be
- * called with it held unless its name ends in _locked. Operations of a vuser device of this
- * process run with it held: they must not call back into the host.
+ * called with it held. Operations of a vuser device of this process run with it held: they must
+ * not call back into the host. It is let go while a function of another process is asked.
  */
 
 #include <stdbool.h>
@@ -67,9 +67,12 @@ void host_server_process(struct host *host, struct vuser_server *server);
  *
  * @param pf_bdf   NULL for a PF or a plain function.
  * @param vf_index 1..NumVFs for a VF, else 0.
- * @param ids      What a VF's own registers do not say (they read 0xffff).
+ * @param ids      What a VF's own registers do not say (they read 0xffff). NULL: its registers
+ *                 say who it is.
  * @param server   Function of this process, or NULL.
- * @param path     vfio-user socket of a function of another process, or NULL.
+ * @param path     vfio-user socket of a function of another process, or NULL. Such a function
+ *                 cannot be mapped: programs reach its registers by system calls. Its process
+ *                 may use this host to answer, and has some seconds for each request.
  * @return 0; -EINVAL (name, or neither server nor path); -EEXIST (name); -ENODEV (no such PF);
  *         -ENOSPC (HOST_MAX_DEVS); -ENOTSUP (memory laid out otherwise; said on stderr); -EBUSY
  *         (the server has a client); -ENOMEM; or what the function answered.
@@ -105,6 +108,7 @@ struct host_dev_info {
 	uint16_t sriov_totalvfs, sriov_numvfs, sriov_offset, sriov_stride, sriov_vf_device;
 	uint64_t bar_start[6], bar_size[6], bar_flags[6]; /**< As in the resource file. */
 	unsigned int nb_open; /**< VFIO device descriptors alive now. */
+	bool remote; /**< It is a function of another process. */
 };
 int host_dev_info(struct host *host, const char *bdf, struct host_dev_info *out);
 /** Names of all functions in bus order; at most max are written. @return how many there are. */

@@ -159,7 +159,7 @@ host_device_msix_program(struct host_dev *dev)
 
 		/* A word each, as a processor would; the mask last. */
 		for (unsigned int w = 0; w < PCI_MSIX_ENTRY_LEN; w += 4)
-			vuser_client_region_write(dev->client, dev->msix_bar,
+			host_fn_write(dev, dev->msix_bar,
 					dev->msix_table + v * PCI_MSIX_ENTRY_LEN + w, entry + w, 4);
 	}
 	if (dev->nb_vectors != 0)
@@ -172,7 +172,7 @@ msix_off(struct host_dev *dev)
 {
 	if (dev->nb_vectors == 0)
 		return;
-	vuser_client_irq_set_fds(dev->client, VFIO_PCI_MSIX_IRQ_INDEX, 0, 0, NULL);
+	host_fn_irq_set_fds(dev, VFIO_PCI_MSIX_IRQ_INDEX, 0, 0, NULL);
 	dev->nb_vectors = 0;
 	host_device_msix_program(dev);
 }
@@ -183,7 +183,7 @@ host_device_irqs_off(struct host_dev *dev)
 	msix_off(dev);
 	for (uint32_t i = 0; i < VFIO_PCI_ERR_IRQ_INDEX; i++)
 		if (dev->irqs[i].count != 0 && i != VFIO_PCI_MSIX_IRQ_INDEX)
-			vuser_client_irq_set_fds(dev->client, i, 0, 0, NULL);
+			host_fn_irq_set_fds(dev, i, 0, 0, NULL);
 	if (dev->req_fd >= 0)
 		close(dev->req_fd);
 	if (dev->err_fd >= 0)
@@ -245,7 +245,7 @@ set_system_irq(int *kept, const struct vfio_irq_set *set, const int *fds)
 static int
 set_vectors(struct host_dev *dev, const struct vfio_irq_set *set, const int *fds)
 {
-	int ret = vuser_client_irq_set_fds(dev->client, set->index, set->start, set->count, fds);
+	int ret = host_fn_irq_set_fds(dev, set->index, set->start, set->count, fds);
 
 	if (ret != 0)
 		return ret;
@@ -263,7 +263,7 @@ trigger_vectors(struct host_dev *dev, const struct vfio_irq_set *set, const uint
 
 	for (uint32_t i = 0; i < set->count && ret == 0; i++)
 		if (flags == NULL || flags[i] != 0)
-			ret = vuser_client_irq_trigger(dev->client, set->index, set->start + i, 1);
+			ret = host_fn_irq_trigger(dev, set->index, set->start + i);
 	return ret;
 }
 
@@ -316,7 +316,7 @@ set_irqs(struct host_dev *dev, const uint8_t *data, size_t len, const int *fds, 
 		if (set.index == VFIO_PCI_MSIX_IRQ_INDEX)
 			msix_off(dev);
 		else
-			vuser_client_irq_set_fds(dev->client, set.index, 0, 0, NULL);
+			host_fn_irq_set_fds(dev, set.index, 0, 0, NULL);
 		return 0;
 	}
 	return trigger_vectors(dev, &set, kind == VFIO_IRQ_SET_DATA_BOOL ? data : NULL);
@@ -394,7 +394,7 @@ host_device_read(struct host_dev *dev, uint64_t offset, void *data, size_t len)
 
 		width = access_width(dev, region, offset + done, len - done, &hidden);
 		memset(out + done, 0xff, width);
-		ret = hidden ? 0 : vuser_client_region_read(dev->client, region, offset + done,
+		ret = hidden ? 0 : host_fn_read(dev, region, offset + done,
 				out + done, width);
 		if (ret != 0)
 			return done != 0 ? (int)done : ret;
@@ -418,7 +418,7 @@ host_device_write(struct host *host, struct host_dev *dev, uint64_t offset, cons
 		int ret;
 
 		width = access_width(dev, region, offset + done, len - done, &hidden);
-		ret = hidden ? 0 : vuser_client_region_write(dev->client, region, offset + done,
+		ret = hidden ? 0 : host_fn_write(dev, region, offset + done,
 				in + done, width);
 		if (ret != 0)
 			return done != 0 ? (int)done : ret;

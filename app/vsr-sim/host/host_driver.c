@@ -92,30 +92,30 @@ int
 host_driver_unbind(struct host *host, const char *bdf, enum host_driver driver)
 {
 	struct host_dev *dev;
-	bool vfs;
+	bool vfs, remote;
 	int ret = 0;
 
 	pthread_mutex_lock(&host->sriov_lock);
-	pthread_mutex_lock(&host->lock);
-	dev = host_find(host, bdf);
+	dev = host_lock_dev(host, bdf);
 	if (dev == NULL || dev->driver != driver || driver == HOST_DRIVER_NONE)
 		ret = -ENODEV;
 	else if (dev->removing || host_any_vf_open(host, dev))
 		ret = -EBUSY;
 	if (ret != 0) {
-		pthread_mutex_unlock(&host->lock);
+		host_unlock(host);
 		pthread_mutex_unlock(&host->sriov_lock);
 		return ret;
 	}
 	dev->removing = true;
+	remote = dev->remote != NULL;
 	host_vfs_closing(host, dev, true);
 	vfs = dev->sriov_numvfs != 0;
-	pthread_mutex_unlock(&host->lock);
+	host_unlock(host);
 	if (vfs)
 		ret = host_vfs_off(host, bdf);
 	pthread_mutex_unlock(&host->sriov_lock);
 
-	pthread_mutex_lock(&host->lock);
+	host_lock(host, remote);
 	if (ret == 0 && host_wait_unused(host, dev)) {
 		/* A group of which no device is open is let go with the driver. */
 		host_vfio_cut(host, dev);
@@ -124,7 +124,7 @@ host_driver_unbind(struct host *host, const char *bdf, enum host_driver driver)
 		ret = -EBUSY;
 	}
 	dev->removing = false;
-	pthread_mutex_unlock(&host->lock);
+	host_unlock(host);
 	return ret;
 }
 

@@ -88,7 +88,7 @@ host_map_free(struct host *host, struct host_map *map)
 static void
 hide_map(struct host_dev *dev, const struct host_map *map)
 {
-	vuser_client_dma_unmap(dev->client, map->iova, map->size);
+	host_fn_dma_unmap(dev, map->iova, map->size);
 }
 
 /* again: the function may have all or part of it, which is fine. */
@@ -99,7 +99,7 @@ show_map(struct host_dev *dev, const struct host_map *map, bool again)
 
 	for (size_t i = 0; i < map->nb_pieces; i++) {
 		const struct host_piece *piece = &map->pieces[i];
-		int ret = vuser_client_dma_map(dev->client, iova, piece->size, map->prot,
+		int ret = host_fn_dma_map(dev, iova, piece->size, map->prot,
 				piece->file->fd, piece->offset);
 
 		if (ret != 0 && !(again && ret == -EEXIST)) {
@@ -197,11 +197,42 @@ host_iommu_check(const struct host_container *container,
 	return iova_allowed(arg->iova, last) ? 0 : -EINVAL;
 }
 
+/* From the functions of the container that stand before one on the bus; NULL: from all. */
+static void
+hide_all(struct host *host, const struct host_container *container, const struct host_map *map,
+		bool remote, const struct host_dev *before)
+{
+	for (struct host_dev *dev = NULL;
+			(dev = host_next(host, dev)) != before;)
+		if (dev->container == container && (dev->remote != NULL) == remote)
+			hide_map(dev, map);
+}
+
+/* All or none. */
+static int
+show_all(struct host *host, const struct host_container *container, const struct host_map *map,
+		bool remote)
+{
+	for (struct host_dev *dev = NULL;
+			(dev = host_next(host, dev)) != NULL;) {
+		int ret;
+
+		if (dev->container != container || (dev->remote != NULL) != remote)
+			continue;
+		ret = show_map(dev, map, false);
+		if (ret == 0)
+			continue;
+		hide_all(host, container, map, remote, dev);
+		return ret;
+	}
+	return 0;
+}
+
 int
 host_iommu_map(struct host *host, struct host_container *container, struct host_map *map)
 {
 	size_t at;
-	int ret = 0;
+	int ret;
 
 	if (container->nb_maps == container->max_maps) {
 		const size_t max = container->max_maps == 0 ? 64 : 2 * container->max_maps;
@@ -214,17 +245,10 @@ host_iommu_map(struct host *host, struct host_container *container, struct host_
 		container->maps = maps;
 		container->max_maps = max;
 	}
-	for (size_t i = 0; i < host->nb_devs && ret == 0; i++) {
-		if (host->devs[i]->container != container)
-			continue;
-		ret = show_map(host->devs[i], map, false);
-		if (ret == 0)
-			continue;
-		while (i-- > 0)
-			if (host->devs[i]->container == container)
-				hide_map(host->devs[i], map);
-		break;
-	}
+	/* Those of other processes first, with the lock let go: what comes then is one step. */
+	ret = show_all(host, container, map, true);
+	if (ret == 0 && (ret = show_all(host, container, map, false)) != 0)
+		hide_all(host, container, map, true, NULL);
 	if (ret != 0) {
 		host_map_free(host, map);
 		return ret;
@@ -267,18 +291,18 @@ host_iommu_unmap(struct host *host, struct host_container *container, uint64_t i
 		if (v2 && !all && map->iova + (map->size - 1) > last)
 			return -EINVAL;
 	}
-	for (size_t m = first; m < end; m++) {
-		/* Every function has let go before the program hears of it. */
-		for (size_t i = 0; i < host->nb_devs; i++)
-			if (host->devs[i]->container == container)
-				hide_map(host->devs[i], container->maps[m]);
-		*unmapped += container->maps[m]->size;
-		host_map_free(host, container->maps[m]);
+	/* Every function has let go before the program hears of it. */
+	for (; first < end; end--) {
+		struct host_map *map = container->maps[first];
+
+		hide_all(host, container, map, false, NULL);
+		container->nb_maps--;
+		memmove(&container->maps[first], &container->maps[first + 1],
+				(container->nb_maps - first) * sizeof(container->maps[0]));
+		*unmapped += map->size;
+		hide_all(host, container, map, true, NULL);
+		host_map_free(host, map);
 	}
-	if (end != first)
-		memmove(&container->maps[first], &container->maps[end],
-				(container->nb_maps - end) * sizeof(container->maps[0]));
-	container->nb_maps -= end - first;
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 
 #include "host_priv.h"
 
+#define PCI_BAR_IO 1u
 #define EXPRESS_DEVCAP 4
 #define EXPRESS_DEVCAP_FLR 0x10000000u
 #define SRIOV_FIELD(name) (offsetof(struct pci_sriov_cap, name))
@@ -19,7 +20,7 @@ host_cfg_read(struct host_dev *dev, unsigned int offset, unsigned int width)
 {
 	uint8_t raw[4] = { 0 };
 
-	if (vuser_client_region_read(dev->client, VFIO_PCI_CONFIG_REGION_INDEX, offset, raw,
+	if (host_fn_read(dev, VFIO_PCI_CONFIG_REGION_INDEX, offset, raw,
 			    width) != 0)
 		memset(raw, 0xff, width);
 	return raw[0] | (uint32_t)raw[1] << 8 | (uint32_t)raw[2] << 16 | (uint32_t)raw[3] << 24;
@@ -30,7 +31,7 @@ host_cfg_write(struct host_dev *dev, unsigned int offset, unsigned int width, ui
 {
 	const uint8_t raw[4] = { value, value >> 8, value >> 16, value >> 24 };
 
-	vuser_client_region_write(dev->client, VFIO_PCI_CONFIG_REGION_INDEX, offset, raw, width);
+	host_fn_write(dev, VFIO_PCI_CONFIG_REGION_INDEX, offset, raw, width);
 }
 
 /* ---------------------------------------------------------------- enumeration */
@@ -89,6 +90,15 @@ take_addresses(struct host *host, uint64_t align, uint64_t len)
 	return start;
 }
 
+static uint64_t
+take_ports(struct host *host, uint64_t len)
+{
+	const uint64_t start = (host->next_port + len - 1) & ~(len - 1);
+
+	host->next_port = start + len;
+	return start;
+}
+
 static void
 write_bar(struct host_dev *dev, unsigned int regs, const struct host_bar *bars)
 {
@@ -136,14 +146,22 @@ size_bars(struct host_dev *dev, unsigned int regs, struct host_bar *bars)
 static void
 place_bars(struct host *host, struct host_dev *dev)
 {
+	uint16_t command = PCI_COMMAND_MEM_SPACE;
+
 	host_cfg_write(dev, PCI_CFG_COMMAND, 2, 0);
 	size_bars(dev, PCI_CFG_BAR0, dev->bars);
-	for (unsigned int i = 0; i < 6; i++)
-		if (dev->bars[i].size != 0)
-			dev->bars[i].start = take_addresses(host, dev->bars[i].size,
-					dev->bars[i].size);
+	for (unsigned int i = 0; i < 6; i++) {
+		struct host_bar *bar = &dev->bars[i];
+
+		if (bar->size == 0)
+			continue;
+		if ((bar->bits & PCI_BAR_IO) != 0)
+			command |= PCI_COMMAND_IO_SPACE;
+		bar->start = (bar->bits & PCI_BAR_IO) != 0 ? take_ports(host, bar->size) :
+				take_addresses(host, bar->size, bar->size);
+	}
 	write_bar(dev, PCI_CFG_BAR0, dev->bars);
-	host_cfg_write(dev, PCI_CFG_COMMAND, 2, PCI_COMMAND_MEM_SPACE);
+	host_cfg_write(dev, PCI_CFG_COMMAND, 2, command);
 }
 
 /* BARs of a VF follow from those in the PF's SR-IOV capability (9.3.3.14). */
@@ -226,7 +244,7 @@ host_pci_reset(struct host *host, struct host_dev *dev)
 
 	if (!can_reset(dev))
 		return -ENOTTY;
-	ret = vuser_client_reset(dev->client);
+	ret = host_fn_reset(dev);
 	if (ret != 0)
 		return ret;
 	if (dev->pf == NULL)
@@ -252,10 +270,9 @@ host_dev_reset(struct host *host, const char *bdf)
 	struct host_dev *dev;
 	int ret;
 
-	pthread_mutex_lock(&host->lock);
-	dev = host_find(host, bdf);
+	dev = host_lock_dev(host, bdf);
 	ret = dev == NULL ? -ENODEV : host_pci_reset(host, dev);
-	pthread_mutex_unlock(&host->lock);
+	host_unlock(host);
 	return ret;
 }
 
@@ -269,20 +286,19 @@ config_move(struct host *host, const char *bdf, uint64_t offset, void *in, const
 	uint64_t size;
 	int ret = 0;
 
-	pthread_mutex_lock(&host->lock);
-	dev = host_find(host, bdf);
+	dev = host_lock_dev(host, bdf);
 	size = dev == NULL ? 0 : dev->regions[VFIO_PCI_CONFIG_REGION_INDEX].size;
 	if (dev == NULL)
 		ret = -ENODEV;
 	else if (offset > size || len > size - offset)
 		ret = -EINVAL;
 	else if (len != 0 && in != NULL)
-		ret = vuser_client_region_read(dev->client, VFIO_PCI_CONFIG_REGION_INDEX, offset,
+		ret = host_fn_read(dev, VFIO_PCI_CONFIG_REGION_INDEX, offset,
 				in, len);
 	else if (len != 0)
-		ret = vuser_client_region_write(dev->client, VFIO_PCI_CONFIG_REGION_INDEX, offset,
+		ret = host_fn_write(dev, VFIO_PCI_CONFIG_REGION_INDEX, offset,
 				out, len);
-	pthread_mutex_unlock(&host->lock);
+	host_unlock(host);
 	return ret;
 }
 

@@ -9,6 +9,7 @@
  * What the files of the simulated host share.
  *
  *   host.c         the bus: functions come and go
+ *   host_fn.c      what is asked of functions, and the locks around it
  *   host_driver.c  drivers, and what sysfs lets one say about them
  *   host_sriov.c   VFs come and go
  *   host_pci.c     configuration space, placing of BARs, reset with save and restore
@@ -18,7 +19,9 @@
  *   host_config.c  configuration space as vfio-pci shows it
  *   host_serve.c   the socket of preloaded processes
  *
- * Everything here is called with host->lock held, which is why no name says so.
+ * Everything here is called with host->lock held, which is why no name says so. Where it is about
+ * a function of another process (or a container with one), host->remote_lock is held too, and the
+ * first is let go while that process is asked: see host_fn.c.
  *
  * Open files. A program gets an open file description of its own of a memory file (its inode is
  * the name by which requests speak of it). Before it is handed out, the host takes an open file
@@ -75,6 +78,7 @@ struct host_container {
 	struct host_open open;
 	int iommu; /**< VFIO_TYPE1_IOMMU, VFIO_TYPE1v2_IOMMU, or 0. */
 	unsigned int nb_groups;
+	unsigned int nb_remote; /**< Of these, of functions of another process. */
 	struct host_map **maps; /**< By iova. */
 	size_t nb_maps, max_maps;
 };
@@ -102,6 +106,7 @@ struct host_dev {
 
 	/* the function */
 	struct vuser_client *client;
+	struct host *remote; /**< For a function of another process: its host. Else NULL. */
 	uint32_t flags; /**< VFIO_DEVICE_FLAGS_*. */
 	struct vuser_region regions[HOST_NB_REGIONS]; /**< fd is always -1. */
 	struct vuser_irq irqs[VUSER_MAX_IRQS];
@@ -143,6 +148,7 @@ struct host_id_match {
 struct host_server;
 
 struct host {
+	pthread_mutex_t remote_lock; /**< See host_fn.c; taken before lock. */
 	pthread_mutex_t lock;
 	pthread_mutex_t sriov_lock; /**< One change of VFs at a time; taken before lock. */
 	struct host_dev *devs[HOST_MAX_DEVS]; /**< In bus order. */
@@ -150,6 +156,7 @@ struct host {
 	struct host_id_match ids[HOST_MAX_IDS];
 	unsigned int nb_ids;
 	uint64_t next_address; /**< Of the memory window. */
+	uint64_t next_port; /**< Of I/O ports. */
 	struct host_container *containers;
 	struct host_file *files;
 	dev_t mem_dev; /**< Where memory files live. */
@@ -180,6 +187,41 @@ void host_ask_to_leave(struct host_dev *dev);
  * @return whether it is unused.
  */
 bool host_wait_unused(struct host *host, struct host_dev *dev);
+
+/** The function after prev on the bus (NULL: the first), or NULL; others may come and go meanwhile. */
+struct host_dev *host_next(struct host *host, const struct host_dev *prev);
+
+/* ---------------------------------------------------------------- host_fn.c */
+
+#define HOST_REMOTE_MS 8000 /**< Another process must have answered; less than a preload waits. */
+
+/** Take host->lock; remote: and before it the lock for functions of another process. */
+void host_lock(struct host *host, bool remote);
+/** Let go of what host_lock() took. */
+void host_unlock(struct host *host);
+/** Take what a request about this function needs. @return it, or NULL: host_unlock() all the same. */
+struct host_dev *host_lock_dev(struct host *host, const char *bdf);
+/** With host->lock held: have the other too, if nobody has it now. */
+bool host_try_remote(struct host *host);
+/** Let go of that alone. @return whether there was something to let go of. */
+bool host_drop_remote(struct host *host);
+/** Let others go on for a while. */
+void host_pause(struct host *host, const struct timespec *pause);
+
+/** As vuser_client_*() of the same name, with host->lock let go for a remote function. */
+int host_fn_read(struct host_dev *dev, unsigned int region, uint64_t offset, void *data,
+		size_t len);
+int host_fn_write(struct host_dev *dev, unsigned int region, uint64_t offset, const void *data,
+		size_t len);
+int host_fn_irq_set_fds(struct host_dev *dev, unsigned int index, uint32_t start, uint32_t count,
+		const int *fds);
+int host_fn_irq_trigger(struct host_dev *dev, unsigned int index, uint32_t vector);
+int host_fn_dma_map(struct host_dev *dev, uint64_t iova, uint64_t size, int prot, int fd,
+		uint64_t offset);
+int host_fn_dma_unmap(struct host_dev *dev, uint64_t iova, uint64_t size);
+int host_fn_reset(struct host_dev *dev);
+/** Connect, and ask what it is made of: client, flags, regions (with descriptors) and irqs. */
+int host_fn_connect(struct host_dev *dev, struct vuser_server *server, const char *path);
 
 /* ---------------------------------------------------------------- host_driver.c */
 

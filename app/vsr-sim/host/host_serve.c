@@ -182,6 +182,33 @@ opened(struct host_conn *conn, int fd)
 	return 0;
 }
 
+/* It needs what stands between functions of other processes; host->lock is held. */
+static bool
+is_remote(const struct host_conn *conn)
+{
+	const struct host_request *req = &conn->req;
+	struct host_object object;
+
+	if (req->op == HOST_OP_OPEN_GROUP) {
+		for (size_t i = 0; i < conn->host->nb_devs; i++)
+			if (conn->host->devs[i]->remote != NULL &&
+					(uint64_t)conn->host->devs[i]->group == req->arg[0])
+				return true;
+		return false;
+	}
+	if (req->op == HOST_OP_HELLO || req->op == HOST_OP_OPEN_CONTAINER)
+		return false;
+	object = host_lookup(conn->host, req->ino);
+	if (object.dev != NULL && object.dev->remote != NULL)
+		return true;
+	if (object.kind == HOST_KIND_GROUP && object.dev->container != NULL)
+		object.container = object.dev->container;
+	else if (object.kind == HOST_KIND_GROUP && req->op == HOST_OP_IOCTL &&
+			req->arg[0] == VFIO_GROUP_SET_CONTAINER)
+		object = host_lookup(conn->host, req->arg[1]);
+	return object.container != NULL && object.container->nb_remote != 0;
+}
+
 /* Requests about an open file; host->lock is held. */
 static int
 do_file(struct host_conn *conn)
@@ -234,7 +261,11 @@ do_request(struct host_conn *conn)
 	struct host *host = conn->host;
 	int ret;
 
-	pthread_mutex_lock(&host->lock);
+	host_lock(host, false);
+	if (is_remote(conn)) {
+		host_unlock(host);
+		host_lock(host, true);
+	}
 	switch (conn->req.op) {
 	case HOST_OP_HELLO:
 		conn->rep.arg[0] = host->mem_dev;
@@ -252,7 +283,7 @@ do_request(struct host_conn *conn)
 		ret = do_file(conn);
 		break;
 	}
-	pthread_mutex_unlock(&host->lock);
+	host_unlock(host);
 	return ret;
 }
 

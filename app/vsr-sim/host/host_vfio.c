@@ -88,6 +88,7 @@ container_detach(struct host *host, struct host_container *container, struct hos
 	if (container->iommu != 0)
 		host_iommu_detach(container, dev);
 	dev->container = NULL;
+	container->nb_remote -= dev->remote != NULL;
 	/* The last group takes the IOMMU with it: a container can start anew. */
 	if (--container->nb_groups == 0) {
 		host_iommu_free(host, container);
@@ -129,10 +130,10 @@ host_reap(struct host *host)
 {
 	bool any = false;
 
-	for (size_t i = 0; i < host->nb_devs; i++) {
-		struct host_dev *dev = host->devs[i];
-
-		if (dev->nb_open != 0 || dev->group_fd >= 0)
+	for (struct host_dev *dev = NULL;
+			(dev = host_next(host, dev)) != NULL;) {
+		if ((dev->nb_open != 0 || dev->group_fd >= 0) &&
+				(dev->remote == NULL || host_try_remote(host)))
 			host_dev_in_use(host, dev);
 		any |= dev->nb_open != 0 || dev->group_fd >= 0;
 	}
@@ -359,13 +360,16 @@ group_set_container(struct host *host, struct host_dev *dev, ino_t ino)
 
 	if (dev->container != NULL || object.kind != HOST_KIND_CONTAINER)
 		return -EINVAL;
-	if (object.container->iommu != 0) {
-		ret = host_iommu_attach(object.container, dev);
-		if (ret != 0)
-			return ret;
+	/* First: it must not go, nor change, while a function of another process is asked. */
+	object.container->nb_groups++;
+	object.container->nb_remote += dev->remote != NULL;
+	ret = object.container->iommu == 0 ? 0 : host_iommu_attach(object.container, dev);
+	if (ret != 0) {
+		object.container->nb_remote -= dev->remote != NULL;
+		object.container->nb_groups--;
+		return ret;
 	}
 	dev->container = object.container;
-	dev->container->nb_groups++;
 	return 0;
 }
 
