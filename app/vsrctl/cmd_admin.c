@@ -3,8 +3,10 @@
  *
  * vsrctl admin and legacy: the admin queue of a PF, and the legacy registers of its VFs, by vsrd.
  */
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ctl.h"
 
@@ -323,5 +325,87 @@ cmd_legacy_notify_info(const struct ctl *ctl, char *const args[])
 	}
 	table_print(ctl, &table);
 	json_decref(info);
+	return CTL_OK;
+}
+
+/* ---------------------------------------------------------------- shown to guests */
+
+int
+cmd_legacy_serve(const struct ctl *ctl, char *const args[])
+{
+	json_t *params = of_vf(ctl, args), *answer;
+	char cwd[PATH_MAX], path[2 * PATH_MAX];
+	int code;
+
+	if (params == NULL)
+		return CTL_REFUSED;
+	/* The daemon stands in another folder. */
+	if (args[2][0] == '/' || getcwd(cwd, sizeof(cwd)) == NULL)
+		cwd[0] = '\0';
+	snprintf(path, sizeof(path), "%s%s%.4000s", cwd, cwd[0] != '\0' ? "/" : "", args[2]);
+	json_object_set_new(params, "socket", json_string(path));
+	answer = ctl_call(ctl, "legacy.serve", params, &code);
+	if (answer == NULL)
+		return code;
+	if (ctl->json)
+		return ctl_print_json(ctl, answer);
+	printf("VF %s of %s is served on %s\n", args[1], args[0], path);
+	json_decref(answer);
+	return CTL_OK;
+}
+
+int
+cmd_legacy_unserve(const struct ctl *ctl, char *const args[])
+{
+	json_t *params = of_vf(ctl, args), *answer;
+	int code;
+
+	if (params == NULL)
+		return CTL_REFUSED;
+	answer = ctl_call(ctl, "legacy.unserve", params, &code);
+	if (answer == NULL)
+		return code;
+	if (ctl->json)
+		return ctl_print_json(ctl, answer);
+	printf("VF %s of %s is served no more\n", args[1], args[0]);
+	json_decref(answer);
+	return CTL_OK;
+}
+
+static void
+add_served(struct table *table, const json_t *one)
+{
+	static const char *const names[] = { "vf", "reads", "writes", "doorbells", "commands",
+		"failures" };
+	char cells[6][24];
+
+	for (unsigned int i = 0; i < 6; i++)
+		snprintf(cells[i], sizeof(cells[i]), "%lld", (long long)ctl_int(one, names[i]));
+	table_row(table, ctl_text(one, "pf"), cells[0], cells[1], cells[2], cells[3], cells[4],
+			cells[5], json_is_true(json_object_get(one, "guest")) ? "yes" : "no",
+			ctl_text(one, "socket"));
+}
+
+int
+cmd_legacy_served(const struct ctl *ctl, char *const args[])
+{
+	json_t *params = json_object(), *answer, *one;
+	struct table table;
+	size_t i;
+	int code;
+
+	if (args[0] != NULL)
+		json_object_set_new(params, "pf", json_string(args[0]));
+	answer = ctl_call(ctl, "legacy.served", params, &code);
+	if (answer == NULL)
+		return code;
+	if (ctl->json)
+		return ctl_print_json(ctl, answer);
+	table_start(&table, "PF", ">VF", ">READS", ">WRITES", ">DOORBELLS", ">COMMANDS",
+			">FAILURES", "GUEST", "SOCKET", NULL);
+	json_array_foreach(json_object_get(answer, "served"), i, one)
+		add_served(&table, one);
+	table_print(ctl, &table);
+	json_decref(answer);
 	return CTL_OK;
 }

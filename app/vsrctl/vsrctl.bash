@@ -28,6 +28,11 @@ _vsrctl() {
 		*) words+=("${COMP_WORDS[i]}") ;;
 		esac
 	done
+	# The socket of legacy serve.
+	if [ "${words[0]} ${words[1]} ${#words[@]}" = 'legacy serve 4' ] && [[ $cur != -* ]]; then
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		return
+	fi
 	case $before in
 	--sysfs | --socket | --sriov-ids)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
@@ -47,7 +52,7 @@ _vsrctl() {
 	'pf ') wanted='show attach release reset' ;;
 	'vf ') wanted='create destroy show' ;;
 	'admin ') wanted='list caps raw stats' ;;
-	'legacy ') wanted='read write dump notify-info' ;;
+	'legacy ') wanted='read write dump notify-info serve unserve served' ;;
 	'vf create') options+=' --token' ;;
 	'admin raw')
 		options+=' --group --member --result-len'

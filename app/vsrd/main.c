@@ -231,6 +231,7 @@ main(int argc, char **argv)
 	int code, signal_fd;
 
 	owner_init(&vsrd.owner);
+	serving_init(&vsrd.serving);
 	code = parse(&options, argc, argv);
 	if (code >= 0)
 		return code;
@@ -250,6 +251,7 @@ main(int argc, char **argv)
 	fdstore_notify("STOPPING=1");
 	log_info("stops");
 	server_stop(vsrd.server);
+	serving_stop_all(&vsrd.serving);
 	owner_leave(&vsrd.owner);
 	idtable_free(&vsrd.owner.host.ids);
 	return EXIT_SUCCESS;

@@ -494,3 +494,54 @@ method_legacy_notify_info(struct rpc_call *call)
 	owner_put(pf);
 	return json_pack("{s:s, s:I, s:o}", "pf", name, "vf", vf, "doorbells", list);
 }
+
+/* ---------------------------------------------------------------- VFs shown to guests */
+
+json_t *
+method_legacy_serve(struct rpc_call *call)
+{
+	const char *name, *path;
+	json_int_t vf;
+	int err;
+
+	if (rpc_params(call, "{s:s, s:I, s:s}", "pf", &name, "vf", &vf, "socket", &path) != 0)
+		return NULL;
+	if (vf < 1 || vf > SYSFS_MAX_VFS)
+		return rpc_bad_params(call, "there is no VF %lld", (long long)vf);
+	if (path[0] != '/')
+		return rpc_bad_params(call, "a socket is named from the root: \"/...\"");
+	err = serving_start(&call->vsrd->serving, &call->vsrd->owner, name, (unsigned int)vf, path,
+			&call->why);
+	return err != 0 ? rpc_refuse(call, err) : json_pack("{s:s, s:I, s:s}", "pf", name, "vf", vf,
+			"socket", path);
+}
+
+json_t *
+method_legacy_unserve(struct rpc_call *call)
+{
+	const char *name;
+	json_int_t vf;
+	int err;
+
+	if (rpc_params(call, "{s:s, s:I}", "pf", &name, "vf", &vf) != 0)
+		return NULL;
+	if (vf < 1 || vf > SYSFS_MAX_VFS)
+		return rpc_bad_params(call, "there is no VF %lld", (long long)vf);
+	err = serving_stop(&call->vsrd->serving, name, (unsigned int)vf, &call->why);
+	return err != 0 ? rpc_refuse(call, err) : json_pack("{s:s, s:I}", "pf", name, "vf", vf);
+}
+
+json_t *
+method_legacy_served(struct rpc_call *call)
+{
+	char bdf[SYSFS_BDF_LEN];
+	const char *name = NULL;
+
+	if (rpc_params(call, "{s?s}", "pf", &name) != 0)
+		return NULL;
+	if (name != NULL && sysfs_bdf_parse(name, bdf) != 0)
+		return rpc_bad_params(call, "\"%.64s\" is no PCI address such as 0000:01:00.0",
+				name);
+	return json_pack("{s:o}", "served", serving_show(&call->vsrd->serving,
+			name != NULL ? bdf : NULL));
+}

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "common/show.h"
 #include "virtio_spec/pci.h"
@@ -59,6 +60,11 @@ owner_unused(struct owner *owner, struct owner_pf *pf, const char *then, json_t 
 	ret = pf_unused(&owner->host, &pf->fn, then, found, &nb, why);
 	if (ret == -EBUSY)
 		*users = show_users(found, nb);
+	/* Those that are open in this process are those that it serves. */
+	if (ret == -EBUSY && found[0].pid == getpid())
+		why_not(why, ret, "VF %u (%s) is served to guests: run vsrctl legacy unserve %s "
+				"%u, then %s", found[0].vf, found[0].bdf, pf->fn.bdf, found[0].vf,
+				then);
 	free(found);
 	return ret != 0 ? ret : refuse_pasid(pf, then, users, why);
 }

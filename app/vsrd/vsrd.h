@@ -14,9 +14,11 @@
 #include "owner.h"
 #include "rpc.h"
 #include "server.h"
+#include "serving.h"
 
 struct vsrd {
 	struct owner owner;
+	struct serving serving;
 	struct server *server;
 	time_t started; /**< CLOCK_MONOTONIC, seconds. */
 };
@@ -51,5 +53,8 @@ json_t *method_legacy_read(struct rpc_call *call);
 json_t *method_legacy_write(struct rpc_call *call);
 json_t *method_legacy_dump(struct rpc_call *call);
 json_t *method_legacy_notify_info(struct rpc_call *call);
+json_t *method_legacy_serve(struct rpc_call *call);
+json_t *method_legacy_unserve(struct rpc_call *call);
+json_t *method_legacy_served(struct rpc_call *call);
 
 #endif /* VSRD_H */
