@@ -1,0 +1,558 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The vsr authors
+"""VFs that vsrd shows to guests as transitional functions, under a driver that nobody here wrote.
+
+The judge is Debian's dpdk-testpmd with DPDK's own net_virtio, whose legacy path brings up the
+function that the simulated host has from vsrd's vfio-user socket. Where a driver does too much at
+once to be counted, a guest at its barest reads and writes single registers.
+"""
+
+import concurrent.futures
+import os
+import re
+import threading
+import time
+
+import pytest
+
+from framework import paths
+from framework import vfio_user as vu
+from framework.child import Child
+from framework.frames import check_crossing, flows, frame_to, frames_of_all_sizes
+from framework.sim import PF
+from framework.vfio_user import Guest
+from framework.vsrd import Refused, Vsrd
+from framework.wait import wait_for
+
+SHOWN = "0000:02:00.0"  # where the transitional function stands on the bus
+VF2 = "0000:01:00.2"
+LEGACY = 1  # its port: EAL goes by addresses
+
+
+class Tunnel:
+    """A simulated host whose vsrd serves VF 1, or more."""
+
+    def __init__(self, host, vsrd):
+        self.host, self.vsrd = host, vsrd
+
+    def path(self, vf=1):
+        return self.host.dir / f"guest{vf}"
+
+    def serve(self, vf=1):
+        done = self.host.vsrctl("legacy", "serve", PF, vf, self.path(vf))
+        assert done.returncode == 0, done.stderr
+        return self
+
+    def attach(self, vf=1, bdf=SHOWN):
+        done = self.host.cli("attach", bdf, self.path(vf))
+        assert done.returncode == 0, done.stderr
+        return bdf
+
+    def detach(self, bdf=SHOWN):
+        done = self.host.cli("detach", bdf)
+        assert done.returncode == 0, done.stderr
+
+    def counters(self, vf=1) -> dict:
+        """What vsrd counted for a VF that it serves."""
+        (one,) = [s for s in self.vsrd.call("legacy.served", pf=PF)["served"] if s["vf"] == vf]
+        return one
+
+    def commands(self) -> int:
+        """Administration commands for legacy registers, as the engine counts them."""
+        ops = self.vsrd.call("admin.stats", pf=PF)["opcodes"]
+        return sum(op["commands"] for op in ops if 2 <= op["opcode"] <= 6)
+
+    def all_commands(self) -> int:
+        return sum(q["commands"] for q in self.vsrd.call("admin.stats", pf=PF)["queues"])
+
+
+@pytest.fixture
+def tunnel(sim, closing):
+    """tunnel(vfs=2, served=[1], ...): VFs by vsrd, some served. conf is the simulator's."""
+
+    def make(vfs=2, served=(1,), keeper=True, **conf):
+        host = sim(vfs=vfs, **conf)
+        vsrd = closing(Vsrd(host, keeper=keeper)).start()
+        host.create_vfs(vfs)
+        made = Tunnel(host, vsrd)
+        for vf in served:
+            made.serve(vf)
+        return made
+
+    return make
+
+
+@pytest.fixture
+def guest(closing):
+    """guest(tunnel, vf=1): a client of its socket, with the I/O BAR switched on."""
+    return lambda made, vf=1: closing(Guest(made.path(vf))).open_ports()
+
+
+@pytest.fixture
+def forwarding(tunnel, testpmd, closing):
+    """Port LEGACY: the transitional function, by net_virtio's legacy path. Port 0: VF 2, modern.
+    Each with a tap behind it; a tunnel, the testpmd, and the taps."""
+
+    def make(**conf):
+        made = tunnel(taps=("vf1", "vf2"), **conf)
+        made.attach()
+        return made, start(made), [closing(made.host.open_tap(f)) for f in ("vf1", "vf2")]
+
+    def start(made):
+        pmd = testpmd(made.host, [SHOWN, VF2], eal=["--log-level=pmd.net.virtio.init:debug"])
+        pmd.start_forwarding("io")
+        for port in (0, 1):
+            pmd.wait_link(port)
+        return pmd
+
+    make.start = start
+    return make
+
+
+def check_both_ways(taps, frames):
+    check_crossing(taps[0], taps[1], frames)
+    check_crossing(taps[1], taps[0], frames)
+
+
+def few(taps):
+    return [frame_to("02:00:00:00:00:02", taps[0].mac, bytes([n])) for n in range(64)]
+
+
+# ---------------------------------------------------------------- a driver nobody here wrote
+
+
+def test_stock_legacy_driver_passes_frames_both_ways(forwarding):
+    """Steps: frames of all sizes through the legacy port, in and out; then thousands more.
+
+    Verify: the driver took the legacy path; every frame comes byte for byte; while they pass the
+    doorbells are many and the administration commands none, by three counters; no violation.
+    """
+    made, pmd, taps = forwarding()
+    assert pmd.driver(LEGACY) == "net_virtio"
+    assert "trying with legacy virtio pci" in pmd.child.output
+    vf = made.host.fn("vf1")
+    assert "version_1" not in vf["accepted"] and "mrg_rxbuf" in vf["accepted"]
+    check_both_ways(taps, few(taps))
+
+    def seen(name):
+        return made.host.fn("vf1")["counters"][name]
+
+    heard, accesses = seen("legacy_doorbells"), seen("legacy_accesses")
+    before = made.counters(), made.commands(), made.all_commands()
+    check_both_ways(taps, frames_of_all_sizes("02:00:00:00:00:02", "02:00:00:00:00:03"))
+    for _ in range(10):
+        check_both_ways(taps, few(taps))
+    after = made.counters(), made.commands(), made.all_commands()
+    assert after[0]["doorbells"] > before[0]["doorbells"] + 100
+    for name in ("commands", "reads", "writes", "failures", "refused"):
+        assert after[0][name] == before[0][name], name
+    assert after[1:] == before[1:]
+    assert seen("legacy_doorbells") > heard and seen("legacy_accesses") == accesses
+    assert pmd.quit() == 0
+    # Of the modern port the other suites speak.
+    assert not [rule for rule in made.host.violations() if rule.startswith("vf1")]
+
+
+def test_mac_changes_with_one_command(forwarding):
+    """Steps: promiscuous mode off; a new address by net_virtio; frames to the old, the new.
+
+    Verify: read back; the device filters by the new one.
+    """
+    made, pmd, taps = forwarding()
+    old, new = pmd.mac(LEGACY), "02:11:22:33:44:55"
+    pmd.cmd(f"mac_addr set {LEGACY} {new}")
+    assert pmd.mac(LEGACY) == new and new != old
+    assert made.host.fn("vf1")["mac"] == new
+    pmd.cmd(f"set promisc {LEGACY} off")
+    wanted = [frame_to(new, taps[0].mac, b"n")]
+    taps[0].send([frame_to(old, taps[0].mac, b"o"), *wanted])
+    assert taps[1].receive(2, timeout=3) == wanted
+    assert pmd.quit() == 0
+
+
+def test_port_stops_and_starts_and_testpmd_comes_again(forwarding):
+    """Steps: stop and start the port ten times; quit, come again; kill -9, come again.
+
+    Verify: frames pass each time; the VF is reset and reaches no memory while nobody uses it.
+    """
+    made, pmd, taps = forwarding()
+    for _ in range(10):
+        pmd.stop_forwarding()
+        for command in ("stop", "start"):
+            pmd.cmd(f"port {command} {LEGACY}")
+        pmd.start_forwarding()
+        pmd.wait_link(LEGACY)
+        check_both_ways(taps, few(taps))
+    for end in ("quit", "kill"):
+        getattr(pmd, end)()
+        wait_for(lambda: made.host.fn("vf1")["dma_bytes"] == 0, "memory of the guest to go")
+        assert made.host.fn("vf1")["status"] == 0
+        pmd = forwarding.start(made)
+        check_both_ways(taps, few(taps))
+    assert pmd.quit() == 0
+
+
+def test_link_change_reaches_the_guest(tunnel, testpmd):
+    """Steps: pull the cable of the VF and plug it in. Verify: testpmd, which asks, sees both.
+
+    It asks because DPDK's net_virtio names the vector of link changes before VFIO has switched
+    MSI-X on, where a legacy device has no such register.
+    """
+    made = tunnel()
+    pmd = testpmd(made.host, [made.attach()], args=["--no-lsc-interrupt"])
+    for up in (True, False, True):
+        made.host.set_link("vf1", up)
+        pmd.wait_link(0, up)
+    assert pmd.quit() == 0
+
+
+def test_packets_wake_a_sleeping_guest(tunnel, closing):
+    """Steps: a program on net_virtio sleeps; each time it sleeps, one frame comes.
+
+    Verify: every frame wakes it once, with one packet: the eventfds of the guest are those of the
+    VF's MSI-X, and the vectors, which shift the configuration, are set by commands.
+    """
+    wakes = 8
+    made = tunnel(taps=("vf1",))
+    host, tap = made.host, closing(made.host.open_tap("vf1"))
+    prefix = f"vsr{os.getpid()}legacy"
+    command = [
+        paths.BUILD / "app/test/rx_intr", "-l", "0", "-m", host.memory, "--no-telemetry",
+        "--iova-mode=va", "--file-prefix", prefix, "-a", made.attach(), "--", wakes,
+    ]
+    sleeper = closing(Child(host.wrap(command), env=host.env, name="rx_intr"))
+    try:
+        mark = 0
+        for frame in flows("ff:ff:ff:ff:ff:ff", tap.mac, wakes):
+            mark = sleeper.expect(r"^asleep", since=mark).end()
+            tap.send([frame])
+            woken = sleeper.expect(r"^woken by queue (\d) with (\d+) packets", since=mark)
+            assert woken.group(2) == "1"
+            mark = woken.end()
+        assert sleeper.wait() == 0
+        assert made.counters()["failures"] == 0
+    finally:
+        host.sweep(prefix)
+
+
+def test_function_goes_and_comes_below_testpmd(forwarding, testpmd):
+    """Steps: detach it while testpmd uses it; attach it again. Verify: testpmd lives; a new one
+    passes frames."""
+    made, pmd, taps = forwarding()
+    check_both_ways(taps, few(taps))
+    made.detach()
+    assert not made.host.sysfs("bus/pci/devices", SHOWN).exists()
+    wait_for(lambda: not made.counters()["guest"], "vsrd to see the guest leave")
+    assert made.host.fn("vf1")["dma_bytes"] == 0
+    pmd.kill()
+    made.attach()
+    pmd = forwarding.start(made)
+    check_both_ways(taps, few(taps))
+    assert pmd.quit() == 0
+
+
+def test_modern_driver_uses_no_tunnel(tunnel, testpmd, closing):
+    """Steps: the VF was served and has been given back; net_vsr on it passes frames. Another VF is
+    served all the while. Verify: not one command for a legacy register."""
+    made = tunnel(taps=("vf1",), served=(1, 2))
+    assert made.host.vsrctl("legacy", "unserve", PF, 1).returncode == 0
+    before = made.commands(), made.counters(2)["commands"]
+    tap = closing(made.host.open_tap("vf1"))
+    pmd = testpmd(made.host, ["0000:01:00.1"], vsr=True)
+    pmd.start_forwarding("io")
+    pmd.wait_link(0)
+    assert pmd.driver(0) == "net_vsr"
+    frames = [frame_to("02:00:00:00:00:02", tap.mac, bytes([n])) for n in range(64)]
+    tap.send(frames)
+    assert tap.receive(64) == frames
+    assert pmd.quit() == 0
+    assert (made.commands(), made.counters(2)["commands"]) == before
+    fn = made.host.fn("vf1")["counters"]
+    assert fn["legacy_accesses"] == fn["legacy_doorbells"] == 0
+
+
+# ---------------------------------------------------------------- what an access costs
+
+# Accesses of BAR 0 and the commands that each costs: doc/guides/legacy.rst has the same table.
+COSTS = [
+    ("read the features", "r", vu.FEATURES, 4, 1),
+    ("read one byte of a register", "r", vu.FEATURES + 2, 1, 1),
+    ("read two registers at once", "r", vu.QUEUE_SIZE, 4, 2),
+    ("select a queue", "w", vu.QUEUE_SELECT, 2, 1),
+    ("status", "w", vu.STATUS, 1, 1),
+    ("read and clear the ISR", "r", vu.ISR, 1, 1),
+    ("doorbell", "w", vu.NOTIFY, 2, 0),
+    ("doorbell of another width", "w", vu.NOTIFY, 1, 1),
+    ("five bytes of a MAC", "w", vu.NET, 5, 0),
+    ("its last byte", "w", vu.NET + 5, 1, 1),
+    ("all of a MAC", "w", vu.NET, 6, 1),
+    ("read the MAC", "r", vu.NET, 6, 1),
+    ("past the end", "r", 48, 4, 0),
+]
+
+
+def test_each_register_access_costs_what_is_written(tunnel, guest):
+    """Verify: per access, the number of commands in the table, by the engine's and the device's
+    own count; the same over again."""
+    made = tunnel()
+    client = guest(made)
+    for _ in range(2):
+        for what, kind, offset, width, cost in COSTS:
+            before = made.commands(), made.host.fn("vf1")["counters"]["legacy_accesses"]
+            if kind == "r":
+                client.read(vu.BAR0, offset, width)
+            else:
+                client.write(vu.BAR0, offset, bytes(range(1, width + 1)))
+            assert made.commands() - before[0] == cost, what
+            assert made.host.fn("vf1")["counters"]["legacy_accesses"] - before[1] == cost, what
+
+
+def test_six_single_bytes_make_one_address(tunnel, guest):
+    """Steps: write a MAC byte by byte. Verify: the old one stays until the last byte, then all of
+    the new one is there; one command."""
+    made = tunnel()
+    client = guest(made)
+    old, new = made.host.fn("vf1")["mac"], bytes([2, 1, 2, 3, 4, 5])
+    before = made.commands()
+    for at, byte in enumerate(new):
+        assert made.host.fn("vf1")["mac"] == old
+        client.write(vu.BAR0, vu.NET + at, bytes([byte]))
+    assert made.host.fn("vf1")["mac"] == new.hex(":")
+    assert made.commands() - before == 1
+    assert client.read(vu.BAR0, vu.NET, 6) == new
+
+
+# ---------------------------------------------------------------- many, slow, lying, dead
+
+
+def test_64_slow_resets_at_once_all_complete(tunnel, guest):
+    """Steps: 64 VFs, each with a guest that has set a status; resets take 300 ms; all at once.
+
+    Verify: each guest's write ends only when its VF is reset, and all together take a fraction of
+    what they would one by one.
+    """
+    made = tunnel(vfs=64, served=range(1, 65))
+    clients = [guest(made, vf) for vf in range(1, 65)]
+    for client in clients:
+        client.put(vu.STATUS, 1, 1)
+    assert made.host.cli("fault", "slow-reset=300000").returncode == 0
+    start = threading.Barrier(64)
+
+    def reset(client):
+        start.wait()
+        began = time.monotonic()
+        client.put(vu.STATUS, 0, 1)
+        return time.monotonic() - began, client.get(vu.STATUS, 1)
+
+    began = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor(64) as pool:
+        ends = list(pool.map(reset, clients))
+    took = time.monotonic() - began
+    assert all(status == 0 for _, status in ends)
+    assert min(one for one, _ in ends) >= 0.3
+    assert took < 64 * 0.3 / 3, f"{took:.1f} s: one after the other"
+    assert all(made.counters(vf)["failures"] == 0 for vf in (1, 32, 64))
+
+
+@pytest.mark.parametrize(
+    "lie, doorbell",
+    [(1, True), (2, True), (3, False), (4, False), (5, False)],
+    ids=["no end", "bad flags", "bad BAR", "odd", "beyond"],
+)
+def test_lying_owner_reaches_no_other_vf(lie, doorbell, tunnel, guest):
+    """Steps: LEGACY_NOTIFY_INFO lies; the guest of VF 1 rings every queue.
+
+    Verify: entries that are wrong are not used, the doorbells come to VF 1 by the others or by
+    commands, and VF 2 and VF 3 hear nothing.
+    """
+    made = tunnel(vfs=3, args=["--fault", f"admin-notify={lie}"])
+    assert made.counters()["doorbell"] == doorbell
+    client = guest(made)
+
+    def heard(name):
+        fn = made.host.fn(name)
+        counters = fn["counters"]
+        return (fn["doorbells"], fn["status"], fn["violations"], counters["legacy_doorbells"],
+                counters["legacy_owner_doorbells"], counters["register_writes"])
+
+    before = {name: heard(name) for name in ("vf2", "vf3")}
+    client.put(vu.STATUS, 3, 1)
+    commands = made.commands()
+    for queue in range(8):
+        client.put(vu.NOTIFY, queue, 2)
+    assert made.commands() - commands == (0 if doorbell else 8)
+    vf1 = made.host.fn("vf1")["counters"]
+    assert made.counters()["doorbells"] == (8 if doorbell else 0)
+    assert vf1["legacy_accesses"] == (1 if doorbell else 9)
+    assert {name: heard(name) for name in before} == before
+
+
+def test_dead_admin_queue_gives_ones_and_comes_back(tunnel, guest):
+    """Steps: the PF loses a command; then it is reset.
+
+    Verify: the read ends in time with all ones, is counted, and the next ones too; after the reset
+    the guest goes on where it was.
+    """
+    made = tunnel()
+    client = guest(made)
+    client.put(vu.QUEUE_SELECT, 1, 2)
+    assert made.host.cli("fault", "admin-lose=1").returncode == 0
+    assert client.get(vu.FEATURES, 4) == 0xFFFFFFFF
+    began = time.monotonic()
+    assert client.get(vu.QUEUE_SELECT, 2) == 0xFFFF
+    assert time.monotonic() - began < 5
+    assert made.counters()["failures"] == 2
+    # Doorbells need no PF.
+    client.put(vu.NOTIFY, 0, 2)
+    assert made.counters()["doorbells"] == 1
+    assert made.host.vsrctl("pf", "reset", PF).returncode == 0
+    assert client.get(vu.QUEUE_SELECT, 2) == 1
+    assert made.counters()["failures"] == 2
+
+
+def test_killed_vsrd_leaves_the_vf_reset_and_free(forwarding):
+    """Steps: kill -9 vsrd under traffic; serve and attach again from the one that follows.
+
+    Verify: testpmd lives, the VF is reset and reaches no memory of it, and can be had again.
+    """
+    made, pmd, taps = forwarding()
+    check_both_ways(taps, few(taps))
+    made.vsrd.kill()
+    wait_for(lambda: made.host.fn("vf1")["dma_bytes"] == 0, "memory of the guest to go")
+    assert made.host.fn("vf1")["status"] == 0
+    assert pmd.driver(0) == "net_virtio"
+    assert made.vsrd.call("legacy.served") == {"served": []}
+    pmd.kill()
+    made.detach()
+    made.serve().attach()
+    pmd = forwarding.start(made)
+    check_both_ways(taps, few(taps))
+    assert pmd.quit() == 0
+
+
+# ---------------------------------------------------------------- who has the VF
+
+
+def test_served_vf_is_assigned(tunnel, guest):
+    """Verify: VFs are not destroyed and the PF is not released while one is served, with or
+    without a guest; the sentence says what to do, and that is enough."""
+    made = tunnel()
+    for with_guest in (False, True):
+        if with_guest:
+            guest(made)
+        for method in ("vf.destroy", "pf.release", "token.rotate"):
+            with pytest.raises(Refused) as refusal:
+                made.vsrd.call(method, pf=PF)
+            assert refusal.value.errno == "EBUSY"
+            assert f"vsrctl legacy unserve {PF} 1" in refusal.value.message
+            assert refusal.value.data["users"][0]["vf"] == 1
+    assert [vf["assigned"] for vf in made.vsrd.call("vf.show", pf=PF)["vfs"]] == [True, False]
+    assert made.host.vsrctl("legacy", "unserve", PF, 1).returncode == 0
+    assert not made.path().exists()
+    made.host.destroy_vfs()
+
+
+def test_guest_that_leaves_releases_all(tunnel, guest):
+    """Steps: a guest maps memory, sets a status, and its connection breaks; the next comes.
+
+    Verify: memory unmapped, the VF reset, counters told; one guest at a time.
+    """
+    made = tunnel()
+    client = guest(made)
+    client.map_memory(0x100000, 0x200000)
+    client.put(vu.STATUS, 3, 1)
+    assert made.host.fn("vf1")["dma_bytes"] == 0x200000
+    assert made.host.fn("vf1")["status"] == 3 and made.counters()["guest"]
+    with pytest.raises(OSError):
+        guest(made)
+    client.close()
+    wait_for(lambda: not made.counters()["guest"], "vsrd to see it leave")
+    assert made.host.fn("vf1")["dma_bytes"] == 0 and made.host.fn("vf1")["status"] == 0
+    client = guest(made)
+    assert client.get(vu.STATUS, 1) == 0
+
+
+def test_memory_that_cannot_be_is_refused(tunnel, guest):
+    """Verify: an overlap, a range the IOMMU has not, and too many maps are refused with an errno;
+    what was mapped before stays."""
+    made = tunnel()
+    client = guest(made)
+    client.map_memory(0x100000, 0x100000)
+    for iova, size, error in ((0x180000, 0x1000, 17), (0xFEE00000, 0x1000, 22)):
+        with pytest.raises(OSError) as refusal:
+            client.map_memory(iova, size)
+        assert refusal.value.errno == error
+    assert made.host.fn("vf1")["dma_bytes"] == 0x100000
+    client.reset()
+    assert made.host.fn("vf1")["dma_bytes"] == 0x100000
+
+
+def test_vf_taken_away_is_served_no_more(tunnel, guest):
+    """Steps: unbind the VF below vsrd. Verify: it lets go soon, the guest is told by the end of the
+    connection, the socket is gone, an event."""
+    made = tunnel()
+    client = guest(made)
+    listener = made.vsrd.client()
+    listener.call("events.subscribe")
+    made.host.write("0000:01:00.1", "bus/pci/drivers/vfio-pci/unbind")
+    assert made.vsrd.wait_event(listener, "vf_unserved")["vf"] == 1
+    with pytest.raises((EOFError, ConnectionError)):
+        client.get(vu.STATUS, 1)
+    assert made.vsrd.call("legacy.served") == {"served": []}
+    assert not made.path().exists()
+
+
+def test_what_cannot_be_served_is_refused_in_a_sentence(tunnel, tmp_path):
+    made = tunnel()
+    file = tmp_path / "file"
+    file.write_text("mine")
+    for vf, path, words in (
+        (1, made.path(9), "served already"),
+        (3, made.path(9), "no VF 3"),
+        (2, file, "on"),
+        (2, "/" + 120 * "x", "long"),
+        (2, "/nonexistent/dir", "No such file"),
+    ):
+        done = made.host.vsrctl("legacy", "serve", PF, vf, path)
+        lines = [line for line in done.stderr.splitlines() if line.startswith("vsrctl: ")]
+        assert done.returncode == 1 and len(lines) == 1 and words in lines[0], done.stderr
+    assert file.read_text() == "mine"
+    assert made.path().stat().st_mode & 0o777 == 0o600
+    done = made.host.vsrctl("legacy", "unserve", PF, 2)
+    assert done.returncode == 1 and "not served" in done.stderr
+    assert re.search(rf"{PF} +1 .* no +{made.path()}", made.host.vsrctl("legacy", "served").stdout)
+
+
+def test_without_an_admin_queue_nothing_is_served(sim, closing):
+    host = sim(profile="ifc", vfs=2)
+    closing(Vsrd(host)).start()
+    host.create_vfs(1)
+    done = host.vsrctl("legacy", "serve", PF, 1, host.dir / "guest")
+    assert done.returncode == 1 and "admin queue" in done.stderr
+
+
+# ---------------------------------------------------------------- vsr-sim attach
+
+
+def test_attach_and_detach_say_why_not(tunnel, guest):
+    made = tunnel()
+    for args, words in (
+        (("attach", "nonsense", made.path()), "no name on the bus"),
+        (("attach", PF, made.path()), "already"),
+        (("attach", SHOWN, "/nonexistent"), "No such file"),
+        (("detach", SHOWN), "there is no function"),
+        (("detach", PF), "not attached"),
+    ):
+        done = made.host.cli(*args)
+        assert done.returncode == 1 and words in done.stderr, done.stderr
+    client = guest(made)
+    done = made.host.cli("attach", SHOWN, made.path())
+    assert done.returncode == 1 and "somebody else" in done.stderr
+    client.close()
+    wait_for(lambda: not made.counters()["guest"], "vsrd to see it leave")
+    made.attach()
+    fn = made.host.sysfs("bus/pci/devices", SHOWN)
+    assert (fn / "vendor").read_text() == "0x1af4\n" and (fn / "device").read_text() == "0x1000\n"
+    start, end, flags = (int(word, 16) for word in (fn / "resource").read_text().split()[:3])
+    assert end - start == 63 and start >= 0xC000 and flags & 0x100
+    assert made.host.stop() == 0
