@@ -157,6 +157,16 @@ exit_code(int opt)
 	return opt == CLI_HELP ? CLI_OK : opt == CLI_BAD ? CLI_USAGE : CLI_REFUSED;
 }
 
+/* Ask for something of which only a refusal has anything to say. @return exit code. */
+static int
+ask(const char *dir, json_t *request)
+{
+	json_t *answer = ctl_call(dir, request);
+
+	json_decref(answer);
+	return answer != NULL ? CLI_OK : CLI_REFUSED;
+}
+
 static int
 run_stop(struct cli_args *args)
 {
@@ -186,17 +196,14 @@ run_link(struct cli_args *args)
 {
 	char dir[SIM_DIR_MAX];
 	const char *words[2];
-	json_t *answer;
 	int opt = read_words(args, dir, words, 2);
 
 	if (opt != CLI_END)
 		return exit_code(opt);
 	if (strcmp(words[1], "up") != 0 && strcmp(words[1], "down") != 0)
 		return cli_usage(args, "a link is up or down, not %s", words[1]);
-	answer = ctl_call(dir, json_pack("{s:s, s:s, s:b}", "cmd", "link", "function", words[0],
+	return ask(dir, json_pack("{s:s, s:s, s:b}", "cmd", "link", "function", words[0],
 			"up", strcmp(words[1], "up") == 0));
-	json_decref(answer);
-	return answer != NULL ? CLI_OK : CLI_REFUSED;
 }
 
 static int
@@ -204,21 +211,18 @@ run_wire(struct cli_args *args)
 {
 	char dir[SIM_DIR_MAX];
 	const char *words[2];
-	json_t *answer;
 	int opt = read_words(args, dir, words, 2);
 
 	if (opt != CLI_END)
 		return exit_code(opt);
-	answer = ctl_call(dir, json_pack("{s:s, s:s, s:s}", "cmd", "wire", "function", words[0],
+	return ask(dir, json_pack("{s:s, s:s, s:s}", "cmd", "wire", "function", words[0],
 			"spec", words[1]));
-	json_decref(answer);
-	return answer != NULL ? CLI_OK : CLI_REFUSED;
 }
 
 static int
 run_fault(struct cli_args *args)
 {
-	json_t *faults = json_array(), *answer;
+	json_t *faults = json_array();
 	char dir[SIM_DIR_MAX];
 	const char *words[1], *text;
 	int opt = read_words(args, dir, words, 1);
@@ -233,9 +237,7 @@ run_fault(struct cli_args *args)
 		json_array_append_new(faults, json_stringn(text, len));
 		text += len + (text[len] == ',');
 	}
-	answer = ctl_call(dir, json_pack("{s:s, s:o}", "cmd", "fault", "faults", faults));
-	json_decref(answer);
-	return answer != NULL ? CLI_OK : CLI_REFUSED;
+	return ask(dir, json_pack("{s:s, s:o}", "cmd", "fault", "faults", faults));
 }
 
 static int
@@ -243,7 +245,6 @@ run_attach(struct cli_args *args)
 {
 	char dir[SIM_DIR_MAX], cwd[SIM_PATH_MAX] = "", path[2 * SIM_PATH_MAX];
 	const char *words[2];
-	json_t *answer;
 	int opt = read_words(args, dir, words, 2);
 
 	if (opt != CLI_END)
@@ -253,10 +254,8 @@ run_attach(struct cli_args *args)
 		strcat(cwd, "/");
 	if (snprintf(path, sizeof(path), "%s%s", cwd, words[1]) >= (int)sizeof(path))
 		return cli_refuse("the name of the socket is too long: %s", words[1]);
-	answer = ctl_call(dir, json_pack("{s:s, s:s, s:s}", "cmd", "attach", "bdf", words[0],
+	return ask(dir, json_pack("{s:s, s:s, s:s}", "cmd", "attach", "bdf", words[0],
 			"socket", path));
-	json_decref(answer);
-	return answer != NULL ? CLI_OK : CLI_REFUSED;
 }
 
 static int
@@ -264,14 +263,11 @@ run_detach(struct cli_args *args)
 {
 	char dir[SIM_DIR_MAX];
 	const char *words[1];
-	json_t *answer;
 	int opt = read_words(args, dir, words, 1);
 
 	if (opt != CLI_END)
 		return exit_code(opt);
-	answer = ctl_call(dir, json_pack("{s:s, s:s}", "cmd", "detach", "bdf", words[0]));
-	json_decref(answer);
-	return answer != NULL ? CLI_OK : CLI_REFUSED;
+	return ask(dir, json_pack("{s:s, s:s}", "cmd", "detach", "bdf", words[0]));
 }
 
 static const struct cli_opt opts[] = { CLI_OPT_DIR_ROW, { 0 } };

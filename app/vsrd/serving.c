@@ -324,10 +324,10 @@ show_one(struct served *s)
 	pthread_mutex_unlock(&s->lock);
 	return json_pack("{s:s, s:i, s:s, s:s, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I}", "pf",
 			s->pf, "vf", (int)s->vf, "pci", s->bdf, "socket", s->path, "guest", busy,
-			"doorbell", s->doorbell, "reads", (json_int_t)stats.reads, "writes", (json_int_t)stats.writes, "doorbells",
-			(json_int_t)stats.doorbells, "commands", (json_int_t)stats.commands,
-			"failures", (json_int_t)stats.failures, "refused",
-			(json_int_t)stats.refused);
+			"doorbell", s->doorbell, "reads", (json_int_t)stats.reads, "writes",
+			(json_int_t)stats.writes, "doorbells", (json_int_t)stats.doorbells,
+			"commands", (json_int_t)stats.commands, "failures",
+			(json_int_t)stats.failures, "refused", (json_int_t)stats.refused);
 }
 
 json_t *

@@ -2,13 +2,10 @@
 # Copyright (c) 2026 The vsr authors
 """Interrupts of net_vsr: link changes and received packets."""
 
-import os
-
 import pytest
 
 from framework import paths
-from framework.child import Child
-from framework.frames import flows
+from framework.sleeper import check_wakes
 
 RINGS = {"packed": "+ring_packed", "split": "-ring_packed"}
 
@@ -44,27 +41,9 @@ def test_packets_wake_a_sleeper(ring, make_host, closing):
 
     Verify: every frame wakes it once, with one packet, and both queues did.
     """
-    wakes = 16
     host = make_host(taps=["vf1"], vfs=1, queue_pairs=2, features=RINGS[ring])
     (vf,) = host.create_vfs(1)
     tap = closing(host.open_tap("vf1"))
-    prefix = f"vsr{os.getpid()}intr"
-    command = [
-        paths.BUILD / "app/test/rx_intr", "-l", "0", "-m", host.memory, "--no-telemetry",
-        "--iova-mode=va", "--file-prefix", prefix, "-d", paths.plugin(), "-a", host.device(vf),
-        f"--vfio-vf-token={host.token}", "--", wakes,
-    ]
-    sleeper = closing(Child(host.wrap(command), env=host.env, name="rx_intr"))
-    try:
-        mark = 0
-        for frame in flows("ff:ff:ff:ff:ff:ff", tap.mac, wakes):
-            mark = sleeper.expect(r"^asleep", since=mark).end()
-            tap.send([frame])
-            woken = sleeper.expect(r"^woken by queue (\d) with (\d+) packets", since=mark)
-            assert woken.group(2) == "1"
-            mark = woken.end()
-        assert sleeper.wait() == 0
-        for queue in range(2):
-            assert f"woken by queue {queue} " in sleeper.output
-    finally:
-        host.sweep(prefix)
+    said = check_wakes(host, closing, tap, host.device(vf), eal=["-d", paths.plugin()])
+    for queue in range(2):
+        assert f"woken by queue {queue} " in said

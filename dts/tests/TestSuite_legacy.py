@@ -8,18 +8,16 @@ once to be counted, a guest at its barest reads and writes single registers.
 """
 
 import concurrent.futures
-import os
 import re
 import threading
 import time
 
 import pytest
 
-from framework import paths
 from framework import vfio_user as vu
-from framework.child import Child
-from framework.frames import check_crossing, flows, frame_to, frames_of_all_sizes
+from framework.frames import check_crossing, frame_to, frames_of_all_sizes
 from framework.sim import PF
+from framework.sleeper import check_wakes
 from framework.vfio_user import Guest
 from framework.vsrd import Refused, Vsrd
 from framework.wait import wait_for
@@ -212,27 +210,10 @@ def test_packets_wake_a_sleeping_guest(tunnel, closing):
     Verify: every frame wakes it once, with one packet: the eventfds of the guest are those of the
     VF's MSI-X, and the vectors, which shift the configuration, are set by commands.
     """
-    wakes = 8
     made = tunnel(taps=("vf1",))
-    host, tap = made.host, closing(made.host.open_tap("vf1"))
-    prefix = f"vsr{os.getpid()}legacy"
-    command = [
-        paths.BUILD / "app/test/rx_intr", "-l", "0", "-m", host.memory, "--no-telemetry",
-        "--iova-mode=va", "--file-prefix", prefix, "-a", made.attach(), "--", wakes,
-    ]
-    sleeper = closing(Child(host.wrap(command), env=host.env, name="rx_intr"))
-    try:
-        mark = 0
-        for frame in flows("ff:ff:ff:ff:ff:ff", tap.mac, wakes):
-            mark = sleeper.expect(r"^asleep", since=mark).end()
-            tap.send([frame])
-            woken = sleeper.expect(r"^woken by queue (\d) with (\d+) packets", since=mark)
-            assert woken.group(2) == "1"
-            mark = woken.end()
-        assert sleeper.wait() == 0
-        assert made.counters()["failures"] == 0
-    finally:
-        host.sweep(prefix)
+    tap = closing(made.host.open_tap("vf1"))
+    check_wakes(made.host, closing, tap, made.attach(), wakes=8)
+    assert made.counters()["failures"] == 0
 
 
 def test_function_goes_and_comes_below_testpmd(forwarding, testpmd):

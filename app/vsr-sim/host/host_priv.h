@@ -188,7 +188,7 @@ void host_ask_to_leave(struct host_dev *dev);
  */
 bool host_wait_unused(struct host *host, struct host_dev *dev);
 
-/** The function after prev on the bus (NULL: the first), or NULL; others may come and go meanwhile. */
+/** The function after prev on the bus (NULL: the first), or NULL; others may come and go. */
 struct host_dev *host_next(struct host *host, const struct host_dev *prev);
 
 /* ---------------------------------------------------------------- host_fn.c */
@@ -199,7 +199,7 @@ struct host_dev *host_next(struct host *host, const struct host_dev *prev);
 void host_lock(struct host *host, bool remote);
 /** Let go of what host_lock() took. */
 void host_unlock(struct host *host);
-/** Take what a request about this function needs. @return it, or NULL: host_unlock() all the same. */
+/** Take what a request about this function needs, and host_unlock() in any case. @return it. */
 struct host_dev *host_lock_dev(struct host *host, const char *bdf);
 /** With host->lock held: have the other too, if nobody has it now. */
 bool host_try_remote(struct host *host);

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The vsr authors
+"""A program that sleeps until packets come, and packets that wake it."""
+
+import os
+
+from . import paths
+from .child import Child
+from .frames import flows
+
+_PREFIX = f"vsr{os.getpid()}intr"
+
+
+def check_wakes(host, closing, tap, device, eal=(), wakes=16) -> str:
+    """Each time it sleeps one frame comes: every frame wakes it once, with one packet.
+
+    Returns what it said.
+    """
+    command = [
+        paths.BUILD / "app/test/rx_intr", "-l", "0", "-m", host.memory, "--no-telemetry",
+        "--iova-mode=va", "--file-prefix", _PREFIX, *eal, "-a", device,
+        f"--vfio-vf-token={host.token}", "--", wakes,
+    ]
+    sleeper = closing(Child(host.wrap(command), env=host.env, name="rx_intr"))
+    try:
+        mark = 0
+        for frame in flows("ff:ff:ff:ff:ff:ff", tap.mac, wakes):
+            mark = sleeper.expect(r"^asleep", since=mark).end()
+            tap.send([frame])
+            woken = sleeper.expect(r"^woken by queue (\d) with (\d+) packets", since=mark)
+            assert woken.group(2) == "1"
+            mark = woken.end()
+        assert sleeper.wait() == 0
+        return sleeper.output
+    finally:
+        host.sweep(_PREFIX)
