@@ -391,6 +391,27 @@ def test_dead_admin_queue_gives_ones_and_comes_back(tunnel, guest):
     assert made.counters()["failures"] == 2
 
 
+def test_device_that_is_gone_fails_cleanly(tunnel, guest):
+    """Steps: the PF's device is dead: it takes no features, so a reset of it leaves it without an
+    admin queue. Verify: reads give ones at once, all is counted, doorbells go on; a good reset
+    later everything does."""
+    made = tunnel()
+    client = guest(made)
+    client.put(vu.STATUS, 1, 1)
+    assert made.host.cli("fault", "refuse-features-ok").returncode == 0
+    assert made.host.vsrctl("pf", "reset", PF).returncode == 1
+    for _ in range(3):
+        assert client.get(vu.STATUS, 1) == 0xFF
+    client.put(vu.QUEUE_SELECT, 1, 2)
+    client.put(vu.NOTIFY, 0, 2)
+    counters = made.counters()
+    assert counters["failures"] == 4 and counters["doorbells"] == 1
+    assert made.host.cli("fault", "none").returncode == 0
+    assert made.host.vsrctl("pf", "reset", PF).returncode == 0
+    assert client.get(vu.STATUS, 1) == 1
+    assert made.counters()["failures"] == 4
+
+
 def test_killed_vsrd_leaves_the_vf_reset_and_free(forwarding):
     """Steps: kill -9 vsrd under traffic; serve and attach again from the one that follows.
 
@@ -436,10 +457,13 @@ def test_served_vf_is_assigned(tunnel, guest):
 def test_guest_that_leaves_releases_all(tunnel, guest):
     """Steps: a guest maps memory, sets a status, and its connection breaks; the next comes.
 
-    Verify: memory unmapped, the VF reset, counters told; one guest at a time.
+    Verify: memory unmapped, the VF reset, events; one guest at a time.
     """
     made = tunnel()
+    listener = made.vsrd.client()
+    listener.call("events.subscribe")
     client = guest(made)
+    assert made.vsrd.wait_event(listener, "guest_connected")["vf"] == 1
     client.map_memory(0x100000, 0x200000)
     client.put(vu.STATUS, 3, 1)
     assert made.host.fn("vf1")["dma_bytes"] == 0x200000
@@ -447,7 +471,8 @@ def test_guest_that_leaves_releases_all(tunnel, guest):
     with pytest.raises(OSError):
         guest(made)
     client.close()
-    wait_for(lambda: not made.counters()["guest"], "vsrd to see it leave")
+    assert made.vsrd.wait_event(listener, "guest_left")["vf"] == 1
+    assert not made.counters()["guest"]
     assert made.host.fn("vf1")["dma_bytes"] == 0 and made.host.fn("vf1")["status"] == 0
     client = guest(made)
     assert client.get(vu.STATUS, 1) == 0
