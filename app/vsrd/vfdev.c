@@ -71,7 +71,7 @@ irqs_set(struct vfdev *v, uint32_t index, uint32_t start, uint32_t count, const 
 	return ioctl(v->vfio.device, VFIO_DEVICE_SET_IRQS, set) == 0 ? 0 : -errno;
 }
 
-static void
+static int
 vectors_keep(struct vfdev *v, uint32_t start, uint32_t count, const int *fds)
 {
 	for (uint32_t i = 0; i < count; i++) {
@@ -80,7 +80,10 @@ vectors_keep(struct vfdev *v, uint32_t start, uint32_t count, const int *fds)
 		if (*kept >= 0)
 			close(*kept);
 		*kept = fds[i] >= 0 ? fcntl(fds[i], F_DUPFD_CLOEXEC, 0) : -1;
+		if (fds[i] >= 0 && *kept < 0)
+			return -errno;
 	}
+	return 0;
 }
 
 /* The kernel enables vectors from 0 up and takes no more afterwards: for more of them all are
@@ -89,9 +92,10 @@ static int
 vectors_set(struct vfdev *v, uint32_t start, uint32_t count, const int *fds)
 {
 	uint32_t nb = v->info.irqs[VFIO_PCI_MSIX_IRQ_INDEX].count;
-	int ret;
+	int ret = vectors_keep(v, start, count, fds);
 
-	vectors_keep(v, start, count, fds);
+	if (ret != 0)
+		return ret;
 	while (nb > 0 && v->vectors[nb - 1] < 0)
 		nb--;
 	if (nb != 0 && nb <= v->nb_on) {

@@ -181,6 +181,16 @@ def test_port_stops_and_starts_and_testpmd_comes_again(forwarding):
         pmd.start_forwarding()
         pmd.wait_link(LEGACY)
         check_both_ways(taps, few(taps))
+    # Probed anew, as after a reset of the port, which net_virtio itself has not.
+    pmd.stop_forwarding()
+    for command in (f"port stop {LEGACY}", f"port close {LEGACY}", f"device detach {SHOWN}"):
+        pmd.cmd(command)
+    wait_for(lambda: made.host.fn("vf1")["dma_bytes"] == 0, "memory of the guest to go")
+    pmd.cmd(f"port attach {SHOWN}")
+    pmd.cmd(f"port start {LEGACY}")
+    pmd.start_forwarding()
+    pmd.wait_link(LEGACY)
+    check_both_ways(taps, few(taps))
     for end in ("quit", "kill"):
         getattr(pmd, end)()
         wait_for(lambda: made.host.fn("vf1")["dma_bytes"] == 0, "memory of the guest to go")
