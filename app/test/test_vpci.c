@@ -28,10 +28,19 @@ static struct vuser_client *guest;
 static struct vsim_fn *vf;
 static uint8_t *mem;
 
+static bool with_owner_bar; /* Doorbells may be rung in the PF's BAR. */
+
 static struct vpci_legacy_conf
 legacy_conf(void)
 {
-	return (struct vpci_legacy_conf){ .admin = admin, .vf = 1 };
+	struct vpci_legacy_conf conf = { .admin = admin, .vf = 1 };
+	const struct vsim_fn *pf = vsim_nic_fn(rig.nic, 0);
+
+	if (with_owner_bar) {
+		conf.owner_bar[VSIM_BAR] = (uint8_t *)pf->doorbells - VSIM_BAR_DOORBELLS;
+		conf.owner_bar_len[VSIM_BAR] = rig.nic->bar_size;
+	}
+	return conf;
 }
 
 /* An owner that has agreed upon all, and two VFs; VF 1 is looped back to itself. */
@@ -459,11 +468,13 @@ a_lying_owner_costs_commands_and_nothing_else(void)
 	static const enum vsim_notify_lie lies[] = { VSIM_NOTIFY_BAD_BAR, VSIM_NOTIFY_ODD,
 		VSIM_NOTIFY_BEYOND };
 
-	for (size_t i = 0; i < RTE_DIM(lies); i++) {
-		const struct vsim_faults faults = { .notify = lies[i] };
+	for (size_t i = 0; i < 2 * RTE_DIM(lies); i++) {
+		const struct vsim_faults faults = { .notify = lies[i / 2] };
 		uint64_t commands;
 
-		rig_note("lie %d", lies[i]);
+		with_owner_bar = i % 2 != 0;
+		rig_note("lie %d, %s the BAR of the PF", lies[i / 2],
+				with_owner_bar ? "with" : "without");
 		owner_open(UINT64_MAX);
 		vsim_nic_faults(rig.nic, &faults);
 		guest_open();
@@ -476,6 +487,85 @@ a_lying_owner_costs_commands_and_nothing_else(void)
 		VTEST_EQ(vpci_legacy_stats(legacy)->doorbells, 0);
 		all_close();
 	}
+	with_owner_bar = false;
+}
+
+/* Entries by their order: the first is of no known kind, the second is the PF's, the third the
+ * VF's own. */
+static void
+the_first_good_place_is_taken(void)
+{
+	const struct vsim_faults faults = { .notify = VSIM_NOTIFY_BAD_FLAGS };
+
+	for (int i = 0; i < 2; i++) {
+		uint64_t commands;
+
+		with_owner_bar = i == 0;
+		owner_open(UINT64_MAX);
+		vsim_nic_faults(rig.nic, &faults);
+		guest_open();
+		put(CONFIG, PCI_CFG_COMMAND, PCI_COMMAND_IO_SPACE | PCI_COMMAND_BUS_MASTER, 2);
+		VTEST(vpci_legacy_has_doorbell(legacy));
+		guest_driver();
+		commands = commands_seen();
+		guest_frame();
+		VTEST_EQ(commands_seen(), commands);
+		VTEST_EQ(vf->counters->legacy_owner_doorbells != 0, with_owner_bar);
+		VTEST_EQ(vf->counters->legacy_doorbells != 0, !with_owner_bar);
+		all_close();
+	}
+}
+
+/* An owner that is brought up anew meanwhile, or lost: each command asks for it. */
+static unsigned int nb_held, nb_let_go;
+static bool owner_lost;
+
+static struct vio_admin *
+hold(void *owner)
+{
+	VTEST(owner == &nb_held);
+	VTEST_EQ(nb_held++, nb_let_go);
+	return owner_lost ? NULL : admin;
+}
+
+static void
+let_go(void *owner)
+{
+	VTEST_EQ(++nb_let_go, nb_held);
+}
+
+static void
+each_command_holds_the_owner_and_lets_go(void)
+{
+	const struct vpci_legacy_conf conf = { .hold = hold, .release = let_go, .owner = &nb_held,
+		.vf = 1 };
+	struct vpci_backend backend;
+	char err[128] = "";
+
+	owner_open(UINT64_MAX);
+	backend = backend_of(vf);
+	owner_lost = true;
+	VTEST_EQ(vpci_legacy_create(&backend, &conf, NULL, &legacy, err, sizeof(err)), -EOPNOTSUPP);
+	owner_lost = false;
+	VTEST_EQ(vpci_legacy_create(&backend, &conf, NULL, &legacy, err, sizeof(err)), 0);
+	guest = vuser_client_attach(vpci_server(vpci_legacy_fn(legacy)));
+	put(CONFIG, PCI_CFG_COMMAND, PCI_COMMAND_IO_SPACE, 2);
+	nb_held = nb_let_go = 0;
+	VTEST_EQ(get(BAR0, LEGACY(queue_size), 4), 256);
+	VTEST_EQ(nb_let_go, 2);
+	/* A doorbell needs nobody. */
+	put(BAR0, LEGACY(queue_notify), 0, 2);
+	VTEST_EQ(nb_let_go, 2);
+	owner_lost = true;
+	VTEST_EQ(get(BAR0, LEGACY(queue_size), 2), UINT16_MAX);
+	put(BAR0, LEGACY(queue_select), 1, 2);
+	VTEST_EQ(nb_let_go, 4);
+	VTEST_EQ(vpci_legacy_stats(legacy)->failures, 2);
+	owner_lost = false;
+	VTEST_EQ(get(BAR0, LEGACY(queue_select), 2), 0);
+	vuser_client_close(guest);
+	vpci_legacy_destroy(legacy);
+	owner_close();
 }
 
 static void
@@ -571,6 +661,8 @@ static const struct vtest_case cases[] = {
 			a_legacy_driver_passes_packets_without_commands },
 	{ "a_lying_owner_costs_commands_and_nothing_else",
 			a_lying_owner_costs_commands_and_nothing_else },
+	{ "the_first_good_place_is_taken", the_first_good_place_is_taken },
+	{ "each_command_holds_the_owner_and_lets_go", each_command_holds_the_owner_and_lets_go },
 	{ "without_notify_info_doorbells_are_commands",
 			without_notify_info_doorbells_are_commands },
 	{ "a_slow_reset_ends_with_the_guests_write", a_slow_reset_ends_with_the_guests_write },
