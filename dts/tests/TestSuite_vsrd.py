@@ -680,7 +680,7 @@ def test_completion_and_manuals_know_every_command():
         [paths.VSRCTL, "--help"], capture_output=True, text=True, timeout=20, check=True
     ).stdout
     commands = re.findall(r"^  ([a-z][a-z-]*(?: [a-z][a-z-]*)?)(?= [A-Z\[-]|$)", help_text, re.M)
-    assert len(commands) == 21
+    assert len(commands) == 24
     manual = (paths.ROOT / "doc/man/vsrctl.8").read_text().replace("\\-", "-")
     script = paths.ROOT / "app/vsrctl/vsrctl.bash"
     for command in commands:
