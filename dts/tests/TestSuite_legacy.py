@@ -8,7 +8,9 @@ once to be counted, a guest at its barest reads and writes single registers.
 """
 
 import concurrent.futures
+import os
 import re
+import signal
 import threading
 import time
 
@@ -572,3 +574,34 @@ def test_attach_and_detach_say_why_not(tunnel, guest):
     start, end, flags = (int(word, 16) for word in (fn / "resource").read_text().split()[:3])
     assert end - start == 63 and start >= 0xC000 and flags & 0x100
     assert made.host.stop() == 0
+
+
+def test_process_that_does_not_answer_holds_up_nobody_else(tunnel):
+    """Steps: stop vsrd (SIGSTOP) and read a register of the attached function; meanwhile look at
+    the bus and at the PF; let vsrd go on.
+
+    Verify: the bus and the PF answer at once, the read ends with an error in some seconds; taken
+    away and put back, the function works again.
+    """
+    made = tunnel()
+    made.attach()
+    devices = made.host.sysfs("bus/pci/devices")
+    pid = made.vsrd.pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            began = time.monotonic()
+            stuck = pool.submit((devices / SHOWN / "config").read_bytes)
+            for name in (PF, SHOWN):
+                assert (devices / name / "vendor").read_text() == "0x1af4\n"
+            assert (devices / PF / "config").read_bytes()[:2] == b"\xf4\x1a"
+            assert time.monotonic() - began < 4 and not stuck.done()
+            with pytest.raises(OSError):
+                stuck.result()
+            assert 4 < time.monotonic() - began < 30
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    wait_for(lambda: not made.counters()["guest"], "vsrd to see the end of the connection")
+    made.detach()
+    made.attach()
+    assert (devices / SHOWN / "config").read_bytes()[:4] == b"\xf4\x1a\x00\x10"
