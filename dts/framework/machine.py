@@ -100,7 +100,7 @@ class Booted:
                      namespace=self.space)
         self.log_seen = 0
         try:
-            self.vm.boot()
+            self.vm.boot().thin_dpdk()
             for nic in self.nics:
                 self.bind(nic.pf)
             self.log()
