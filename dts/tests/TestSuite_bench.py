@@ -170,7 +170,8 @@ def simulators():
 def test_latency_times_both_drivers():
     rows = answer("latency", "--profile", "bluefield", "--ring", "packed", "--setting",
                   "default", "--rounds", "1", "--seconds", "0.1")["rows"]
-    assert [row["driver"] for row in rows] == ["net_vsr", "net_virtio"]
+    # On bluefield net_vsr is measured twice: as it comes, and holding doorbells back.
+    assert [row["driver"] for row in rows] == ["net_vsr", "net_vsr", "net_virtio"]
     for row in rows:
         assert row["trips"] > 10 and 0 < row["p50_ns"] <= row["p99_ns"]
 
