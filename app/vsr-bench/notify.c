@@ -229,9 +229,6 @@ guest_connect(struct guest *g)
 			&command, sizeof(command)), 0);
 	VTEST_EQ(vuser_client_irq_set_fds(g->client, VFIO_PCI_MSIX_IRQ_INDEX, 0, 1, &fd), 0);
 	close(fd);
-	/* It is there, and nobody else is to come; so nothing stays behind, whatever happens. */
-	if (g->path[0] != '\0')
-		unlink(g->path);
 }
 
 static void
@@ -287,6 +284,18 @@ word_map(struct vsim_fn *fn, bool member)
 	return (volatile uint16_t *)(void *)(page + bells[0].offset - VSIM_BAR_DOORBELLS);
 }
 
+/* Once all guests are there, and before anything takes long, so that nothing stays behind. */
+static void
+sockets_remove(void)
+{
+	if (dir[0] == '\0')
+		return;
+	unlink(guest.path);
+	unlink(guest_cmd.path);
+	rmdir(dir);
+	dir[0] = '\0';
+}
+
 static void
 tune(struct vsim_nic_conf *conf)
 {
@@ -313,7 +322,7 @@ all_open(void)
 	guest_connect(&guest);
 	guest_connect(&guest_cmd);
 	guest_connect(&guest_near);
-	rmdir(dir);
+	sockets_remove();
 	guest_driver();
 	vf_word = word_map(vf, true);
 	pf_word = word_map(owner.rig.fns[0].fn, false);
@@ -465,6 +474,7 @@ main(int argc, char **argv)
 	}
 	if (setjmp(vtest_leave) != 0) {
 		fprintf(stderr, "%s: %s.\n", PROGRAM, vtest_why);
+		sockets_remove();
 		return 1;
 	}
 	for (size_t w = 0; w < NB_WAYS; w++) {
