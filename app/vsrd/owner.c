@@ -303,7 +303,6 @@ clear(struct owner_pf *pf)
 	pf->used = pf->live = pf->gone = pf->sick = pf->adopted = false;
 	pf->kept = pf->memory_kept = false;
 	pf->pasid.nb = 0;
-	memset(pf->nb_member, 0, sizeof(pf->nb_member));
 }
 
 /* With pf->lock and the set locked. */

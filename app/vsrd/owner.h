@@ -52,7 +52,6 @@ struct owner_pf {
 
 	pthread_mutex_t users_lock;
 	struct pasid_users pasid;
-	uint64_t nb_member[256]; /**< Commands by VF number, for those that watch. */
 };
 
 struct owner {

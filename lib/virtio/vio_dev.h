@@ -39,7 +39,7 @@ vio_dev_has(const struct vio_dev *dev, unsigned int bit)
 }
 
 /** It offers SR_IOV and has no SR-IOV capability: a faulty device, whose offer is never accepted
- * (virtio 1.4 6.2 "Reserved Feature Bits"). As of the last negotiation. */
+ * (virtio 1.4 6.1, 6.2 "Reserved Feature Bits"). As of the last negotiation. */
 static inline bool
 vio_dev_sriov_stray(const struct vio_dev *dev)
 {
