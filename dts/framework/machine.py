@@ -24,6 +24,8 @@ PROPERTIES = {
     "event_idx": "event_idx", "indirect_desc": "indirect_desc", "ring_reset": "queue_reset",
     "mq": "mq", "rss": "rss",
 }
+# What its NICs never have, so that nothing needs to be done to leave it out.
+NEVER = {"admin_vq", "notification_data", "notif_config_data"}
 # What net_vsr itself can be told to leave out.
 DEVARGS = {"ring_packed": "packed=0", "mrg_rxbuf": "mrg_rxbuf=0", "in_order": "in_order=0"}
 # What the kernel's log must not say. QEMU's VFs claim an interrupt pin, of which Linux says that
@@ -165,7 +167,8 @@ class Machine(Host):
         names = {word[1:] for word in words}
         if profile not in ("full", "minimal") or wires or args:
             return cls.lacks(["profiles" if profile not in ("full", "minimal") else "wires"])
-        for name in sorted(names - set(PROPERTIES)):
+        absent = {word[1:] for word in words if word[0] == "-"} & NEVER
+        for name in sorted(names - set(PROPERTIES) - absent):
             return f"the machine host: its NIC never offers {name}"
         if vfs > nics()[0].vfs or queue_pairs > NB_PAIRS:
             return f"the machine host: its NIC has {nics()[0].vfs} VFs and {NB_PAIRS} queue pairs"
@@ -177,7 +180,7 @@ class Machine(Host):
     @staticmethod
     def choose(among, profile, wanted, unwanted):
         """The NIC with what is wanted and without what is not, as far as net_vsr cannot tell."""
-        must_lack = unwanted - set(DEVARGS)
+        must_lack = unwanted - set(DEVARGS) - NEVER
         if profile == "minimal":
             return among[-1] if not wanted else None
         for nic in among[:-1]:
