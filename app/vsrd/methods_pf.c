@@ -233,7 +233,8 @@ method_vf_show(struct rpc_call *call)
 		const json_int_t number = json_integer_value(json_object_get(vf, "vf"));
 
 		json_object_set_new(vf, "admin_commands", json_integer(pf->admin == NULL ? 0 :
-				(json_int_t)vio_admin_vf_commands(pf->admin, (unsigned int)number)));
+				(json_int_t)vio_admin_vf_commands(pf->admin,
+						(unsigned int)number)));
 	}
 	owner_put(pf);
 	return json_pack("{s:s, s:o}", "pf", name, "vfs", vfs);

@@ -13,6 +13,8 @@ import subprocess
 
 import pytest
 
+from framework import paths
+from framework.child import Child
 from framework.frames import check_crossing, flows
 from framework.sim import PF
 from framework.vsrd import Refused, refused, shown
@@ -270,6 +272,14 @@ def test_owner_without_admin_queue(make_host, daemon, closing):
     assert owned["state"] == "up" and owned["sriov_allowed"] and owned["admin_queues"] == 0
     assert "no admin queue" in owned["admin_why"] and "sr_iov" in owned["features"]
 
+    command = host.wrap([paths.VSRCTL, "events", "--follow"])
+    follower = closing(Child(command, env=host.env, name="vsrctl events"))
+
+    def reset_is_seen():
+        assert shown(host, "pf", "reset", pf)["state"] == "up"
+        return "pf_reset" in follower.output
+
+    wait_for(reset_is_seen, "vsrctl to follow", host.patience, every=0.5)
     vfs = host.create_vfs(2)
     (listed,) = [fn for fn in shown(host, "list")["functions"] if fn["pci"] == pf]
     assert listed["num_vfs"] == 2
@@ -287,11 +297,12 @@ def test_owner_without_admin_queue(make_host, daemon, closing):
     fresh = shown(host, "token", pf, "--rotate")["token"]
     assert fresh != host.token and shown(host, "token", pf)["token"] == fresh
     assert host.run("cat", host.run_dir / f"{pf}.token").stdout == fresh + "\n"
-    assert shown(host, "pf", "reset", pf)["state"] == "up"
     assert shown(host, "vf", "destroy", pf)["destroyed"] == 2
-    for event in ("pf_attached", "vf_added", "pf_reset", "vf_removed"):
-        vsrd.child.expect(f"event {event} .*{pf}", host.patience)
+    for event in ("vf_added", "vf_removed"):
+        for number in (1, 2):
+            follower.expect(f"{event} +{pf} +VF {number}", host.patience)
     assert vsrd.stop() == 0
+    assert follower.wait(host.patience) == 3
 
 
 def test_pf_wanted_back_is_let_go(make_host, daemon):
