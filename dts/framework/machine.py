@@ -24,8 +24,6 @@ PROPERTIES = {
     "event_idx": "event_idx", "indirect_desc": "indirect_desc", "ring_reset": "queue_reset",
     "mq": "mq", "rss": "rss",
 }
-# What its NICs never have, so that nothing needs to be done to leave it out.
-NEVER = {"admin_vq", "notification_data", "notif_config_data"}
 # What net_vsr itself can be told to leave out.
 DEVARGS = {"ring_packed": "packed=0", "mrg_rxbuf": "mrg_rxbuf=0", "in_order": "in_order=0"}
 # What the kernel's log must not say. QEMU's VFs claim an interrupt pin, of which Linux says that
@@ -150,9 +148,7 @@ class Machine(Host):
     memory, mbufs = 64, 4096
 
     def __init__(self, booted, profile="full", features="", vfs=2, queue_pairs=2, taps=()):
-        words = list(filter(None, features.split(",")))
-        wanted = {word[1:] for word in words if word[0] == "+"}
-        unwanted = {word[1:] for word in words if word[0] == "-"}
+        wanted, unwanted = self.asked(features)
         self.booted = booted
         self.nic = self.choose(booted.nics, profile, wanted, unwanted)
         self.devargs = "".join(f",{DEVARGS[name]}" for name in sorted(unwanted - self.nic.lacks))
@@ -163,24 +159,28 @@ class Machine(Host):
     def refuses(cls, profile="full", features="", vfs=2, queue_pairs=2, wires=None, args=(),
                 **conf):
         """Why there is no such NIC here; empty when there is one."""
-        words = list(filter(None, features.split(",")))
-        names = {word[1:] for word in words}
+        wanted, unwanted = cls.asked(features)
         if profile not in ("full", "minimal") or wires or args:
             return cls.lacks(["profiles" if profile not in ("full", "minimal") else "wires"])
-        absent = {word[1:] for word in words if word[0] == "-"} & NEVER
-        for name in sorted(names - set(PROPERTIES) - absent):
+        for name in sorted((wanted | unwanted) - set(PROPERTIES)):
             return f"the machine host: its NIC never offers {name}"
         if vfs > nics()[0].vfs or queue_pairs > NB_PAIRS:
             return f"the machine host: its NIC has {nics()[0].vfs} VFs and {NB_PAIRS} queue pairs"
-        if cls.choose(nics(), profile, {w[1:] for w in words if w[0] == "+"},
-                      {w[1:] for w in words if w[0] == "-"}) is None:
+        if cls.choose(nics(), profile, wanted, unwanted) is None:
             return f"the machine host: no NIC of it has {features}"
         return ""
 
     @staticmethod
+    def asked(features):
+        """(names of what is to be there, of what is not). No NIC has an admin queue anyway."""
+        words = list(filter(None, features.split(",")))
+        return ({word[1:] for word in words if word[0] == "+"},
+                {word[1:] for word in words if word[0] == "-"} - {"admin_vq"})
+
+    @staticmethod
     def choose(among, profile, wanted, unwanted):
         """The NIC with what is wanted and without what is not, as far as net_vsr cannot tell."""
-        must_lack = unwanted - set(DEVARGS) - NEVER
+        must_lack = unwanted - set(DEVARGS)
         if profile == "minimal":
             return among[-1] if not wanted else None
         for nic in among[:-1]:
