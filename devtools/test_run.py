@@ -24,8 +24,8 @@ import xml.etree.ElementTree
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 JOBS = max(1, min(4, os.cpu_count() or 1))
 FUZZ_SECONDS = 20
-HOST_TIMEOUT = 12 * 60
-MACHINE_TIMEOUT = 25 * 60
+HOST_TIMEOUT = 20 * 60
+MACHINE_TIMEOUT = 35 * 60
 LINE = re.compile(r"^(ok|FAIL|skip) ([^:\n]+?)(?:: (.*))?$", re.MULTILINE)
 
 Case = collections.namedtuple("Case", "name result why seconds")
@@ -163,7 +163,7 @@ def system_tests(level, args, options, timeout):
         )
         try:
             code = child.wait(timeout)
-        except subprocess.TimeoutExpired:
+        except (subprocess.TimeoutExpired, KeyboardInterrupt) as why:
             # Fixtures clean up on an interrupt.
             child.send_signal(signal.SIGINT)
             try:
@@ -171,6 +171,8 @@ def system_tests(level, args, options, timeout):
             except subprocess.TimeoutExpired:
                 os.killpg(child.pid, signal.SIGKILL)
                 child.wait()
+            if isinstance(why, KeyboardInterrupt):
+                raise
             code = None
         cases = read_junit(level, report) if os.path.exists(report) else []
     if code is None:

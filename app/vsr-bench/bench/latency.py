@@ -36,7 +36,7 @@ def measure(profile, ring, args):
     """[(setting, turns)] of one profile and ring."""
     with contextlib.ExitStack() as stack:
         sides = []
-        for setting in [*pmd.vsr_settings(args), *pmd.settings(profile, ring, args)]:
+        for setting in [*pmd.vsr_settings(profile, args), *pmd.settings(profile, ring, args)]:
             side = Side(setting, profile, ring, queues=1, ring_size=256, nb_vfs=1)
             stack.callback(side.close)
             sides.append(side.start("--port-topology=loop"))

@@ -33,6 +33,7 @@
 #define VSR_RX_BULK 32 /**< Buffers taken from the pool at once. */
 #define VSR_RX_FREE_THRESH 128
 #define VSR_TX_FREE_THRESH 32
+#define VSR_TX_HOLD_MIN 8 /**< A burst of fewer packets rings at once. */
 #define VSR_AHEAD 32 /**< Packets to look ahead for. */
 
 struct vsr_rx_path;
@@ -133,7 +134,7 @@ struct vsr_txq_stats {
 /** A doorbell that is held back, see vsr_doorbell.c. */
 struct vsr_debt {
 	rte_spinlock_t lock;
-	bool owed;
+	bool owed; /**< Becomes true in the thread of the queue only. */
 	uint16_t position; /**< What it will say. */
 	uint32_t nb_sent; /**< Packets since the last one. */
 	uint64_t due; /**< Clock. */

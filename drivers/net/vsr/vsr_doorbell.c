@@ -6,9 +6,10 @@
  * @file
  * TX doorbells that are held back (device argument tx_db_delay_us).
  *
- * A burst publishes its packets and, if the device wants to know, owes it a doorbell. The debt is
- * paid by the first of: the burst that finds half a ring or the delay behind it, or that has
- * nothing to send; an RX burst of the port that finds the delay behind it; tx_done_cleanup;
+ * A burst publishes its packets and, if the device wants to know, owes it a doorbell: one of few
+ * packets rings at once, since an application that is behind sends many. The debt is paid by the
+ * first of: the burst that finds half a ring or the delay behind it, or that has few packets to
+ * send or none; an RX burst of the port that finds the delay behind it; tx_done_cleanup;
  * rte_pmd_vsr_tx_doorbell(); stop; and an alarm, for an application that went away. Whether the
  * device wants it is asked once, when the debt is made: a yes stays true, since a doorbell too
  * many does no harm.
@@ -81,7 +82,8 @@ vsr_txq_owe(struct vsr_txq *txq, uint16_t nb_sent)
 		txq->debt.due = now + txq->db_delay;
 		__atomic_fetch_add(&dev->nb_debts, 1, __ATOMIC_SEQ_CST);
 	}
-	if (now >= txq->debt.due || txq->debt.nb_sent > vq->size / 2u)
+	if (now >= txq->debt.due || txq->debt.nb_sent > vq->size / 2u ||
+			nb_sent < VSR_TX_HOLD_MIN)
 		pay(txq);
 	rte_spinlock_unlock(&txq->debt.lock);
 	if (__atomic_load_n(&dev->nb_debts, __ATOMIC_RELAXED) != 0 &&

@@ -177,7 +177,7 @@ done:
 	/* publish, kick */
 	if (likely(nb_sent != 0)) {
 		row.ring->publish(vq);
-		if (unlikely(txq->db_delay != 0))
+		if (unlikely(txq->db_delay != 0) && (nb_sent >= VSR_TX_HOLD_MIN || txq->debt.owed))
 			vsr_txq_owe(txq, nb_sent);
 		else if (row.ring->kick_needed(vq))
 			row.ring->kick(vq);
