@@ -285,6 +285,7 @@ def test_owner_without_admin_queue(make_host, daemon, closing):
     assert listed["num_vfs"] == 2
     assert [(vf["pci"], vf["users"]) for vf in shown(host, "vf", "show", pf)["vfs"]] == [
         (vf, []) for vf in vfs]
+    assert [vf["rx_per_s"] for vf in shown(host, "top", pf, "--count", 1)["vfs"]] == [None, None]
     refused(host.vsrctl("vf", "create", pf, 1), "2 VFs already")
     refused(host.vsrctl("vf", "create", pf, host.read("bus/pci/devices", pf, "sriov_totalvfs")
                         + "0"), "out of range")
