@@ -23,6 +23,7 @@ from framework.machine import Booted, Machine  # noqa: E402
 from framework.net import Namespace, tap_name  # noqa: E402
 from framework.sim import Sim  # noqa: E402
 from framework.testpmd import Testpmd  # noqa: E402
+from framework.vsrd import Vsrd  # noqa: E402
 
 HOSTS = {"sim": Sim, "machine": Machine}
 ON_MACHINE = {"make_host", "machine", "linux", "vm_command", "interop"}
@@ -181,6 +182,16 @@ def testpmd(closing):
         return unstarted(host, devices, **conf).start()
 
     make.unstarted = unstarted
+    return make
+
+
+@pytest.fixture
+def daemon(closing):
+    """Make vsrds: daemon(host, keeper=True, args=[...]) owns the PF of the host."""
+
+    def make(host, **conf):
+        return closing(Vsrd(host, **conf)).start()
+
     return make
 
 

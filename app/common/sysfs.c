@@ -145,21 +145,46 @@ read_group(const char *sysfs, struct sysfs_fn *fn)
 	return 0;
 }
 
+static bool
+has_vf(const char *sysfs, const char *pf, unsigned int vf)
+{
+	char bdf[SYSFS_BDF_LEN];
+
+	return vf <= SYSFS_MAX_VFS && sysfs_vf_bdf(sysfs, pf, vf, bdf) == 0;
+}
+
+/* By the links to them. A read of sriov_numvfs waits for the lock of the device, which the kernel
+ * holds while it takes a PF from its driver: an owner that asked then would wait for the kernel,
+ * and the kernel for the owner to close the PF. */
+static unsigned int
+count_vfs(const char *sysfs, const char *pf)
+{
+	unsigned int there = 0, step = 1;
+
+	/* They are numbered without gaps. */
+	while (has_vf(sysfs, pf, there + step)) {
+		there += step;
+		step *= 2;
+	}
+	for (; step != 0; step /= 2)
+		if (has_vf(sysfs, pf, there + step))
+			there += step;
+	return there;
+}
+
 static int
 read_sriov(const char *sysfs, struct sysfs_fn *fn)
 {
-	unsigned long total, num;
+	unsigned long total;
 	int err = read_number(sysfs, fn->bdf, "sriov_totalvfs", SYSFS_MAX_VFS, &total);
 
 	if (err == -ENOENT)
 		return 0;
-	if (err == 0)
-		err = read_number(sysfs, fn->bdf, "sriov_numvfs", SYSFS_MAX_VFS, &num);
 	if (err != 0)
 		return err;
 	fn->has_sriov = true;
 	fn->total_vfs = (unsigned int)total;
-	fn->num_vfs = (unsigned int)num;
+	fn->num_vfs = count_vfs(sysfs, fn->bdf);
 	return 0;
 }
 

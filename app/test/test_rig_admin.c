@@ -618,7 +618,7 @@ parts_of_one_vf_become_those_of_another(void)
 }
 
 static void
-time_is_counted_by_opcode(void)
+commands_are_counted_by_opcode_and_vf(void)
 {
 	struct vio_admin_op_stats stats;
 	uint64_t sum = 0;
@@ -636,6 +636,10 @@ time_is_counted_by_opcode(void)
 	VTEST_EQ(sum, 11);
 	VTEST_EQ(vio_admin_op_stats(admin, VIRTIO_ADMIN_NB_OPCODES, &stats), -EINVAL);
 	VTEST_EQ(rig_stat(&rig, 0, -1, "admin_legacy_common_cfg_read"), 11);
+	VTEST_EQ(vio_admin_vf_commands(admin, 1), 10);
+	VTEST_EQ(vio_admin_vf_commands(admin, 2), 0);
+	VTEST_EQ(vio_admin_vf_commands(admin, 9), 1);
+	VTEST_EQ(vio_admin_vf_commands(admin, VIO_ADMIN_VFS_MAX + 1), 0);
 	owner_close(false);
 }
 
@@ -678,7 +682,7 @@ static const struct vtest_case cases[] = {
 	{ "legacy_registers_are_read_and_written", legacy_registers_are_read_and_written },
 	{ "doorbells_are_checked_whoever_names_them", doorbells_are_checked_whoever_names_them },
 	{ "parts_of_one_vf_become_those_of_another", parts_of_one_vf_become_those_of_another },
-	{ "time_is_counted_by_opcode", time_is_counted_by_opcode },
+	{ "commands_are_counted_by_opcode_and_vf", commands_are_counted_by_opcode_and_vf },
 	{ "a_device_without_admin_queues_is_told_apart",
 			a_device_without_admin_queues_is_told_apart },
 };

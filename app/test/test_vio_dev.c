@@ -180,6 +180,7 @@ bits_without_register_are_left_out(void)
 		VTEST_EQ(vio_dev_has(&dev, VIRTIO_F_RING_RESET), rows[i].reset);
 		VTEST_EQ(vio_dev_has(&dev, VIRTIO_F_ADMIN_VQ), rows[i].admin);
 		VTEST_EQ(vio_dev_has(&dev, VIRTIO_F_SR_IOV), i % 2 == 0);
+		VTEST_EQ(vio_dev_sriov_stray(&dev), i % 2 != 0);
 	}
 }
 

@@ -300,6 +300,65 @@ without_vfs_there_is_no_sriov(void)
 	fixture_free(&f);
 }
 
+/* A function that lies about it; who believes it breaks C069 and gets no FEATURES_OK. */
+static void
+stray_sr_iov_is_for_nobody(void)
+{
+	const struct vsim_features stray = FEATURES(VIRTIO_F_VERSION_1, VIRTIO_F_SR_IOV);
+	const struct vsim_features plain = FEATURES(VIRTIO_F_VERSION_1);
+	struct fixture f = fixture_make("full");
+	struct vsim_faults faults = { .stray_sr_iov = true };
+	struct vsim_fn *vf;
+
+	VTEST(driver_negotiate(f.pf, &f.pf->offered));
+	vf = vfs_make(&f, 1);
+	reg_write(vf, "device_feature_select", 1);
+	VTEST_EQ(reg_read(vf, "device_feature") >> (VIRTIO_F_SR_IOV - 32) & 1, 0);
+	vsim_nic_faults(f.nic, &faults);
+	VTEST_EQ(reg_read(vf, "device_feature") >> (VIRTIO_F_SR_IOV - 32) & 1, 1);
+	VTEST(!driver_negotiate(vf, &stray));
+	VTEST_EQ(violations(vf, 69), 1);
+	reg_write(vf, "device_status", 0);
+	VTEST(driver_negotiate(vf, &plain));
+	VTEST_EQ(violations_all(vf), 1);
+	fixture_free(&f);
+}
+
+static void
+pasid_is_the_pfs_alone(void)
+{
+	struct vsim_nic_conf conf = fixture_conf("full");
+	struct fixture f;
+	struct vsim_fn *vf;
+	uint32_t at;
+
+	conf.pasid_width = 20;
+	f = fixture_from(&conf);
+	at = config_read(f.pf, f.nic->layout[0].sriov + 2, 2) >> 4;
+	VTEST_EQ(config_read(f.pf, at, 4), PCI_EXT_CAPABILITY_PASID | 1 << 16);
+	VTEST_EQ(config_read(f.pf, at + PCI_PASID_CAP, 2), 20 << 8 | PCI_PASID_CAP_EXEC |
+			PCI_PASID_CAP_PRIV);
+	VTEST_EQ(config_read(f.pf, at + PCI_PASID_CTRL, 2), 0);
+	config_write(f.pf, at, 0xffffffff, 4);
+	config_write(f.pf, at + PCI_PASID_CAP, 0, 2);
+	config_write(f.pf, at + PCI_PASID_CTRL, 0xffff, 2);
+	VTEST_EQ(config_read(f.pf, at + PCI_PASID_CTRL, 2), PCI_PASID_CTRL_ENABLE |
+			PCI_PASID_CTRL_EXEC | PCI_PASID_CTRL_PRIV);
+	VTEST_EQ(config_read(f.pf, at + PCI_PASID_CAP, 2) >> 8, 20);
+	VTEST(driver_negotiate(f.pf, &f.pf->offered));
+	vf = vfs_make(&f, 1);
+	VTEST_EQ(config_read(vf, 0x102, 2) >> 4, 0);
+	vsim_fn_reset(f.pf);
+	VTEST_EQ(config_read(f.pf, at + PCI_PASID_CTRL, 2), 0);
+	fixture_free(&f);
+
+	/* Without VFs it stands behind ARI. */
+	conf.total_vfs = 0;
+	f = fixture_from(&conf);
+	VTEST_EQ(config_read(f.pf, config_read(f.pf, 0x102, 2) >> 4, 2), PCI_EXT_CAPABILITY_PASID);
+	fixture_free(&f);
+}
+
 static void
 state_is_reported(void)
 {
@@ -329,6 +388,8 @@ static const struct vtest_case cases[] = {
 	{"registers_and_vfs_change_while_a_worker_runs",
 			registers_and_vfs_change_while_a_worker_runs},
 	{"without_vfs_there_is_no_sriov", without_vfs_there_is_no_sriov},
+	{"stray_sr_iov_is_for_nobody", stray_sr_iov_is_for_nobody},
+	{"pasid_is_the_pfs_alone", pasid_is_the_pfs_alone},
 	{"state_is_reported", state_is_reported},
 };
 

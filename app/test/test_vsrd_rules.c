@@ -158,9 +158,11 @@ shared_state_in_use_keeps_the_vfs(void)
 	vsrd.owner.host.sysfs = dir;
 	strcpy(pf->bdf, "0000:01:00.0");
 	strcpy(pf->fn.bdf, pf->bdf);
+	strcpy(pf->fn.driver, "vfio-pci");
 	pf->fn.num_vfs = pf->fn.total_vfs = pf->known_vfs = 2;
 	pf->used = true;
 	write_file(numvfs, "2", 1);
+	snprintf(path, sizeof(path), "%s/%s", dir, numvfs);
 	VTEST_EQ(pasid_acquire(&pf->pasid, &on, &conn, 2, 77), 0);
 
 	VTEST_EQ(owner_vfs_destroy(&vsrd.owner, pf, &destroyed, &users, &why), -EBUSY);
@@ -174,8 +176,15 @@ shared_state_in_use_keeps_the_vfs(void)
 	json_decref(users);
 
 	vsrd_client_left(&vsrd, &conn);
+	/* The kernel is taking it from its driver: its lock is not asked for. */
+	pf->fn.driver[0] = '\0';
+	VTEST_EQ(owner_vfs_destroy(&vsrd.owner, pf, &destroyed, &users, &why), -ENODEV);
+	pf->fn.num_vfs = 0;
+	VTEST_EQ(owner_vfs_create(&vsrd.owner, pf, 1, NULL, &users, &why), -ENODEV);
+	VTEST_EQ(first_char(path), '2');
+	pf->fn.num_vfs = 2;
+	strcpy(pf->fn.driver, "vfio-pci");
 	VTEST_EQ(owner_vfs_destroy(&vsrd.owner, pf, &destroyed, &users, &why), 0);
-	snprintf(path, sizeof(path), "%s/%s", dir, numvfs);
 	VTEST_EQ(first_char(path), '0');
 }
 

@@ -25,6 +25,7 @@
 
 #include "../test/rig.h"
 #include "count.h"
+#include "machine.h"
 
 #define RING 256
 #define BURST_MAX 128
@@ -152,14 +153,6 @@ clock_calibrate(void)
 	}
 }
 
-static int
-ascending(const void *a, const void *b)
-{
-	const double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 /** Of one direction of a row; per packet. */
 struct figure {
 	double min, median;
@@ -169,7 +162,7 @@ struct figure {
 static struct figure
 figure_of(double *samples, unsigned int nb, uint64_t counted)
 {
-	qsort(samples, nb, sizeof(*samples), ascending);
+	qsort(samples, nb, sizeof(*samples), machine_ascending);
 	return (struct figure){ samples[0], samples[nb / 2],
 		opts.count ? (double)counted / RING / COUNTED : -1 };
 }
@@ -351,16 +344,6 @@ usage(const char *what, const char *value, const char *want)
 	return 2;
 }
 
-static bool
-number(const char *text, unsigned int min, unsigned int max, unsigned int *out)
-{
-	char *end;
-	unsigned long n = strtoul(text, &end, 10);
-
-	*out = n;
-	return text[0] >= '0' && text[0] <= '9' && *end == '\0' && n >= min && n <= max;
-}
-
 /** @return -1 to go on, else the exit code. */
 static int
 parse(int argc, char **argv)
@@ -387,12 +370,12 @@ parse(int argc, char **argv)
 			opts.count = false;
 		else if (c == 'j')
 			opts.json = true;
-		else if (c == 'b' && (!number(optarg, 1, BURST_MAX, &opts.burst) ||
+		else if (c == 'b' && (!machine_number(optarg, 1, BURST_MAX, &opts.burst) ||
 				(opts.burst & (opts.burst - 1)) != 0))
 			return usage("--burst", optarg, "a power of two from 1 to 128");
-		else if (c == 's' && !number(optarg, 64, 1518, &opts.size))
+		else if (c == 's' && !machine_number(optarg, 64, 1518, &opts.size))
 			return usage("--size", optarg, "a number from 64 to 1518");
-		else if (c == 'n' && !number(optarg, 10, 1000000, &opts.samples))
+		else if (c == 'n' && !machine_number(optarg, 10, 1000000, &opts.samples))
 			return usage("--samples", optarg, "a number from 10 to 1000000");
 		else if (c == 'h') {
 			fputs(help, stdout);
@@ -408,31 +391,6 @@ parse(int argc, char **argv)
 	return -1;
 }
 
-/** Hugepages if there are some: small pages would add misses that no real program has. */
-static int
-eal_start(void)
-{
-	static char *args[] = { "vsr-bench driver", "--no-pci", "--no-shconf", "--no-telemetry",
-		"--iova-mode=va", "-l", NULL, "--log-level=error",
-		"--log-level=pmd.net.vsr:critical", "--force-max-simd-bitwidth=512", "-m", "96",
-		"--in-memory", NULL };
-	static char cpu[16];
-	unsigned int free_pages = 0;
-	FILE *f = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "r");
-
-	if (f != NULL) {
-		if (fscanf(f, "%u", &free_pages) != 1)
-			free_pages = 0;
-		fclose(f);
-	}
-	small_pages = free_pages < 64;
-	if (small_pages)
-		args[RTE_DIM(args) - 2] = "--no-huge";
-	snprintf(cpu, sizeof(cpu), "%d", sched_getcpu());
-	args[6] = cpu;
-	return rte_eal_init(RTE_DIM(args) - 1, args);
-}
-
 int
 main(int argc, char **argv)
 {
@@ -440,11 +398,8 @@ main(int argc, char **argv)
 
 	if (ret >= 0)
 		return ret;
-	if (eal_start() < 0) {
-		fprintf(stderr, "vsr-bench driver: EAL does not start: %s.\n",
-				rte_strerror(rte_errno));
+	if (machine_eal("vsr-bench driver", (unsigned int)sched_getcpu(), &small_pages) != 0)
 		return 1;
-	}
 	if (setjmp(vtest_leave) != 0) {
 		fprintf(stderr, "vsr-bench driver: %s\n", vtest_why);
 		return 1;

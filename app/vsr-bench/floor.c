@@ -17,10 +17,8 @@
  * batches ahead and of headers and data as soon as the packets are known.
  */
 
-#include <errno.h>
 #include <getopt.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -38,6 +36,9 @@
 #include "virtio_spec/net.h"
 #include "virtio_spec/ring.h"
 
+#include "machine.h"
+
+#define PROGRAM "vsr-bench floor"
 #define RING 256 /* Descriptors; a power of two. */
 #define BATCH 32
 #define AHEAD 64 /* Descriptors from where is worked to where is prefetched. */
@@ -217,18 +218,6 @@ device_tx(struct device *d, const bool prefetch)
 	d->tx += nb;
 }
 
-static void
-pin(unsigned int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	if (sched_setaffinity(0, sizeof(set), &set) != 0)
-		fprintf(stderr, "vsr-bench floor: processor %u is not to be had: %s.\n", cpu,
-				strerror(errno));
-}
-
 static inline __attribute__((always_inline)) void
 device_run(struct device *d, const bool prefetch)
 {
@@ -243,7 +232,7 @@ device_main(void *arg)
 {
 	struct device d = { .run = arg };
 
-	pin(d.run->device_cpu);
+	machine_pin(PROGRAM, d.run->device_cpu);
 	memset(d.packet, 0x5a, sizeof(d.packet));
 	atomic_store(&d.run->ready, true);
 	if (d.run->prefetch)
@@ -396,21 +385,13 @@ trip_other(void *arg)
 	struct trip *t = arg;
 	uint32_t turn;
 
-	pin(t->cpu);
+	machine_pin(PROGRAM, t->cpu);
 	while (!atomic_load_explicit(&t->stop, memory_order_relaxed)) {
 		turn = atomic_load_explicit(&t->turn, memory_order_acquire);
 		if (turn % 2 == 1)
 			atomic_store_explicit(&t->turn, turn + 1, memory_order_release);
 	}
 	return NULL;
-}
-
-static int
-ascending(const void *a, const void *b)
-{
-	const double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
 }
 
 /** Cycles that a word takes to the other core and back, the median; negative: no thread. */
@@ -422,7 +403,7 @@ distance(const unsigned int cpus[2])
 	pthread_t other;
 
 	trip.cpu = cpus[0];
-	pin(cpus[1]);
+	machine_pin(PROGRAM, cpus[1]);
 	if (pthread_create(&other, NULL, trip_other, &trip) != 0)
 		return -1;
 	for (unsigned int i = 0; i < TRIPS; i++) {
@@ -435,7 +416,7 @@ distance(const unsigned int cpus[2])
 	}
 	atomic_store(&trip.stop, true);
 	pthread_join(other, NULL);
-	qsort(cycles, TRIPS, sizeof(cycles[0]), ascending);
+	qsort(cycles, TRIPS, sizeof(cycles[0]), machine_ascending);
 	return cycles[TRIPS / 2];
 }
 
@@ -462,8 +443,8 @@ report(struct figures f[2], unsigned int rounds, bool json)
 	for (int i = 0; i < 2; i++) {
 		double middle;
 
-		qsort(f[i].cycles, rounds, sizeof(double), ascending);
-		qsort(f[i].busy, rounds, sizeof(double), ascending);
+		qsort(f[i].cycles, rounds, sizeof(double), machine_ascending);
+		qsort(f[i].busy, rounds, sizeof(double), machine_ascending);
 		middle = f[i].cycles[rounds / 2];
 		if (json)
 			printf("%s\n  {\"name\": \"%s\", \"cycles_min\": %.2f, "
@@ -496,7 +477,7 @@ measure(unsigned int cpus[2], unsigned int rounds, double seconds, bool json)
 		fprintf(stderr, "vsr-bench floor: no memory.\n");
 		return 1;
 	}
-	pin(cpus[1]);
+	machine_pin(PROGRAM, cpus[1]);
 	tsc_measure();
 	for (unsigned int i = 0; i < rounds; i++)
 		for (int prefetch = 0; prefetch < 2; prefetch++) {
@@ -534,21 +515,6 @@ usage(const char *what, const char *value, const char *want)
 	fprintf(stderr, "vsr-bench floor: %s %s is not %s (see vsr-bench floor --help)\n", what,
 			value, want);
 	return 2;
-}
-
-/** The first two processors that this process may use. */
-static bool
-cpus_find(unsigned int cpus[2])
-{
-	unsigned int nb = 0;
-	cpu_set_t set;
-
-	if (sched_getaffinity(0, sizeof(set), &set) != 0)
-		return false;
-	for (unsigned int cpu = 0; cpu < CPU_SETSIZE && nb < 2; cpu++)
-		if (CPU_ISSET(cpu, &set))
-			cpus[nb++] = cpu;
-	return nb == 2;
 }
 
 int
@@ -590,7 +556,7 @@ main(int argc, char **argv)
 	}
 	if (optind < argc)
 		return usage("argument", argv[optind], "an option");
-	if (!cpus_find(cpus)) {
+	if (!machine_cpus(cpus)) {
 		fprintf(stderr, "vsr-bench floor: two processors are needed, one for each side.\n");
 		return 1;
 	}

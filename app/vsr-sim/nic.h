@@ -45,6 +45,7 @@ struct nic_conf {
 	unsigned int workers;
 	bool sockets_only; /**< Put nothing on the bus: the sockets are for other clients. */
 	uint16_t admin_queues; /**< Of the PF, if it offers any; 0: one. */
+	uint8_t pasid_width; /**< Of the PF's PASID capability, 1..20; 0: none. */
 	struct {
 		enum nic_switch kind;
 		const char *text; /**< "name" or "name=number". */

@@ -21,6 +21,7 @@ static const struct nic_switch_row {
 	uint64_t max; /* Of NAME=N; 0: it takes no number. */
 } rows[] = {
 	{ NIC_FAULT, "refuse-features-ok", AT(fault.refuse_features_ok), 0 },
+	{ NIC_FAULT, "stray-sr-iov", AT(fault.stray_sr_iov), 0 },
 	{ NIC_FAULT, "slow-reset", AT(fault.reset_us), 60000000 },
 	{ NIC_FAULT, "admin-eagain", AT(fault.admin_eagain), UINT32_MAX },
 	{ NIC_FAULT, "admin-lose", AT(fault.admin_lose), UINT32_MAX },

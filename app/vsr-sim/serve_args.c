@@ -16,7 +16,7 @@
 enum {
 	OPT_DIR = CLI_OPT_DIR, OPT_PROFILE, OPT_FEATURES, OPT_VFS, OPT_PAIRS, OPT_SIZE, OPT_MTU,
 	OPT_MAC, OPT_WIRE, OPT_WORKERS, OPT_CPU, OPT_NUMA, OPT_PF, OPT_FOREGROUND, OPT_DAEMON,
-	OPT_FAULT, OPT_LENIENT, OPT_ALT, OPT_ADMIN, OPT_VFIO_USER,
+	OPT_FAULT, OPT_LENIENT, OPT_ALT, OPT_ADMIN, OPT_PASID, OPT_VFIO_USER,
 };
 
 const struct cli_opt serve_opts[] = {
@@ -40,6 +40,7 @@ const struct cli_opt serve_opts[] = {
 	  "leave the PF's vfio-user socket, DIR/fn/BDF.sock, to\n"
 	  "another client, such as QEMU: the simulated host is empty" },
 	{ "admin-queues", OPT_ADMIN, "N", "of the PF, 1..8 (default 1)" },
+	{ "pasid", OPT_PASID, "BITS", "PASID capability of the PF, 1..20 bits (default: none)" },
 	{ "fault", OPT_FAULT, "NAME", "misbehave: refuse-features-ok, slow-reset=US,\n"
 	  "admin-eagain=N, ... (see the guide); repeatable" },
 	{ "lenient", OPT_LENIENT, "NAME", "early-lists, unlisted-caps, swapped-objs; repeatable" },
@@ -244,6 +245,10 @@ parse_option(struct cli_args *args, int opt, struct serve_conf *conf, const char
 	case OPT_ADMIN:
 		ret = parse_number(args, "--admin-queues", 1, NIC_MAX_ADMIN_QUEUES, &n);
 		conf->nic.admin_queues = (uint16_t)n;
+		return ret;
+	case OPT_PASID:
+		ret = parse_number(args, "--pasid", 1, 20, &n);
+		conf->nic.pasid_width = (uint8_t)n;
 		return ret;
 	case OPT_FAULT:
 		return parse_switch(args, conf, NIC_FAULT);

@@ -25,10 +25,8 @@ get(struct rpc_call *call, const char *name, json_int_t vf)
 	if (pf == NULL)
 		return (void *)rpc_refuse(call, err);
 	err = owner_admin_ready(pf, (unsigned int)vf, &call->why);
-	if (err == 0) {
-		__atomic_fetch_add(&pf->nb_member[vf < 256 ? vf : 0], 1, __ATOMIC_RELAXED);
+	if (err == 0)
 		return pf;
-	}
 	owner_put(pf);
 	return (void *)rpc_refuse(call, err);
 }

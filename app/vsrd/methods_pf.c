@@ -232,9 +232,9 @@ method_vf_show(struct rpc_call *call)
 	json_array_foreach(vfs, i, vf) {
 		const json_int_t number = json_integer_value(json_object_get(vf, "vf"));
 
-		if (number < (json_int_t)(sizeof(pf->nb_member) / sizeof(pf->nb_member[0])))
-			json_object_set_new(vf, "admin_commands", json_integer((json_int_t)
-					__atomic_load_n(&pf->nb_member[number], __ATOMIC_RELAXED)));
+		json_object_set_new(vf, "admin_commands", json_integer(pf->admin == NULL ? 0 :
+				(json_int_t)vio_admin_vf_commands(pf->admin,
+						(unsigned int)number)));
 	}
 	owner_put(pf);
 	return json_pack("{s:s, s:o}", "pf", name, "vfs", vfs);

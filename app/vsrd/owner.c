@@ -148,15 +148,20 @@ owner_bring_up(struct owner *owner, struct owner_pf *pf)
 		/* It was reset: whatever its queues were doing has ended. */
 		vio_admin_free(pf->admin);
 		pf->admin = NULL;
-		pf->sriov_err = ret;
-		pf->sriov_why = pf->admin_why = pf->state_why;
+		pf->admin_why = pf->state_why;
+		/* What was accepted once holds over resets (virtio 1.4 6.1, VIRTIO_F_SR_IOV). */
+		if (!pf->sriov_once) {
+			pf->sriov_err = ret;
+			pf->sriov_why = pf->state_why;
+		}
 		log_error("%s", pf->state_why.text);
 		return ret;
 	}
 	pf->live = true;
 	pf->gone = pf->sick = false;
 	pf->sriov_err = pf_sriov_allowed(&owner->host, &pf->fn, &pf->dev, &pf->sriov_why);
-	if (pf->sriov_err != 0)
+	pf->sriov_once = pf->sriov_err == 0;
+	if (!pf->sriov_once)
 		log_warn("%s", pf->sriov_why.text);
 	admin_start(pf);
 	return 0;
@@ -301,9 +306,8 @@ clear(struct owner_pf *pf)
 	pf->admin = NULL;
 	pf->request = -1;
 	pf->used = pf->live = pf->gone = pf->sick = pf->adopted = false;
-	pf->kept = pf->memory_kept = false;
+	pf->kept = pf->memory_kept = pf->sriov_once = false;
 	pf->pasid.nb = 0;
-	memset(pf->nb_member, 0, sizeof(pf->nb_member));
 }
 
 /* With pf->lock and the set locked. */

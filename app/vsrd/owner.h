@@ -46,13 +46,13 @@ struct owner_pf {
 	struct why state_why, admin_why;
 	int sriov_err; /**< 0, or why no VFs can be made: sriov_why. */
 	struct why sriov_why;
+	bool sriov_once; /**< They could be made after the last negotiation that succeeded. */
 	int request; /**< Event descriptor: the system wants the function back. */
 	unsigned int known_vfs; /**< Whose coming was told. */
 	bool token_in_file; /**< The file has this token. */
 
 	pthread_mutex_t users_lock;
 	struct pasid_users pasid;
-	uint64_t nb_member[256]; /**< Commands by VF number, for those that watch. */
 };
 
 struct owner {

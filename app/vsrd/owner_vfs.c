@@ -102,6 +102,17 @@ vfs_changed(struct owner *owner, struct owner_pf *pf)
 		owner_admin_agree(pf);
 }
 
+/* A PF that the kernel is just taking from its driver is locked until we close it: who writes
+ * sriov_numvfs then sleeps, and does not close it. The link to the driver goes first. */
+static int
+still_bound(const struct owner_pf *pf, struct why *why)
+{
+	if (pf->fn.driver[0] != '\0')
+		return 0;
+	return why_not(why, -ENODEV, "%s is being taken from its driver: bind it to vfio-pci again "
+			"first", pf->fn.bdf);
+}
+
 int
 owner_vfs_create(struct owner *owner, struct owner_pf *pf, unsigned int count, const char *token,
 		json_t **users, struct why *why)
@@ -111,7 +122,9 @@ owner_vfs_create(struct owner *owner, struct owner_pf *pf, unsigned int count, c
 
 	*users = NULL;
 	snprintf(text, sizeof(text), "%u", count);
-	ret = pf_count_parse(&pf->fn, text, &count, why);
+	ret = still_bound(pf, why);
+	if (ret == 0)
+		ret = pf_count_parse(&pf->fn, text, &count, why);
 	if (ret == 0 && pf->fn.num_vfs != 0) {
 		ret = owner_unused(owner, pf, "try again", users, why);
 		ret = pf_has_no_vfs(&owner->host, &pf->fn, why);
@@ -140,6 +153,9 @@ owner_vfs_destroy(struct owner *owner, struct owner_pf *pf, unsigned int *destro
 
 	*users = NULL;
 	*destroyed = pf->fn.num_vfs;
+	ret = still_bound(pf, why);
+	if (ret != 0)
+		return ret;
 	if (pf->fn.num_vfs == 0)
 		return why_not(why, -ENOENT, "%s has no VFs", pf->fn.bdf);
 	snprintf(then, sizeof(then), "run vsrctl vf destroy %s again", pf->fn.bdf);

@@ -14,12 +14,6 @@
 
 #define EXT_START 0x100
 #define CFG_BYTES 4096
-/* PCI Express 7.8.9 "PASID Extended Capability": capability and control registers. */
-#define PASID_CAP 0x04
-#define PASID_CTRL 0x06
-#define PASID_CTRL_ENABLE 0x1
-#define PASID_CTRL_EXEC 0x2
-#define PASID_CTRL_PRIV 0x4
 
 static uint16_t
 get16(const uint8_t *at)
@@ -65,12 +59,12 @@ pasid_read(const char *sysfs, const char *bdf, struct pasid_state *state)
 	at = find_ext(cfg, PCI_EXT_CAPABILITY_PASID);
 	if (at == 0)
 		return 0;
-	control = get16(cfg + at + PASID_CTRL);
+	control = get16(cfg + at + PCI_PASID_CTRL);
 	state->present = true;
-	state->max_width = cfg[at + PASID_CAP + 1] & 0x1f;
-	state->enabled = (control & PASID_CTRL_ENABLE) != 0;
-	state->execute = state->enabled && (control & PASID_CTRL_EXEC) != 0;
-	state->privileged = state->enabled && (control & PASID_CTRL_PRIV) != 0;
+	state->max_width = cfg[at + PCI_PASID_CAP + 1] & 0x1f;
+	state->enabled = (control & PCI_PASID_CTRL_ENABLE) != 0;
+	state->execute = state->enabled && (control & PCI_PASID_CTRL_EXEC) != 0;
+	state->privileged = state->enabled && (control & PCI_PASID_CTRL_PRIV) != 0;
 	return 0;
 }
 

@@ -54,7 +54,6 @@ owner_hold(void *arg)
 	s->held = owner_get(s->owner, s->pf, false, &err, &why);
 	if (s->held == NULL || owner_admin_ready(s->held, s->vf, &why) != 0)
 		return NULL;
-	__atomic_fetch_add(&s->held->nb_member[s->vf < 256 ? s->vf : 0], 1, __ATOMIC_RELAXED);
 	return s->held->admin;
 }
 

@@ -104,11 +104,11 @@ class Port:
                 poll.register(fd, select.POLLIN)
             ready = dict(poll.poll())
             on_port = ready.pop(self.fd, 0)
-            if on_port & select.POLLIN:
-                data = os.read(self.fd, CHUNK)
-                for number, kind, payload in frames.feed(data):
-                    self.handle(number, kind, payload)
-            elif on_port & select.POLLHUP:
+            data = os.read(self.fd, CHUNK) if on_port & select.POLLIN else b""
+            for number, kind, payload in frames.feed(data):
+                self.handle(number, kind, payload)
+            # Without a host a port can be read all the time, and nothing comes.
+            if on_port & select.POLLHUP and not data:
                 self.drop()
                 frames = Frames()
                 self.wait_for_host()
@@ -117,11 +117,11 @@ class Port:
                 self.forward(fd)
 
     def wait_for_host(self):
-        """Sleep until a host is there and says something. A port without one polls as hung up all
-        the time, so that only its changes are waited for."""
+        """Sleep until a host is there and says something. A port without one polls as hung up and
+        readable all the time, so that only its changes are waited for."""
         with select.epoll() as changes:
             changes.register(self.fd, select.EPOLLIN | select.EPOLLET)
-            while not any(event & select.EPOLLIN for _, event in changes.poll()):
+            while any(event & select.EPOLLHUP for _, event in changes.poll()):
                 pass
 
     def drop(self):

@@ -9,6 +9,7 @@ pytest.mark.needs, and it is skipped with that reason where it is not.
 
 import json
 import os
+import pathlib
 import subprocess
 
 from . import paths
@@ -36,6 +37,7 @@ class Host:
     kind = ""
     has: frozenset = frozenset()  # of NEEDS
     pf = "0000:01:00.0"
+    run_dir = pathlib.Path("/run/vsr")  # of vsrctl and vsrd, on the host
     token = None
     patience = SLOW  # seconds for a program to start, or to answer
     memory, mbufs = 256, 16384  # of a testpmd: megabytes, packet buffers

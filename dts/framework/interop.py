@@ -10,7 +10,7 @@ from . import paths, qemu
 
 DOCUMENT = paths.ROOT / "doc/interop.rst"
 BEGIN = ".. Made by the test run, from here on.\n"
-OURS = "net_vsr and vsrctl on QEMU virtio-net, through Linux VFIO"
+OURS = "net_vsr, vsrctl and vsrd on QEMU virtio-net, through Linux VFIO"
 
 
 def versions():

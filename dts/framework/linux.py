@@ -106,5 +106,5 @@ def linux_guests(settings):
         vm = Vm([word for guest in guests.values() for word in guest.arguments()],
                 iommu_args=",caching-mode=on")
         stack.callback(vm.close)
-        vm.boot()
+        vm.boot().thin_dpdk()
         yield {name: guest.find(vm) for name, guest in guests.items()}

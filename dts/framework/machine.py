@@ -100,7 +100,7 @@ class Booted:
                      namespace=self.space)
         self.log_seen = 0
         try:
-            self.vm.boot()
+            self.vm.boot().thin_dpdk()
             for nic in self.nics:
                 self.bind(nic.pf)
             self.log()
@@ -148,9 +148,7 @@ class Machine(Host):
     memory, mbufs = 64, 4096
 
     def __init__(self, booted, profile="full", features="", vfs=2, queue_pairs=2, taps=()):
-        words = list(filter(None, features.split(",")))
-        wanted = {word[1:] for word in words if word[0] == "+"}
-        unwanted = {word[1:] for word in words if word[0] == "-"}
+        wanted, unwanted = self.asked(features)
         self.booted = booted
         self.nic = self.choose(booted.nics, profile, wanted, unwanted)
         self.devargs = "".join(f",{DEVARGS[name]}" for name in sorted(unwanted - self.nic.lacks))
@@ -161,18 +159,23 @@ class Machine(Host):
     def refuses(cls, profile="full", features="", vfs=2, queue_pairs=2, wires=None, args=(),
                 **conf):
         """Why there is no such NIC here; empty when there is one."""
-        words = list(filter(None, features.split(",")))
-        names = {word[1:] for word in words}
+        wanted, unwanted = cls.asked(features)
         if profile not in ("full", "minimal") or wires or args:
             return cls.lacks(["profiles" if profile not in ("full", "minimal") else "wires"])
-        for name in sorted(names - set(PROPERTIES)):
+        for name in sorted((wanted | unwanted) - set(PROPERTIES)):
             return f"the machine host: its NIC never offers {name}"
         if vfs > nics()[0].vfs or queue_pairs > NB_PAIRS:
             return f"the machine host: its NIC has {nics()[0].vfs} VFs and {NB_PAIRS} queue pairs"
-        if cls.choose(nics(), profile, {w[1:] for w in words if w[0] == "+"},
-                      {w[1:] for w in words if w[0] == "-"}) is None:
+        if cls.choose(nics(), profile, wanted, unwanted) is None:
             return f"the machine host: no NIC of it has {features}"
         return ""
+
+    @staticmethod
+    def asked(features):
+        """(names of what is to be there, of what is not). No NIC has an admin queue anyway."""
+        words = list(filter(None, features.split(",")))
+        return ({word[1:] for word in words if word[0] == "+"},
+                {word[1:] for word in words if word[0] == "-"} - {"admin_vq"})
 
     @staticmethod
     def choose(among, profile, wanted, unwanted):

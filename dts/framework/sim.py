@@ -56,6 +56,7 @@ class Sim(Host):
         # Socket names are short (108 bytes), so the folder is not pytest's.
         self._owned = directory is None
         self.dir = pathlib.Path(directory or tempfile.mkdtemp(prefix="vsr-dts-", dir="/tmp"))
+        self.run_dir = self.dir / "run"
         self.child = None
         self.token = None
 

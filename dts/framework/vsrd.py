@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""vsrd on a simulated host, and its clients."""
+"""vsrd on a host of either kind, and its clients."""
 
 import json
-import os
 import signal
 import socket
 
 from . import paths
 from .child import Child
-from .sim import PF
 from .wait import SLOW, wait_for
 
 VSRD = paths.BUILD / "app/vsrd/vsrd"
@@ -76,31 +74,49 @@ class Client:
                 return line["params"]
 
 
-class Vsrd:
-    """The daemon, below a keeper or alone."""
+def shown(host, *args):
+    """What vsrctl answers, where it does what it is told."""
+    done = host.vsrctl("--json", *args)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
-    def __init__(self, sim, keeper=True, args=("--pf", PF), env=None):
-        self.sim = sim
+
+def refused(done, *words, code=1):
+    """One sentence of vsrctl with these words, and that exit code."""
+    assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
+    lines = [line for line in done.stderr.splitlines() if line.startswith("vsrctl: ")]
+    assert len(lines) == 1, done.stderr
+    for word in words:
+        assert word in lines[0], f"{word!r} is not in: {lines[0]}"
+
+
+class Vsrd:
+    """The daemon, below a keeper or alone.
+
+    Its socket stands on the host: client() and call() are for the simulated one, vsrctl for both.
+    """
+
+    def __init__(self, host, keeper=True, args=None):
+        self.host = host
         self.keeper = keeper
-        command = [*([KEEPER] if keeper else []), VSRD, *args]
-        self.command = sim.wrap(command)
-        self.env = {**sim.env, **(env or {})}
-        self.socket = sim.dir / "run/vsrd.sock"
+        args = ("--pf", host.pf) if args is None else args
+        self.command = host.wrap([*([KEEPER] if keeper else []), VSRD, *args])
+        self.socket = host.run_dir / "vsrd.sock"
         self.child = None
 
     def launch(self):
-        self.child = Child(self.command, env=self.env, name="vsrd")
+        self.child = Child(self.command, env=self.host.env, name="vsrd")
         return self
 
-    def start(self, timeout=SLOW):
+    def start(self):
         self.launch()
-        self.child.expect("answers on", timeout)
+        self.child.expect("answers on", self.host.patience)
         return self
 
     @property
     def pid(self) -> int:
         """Of vsrd itself."""
-        return self.call("health")["pid"]
+        return json.loads(self.host.vsrctl("--json", "health").stdout)["pid"]
 
     def client(self) -> Client:
         return Client(self.socket)
@@ -115,16 +131,16 @@ class Vsrd:
     def kill(self):
         """kill -9 vsrd; below a keeper, wait until the next one answers."""
         mark = self.child.mark()
-        os.kill(self.pid, signal.SIGKILL)
+        self.host.run("kill", "-9", str(self.pid))
         if self.keeper:
-            self.child.expect("answers on", SLOW, mark)
+            self.child.expect("answers on", self.host.patience, mark)
         else:
-            self.child.wait()
+            self.child.wait(self.host.patience)
 
-    def stop(self, timeout=SLOW) -> int:
+    def stop(self) -> int:
         """End it in order, the keeper too."""
         self.child.signal(signal.SIGTERM)
-        return self.child.wait(timeout)
+        return self.child.wait(self.host.patience)
 
     def close(self):
         if self.child is None:

@@ -107,6 +107,18 @@ def test_list_shows_what_sysfs_holds(tmp_path):
     assert len(text) == 5 and "2 of 8" in text[2] and "VF 2" in text[4]
 
 
+@pytest.mark.parametrize("vfs", [0, 1, 2, 3, 6, 7, 8, 13])
+def test_vfs_are_counted_by_their_links(vfs, tmp_path):
+    """sriov_numvfs can be written and not read: the kernel may let whoever reads it wait until an
+    owner has closed the PF."""
+    pf = make_fn(tmp_path, "0000:01:00.0", sriov_totalvfs=16)
+    os.mkfifo(pf / "sriov_numvfs")
+    for vf in range(vfs):
+        (pf / f"virtfn{vf}").symlink_to(f"../0000:01:{vf // 8:02x}.{vf % 8}")
+    (shown,) = json.loads(here("--json", "--sysfs", tmp_path, "list").stdout)["functions"]
+    assert (shown["num_vfs"], shown["total_vfs"]) == (vfs, 16)
+
+
 def test_list_without_functions_says_so(tmp_path):
     (tmp_path / "bus/pci/devices").mkdir(parents=True)
     done = here("--sysfs", tmp_path, "list")

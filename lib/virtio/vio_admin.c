@@ -49,6 +49,7 @@ struct vio_admin {
 	rte_spinlock_t lock; /**< Of groups, stats and told. Taken before that of a cmdq. */
 	struct group groups[VIO_NB_GROUPS];
 	struct vio_admin_op_stats stats[VIRTIO_ADMIN_NB_OPCODES];
+	uint64_t vf_commands[VIO_ADMIN_VFS_MAX + 1]; /**< Ended ones, by VF number. */
 	struct queue queues[VIO_ADMIN_QUEUES_MAX];
 };
 
@@ -280,6 +281,8 @@ end(struct vio_admin *admin, struct vio_admin_cmd *cmd, int ret)
 	rte_spinlock_lock(&admin->lock);
 	admin->groups[cmd->group].outstanding--;
 	stats_add(&admin->stats[cmd->opcode], cmd, ret);
+	if (cmd->group == VIO_SRIOV && cmd->member <= VIO_ADMIN_VFS_MAX)
+		admin->vf_commands[cmd->member]++;
 	tell = (q->cmdq.dead || q->cmdq.vq->broken) && !q->told;
 	q->told = q->told || tell;
 	rte_spinlock_unlock(&admin->lock);
@@ -686,4 +689,17 @@ vio_admin_queue_info(struct vio_admin *admin, unsigned int i, struct vio_admin_q
 	};
 	rte_spinlock_unlock(&cmdq->lock);
 	return 0;
+}
+
+uint64_t
+vio_admin_vf_commands(struct vio_admin *admin, unsigned int vf)
+{
+	uint64_t nb;
+
+	if (vf > VIO_ADMIN_VFS_MAX)
+		return 0;
+	rte_spinlock_lock(&admin->lock);
+	nb = admin->vf_commands[vf];
+	rte_spinlock_unlock(&admin->lock);
+	return nb;
 }

@@ -336,6 +336,11 @@ struct vio_admin_op_stats {
 /** Of one opcode, below VIRTIO_ADMIN_NB_OPCODES; -EINVAL otherwise. Any thread. */
 int vio_admin_op_stats(struct vio_admin *admin, uint16_t opcode, struct vio_admin_op_stats *stats);
 
+#define VIO_ADMIN_VFS_MAX 256
+/** Commands for that VF that have ended, in any way, since vio_admin_create(); 0 for numbers above
+ * VIO_ADMIN_VFS_MAX. From any thread. */
+uint64_t vio_admin_vf_commands(struct vio_admin *admin, unsigned int vf);
+
 /** One admin queue. */
 struct vio_admin_queue_info {
 	uint16_t index; /**< Of the virtqueue. */

@@ -38,6 +38,14 @@ vio_dev_has(const struct vio_dev *dev, unsigned int bit)
 	return vio_features_has(&dev->accepted, bit);
 }
 
+/** It offers SR_IOV and has no SR-IOV capability: a faulty device, whose offer is never accepted
+ * (virtio 1.4 6.1, 6.2 "Reserved Feature Bits"). As of the last negotiation. */
+static inline bool
+vio_dev_sriov_stray(const struct vio_dev *dev)
+{
+	return !dev->t->sriov && vio_features_has(&dev->offered, VIRTIO_F_SR_IOV);
+}
+
 /** Start with this transport, which must outlive the device. Touches no register. */
 void vio_dev_init(struct vio_dev *dev, struct vio_transport *t);
 

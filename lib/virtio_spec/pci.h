@@ -164,6 +164,16 @@ VIRTIO_WIRE_FIELD(virtio_pci_common_cfg, admin_queue_num, 62, 2);
 
 #define PCI_CLASS_ETHERNET 0x020000
 
+/* PASID extended capability (PCI Express Base Specification 7.8.9) */
+#define PCI_PASID_CAP 0x04
+#define PCI_PASID_CAP_EXEC 0x0002
+#define PCI_PASID_CAP_PRIV 0x0004
+#define PCI_PASID_CAP_WIDTH_SHIFT 8 /**< Five bits: Max PASID Width. */
+#define PCI_PASID_CTRL 0x06
+#define PCI_PASID_CTRL_ENABLE 0x0001
+#define PCI_PASID_CTRL_EXEC 0x0002
+#define PCI_PASID_CTRL_PRIV 0x0004
+
 /* MSI-X capability and table entry (PCI Express Base Specification 7.7.2) */
 #define PCI_MSIX_CTRL 2 /**< Message Control; bits 10:0 are the table size minus one. */
 #define PCI_MSIX_CTRL_FUNCTION_MASK 0x4000

@@ -79,6 +79,7 @@ enum vsim_notify_lie {
 /** Fault points for tests; all zero in a good device. */
 struct vsim_faults {
 	bool refuse_features_ok; /**< FEATURES_OK never sticks. */
+	bool stray_sr_iov; /**< Functions without an SR-IOV capability offer SR_IOV. */
 	uint32_t reset_us; /**< A driver's reset of a function takes so long, microseconds. */
 	/* Of administration commands */
 	uint64_t admin_opcodes; /**< Bits by opcode: those that the rest concerns; 0: all. */
@@ -111,6 +112,7 @@ struct vsim_nic_conf {
 	uint8_t mac[6]; /**< Of the PF; VF n has it plus n. */
 	unsigned int workers; /**< Data plane threads, 1..VSIM_MAX_WORKERS. */
 	uint16_t admin_queues; /**< 1..VSIM_MAX_ADMIN_QUEUES; 0: one. */
+	uint8_t pasid_width; /**< Of the PF's PASID capability, bits, 1..20; 0: it has none. */
 	uint64_t admin_off; /**< Opcodes that the device does not have, bits. */
 	/** Where the specification leaves a hole, take what drivers are known to do. */
 	struct {

@@ -24,6 +24,7 @@
 #define AT_WINDOW 0xd4
 #define AT_ARI PCI_CFG_EXT_CAPS
 #define AT_SRIOV 0x140
+#define AT_PASID 0x180
 
 /* PCI Express capability, PCI Express Base Specification 7.5.3 */
 #define EXPRESS_LEN 0x3c
@@ -174,13 +175,26 @@ static_assert(AT_ISR + sizeof(struct virtio_pci_cap) <= AT_DEVICE, "ISR overlaps
 static_assert(AT_DEVICE + sizeof(struct virtio_pci_cap) <= AT_WINDOW, "device overlaps window");
 static_assert(AT_WINDOW + sizeof(struct virtio_pci_cfg_cap) <= PCI_CFG_SIZE, "window too long");
 static_assert(AT_ARI + ARI_LEN <= AT_SRIOV, "ARI overlaps SR-IOV");
+static_assert(AT_SRIOV + sizeof(struct pci_sriov_cap) <= AT_PASID, "SR-IOV overlaps PASID");
+
+/* The PF's alone: VFs share its setting. */
+static void
+put_pasid(struct vsim_cfg_layout *l, uint8_t width)
+{
+	put32(&l->image[AT_PASID], EXT_CAP(PCI_EXT_CAPABILITY_PASID, 1, 0));
+	put16(&l->image[AT_PASID + PCI_PASID_CAP], width << PCI_PASID_CAP_WIDTH_SHIFT |
+			PCI_PASID_CAP_EXEC | PCI_PASID_CAP_PRIV);
+	put16(&l->writable[AT_PASID + PCI_PASID_CTRL],
+			PCI_PASID_CTRL_ENABLE | PCI_PASID_CTRL_EXEC | PCI_PASID_CTRL_PRIV);
+}
 
 static void
 put_ext_caps(struct vsim_cfg_layout *l, const struct vsim_nic *nic, bool vf)
 {
 	bool sriov = !vf && nic->conf.total_vfs > 0;
+	uint16_t pasid = !vf && nic->conf.pasid_width > 0 ? AT_PASID : 0;
 	struct pci_sriov_cap cap = {
-			.header = htole32(EXT_CAP(PCI_EXT_CAPABILITY_SRIOV, 1, 0)),
+			.header = htole32(EXT_CAP(PCI_EXT_CAPABILITY_SRIOV, 1, pasid)),
 			.initial_vfs = htole16(nic->conf.total_vfs),
 			.total_vfs = htole16(nic->conf.total_vfs),
 			/* VF n is n routing ids behind the PF: 256 of them fit behind any bus. */
@@ -192,7 +206,9 @@ put_ext_caps(struct vsim_cfg_layout *l, const struct vsim_nic *nic, bool vf)
 	};
 
 	/* More than eight functions need ARI. */
-	put32(&l->image[AT_ARI], EXT_CAP(PCI_EXT_CAPABILITY_ARI, 1, sriov ? AT_SRIOV : 0));
+	put32(&l->image[AT_ARI], EXT_CAP(PCI_EXT_CAPABILITY_ARI, 1, sriov ? AT_SRIOV : pasid));
+	if (pasid != 0)
+		put_pasid(l, nic->conf.pasid_width);
 	if (!sriov)
 		return;
 	l->sriov = AT_SRIOV;
@@ -224,6 +240,12 @@ static const struct vsim_cfg_layout *
 layout_of(const struct vsim_fn *fn)
 {
 	return &fn->nic->layout[fn->index > 0];
+}
+
+bool
+vsim_fn_has_sriov(const struct vsim_fn *fn)
+{
+	return layout_of(fn)->sriov != 0;
 }
 
 void

@@ -94,7 +94,11 @@ device_feature_select_write(struct vsim_fn *fn, uint32_t value)
 static uint32_t
 device_feature_read(struct vsim_fn *fn)
 {
-	return features_window(&fn->offered, fn->device_feature_select);
+	struct vsim_features shown = fn->offered;
+
+	if (fn->nic->fault.stray_sr_iov && !vsim_fn_has_sriov(fn))
+		vsim_features_put(&shown, VIRTIO_F_SR_IOV, true);
+	return features_window(&shown, fn->device_feature_select);
 }
 
 static uint32_t

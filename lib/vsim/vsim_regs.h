@@ -155,6 +155,8 @@ int vsim_features_resolve(const struct vsim_nic_conf *conf, struct vsim_features
 /** Lay out configuration space of PF and VFs; needs conf, nb_vectors, bar_size, doorbell bytes. */
 void vsim_config_build(struct vsim_nic *nic, uint64_t doorbell_len);
 /** Configuration space to its values after a power-up, or after a function level reset. */
+/** It has the SR-IOV capability: a PF that can have VFs. */
+bool vsim_fn_has_sriov(const struct vsim_fn *fn);
 void vsim_config_reset(struct vsim_fn *fn, bool power_up);
 int vsim_config_read(struct vsim_fn *fn, uint64_t offset, void *data, size_t len);
 int vsim_config_write(struct vsim_fn *fn, uint64_t offset, const void *data, size_t len);

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""Bars of throughput by size: net_vsr beside the best setting of net_virtio."""
+"""Charts: throughput by size, net_vsr beside the best setting of net_virtio; times of doorbells."""
 
 from .common import Refused
 
+SHORTEST = 10  # ns; less cannot be told from nothing
 COLOURS = {"net_vsr": "#1f5fa8", "net_virtio": "#c8ccd2"}
 
 
@@ -20,7 +21,7 @@ def bars(rows):
     return panels
 
 
-def draw(rows, path):
+def plotter():
     try:
         import matplotlib
     except ImportError:
@@ -28,7 +29,16 @@ def draw(rows, path):
     matplotlib.use("Agg")
     matplotlib.rcParams["svg.hashsalt"] = "vsr-bench"
     from matplotlib import pyplot
+    return pyplot
 
+
+def save(figure, path):
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None} if path.endswith(".svg") else None)
+
+
+def draw(rows, path):
+    pyplot = plotter()
     panels = bars(rows)
     columns = min(2, len(panels))
     lines = -(-len(panels) // columns)
@@ -52,5 +62,30 @@ def draw(rows, path):
     for axes in list(grid.flat)[len(panels):]:
         axes.set_visible(False)
     grid.flat[0].legend(frameon=False, fontsize=9)
-    figure.tight_layout()
-    figure.savefig(path, metadata={"Date": None} if path.endswith(".svg") else None)
+    save(figure, path)
+
+
+def times(rows, path):
+    """One line per way of a doorbell: until it was seen, median and 99th percentile, and how long
+    its writer was held up; nanoseconds on a scale of powers of ten."""
+    pyplot = plotter()
+    figure, axes = pyplot.subplots(figsize=(7.6, 0.9 + 0.42 * len(rows)))
+    for at, row in enumerate(rows):
+        axes.barh(at, row["p50_ns"], 0.56, color=COLOURS["net_vsr"],
+                  label="seen by the device, median" if at == 0 else None)
+        axes.plot([row["p50_ns"], row["p99_ns"]], [at, at], color="#555555", linewidth=1,
+                  marker="|", markevery=[1], markersize=9,
+                  label="99 % seen" if at == 0 else None)
+        axes.plot(max(row["held_p50_ns"], SHORTEST), at, "o", color="#d9822b", markersize=5,
+                  label="writer held up, median" if at == 0 else None)
+    axes.set_xscale("log")
+    axes.set_xlim(left=0.8 * SHORTEST)
+    axes.minorticks_off()
+    axes.set_yticks(range(len(rows)), [row["name"] for row in rows])
+    axes.invert_yaxis()
+    axes.set_xlabel("ns, of the simulator and not of a card")
+    axes.grid(axis="x", color="#dddddd", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=8, loc="lower left", bbox_to_anchor=(0, 1), ncol=3)
+    save(figure, path)

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 
-from . import latency, pmd, scale
+from . import admin, latency, notify, pmd, scale
 from .common import Refused, go_first, program_path
 
 TOP = """\
@@ -18,6 +18,8 @@ Measure net_vsr and what it stands on; every command has --help and --json.
   pmd      dpdk-testpmd forwarding on the simulated NIC, net_vsr against net_virtio
   latency  one packet in flight: there and back, net_vsr against net_virtio
   scale    1 to 256 VFs: time to make, probe and start them, memory of each
+  notify   one doorbell: memory BAR, trapped I/O BAR, admin queue, and others
+  admin    administration commands per second, to 1 to 256 VFs
   floor    the limit: packets between two cores over bare rings
   driver   the driver alone: cycles and instructions per packet of each path
 
@@ -29,7 +31,7 @@ A first look, in under a minute:
 
 # Programs of their own, beside this one.
 PROGRAMS = ("driver", "floor")
-COMMANDS = {"pmd": pmd, "latency": latency, "scale": scale}
+COMMANDS = {"pmd": pmd, "latency": latency, "scale": scale, "notify": notify, "admin": admin}
 
 
 class Parser(argparse.ArgumentParser):

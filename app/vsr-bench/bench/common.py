@@ -82,15 +82,24 @@ class Weather:
         return max(a, b) <= cls.NEAR * min(a, b)
 
 
-def floor(*args) -> dict:
-    """What vsr-bench-floor finds, with the same precedence as the busy loops of the others."""
-    with subprocess.Popen([program_path("floor"), "--json", *args], stdout=subprocess.PIPE,
+def found_by(name, *args) -> dict:
+    """What a program beside this one finds, with the same precedence as other busy loops."""
+    with subprocess.Popen([program_path(name), *map(str, args)], stdout=subprocess.PIPE,
                           text=True, start_new_session=True) as child:
         go_first(child.pid)
-        said, _ = child.communicate(timeout=60)
+        try:
+            said, _ = child.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            raise Refused(f"vsr-bench-{name} does not end") from None
+        finally:
+            child.kill()
     if child.returncode != 0:
-        raise Refused("vsr-bench-floor failed: the reason stands above")
+        raise Refused(f"vsr-bench-{name} failed: the reason stands above")
     return json.loads(said)
+
+
+def floor(*args) -> dict:
+    return found_by("floor", "--json", *args)
 
 
 def program_path(name):
@@ -109,6 +118,14 @@ def check_machine():
             raise Refused(f"{program} is not built: run devtools/build.sh")
     if not shutil.which(paths.TESTPMD):
         raise Refused("there is no dpdk-testpmd: run devtools/setup.sh")
+
+
+def figures(row, names, turns, digits=None):
+    """Put the median and the quartiles of each figure of the turns into a row, rounded."""
+    for name in names:
+        middle, low, high = spread([turn[name] for turn in turns])
+        row[name] = round(middle, digits)
+        row[name + "_quartiles"] = [round(low, digits), round(high, digits)]
 
 
 def spread(values):
@@ -131,6 +148,12 @@ def some(allowed):
                 raise argparse.ArgumentTypeError(f"{word!r} is not one of {', '.join(allowed)}")
         return words
     return parse
+
+
+def chart_file(text):
+    if not text.endswith((".svg", ".png")):
+        raise argparse.ArgumentTypeError(f"{text!r} does not end in .svg or .png")
+    return text
 
 
 def number(low, high):

@@ -9,7 +9,7 @@ import contextlib
 import json
 
 from . import pmd
-from .common import Weather, check_machine, number, progress, seconds, some, spread
+from .common import Weather, check_machine, figures, number, progress, seconds, some, spread
 from .side import Side, good_turns, paired, quiet
 
 WIRE = "gen:size=60,trip=1"
@@ -52,10 +52,7 @@ def rows_of(case, sides):
     for setting, turns in sides:
         good = good_turns(turns)
         row = {**case, "driver": setting.driver, "setting": setting.name}
-        for figure in FIGURES:
-            middle, low, high = spread([getattr(turn, figure) for turn in good])
-            row[figure] = round(middle)
-            row[figure + "_quartiles"] = [round(low), round(high)]
+        figures(row, FIGURES, [vars(turn) for turn in good])
         row["trips"] = sum(turn.trips for turn in good)
         row["distance"] = round(spread([turn.distance for turn in good])[0])
         yield row

@@ -12,7 +12,8 @@ import json
 
 from . import chart
 from .common import (
-    Refused, Weather, check_machine, elapsed, number, progress, seconds, some, spread,
+    Refused, Weather, chart_file, check_machine, elapsed, figures, number, progress, seconds, some,
+    spread,
 )
 from .side import DISTURBED, Floor, Setting, Side, good_turns, paired, quiet
 
@@ -79,7 +80,7 @@ def options(parser):
         help="turns of each side (default 7, quick 5)")
     add("--seconds", type=seconds, default=None, metavar="S",
         help="length of a turn (default 0.4, quick 0.2)")
-    add("--chart", metavar="FILE", help="write a chart (.svg or .png)")
+    add("--chart", type=chart_file, metavar="FILE", help="write a chart (.svg or .png)")
 
 
 # ------------------------------------------------------------------ what to measure
@@ -160,10 +161,7 @@ def rows_of(case, sides):
     for setting, path, turns in sides:
         row = {**case, "driver": setting.driver, "setting": setting.name, "path": path}
         good = good_turns(turns)
-        for figure in FIGURES:
-            middle, low, high = spread([getattr(turn, figure) for turn in good])
-            row[figure] = round(middle, 3)
-            row[figure + "_quartiles"] = [round(low, 3), round(high, 3)]
+        figures(row, FIGURES, [vars(turn) for turn in good], 3)
         row["turns"] = len(good)
         row["disturbed"] = round(max(turn.disturbed for turn in good), 4)
         row["distance"] = round(spread([turn.distance for turn in good])[0])
@@ -204,8 +202,6 @@ def run(args):
     check_machine()
     if args.ring_size & (args.ring_size - 1):
         raise Refused(f"--ring-size {args.ring_size} is not a power of two", 2)
-    if args.chart and not args.chart.endswith((".svg", ".png")):
-        raise Refused(f"--chart {args.chart} does not end in .svg or .png", 2)
     args.rounds = args.rounds or (5 if args.quick else 7)
     args.seconds = args.seconds or (0.2 if args.quick else 0.4)
     sizes = args.size or (("64",) if args.quick else SIZES)

@@ -17,7 +17,7 @@ import time
 from framework.sim import Sim
 from framework.testpmd import Testpmd
 
-from .common import Weather, floor, go_first, processors
+from .common import Weather, floor, go_first, processors, progress
 
 DISTURBED = 0.03  # share of a turn that may go to others before it is repeated
 MEMORY = 64  # MB of hugepages for a testpmd
@@ -83,6 +83,15 @@ def quiet(turn, attempts, *args) -> Turn:
 def good_turns(turns):
     """Those that count; when there is none, all: the row then says at what distance it ran."""
     return [turn for turn in turns if turn.good()] or turns
+
+
+def warn(turns):
+    """Tell when no turn was as it should be."""
+    if any(turn.good() for turn in turns):
+        return
+    progress("no turn ran undisturbed at the short distance: other programs took up to"
+             f" {100 * max(turn.disturbed for turn in turns):.0f}% of the device's processor, or"
+             " the host had the two apart (DIST): repeat this on a quiet machine")
 
 
 def paired(ours, theirs, figure):

@@ -314,6 +314,9 @@ vsr_eth_init(struct rte_eth_dev *eth_dev, struct vio_transport *transport, const
 	vio_features_del(&dev->wanted, VIRTIO_NET_F_CTRL_VLAN);
 	vio_dev_init(&dev->vio, transport);
 	ret = vsr_dev_negotiate(dev);
+	if (ret == 0 && vio_dev_sriov_stray(&dev->vio))
+		VSR_LOG(WARNING, dev, "the device is faulty: it offers VIRTIO_F_SR_IOV and has no "
+				"SR-IOV capability; the feature is not accepted");
 	if (ret == 0)
 		ret = vsr_path_choose(dev);
 	if (ret == 0)
