@@ -175,8 +175,8 @@ holders_of_vfs(const char *sysfs, const struct sysfs_fn *pf, struct vf_user *out
 			out[nb] = (struct vf_user){ .vf = i };
 			strcpy(out[nb++].bdf, bdf);
 		}
-		for (; h != NULL && h < holders.v + holders.nb && h->group == vf.group &&
-				nb < max; h++) {
+		for (; h != NULL && h < holders.v + holders.nb && h->group == vf.group && nb < max;
+				h++) {
 			out[nb] = (struct vf_user){ .vf = i, .pid = h->pid };
 			strcpy(out[nb].bdf, bdf);
 			strcpy(out[nb++].name, h->name);

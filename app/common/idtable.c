@@ -70,9 +70,11 @@ idtable_read(struct idtable *table, const char *file, struct why *why)
 	if (ret == 0)
 		return 0;
 	idtable_free(table);
-	return ret == -EINVAL ? why_not(why, ret,
-			"line %u of the id table %s is not \"forbid\" or \"permit\" and four ids "
-			"such as 1af4:1041:8086:15fe", number, file) :
+	return ret == -EINVAL ?
+			why_not(why, ret,
+					"line %u of the id table %s is not \"forbid\" or \"permit\" and four ids "
+					"such as 1af4:1041:8086:15fe",
+					number, file) :
 			why_not(why, ret, "the id table %s cannot be kept: %s", file,
 					strerror(-ret));
 }

@@ -67,8 +67,8 @@ pf_find(const struct pf_host *host, const char *name, struct sysfs_fn *fn, struc
 				"%s is no virtio network device (its ids are %04x:%04x)", bdf,
 				fn->vendor, fn->device);
 	if (fn->pf[0] != '\0')
-		return why_not(why, -ENODEV, "%s is a VF and cannot have VFs: name its PF, %s",
-				bdf, fn->pf);
+		return why_not(why, -ENODEV, "%s is a VF and cannot have VFs: name its PF, %s", bdf,
+				fn->pf);
 	if (!fn->has_sriov)
 		return why_not(why, -ENODEV, "%s is no PF: it has no SR-IOV capability", bdf);
 	if (strcmp(fn->driver, "vfio-pci") != 0)
@@ -123,7 +123,8 @@ pf_negotiate(const struct sysfs_fn *fn, struct vio_dev *dev, const struct vio_fe
 				"be enabled",
 				fn->bdf,
 				vio_features_has(&dev->offered, VIRTIO_F_SR_IOV) ?
-						"VIRTIO_F_SR_IOV" : "its features");
+						"VIRTIO_F_SR_IOV" :
+						"its features");
 	if (err != 0)
 		return why_not(why, err, "%s does not come up: %s", fn->bdf, dev->why);
 	return 0;
@@ -175,8 +176,8 @@ pf_count_parse(const struct sysfs_fn *fn, const char *text, unsigned int *count,
 				"0 VFs cannot be created: to remove them, run vsrctl vf destroy %s",
 				fn->bdf);
 	if (value < 0 || value > (long)fn->total_vfs)
-		return why_not(why, -ERANGE, "%ld VFs are out of range: %s can have 1 to %u",
-				value, fn->bdf, fn->total_vfs);
+		return why_not(why, -ERANGE, "%ld VFs are out of range: %s can have 1 to %u", value,
+				fn->bdf, fn->total_vfs);
 	*count = (unsigned int)value;
 	return 0;
 }
@@ -188,8 +189,10 @@ format_user(const struct vf_user *user, char *text, size_t len)
 		snprintf(text, len, "VF %u (%s) is in use by %s (process %d)", user->vf, user->bdf,
 				user->name, (int)user->pid);
 	else
-		snprintf(text, len, "VF %u (%s) is in use by a process that cannot be seen from "
-				"here", user->vf, user->bdf);
+		snprintf(text, len,
+				"VF %u (%s) is in use by a process that cannot be seen from "
+				"here",
+				user->vf, user->bdf);
 }
 
 int
@@ -235,8 +238,10 @@ pf_has_no_vfs(const struct pf_host *host, const struct sysfs_fn *fn, struct why 
 		return why_not(why, -EEXIST, "%s has %u VFs already; %.900s", fn->bdf, fn->num_vfs,
 				who.text);
 	}
-	return why_not(why, -EEXIST, "%s has %u VFs already: destroy them first with vsrctl vf "
-			"destroy %s", fn->bdf, fn->num_vfs, fn->bdf);
+	return why_not(why, -EEXIST,
+			"%s has %u VFs already: destroy them first with vsrctl vf "
+			"destroy %s",
+			fn->bdf, fn->num_vfs, fn->bdf);
 }
 
 /* ---------------------------------------------------------------- VFs come and go */
@@ -247,8 +252,9 @@ pf_token_file(const struct pf_host *host, const struct sysfs_fn *fn, char *path,
 {
 	int err = token_path(host->run_dir, fn->bdf, path, len);
 
-	return err == 0 ? 0 : why_not(why, err,
-			"the folder of the token files has too long a name: %s", host->run_dir);
+	return err == 0 ? 0 :
+			  why_not(why, err, "the folder of the token files has too long a name: %s",
+					  host->run_dir);
 }
 
 static int

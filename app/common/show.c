@@ -59,8 +59,8 @@ users_of_group(const struct holders *holders, int group)
 
 	for (const struct holder *h = holders_find(holders, group);
 			h != NULL && h < holders->v + holders->nb && h->group == group; h++)
-		json_array_append_new(users, json_pack("{s:i, s:s}", "pid", (int)h->pid, "name",
-				h->name));
+		json_array_append_new(users,
+				json_pack("{s:i, s:s}", "pid", (int)h->pid, "name", h->name));
 	return users;
 }
 
@@ -81,10 +81,11 @@ show_vfs(const struct pf_host *host, const struct sysfs_fn *pf)
 				sysfs_fn_read(host->sysfs, bdf, &vf) != 0)
 			continue;
 		users = users_of_group(&holders, vf.group);
-		json_array_append_new(vfs, json_pack("{s:i, s:s, s:o, s:o, s:b, s:o}", "vf",
-				(int)i, "pci", bdf, "driver", text_or_null(vf.driver),
-				"iommu_group", group_or_null(&vf), "assigned",
-				json_array_size(users) != 0, "users", users));
+		json_array_append_new(vfs,
+				json_pack("{s:i, s:s, s:o, s:o, s:b, s:o}", "vf", (int)i, "pci",
+						bdf, "driver", text_or_null(vf.driver),
+						"iommu_group", group_or_null(&vf), "assigned",
+						json_array_size(users) != 0, "users", users));
 	}
 	holders_free(&holders);
 	return vfs;
@@ -96,10 +97,12 @@ show_users(const struct vf_user *users, size_t nb_users)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < nb_users; i++)
-		json_array_append_new(list, json_pack("{s:i, s:s, s:o, s:o}", "vf",
-				(int)users[i].vf, "pci", users[i].bdf, "pid",
-				users[i].pid != 0 ? json_integer(users[i].pid) : json_null(),
-				"name", text_or_null(users[i].name)));
+		json_array_append_new(list,
+				json_pack("{s:i, s:s, s:o, s:o}", "vf", (int)users[i].vf, "pci",
+						users[i].bdf, "pid",
+						users[i].pid != 0 ? json_integer(users[i].pid) :
+								    json_null(),
+						"name", text_or_null(users[i].name)));
 	return list;
 }
 

@@ -41,8 +41,10 @@ map_ring(const struct vio_vfio *vfio)
 {
 	int fd = memfd_create("ring", MFD_CLOEXEC);
 	struct vfio_iommu_type1_dma_map map = {
-		.argsz = sizeof(map), .flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
-		.iova = MEM_IOVA, .size = MEM_LEN,
+		.argsz = sizeof(map),
+		.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
+		.iova = MEM_IOVA,
+		.size = MEM_LEN,
 	};
 	uint8_t *mem;
 
@@ -59,8 +61,8 @@ map_ring(const struct vio_vfio *vfio)
 static int
 bus_master_on(const struct vio_vfio *vfio)
 {
-	const virtio_le16 command =
-			rte_cpu_to_le_16(PCI_COMMAND_MEM_SPACE | PCI_COMMAND_BUS_MASTER);
+	const virtio_le16 command = rte_cpu_to_le_16(
+			PCI_COMMAND_MEM_SPACE | PCI_COMMAND_BUS_MASTER);
 
 	const off64_t at = (off64_t)(vfio->config_offset + PCI_CFG_COMMAND);
 
@@ -83,11 +85,14 @@ post(uint8_t *mem)
 static int
 run(struct vio_vfio *vfio, const char *bdf)
 {
-	const struct vio_features wanted =
-			VIO_FEATURES(VIRTIO_F_VERSION_1, VIRTIO_F_ACCESS_PLATFORM);
+	const struct vio_features wanted = VIO_FEATURES(VIRTIO_F_VERSION_1,
+			VIRTIO_F_ACCESS_PLATFORM);
 	const struct vio_queue_setup setup = {
-		.size = QUEUE_SIZE, .vector = VIRTIO_MSI_NO_VECTOR, .desc = MEM_IOVA,
-		.driver = MEM_IOVA + 0x1000, .device = MEM_IOVA + 0x2000,
+		.size = QUEUE_SIZE,
+		.vector = VIRTIO_MSI_NO_VECTOR,
+		.desc = MEM_IOVA,
+		.driver = MEM_IOVA + 0x1000,
+		.device = MEM_IOVA + 0x2000,
 	};
 	struct vio_deadline deadline = vio_deadline_in(VIO_DEV_TIMEOUT_US);
 	struct vio_doorbell doorbell;
@@ -109,8 +114,10 @@ run(struct vio_vfio *vfio, const char *bdf)
 	}
 	if (mem[0x2002] != 0 || mem[0x2003] != 0)
 		return fail("the device used the buffer all the same");
-	fprintf(stderr, "bad_dma: %s has stopped and asks for a reset: a descriptor was outside of "
-			"its DMA map\n", bdf);
+	fprintf(stderr,
+			"bad_dma: %s has stopped and asks for a reset: a descriptor was outside of "
+			"its DMA map\n",
+			bdf);
 	return 1;
 }
 
@@ -125,7 +132,7 @@ main(int argc, char **argv)
 	if (argc < 2 || argc > 3)
 		return fail("usage: bad_dma BDF [TOKEN]");
 	if (vio_vfio_open(&vfio, devices != NULL ? devices : "/sys/bus/pci/devices", argv[1],
-			argc == 3 ? argv[2] : NULL, err, sizeof(err)) != 0)
+			    argc == 3 ? argv[2] : NULL, err, sizeof(err)) != 0)
 		return fail(err);
 	ret = run(&vfio, argv[1]);
 	vio_vfio_close(&vfio);

@@ -117,7 +117,7 @@ forward(struct loop *l)
 		b = l->rx_buf[id];
 		l->rx_posted--;
 		memset(mem + b, 0, VIRTIO_NET_HDR_LEN); /* the header of a packet to send */
-		seg = (struct ring_seg){BENCH_IOVA + b, len};
+		seg = (struct ring_seg){ BENCH_IOVA + b, len };
 		l->tx_buf[ring_post(&l->tx, &seg, 1, 0, 0, NULL)] = b;
 		l->tx_posted++;
 		sent++;
@@ -128,7 +128,7 @@ forward(struct loop *l)
 	}
 	while (l->rx_posted < RING_SIZE && l->nb_free > 0) {
 		b = l->bufs[--l->nb_free];
-		seg = (struct ring_seg){BENCH_IOVA + b, BUF_STRIDE - BUF_AT};
+		seg = (struct ring_seg){ BENCH_IOVA + b, BUF_STRIDE - BUF_AT };
 		l->rx_buf[ring_post(&l->rx, &seg, 0, 1, 0, NULL)] = b;
 		l->rx_posted++;
 		refilled++;

@@ -10,10 +10,10 @@
 
 #include "vsim_owner.h"
 
-#define CHECK(cond)                                                                               \
-	do {                                                                                      \
-		if (!(cond))                                                                      \
-			abort();                                                                  \
+#define CHECK(cond)              \
+	do {                     \
+		if (!(cond))     \
+			abort(); \
 	} while (0)
 
 #define VF_MEM (256 * 1024)
@@ -41,7 +41,8 @@ make(uint8_t how)
 	vfs_make(&o.f, 2);
 	for (unsigned int i = 1; i <= 2; i++)
 		VTEST_EQ(vsim_fn_dma_map_ptr(vsim_nic_fn(o.f.nic, i), 0, VF_MEM,
-				PROT_READ | PROT_WRITE, vf_mem), 0);
+					 PROT_READ | PROT_WRITE, vf_mem),
+				0);
 	if (!(how & 32)) {
 		owner_agree(&o, VIRTIO_ADMIN_GROUP_SELF);
 		owner_agree(&o, VIRTIO_ADMIN_GROUP_SRIOV);
@@ -57,7 +58,7 @@ command(struct owner *o, const uint8_t *data, size_t size)
 	/* Few sizes are as long as the largest results. */
 	const uint32_t in_len = data[4] > 250 ? 8200 : data[4] * 2u;
 	const uint32_t cut = data[5] == 0 ? OWNER_BUF : 16u * data[5];
-	uint8_t out[sizeof(struct virtio_admin_cmd_hdr) + UINT8_MAX] = {data[0]};
+	uint8_t out[sizeof(struct virtio_admin_cmd_hdr) + UINT8_MAX] = { data[0] };
 	uint16_t id;
 
 	out[2] = data[1];

@@ -16,10 +16,10 @@
 #include "virtio/vio_admin.h"
 #include "virtio/vio_virtq.h"
 
-#define CHECK(cond)                                                                               \
-	do {                                                                                      \
-		if (!(cond))                                                                      \
-			abort();                                                                  \
+#define CHECK(cond)              \
+	do {                     \
+		if (!(cond))     \
+			abort(); \
 	} while (0)
 
 #define BAR_LEN 8192
@@ -91,8 +91,7 @@ idle(struct vio_transport *t)
 
 	if (areas[1] == 0 || seen == avail->idx)
 		return;
-	answer((const struct virtq_desc *)(uintptr_t)areas[0],
-			avail->ring[seen++ % queue_size],
+	answer((const struct virtq_desc *)(uintptr_t)areas[0], avail->ring[seen++ % queue_size],
 			(struct virtq_used *)(uintptr_t)areas[2]);
 }
 

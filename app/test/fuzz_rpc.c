@@ -14,10 +14,10 @@
 #include "vsrd/log.h"
 #include "vsrd/vsrd.h"
 
-#define CHECK(cond)                                                                               \
-	do {                                                                                      \
-		if (!(cond))                                                                      \
-			abort();                                                                  \
+#define CHECK(cond)              \
+	do {                     \
+		if (!(cond))     \
+			abort(); \
 	} while (0)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -25,10 +25,26 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static struct vsrd vsrd;
 
 /* A log would say the same thing a million times. */
-void log_info(const char *fmt, ...) { (void)fmt; }
-void log_warn(const char *fmt, ...) { (void)fmt; }
-void log_error(const char *fmt, ...) { (void)fmt; }
-void log_sentence(const char *sentence) { (void)sentence; }
+void
+log_info(const char *fmt, ...)
+{
+	(void)fmt;
+}
+void
+log_warn(const char *fmt, ...)
+{
+	(void)fmt;
+}
+void
+log_error(const char *fmt, ...)
+{
+	(void)fmt;
+}
+void
+log_sentence(const char *sentence)
+{
+	(void)sentence;
+}
 
 static uint32_t
 ones(struct vio_transport *t, enum vio_region region, uint32_t offset, unsigned int width)
@@ -56,8 +72,13 @@ own_one(void)
 	for (unsigned int i = 0; i < VIO_NB_REGIONS; i++)
 		pf->vfio.t.len[i] = 4096;
 	vio_dev_init(&pf->dev, &pf->vfio.t);
-	pf->fn = (struct sysfs_fn){ .bdf = "0000:01:00.0", .vendor = 0x1af4, .device = 0x1041,
-		.group = 1, .has_sriov = true, .total_vfs = 4, .num_vfs = 2 };
+	pf->fn = (struct sysfs_fn){ .bdf = "0000:01:00.0",
+		.vendor = 0x1af4,
+		.device = 0x1041,
+		.group = 1,
+		.has_sriov = true,
+		.total_vfs = 4,
+		.num_vfs = 2 };
 	strcpy(pf->bdf, pf->fn.bdf);
 	strcpy(pf->token, "f81d4fae-7dec-41d0-a765-00a0c91e6bf6");
 	pf->used = true;
@@ -70,8 +91,9 @@ check_one(const json_t *answer)
 
 	CHECK(json_object_get(answer, "id") != NULL);
 	CHECK((error != NULL) != (json_object_get(answer, "result") != NULL));
-	CHECK(error == NULL || (json_is_integer(json_object_get(error, "code")) &&
-			json_is_string(json_object_get(error, "message"))));
+	CHECK(error == NULL ||
+			(json_is_integer(json_object_get(error, "code")) &&
+					json_is_string(json_object_get(error, "message"))));
 }
 
 static void
@@ -90,8 +112,7 @@ ask(const char *text, size_t len)
 	answer = json_loads(line, 0, NULL);
 	CHECK(answer != NULL);
 	if (json_is_array(answer))
-		json_array_foreach(answer, i, one)
-			check_one(one);
+		json_array_foreach(answer, i, one) check_one(one);
 	else
 		check_one(answer);
 	json_decref(answer);

@@ -19,10 +19,10 @@
 
 #include "vfio_user/vuser_priv.h"
 
-#define CHECK(cond)                                                                               \
-	do {                                                                                      \
-		if (!(cond))                                                                      \
-			abort();                                                                  \
+#define CHECK(cond)              \
+	do {                     \
+		if (!(cond))     \
+			abort(); \
 	} while (0)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -130,8 +130,8 @@ set_up(void)
 	for (unsigned int i = 0; i < VUSER_MAX_REGIONS; i++)
 		info.regions[i].fd = -1;
 	info.regions[0] = (struct vuser_region){ 64, VFIO_REGION_INFO_FLAG_READ, -1, 0, 0, {} };
-	info.regions[4] = (struct vuser_region){ 0x2000, rw | VFIO_REGION_INFO_FLAG_MMAP, any_fd,
-		0, 1, { { 0x1000, 0x1000 } } };
+	info.regions[4] = (struct vuser_region){ 0x2000, rw | VFIO_REGION_INFO_FLAG_MMAP, any_fd, 0,
+		1, { { 0x1000, 0x1000 } } };
 	info.regions[7] = (struct vuser_region){ 256, rw, -1, 0, 0, {} };
 	info.irqs[VFIO_PCI_MSIX_IRQ_INDEX] = (struct vuser_irq){ VFIO_IRQ_INFO_EVENTFD, 100 };
 	info.irqs[VFIO_PCI_REQ_IRQ_INDEX] = (struct vuser_irq){ VFIO_IRQ_INFO_EVENTFD, 1 };
@@ -157,8 +157,22 @@ static uint32_t
 spread(uint8_t byte)
 {
 	static const uint32_t special[] = {
-		0x1000, 0x2000, 0xfff, 0x1001, 0x1fff, 0x10000, VUSER_MAX_DATA, VUSER_MAX_DATA + 1,
-		0x7fffffff, 0x80000000, 0xfffff000, UINT32_MAX - 1, UINT32_MAX, 256, 257, 255,
+		0x1000,
+		0x2000,
+		0xfff,
+		0x1001,
+		0x1fff,
+		0x10000,
+		VUSER_MAX_DATA,
+		VUSER_MAX_DATA + 1,
+		0x7fffffff,
+		0x80000000,
+		0xfffff000,
+		UINT32_MAX - 1,
+		UINT32_MAX,
+		256,
+		257,
+		255,
 	};
 
 	return byte < 240 ? byte : special[byte - 240];

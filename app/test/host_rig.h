@@ -49,8 +49,11 @@ static struct {
 	char bdf[HOST_BDF_LEN];
 } rig;
 
-static const struct host_ids toy_ids = { .vendor = 0x1af4, .device = 0x1041,
-	.subsys_vendor = 0x1af4, .subsys = 0x1041, .class_code = 0x020000 };
+static const struct host_ids toy_ids = { .vendor = 0x1af4,
+	.device = 0x1041,
+	.subsys_vendor = 0x1af4,
+	.subsys = 0x1041,
+	.class_code = 0x020000 };
 
 static inline const char *
 vf_bdf(unsigned int n)
@@ -231,7 +234,9 @@ t_fn_close(struct t_fn *fn)
 static inline int
 t_map(int container, uint64_t iova, void *ptr, uint64_t size)
 {
-	struct vfio_iommu_type1_dma_map map = { .argsz = sizeof(map), .iova = iova, .size = size,
+	struct vfio_iommu_type1_dma_map map = { .argsz = sizeof(map),
+		.iova = iova,
+		.size = size,
 		.vaddr = (uintptr_t)ptr,
 		.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE };
 
@@ -242,7 +247,8 @@ t_map(int container, uint64_t iova, void *ptr, uint64_t size)
 static inline long long
 t_unmap(int container, uint64_t iova, uint64_t size)
 {
-	struct vfio_iommu_type1_dma_unmap unmap = { .argsz = sizeof(unmap), .iova = iova,
+	struct vfio_iommu_type1_dma_unmap unmap = { .argsz = sizeof(unmap),
+		.iova = iova,
 		.size = size };
 	int ret = t_ioctl(container, VFIO_IOMMU_UNMAP_DMA, (uintptr_t)&unmap);
 

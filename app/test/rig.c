@@ -172,7 +172,8 @@ rig_open_nic(struct rig *rig, const struct rig_conf *conf)
 	VTEST(rig->nic != NULL);
 	open_rig = rig;
 	VTEST_EQ(vsim_nic_wire(rig->nic, 0, conf->wire == NULL ? "peer:0" : conf->wire, err,
-			sizeof(err)), 0);
+				 sizeof(err)),
+			0);
 }
 
 int
@@ -212,8 +213,8 @@ void
 rig_vfs_set(struct rig *rig, uint16_t num_vfs)
 {
 	const virtio_le16 nb = rte_cpu_to_le_16(num_vfs);
-	const virtio_le16 control = rte_cpu_to_le_16(num_vfs == 0 ? 0 :
-			PCI_SRIOV_CTRL_VF_ENABLE | PCI_SRIOV_CTRL_VF_MSE);
+	const virtio_le16 control = rte_cpu_to_le_16(
+			num_vfs == 0 ? 0 : PCI_SRIOV_CTRL_VF_ENABLE | PCI_SRIOV_CTRL_VF_MSE);
 	struct vsim_fn *pf = rig->fns[0].fn;
 	uint32_t pos = PCI_CFG_EXT_CAPS;
 	virtio_le32 head = 0;
@@ -227,9 +228,12 @@ rig_vfs_set(struct rig *rig, uint16_t num_vfs)
 	}
 	if (num_vfs != 0)
 		VTEST_EQ(vsim_fn_write(pf, VSIM_REGION_CONFIG,
-				pos + offsetof(struct pci_sriov_cap, num_vfs), &nb, sizeof(nb)), 0);
+					 pos + offsetof(struct pci_sriov_cap, num_vfs), &nb,
+					 sizeof(nb)),
+				0);
 	VTEST_EQ(vsim_fn_write(pf, VSIM_REGION_CONFIG,
-			pos + offsetof(struct pci_sriov_cap, control), &control, sizeof(control)),
+				 pos + offsetof(struct pci_sriov_cap, control), &control,
+				 sizeof(control)),
 			0);
 	VTEST_EQ(vsim_nic_num_vfs(rig->nic), num_vfs);
 }
@@ -322,7 +326,8 @@ rig_start(struct rig *rig)
 
 	VTEST_EQ(rte_eth_dev_info_get(rig->fns[0].port, &info), 0);
 	VTEST_EQ(rig_configure(rig, 0, 1, 128, info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER,
-			rig->pool), 0);
+				 rig->pool),
+			0);
 	VTEST_EQ(rte_eth_dev_start(rig->fns[0].port), 0);
 }
 
@@ -505,8 +510,8 @@ rig_variant(struct rig_variant *v, unsigned int i)
 
 	memset(v, 0, sizeof(*v));
 	/* Half by what the driver accepts, half by what the device offers. */
-	len = snprintf(v->args, sizeof(v->args), "packed=%d,mrg_rxbuf=%d,in_order=%d,", packed,
-			mrg, in_order);
+	len = snprintf(v->args, sizeof(v->args), "packed=%d,mrg_rxbuf=%d,in_order=%d,", packed, mrg,
+			in_order);
 	rig_rows(v->args + len, sizeof(v->args) - len, packed, mrg, i / 64);
 	v->conf.args = v->args;
 	v->conf.trapped = !rest;
@@ -515,9 +520,9 @@ rig_variant(struct rig_variant *v, unsigned int i)
 	if (!event_idx)
 		off_add(&v->conf.off, RIG_OFF(VIRTIO_F_EVENT_IDX));
 	if (!rest)
-		off_add(&v->conf.off, RIG_OFF(VIRTIO_F_NOTIFICATION_DATA,
-				VIRTIO_F_NOTIF_CONFIG_DATA, VIRTIO_F_ORDER_PLATFORM,
-				VIRTIO_F_RING_RESET));
+		off_add(&v->conf.off,
+				RIG_OFF(VIRTIO_F_NOTIFICATION_DATA, VIRTIO_F_NOTIF_CONFIG_DATA,
+						VIRTIO_F_ORDER_PLATFORM, VIRTIO_F_RING_RESET));
 	snprintf(v->name, sizeof(v->name), "%s%s%s%s%s%s by %s", packed ? "packed" : "split",
 			mrg ? " mergeable" : "", in_order ? " in_order" : "",
 			indirect ? " indirect" : "", event_idx ? " event_idx" : "",

@@ -85,8 +85,8 @@ void rig_step(struct rig *rig);
 struct rte_mempool *rig_pool(const char *name, unsigned int nb, uint16_t room);
 /** A packet of this many bytes: from pool, in segments of at most seg_len bytes (0: one); the
  * content follows from seed. The Ethernet header is addressed to dst, NULL: the broadcast. */
-struct rte_mbuf *rig_packet(struct rte_mempool *pool, uint32_t len, uint16_t seg_len,
-		uint32_t seed, const struct rte_ether_addr *dst);
+struct rte_mbuf *rig_packet(struct rte_mempool *pool, uint32_t len, uint16_t seg_len, uint32_t seed,
+		const struct rte_ether_addr *dst);
 /** The packet is what rig_packet() made of that seed and length, in whatever segments. */
 bool rig_packet_is(const struct rte_mbuf *m, uint32_t len, uint32_t seed);
 

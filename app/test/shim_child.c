@@ -30,13 +30,13 @@
 #define BAR_OFFSET (4ull << 40)
 #define DOORBELLS 0x1000
 
-#define CHECK(cond)                                                                               \
-	do {                                                                                      \
-		if (!(cond)) {                                                                    \
-			fprintf(stderr, "shim_child: line %d: %s (errno %s)\n", __LINE__, #cond,   \
-					strerror(errno));                                         \
-			_exit(100);                                                               \
-		}                                                                                 \
+#define CHECK(cond)                                                                              \
+	do {                                                                                     \
+		if (!(cond)) {                                                                   \
+			fprintf(stderr, "shim_child: line %d: %s (errno %s)\n", __LINE__, #cond, \
+					strerror(errno));                                        \
+			_exit(100);                                                              \
+		}                                                                                \
 	} while (0)
 
 static struct {
@@ -57,7 +57,8 @@ map_bar(void)
 	dev.bar = mmap(NULL, info.size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	CHECK(dev.bar != MAP_FAILED);
 	CHECK(mmap(dev.bar + DOORBELLS, info.size - DOORBELLS, PROT_READ | PROT_WRITE,
-			MAP_SHARED | MAP_FIXED, dev.device, info.offset + DOORBELLS) != MAP_FAILED);
+			      MAP_SHARED | MAP_FIXED, dev.device,
+			      info.offset + DOORBELLS) != MAP_FAILED);
 }
 
 static void
@@ -92,11 +93,11 @@ reg32(size_t offset)
 /* ---------------------------------------------------------------- registers */
 
 #define STORE(insn, value) __asm__ volatile(insn : : "r"(at), "a"((uint64_t)(value)) : "memory")
-#define LOAD(insn)                                                                                \
-	({                                                                                        \
-		uint64_t out_ = 0x1122334455667788;                                               \
-		__asm__ volatile(insn : "+a"(out_) : "r"(at) : "memory");                         \
-		out_;                                                                             \
+#define LOAD(insn)                                                        \
+	({                                                                \
+		uint64_t out_ = 0x1122334455667788;                       \
+		__asm__ volatile(insn : "+a"(out_) : "r"(at) : "memory"); \
+		out_;                                                     \
 	})
 
 static void
@@ -132,13 +133,18 @@ registers(void)
 	CHECK(LOAD("mov (%1), %%rax") == 0x80000001ffff630f);
 	STORE("movq $-2, (%0)", 0);
 	CHECK(LOAD("mov (%1), %%rax") == (uint64_t)-2);
-	__asm__ volatile("mov $0x77, %%r9d; mov %%r9d, 8(%0, %1, 4)" : : "r"(at), "r"((uint64_t)1) :
-			"r9", "memory");
+	__asm__ volatile("mov $0x77, %%r9d; mov %%r9d, 8(%0, %1, 4)"
+			 :
+			 : "r"(at), "r"((uint64_t)1)
+			 : "r9", "memory");
 	CHECK(*reg32(REG_PLAIN + 12) == 0x77);
 	/* Loads and stores that are part of arithmetic. */
 	*reg32(REG_PLAIN) = 0x80;
 	__asm__ volatile("orl $1, (%1); addl $2, (%1); mov (%1), %%eax\n"
-			 "cmpl $0x83, (%1); sete %%al" : "=&a"(flags) : "r"(at) : "cc", "memory");
+			 "cmpl $0x83, (%1); sete %%al"
+			 : "=&a"(flags)
+			 : "r"(at)
+			 : "cc", "memory");
 	CHECK((flags & 0xff) == 1 && *reg32(REG_PLAIN) == 0x83);
 	/* The MSI-X table is out of reach, the doorbells are memory. */
 	CHECK(*reg32(0) == 0xffffffff);
@@ -332,7 +338,9 @@ forked(void)
 			for (unsigned int n = 0; n < 200; n++)
 				(void)*reg32(REG_COUNT);
 			_exit(dev.device >= 0 && pread(dev.device, &seen, 4, 7ull << 40) == 4 &&
-					seen == 0x10411af4 ? 0 : 1);
+									seen == 0x10411af4 ?
+							0 :
+							1);
 		}
 	}
 	for (unsigned int n = 0; n < 200; n++)
@@ -350,7 +358,9 @@ send_fd(int sock, int fd)
 		struct cmsghdr align;
 	} control = { .room = { 0 } };
 	struct iovec iov = { "x", 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.room,
+	struct msghdr msg = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.room,
 		.msg_controllen = sizeof(control.room) };
 
 	control.align.cmsg_level = SOL_SOCKET;
@@ -369,7 +379,9 @@ receive_fd(int sock)
 	} control;
 	char byte;
 	struct iovec iov = { &byte, 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.room,
+	struct msghdr msg = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.room,
 		.msg_controllen = sizeof(control.room) };
 	int fd;
 
@@ -475,11 +487,13 @@ files(void)
 static void
 private_memory(void)
 {
-	struct vfio_iommu_type1_dma_map map = { .argsz = sizeof(map), .iova = 0x10000, .size = 4096,
+	struct vfio_iommu_type1_dma_map map = { .argsz = sizeof(map),
+		.iova = 0x10000,
+		.size = 4096,
 		.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE };
 
-	map.vaddr = (uintptr_t)mmap(NULL, 4096, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	map.vaddr = (uintptr_t)mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			-1, 0);
 	CHECK(ioctl(dev.container, VFIO_IOMMU_MAP_DMA, &map) < 0 && errno == EFAULT);
 }
 
@@ -517,11 +531,19 @@ main(int argc, char **argv)
 		const char *name;
 		void (*run)(void);
 	} roles[] = {
-		{ "registers", registers }, { "threads", threads }, { "real_faults", real_faults },
-		{ "blocked", blocked }, { "storm", storm }, { "die_real", die_real },
-		{ "die_unknown", die_unknown }, { "die_stale", die_stale }, { "forked", forked },
-		{ "closed_fds", closed_fds }, { "files", files },
-		{ "private_memory", private_memory }, { "host_gone", host_gone },
+		{ "registers", registers },
+		{ "threads", threads },
+		{ "real_faults", real_faults },
+		{ "blocked", blocked },
+		{ "storm", storm },
+		{ "die_real", die_real },
+		{ "die_unknown", die_unknown },
+		{ "die_stale", die_stale },
+		{ "forked", forked },
+		{ "closed_fds", closed_fds },
+		{ "files", files },
+		{ "private_memory", private_memory },
+		{ "host_gone", host_gone },
 	};
 
 	if (argc == 2 && strcmp(argv[1], "second_program") == 0) {

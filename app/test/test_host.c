@@ -85,8 +85,10 @@ bad_functions_are_refused(void)
 	for (unsigned int r = 0; r < VUSER_MAX_REGIONS; r++)
 		info.regions[r].fd = -1;
 	info.regions[VFIO_PCI_CONFIG_REGION_INDEX].size = PCI_CFG_EXT_SIZE;
-	info.regions[TOY_BAR] = (struct vuser_region){ .size = 0x2000, .fd = third.mem_fd,
-		.flags = VFIO_REGION_INFO_FLAG_MMAP, .fd_offset = 0 };
+	info.regions[TOY_BAR] = (struct vuser_region){ .size = 0x2000,
+		.fd = third.mem_fd,
+		.flags = VFIO_REGION_INFO_FLAG_MMAP,
+		.fd_offset = 0 };
 	server = vuser_server_create(NULL, &info, &toy_ops, &third);
 	VTEST(server != NULL);
 	VTEST_EQ(add("0000:03:00.0", NULL, server, NULL), -ENOTSUP);
@@ -120,7 +122,8 @@ drivers_bind_by_override_and_by_id(void)
 	VTEST_EQ(driver_of(PF), HOST_DRIVER_VFIO_PCI);
 	VTEST_EQ(host_driver_new_id(rig.host, HOST_DRIVER_VFIO_PCI, 0x1af4, 0x1041), -EEXIST);
 	VTEST_EQ(host_driver_override_set(rig.host, PF,
-			"a-driver-with-a-name-that-is-longer-than-any"), -EINVAL);
+				 "a-driver-with-a-name-that-is-longer-than-any"),
+			-EINVAL);
 	VTEST_EQ(host_driver_override_set(rig.host, "0000:07:00.0", ""), -ENODEV);
 	VTEST_EQ(host_drivers_probe(rig.host, "0000:07:00.0"), -ENODEV);
 	rig_down();
@@ -663,28 +666,28 @@ removal_of_a_pf_asks_all_its_vfs_at_once(void)
 static const struct vtest_case cases[] = {
 	{ "driver_names_go_both_ways", driver_names_go_both_ways },
 	{ "functions_are_found_described_and_listed_in_bus_order",
-		functions_are_found_described_and_listed_in_bus_order },
+			functions_are_found_described_and_listed_in_bus_order },
 	{ "bad_functions_are_refused", bad_functions_are_refused },
 	{ "drivers_bind_by_override_and_by_id", drivers_bind_by_override_and_by_id },
 	{ "sriov_numvfs_answers_as_linux_does", sriov_numvfs_answers_as_linux_does },
 	{ "vfs_are_captured_by_vfio_pci_with_their_own_bars",
-		vfs_are_captured_by_vfio_pci_with_their_own_bars },
+			vfs_are_captured_by_vfio_pci_with_their_own_bars },
 	{ "vfs_go_with_the_driver_of_their_pf", vfs_go_with_the_driver_of_their_pf },
 	{ "vfs_that_cannot_be_made_leave_nothing", vfs_that_cannot_be_made_leave_nothing },
 	{ "open_vf_keeps_vfs_from_going", open_vf_keeps_vfs_from_going },
 	{ "group_is_opened_once_and_only_with_vfio_pci",
-		group_is_opened_once_and_only_with_vfio_pci },
+			group_is_opened_once_and_only_with_vfio_pci },
 	{ "open_device_keeps_its_group_busy", open_device_keeps_its_group_busy },
 	{ "group_follows_the_order_of_vfio", group_follows_the_order_of_vfio },
 	{ "vf_needs_the_token_of_its_pf", vf_needs_the_token_of_its_pf },
 	{ "token_text_is_checked", token_text_is_checked },
 	{ "token_is_out_of_place_without_vfio_pci_on_the_pf",
-		token_is_out_of_place_without_vfio_pci_on_the_pf },
+			token_is_out_of_place_without_vfio_pci_on_the_pf },
 	{ "first_open_and_last_close_reset", first_open_and_last_close_reset },
 	{ "last_close_is_seen_without_being_asked", last_close_is_seen_without_being_asked },
 	{ "last_close_comes_before_the_next_open", last_close_comes_before_the_next_open },
 	{ "reset_of_a_pf_keeps_vfs_but_not_their_state",
-		reset_of_a_pf_keeps_vfs_but_not_their_state },
+			reset_of_a_pf_keeps_vfs_but_not_their_state },
 	{ "removal_asks_users_to_let_go", removal_asks_users_to_let_go },
 	{ "removal_cuts_off_who_does_not_let_go", removal_cuts_off_who_does_not_let_go },
 	{ "removal_of_a_pf_asks_all_its_vfs_at_once", removal_of_a_pf_asks_all_its_vfs_at_once },

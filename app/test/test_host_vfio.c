@@ -8,7 +8,6 @@
 
 #include "host_rig.h"
 
-
 /* ---------------------------------------------------------------- DMA */
 
 static void
@@ -84,8 +83,8 @@ dma_errors_are_those_of_linux(void)
 static void
 memory_that_no_file_holds_is_refused(void)
 {
-	uint8_t *private = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			-1, 0);
+	uint8_t *private = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			0);
 	uint8_t *shared = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 			-1, 0);
 	struct t_fn fn;
@@ -120,7 +119,7 @@ dma_range_of_many_files_is_one_map(void)
 
 		VTEST_EQ(ftruncate(fd, 3 * 4096), 0);
 		VTEST(mmap(area + i * 8192, 8192, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
-				fd, i % 2 * 4096) != MAP_FAILED);
+				      fd, i % 2 * 4096) != MAP_FAILED);
 		close(fd);
 		area[i * 8192] = i;
 	}
@@ -167,9 +166,11 @@ unmap_takes_whole_maps(void)
 			fn.container = t_open("/dev/vfio/vfio");
 			fn.group = t_group(PF);
 			VTEST_EQ(t_ioctl(fn.group, VFIO_GROUP_SET_CONTAINER,
-					(uintptr_t)&fn.container), 0);
+						 (uintptr_t)&fn.container),
+					0);
 			VTEST_EQ(t_ioctl(fn.container, VFIO_SET_IOMMU,
-					v2 ? VFIO_TYPE1v2_IOMMU : VFIO_TYPE1_IOMMU), 0);
+						 v2 ? VFIO_TYPE1v2_IOMMU : VFIO_TYPE1_IOMMU),
+					0);
 			VTEST_EQ(t_map(fn.container, 0x14000, memory, 0x4000), 0);
 			VTEST_EQ(t_map(fn.container, 0x10000, memory + 0x4000, 0x2000), 0);
 			VTEST_EQ(t_unmap(fn.container, cases[i].iova, cases[i].size), want);
@@ -325,8 +326,9 @@ device_is_described(void)
 	VTEST_EQ(t_ioctl(fn.device, VFIO_DEVICE_GET_REGION_INFO, (uintptr_t)&region), 0);
 	VTEST_EQ(region.size, TOY_BAR_SIZE);
 	VTEST_EQ(region.offset, BAR(0));
-	VTEST_EQ(region.flags, VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE |
-			VFIO_REGION_INFO_FLAG_MMAP | VFIO_REGION_INFO_FLAG_CAPS);
+	VTEST_EQ(region.flags,
+			VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE |
+					VFIO_REGION_INFO_FLAG_MMAP | VFIO_REGION_INFO_FLAG_CAPS);
 	VTEST(region.argsz > sizeof(region) && region.cap_offset == 0);
 	VTEST_EQ(t_ioctl(fn.device, VFIO_DEVICE_GET_REGION_INFO, (uintptr_t)&full), 0);
 	sparse = (const void *)((uint8_t *)&full + full.info.cap_offset);
@@ -452,8 +454,11 @@ set_irqs(int device, uint32_t index, uint32_t flags, uint32_t start, uint32_t co
 		const int32_t *fds)
 {
 	uint8_t room[sizeof(struct vfio_irq_set) + 4 * TOY_VECTORS];
-	struct vfio_irq_set set = { .argsz = sizeof(room), .index = index, .start = start,
-		.count = count, .flags = flags | VFIO_IRQ_SET_ACTION_TRIGGER };
+	struct vfio_irq_set set = { .argsz = sizeof(room),
+		.index = index,
+		.start = start,
+		.count = count,
+		.flags = flags | VFIO_IRQ_SET_ACTION_TRIGGER };
 
 	memcpy(room, &set, sizeof(set));
 	if (fds != NULL)
@@ -531,9 +536,12 @@ irq_info_is_that_of_vfio_pci(void)
 		uint32_t index, count;
 		int want;
 	} cases[] = {
-		{ VFIO_PCI_INTX_IRQ_INDEX, 0, 0 }, { VFIO_PCI_MSI_IRQ_INDEX, 0, 0 },
-		{ VFIO_PCI_MSIX_IRQ_INDEX, TOY_VECTORS, 0 }, { VFIO_PCI_ERR_IRQ_INDEX, 1, 0 },
-		{ VFIO_PCI_REQ_IRQ_INDEX, 1, 0 }, { 5, 0, -EINVAL },
+		{ VFIO_PCI_INTX_IRQ_INDEX, 0, 0 },
+		{ VFIO_PCI_MSI_IRQ_INDEX, 0, 0 },
+		{ VFIO_PCI_MSIX_IRQ_INDEX, TOY_VECTORS, 0 },
+		{ VFIO_PCI_ERR_IRQ_INDEX, 1, 0 },
+		{ VFIO_PCI_REQ_IRQ_INDEX, 1, 0 },
+		{ 5, 0, -EINVAL },
 	};
 	const int32_t fd = eventfd(0, EFD_CLOEXEC);
 	struct t_fn fn;
@@ -750,8 +758,8 @@ bad_messages_are_answered_or_cut_off(void)
 static void
 random_requests_do_no_harm(void)
 {
-	static const uint64_t cmds[] = { VFIO_GET_API_VERSION, VFIO_CHECK_EXTENSION,
-		VFIO_SET_IOMMU, VFIO_IOMMU_GET_INFO, VFIO_IOMMU_MAP_DMA, VFIO_IOMMU_UNMAP_DMA,
+	static const uint64_t cmds[] = { VFIO_GET_API_VERSION, VFIO_CHECK_EXTENSION, VFIO_SET_IOMMU,
+		VFIO_IOMMU_GET_INFO, VFIO_IOMMU_MAP_DMA, VFIO_IOMMU_UNMAP_DMA,
 		VFIO_GROUP_GET_STATUS, VFIO_GROUP_SET_CONTAINER, VFIO_GROUP_UNSET_CONTAINER,
 		VFIO_DEVICE_GET_INFO, VFIO_DEVICE_GET_REGION_INFO, VFIO_DEVICE_GET_IRQ_INFO,
 		VFIO_DEVICE_SET_IRQS, VFIO_DEVICE_RESET };
@@ -843,12 +851,12 @@ static const struct vtest_case cases[] = {
 	{ "unmap_takes_whole_maps", unmap_takes_whole_maps },
 	{ "unmap_all_is_known", unmap_all_is_known },
 	{ "maps_follow_the_group_into_and_out_of_a_container",
-		maps_follow_the_group_into_and_out_of_a_container },
+			maps_follow_the_group_into_and_out_of_a_container },
 	{ "map_that_one_device_refuses_is_taken_back", map_that_one_device_refuses_is_taken_back },
 	{ "iommu_info_tells_its_ranges", iommu_info_tells_its_ranges },
 	{ "device_is_described", device_is_described },
 	{ "regions_are_read_and_written_but_for_the_msix_table",
-		regions_are_read_and_written_but_for_the_msix_table },
+			regions_are_read_and_written_but_for_the_msix_table },
 	{ "config_space_is_filtered", config_space_is_filtered },
 	{ "reset_comes_by_ioctl_and_by_register", reset_comes_by_ioctl_and_by_register },
 	{ "vectors_signal_event_descriptors", vectors_signal_event_descriptors },

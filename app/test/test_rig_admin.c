@@ -21,9 +21,11 @@ static struct vio_dev dev;
 static struct vio_admin *admin;
 static unsigned int nb_dead;
 
-static const struct vio_features wanted_split = { .w = { 1ull << VIRTIO_F_VERSION_1 |
-	1ull << VIRTIO_F_ACCESS_PLATFORM | 1ull << VIRTIO_F_SR_IOV | 1ull << VIRTIO_F_ADMIN_VQ |
-	1ull << VIRTIO_F_RING_RESET } };
+static const struct vio_features wanted_split = {
+	.w = { 1ull << VIRTIO_F_VERSION_1 | 1ull << VIRTIO_F_ACCESS_PLATFORM |
+			1ull << VIRTIO_F_SR_IOV | 1ull << VIRTIO_F_ADMIN_VQ |
+			1ull << VIRTIO_F_RING_RESET }
+};
 static struct vio_features wanted;
 
 static void
@@ -38,8 +40,10 @@ on_dead(void *arg, unsigned int queue, const char *why)
 static void
 owner_up(uint32_t timeout_us)
 {
-	const struct vio_admin_conf conf = { .name = "rig_admin", .timeout_us = timeout_us,
-		.on_dead = on_dead, .on_dead_arg = &rig };
+	const struct vio_admin_conf conf = { .name = "rig_admin",
+		.timeout_us = timeout_us,
+		.on_dead = on_dead,
+		.on_dead_arg = &rig };
 
 	VTEST_EQ(vio_dev_negotiate(&dev, &wanted, &wanted_split), 0);
 	if (admin == NULL)
@@ -457,9 +461,14 @@ answers_are_told_in_errno_and_in_words(void)
 		int error;
 		const char *word;
 	} rows[] = {
-		{ 6, -ENXIO, "ENXIO" }, { 12, -ENOMEM, "ENOMEM" }, { 16, -EBUSY, "EBUSY" },
-		{ 17, -EEXIST, "EEXIST" }, { 22, -EINVAL, "EINVAL" }, { 28, -ENOSPC, "ENOSPC" },
-		{ 77, -EINVAL, "undefined status 77" }, { 0xffff, -EINVAL, "undefined" },
+		{ 6, -ENXIO, "ENXIO" },
+		{ 12, -ENOMEM, "ENOMEM" },
+		{ 16, -EBUSY, "EBUSY" },
+		{ 17, -EEXIST, "EEXIST" },
+		{ 22, -EINVAL, "EINVAL" },
+		{ 28, -ENOSPC, "ENOSPC" },
+		{ 77, -EINVAL, "undefined status 77" },
+		{ 0xffff, -EINVAL, "undefined" },
 	};
 
 	owner_plain(1);
@@ -533,8 +542,12 @@ doorbells_are_checked_whoever_names_them(void)
 		enum vsim_notify_lie lie;
 		int nb;
 	} rows[] = {
-		{ VSIM_NOTIFY_HONEST, 2 }, { VSIM_NOTIFY_NO_END, 4 }, { VSIM_NOTIFY_BAD_FLAGS, 2 },
-		{ VSIM_NOTIFY_BAD_BAR, 0 }, { VSIM_NOTIFY_ODD, 0 }, { VSIM_NOTIFY_BEYOND, 0 },
+		{ VSIM_NOTIFY_HONEST, 2 },
+		{ VSIM_NOTIFY_NO_END, 4 },
+		{ VSIM_NOTIFY_BAD_FLAGS, 2 },
+		{ VSIM_NOTIFY_BAD_BAR, 0 },
+		{ VSIM_NOTIFY_ODD, 0 },
+		{ VSIM_NOTIFY_BEYOND, 0 },
 	};
 	struct vio_admin_doorbell bells[VIRTIO_ADMIN_NOTIFY_ENTRIES];
 	uint64_t bar_len[6] = { 0 }, none[6] = { 0 };
@@ -609,8 +622,8 @@ parts_of_one_vf_become_those_of_another(void)
 	VTEST_EQ(vio_admin_mode_set(admin, 2, false), 0);
 	VTEST_EQ(status_get(2), 3);
 	/* A few only, in the device's order. */
-	VTEST_EQ(vio_admin_parts_get(admin, 1, 0, &hdrs[count - 1], 1, parts, sizeof(parts),
-			&used), 0);
+	VTEST_EQ(vio_admin_parts_get(admin, 1, 0, &hdrs[count - 1], 1, parts, sizeof(parts), &used),
+			0);
 	VTEST_EQ(used, sizeof(hdr) + rte_le_to_cpu_32(hdrs[count - 1].length));
 	VTEST_EQ(vio_admin_obj_destroy(admin, &get), 0);
 	VTEST_EQ(vio_admin_obj_destroy(admin, &get), -ENXIO);

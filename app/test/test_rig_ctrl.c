@@ -76,7 +76,8 @@ modes_survive_a_device_reset(void)
 		port = rig.fns[0].port;
 		VTEST_EQ(rte_eth_promiscuous_enable(port), 0);
 		VTEST_EQ(rte_eth_dev_set_mc_addr_list(port,
-				(struct rte_ether_addr *)(uintptr_t)&group, 1), 0);
+					 (struct rte_ether_addr *)(uintptr_t)&group, 1),
+				0);
 		VTEST_EQ(rte_eth_dev_stop(port), 0);
 		VTEST_EQ(rte_eth_dev_start(port), 0);
 		VTEST(arrives(&other));
@@ -115,7 +116,8 @@ address_tables_open_for_their_addresses(void)
 		VTEST(arrives(&other));
 		VTEST(!arrives(&group));
 		VTEST_EQ(rte_eth_dev_set_mc_addr_list(port,
-				(struct rte_ether_addr *)(uintptr_t)&group, 1), 0);
+					 (struct rte_ether_addr *)(uintptr_t)&group, 1),
+				0);
 		VTEST(arrives(&other));
 		VTEST(arrives(&group));
 		VTEST_EQ(rte_eth_dev_mac_addr_remove(port, &addr), 0);
@@ -279,8 +281,7 @@ static const struct vtest_case cases[] = {
 	{ "all_multicast_opens_and_closes", all_multicast_opens_and_closes },
 	{ "address_tables_open_for_their_addresses", address_tables_open_for_their_addresses },
 	{ "own_address_moves", own_address_moves },
-	{ "address_set_while_stopped_counts_at_start",
-			address_set_while_stopped_counts_at_start },
+	{ "address_set_while_stopped_counts_at_start", address_set_while_stopped_counts_at_start },
 	{ "vlans_are_filtered_when_asked_only", vlans_are_filtered_when_asked_only },
 	{ "queue_pairs_share_the_packets", queue_pairs_share_the_packets },
 	{ "what_is_not_offered_is_not_supported", what_is_not_offered_is_not_supported },

@@ -31,7 +31,7 @@ virtq(bool rx)
 	struct rte_eth_dev_data *data = rte_eth_devices[port()].data;
 
 	return rx ? ((struct vsr_rxq *)data->rx_queues[0])->vq :
-			((struct vsr_txq *)data->tx_queues[0])->vq;
+		    ((struct vsr_txq *)data->tx_queues[0])->vq;
 }
 
 /* A fresh port of so many descriptors. pool NULL: that of the rig. */
@@ -46,7 +46,8 @@ start(const struct rig_conf *conf, uint16_t nb_desc, uint16_t rx_free_thresh,
 	rig_open(&rig, conf);
 	VTEST_EQ(rte_eth_dev_configure(port(), 1, 1, &eth_conf), 0);
 	VTEST_EQ(rte_eth_rx_queue_setup(port(), 0, nb_desc, 0, &rx_conf,
-			pool == NULL ? rig.pool : pool), 0);
+				 pool == NULL ? rig.pool : pool),
+			0);
 	VTEST_EQ(rte_eth_tx_queue_setup(port(), 0, nb_desc, 0, NULL), 0);
 	VTEST_EQ(rte_eth_dev_start(port()), 0);
 }
@@ -97,7 +98,8 @@ refill_rings_once_per_threshold(void)
 		/* 512 packets, 64 at a time */
 		VTEST_EQ(rig_xstat(port(), "rx_q0_refills") - refills, 8);
 		VTEST_EQ(rig_xstat(port(), "rx_q0_doorbells") - doorbells +
-				rig_xstat(port(), "rx_q0_doorbells_saved") - saved, 8);
+						rig_xstat(port(), "rx_q0_doorbells_saved") - saved,
+				8);
 		rig_close(&rig);
 	}
 }
@@ -162,8 +164,13 @@ usual_threshold_is_a_part_of_the_ring(void)
 	static const struct {
 		uint16_t nb_desc, asked, want;
 	} cases[] = {
-		{ 8, 0, 2 }, { 64, 0, 16 }, { 128, 0, 32 }, { 256, 0, 64 },
-		{ 256, 1, 1 }, { 256, 100, 100 }, { 256, 128, 128 },
+		{ 8, 0, 2 },
+		{ 64, 0, 16 },
+		{ 128, 0, 32 },
+		{ 256, 0, 64 },
+		{ 256, 1, 1 },
+		{ 256, 100, 100 },
+		{ 256, 128, 128 },
 	};
 	const struct rig_conf conf = { .args = "" };
 
@@ -207,8 +214,8 @@ static void
 mute(struct vio_virtq *vq, bool on)
 {
 	if (vq->packed)
-		vq->device_event->flags = rte_cpu_to_le_16(on ? RING_EVENT_FLAGS_DISABLE :
-				RING_EVENT_FLAGS_ENABLE);
+		vq->device_event->flags = rte_cpu_to_le_16(
+				on ? RING_EVENT_FLAGS_DISABLE : RING_EVENT_FLAGS_ENABLE);
 	else
 		vq->used->flags = rte_cpu_to_le_16(on ? VIRTQ_USED_F_NO_NOTIFY : 0);
 }
@@ -359,9 +366,8 @@ held_back_until_half_a_ring(void)
 static void
 held_back_for_the_delay_only(void)
 {
-	static const char *const args[] = {
-		"packed=0,tx_db_delay_us=2000", "packed=1,tx_db_delay_us=2000"
-	};
+	static const char *const args[] = { "packed=0,tx_db_delay_us=2000",
+		"packed=1,tx_db_delay_us=2000" };
 
 	for (unsigned int i = 0; i < RTE_DIM(args); i++) {
 		const struct rig_conf conf = { .args = args[i] };
@@ -401,8 +407,11 @@ static void
 bad_delays_are_refused(void)
 {
 	static const char *const bad[] = {
-		"tx_db_delay_us=", "tx_db_delay_us=-1", "tx_db_delay_us=1000001",
-		"tx_db_delay_us=5us", "tx_db_delay_us=99999999999999999999",
+		"tx_db_delay_us=",
+		"tx_db_delay_us=-1",
+		"tx_db_delay_us=1000001",
+		"tx_db_delay_us=5us",
+		"tx_db_delay_us=99999999999999999999",
 	};
 	const struct rig_conf conf = { 0 };
 
@@ -420,8 +429,7 @@ static const struct vtest_case cases[] = {
 	{ "usual_threshold_is_a_part_of_the_ring", usual_threshold_is_a_part_of_the_ring },
 	{ "low_pool_gives_what_it_has", low_pool_gives_what_it_has },
 	{ "device_that_wants_none_gets_none", device_that_wants_none_gets_none },
-	{ "held_back_until_a_poll_after_the_delay",
-			held_back_until_a_poll_after_the_delay },
+	{ "held_back_until_a_poll_after_the_delay", held_back_until_a_poll_after_the_delay },
 	{ "held_back_until_an_empty_tx_burst", held_back_until_an_empty_tx_burst },
 	{ "held_back_until_a_burst_of_few", held_back_until_a_burst_of_few },
 	{ "held_back_until_cleaned_up", held_back_until_cleaned_up },

@@ -68,7 +68,7 @@ static uint16_t
 id_of(const struct vio_virtq *vq, uint16_t n)
 {
 	return vq->packed ? rte_le_to_cpu_16(vq->pdesc[n].id) :
-			rte_le_to_cpu_16(vq->avail->ring[n]);
+			    rte_le_to_cpu_16(vq->avail->ring[n]);
 }
 
 /* Write a header, as the device would, into buffer number n. */

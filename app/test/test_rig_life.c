@@ -230,8 +230,14 @@ static void
 bad_arguments_fail_the_probe(void)
 {
 	static const char *const bad[] = {
-		"packed=2", "packed=", "mrg_rxbuf=yes", "nonsense=1", "rx_path=none", "tx_path=",
-		"rx_path=packed,packed=0", "rx_path=split_mrg,mrg_rxbuf=0,packed=0",
+		"packed=2",
+		"packed=",
+		"mrg_rxbuf=yes",
+		"nonsense=1",
+		"rx_path=none",
+		"tx_path=",
+		"rx_path=packed,packed=0",
+		"rx_path=split_mrg,mrg_rxbuf=0,packed=0",
 		"tx_path=split,packed=1",
 	};
 	const struct rig_conf conf = { 0 };
@@ -247,9 +253,7 @@ bad_arguments_fail_the_probe(void)
 static void
 forced_rows_are_used(void)
 {
-	const struct rig_conf conf = {
-		.args = "rx_path=split,tx_path=split,packed=0,mrg_rxbuf=0"
-	};
+	const struct rig_conf conf = { .args = "rx_path=split,tx_path=split,packed=0,mrg_rxbuf=0" };
 	struct rte_eth_burst_mode mode;
 
 	rig_open(&rig, &conf);
@@ -289,7 +293,8 @@ static void
 device_without_status_is_up(void)
 {
 	const struct rig_conf conf = { .off = RIG_OFF(VIRTIO_NET_F_STATUS,
-			VIRTIO_NET_F_SPEED_DUPLEX, VIRTIO_NET_F_MTU, VIRTIO_NET_F_MAC) };
+						       VIRTIO_NET_F_SPEED_DUPLEX, VIRTIO_NET_F_MTU,
+						       VIRTIO_NET_F_MAC) };
 	struct rte_ether_addr addr;
 	struct rte_eth_link link;
 
@@ -352,9 +357,14 @@ ring_size_reaches_the_device(void)
 		const char *args;
 		uint16_t asked, got;
 	} rows[] = {
-		{ "packed=0", 64, 64 }, { "packed=0", 60, 64 }, { "packed=0", 256, 256 },
-		{ "packed=1", 64, 64 }, { "packed=1", 60, 60 }, { "packed=1", 255, 255 },
-		{ "packed=1", 8, 8 }, { "packed=0", 8, 8 },
+		{ "packed=0", 64, 64 },
+		{ "packed=0", 60, 64 },
+		{ "packed=0", 256, 256 },
+		{ "packed=1", 64, 64 },
+		{ "packed=1", 60, 60 },
+		{ "packed=1", 255, 255 },
+		{ "packed=1", 8, 8 },
+		{ "packed=0", 8, 8 },
 	};
 	struct rig_conf conf = { 0 };
 	struct rte_eth_rxq_info info;
@@ -447,7 +457,8 @@ counters_of_queues_are_listed_once(void)
 	VTEST_EQ(stats.opackets, BURST);
 	VTEST_EQ(stats.ipackets, BURST);
 	VTEST_EQ(rig_xstat(port, "rx_q0_packets") + rig_xstat(port, "rx_q1_packets") +
-			rig_xstat(port, "rx_q2_packets"), BURST);
+					rig_xstat(port, "rx_q2_packets"),
+			BURST);
 	rig_close(&rig);
 }
 

@@ -16,8 +16,7 @@ static struct rig rig;
 
 /* Send a burst, run the device, take all that came; the packets must be those sent. */
 static void
-round_trip(struct rte_mbuf **pkts, const uint32_t *lens, uint16_t nb,
-		uint32_t seed)
+round_trip(struct rte_mbuf **pkts, const uint32_t *lens, uint16_t nb, uint32_t seed)
 {
 	const uint16_t port = rig.fns[0].port;
 	struct rte_mbuf *got[BURST];
@@ -93,7 +92,8 @@ jumbo_frames_come_back_in_one_buffer_or_many(void)
 		mergeable = strstr(v.name, "mergeable") != NULL;
 		rig_open(&rig, &v.conf);
 		VTEST_EQ(rig_configure(&rig, 0, 1, 128, mergeable ? RTE_ETH_RX_OFFLOAD_SCATTER : 0,
-				mergeable ? rig.pool : big), 0);
+					 mergeable ? rig.pool : big),
+				0);
 		VTEST_EQ(rte_eth_dev_start(rig.fns[0].port), 0);
 		for (unsigned int s = 0; s < RTE_DIM(sizes); s++)
 			pkts[s] = rig_packet(big, sizes[s], s % 2 == 0 ? 0 : 700, 7 + s, NULL);

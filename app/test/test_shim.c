@@ -210,12 +210,12 @@ static const struct vtest_case cases[] = {
 	{ "nothing_blocks_a_register_access", nothing_blocks_a_register_access },
 	{ "signal_handlers_may_touch_registers", signal_handlers_may_touch_registers },
 	{ "real_fault_without_handler_ends_the_program",
-		real_fault_without_handler_ends_the_program },
+			real_fault_without_handler_ends_the_program },
 	{ "unknown_instruction_is_named", unknown_instruction_is_named },
 	{ "old_bar_addresses_are_no_registers", old_bar_addresses_are_no_registers },
 	{ "children_have_connections_of_their_own", children_have_connections_of_their_own },
 	{ "secondary_gets_container_and_group_by_message",
-		secondary_gets_container_and_group_by_message },
+			secondary_gets_container_and_group_by_message },
 	{ "closed_descriptors_are_not_missed", closed_descriptors_are_not_missed },
 	{ "other_files_are_left_alone", other_files_are_left_alone },
 	{ "private_memory_is_refused_with_a_sentence", private_memory_is_refused_with_a_sentence },
@@ -227,7 +227,8 @@ int
 main(int argc, char **argv)
 {
 	if (getenv("VSR_SHIM") == NULL || getenv("VSR_SHIM_CHILD") == NULL) {
-		fprintf(stderr, "test_shim: VSR_SHIM must name libvsr_vfio.so and VSR_SHIM_CHILD "
+		fprintf(stderr,
+				"test_shim: VSR_SHIM must name libvsr_vfio.so and VSR_SHIM_CHILD "
 				"the program shim_child\n");
 		return 1;
 	}

@@ -22,18 +22,28 @@ struct sample {
 	uint64_t imm;
 };
 
-#define HIGH(text, bytes, to_memory, reg)                                                         \
-	{ text, bytes, 1, SHIM_MOV, to_memory, reg, 1, true, false, false, 0 }
-#define TO(op, text, bytes, width, reg)                                                           \
-	{ text, bytes, width, op, true, reg, width, false, false, false, 0 }
-#define FROM(op, text, bytes, width, reg)                                                         \
-	{ text, bytes, width, op, false, reg, width, false, false, false, 0 }
+#define HIGH(text, bytes, to_memory, reg)                                          \
+	{                                                                          \
+		text, bytes, 1, SHIM_MOV, to_memory, reg, 1, true, false, false, 0 \
+	}
+#define TO(op, text, bytes, width, reg)                                          \
+	{                                                                        \
+		text, bytes, width, op, true, reg, width, false, false, false, 0 \
+	}
+#define FROM(op, text, bytes, width, reg)                                         \
+	{                                                                         \
+		text, bytes, width, op, false, reg, width, false, false, false, 0 \
+	}
 #define STORE(text, bytes, width, reg) TO(SHIM_MOV, text, bytes, width, reg)
 #define LOAD(text, bytes, width, reg) FROM(SHIM_MOV, text, bytes, width, reg)
-#define EXTEND(text, bytes, width, reg, reg_width, sign)                                          \
-	{ text, bytes, width, SHIM_MOV, false, reg, reg_width, false, sign, false, 0 }
-#define NUMBER(op, text, bytes, width, imm)                                                       \
-	{ text, bytes, width, op, true, 0, 0, false, false, true, (uint64_t)(imm) }
+#define EXTEND(text, bytes, width, reg, reg_width, sign)                                   \
+	{                                                                                  \
+		text, bytes, width, SHIM_MOV, false, reg, reg_width, false, sign, false, 0 \
+	}
+#define NUMBER(op, text, bytes, width, imm)                                             \
+	{                                                                               \
+		text, bytes, width, op, true, 0, 0, false, false, true, (uint64_t)(imm) \
+	}
 
 static const struct sample samples[] = {
 	STORE("mov byte [rdi],al", "8807", 1, RAX),
@@ -141,15 +151,14 @@ every_mov_is_decoded(void)
 		const size_t len = from_hex(want->bytes, code);
 		struct shim_insn insn;
 		const bool known = shim_decode(code, sizeof(code), &insn);
-		const bool good = known && insn.len == len && insn.width == want->width &&
-				insn.op == want->op &&
-				insn.to_memory == want->to_memory &&
-				insn.immediate == want->immediate &&
-				(want->immediate ? insn.imm == want->imm :
-						insn.reg == want->reg &&
-						insn.reg_width == want->reg_width &&
+		const bool value_good = want->immediate ?
+				insn.imm == want->imm :
+				(insn.reg == want->reg && insn.reg_width == want->reg_width &&
 						insn.high_byte == want->high &&
 						insn.sign == want->sign);
+		const bool good = known && insn.len == len && insn.width == want->width &&
+				insn.op == want->op && insn.to_memory == want->to_memory &&
+				insn.immediate == want->immediate && value_good;
 
 		if (!good)
 			printf("# %s: known %d len %u width %u op %u reg %u of %u imm %llx\n",
@@ -176,8 +185,8 @@ other_instructions_are_left_alone(void)
 static void
 no_byte_behind_the_instruction_is_read(void)
 {
-	uint8_t *page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			-1, 0);
+	uint8_t *page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			0);
 
 	VTEST(page != MAP_FAILED);
 	VTEST_EQ(mprotect(page + 4096, 4096, PROT_NONE), 0);
@@ -221,11 +230,41 @@ static void
 results_are_those_of_the_processor(void)
 {
 	static const char *const forms[] = {
-		"8807", "8827", "668907", "8907", "488907", "8a07", "8a27", "668b07", "8b07",
-		"488b07", "c60785", "66c7073412", "c70778563492", "48c707feffffff", "0fb607",
-		"0fb707", "660fb607", "480fb607", "480fb707", "0fbe07", "0fbf07", "660fbe07",
-		"480fbe07", "480fbf07", "486307", "6307", "8407", "8427", "668507", "8507",
-		"488507", "f60781", "66f7073482", "f70778563492", "48f707785634f2",
+		"8807",
+		"8827",
+		"668907",
+		"8907",
+		"488907",
+		"8a07",
+		"8a27",
+		"668b07",
+		"8b07",
+		"488b07",
+		"c60785",
+		"66c7073412",
+		"c70778563492",
+		"48c707feffffff",
+		"0fb607",
+		"0fb707",
+		"660fb607",
+		"480fb607",
+		"480fb707",
+		"0fbe07",
+		"0fbf07",
+		"660fbe07",
+		"480fbe07",
+		"480fbf07",
+		"486307",
+		"6307",
+		"8407",
+		"8427",
+		"668507",
+		"8507",
+		"488507",
+		"f60781",
+		"66f7073482",
+		"f70778563492",
+		"48f707785634f2",
 	};
 	/* mov rax,[rsi]; push [rdx]; popf; and behind: pushf; pop rcx; mov [rdx],rcx;
 	 * mov [rsi],rax; ret */

@@ -33,11 +33,18 @@ a_status_is_the_errno_of_that_number(void)
 		int error;
 		const char *name;
 	} rows[] = {
-		{ 0, 0, "OK" }, { 6, -ENXIO, "ENXIO" }, { 11, -EAGAIN, "EAGAIN" },
-		{ 12, -ENOMEM, "ENOMEM" }, { 16, -EBUSY, "EBUSY" }, { 17, -EEXIST, "EEXIST" },
-		{ 22, -EINVAL, "EINVAL" }, { 28, -ENOSPC, "ENOSPC" },
+		{ 0, 0, "OK" },
+		{ 6, -ENXIO, "ENXIO" },
+		{ 11, -EAGAIN, "EAGAIN" },
+		{ 12, -ENOMEM, "ENOMEM" },
+		{ 16, -EBUSY, "EBUSY" },
+		{ 17, -EEXIST, "EEXIST" },
+		{ 22, -EINVAL, "EINVAL" },
+		{ 28, -ENOSPC, "ENOSPC" },
 		/* What is not defined counts as EINVAL, also where Linux has a number for it. */
-		{ 1, -EINVAL, NULL }, { 5, -EINVAL, NULL }, { 0xffff, -EINVAL, NULL },
+		{ 1, -EINVAL, NULL },
+		{ 5, -EINVAL, NULL },
+		{ 0xffff, -EINVAL, NULL },
 	};
 
 	for (size_t i = 0; i < RTE_DIM(rows); i++) {

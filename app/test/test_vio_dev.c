@@ -113,8 +113,10 @@ begin(struct vio_features offered)
 	struct vio_dev dev;
 
 	memset(&toy, 0, sizeof(toy));
-	toy.t = (struct vio_transport){ .ops = &toy_ops, .len = { 64, 1, 28, 16 },
-		.notify_multiplier = 4, .nb_vectors = 4 };
+	toy.t = (struct vio_transport){ .ops = &toy_ops,
+		.len = { 64, 1, 28, 16 },
+		.notify_multiplier = 4,
+		.nb_vectors = 4 };
 	toy.offered = offered;
 	toy.common[AT(num_queues)] = 3;
 	toy.common[AT(queue_size)] = 64;
@@ -158,16 +160,19 @@ bits_without_prerequisite_are_left_out(void)
 static void
 bits_without_register_are_left_out(void)
 {
-	const struct vio_features set = VIO_FEATURES(VIRTIO_F_VERSION_1,
-			VIRTIO_F_NOTIF_CONFIG_DATA, VIRTIO_F_RING_RESET, VIRTIO_F_ADMIN_VQ,
-			VIRTIO_F_SR_IOV);
+	const struct vio_features set = VIO_FEATURES(VIRTIO_F_VERSION_1, VIRTIO_F_NOTIF_CONFIG_DATA,
+			VIRTIO_F_RING_RESET, VIRTIO_F_ADMIN_VQ, VIRTIO_F_SR_IOV);
 	static const struct {
 		uint32_t len;
 		bool notif, reset, admin;
 	} rows[] = {
-		{ 56, false, false, false }, { 57, false, false, false },
-		{ 58, true, false, false }, { 60, true, true, false },
-		{ 62, true, true, false }, { 64, true, true, true }, { 80, true, true, true },
+		{ 56, false, false, false },
+		{ 57, false, false, false },
+		{ 58, true, false, false },
+		{ 60, true, true, false },
+		{ 62, true, true, false },
+		{ 64, true, true, true },
+		{ 80, true, true, true },
 	};
 
 	for (unsigned int i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -251,8 +256,11 @@ static void
 queue_is_enabled_last(void)
 {
 	const struct vio_features set = VIO_FEATURES(VIRTIO_F_VERSION_1);
-	struct vio_queue_setup setup = { .size = 32, .vector = 1, .desc = 0x1122334455667700,
-		.driver = 0x10000, .device = 0x20000 };
+	struct vio_queue_setup setup = { .size = 32,
+		.vector = 1,
+		.desc = 0x1122334455667700,
+		.driver = 0x10000,
+		.device = 0x20000 };
 	struct vio_doorbell doorbell;
 	struct vio_dev dev = begin(set);
 

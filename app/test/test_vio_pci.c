@@ -52,9 +52,12 @@ put(uint8_t cap_len, uint8_t cfg_type, uint8_t bar, uint32_t offset, uint32_t le
 {
 	const uint8_t pos = next_pos;
 	struct virtio_pci_notify_cap cap = {
-		.cap = { .cap_vndr = PCI_CAPABILITY_VENDOR, .cap_len = cap_len,
-			.cfg_type = cfg_type, .bar = bar, .offset = htole32(offset),
-			.length = htole32(len) },
+		.cap = { .cap_vndr = PCI_CAPABILITY_VENDOR,
+				.cap_len = cap_len,
+				.cfg_type = cfg_type,
+				.bar = bar,
+				.offset = htole32(offset),
+				.length = htole32(len) },
 		.notify_off_multiplier = htole32(4),
 	};
 	uint8_t *link = &space[PCI_CFG_CAP_PTR];
@@ -161,8 +164,14 @@ what_leaves_its_bar_is_not_used(void)
 	static const struct {
 		uint32_t offset, len;
 	} bad[] = {
-		{ BAR_LEN, 64 }, { BAR_LEN - 60, 64 }, { 0xffffffc0, 64 }, { 0x900, UINT32_MAX },
-		{ 0xffffffff, 0xffffffff }, { 0x900, 0 }, { 0x900, 55 }, { 0x902, 64 },
+		{ BAR_LEN, 64 },
+		{ BAR_LEN - 60, 64 },
+		{ 0xffffffc0, 64 },
+		{ 0x900, UINT32_MAX },
+		{ 0xffffffff, 0xffffffff },
+		{ 0x900, 0 },
+		{ 0x900, 55 },
+		{ 0x902, 64 },
 	};
 
 	for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

@@ -108,8 +108,8 @@ all_open(void)
 {
 	owner_open(UINT64_MAX);
 	guest_open();
-	put(CONFIG, PCI_CFG_COMMAND, PCI_COMMAND_IO_SPACE | PCI_COMMAND_MEM_SPACE |
-			PCI_COMMAND_BUS_MASTER, 2);
+	put(CONFIG, PCI_CFG_COMMAND,
+			PCI_COMMAND_IO_SPACE | PCI_COMMAND_MEM_SPACE | PCI_COMMAND_BUS_MASTER, 2);
 }
 
 static void
@@ -220,8 +220,9 @@ a_variant_gets_its_bytes_and_no_others(void)
 			nb_noted = 0;
 			VTEST_EQ(vuser_client_region_read(guest, CONFIG, offset, shown, len), 0);
 			VTEST(memcmp(shown, &own[offset], len) == 0);
-			VTEST_EQ(nb_noted, (offset <= 0x09 && offset + len > 0x09) +
-					(offset < 0x30 && offset + len > 0x2e));
+			VTEST_EQ(nb_noted,
+					(offset <= 0x09 && offset + len > 0x09) +
+							(offset < 0x30 && offset + len > 0x2e));
 		}
 	nb_noted = 0;
 	VTEST_EQ(vuser_client_region_read(guest, CONFIG, 0x2c, shown, 4), 0);
@@ -275,13 +276,13 @@ the_header_is_that_of_a_transitional_function(void)
 	VTEST_EQ(region.fd, -1);
 	/* Sized and placed as an I/O BAR. */
 	put(CONFIG, PCI_CFG_BAR0, UINT32_MAX, 4);
-	VTEST_EQ(get(CONFIG, PCI_CFG_BAR0, 4), (uint32_t)~(VPCI_LEGACY_BAR0 - 1) | 1);
+	VTEST_EQ(get(CONFIG, PCI_CFG_BAR0, 4), (uint32_t) ~(VPCI_LEGACY_BAR0 - 1) | 1);
 	put(CONFIG, PCI_CFG_BAR0, 0xc000, 4);
 	VTEST_EQ(get(CONFIG, PCI_CFG_BAR0, 4), 0xc001);
 	/* Both interfaces are there: the modern capabilities lead to the VF's own BAR. */
 	VTEST_EQ(get(CONFIG, 0x90, 1), PCI_CAPABILITY_VENDOR);
-	VTEST_EQ(get(CONFIG, PCI_CFG_COMMAND, 2) & (PCI_COMMAND_IO_SPACE |
-			PCI_COMMAND_BUS_MASTER), PCI_COMMAND_IO_SPACE | PCI_COMMAND_BUS_MASTER);
+	VTEST_EQ(get(CONFIG, PCI_CFG_COMMAND, 2) & (PCI_COMMAND_IO_SPACE | PCI_COMMAND_BUS_MASTER),
+			PCI_COMMAND_IO_SPACE | PCI_COMMAND_BUS_MASTER);
 	all_close();
 }
 
@@ -537,7 +538,9 @@ let_go(void *owner)
 static void
 each_command_holds_the_owner_and_lets_go(void)
 {
-	const struct vpci_legacy_conf conf = { .hold = hold, .release = let_go, .owner = &nb_held,
+	const struct vpci_legacy_conf conf = { .hold = hold,
+		.release = let_go,
+		.owner = &nb_held,
 		.vf = 1 };
 	struct vpci_backend backend;
 	char err[128] = "";

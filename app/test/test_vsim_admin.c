@@ -75,19 +75,19 @@ checks_come_in_the_order_of_the_specification(void)
 		uint64_t member;
 		int qualifier;
 	} rows[] = {
-			/* group before opcode before member */
-			{0x77, 2, 99, VIRTIO_ADMIN_QUALIFIER_INVALID_GROUP},
-			{0x00, 0xffff, 0, VIRTIO_ADMIN_QUALIFIER_INVALID_GROUP},
-			{0x77, SRIOV, 99, VIRTIO_ADMIN_QUALIFIER_INVALID_OPCODE},
-			{0x12, SRIOV, 1, VIRTIO_ADMIN_QUALIFIER_INVALID_OPCODE},
-			{0x03, SELF, 0, VIRTIO_ADMIN_QUALIFIER_INVALID_OPCODE},
-			{0x03, SRIOV, 0, VIRTIO_ADMIN_QUALIFIER_INVALID_MEMBER},
-			{0x03, SRIOV, 3, VIRTIO_ADMIN_QUALIFIER_INVALID_MEMBER},
-			{0x03, SRIOV, UINT64_MAX, VIRTIO_ADMIN_QUALIFIER_INVALID_MEMBER},
-			{0x07, SELF, 1, VIRTIO_ADMIN_QUALIFIER_INVALID_MEMBER},
-			{0x07, SRIOV, 1, VIRTIO_ADMIN_QUALIFIER_INVALID_OPCODE},
-			/* then the data: 4 bytes at 12 are two registers */
-			{0x03, SRIOV, 1, VIRTIO_ADMIN_QUALIFIER_INVALID_FIELD},
+		/* group before opcode before member */
+		{ 0x77, 2, 99, VIRTIO_ADMIN_QUALIFIER_INVALID_GROUP },
+		{ 0x00, 0xffff, 0, VIRTIO_ADMIN_QUALIFIER_INVALID_GROUP },
+		{ 0x77, SRIOV, 99, VIRTIO_ADMIN_QUALIFIER_INVALID_OPCODE },
+		{ 0x12, SRIOV, 1, VIRTIO_ADMIN_QUALIFIER_INVALID_OPCODE },
+		{ 0x03, SELF, 0, VIRTIO_ADMIN_QUALIFIER_INVALID_OPCODE },
+		{ 0x03, SRIOV, 0, VIRTIO_ADMIN_QUALIFIER_INVALID_MEMBER },
+		{ 0x03, SRIOV, 3, VIRTIO_ADMIN_QUALIFIER_INVALID_MEMBER },
+		{ 0x03, SRIOV, UINT64_MAX, VIRTIO_ADMIN_QUALIFIER_INVALID_MEMBER },
+		{ 0x07, SELF, 1, VIRTIO_ADMIN_QUALIFIER_INVALID_MEMBER },
+		{ 0x07, SRIOV, 1, VIRTIO_ADMIN_QUALIFIER_INVALID_OPCODE },
+		/* then the data: 4 bytes at 12 are two registers */
+		{ 0x03, SRIOV, 1, VIRTIO_ADMIN_QUALIFIER_INVALID_FIELD },
 	};
 	struct owner o = owner_with(2);
 	uint8_t offset = 12;
@@ -96,7 +96,8 @@ checks_come_in_the_order_of_the_specification(void)
 	owner_agree(&o, SRIOV);
 	for (size_t i = 0; i < NB(rows); i++) {
 		VTEST_EQ(owner_send(&o, rows[i].opcode, rows[i].group, rows[i].member, &offset, 1,
-				4), STATUS_EINVAL);
+					 4),
+				STATUS_EINVAL);
 		VTEST_EQ(owner_qualifier(&o), rows[i].qualifier);
 	}
 	/* None of it left the device in error (C129). */
@@ -128,15 +129,15 @@ static void
 lists_are_refused_that_make_no_sense(void)
 {
 	static const uint64_t bad[] = {
-			VIRTIO_ADMIN_LIST_BASIC | UINT64_C(1) << 18, /* not offered */
-			VIRTIO_ADMIN_LIST_BASIC | UINT64_C(1) << 63,
-			VIRTIO_ADMIN_LIST_BASIC | 0x04, /* legacy writes without reads */
-			VIRTIO_ADMIN_LIST_BASIC | VIRTIO_ADMIN_LIST_NOTIFY_INFO,
-			VIRTIO_ADMIN_LIST_BASIC | VIRTIO_ADMIN_LIST_PARTS, /* without objects */
-			VIRTIO_ADMIN_LIST_BASIC | 0x400,
+		VIRTIO_ADMIN_LIST_BASIC | UINT64_C(1) << 18, /* not offered */
+		VIRTIO_ADMIN_LIST_BASIC | UINT64_C(1) << 63,
+		VIRTIO_ADMIN_LIST_BASIC | 0x04, /* legacy writes without reads */
+		VIRTIO_ADMIN_LIST_BASIC | VIRTIO_ADMIN_LIST_NOTIFY_INFO,
+		VIRTIO_ADMIN_LIST_BASIC | VIRTIO_ADMIN_LIST_PARTS, /* without objects */
+		VIRTIO_ADMIN_LIST_BASIC | 0x400,
 	};
 	struct owner o = owner_with(1);
-	virtio_le64 wide[2] = {htole64(VIRTIO_ADMIN_LIST_BASIC), htole64(1)};
+	virtio_le64 wide[2] = { htole64(VIRTIO_ADMIN_LIST_BASIC), htole64(1) };
 
 	VTEST_EQ(list_of(&o, SRIOV), 0x3fc7f);
 	VTEST_EQ(list_of(&o, SELF), 0x383);
@@ -215,7 +216,7 @@ static void
 lengths_alone_fail_nothing(void)
 {
 	struct owner o = owner_with(1);
-	uint8_t out[200] = {0};
+	uint8_t out[200] = { 0 };
 	uint16_t id;
 
 	/* Any pieces. */
@@ -251,7 +252,7 @@ lengths_alone_fail_nothing(void)
 static void
 eagain_changes_nothing(void)
 {
-	struct vsim_faults faults = {.admin_eagain = 2};
+	struct vsim_faults faults = { .admin_eagain = 2 };
 	struct owner o = owner_with(1);
 
 	owner_agree(&o, SRIOV);
@@ -270,32 +271,32 @@ eagain_changes_nothing(void)
 static void
 other_faults_show_as_they_should(void)
 {
-	struct vsim_faults faults = {.admin_status = 77};
+	struct vsim_faults faults = { .admin_status = 77 };
 	struct owner o = owner_with(1);
-	uint8_t out[24] = {0};
+	uint8_t out[24] = { 0 };
 	uint16_t id, second;
 
 	vsim_nic_faults(o.f.nic, &faults);
 	VTEST_EQ(owner_send(&o, VIRTIO_ADMIN_LIST_QUERY, SELF, 0, NULL, 0, 8), 77);
-	faults = (struct vsim_faults){.admin_short = 6};
+	faults = (struct vsim_faults){ .admin_short = 6 };
 	vsim_nic_faults(o.f.nic, &faults);
 	VTEST_EQ(owner_send(&o, VIRTIO_ADMIN_LIST_QUERY, SELF, 0, NULL, 0, 8), 0);
 	VTEST_EQ(o.used, 10);
 	/* A lost one never comes, those behind it do. */
-	faults = (struct vsim_faults){.admin_lose = 1};
+	faults = (struct vsim_faults){ .admin_lose = 1 };
 	vsim_nic_faults(o.f.nic, &faults);
 	owner_post(&o, out, 24, 16, OWNER_BUF);
 	second = owner_post(&o, out, 24, 16, OWNER_BUF);
 	VTEST(owner_reap(&o, &id));
 	VTEST_EQ(id, second);
 	/* Of some opcodes only. */
-	faults = (struct vsim_faults){.admin_status = 77,
-			.admin_opcodes = UINT64_C(1) << VIRTIO_ADMIN_LIST_USE};
+	faults = (struct vsim_faults){ .admin_status = 77,
+		.admin_opcodes = UINT64_C(1) << VIRTIO_ADMIN_LIST_USE };
 	vsim_nic_faults(o.f.nic, &faults);
 	VTEST_EQ(owner_send(&o, VIRTIO_ADMIN_LIST_QUERY, SELF, 0, NULL, 0, 8), 0);
 	VTEST_EQ(use(&o, SELF, VIRTIO_ADMIN_LIST_BASIC), 77);
 	/* Late ones come late. */
-	faults = (struct vsim_faults){.admin_delay_us = 20000};
+	faults = (struct vsim_faults){ .admin_delay_us = 20000 };
 	vsim_nic_faults(o.f.nic, &faults);
 	owner_post(&o, out, 24, 16, OWNER_BUF);
 	for (int i = 0; i < 10; i++)
@@ -309,8 +310,9 @@ other_faults_show_as_they_should(void)
 static uint16_t
 post_status(struct owner *o, uint64_t vf, bool reset)
 {
-	uint8_t out[24 + 9] = {reset ? VIRTIO_ADMIN_LEGACY_COMMON_CFG_WRITE :
-			VIRTIO_ADMIN_LEGACY_COMMON_CFG_READ, 0, SRIOV};
+	uint8_t out[24 + 9] = { reset ? VIRTIO_ADMIN_LEGACY_COMMON_CFG_WRITE :
+					VIRTIO_ADMIN_LEGACY_COMMON_CFG_READ,
+		0, SRIOV };
 
 	out[16] = vf;
 	out[24] = LEGACY(device_status);
@@ -320,7 +322,7 @@ post_status(struct owner *o, uint64_t vf, bool reset)
 static void
 a_slow_reset_is_over_when_it_is_answered_and_blocks_no_other(void)
 {
-	struct vsim_faults faults = {.reset_us = 30000};
+	struct vsim_faults faults = { .reset_us = 30000 };
 	struct owner o = owner_with(2);
 	uint16_t reset, same, other, id;
 
@@ -348,7 +350,7 @@ a_slow_reset_is_over_when_it_is_answered_and_blocks_no_other(void)
 static void
 in_order_means_in_order(void)
 {
-	struct vsim_faults faults = {.reset_us = 20000};
+	struct vsim_faults faults = { .reset_us = 20000 };
 	const struct vsim_features in_order = FEATURES(VIRTIO_F_IN_ORDER);
 	struct vsim_nic_conf conf = fixture_conf("full");
 	struct owner o = owner_make(&conf);
@@ -371,7 +373,7 @@ in_order_means_in_order(void)
 static void
 vf_enable_is_not_touched_under_commands(void)
 {
-	struct vsim_faults faults = {.reset_us = 50000};
+	struct vsim_faults faults = { .reset_us = 50000 };
 	struct owner o = owner_with(1);
 	uint16_t id, reset;
 
@@ -396,9 +398,9 @@ vf_enable_is_not_touched_under_commands(void)
 static void
 list_use_stands_alone(void)
 {
-	struct vsim_faults faults = {.admin_delay_us = 20000};
+	struct vsim_faults faults = { .admin_delay_us = 20000 };
 	struct owner o = owner_with(1);
-	uint8_t out[32] = {VIRTIO_ADMIN_LIST_USE, 0, SRIOV};
+	uint8_t out[32] = { VIRTIO_ADMIN_LIST_USE, 0, SRIOV };
 	uint16_t id;
 
 	owner_agree(&o, SRIOV);
@@ -416,7 +418,7 @@ list_use_stands_alone(void)
 static void
 memory_that_goes_away_under_a_command_is_a_fault(void)
 {
-	struct vsim_faults faults = {.reset_us = 20000};
+	struct vsim_faults faults = { .reset_us = 20000 };
 	struct owner o = owner_with(1);
 	uint16_t id;
 
@@ -442,9 +444,9 @@ memory_that_goes_away_under_a_command_is_a_fault(void)
 static void
 a_flood_of_commands_is_bounded(void)
 {
-	struct vsim_faults faults = {.admin_delay_us = 30000};
+	struct vsim_faults faults = { .admin_delay_us = 30000 };
 	struct owner o = owner_with(0);
-	uint8_t out[24] = {0};
+	uint8_t out[24] = { 0 };
 	unsigned int nb = 0;
 	uint16_t id;
 
@@ -467,15 +469,15 @@ a_flood_of_commands_is_bounded(void)
 static void
 capabilities_bound_objects(void)
 {
-	const struct virtio_admin_cap_hdr unknown = {.id = htole16(0x800)};
+	const struct virtio_admin_cap_hdr unknown = { .id = htole16(0x800) };
 	const struct {
 		struct virtio_admin_cap_hdr hdr;
 		struct virtio_dev_parts_cap cap;
-	} two = {{0}, {2, 1}}, much = {{0}, {17, 1}}, none = {{0}, {0, 0}};
+	} two = { { 0 }, { 2, 1 } }, much = { { 0 }, { 17, 1 } }, none = { { 0 }, { 0, 0 } };
 	struct {
 		struct virtio_admin_obj_cmd cmd;
 		struct virtio_dev_parts_obj data;
-	} obj = {{{0}, 0}, {.kind = VIRTIO_DEV_PARTS_OBJ_GET}};
+	} obj = { { { 0 }, 0 }, { .kind = VIRTIO_DEV_PARTS_OBJ_GET } };
 	struct owner o = owner_with(2);
 
 	owner_agree(&o, SELF);
@@ -529,7 +531,7 @@ owner_with_parts(void)
 	const struct {
 		struct virtio_admin_cap_hdr hdr;
 		struct virtio_dev_parts_cap cap;
-	} cap = {{0}, {2, 2}};
+	} cap = { { 0 }, { 2, 2 } };
 	struct owner o = owner_with(2);
 
 	owner_agree(&o, SELF);
@@ -540,11 +542,12 @@ owner_with_parts(void)
 			const struct {
 				struct virtio_admin_obj_cmd cmd;
 				struct virtio_dev_parts_obj data;
-			} obj = {{{.id = htole32(kind)}, 0}, {.kind = kind}};
+			} obj = { { { .id = htole32(kind) }, 0 }, { .kind = kind } };
 
 			if ((vf == 1) == (kind == VIRTIO_DEV_PARTS_OBJ_GET))
-				VTEST_EQ(owner_send(&o, VIRTIO_ADMIN_RESOURCE_OBJ_CREATE, SRIOV,
-						vf, &obj, sizeof(obj), 0), 0);
+				VTEST_EQ(owner_send(&o, VIRTIO_ADMIN_RESOURCE_OBJ_CREATE, SRIOV, vf,
+							 &obj, sizeof(obj), 0),
+						0);
 		}
 	return o;
 }
@@ -553,8 +556,8 @@ owner_with_parts(void)
 static uint32_t
 parts_of_vf1(struct owner *o, uint8_t *stream)
 {
-	const struct virtio_dev_parts_cmd all = {.type = VIRTIO_DEV_PARTS_GET_ALL};
-	const struct virtio_admin_obj_hdr set = {.id = htole32(1)};
+	const struct virtio_dev_parts_cmd all = { .type = VIRTIO_DEV_PARTS_GET_ALL };
+	const struct virtio_admin_obj_hdr set = { .id = htole32(1) };
 
 	VTEST_EQ(owner_send(o, VIRTIO_ADMIN_DEV_PARTS_GET, SRIOV, 1, &all, sizeof(all), 8000), 0);
 	memcpy(stream, &set, sizeof(set));
@@ -571,7 +574,7 @@ mode(struct owner *o, uint64_t vf, uint8_t flags)
 static void
 parts_are_listed_and_read_in_order(void)
 {
-	struct virtio_dev_parts_cmd cmd = {.type = VIRTIO_DEV_PARTS_METADATA_SIZE};
+	struct virtio_dev_parts_cmd cmd = { .type = VIRTIO_DEV_PARTS_METADATA_SIZE };
 	struct owner o = owner_with_parts();
 	uint8_t stream[OWNER_BUF];
 	uint32_t size, count, len, last = 0, nb = 0;
@@ -601,7 +604,8 @@ parts_are_listed_and_read_in_order(void)
 	VTEST_EQ(owner_send(&o, VIRTIO_ADMIN_DEV_PARTS_METADATA_GET, SRIOV, 1, &cmd, 16, 64),
 			VIRTIO_ADMIN_STATUS_ENOMEM);
 	VTEST_EQ(owner_send(&o, VIRTIO_ADMIN_DEV_PARTS_METADATA_GET, SRIOV, 1, &cmd, 16,
-			8 + 16 * count), 0);
+				 8 + 16 * count),
+			0);
 	/* An object of the other kind, or of another VF, will not do. */
 	cmd.hdr.id = htole32(1);
 	VTEST_EQ(owner_send(&o, VIRTIO_ADMIN_DEV_PARTS_METADATA_GET, SRIOV, 2, &cmd, 16, 64),
@@ -646,29 +650,30 @@ parts_are_written_whole_or_not_at_all(void)
 }
 
 static const struct vtest_case cases[] = {
-	{"admin_queues_stand_behind_all_others", admin_queues_stand_behind_all_others},
-	{"checks_come_in_the_order_of_the_specification",
-			checks_come_in_the_order_of_the_specification},
-	{"only_lists_before_a_list_is_used", only_lists_before_a_list_is_used},
-	{"lists_are_refused_that_make_no_sense", lists_are_refused_that_make_no_sense},
-	{"the_group_of_vfs_comes_and_goes_with_them", the_group_of_vfs_comes_and_goes_with_them},
-	{"lenient_devices_take_what_known_drivers_do", lenient_devices_take_what_known_drivers_do},
-	{"a_reset_of_the_owner_takes_lists_back_and_leaves_vfs",
-			a_reset_of_the_owner_takes_lists_back_and_leaves_vfs},
-	{"lengths_alone_fail_nothing", lengths_alone_fail_nothing},
-	{"eagain_changes_nothing", eagain_changes_nothing},
-	{"other_faults_show_as_they_should", other_faults_show_as_they_should},
-	{"a_slow_reset_is_over_when_it_is_answered_and_blocks_no_other",
-			a_slow_reset_is_over_when_it_is_answered_and_blocks_no_other},
-	{"in_order_means_in_order", in_order_means_in_order},
-	{"vf_enable_is_not_touched_under_commands", vf_enable_is_not_touched_under_commands},
-	{"list_use_stands_alone", list_use_stands_alone},
-	{"memory_that_goes_away_under_a_command_is_a_fault",
-			memory_that_goes_away_under_a_command_is_a_fault},
-	{"a_flood_of_commands_is_bounded", a_flood_of_commands_is_bounded},
-	{"capabilities_bound_objects", capabilities_bound_objects},
-	{"parts_are_listed_and_read_in_order", parts_are_listed_and_read_in_order},
-	{"parts_are_written_whole_or_not_at_all", parts_are_written_whole_or_not_at_all},
+	{ "admin_queues_stand_behind_all_others", admin_queues_stand_behind_all_others },
+	{ "checks_come_in_the_order_of_the_specification",
+			checks_come_in_the_order_of_the_specification },
+	{ "only_lists_before_a_list_is_used", only_lists_before_a_list_is_used },
+	{ "lists_are_refused_that_make_no_sense", lists_are_refused_that_make_no_sense },
+	{ "the_group_of_vfs_comes_and_goes_with_them", the_group_of_vfs_comes_and_goes_with_them },
+	{ "lenient_devices_take_what_known_drivers_do",
+			lenient_devices_take_what_known_drivers_do },
+	{ "a_reset_of_the_owner_takes_lists_back_and_leaves_vfs",
+			a_reset_of_the_owner_takes_lists_back_and_leaves_vfs },
+	{ "lengths_alone_fail_nothing", lengths_alone_fail_nothing },
+	{ "eagain_changes_nothing", eagain_changes_nothing },
+	{ "other_faults_show_as_they_should", other_faults_show_as_they_should },
+	{ "a_slow_reset_is_over_when_it_is_answered_and_blocks_no_other",
+			a_slow_reset_is_over_when_it_is_answered_and_blocks_no_other },
+	{ "in_order_means_in_order", in_order_means_in_order },
+	{ "vf_enable_is_not_touched_under_commands", vf_enable_is_not_touched_under_commands },
+	{ "list_use_stands_alone", list_use_stands_alone },
+	{ "memory_that_goes_away_under_a_command_is_a_fault",
+			memory_that_goes_away_under_a_command_is_a_fault },
+	{ "a_flood_of_commands_is_bounded", a_flood_of_commands_is_bounded },
+	{ "capabilities_bound_objects", capabilities_bound_objects },
+	{ "parts_are_listed_and_read_in_order", parts_are_listed_and_read_in_order },
+	{ "parts_are_written_whole_or_not_at_all", parts_are_written_whole_or_not_at_all },
 };
 
 int

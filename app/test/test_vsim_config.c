@@ -47,7 +47,7 @@ static void
 capabilities_are_well_formed(void)
 {
 	struct fixture f = fixture_make("full");
-	struct vsim_fn *fns[] = {f.pf, vfs_make(&f, 1)};
+	struct vsim_fn *fns[] = { f.pf, vfs_make(&f, 1) };
 
 	for (size_t i = 0; i < NB(fns); i++) {
 		uint64_t bar_size = vsim_fn_region_size(fns[i], VSIM_BAR);
@@ -103,7 +103,7 @@ bars_are_sized_by_writing_ones(void)
 {
 	struct fixture f = fixture_make("full");
 	uint16_t sriov = f.nic->layout[0].sriov + offsetof(struct pci_sriov_cap, vf_bar);
-	const uint64_t at[] = {PCI_CFG_BAR0, sriov};
+	const uint64_t at[] = { PCI_CFG_BAR0, sriov };
 	uint32_t size = vsim_fn_region_size(f.pf, VSIM_BAR);
 
 	for (size_t i = 0; i < NB(at); i++) {
@@ -227,11 +227,15 @@ window_out_of_bounds_gives_zeros(void)
 		uint8_t bar;
 		uint32_t offset, len;
 	} rows[] = {
-			{0, VSIM_REG_COMMON, 4}, {VSIM_BAR, VSIM_REG_COMMON + 1, 2},
-			{VSIM_BAR, VSIM_REG_COMMON, 3}, {VSIM_BAR, VSIM_REG_COMMON, 8},
-			{VSIM_BAR, VSIM_REG_MSIX_TABLE, 4}, {VSIM_BAR, VSIM_REG_COMMON + 64, 4},
-			{VSIM_BAR, 0xfffffffc, 4}, {VSIM_BAR, 0x40000000, 4},
-			{0xff, VSIM_REG_ISR, 1},
+		{ 0, VSIM_REG_COMMON, 4 },
+		{ VSIM_BAR, VSIM_REG_COMMON + 1, 2 },
+		{ VSIM_BAR, VSIM_REG_COMMON, 3 },
+		{ VSIM_BAR, VSIM_REG_COMMON, 8 },
+		{ VSIM_BAR, VSIM_REG_MSIX_TABLE, 4 },
+		{ VSIM_BAR, VSIM_REG_COMMON + 64, 4 },
+		{ VSIM_BAR, 0xfffffffc, 4 },
+		{ VSIM_BAR, 0x40000000, 4 },
+		{ 0xff, VSIM_REG_ISR, 1 },
 	};
 	struct fixture f = fixture_make("full");
 	uint16_t data = f.nic->layout[0].window + 16;
@@ -248,14 +252,14 @@ window_out_of_bounds_gives_zeros(void)
 }
 
 static const struct vtest_case cases[] = {
-	{"headers_of_pf_and_vf", headers_of_pf_and_vf},
-	{"capabilities_are_well_formed", capabilities_are_well_formed},
-	{"bars_are_sized_by_writing_ones", bars_are_sized_by_writing_ones},
-	{"configuration_space_is_bounded", configuration_space_is_bounded},
-	{"capabilities_are_not_for_writing", capabilities_are_not_for_writing},
-	{"flr_by_device_control", flr_by_device_control},
-	{"window_makes_the_same_accesses", window_makes_the_same_accesses},
-	{"window_out_of_bounds_gives_zeros", window_out_of_bounds_gives_zeros},
+	{ "headers_of_pf_and_vf", headers_of_pf_and_vf },
+	{ "capabilities_are_well_formed", capabilities_are_well_formed },
+	{ "bars_are_sized_by_writing_ones", bars_are_sized_by_writing_ones },
+	{ "configuration_space_is_bounded", configuration_space_is_bounded },
+	{ "capabilities_are_not_for_writing", capabilities_are_not_for_writing },
+	{ "flr_by_device_control", flr_by_device_control },
+	{ "window_makes_the_same_accesses", window_makes_the_same_accesses },
+	{ "window_out_of_bounds_gives_zeros", window_out_of_bounds_gives_zeros },
 };
 
 int

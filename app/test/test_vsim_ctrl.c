@@ -34,7 +34,7 @@ ctrl_features(void)
 static struct ctrl
 ctrl_start(struct vsim_features features, uint16_t nb_queues)
 {
-	struct ctrl c = {.f = fixture_make("full")};
+	struct ctrl c = { .f = fixture_make("full") };
 
 	VTEST(driver_negotiate(c.f.pf, &features));
 	c.qi = vsim_fn_ctrl_index(c.f.pf);
@@ -70,10 +70,10 @@ ctrl_send(struct ctrl *c, const void *request, size_t len, size_t piece, uint32_
 
 		memcpy(&buf[2 * done], (const uint8_t *)request + done, n);
 		desc[nb] = (struct virtq_desc){
-				.addr = htole64(FIXTURE_IOVA + BUFFERS + 2 * done),
-				.len = htole32(n),
-				.flags = htole16(VIRTQ_DESC_F_NEXT),
-				.next = htole16(nb + 1),
+			.addr = htole64(FIXTURE_IOVA + BUFFERS + 2 * done),
+			.len = htole32(n),
+			.flags = htole16(VIRTQ_DESC_F_NEXT),
+			.next = htole16(nb + 1),
 		};
 		nb++;
 		VTEST(nb < QUEUE_SIZE);
@@ -81,9 +81,9 @@ ctrl_send(struct ctrl *c, const void *request, size_t len, size_t piece, uint32_
 	buf[2 * len] = NO_ACK;
 	if (ack_len > 0)
 		desc[nb++] = (struct virtq_desc){
-				.addr = htole64(FIXTURE_IOVA + BUFFERS + 2 * len),
-				.len = htole32(ack_len),
-				.flags = htole16(VIRTQ_DESC_F_WRITE),
+			.addr = htole64(FIXTURE_IOVA + BUFFERS + 2 * len),
+			.len = htole32(ack_len),
+			.flags = htole16(VIRTQ_DESC_F_WRITE),
 		};
 	else
 		desc[nb - 1].flags = 0;
@@ -104,7 +104,7 @@ ctrl_send(struct ctrl *c, const void *request, size_t len, size_t piece, uint32_
 static uint8_t
 command(struct ctrl *c, uint8_t class, uint8_t cmd, const void *data, size_t len)
 {
-	uint8_t request[2048] = {class, cmd};
+	uint8_t request[2048] = { class, cmd };
 
 	VTEST(len <= sizeof(request) - 2);
 	if (len > 0)
@@ -120,15 +120,15 @@ mode(struct ctrl *c, uint8_t cmd, uint8_t on)
 
 /* ---------------------------------------------------------------- frames */
 
-static const uint8_t own[6] = {0x02, 0, 0, 0, 0xff, 0xf0};
-static const uint8_t other[6] = {0x02, 0, 0, 0, 0, 0x99};
-static const uint8_t group[6] = {0x01, 0, 0x5e, 0, 0, 0x01};
-static const uint8_t everyone[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+static const uint8_t own[6] = { 0x02, 0, 0, 0, 0xff, 0xf0 };
+static const uint8_t other[6] = { 0x02, 0, 0, 0, 0, 0x99 };
+static const uint8_t group[6] = { 0x01, 0, 0x5e, 0, 0, 0x01 };
+static const uint8_t everyone[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 
 static bool
 accepted(const struct ctrl *c, const uint8_t mac[6], int vid)
 {
-	uint8_t frame[64] = {0};
+	uint8_t frame[64] = { 0 };
 
 	memcpy(frame, mac, 6);
 	if (vid >= 0) {
@@ -152,29 +152,29 @@ commands_are_acknowledged_or_refused(void)
 		uint8_t len, ack;
 		unsigned int rule; /* Broken with it; 0: none. */
 	} rows[] = {
-			{"promisc off", 0, VIRTIO_NET_CTRL_RX_PROMISC, {0}, 1, 0, 0},
-			{"promisc without data", 0, VIRTIO_NET_CTRL_RX_PROMISC, {0}, 0, 1, 0},
-			{"no broadcast", 0, VIRTIO_NET_CTRL_RX_NOBCAST, {1}, 1, 0, 0},
-			{"unknown mode", 0, 6, {1}, 1, 1, 0},
-			{"unknown class", 9, 0, {0}, 2, 1, 0},
-			{"class of the far end", 255, 255, {0}, 2, 1, 0},
-			{"empty tables", 1, 0, {0, 0, 0, 0, 0, 0, 0, 0}, 8, 0, 0},
-			{"one table", 1, 0, {0, 0, 0, 0}, 4, 1, 112},
-			{"half a count", 1, 0, {0, 0, 0, 0, 0, 0}, 6, 1, 112},
-			{"more than there is", 1, 0, {1, 0, 0, 0, 0, 0, 0, 0}, 8, 1, 112},
-			{"count that wraps", 1, 0, {0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0}, 8, 1, 112},
-			{"bytes left over", 1, 0, {0}, 9, 1, 112},
-			{"address", 1, 1, {2, 0, 0, 0, 0, 1}, 6, 0, 0},
-			{"short address", 1, 1, {2, 0, 0, 0, 0}, 5, 1, 0},
-			{"vlan", 2, 0, {0xff, 0x0f}, 2, 0, 0},
-			{"vlan 4096", 2, 0, {0x00, 0x10}, 2, 1, 0},
-			{"unknown vlan command", 2, 2, {1, 0}, 2, 1, 0},
-			{"announce", 3, 0, {0}, 0, 0, 0},
-			{"two pairs", 4, 0, {2, 0}, 2, 0, 0},
-			{"no pair", 4, 0, {0, 0}, 2, 1, 116},
-			{"five pairs of four", 4, 0, {5, 0}, 2, 1, 116},
-			{"three pairs, two set up", 4, 0, {3, 0}, 2, 1, 116},
-			{"rss", 4, 1, {0}, 16, 1, 0},
+		{ "promisc off", 0, VIRTIO_NET_CTRL_RX_PROMISC, { 0 }, 1, 0, 0 },
+		{ "promisc without data", 0, VIRTIO_NET_CTRL_RX_PROMISC, { 0 }, 0, 1, 0 },
+		{ "no broadcast", 0, VIRTIO_NET_CTRL_RX_NOBCAST, { 1 }, 1, 0, 0 },
+		{ "unknown mode", 0, 6, { 1 }, 1, 1, 0 },
+		{ "unknown class", 9, 0, { 0 }, 2, 1, 0 },
+		{ "class of the far end", 255, 255, { 0 }, 2, 1, 0 },
+		{ "empty tables", 1, 0, { 0, 0, 0, 0, 0, 0, 0, 0 }, 8, 0, 0 },
+		{ "one table", 1, 0, { 0, 0, 0, 0 }, 4, 1, 112 },
+		{ "half a count", 1, 0, { 0, 0, 0, 0, 0, 0 }, 6, 1, 112 },
+		{ "more than there is", 1, 0, { 1, 0, 0, 0, 0, 0, 0, 0 }, 8, 1, 112 },
+		{ "count that wraps", 1, 0, { 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0 }, 8, 1, 112 },
+		{ "bytes left over", 1, 0, { 0 }, 9, 1, 112 },
+		{ "address", 1, 1, { 2, 0, 0, 0, 0, 1 }, 6, 0, 0 },
+		{ "short address", 1, 1, { 2, 0, 0, 0, 0 }, 5, 1, 0 },
+		{ "vlan", 2, 0, { 0xff, 0x0f }, 2, 0, 0 },
+		{ "vlan 4096", 2, 0, { 0x00, 0x10 }, 2, 1, 0 },
+		{ "unknown vlan command", 2, 2, { 1, 0 }, 2, 1, 0 },
+		{ "announce", 3, 0, { 0 }, 0, 0, 0 },
+		{ "two pairs", 4, 0, { 2, 0 }, 2, 0, 0 },
+		{ "no pair", 4, 0, { 0, 0 }, 2, 1, 116 },
+		{ "five pairs of four", 4, 0, { 5, 0 }, 2, 1, 116 },
+		{ "three pairs, two set up", 4, 0, { 3, 0 }, 2, 1, 116 },
+		{ "rss", 4, 1, { 0 }, 16, 1, 0 },
 	};
 	struct ctrl c = ctrl_start(ctrl_features(), 4);
 	uint64_t broken = 0, errors = 0;
@@ -203,15 +203,15 @@ commands_need_their_features(void)
 		uint8_t class, command;
 		unsigned int count; /* Of C110 */
 	} rows[] = {
-			{VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_PROMISC, 1},
-			{VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_NOUNI, 1},
-			{VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET, 0},
-			{VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_ADDR_SET, 0},
-			{VIRTIO_NET_CTRL_VLAN, VIRTIO_NET_CTRL_VLAN_ADD, 0},
-			{VIRTIO_NET_CTRL_ANNOUNCE, VIRTIO_NET_CTRL_ANNOUNCE_ACK, 0},
-			{VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, 0},
+		{ VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_PROMISC, 1 },
+		{ VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_NOUNI, 1 },
+		{ VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET, 0 },
+		{ VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_ADDR_SET, 0 },
+		{ VIRTIO_NET_CTRL_VLAN, VIRTIO_NET_CTRL_VLAN_ADD, 0 },
+		{ VIRTIO_NET_CTRL_ANNOUNCE, VIRTIO_NET_CTRL_ANNOUNCE_ACK, 0 },
+		{ VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, 0 },
 	};
-	static const uint8_t data[8] = {1};
+	static const uint8_t data[8] = { 1 };
 	struct ctrl c = ctrl_start(FEATURES(VIRTIO_F_VERSION_1, VIRTIO_NET_F_CTRL_VQ), 2);
 	uint64_t count = 0;
 
@@ -230,9 +230,9 @@ commands_need_their_features(void)
 static void
 framing_does_not_matter(void)
 {
-	static const size_t pieces[] = {1, 2, 3, 5, 7, 16, 1024};
-	uint8_t request[2 + 4 + 6 + 4 + 6] = {VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET,
-			1, 0, 0, 0};
+	static const size_t pieces[] = { 1, 2, 3, 5, 7, 16, 1024 };
+	uint8_t request[2 + 4 + 6 + 4 + 6] = { VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET,
+		1, 0, 0, 0 };
 
 	memcpy(&request[6], other, 6);
 	request[12] = 1;
@@ -252,7 +252,7 @@ framing_does_not_matter(void)
 static void
 a_request_without_room_for_its_answer_is_not_done(void)
 {
-	static const uint8_t request[] = {VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_PROMISC, 0};
+	static const uint8_t request[] = { VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_PROMISC, 0 };
 	struct ctrl c = ctrl_start(ctrl_features(), 2);
 
 	VTEST_EQ(ctrl_send(&c, request, sizeof(request), 8, 0), NO_ACK);
@@ -266,7 +266,7 @@ a_request_without_room_for_its_answer_is_not_done(void)
 static void
 a_header_cut_short_is_refused(void)
 {
-	static const uint8_t request[] = {VIRTIO_NET_CTRL_ANNOUNCE};
+	static const uint8_t request[] = { VIRTIO_NET_CTRL_ANNOUNCE };
 	struct ctrl c = ctrl_start(ctrl_features(), 2);
 
 	VTEST_EQ(ctrl_send(&c, request, 1, 8, 1), VIRTIO_NET_ERR);
@@ -281,18 +281,18 @@ modes_have_their_precedence(void)
 		unsigned int modes; /* One bit per VIRTIO_NET_CTRL_RX_* command */
 		bool own, other, group, everyone;
 	} rows[] = {
-			{0, true, false, false, true},
-			{P, true, true, true, true},
-			{AM, true, false, true, true},
-			{AU, true, true, false, true},
-			{AM | AU, true, true, true, true},
-			{NM, true, false, false, true},
-			{NU, false, false, false, true},
-			{NB_, true, false, false, false},
-			{AM | NM, true, false, false, true},
-			{AU | NU, false, false, false, true},
-			{P | NM | NU | NB_, true, true, true, true},
-			{NM | NU | NB_, false, false, false, false},
+		{ 0, true, false, false, true },
+		{ P, true, true, true, true },
+		{ AM, true, false, true, true },
+		{ AU, true, true, false, true },
+		{ AM | AU, true, true, true, true },
+		{ NM, true, false, false, true },
+		{ NU, false, false, false, true },
+		{ NB_, true, false, false, false },
+		{ AM | NM, true, false, false, true },
+		{ AU | NU, false, false, false, true },
+		{ P | NM | NU | NB_, true, true, true, true },
+		{ NM | NU | NB_, false, false, false, false },
 	};
 	struct ctrl c = ctrl_start(ctrl_features(), 2);
 
@@ -318,18 +318,20 @@ tables_replace_one_another_and_overflow(void)
 		uint32_t nb_unicast, nb_multicast;
 		bool other, group; /* Not in the tables. */
 	} rows[] = {
-			{1, 1, false, false}, {VSIM_FILTER_MACS, VSIM_FILTER_MACS, false, false},
-			{VSIM_FILTER_MACS + 1, 0, true, false},
-			{0, VSIM_FILTER_MACS + 1, false, true},
-			{VSIM_FILTER_MACS + 1, 80, true, true}, {0, 0, false, false},
+		{ 1, 1, false, false },
+		{ VSIM_FILTER_MACS, VSIM_FILTER_MACS, false, false },
+		{ VSIM_FILTER_MACS + 1, 0, true, false },
+		{ 0, VSIM_FILTER_MACS + 1, false, true },
+		{ VSIM_FILTER_MACS + 1, 80, true, true },
+		{ 0, 0, false, false },
 	};
 	struct ctrl c = ctrl_start(ctrl_features(), 2);
 
 	VTEST_EQ(mode(&c, VIRTIO_NET_CTRL_RX_PROMISC, 0), VIRTIO_NET_OK);
 	for (size_t i = 0; i < NB(rows); i++) {
-		uint8_t data[1024] = {0};
+		uint8_t data[1024] = { 0 };
 		size_t at = 0;
-		uint32_t count[2] = {rows[i].nb_unicast, rows[i].nb_multicast};
+		uint32_t count[2] = { rows[i].nb_unicast, rows[i].nb_multicast };
 
 		for (unsigned int t = 0; t < 2; t++) {
 			virtio_le32 entries = htole32(count[t]);
@@ -346,7 +348,7 @@ tables_replace_one_another_and_overflow(void)
 		VTEST_EQ(accepted(&c, other, -1), rows[i].other);
 		VTEST_EQ(accepted(&c, group, -1), rows[i].group);
 		for (unsigned int t = 0; t < 2; t++) {
-			uint8_t last[6] = {t == 0 ? 0x06 : 0x03, 0, 0, 0, 0, count[t] - 1};
+			uint8_t last[6] = { t == 0 ? 0x06 : 0x03, 0, 0, 0, 0, count[t] - 1 };
 
 			VTEST_EQ(accepted(&c, last, -1), count[t] > 0);
 		}
@@ -418,7 +420,7 @@ static void
 pairs_in_use_follow_the_command(void)
 {
 	struct ctrl c = ctrl_start(ctrl_features(), 8);
-	struct virtio_net_ctrl_mq mq = {htole16(4)};
+	struct virtio_net_ctrl_mq mq = { htole16(4) };
 
 	VTEST_EQ(c.f.pf->pairs_in_use, 1);
 	VTEST_EQ(command(&c, VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, &mq, 2),
@@ -475,10 +477,10 @@ a_full_ring_is_served_behind_one_doorbell(void)
 
 	memcpy(&c.f.mem[BUFFERS], "\0\0", 3); /* RX, PROMISC, 0 */
 	for (uint16_t i = 0; i < QUEUE_SIZE; i += 2) {
-		desc[i] = (struct virtq_desc){htole64(FIXTURE_IOVA + BUFFERS), htole32(3),
-				htole16(VIRTQ_DESC_F_NEXT), htole16(i + 1)};
-		desc[i + 1] = (struct virtq_desc){htole64(FIXTURE_IOVA + BUFFERS + 16 + i),
-				htole32(1), htole16(VIRTQ_DESC_F_WRITE), 0};
+		desc[i] = (struct virtq_desc){ htole64(FIXTURE_IOVA + BUFFERS), htole32(3),
+			htole16(VIRTQ_DESC_F_NEXT), htole16(i + 1) };
+		desc[i + 1] = (struct virtq_desc){ htole64(FIXTURE_IOVA + BUFFERS + 16 + i),
+			htole32(1), htole16(VIRTQ_DESC_F_WRITE), 0 };
 		avail->ring[i / 2] = htole16(i);
 		c.f.mem[BUFFERS + 16 + i] = NO_ACK;
 	}
@@ -500,7 +502,8 @@ static void
 control_requests_are_not_packets(void)
 {
 	struct ctrl c = ctrl_start(FEATURES(VIRTIO_F_VERSION_1, VIRTIO_NET_F_CTRL_VQ,
-			VIRTIO_NET_F_CTRL_RX), 2);
+						   VIRTIO_NET_F_CTRL_RX),
+			2);
 	struct vsim_stat stats[1024];
 	size_t n;
 
@@ -514,23 +517,23 @@ control_requests_are_not_packets(void)
 }
 
 static const struct vtest_case cases[] = {
-	{"commands_are_acknowledged_or_refused", commands_are_acknowledged_or_refused},
-	{"commands_need_their_features", commands_need_their_features},
-	{"framing_does_not_matter", framing_does_not_matter},
-	{"a_request_without_room_for_its_answer_is_not_done",
-			a_request_without_room_for_its_answer_is_not_done},
-	{"a_header_cut_short_is_refused", a_header_cut_short_is_refused},
-	{"modes_have_their_precedence", modes_have_their_precedence},
-	{"tables_replace_one_another_and_overflow", tables_replace_one_another_and_overflow},
-	{"address_set_changes_filter_and_configuration",
-			address_set_changes_filter_and_configuration},
-	{"vlans_pass_when_in_the_table", vlans_pass_when_in_the_table},
-	{"all_vlans_pass_without_the_feature", all_vlans_pass_without_the_feature},
-	{"pairs_in_use_follow_the_command", pairs_in_use_follow_the_command},
-	{"announce_ends_with_its_acknowledgement", announce_ends_with_its_acknowledgement},
-	{"many_requests_are_all_served", many_requests_are_all_served},
-	{"a_full_ring_is_served_behind_one_doorbell", a_full_ring_is_served_behind_one_doorbell},
-	{"control_requests_are_not_packets", control_requests_are_not_packets},
+	{ "commands_are_acknowledged_or_refused", commands_are_acknowledged_or_refused },
+	{ "commands_need_their_features", commands_need_their_features },
+	{ "framing_does_not_matter", framing_does_not_matter },
+	{ "a_request_without_room_for_its_answer_is_not_done",
+			a_request_without_room_for_its_answer_is_not_done },
+	{ "a_header_cut_short_is_refused", a_header_cut_short_is_refused },
+	{ "modes_have_their_precedence", modes_have_their_precedence },
+	{ "tables_replace_one_another_and_overflow", tables_replace_one_another_and_overflow },
+	{ "address_set_changes_filter_and_configuration",
+			address_set_changes_filter_and_configuration },
+	{ "vlans_pass_when_in_the_table", vlans_pass_when_in_the_table },
+	{ "all_vlans_pass_without_the_feature", all_vlans_pass_without_the_feature },
+	{ "pairs_in_use_follow_the_command", pairs_in_use_follow_the_command },
+	{ "announce_ends_with_its_acknowledgement", announce_ends_with_its_acknowledgement },
+	{ "many_requests_are_all_served", many_requests_are_all_served },
+	{ "a_full_ring_is_served_behind_one_doorbell", a_full_ring_is_served_behind_one_doorbell },
+	{ "control_requests_are_not_packets", control_requests_are_not_packets },
 };
 
 int

@@ -77,19 +77,19 @@ bad_maps_are_refused(void)
 		uint64_t iova, size, offset;
 		int prot, fd, want;
 	} rows[] = {
-			{BASE, 0, 0, RW, fd, -EINVAL},
-			{BASE + 1, PAGE, 0, RW, fd, -EINVAL},
-			{BASE, PAGE + 1, 0, RW, fd, -EINVAL},
-			{BASE, PAGE, 1, RW, fd, -EINVAL},
-			{UINT64_MAX - PAGE + 1, 2 * PAGE, 0, RW, fd, -EINVAL}, /* wraps */
-			{BASE, UINT64_MAX - PAGE + 1, 0, RW, fd, -EINVAL},
-			{BASE, PAGE, UINT64_MAX - PAGE + 1, RW, fd, -EINVAL},
-			{BASE, PAGE, 0, 0, fd, -EINVAL},
-			{BASE, PAGE, 0, RW, -1, -EBADF},
-			{FIXTURE_IOVA, PAGE, 0, RW, fd, -EEXIST},
-			{FIXTURE_IOVA - PAGE, 2 * PAGE, 0, RW, fd, -EEXIST},
-			{FIXTURE_IOVA + FIXTURE_MEM_LEN - PAGE, 2 * PAGE, 0, RW, fd, -EEXIST},
-			{FIXTURE_IOVA - PAGE, FIXTURE_MEM_LEN + 2 * PAGE, 0, RW, fd, -EEXIST},
+		{ BASE, 0, 0, RW, fd, -EINVAL },
+		{ BASE + 1, PAGE, 0, RW, fd, -EINVAL },
+		{ BASE, PAGE + 1, 0, RW, fd, -EINVAL },
+		{ BASE, PAGE, 1, RW, fd, -EINVAL },
+		{ UINT64_MAX - PAGE + 1, 2 * PAGE, 0, RW, fd, -EINVAL }, /* wraps */
+		{ BASE, UINT64_MAX - PAGE + 1, 0, RW, fd, -EINVAL },
+		{ BASE, PAGE, UINT64_MAX - PAGE + 1, RW, fd, -EINVAL },
+		{ BASE, PAGE, 0, 0, fd, -EINVAL },
+		{ BASE, PAGE, 0, RW, -1, -EBADF },
+		{ FIXTURE_IOVA, PAGE, 0, RW, fd, -EEXIST },
+		{ FIXTURE_IOVA - PAGE, 2 * PAGE, 0, RW, fd, -EEXIST },
+		{ FIXTURE_IOVA + FIXTURE_MEM_LEN - PAGE, 2 * PAGE, 0, RW, fd, -EEXIST },
+		{ FIXTURE_IOVA - PAGE, FIXTURE_MEM_LEN + 2 * PAGE, 0, RW, fd, -EEXIST },
 	};
 
 	fx = fixture_make("full");
@@ -140,7 +140,7 @@ unmap_takes_whole_mappings_only(void)
 static void
 neighbours_become_one_segment(void)
 {
-	static const unsigned int order[] = {5, 0, 7, 2, 1, 6, 3, 4};
+	static const unsigned int order[] = { 5, 0, 7, 2, 1, 6, 3, 4 };
 
 	fx = fixture_make("full");
 	for (size_t i = 0; i < NB(order); i++) {
@@ -195,8 +195,8 @@ huge_pages_become_one_segment(void)
 static void
 far_apart_and_across_windows_all_is_found(void)
 {
-	static const uint64_t at[] = {0, 0x100000000, VSIM_DMA_WINDOW - 2 * PAGE, VSIM_DMA_WINDOW,
-			UINT64_C(0x7fff00000000), UINT64_C(0xfffffffffff00000)};
+	static const uint64_t at[] = { 0, 0x100000000, VSIM_DMA_WINDOW - 2 * PAGE, VSIM_DMA_WINDOW,
+		UINT64_C(0x7fff00000000), UINT64_C(0xfffffffffff00000) };
 	int fd = memory(64 * PAGE, MFD_CLOEXEC);
 
 	fx = fixture_make("full");
@@ -235,7 +235,7 @@ up(const char *wire)
 static void
 send_from(uint64_t iova, uint32_t len)
 {
-	const struct ring_seg seg = {iova, len};
+	const struct ring_seg seg = { iova, len };
 
 	ring_post(&d.tx[0], &seg, 1, 0, 0, NULL);
 	ring_publish(&d.tx[0]);
@@ -255,7 +255,7 @@ protection_is_respected(void)
 	VTEST_EQ(vsim_fn_dma_map(fx.pf, BASE, PAGE, PROT_READ, fd, 0), 0);
 	send_from(BASE, 80);
 	VTEST_EQ(fx.pf->counters->queue[1].packets, 1);
-	seg = (struct ring_seg){BASE, 1536};
+	seg = (struct ring_seg){ BASE, 1536 };
 	ring_post(&d.rx[0], &seg, 0, 1, 0, NULL);
 	ring_publish(&d.rx[0]);
 	ring_kick(&d.rx[0]);
@@ -318,7 +318,7 @@ unmapped_rings_fault_when_they_are_needed(void)
 static void
 cut(unsigned int flags, size_t page)
 {
-	const struct ring_seg seg = {BASE + page, 1536};
+	const struct ring_seg seg = { BASE + page, 1536 };
 	int fd = memory(2 * page, MFD_CLOEXEC | flags);
 
 	if (fd < 0)
@@ -394,7 +394,7 @@ maps_change_under_a_running_worker(void)
 	up("gen:size=64");
 	VTEST_EQ(pthread_create(&thread, NULL, run_worker, fx.nic), 0);
 	for (unsigned int i = 0; i < 2000; i++) {
-		struct ring_seg seg = {BUF_IOVA + i % 32 * 2048, 1536};
+		struct ring_seg seg = { BUF_IOVA + i % 32 * 2048, 1536 };
 		uint32_t len;
 		uint16_t id;
 
@@ -420,24 +420,22 @@ maps_change_under_a_running_worker(void)
 }
 
 static const struct vtest_case cases[] = {
-		{"a_map_shows_the_file", a_map_shows_the_file},
-		{"bad_maps_are_refused", bad_maps_are_refused},
-		{"unmap_takes_whole_mappings_only", unmap_takes_whole_mappings_only},
-		{"neighbours_become_one_segment", neighbours_become_one_segment},
-		{"huge_pages_become_one_segment", huge_pages_become_one_segment},
-		{"far_apart_and_across_windows_all_is_found",
-				far_apart_and_across_windows_all_is_found},
-		{"protection_is_respected", protection_is_respected},
-		{"unmapped_memory_is_forgotten_at_once", unmapped_memory_is_forgotten_at_once},
-		{"unmapped_rings_fault_when_they_are_needed",
-				unmapped_rings_fault_when_they_are_needed},
-		{"truncated_files_break_the_function_not_the_process",
-				truncated_files_break_the_function_not_the_process},
-		{"truncated_huge_files_break_the_function_not_the_process",
-				truncated_huge_files_break_the_function_not_the_process},
-		{"truncated_rings_break_the_function_not_the_process",
-				truncated_rings_break_the_function_not_the_process},
-		{"maps_change_under_a_running_worker", maps_change_under_a_running_worker},
+	{ "a_map_shows_the_file", a_map_shows_the_file },
+	{ "bad_maps_are_refused", bad_maps_are_refused },
+	{ "unmap_takes_whole_mappings_only", unmap_takes_whole_mappings_only },
+	{ "neighbours_become_one_segment", neighbours_become_one_segment },
+	{ "huge_pages_become_one_segment", huge_pages_become_one_segment },
+	{ "far_apart_and_across_windows_all_is_found", far_apart_and_across_windows_all_is_found },
+	{ "protection_is_respected", protection_is_respected },
+	{ "unmapped_memory_is_forgotten_at_once", unmapped_memory_is_forgotten_at_once },
+	{ "unmapped_rings_fault_when_they_are_needed", unmapped_rings_fault_when_they_are_needed },
+	{ "truncated_files_break_the_function_not_the_process",
+			truncated_files_break_the_function_not_the_process },
+	{ "truncated_huge_files_break_the_function_not_the_process",
+			truncated_huge_files_break_the_function_not_the_process },
+	{ "truncated_rings_break_the_function_not_the_process",
+			truncated_rings_break_the_function_not_the_process },
+	{ "maps_change_under_a_running_worker", maps_change_under_a_running_worker },
 };
 
 int

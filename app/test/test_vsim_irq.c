@@ -27,7 +27,7 @@ vectors_are_checked_and_read_back(void)
 {
 	struct fixture f = fixture_make("full");
 	uint16_t nb = vsim_fn_nb_vectors(f.pf);
-	static const char *const names[] = {"config_msix_vector", "queue_msix_vector"};
+	static const char *const names[] = { "config_msix_vector", "queue_msix_vector" };
 
 	VTEST(driver_negotiate(f.pf, &f.pf->offered));
 	for (size_t i = 0; i < NB(names); i++) {
@@ -173,7 +173,7 @@ static void
 device_configuration_says_what_was_configured(void)
 {
 	struct fixture f = fixture_make("full");
-	static const uint8_t mac[6] = {0x02, 0, 0, 0, 0xff, 0xf0};
+	static const uint8_t mac[6] = { 0x02, 0, 0, 0, 0xff, 0xf0 };
 
 	for (unsigned int i = 0; i < 6; i++)
 		VTEST_EQ(net_read(f.pf, i, 1), mac[i]);
@@ -263,17 +263,17 @@ link_changes_tell_an_announcing_driver(void)
 }
 
 static const struct vtest_case cases[] = {
-	{"vectors_are_checked_and_read_back", vectors_are_checked_and_read_back},
-	{"isr_is_cleared_by_reading", isr_is_cleared_by_reading},
-	{"link_changes_do_not_bother_who_took_no_status",
-			link_changes_do_not_bother_who_took_no_status},
-	{"masked_vectors_stay_pending", masked_vectors_stay_pending},
-	{"device_configuration_says_what_was_configured",
-			device_configuration_says_what_was_configured},
-	{"device_configuration_is_read_only", device_configuration_is_read_only},
-	{"absent_fields_read_zero", absent_fields_read_zero},
-	{"generation_changes_with_what_was_read", generation_changes_with_what_was_read},
-	{"link_changes_tell_an_announcing_driver", link_changes_tell_an_announcing_driver},
+	{ "vectors_are_checked_and_read_back", vectors_are_checked_and_read_back },
+	{ "isr_is_cleared_by_reading", isr_is_cleared_by_reading },
+	{ "link_changes_do_not_bother_who_took_no_status",
+			link_changes_do_not_bother_who_took_no_status },
+	{ "masked_vectors_stay_pending", masked_vectors_stay_pending },
+	{ "device_configuration_says_what_was_configured",
+			device_configuration_says_what_was_configured },
+	{ "device_configuration_is_read_only", device_configuration_is_read_only },
+	{ "absent_fields_read_zero", absent_fields_read_zero },
+	{ "generation_changes_with_what_was_read", generation_changes_with_what_was_read },
+	{ "link_changes_tell_an_announcing_driver", link_changes_tell_an_announcing_driver },
 };
 
 int

@@ -27,7 +27,7 @@ struct legacy {
 static struct legacy
 legacy_make(const struct vsim_nic_conf *conf)
 {
-	struct legacy l = {0};
+	struct legacy l = { 0 };
 	char err[128];
 
 	l.o = owner_make(conf);
@@ -100,8 +100,8 @@ one_frame(struct legacy *l, uint32_t hdr_len, bool split, void (*ring)(struct le
 {
 	uint8_t *out, *in;
 	uint64_t out_at = buf(l, 0, &out), in_at = buf(l, 1, &in);
-	struct ring_seg tx[] = {{out_at, hdr_len}, {out_at + hdr_len, 60}};
-	struct ring_seg rx[] = {{in_at, hdr_len}, {in_at + hdr_len, 1600}};
+	struct ring_seg tx[] = { { out_at, hdr_len }, { out_at + hdr_len, 60 } };
+	struct ring_seg rx[] = { { in_at, hdr_len }, { in_at + hdr_len, 1600 } };
 	uint32_t len = 0;
 	uint16_t id;
 
@@ -159,8 +159,8 @@ the_header_is_that_of_a_legacy_device(void)
 static void
 an_access_lies_within_one_field(void)
 {
-	static const uint8_t common[] = {0, 4, 8, 12, 14, 16, 18, 19, 20, 22, 24};
-	static const uint8_t device[] = {0, 6, 8, 10, 12};
+	static const uint8_t common[] = { 0, 4, 8, 12, 14, 16, 18, 19, 20, 22, 24 };
+	static const uint8_t device[] = { 0, 6, 8, 10, 12 };
 	struct legacy l = legacy_plain();
 	int fd = eventfd(0, 0);
 
@@ -234,8 +234,9 @@ features_beyond_32_do_not_exist(void)
 	VTEST_EQ(l.vf->accepted.w[0] >> 32, 0);
 	VTEST(!vsim_features_has(&l.vf->accepted, VIRTIO_F_VERSION_1));
 	VTEST(violations(l.vf, 52) >= 1); /* what was not offered */
-	VTEST_EQ((uint32_t)l.vf->accepted.w[0] & ~((uint32_t)l.vf->offered.w[0] |
-			1u << VIRTIO_F_ANY_LAYOUT), 0);
+	VTEST_EQ((uint32_t)l.vf->accepted.w[0] &
+					~((uint32_t)l.vf->offered.w[0] | 1u << VIRTIO_F_ANY_LAYOUT),
+			0);
 	legacy_free(&l);
 }
 
@@ -248,10 +249,8 @@ a_modern_driver_is_left_alone(void)
 	VTEST(driver_negotiate(l.vf, &features));
 	VTEST_EQ(legacy_put_value(&l.o, 1, LEGACY(driver_features), 0, 4),
 			VIRTIO_ADMIN_STATUS_EBUSY);
-	VTEST_EQ(legacy_put_value(&l.o, 1, LEGACY(queue_address), 1, 4),
-			VIRTIO_ADMIN_STATUS_EBUSY);
-	VTEST_EQ(legacy_put_value(&l.o, 1, LEGACY(device_status), 4, 1),
-			VIRTIO_ADMIN_STATUS_EBUSY);
+	VTEST_EQ(legacy_put_value(&l.o, 1, LEGACY(queue_address), 1, 4), VIRTIO_ADMIN_STATUS_EBUSY);
+	VTEST_EQ(legacy_put_value(&l.o, 1, LEGACY(device_status), 4, 1), VIRTIO_ADMIN_STATUS_EBUSY);
 	VTEST(!l.vf->legacy);
 	/* A reset is anybody's. */
 	VTEST_EQ(legacy_put_value(&l.o, 1, LEGACY(device_status), 0, 1), 0);
@@ -266,7 +265,7 @@ a_modern_driver_is_left_alone(void)
 static void
 packets_pass_in_the_legacy_layout(void)
 {
-	static const uint16_t sizes[] = {64, 128, 256, 512, 1024};
+	static const uint16_t sizes[] = { 64, 128, 256, 512, 1024 };
 
 	for (size_t i = 0; i < NB(sizes); i++)
 		for (int mrg = 0; mrg < 2; mrg++)
@@ -277,8 +276,7 @@ packets_pass_in_the_legacy_layout(void)
 				conf.queue_size = sizes[i];
 				l = legacy_make(&conf);
 				driver_begin(&l, mrg ? 1u << VIRTIO_NET_F_MRG_RXBUF : 0);
-				VTEST_EQ(legacy_put_value(&l.o, 1, LEGACY(device_status), 7, 1),
-						0);
+				VTEST_EQ(legacy_put_value(&l.o, 1, LEGACY(device_status), 7, 1), 0);
 				for (int n = 0; n < 3; n++)
 					one_frame(&l, mrg ? 12 : 10, split, notify);
 				VTEST_EQ(l.vf->counters->queue[1].doorbells, 3);
@@ -306,7 +304,7 @@ num_buffers_of_what_is_sent_is_nobodys(void)
 	struct legacy l = legacy_plain();
 	uint8_t *out;
 	uint64_t at = buf(&l, 0, &out);
-	struct ring_seg seg = {at, 12 + 60};
+	struct ring_seg seg = { at, 12 + 60 };
 	uint32_t len;
 	uint16_t id;
 
@@ -338,7 +336,7 @@ a_reset_stops_all_and_is_no_end(void)
 		VTEST(l.vf->queue[0] == NULL && l.vf->queue[1] == NULL);
 		VTEST(!l.vf->legacy);
 		/* Nothing is read after it. */
-		ring_post(&l.tx, &(struct ring_seg){VF_IOVA + VF_BUFS, 70}, 1, 0, 0, NULL);
+		ring_post(&l.tx, &(struct ring_seg){ VF_IOVA + VF_BUFS, 70 }, 1, 0, 0, NULL);
 		ring_publish(&l.tx);
 		notify(&l, 1);
 		vsim_worker_poll(l.o.f.nic, 0);
@@ -395,14 +393,15 @@ ring_trapped(struct legacy *l, uint16_t qi)
 	uint16_t value = htole16(qi);
 
 	VTEST_EQ(vsim_fn_write(l->vf, VSIM_BAR, VSIM_BAR_DOORBELLS + VSIM_LEGACY_DOORBELL, &value,
-			2), 0);
+				 2),
+			0);
 }
 
 static void
 every_doorbell_is_as_good_as_notify(void)
 {
-	void (*const ways[])(struct legacy *, uint16_t) = {notify, ring_member, ring_owner,
-			ring_trapped};
+	void (*const ways[])(struct legacy *, uint16_t) = { notify, ring_member, ring_owner,
+		ring_trapped };
 	struct legacy l = legacy_plain();
 	uint64_t commands;
 
@@ -412,8 +411,8 @@ every_doorbell_is_as_good_as_notify(void)
 		for (int n = 0; n < 4; n++)
 			one_frame(&l, 10, false, ways[i]);
 		/* Two per frame by the tunnel, none by memory. */
-		VTEST_EQ(l.o.f.pf->counters->admin[VIRTIO_ADMIN_LEGACY_COMMON_CFG_WRITE] -
-				commands, i == 0 ? 8 : 0);
+		VTEST_EQ(l.o.f.pf->counters->admin[VIRTIO_ADMIN_LEGACY_COMMON_CFG_WRITE] - commands,
+				i == 0 ? 8 : 0);
 	}
 	VTEST(l.vf->counters->legacy_doorbells > 0);
 	VTEST(l.vf->counters->legacy_owner_doorbells > 0);
@@ -434,9 +433,9 @@ doorbells_that_overtake_each_other_are_all_seen(void)
 	driver_begin(&l, 0);
 	memset(out, 0xff, 100);
 	memset(out, 0, 10);
-	ring_post(&l.tx, &(struct ring_seg){out_at, 100}, 1, 0, 0, NULL);
+	ring_post(&l.tx, &(struct ring_seg){ out_at, 100 }, 1, 0, 0, NULL);
 	ring_publish(&l.tx);
-	ring_post(&l.rx, &(struct ring_seg){in_at, 1600}, 0, 1, 0, NULL);
+	ring_post(&l.rx, &(struct ring_seg){ in_at, 1600 }, 0, 1, 0, NULL);
 	ring_publish(&l.rx);
 	ring_member(&l, 1);
 	ring_member(&l, 0);
@@ -468,7 +467,8 @@ notify_info_names_places_that_are_there(void)
 	uint64_t bar = vsim_fn_region_size(l.vf, VSIM_BAR);
 
 	VTEST_EQ(owner_send(&l.o, VIRTIO_ADMIN_LEGACY_NOTIFY_INFO, VIRTIO_ADMIN_GROUP_SRIOV, 2,
-			NULL, 0, sizeof(info)), 0);
+				 NULL, 0, sizeof(info)),
+			0);
 	memcpy(info, owner_result(&l.o), sizeof(info));
 	VTEST_EQ(info[0].flags, VIRTIO_ADMIN_NOTIFY_MEMBER);
 	VTEST_EQ(le64toh(info[0].offset), VSIM_BAR_DOORBELLS + VSIM_LEGACY_DOORBELL);
@@ -484,8 +484,11 @@ notify_info_names_places_that_are_there(void)
 	/* virtio 1.4 2.12.1.3: VF BAR 0 does not exist. */
 	config_write(l.o.f.pf, l.o.f.nic->layout[0].sriov + offsetof(struct pci_sriov_cap, vf_bar),
 			UINT32_MAX, 4);
-	VTEST_EQ(config_read(l.o.f.pf, l.o.f.nic->layout[0].sriov +
-			offsetof(struct pci_sriov_cap, vf_bar), 4), 0);
+	VTEST_EQ(config_read(l.o.f.pf,
+				 l.o.f.nic->layout[0].sriov +
+						 offsetof(struct pci_sriov_cap, vf_bar),
+				 4),
+			0);
 	legacy_free(&l);
 }
 
@@ -540,7 +543,7 @@ vectors_are_there_while_msix_is(void)
 static void
 six_bytes_make_one_address(void)
 {
-	static const uint8_t mac[6] = {0x02, 1, 2, 3, 4, 5};
+	static const uint8_t mac[6] = { 0x02, 1, 2, 3, 4, 5 };
 	struct legacy l = legacy_plain();
 	struct vsim_fn_state before, state;
 
@@ -602,7 +605,7 @@ the_window_is_the_bar_of_a_legacy_device(void)
 {
 	const uint64_t at = VSIM_REG_LEGACY_WINDOW;
 	struct vsim_nic_conf conf = fixture_conf("full");
-	struct vsim_faults faults = {.reset_us = 20000};
+	struct vsim_faults faults = { .reset_us = 20000 };
 	int fd = eventfd(0, 0);
 	struct legacy l;
 
@@ -643,7 +646,7 @@ the_pair_says_when_it_is_done(void)
 {
 	const uint64_t at = VSIM_REG_LEGACY_PAIR;
 	struct vsim_nic_conf conf = fixture_conf("full");
-	struct vsim_faults faults = {.reset_us = 20000};
+	struct vsim_faults faults = { .reset_us = 20000 };
 	struct legacy l;
 
 	conf.legacy_alt.pair = true;
@@ -667,29 +670,30 @@ the_pair_says_when_it_is_done(void)
 }
 
 static const struct vtest_case cases[] = {
-	{"the_header_is_that_of_a_legacy_device", the_header_is_that_of_a_legacy_device},
-	{"an_access_lies_within_one_field", an_access_lies_within_one_field},
-	{"the_configuration_ends_with_its_last_field", the_configuration_ends_with_its_last_field},
-	{"parts_of_registers_are_registers_too", parts_of_registers_are_registers_too},
-	{"features_beyond_32_do_not_exist", features_beyond_32_do_not_exist},
-	{"a_modern_driver_is_left_alone", a_modern_driver_is_left_alone},
-	{"packets_pass_in_the_legacy_layout", packets_pass_in_the_legacy_layout},
-	{"queues_work_before_driver_ok", queues_work_before_driver_ok},
-	{"num_buffers_of_what_is_sent_is_nobodys", num_buffers_of_what_is_sent_is_nobodys},
-	{"a_reset_stops_all_and_is_no_end", a_reset_stops_all_and_is_no_end},
-	{"a_ring_outside_of_the_map_breaks_the_vf_alone",
-			a_ring_outside_of_the_map_breaks_the_vf_alone},
-	{"every_doorbell_is_as_good_as_notify", every_doorbell_is_as_good_as_notify},
-	{"doorbells_that_overtake_each_other_are_all_seen",
-			doorbells_that_overtake_each_other_are_all_seen},
-	{"the_owners_doorbell_is_one_vfs_alone", the_owners_doorbell_is_one_vfs_alone},
-	{"notify_info_names_places_that_are_there", notify_info_names_places_that_are_there},
-	{"isr_reads_clear", isr_reads_clear},
-	{"vectors_are_there_while_msix_is", vectors_are_there_while_msix_is},
-	{"six_bytes_make_one_address", six_bytes_make_one_address},
-	{"other_ways_are_off_by_default", other_ways_are_off_by_default},
-	{"the_window_is_the_bar_of_a_legacy_device", the_window_is_the_bar_of_a_legacy_device},
-	{"the_pair_says_when_it_is_done", the_pair_says_when_it_is_done},
+	{ "the_header_is_that_of_a_legacy_device", the_header_is_that_of_a_legacy_device },
+	{ "an_access_lies_within_one_field", an_access_lies_within_one_field },
+	{ "the_configuration_ends_with_its_last_field",
+			the_configuration_ends_with_its_last_field },
+	{ "parts_of_registers_are_registers_too", parts_of_registers_are_registers_too },
+	{ "features_beyond_32_do_not_exist", features_beyond_32_do_not_exist },
+	{ "a_modern_driver_is_left_alone", a_modern_driver_is_left_alone },
+	{ "packets_pass_in_the_legacy_layout", packets_pass_in_the_legacy_layout },
+	{ "queues_work_before_driver_ok", queues_work_before_driver_ok },
+	{ "num_buffers_of_what_is_sent_is_nobodys", num_buffers_of_what_is_sent_is_nobodys },
+	{ "a_reset_stops_all_and_is_no_end", a_reset_stops_all_and_is_no_end },
+	{ "a_ring_outside_of_the_map_breaks_the_vf_alone",
+			a_ring_outside_of_the_map_breaks_the_vf_alone },
+	{ "every_doorbell_is_as_good_as_notify", every_doorbell_is_as_good_as_notify },
+	{ "doorbells_that_overtake_each_other_are_all_seen",
+			doorbells_that_overtake_each_other_are_all_seen },
+	{ "the_owners_doorbell_is_one_vfs_alone", the_owners_doorbell_is_one_vfs_alone },
+	{ "notify_info_names_places_that_are_there", notify_info_names_places_that_are_there },
+	{ "isr_reads_clear", isr_reads_clear },
+	{ "vectors_are_there_while_msix_is", vectors_are_there_while_msix_is },
+	{ "six_bytes_make_one_address", six_bytes_make_one_address },
+	{ "other_ways_are_off_by_default", other_ways_are_off_by_default },
+	{ "the_window_is_the_bar_of_a_legacy_device", the_window_is_the_bar_of_a_legacy_device },
+	{ "the_pair_says_when_it_is_done", the_pair_says_when_it_is_done },
 };
 
 int

@@ -66,16 +66,15 @@ prerequisites_are_found_one_by_one(void)
 		struct vsim_features set;
 		int bit;
 	} rows[] = {
-			{FEATURES(VIRTIO_NET_F_CTRL_VQ, VIRTIO_NET_F_MQ), -1},
-			{FEATURES(VIRTIO_NET_F_MQ), VIRTIO_NET_F_MQ},
-			{FEATURES(VIRTIO_NET_F_HOST_ECN), VIRTIO_NET_F_HOST_ECN},
-			{FEATURES(VIRTIO_NET_F_HOST_ECN, VIRTIO_NET_F_HOST_TSO6,
-					VIRTIO_NET_F_CSUM), -1},
-			{FEATURES(VIRTIO_NET_F_HOST_TSO6), VIRTIO_NET_F_HOST_TSO6},
-			{FEATURES(VIRTIO_NET_F_CTRL_VQ, VIRTIO_NET_F_RSS_CONTEXT),
-					VIRTIO_NET_F_RSS_CONTEXT},
-			{FEATURES(VIRTIO_NET_F_CTRL_VQ, VIRTIO_NET_F_HASH_TUNNEL),
-					VIRTIO_NET_F_HASH_TUNNEL},
+		{ FEATURES(VIRTIO_NET_F_CTRL_VQ, VIRTIO_NET_F_MQ), -1 },
+		{ FEATURES(VIRTIO_NET_F_MQ), VIRTIO_NET_F_MQ },
+		{ FEATURES(VIRTIO_NET_F_HOST_ECN), VIRTIO_NET_F_HOST_ECN },
+		{ FEATURES(VIRTIO_NET_F_HOST_ECN, VIRTIO_NET_F_HOST_TSO6, VIRTIO_NET_F_CSUM), -1 },
+		{ FEATURES(VIRTIO_NET_F_HOST_TSO6), VIRTIO_NET_F_HOST_TSO6 },
+		{ FEATURES(VIRTIO_NET_F_CTRL_VQ, VIRTIO_NET_F_RSS_CONTEXT),
+				VIRTIO_NET_F_RSS_CONTEXT },
+		{ FEATURES(VIRTIO_NET_F_CTRL_VQ, VIRTIO_NET_F_HASH_TUNNEL),
+				VIRTIO_NET_F_HASH_TUNNEL },
 	};
 	unsigned int needed;
 
@@ -86,7 +85,7 @@ prerequisites_are_found_one_by_one(void)
 static void
 features_switch_on_and_off(void)
 {
-	const struct vsim_features none = {{0}};
+	const struct vsim_features none = { { 0 } };
 	const struct {
 		const char *profile;
 		struct vsim_features on, off;
@@ -94,26 +93,24 @@ features_switch_on_and_off(void)
 		const char *error; /* What the sentence says; NULL: none. */
 		int has, has_not; /* In the PF's offer; -1: not looked at. */
 	} rows[] = {
-			{"minimal", FEATURES(VIRTIO_NET_F_MAC), none, 4, NULL, VIRTIO_NET_F_MAC,
-					-1},
-			{"full", none, FEATURES(VIRTIO_NET_F_CTRL_VQ), 4, NULL, VIRTIO_NET_F_MAC,
-					VIRTIO_NET_F_MQ},
-			{"full", none, FEATURES(VIRTIO_F_SR_IOV), 4, NULL, VIRTIO_NET_F_MAC,
-					VIRTIO_F_SR_IOV},
-			{"full", none, none, 0, NULL, VIRTIO_NET_F_MAC, VIRTIO_F_SR_IOV},
-			{"full", FEATURES(VIRTIO_F_SR_IOV), none, 4, NULL, VIRTIO_F_SR_IOV, -1},
-			{"full", FEATURES(VIRTIO_F_SR_IOV), none, 0, "needs VFs", -1, -1},
-			{"full", FEATURES(VIRTIO_NET_F_MQ), FEATURES(VIRTIO_NET_F_CTRL_VQ), 4,
-					"mq needs ctrl_vq", -1, -1},
-			{"minimal", FEATURES(VIRTIO_NET_F_CTRL_RX), none, 4,
-					"ctrl_rx needs ctrl_vq", -1, -1},
-			{"minimal", FEATURES(VIRTIO_F_ADMIN_VQ), none, 4, NULL, VIRTIO_F_ADMIN_VQ,
-					-1},
-			{"minimal", none, none, 4, NULL, -1, VIRTIO_F_ADMIN_VQ},
-			{"full", FEATURES(42), none, 4, "bit 42 is not implemented", -1, -1},
-			{"full", none, FEATURES(VIRTIO_F_VERSION_1), 4, "version_1 cannot", -1, -1},
-			{"full", FEATURES(VIRTIO_NET_F_MAC), FEATURES(VIRTIO_NET_F_MAC), 4,
-					"both on and off", -1, -1},
+		{ "minimal", FEATURES(VIRTIO_NET_F_MAC), none, 4, NULL, VIRTIO_NET_F_MAC, -1 },
+		{ "full", none, FEATURES(VIRTIO_NET_F_CTRL_VQ), 4, NULL, VIRTIO_NET_F_MAC,
+				VIRTIO_NET_F_MQ },
+		{ "full", none, FEATURES(VIRTIO_F_SR_IOV), 4, NULL, VIRTIO_NET_F_MAC,
+				VIRTIO_F_SR_IOV },
+		{ "full", none, none, 0, NULL, VIRTIO_NET_F_MAC, VIRTIO_F_SR_IOV },
+		{ "full", FEATURES(VIRTIO_F_SR_IOV), none, 4, NULL, VIRTIO_F_SR_IOV, -1 },
+		{ "full", FEATURES(VIRTIO_F_SR_IOV), none, 0, "needs VFs", -1, -1 },
+		{ "full", FEATURES(VIRTIO_NET_F_MQ), FEATURES(VIRTIO_NET_F_CTRL_VQ), 4,
+				"mq needs ctrl_vq", -1, -1 },
+		{ "minimal", FEATURES(VIRTIO_NET_F_CTRL_RX), none, 4, "ctrl_rx needs ctrl_vq", -1,
+				-1 },
+		{ "minimal", FEATURES(VIRTIO_F_ADMIN_VQ), none, 4, NULL, VIRTIO_F_ADMIN_VQ, -1 },
+		{ "minimal", none, none, 4, NULL, -1, VIRTIO_F_ADMIN_VQ },
+		{ "full", FEATURES(42), none, 4, "bit 42 is not implemented", -1, -1 },
+		{ "full", none, FEATURES(VIRTIO_F_VERSION_1), 4, "version_1 cannot", -1, -1 },
+		{ "full", FEATURES(VIRTIO_NET_F_MAC), FEATURES(VIRTIO_NET_F_MAC), 4,
+				"both on and off", -1, -1 },
 	};
 
 	for (size_t i = 0; i < NB(rows); i++) {
@@ -151,17 +148,39 @@ bad_configurations_are_refused_in_a_sentence(void)
 		char err[256] = "";
 
 		switch (i) {
-		case 0: conf.profile = NULL; break;
-		case 1: conf.total_vfs = 257; break;
-		case 2: conf.queue_pairs = 0; break;
-		case 3: conf.queue_pairs = VSIM_MAX_QUEUE_PAIRS + 1; break;
-		case 4: conf.queue_size = 1; break;
-		case 5: conf.queue_size = 100; break;
-		case 6: conf.mtu = 67; break;
-		case 7: conf.speed = 0x80000000; break;
-		case 8: conf.mac[0] = 0x01; break;
-		case 9: conf.workers = 0; break;
-		case 10: conf.workers = VSIM_MAX_WORKERS + 1; break;
+		case 0:
+			conf.profile = NULL;
+			break;
+		case 1:
+			conf.total_vfs = 257;
+			break;
+		case 2:
+			conf.queue_pairs = 0;
+			break;
+		case 3:
+			conf.queue_pairs = VSIM_MAX_QUEUE_PAIRS + 1;
+			break;
+		case 4:
+			conf.queue_size = 1;
+			break;
+		case 5:
+			conf.queue_size = 100;
+			break;
+		case 6:
+			conf.mtu = 67;
+			break;
+		case 7:
+			conf.speed = 0x80000000;
+			break;
+		case 8:
+			conf.mac[0] = 0x01;
+			break;
+		case 9:
+			conf.workers = 0;
+			break;
+		case 10:
+			conf.workers = VSIM_MAX_WORKERS + 1;
+			break;
 		}
 		errno = 0;
 		VTEST(vsim_nic_create(&conf, err, sizeof(err)) == NULL);
@@ -171,13 +190,13 @@ bad_configurations_are_refused_in_a_sentence(void)
 }
 
 static const struct vtest_case cases[] = {
-	{"every_profile_satisfies_its_prerequisites", every_profile_satisfies_its_prerequisites},
-	{"bluefield_lacks_in_order_and_event_idx", bluefield_lacks_in_order_and_event_idx},
-	{"features_have_names_both_ways", features_have_names_both_ways},
-	{"prerequisites_are_found_one_by_one", prerequisites_are_found_one_by_one},
-	{"features_switch_on_and_off", features_switch_on_and_off},
-	{"bad_configurations_are_refused_in_a_sentence",
-			bad_configurations_are_refused_in_a_sentence},
+	{ "every_profile_satisfies_its_prerequisites", every_profile_satisfies_its_prerequisites },
+	{ "bluefield_lacks_in_order_and_event_idx", bluefield_lacks_in_order_and_event_idx },
+	{ "features_have_names_both_ways", features_have_names_both_ways },
+	{ "prerequisites_are_found_one_by_one", prerequisites_are_found_one_by_one },
+	{ "features_switch_on_and_off", features_switch_on_and_off },
+	{ "bad_configurations_are_refused_in_a_sentence",
+			bad_configurations_are_refused_in_a_sentence },
 };
 
 int

@@ -12,10 +12,10 @@
 
 #define NB(array) (sizeof(array) / sizeof((array)[0]))
 #define HDR VIRTIO_NET_HDR_LEN
-#define SIZE 64                                              /* descriptors of the test queues */
-#define SLOT 2048                                            /* bytes of a test buffer */
-#define TX_AT(i) (BUF_OFFSET + (size_t)(i)*SLOT)             /* 0..15: to send */
-#define RX_AT(i) (BUF_OFFSET + (size_t)(16 + (i)) * SLOT)    /* 0..31: to receive */
+#define SIZE 64 /* descriptors of the test queues */
+#define SLOT 2048 /* bytes of a test buffer */
+#define TX_AT(i) (BUF_OFFSET + (size_t)(i)*SLOT) /* 0..15: to send */
+#define RX_AT(i) (BUF_OFFSET + (size_t)(16 + (i)) * SLOT) /* 0..31: to receive */
 #define TABLE_AT(i) (BUF_OFFSET + (size_t)(48 + (i)) * SLOT) /* 0..15: indirect tables */
 #define IOVA(at) (FIXTURE_IOVA + (at))
 
@@ -108,7 +108,7 @@ tx_post(unsigned int i, size_t len, uint32_t seed, unsigned int pieces, bool ind
 			n = total - at;
 		else if (n > (total - at) / 2)
 			n = (total - at) / 2;
-		segs[k] = (struct ring_seg){IOVA(TX_AT(i)) + at, n};
+		segs[k] = (struct ring_seg){ IOVA(TX_AT(i)) + at, n };
 		at += n;
 	}
 	ring_post(&d.tx[0], segs, pieces, 0, indirect ? IOVA(TABLE_AT(i)) : 0,
@@ -121,8 +121,8 @@ tx_post(unsigned int i, size_t len, uint32_t seed, unsigned int pieces, bool ind
 static void
 loop_back(const struct variant *v, uint32_t rx_len)
 {
-	static const uint16_t lens[] = {14, 18, 52, 60, 64, 65, 116, 117, 500, 1514};
-	uint16_t rx_slot[RING_MAX] = {0};
+	static const uint16_t lens[] = { 14, 18, 52, 60, 64, 65, 116, 117, 500, 1514 };
+	uint16_t rx_slot[RING_MAX] = { 0 };
 	unsigned int sent = 0, got = 0, used = 0, posted = 0, cleaned = 0;
 	struct vsim_counters *c;
 	uint32_t len;
@@ -138,8 +138,8 @@ loop_back(const struct variant *v, uint32_t rx_len)
 			unsigned int slot = posted % 32;
 			uint32_t head = posted % 3 == 0 ? 20 : rx_len;
 			struct ring_seg segs[2] = {
-					{IOVA(RX_AT(slot)), head},
-					{IOVA(RX_AT(slot)) + head, rx_len - head},
+				{ IOVA(RX_AT(slot)), head },
+				{ IOVA(RX_AT(slot)) + head, rx_len - head },
 			};
 
 			memset(fx.mem + RX_AT(slot), 0xee, SLOT);
@@ -167,7 +167,7 @@ loop_back(const struct variant *v, uint32_t rx_len)
 		for (; got < sent; got++) {
 			uint32_t want = lens[got % NB(lens)];
 			uint8_t whole[HDR + 2048], expect[2048];
-			struct virtio_net_hdr hdr = {0};
+			struct virtio_net_hdr hdr = { 0 };
 			unsigned int nb = 0;
 			uint32_t have = 0;
 
@@ -207,13 +207,13 @@ frames_loop_back(bool packed)
 {
 	for (unsigned int bits = 0; bits < 64; bits++) {
 		struct variant v = {
-				.packed = packed,
-				.indirect = bits & 1,
-				.in_order = bits & 2,
-				.mergeable = bits & 4,
-				.event_idx = bits & 8,
-				.notification_data = bits & 16,
-				.notif_config_data = bits & 32,
+			.packed = packed,
+			.indirect = bits & 1,
+			.in_order = bits & 2,
+			.mergeable = bits & 4,
+			.event_idx = bits & 8,
+			.notification_data = bits & 16,
+			.notif_config_data = bits & 32,
 		};
 
 		loop_back(&v, 1536);
@@ -239,7 +239,7 @@ packed_frames_loop_back_in_every_variant(void)
 static void
 rx_post(struct ring *r, unsigned int slot, uint32_t len)
 {
-	const struct ring_seg seg = {IOVA(RX_AT(slot)), len};
+	const struct ring_seg seg = { IOVA(RX_AT(slot)), len };
 
 	ring_post(r, &seg, 0, 1, 0, NULL);
 	ring_publish(r);
@@ -249,7 +249,7 @@ static void
 nothing_happens_without_a_doorbell(void)
 {
 	for (unsigned int packed = 0; packed < 2; packed++) {
-		up(&(struct variant){.packed = packed});
+		up(&(struct variant){ .packed = packed });
 		tx_post(0, 60, 1, 1, false);
 		ring_publish(&d.tx[0]);
 		poll_idle();
@@ -280,7 +280,7 @@ rx_buffers_without_a_doorbell_stay_unseen(void)
 	for (unsigned int packed = 0; packed < 2; packed++) {
 		struct vsim_counters *c;
 
-		up(&(struct variant){.packed = packed});
+		up(&(struct variant){ .packed = packed });
 		c = fx.pf->counters;
 		rx_post(&d.rx[0], 0, 1536);
 		for (unsigned int i = 0; i < 2; i++) {
@@ -311,7 +311,7 @@ rx_buffers_without_a_doorbell_stay_unseen(void)
 static void
 event_idx_asks_for_the_next_doorbell(void)
 {
-	up(&(struct variant){.event_idx = true});
+	up(&(struct variant){ .event_idx = true });
 	for (unsigned int i = 0; i < 5; i++)
 		tx_post(i, 60, i, 1, false);
 	ring_publish(&d.tx[0]);
@@ -320,7 +320,7 @@ event_idx_asks_for_the_next_doorbell(void)
 	VTEST_EQ(*(uint16_t *)(void *)(fx.mem + FIXTURE_QUEUE_LEN + 5120 + 4 + 8 * SIZE), 5);
 	down();
 
-	up(&(struct variant){.event_idx = true, .packed = true});
+	up(&(struct variant){ .event_idx = true, .packed = true });
 	for (unsigned int i = 0; i < 5; i++)
 		tx_post(i, 60, i, 1, false);
 	ring_kick(&d.tx[0]);
@@ -371,7 +371,7 @@ send_some(unsigned int n)
 static void
 interrupts_come_only_when_wanted(void)
 {
-	int fd = up_with_vector(&(struct variant){0});
+	int fd = up_with_vector(&(struct variant){ 0 });
 
 	send_some(2);
 	VTEST_EQ(events(fd), 1);
@@ -381,7 +381,7 @@ interrupts_come_only_when_wanted(void)
 	down();
 	close(fd);
 
-	fd = up_with_vector(&(struct variant){.packed = true});
+	fd = up_with_vector(&(struct variant){ .packed = true });
 	send_some(2);
 	VTEST_EQ(events(fd), 1);
 	d.tx[0].driver->flags = RING_EVENT_FLAGS_DISABLE;
@@ -394,7 +394,7 @@ interrupts_come_only_when_wanted(void)
 static void
 event_idx_places_the_interrupt(void)
 {
-	int fd = up_with_vector(&(struct variant){.event_idx = true});
+	int fd = up_with_vector(&(struct variant){ .event_idx = true });
 
 	d.tx[0].avail->ring[SIZE] = 4; /* when the fifth entry is used */
 	send_some(2);
@@ -409,7 +409,7 @@ event_idx_places_the_interrupt(void)
 	close(fd);
 
 	for (unsigned int wrap = 0; wrap < 2; wrap++) {
-		fd = up_with_vector(&(struct variant){.event_idx = true, .packed = true});
+		fd = up_with_vector(&(struct variant){ .event_idx = true, .packed = true });
 		d.tx[0].driver->flags = RING_EVENT_FLAGS_DISABLE;
 		/* Three slots before the end, or in the middle of the first lap. */
 		for (unsigned int i = 0; i < (wrap ? SIZE - 3 : 5); i++)
@@ -431,7 +431,7 @@ event_idx_places_the_interrupt(void)
 static void
 masked_vectors_stay_pending(void)
 {
-	int fd = up_with_vector(&(struct variant){0});
+	int fd = up_with_vector(&(struct variant){ 0 });
 	uint32_t masked = PCI_MSIX_ENTRY_MASKED, open = 0;
 	uint64_t at = VSIM_REG_MSIX_TABLE + 1 * PCI_MSIX_ENTRY_LEN + PCI_MSIX_ENTRY_CTRL;
 
@@ -460,29 +460,28 @@ wrong_doorbells_are_counted(void)
 		uint32_t value;
 		unsigned int rule; /* 0: none */
 	} rings[] = {
-			{false, false, false, true, 1, 29}, /* 32 bits without NOTIFICATION_DATA */
-			{true, false, false, true, 1, 29},
-			{true, true, false, false, 1, 29}, /* 16 bits with it */
-			{false, true, false, false, 1, 29},
-			{false, false, false, false, 3, 30}, /* another queue's index */
-			{false, false, true, false, 1, 30},  /* index instead of the config data */
-			{false, false, true, false, 0x101, 0},
-			{true, true, true, true, 0x101 | 1u << 16 | 1u << 31, 0},
-			{true, true, true, true, 0x1 | 1u << 16 | 1u << 31, 30},
-			{true, true, false, true, 1 | 1u << 16 | 1u << 31,
-					0}, /* one frame posted */
-			{true, true, false, true, 1 | 0u << 16 | 1u << 31, 0}, /* older: allowed */
-			{true, true, false, true, 1 | 2u << 16 | 1u << 31,
-					31}, /* not yet made available */
-			{true, true, false, true, 1 | SIZE << 16 | 1u << 31, 31}, /* no such slot */
-			{false, true, false, true, 1 | 1u << 16, 0},
-			{false, true, false, true, 1 | 2u << 16, 31},
+		{ false, false, false, true, 1, 29 }, /* 32 bits without NOTIFICATION_DATA */
+		{ true, false, false, true, 1, 29 },
+		{ true, true, false, false, 1, 29 }, /* 16 bits with it */
+		{ false, true, false, false, 1, 29 },
+		{ false, false, false, false, 3, 30 }, /* another queue's index */
+		{ false, false, true, false, 1, 30 }, /* index instead of the config data */
+		{ false, false, true, false, 0x101, 0 },
+		{ true, true, true, true, 0x101 | 1u << 16 | 1u << 31, 0 },
+		{ true, true, true, true, 0x1 | 1u << 16 | 1u << 31, 30 },
+		{ true, true, false, true, 1 | 1u << 16 | 1u << 31, 0 }, /* one frame posted */
+		{ true, true, false, true, 1 | 0u << 16 | 1u << 31, 0 }, /* older: allowed */
+		{ true, true, false, true, 1 | 2u << 16 | 1u << 31,
+				31 }, /* not yet made available */
+		{ true, true, false, true, 1 | SIZE << 16 | 1u << 31, 31 }, /* no such slot */
+		{ false, true, false, true, 1 | 1u << 16, 0 },
+		{ false, true, false, true, 1 | 2u << 16, 31 },
 	};
 
 	for (size_t i = 0; i < NB(rings); i++) {
-		struct variant v = {.packed = rings[i].packed,
-				.notification_data = rings[i].nd,
-				.notif_config_data = rings[i].ncd};
+		struct variant v = { .packed = rings[i].packed,
+			.notification_data = rings[i].nd,
+			.notif_config_data = rings[i].ncd };
 		_Atomic uint32_t *word;
 		uint64_t total;
 
@@ -493,8 +492,8 @@ wrong_doorbells_are_counted(void)
 		if (rings[i].wide)
 			atomic_store(word, rings[i].value);
 		else
-			__atomic_store_n(
-					(uint16_t *)(void *)word, rings[i].value, __ATOMIC_RELEASE);
+			__atomic_store_n((uint16_t *)(void *)word, rings[i].value,
+					__ATOMIC_RELEASE);
 		poll_idle();
 		total = violations_all(fx.pf);
 		if (rings[i].rule == 0 ? total != 0 : violations(fx.pf, rings[i].rule) != 1) {
@@ -514,7 +513,7 @@ wrong_doorbells_are_counted(void)
 static void
 split_notification_data_may_end_in_ones(void)
 {
-	struct vsim_features f = variant_features(&(struct variant){.notification_data = true});
+	struct vsim_features f = variant_features(&(struct variant){ .notification_data = true });
 
 	fx = fixture_make("full");
 	driver_run(&d, fx.pf, fx.mem, &f, 1, SIZE);
@@ -532,7 +531,7 @@ split_notification_data_may_end_in_ones(void)
 static void
 doorbells_before_driver_ok_are_counted(void)
 {
-	struct vsim_features f = variant_features(&(struct variant){0});
+	struct vsim_features f = variant_features(&(struct variant){ 0 });
 
 	fx = fixture_make("full");
 	VTEST(driver_negotiate(fx.pf, &f));
@@ -558,7 +557,7 @@ doorbells_by_register_access_ring(void)
 {
 	uint16_t index = htole16(1);
 
-	up(&(struct variant){0});
+	up(&(struct variant){ 0 });
 	tx_post(0, 60, 0, 1, false);
 	ring_publish(&d.tx[0]);
 	VTEST_EQ(vsim_fn_write(fx.pf, VSIM_BAR,
@@ -590,56 +589,56 @@ struct raw {
 struct malformed {
 	const char *name;
 	bool packed;
-	bool no_indirect;   /**< INDIRECT_DESC is not negotiated. */
+	bool no_indirect; /**< INDIRECT_DESC is not negotiated. */
 	struct raw ring[4]; /**< Into the ring from slot 0. */
 	struct raw table[4];
 	unsigned int rule; /**< 0: a DMA fault. */
 };
 
 static const struct malformed malformed[] = {
-		{"split loop", false, false, {{GOOD, 20, N, 1}, {GOOD, 60, N, 0}}, {{0}}, 76},
-		{"split loop on itself", false, false, {{GOOD, 20, N, 0}}, {{0}}, 76},
-		{"split next outside", false, false, {{GOOD, 20, N, SIZE}}, {{0}}, 76},
-		{"split address outside", false, false, {{0x10, 72, 0, 0}}, {{0}}, 0},
-		{"split address runs out", false, false,
-				{{FIXTURE_IOVA + FIXTURE_MEM_LEN - 8, 72, 0, 0}}, {{0}}, 0},
-		{"split address wraps", false, false, {{UINT64_MAX - 8, 72, 0, 0}}, {{0}}, 0},
-		{"split length is absurd", false, false, {{GOOD, UINT32_MAX, 0, 0}}, {{0}}, 0},
-		{"split more than 2^32 bytes", false, false,
-				{{GOOD, 72, N, 1}, {GOOD, UINT32_MAX, 0, 0}}, {{0}}, 76},
-		{"split readable behind writable", false, false,
-				{{GOOD, 72, W | N, 1}, {GOOD, 60, 0, 0}}, {{0}}, 73},
-		{"split indirect not negotiated", false, true, {{TAB, 16, I, 0}},
-				{{GOOD, 72, 0, 0}}, 78},
-		{"split indirect with next", false, false, {{TAB, 16, I | N, 1}, {GOOD, 60, 0, 0}},
-				{{GOOD, 72, 0, 0}}, 78},
-		{"split indirect nested", false, false, {{TAB, 16, I, 0}}, {{TAB, 16, I, 0}}, 78},
-		{"split table of no multiple", false, false, {{TAB, 24, I, 0}}, {{GOOD, 72, 0, 0}},
-				78},
-		{"split table empty", false, false, {{TAB, 0, I, 0}}, {{GOOD, 72, 0, 0}}, 78},
-		{"split table outside", false, false, {{0x1000, 16, I, 0}}, {{0}}, 0},
-		{"split table next outside", false, false, {{TAB, 16, I, 0}}, {{GOOD, 72, N, 1}},
-				76},
-		{"split table loop", false, false, {{TAB, 32, I, 0}},
-				{{GOOD, 20, N, 1}, {GOOD, 60, N, 0}}, 76},
-		{"packed address outside", true, false, {{0x10, 72, 0, 0}}, {{0}}, 0},
-		{"packed address runs out", true, false,
-				{{FIXTURE_IOVA + FIXTURE_MEM_LEN - 8, 72, 0, 0}}, {{0}}, 0},
-		{"packed list without end", true, false, {{GOOD, 20, N, 0}}, {{0}}, 92},
-		{"packed readable behind writable", true, false,
-				{{GOOD, 72, W | N, 0}, {GOOD, 60, 0, 0}}, {{0}}, 73},
-		{"packed indirect not negotiated", true, true, {{TAB, 16, I, 0}},
-				{{GOOD, 72, 0, 0}}, 78},
-		{"packed indirect with next", true, false, {{TAB, 16, I | N, 0}, {GOOD, 60, 0, 0}},
-				{{GOOD, 72, 0, 0}}, 93},
-		{"packed indirect at the end of a list", true, false,
-				{{GOOD, 72, N, 0}, {TAB, 16, I, 0}}, {{GOOD, 72, 0, 0}}, 93},
-		{"packed indirect nested", true, false, {{TAB, 16, I, 0}}, {{TAB, 16, I, 0}}, 93},
-		{"packed table of no multiple", true, false, {{TAB, 24, I, 0}}, {{GOOD, 72, 0, 0}},
-				93},
-		{"packed table longer than the queue", true, false, {{TAB, (SIZE + 1) * 16, I, 0}},
-				{{GOOD, 72, 0, 0}}, 92},
-		{"packed table outside", true, false, {{0x1000, 16, I, 0}}, {{0}}, 0},
+	{ "split loop", false, false, { { GOOD, 20, N, 1 }, { GOOD, 60, N, 0 } }, { { 0 } }, 76 },
+	{ "split loop on itself", false, false, { { GOOD, 20, N, 0 } }, { { 0 } }, 76 },
+	{ "split next outside", false, false, { { GOOD, 20, N, SIZE } }, { { 0 } }, 76 },
+	{ "split address outside", false, false, { { 0x10, 72, 0, 0 } }, { { 0 } }, 0 },
+	{ "split address runs out", false, false,
+			{ { FIXTURE_IOVA + FIXTURE_MEM_LEN - 8, 72, 0, 0 } }, { { 0 } }, 0 },
+	{ "split address wraps", false, false, { { UINT64_MAX - 8, 72, 0, 0 } }, { { 0 } }, 0 },
+	{ "split length is absurd", false, false, { { GOOD, UINT32_MAX, 0, 0 } }, { { 0 } }, 0 },
+	{ "split more than 2^32 bytes", false, false,
+			{ { GOOD, 72, N, 1 }, { GOOD, UINT32_MAX, 0, 0 } }, { { 0 } }, 76 },
+	{ "split readable behind writable", false, false,
+			{ { GOOD, 72, W | N, 1 }, { GOOD, 60, 0, 0 } }, { { 0 } }, 73 },
+	{ "split indirect not negotiated", false, true, { { TAB, 16, I, 0 } },
+			{ { GOOD, 72, 0, 0 } }, 78 },
+	{ "split indirect with next", false, false, { { TAB, 16, I | N, 1 }, { GOOD, 60, 0, 0 } },
+			{ { GOOD, 72, 0, 0 } }, 78 },
+	{ "split indirect nested", false, false, { { TAB, 16, I, 0 } }, { { TAB, 16, I, 0 } }, 78 },
+	{ "split table of no multiple", false, false, { { TAB, 24, I, 0 } }, { { GOOD, 72, 0, 0 } },
+			78 },
+	{ "split table empty", false, false, { { TAB, 0, I, 0 } }, { { GOOD, 72, 0, 0 } }, 78 },
+	{ "split table outside", false, false, { { 0x1000, 16, I, 0 } }, { { 0 } }, 0 },
+	{ "split table next outside", false, false, { { TAB, 16, I, 0 } }, { { GOOD, 72, N, 1 } },
+			76 },
+	{ "split table loop", false, false, { { TAB, 32, I, 0 } },
+			{ { GOOD, 20, N, 1 }, { GOOD, 60, N, 0 } }, 76 },
+	{ "packed address outside", true, false, { { 0x10, 72, 0, 0 } }, { { 0 } }, 0 },
+	{ "packed address runs out", true, false,
+			{ { FIXTURE_IOVA + FIXTURE_MEM_LEN - 8, 72, 0, 0 } }, { { 0 } }, 0 },
+	{ "packed list without end", true, false, { { GOOD, 20, N, 0 } }, { { 0 } }, 92 },
+	{ "packed readable behind writable", true, false,
+			{ { GOOD, 72, W | N, 0 }, { GOOD, 60, 0, 0 } }, { { 0 } }, 73 },
+	{ "packed indirect not negotiated", true, true, { { TAB, 16, I, 0 } },
+			{ { GOOD, 72, 0, 0 } }, 78 },
+	{ "packed indirect with next", true, false, { { TAB, 16, I | N, 0 }, { GOOD, 60, 0, 0 } },
+			{ { GOOD, 72, 0, 0 } }, 93 },
+	{ "packed indirect at the end of a list", true, false,
+			{ { GOOD, 72, N, 0 }, { TAB, 16, I, 0 } }, { { GOOD, 72, 0, 0 } }, 93 },
+	{ "packed indirect nested", true, false, { { TAB, 16, I, 0 } }, { { TAB, 16, I, 0 } }, 93 },
+	{ "packed table of no multiple", true, false, { { TAB, 24, I, 0 } }, { { GOOD, 72, 0, 0 } },
+			93 },
+	{ "packed table longer than the queue", true, false, { { TAB, (SIZE + 1) * 16, I, 0 } },
+			{ { GOOD, 72, 0, 0 } }, 92 },
+	{ "packed table outside", true, false, { { 0x1000, 16, I, 0 } }, { { 0 } }, 0 },
 };
 
 /** Put it there for queue r and ring. */
@@ -652,23 +651,23 @@ malformed_post(const struct malformed *m, struct ring *r)
 	while (nb < NB(m->ring) && m->ring[nb].len != 0)
 		nb++;
 	for (unsigned int i = 0; i < NB(m->table); i++)
-		table[i] = (struct virtq_desc){m->table[i].addr, m->table[i].len, m->table[i].flags,
-				m->table[i].next};
+		table[i] = (struct virtq_desc){ m->table[i].addr, m->table[i].len,
+			m->table[i].flags, m->table[i].next };
 	if (m->packed) {
 		/* In a table of a packed ring id and flags are the other way round. */
 		struct pvirtq_desc *pt = (void *)table;
 
 		for (unsigned int i = 0; i < NB(m->table); i++)
-			pt[i] = (struct pvirtq_desc){
-					m->table[i].addr, m->table[i].len, 0, m->table[i].flags};
+			pt[i] = (struct pvirtq_desc){ m->table[i].addr, m->table[i].len, 0,
+				m->table[i].flags };
 		for (unsigned int i = nb; i-- > 0;)
-			r->pdesc[i] = (struct pvirtq_desc){m->ring[i].addr, m->ring[i].len, 0,
-					m->ring[i].flags | VIRTQ_DESC_F_AVAIL};
+			r->pdesc[i] = (struct pvirtq_desc){ m->ring[i].addr, m->ring[i].len, 0,
+				m->ring[i].flags | VIRTQ_DESC_F_AVAIL };
 		return;
 	}
 	for (unsigned int i = 0; i < nb; i++)
-		r->desc[i] = (struct virtq_desc){
-				m->ring[i].addr, m->ring[i].len, m->ring[i].flags, m->ring[i].next};
+		r->desc[i] = (struct virtq_desc){ m->ring[i].addr, m->ring[i].len, m->ring[i].flags,
+			m->ring[i].next };
 	r->avail->ring[0] = 0;
 	r->avail->idx = 1;
 }
@@ -678,7 +677,7 @@ malformed_chains_break_the_function_and_nothing_else(void)
 {
 	for (size_t i = 0; i < NB(malformed); i++) {
 		const struct malformed *m = &malformed[i];
-		struct variant v = {.packed = m->packed, .indirect = !m->no_indirect};
+		struct variant v = { .packed = m->packed, .indirect = !m->no_indirect };
 		struct vsim_features f = variant_features(&v);
 		struct vsim_counters *c;
 		uint32_t len;
@@ -691,16 +690,16 @@ malformed_chains_break_the_function_and_nothing_else(void)
 		ring_kick(&d.tx[0]);
 		poll_idle();
 		good = violations_all(fx.pf) == (m->rule != 0) && c->dma_faults == (m->rule == 0) &&
-		       (m->rule == 0 || violations(fx.pf, m->rule) == 1) &&
-		       (reg_read(fx.pf, "device_status") & VIRTIO_STATUS_NEEDS_RESET) &&
-		       !ring_peek(&d.tx[0], &id, &len) && c->queue[1].packets == 0;
+				(m->rule == 0 || violations(fx.pf, m->rule) == 1) &&
+				(reg_read(fx.pf, "device_status") & VIRTIO_STATUS_NEEDS_RESET) &&
+				!ring_peek(&d.tx[0], &id, &len) && c->queue[1].packets == 0;
 		if (!good) {
 			snprintf(vtest_why, sizeof(vtest_why),
 					"%s: %llu violations (%llu of C%03u), %llu faults, status "
 					"%#x",
 					m->name, (unsigned long long)violations_all(fx.pf),
-					(unsigned long long)(m->rule ? violations(fx.pf, m->rule)
-								     : 0),
+					(unsigned long long)(m->rule ? violations(fx.pf, m->rule) :
+								       0),
 					m->rule, (unsigned long long)c->dma_faults,
 					reg_read(fx.pf, "device_status"));
 			longjmp(vtest_leave, 1);
@@ -733,10 +732,10 @@ noise_slot(uint8_t *ring, bool packed, unsigned int i)
 	struct virtq_avail *avail = (void *)(ring + 4096);
 	uint64_t r = noise();
 	struct virtq_desc desc = {
-			.addr = r % 64 == 0 ? r : BUF_IOVA + r % (64 * 1024),
-			.len = r >> 16 & 3 ? r >> 20 & 0x7ff : r >> 20,
-			.flags = r >> 40 & 7,
-			.next = r >> 44 & (r >> 43 & 1 ? 0x3f : 0x7f),
+		.addr = r % 64 == 0 ? r : BUF_IOVA + r % (64 * 1024),
+		.len = r >> 16 & 3 ? r >> 20 & 0x7ff : r >> 20,
+		.flags = r >> 40 & 7,
+		.next = r >> 44 & (r >> 43 & 1 ? 0x3f : 0x7f),
 	};
 
 	/* As a table's entry too. */
@@ -744,8 +743,8 @@ noise_slot(uint8_t *ring, bool packed, unsigned int i)
 	if (packed) {
 		uint16_t turn = r >> 52 & 3 ? VIRTQ_DESC_F_AVAIL : r >> 48 & 0x8080;
 
-		((struct pvirtq_desc *)(void *)ring)[i] = (struct pvirtq_desc){
-				desc.addr, desc.len, desc.next, desc.flags | turn};
+		((struct pvirtq_desc *)(void *)ring)[i] = (struct pvirtq_desc){ desc.addr, desc.len,
+			desc.next, desc.flags | turn };
 		return;
 	}
 	((struct virtq_desc *)(void *)ring)[i] = desc;
@@ -758,9 +757,8 @@ noise_slot(uint8_t *ring, bool packed, unsigned int i)
 static void
 noise_in_the_rings_hurts_nobody(void)
 {
-	const struct vsim_features plain =
-			FEATURES(VIRTIO_F_VERSION_1, VIRTIO_F_ACCESS_PLATFORM);
-	static const uint16_t queues[] = {0, 1, 2, 3, 8}; /* the last is the control queue */
+	const struct vsim_features plain = FEATURES(VIRTIO_F_VERSION_1, VIRTIO_F_ACCESS_PLATFORM);
+	static const uint16_t queues[] = { 0, 1, 2, 3, 8 }; /* the last is the control queue */
 	unsigned int broken = 0;
 
 	noise_state = 88172645463325252u;
@@ -768,12 +766,12 @@ noise_in_the_rings_hurts_nobody(void)
 	wire("peer:0");
 	for (unsigned int round = 0; round < 400; round++) {
 		struct variant v = {
-				.packed = round & 1,
-				.indirect = round & 2,
-				.in_order = round & 4,
-				.mergeable = round & 8,
-				.event_idx = round & 16,
-				.notification_data = round & 32,
+			.packed = round & 1,
+			.indirect = round & 2,
+			.in_order = round & 4,
+			.mergeable = round & 8,
+			.event_idx = round & 16,
+			.notification_data = round & 32,
 		};
 		struct vsim_features f = variant_features(&v);
 
@@ -812,7 +810,7 @@ malformed_requests_break_the_function(void)
 	for (size_t i = 0; i < NB(malformed); i++) {
 		const struct malformed *m = &malformed[i];
 
-		up(&(struct variant){.packed = m->packed, .indirect = !m->no_indirect});
+		up(&(struct variant){ .packed = m->packed, .indirect = !m->no_indirect });
 		malformed_post(m, &d.ctrl);
 		ring_kick(&d.ctrl);
 		poll_idle();
@@ -825,7 +823,7 @@ malformed_requests_break_the_function(void)
 static void
 wild_available_indices_break_the_function(void)
 {
-	up(&(struct variant){0});
+	up(&(struct variant){ 0 });
 	d.tx[0].avail->idx = SIZE + 1;
 	ring_kick(&d.tx[0]);
 	poll_idle();
@@ -833,7 +831,7 @@ wild_available_indices_break_the_function(void)
 	VTEST(reg_read(fx.pf, "device_status") & VIRTIO_STATUS_NEEDS_RESET);
 	down();
 
-	up(&(struct variant){0});
+	up(&(struct variant){ 0 });
 	d.tx[0].avail->ring[0] = SIZE;
 	d.tx[0].avail->idx = 1;
 	ring_kick(&d.tx[0]);
@@ -851,14 +849,14 @@ split_direct_then_indirect_is_legal(void)
 	uint32_t len;
 	uint16_t id;
 
-	up(&(struct variant){.indirect = true});
+	up(&(struct variant){ .indirect = true });
 	t = (void *)(fx.mem + TABLE_AT(0));
 	memset(fx.mem + TX_AT(0), 0, HDR);
 	frame_make(fx.mem + TX_AT(0) + HDR, 60, 5);
-	d.tx[0].desc[0] = (struct virtq_desc){IOVA(TX_AT(0)), 30, N, 1};
-	d.tx[0].desc[1] = (struct virtq_desc){TAB, 32, I | W, 0}; /* WRITE is ignored here */
-	t[0] = (struct virtq_desc){IOVA(TX_AT(0)) + 30, 2, N, 1};
-	t[1] = (struct virtq_desc){IOVA(TX_AT(0)) + 32, 40, 0, 0};
+	d.tx[0].desc[0] = (struct virtq_desc){ IOVA(TX_AT(0)), 30, N, 1 };
+	d.tx[0].desc[1] = (struct virtq_desc){ TAB, 32, I | W, 0 }; /* WRITE is ignored here */
+	t[0] = (struct virtq_desc){ IOVA(TX_AT(0)) + 30, 2, N, 1 };
+	t[1] = (struct virtq_desc){ IOVA(TX_AT(0)) + 32, 40, 0, 0 };
 	d.tx[0].avail->ring[0] = 0;
 	d.tx[0].avail->idx = 1;
 	rx_post(&d.rx[0], 0, 1536);
@@ -875,9 +873,9 @@ split_direct_then_indirect_is_legal(void)
 static void
 in_order_chains_out_of_order_are_counted(void)
 {
-	up(&(struct variant){.in_order = true});
-	d.tx[0].desc[0] = (struct virtq_desc){GOOD, 20, N, 5};
-	d.tx[0].desc[5] = (struct virtq_desc){GOOD + 20, 60, 0, 0};
+	up(&(struct variant){ .in_order = true });
+	d.tx[0].desc[0] = (struct virtq_desc){ GOOD, 20, N, 5 };
+	d.tx[0].desc[5] = (struct virtq_desc){ GOOD + 20, 60, 0, 0 };
 	d.tx[0].avail->ring[0] = 0;
 	d.tx[0].avail->idx = 1;
 	memset(fx.mem + TX_AT(0), 0, HDR);
@@ -898,19 +896,18 @@ tx_headers_are_judged(void)
 		unsigned int rule;
 		bool sent;
 	} rows[] = {
-			{{.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM}, 100, false},
-			{{.gso_type = VIRTIO_NET_HDR_GSO_TCPV4, .gso_size = 1000}, 100, false},
-			{{.gso_type = 7}, 100, false},
-			{{.flags = VIRTIO_NET_HDR_F_DATA_VALID}, 101, true},
-			{{.num_buffers = 1}, 99, true},
-			{{.hdr_len = 54, .csum_start = 34}, 0,
-					true}, /* not looked at (5.1.6.2.2) */
+		{ { .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM }, 100, false },
+		{ { .gso_type = VIRTIO_NET_HDR_GSO_TCPV4, .gso_size = 1000 }, 100, false },
+		{ { .gso_type = 7 }, 100, false },
+		{ { .flags = VIRTIO_NET_HDR_F_DATA_VALID }, 101, true },
+		{ { .num_buffers = 1 }, 99, true },
+		{ { .hdr_len = 54, .csum_start = 34 }, 0, true }, /* not looked at (5.1.6.2.2) */
 	};
 
 	for (size_t i = 0; i < 2 * NB(rows); i++) {
 		unsigned int rule = rows[i / 2].rule;
 
-		up(&(struct variant){.packed = i % 2});
+		up(&(struct variant){ .packed = i % 2 });
 		/* Once in one descriptor, once with the header in a piece of its own. */
 		for (unsigned int pieces = 1; pieces < 3; pieces++) {
 			tx_post(pieces - 1, 60, 1, pieces, false);
@@ -931,7 +928,7 @@ tx_headers_are_judged(void)
 static void
 tx_frames_of_bad_length_are_dropped(void)
 {
-	up(&(struct variant){0});
+	up(&(struct variant){ 0 });
 	tx_post(0, 13, 0, 1, false); /* shorter than an Ethernet header */
 	tx_post(1, 1500 + VSIM_ETHER_EXTRA + 1, 0, 1, false);
 	tx_post(2, 1500 + VSIM_ETHER_EXTRA, 0, 1, false);
@@ -951,7 +948,7 @@ rx_frames_that_do_not_fit_are_dropped(void)
 	uint16_t id;
 
 	for (unsigned int packed = 0; packed < 2; packed++) {
-		up(&(struct variant){.packed = packed});
+		up(&(struct variant){ .packed = packed });
 		rx_post(&d.rx[0], 0, 100);
 		ring_kick(&d.rx[0]);
 		tx_post(0, 200, 0, 1, false);
@@ -975,7 +972,7 @@ half_a_merged_frame_takes_nothing(void)
 	uint16_t id;
 
 	for (unsigned int packed = 0; packed < 2; packed++) {
-		up(&(struct variant){.packed = packed, .mergeable = true});
+		up(&(struct variant){ .packed = packed, .mergeable = true });
 		for (unsigned int i = 0; i < 3; i++)
 			rx_post(&d.rx[0], i, 100);
 		ring_kick(&d.rx[0]);
@@ -1004,7 +1001,7 @@ half_a_merged_frame_takes_nothing(void)
 static void
 mergeable_buffers_without_room_for_the_header_are_a_violation(void)
 {
-	up(&(struct variant){.mergeable = true});
+	up(&(struct variant){ .mergeable = true });
 	rx_post(&d.rx[0], 0, HDR - 1);
 	ring_kick(&d.rx[0]);
 	tx_post(0, 60, 0, 1, false);
@@ -1023,8 +1020,8 @@ static uint8_t
 control(uint8_t class, uint8_t command, const void *data, size_t len)
 {
 	uint8_t *at = fx.mem + TABLE_AT(8);
-	const struct ring_seg segs[3] = {{IOVA(TABLE_AT(8)), 2}, {IOVA(TABLE_AT(8)) + 2, len},
-			{IOVA(TABLE_AT(9)), 1}};
+	const struct ring_seg segs[3] = { { IOVA(TABLE_AT(8)), 2 }, { IOVA(TABLE_AT(8)) + 2, len },
+		{ IOVA(TABLE_AT(9)), 1 } };
 	uint32_t used;
 	uint16_t id;
 
@@ -1067,7 +1064,7 @@ flows_spread_over_queue_pairs_and_stay_there(void)
 	uint64_t before;
 
 	for (unsigned int packed = 0; packed < 2; packed++) {
-		up(&(struct variant){.packed = packed});
+		up(&(struct variant){ .packed = packed });
 		c = fx.pf->counters;
 		for (unsigned int i = 0; i < 16; i++) {
 			rx_post(&d.rx[0], i, 1536);
@@ -1108,7 +1105,7 @@ flows_spread_over_queue_pairs_and_stay_there(void)
 static void
 queue_in_reset_is_let_alone(void)
 {
-	up(&(struct variant){.packed = true});
+	up(&(struct variant){ .packed = true });
 	rx_post(&d.rx[0], 0, 1536);
 	ring_kick(&d.rx[0]);
 	poll_idle();
@@ -1135,7 +1132,7 @@ queue_in_reset_is_let_alone(void)
 static void
 rings_outside_the_map_are_refused(void)
 {
-	struct vsim_features f = variant_features(&(struct variant){0});
+	struct vsim_features f = variant_features(&(struct variant){ 0 });
 
 	fx = fixture_make("full");
 	VTEST(driver_negotiate(fx.pf, &f));
@@ -1164,41 +1161,35 @@ rings_outside_the_map_are_refused(void)
 }
 
 static const struct vtest_case cases[] = {
-		{"split_frames_loop_back_in_every_variant",
-				split_frames_loop_back_in_every_variant},
-		{"packed_frames_loop_back_in_every_variant",
-				packed_frames_loop_back_in_every_variant},
-		{"nothing_happens_without_a_doorbell", nothing_happens_without_a_doorbell},
-		{"rx_buffers_without_a_doorbell_stay_unseen",
-				rx_buffers_without_a_doorbell_stay_unseen},
-		{"event_idx_asks_for_the_next_doorbell", event_idx_asks_for_the_next_doorbell},
-		{"interrupts_come_only_when_wanted", interrupts_come_only_when_wanted},
-		{"event_idx_places_the_interrupt", event_idx_places_the_interrupt},
-		{"masked_vectors_stay_pending", masked_vectors_stay_pending},
-		{"wrong_doorbells_are_counted", wrong_doorbells_are_counted},
-		{"split_notification_data_may_end_in_ones",
-				split_notification_data_may_end_in_ones},
-		{"doorbells_before_driver_ok_are_counted", doorbells_before_driver_ok_are_counted},
-		{"doorbells_by_register_access_ring", doorbells_by_register_access_ring},
-		{"malformed_chains_break_the_function_and_nothing_else",
-				malformed_chains_break_the_function_and_nothing_else},
-		{"noise_in_the_rings_hurts_nobody", noise_in_the_rings_hurts_nobody},
-		{"malformed_requests_break_the_function", malformed_requests_break_the_function},
-		{"wild_available_indices_break_the_function",
-				wild_available_indices_break_the_function},
-		{"split_direct_then_indirect_is_legal", split_direct_then_indirect_is_legal},
-		{"in_order_chains_out_of_order_are_counted",
-				in_order_chains_out_of_order_are_counted},
-		{"tx_headers_are_judged", tx_headers_are_judged},
-		{"tx_frames_of_bad_length_are_dropped", tx_frames_of_bad_length_are_dropped},
-		{"rx_frames_that_do_not_fit_are_dropped", rx_frames_that_do_not_fit_are_dropped},
-		{"half_a_merged_frame_takes_nothing", half_a_merged_frame_takes_nothing},
-		{"mergeable_buffers_without_room_for_the_header_are_a_violation",
-				mergeable_buffers_without_room_for_the_header_are_a_violation},
-		{"flows_spread_over_queue_pairs_and_stay_there",
-				flows_spread_over_queue_pairs_and_stay_there},
-		{"queue_in_reset_is_let_alone", queue_in_reset_is_let_alone},
-		{"rings_outside_the_map_are_refused", rings_outside_the_map_are_refused},
+	{ "split_frames_loop_back_in_every_variant", split_frames_loop_back_in_every_variant },
+	{ "packed_frames_loop_back_in_every_variant", packed_frames_loop_back_in_every_variant },
+	{ "nothing_happens_without_a_doorbell", nothing_happens_without_a_doorbell },
+	{ "rx_buffers_without_a_doorbell_stay_unseen", rx_buffers_without_a_doorbell_stay_unseen },
+	{ "event_idx_asks_for_the_next_doorbell", event_idx_asks_for_the_next_doorbell },
+	{ "interrupts_come_only_when_wanted", interrupts_come_only_when_wanted },
+	{ "event_idx_places_the_interrupt", event_idx_places_the_interrupt },
+	{ "masked_vectors_stay_pending", masked_vectors_stay_pending },
+	{ "wrong_doorbells_are_counted", wrong_doorbells_are_counted },
+	{ "split_notification_data_may_end_in_ones", split_notification_data_may_end_in_ones },
+	{ "doorbells_before_driver_ok_are_counted", doorbells_before_driver_ok_are_counted },
+	{ "doorbells_by_register_access_ring", doorbells_by_register_access_ring },
+	{ "malformed_chains_break_the_function_and_nothing_else",
+			malformed_chains_break_the_function_and_nothing_else },
+	{ "noise_in_the_rings_hurts_nobody", noise_in_the_rings_hurts_nobody },
+	{ "malformed_requests_break_the_function", malformed_requests_break_the_function },
+	{ "wild_available_indices_break_the_function", wild_available_indices_break_the_function },
+	{ "split_direct_then_indirect_is_legal", split_direct_then_indirect_is_legal },
+	{ "in_order_chains_out_of_order_are_counted", in_order_chains_out_of_order_are_counted },
+	{ "tx_headers_are_judged", tx_headers_are_judged },
+	{ "tx_frames_of_bad_length_are_dropped", tx_frames_of_bad_length_are_dropped },
+	{ "rx_frames_that_do_not_fit_are_dropped", rx_frames_that_do_not_fit_are_dropped },
+	{ "half_a_merged_frame_takes_nothing", half_a_merged_frame_takes_nothing },
+	{ "mergeable_buffers_without_room_for_the_header_are_a_violation",
+			mergeable_buffers_without_room_for_the_header_are_a_violation },
+	{ "flows_spread_over_queue_pairs_and_stay_there",
+			flows_spread_over_queue_pairs_and_stay_there },
+	{ "queue_in_reset_is_let_alone", queue_in_reset_is_let_alone },
+	{ "rings_outside_the_map_are_refused", rings_outside_the_map_are_refused },
 };
 
 int

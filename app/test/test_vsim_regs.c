@@ -61,13 +61,14 @@ only_exact_widths_are_served(void)
 	for (uint32_t at = 0; at < sizeof(struct virtio_pci_common_cfg); at++) {
 		for (size_t len = 1; len <= 4; len *= 2) {
 			uint64_t before = violations(f.pf, 5);
-			uint8_t data[4] = {0}, ones[4] = {0xff, 0xff, 0xff, 0xff};
+			uint8_t data[4] = { 0 }, ones[4] = { 0xff, 0xff, 0xff, 0xff };
 			bool exact = false;
 			int rc;
 
 			for (size_t i = 0; i < vsim_nb_common_regs; i++)
-				exact = exact || (vsim_common_regs[i].offset == at &&
-						vsim_common_regs[i].width == len);
+				exact = exact ||
+						(vsim_common_regs[i].offset == at &&
+								vsim_common_regs[i].width == len);
 			rc = vsim_fn_read(f.pf, VSIM_BAR, VSIM_REG_COMMON + at, data, len);
 			VTEST_EQ(rc, exact ? 0 : -EINVAL);
 			VTEST_EQ(violations(f.pf, 5) - before, exact ? 0 : 1);
@@ -101,7 +102,7 @@ read_only_registers_ignore_writes(void)
 static void
 halves_of_addresses_come_in_any_order(void)
 {
-	static const char *const names[] = {"queue_desc", "queue_driver", "queue_device"};
+	static const char *const names[] = { "queue_desc", "queue_driver", "queue_device" };
 	struct fixture f = fixture_make("full");
 	uint64_t value = 0, want = htole64(UINT64_C(0x1122334455667788));
 
@@ -115,7 +116,8 @@ halves_of_addresses_come_in_any_order(void)
 		reg_write(f.pf, i % 2 ? hi : lo, i % 2 ? 0x11223344 : 0x55667788);
 		VTEST_EQ(violations_all(f.pf), i);
 		VTEST_EQ(vsim_fn_read(f.pf, VSIM_BAR, VSIM_REG_COMMON + fixture_reg(lo)->offset,
-				&value, 8), 0);
+					 &value, 8),
+				0);
 		VTEST(value == want);
 		VTEST_EQ(violations(f.pf, 5), i + 1); /* the 8-byte read */
 	}
@@ -159,9 +161,15 @@ queue_sizes_are_checked(void)
 		uint16_t write, read;
 		unsigned int count;
 	} rows[] = {
-			{false, 128, 128, 0}, {false, 1, 1, 0}, {false, 0, 256, 1},
-			{false, 100, 256, 1}, {false, 512, 256, 1}, {true, 100, 100, 0},
-			{true, 0, 256, 1}, {true, 257, 256, 1}, {true, 256, 256, 0},
+		{ false, 128, 128, 0 },
+		{ false, 1, 1, 0 },
+		{ false, 0, 256, 1 },
+		{ false, 100, 256, 1 },
+		{ false, 512, 256, 1 },
+		{ true, 100, 100, 0 },
+		{ true, 0, 256, 1 },
+		{ true, 257, 256, 1 },
+		{ true, 256, 256, 0 },
 	};
 	const struct vsim_features split = FEATURES(VIRTIO_F_VERSION_1);
 	const struct vsim_features packed = FEATURES(VIRTIO_F_VERSION_1, VIRTIO_F_RING_PACKED);
@@ -185,9 +193,9 @@ queues_follow_mq_and_ctrl_vq(void)
 		struct vsim_features features;
 		uint16_t nb_queues, ctrl;
 	} rows[] = {
-			{FEATURES(VIRTIO_F_VERSION_1), 2, VSIM_MAX_QUEUES},
-			{FEATURES(VIRTIO_F_VERSION_1, VIRTIO_NET_F_CTRL_VQ), 3, 2},
-			{FEATURES(VIRTIO_F_VERSION_1, VIRTIO_NET_F_CTRL_VQ, VIRTIO_NET_F_MQ), 9, 8},
+		{ FEATURES(VIRTIO_F_VERSION_1), 2, VSIM_MAX_QUEUES },
+		{ FEATURES(VIRTIO_F_VERSION_1, VIRTIO_NET_F_CTRL_VQ), 3, 2 },
+		{ FEATURES(VIRTIO_F_VERSION_1, VIRTIO_NET_F_CTRL_VQ, VIRTIO_NET_F_MQ), 9, 8 },
 	};
 
 	for (size_t i = 0; i < NB(rows); i++) {
@@ -226,8 +234,8 @@ queues_of_a_nic_without_mq(void)
 static void
 an_enabled_queue_is_not_changed(void)
 {
-	static const char *const fields[] = {"queue_size", "queue_desc_lo", "queue_desc_hi",
-			"queue_driver_lo", "queue_device_hi"};
+	static const char *const fields[] = { "queue_size", "queue_desc_lo", "queue_desc_hi",
+		"queue_driver_lo", "queue_device_hi" };
 	struct fixture f = fixture_make("full");
 
 	VTEST(driver_negotiate(f.pf, &f.pf->offered));
@@ -356,23 +364,23 @@ doorbells_by_register_access(void)
 }
 
 static const struct vtest_case cases[] = {
-	{"common_table_has_no_gap_and_no_overlap", common_table_has_no_gap_and_no_overlap},
-	{"common_table_agrees_with_the_structure", common_table_agrees_with_the_structure},
-	{"net_table_has_no_gap_and_no_overlap", net_table_has_no_gap_and_no_overlap},
-	{"only_exact_widths_are_served", only_exact_widths_are_served},
-	{"read_only_registers_ignore_writes", read_only_registers_ignore_writes},
-	{"halves_of_addresses_come_in_any_order", halves_of_addresses_come_in_any_order},
-	{"accesses_outside_the_bar_are_refused", accesses_outside_the_bar_are_refused},
-	{"queue_sizes_are_checked", queue_sizes_are_checked},
-	{"queues_follow_mq_and_ctrl_vq", queues_follow_mq_and_ctrl_vq},
-	{"queues_of_a_nic_without_mq", queues_of_a_nic_without_mq},
-	{"an_enabled_queue_is_not_changed", an_enabled_queue_is_not_changed},
-	{"queues_run_from_driver_ok_on", queues_run_from_driver_ok_on},
-	{"queue_reset_stops_and_forgets", queue_reset_stops_and_forgets},
-	{"queue_reset_needs_its_feature", queue_reset_needs_its_feature},
-	{"doorbells_of_all_queues_lie_in_the_capability",
-			doorbells_of_all_queues_lie_in_the_capability},
-	{"doorbells_by_register_access", doorbells_by_register_access},
+	{ "common_table_has_no_gap_and_no_overlap", common_table_has_no_gap_and_no_overlap },
+	{ "common_table_agrees_with_the_structure", common_table_agrees_with_the_structure },
+	{ "net_table_has_no_gap_and_no_overlap", net_table_has_no_gap_and_no_overlap },
+	{ "only_exact_widths_are_served", only_exact_widths_are_served },
+	{ "read_only_registers_ignore_writes", read_only_registers_ignore_writes },
+	{ "halves_of_addresses_come_in_any_order", halves_of_addresses_come_in_any_order },
+	{ "accesses_outside_the_bar_are_refused", accesses_outside_the_bar_are_refused },
+	{ "queue_sizes_are_checked", queue_sizes_are_checked },
+	{ "queues_follow_mq_and_ctrl_vq", queues_follow_mq_and_ctrl_vq },
+	{ "queues_of_a_nic_without_mq", queues_of_a_nic_without_mq },
+	{ "an_enabled_queue_is_not_changed", an_enabled_queue_is_not_changed },
+	{ "queues_run_from_driver_ok_on", queues_run_from_driver_ok_on },
+	{ "queue_reset_stops_and_forgets", queue_reset_stops_and_forgets },
+	{ "queue_reset_needs_its_feature", queue_reset_needs_its_feature },
+	{ "doorbells_of_all_queues_lie_in_the_capability",
+			doorbells_of_all_queues_lie_in_the_capability },
+	{ "doorbells_by_register_access", doorbells_by_register_access },
 };
 
 int

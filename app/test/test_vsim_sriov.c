@@ -38,7 +38,7 @@ static void
 vf_enable_makes_vfs_and_takes_them(void)
 {
 	struct fixture f = fixture_make("full");
-	struct told told = {.nic = f.nic};
+	struct told told = { .nic = f.nic };
 	struct vsim_fn *last, *first;
 	uint32_t value;
 
@@ -131,7 +131,7 @@ static void
 reset_of_the_pf_takes_the_vfs(void)
 {
 	struct fixture f = fixture_make("full");
-	struct told told = {.nic = f.nic};
+	struct told told = { .nic = f.nic };
 	struct vsim_fn *vf;
 
 	vsim_nic_on_vfs_changed(f.nic, tell, &told);
@@ -211,8 +211,8 @@ vfs_that_went_hold_nothing(void)
 	vf = vfs_make(&f, 2);
 	fds = open_fds();
 	for (int i = 0; i < 3; i++) {
-		VTEST_EQ(vsim_fn_dma_map_ptr(vf, FIXTURE_IOVA, FIXTURE_MEM_LEN, PROT_READ,
-				f.mem), 0);
+		VTEST_EQ(vsim_fn_dma_map_ptr(vf, FIXTURE_IOVA, FIXTURE_MEM_LEN, PROT_READ, f.mem),
+				0);
 		for (uint16_t v = 0; v < vsim_fn_nb_vectors(vf); v++)
 			VTEST_EQ(vsim_fn_irq_set(vf, v, fd), 0);
 		VTEST(open_fds() > fds);
@@ -336,14 +336,14 @@ pasid_is_the_pfs_alone(void)
 	f = fixture_from(&conf);
 	at = config_read(f.pf, f.nic->layout[0].sriov + 2, 2) >> 4;
 	VTEST_EQ(config_read(f.pf, at, 4), PCI_EXT_CAPABILITY_PASID | 1 << 16);
-	VTEST_EQ(config_read(f.pf, at + PCI_PASID_CAP, 2), 20 << 8 | PCI_PASID_CAP_EXEC |
-			PCI_PASID_CAP_PRIV);
+	VTEST_EQ(config_read(f.pf, at + PCI_PASID_CAP, 2),
+			20 << 8 | PCI_PASID_CAP_EXEC | PCI_PASID_CAP_PRIV);
 	VTEST_EQ(config_read(f.pf, at + PCI_PASID_CTRL, 2), 0);
 	config_write(f.pf, at, 0xffffffff, 4);
 	config_write(f.pf, at + PCI_PASID_CAP, 0, 2);
 	config_write(f.pf, at + PCI_PASID_CTRL, 0xffff, 2);
-	VTEST_EQ(config_read(f.pf, at + PCI_PASID_CTRL, 2), PCI_PASID_CTRL_ENABLE |
-			PCI_PASID_CTRL_EXEC | PCI_PASID_CTRL_PRIV);
+	VTEST_EQ(config_read(f.pf, at + PCI_PASID_CTRL, 2),
+			PCI_PASID_CTRL_ENABLE | PCI_PASID_CTRL_EXEC | PCI_PASID_CTRL_PRIV);
 	VTEST_EQ(config_read(f.pf, at + PCI_PASID_CAP, 2) >> 8, 20);
 	VTEST(driver_negotiate(f.pf, &f.pf->offered));
 	vf = vfs_make(&f, 1);
@@ -368,8 +368,9 @@ state_is_reported(void)
 	VTEST(driver_negotiate(f.pf, &f.pf->offered));
 	vsim_fn_link_set(f.pf, false);
 	vsim_fn_get_state(f.pf, &state);
-	VTEST_EQ(state.device_status, VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER |
-			VIRTIO_STATUS_FEATURES_OK);
+	VTEST_EQ(state.device_status,
+			VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER |
+					VIRTIO_STATUS_FEATURES_OK);
 	VTEST(memcmp(&state.accepted, &state.offered, sizeof(state.accepted)) == 0);
 	VTEST_EQ(state.queue_pairs, 1);
 	VTEST_EQ(state.mac[0], 2);
@@ -379,18 +380,18 @@ state_is_reported(void)
 }
 
 static const struct vtest_case cases[] = {
-	{"vf_enable_makes_vfs_and_takes_them", vf_enable_makes_vfs_and_takes_them},
-	{"num_vfs_is_locked_while_vfs_are_enabled", num_vfs_is_locked_while_vfs_are_enabled},
-	{"vf_enable_wants_sr_iov_negotiated_once", vf_enable_wants_sr_iov_negotiated_once},
-	{"reset_of_the_pf_takes_the_vfs", reset_of_the_pf_takes_the_vfs},
-	{"violations_of_vfs_that_went_still_count", violations_of_vfs_that_went_still_count},
-	{"vfs_that_went_hold_nothing", vfs_that_went_hold_nothing},
-	{"registers_and_vfs_change_while_a_worker_runs",
-			registers_and_vfs_change_while_a_worker_runs},
-	{"without_vfs_there_is_no_sriov", without_vfs_there_is_no_sriov},
-	{"stray_sr_iov_is_for_nobody", stray_sr_iov_is_for_nobody},
-	{"pasid_is_the_pfs_alone", pasid_is_the_pfs_alone},
-	{"state_is_reported", state_is_reported},
+	{ "vf_enable_makes_vfs_and_takes_them", vf_enable_makes_vfs_and_takes_them },
+	{ "num_vfs_is_locked_while_vfs_are_enabled", num_vfs_is_locked_while_vfs_are_enabled },
+	{ "vf_enable_wants_sr_iov_negotiated_once", vf_enable_wants_sr_iov_negotiated_once },
+	{ "reset_of_the_pf_takes_the_vfs", reset_of_the_pf_takes_the_vfs },
+	{ "violations_of_vfs_that_went_still_count", violations_of_vfs_that_went_still_count },
+	{ "vfs_that_went_hold_nothing", vfs_that_went_hold_nothing },
+	{ "registers_and_vfs_change_while_a_worker_runs",
+			registers_and_vfs_change_while_a_worker_runs },
+	{ "without_vfs_there_is_no_sriov", without_vfs_there_is_no_sriov },
+	{ "stray_sr_iov_is_for_nobody", stray_sr_iov_is_for_nobody },
+	{ "pasid_is_the_pfs_alone", pasid_is_the_pfs_alone },
+	{ "state_is_reported", state_is_reported },
 };
 
 int

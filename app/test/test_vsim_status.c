@@ -74,17 +74,17 @@ features_ok_refuses_invalid_subsets(void)
 		struct vsim_features features;
 		unsigned int rule;
 	} rows[] = {
-			{"full", FEATURES(VIRTIO_F_VERSION_1), 0},
-			{"full", FEATURES(VIRTIO_F_VERSION_1, VIRTIO_F_SR_IOV), 0},
-			{"full", FEATURES(VIRTIO_F_ACCESS_PLATFORM), 65},
-			{"full", FEATURES(VIRTIO_F_VERSION_1, VIRTIO_NET_F_MQ), 52},
-			{"full", FEATURES(VIRTIO_F_VERSION_1, VIRTIO_NET_F_CTRL_RX), 52},
-			{"full", FEATURES(VIRTIO_F_VERSION_1, VIRTIO_F_ADMIN_VQ), 0},
-			{"ifc", FEATURES(VIRTIO_F_VERSION_1, VIRTIO_F_ADMIN_VQ), 52},
-			{"full", FEATURES(VIRTIO_F_VERSION_1, 127), 52},
-			{"full", FEATURES(VIRTIO_F_VERSION_1, VIRTIO_NET_F_IPSEC), 52},
-			{"minimal", FEATURES(VIRTIO_F_VERSION_1, VIRTIO_F_RING_PACKED), 52},
-			{"bluefield", FEATURES(VIRTIO_F_VERSION_1, VIRTIO_F_IN_ORDER), 52},
+		{ "full", FEATURES(VIRTIO_F_VERSION_1), 0 },
+		{ "full", FEATURES(VIRTIO_F_VERSION_1, VIRTIO_F_SR_IOV), 0 },
+		{ "full", FEATURES(VIRTIO_F_ACCESS_PLATFORM), 65 },
+		{ "full", FEATURES(VIRTIO_F_VERSION_1, VIRTIO_NET_F_MQ), 52 },
+		{ "full", FEATURES(VIRTIO_F_VERSION_1, VIRTIO_NET_F_CTRL_RX), 52 },
+		{ "full", FEATURES(VIRTIO_F_VERSION_1, VIRTIO_F_ADMIN_VQ), 0 },
+		{ "ifc", FEATURES(VIRTIO_F_VERSION_1, VIRTIO_F_ADMIN_VQ), 52 },
+		{ "full", FEATURES(VIRTIO_F_VERSION_1, 127), 52 },
+		{ "full", FEATURES(VIRTIO_F_VERSION_1, VIRTIO_NET_F_IPSEC), 52 },
+		{ "minimal", FEATURES(VIRTIO_F_VERSION_1, VIRTIO_F_RING_PACKED), 52 },
+		{ "bluefield", FEATURES(VIRTIO_F_VERSION_1, VIRTIO_F_IN_ORDER), 52 },
 	};
 
 	for (size_t i = 0; i < NB(rows); i++) {
@@ -177,22 +177,26 @@ status_steps_are_judged(void)
 		uint8_t end;
 		unsigned int rule, count;
 	} rows[] = {
-			{"in order", {ACK, ACK | DRV, ACK | DRV | FOK, ACK | DRV | FOK | DOK}, true,
-					ACK | DRV | FOK | DOK, 0, 0},
-			{"first two at once", {ACK | DRV, ACK | DRV | FOK}, true,
-					ACK | DRV | FOK, 0, 0},
-			{"no acknowledge", {DRV, DRV | FOK}, true, DRV | FOK, 44, 1},
-			{"no re-read", {ACK, ACK | DRV, ACK | DRV | FOK, ACK | DRV | FOK | DOK},
-					false, ACK | DRV | FOK | DOK, 44, 1},
-			{"no features", {ACK, ACK | DRV, ACK | DRV | DOK}, true, ACK | DRV, 44, 1},
-			{"bit cleared", {ACK, ACK | DRV, DRV}, true, ACK | DRV, 48, 1},
-			{"failed", {ACK, ACK | DRV, ACK | DRV | VIRTIO_STATUS_FAILED}, true,
-					ACK | DRV | VIRTIO_STATUS_FAILED, 0, 0},
-			{"on after failed", {ACK, ACK | VIRTIO_STATUS_FAILED,
-					ACK | VIRTIO_STATUS_FAILED | DRV}, true,
-					ACK | VIRTIO_STATUS_FAILED, 48, 1},
-			{"device's bits", {ACK, ACK | VIRTIO_STATUS_NEEDS_RESET |
-					VIRTIO_STATUS_SUSPEND | 0x20}, true, ACK, 0, 0},
+		{ "in order", { ACK, ACK | DRV, ACK | DRV | FOK, ACK | DRV | FOK | DOK }, true,
+				ACK | DRV | FOK | DOK, 0, 0 },
+		{ "first two at once", { ACK | DRV, ACK | DRV | FOK }, true, ACK | DRV | FOK, 0,
+				0 },
+		{ "no acknowledge", { DRV, DRV | FOK }, true, DRV | FOK, 44, 1 },
+		{ "no re-read", { ACK, ACK | DRV, ACK | DRV | FOK, ACK | DRV | FOK | DOK }, false,
+				ACK | DRV | FOK | DOK, 44, 1 },
+		{ "no features", { ACK, ACK | DRV, ACK | DRV | DOK }, true, ACK | DRV, 44, 1 },
+		{ "bit cleared", { ACK, ACK | DRV, DRV }, true, ACK | DRV, 48, 1 },
+		{ "failed", { ACK, ACK | DRV, ACK | DRV | VIRTIO_STATUS_FAILED }, true,
+				ACK | DRV | VIRTIO_STATUS_FAILED, 0, 0 },
+		{ "on after failed",
+				{ ACK, ACK | VIRTIO_STATUS_FAILED,
+						ACK | VIRTIO_STATUS_FAILED | DRV },
+				true, ACK | VIRTIO_STATUS_FAILED, 48, 1 },
+		{ "device's bits",
+				{ ACK,
+						ACK | VIRTIO_STATUS_NEEDS_RESET |
+								VIRTIO_STATUS_SUSPEND | 0x20 },
+				true, ACK, 0, 0 },
 	};
 	struct vsim_features features = FEATURES(VIRTIO_F_VERSION_1);
 
@@ -306,18 +310,18 @@ a_queue_that_cannot_run_needs_reset(void)
 }
 
 static const struct vtest_case cases[] = {
-	{"feature_windows_show_32_bits_each", feature_windows_show_32_bits_each},
-	{"driver_features_read_back_in_all_windows", driver_features_read_back_in_all_windows},
-	{"features_ok_refuses_invalid_subsets", features_ok_refuses_invalid_subsets},
-	{"a_vf_does_not_take_sr_iov", a_vf_does_not_take_sr_iov},
-	{"a_set_accepted_once_is_accepted_again", a_set_accepted_once_is_accepted_again},
-	{"fault_refuses_features_ok", fault_refuses_features_ok},
-	{"no_features_after_features_ok", no_features_after_features_ok},
-	{"status_steps_are_judged", status_steps_are_judged},
-	{"reset_brings_back_every_default", reset_brings_back_every_default},
-	{"reset_must_be_waited_for", reset_must_be_waited_for},
-	{"set_up_before_its_time_is_counted", set_up_before_its_time_is_counted},
-	{"a_queue_that_cannot_run_needs_reset", a_queue_that_cannot_run_needs_reset},
+	{ "feature_windows_show_32_bits_each", feature_windows_show_32_bits_each },
+	{ "driver_features_read_back_in_all_windows", driver_features_read_back_in_all_windows },
+	{ "features_ok_refuses_invalid_subsets", features_ok_refuses_invalid_subsets },
+	{ "a_vf_does_not_take_sr_iov", a_vf_does_not_take_sr_iov },
+	{ "a_set_accepted_once_is_accepted_again", a_set_accepted_once_is_accepted_again },
+	{ "fault_refuses_features_ok", fault_refuses_features_ok },
+	{ "no_features_after_features_ok", no_features_after_features_ok },
+	{ "status_steps_are_judged", status_steps_are_judged },
+	{ "reset_brings_back_every_default", reset_brings_back_every_default },
+	{ "reset_must_be_waited_for", reset_must_be_waited_for },
+	{ "set_up_before_its_time_is_counted", set_up_before_its_time_is_counted },
+	{ "a_queue_that_cannot_run_needs_reset", a_queue_that_cannot_run_needs_reset },
 };
 
 int

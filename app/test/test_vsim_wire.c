@@ -23,7 +23,7 @@
 #define HDR VIRTIO_NET_HDR_LEN
 #define SIZE 64
 #define SLOT 2048
-#define TX_AT(i) (BUF_OFFSET + (size_t)(i)*SLOT)          /* 0..15 */
+#define TX_AT(i) (BUF_OFFSET + (size_t)(i)*SLOT) /* 0..15 */
 #define RX_AT(i) (BUF_OFFSET + (size_t)(16 + (i)) * SLOT) /* 0..31 */
 #define PORTS 4
 
@@ -47,8 +47,8 @@ up(unsigned int workers)
 	for (unsigned int i = 0; i < PORTS; i++) {
 		struct vsim_fn *fn = vsim_nic_fn(fx.nic, i);
 
-		mem[i] = i == 0 ? fx.mem
-				: mmap(NULL, FIXTURE_MEM_LEN, PROT_READ | PROT_WRITE,
+		mem[i] = i == 0 ? fx.mem :
+				  mmap(NULL, FIXTURE_MEM_LEN, PROT_READ | PROT_WRITE,
 						  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		VTEST(mem[i] != MAP_FAILED);
 		if (i > 0)
@@ -97,7 +97,7 @@ rx_fill(unsigned int port, unsigned int n)
 {
 	for (unsigned int i = 0; i < n; i++) {
 		unsigned int slot = (rx_next[port] + i) % 32;
-		const struct ring_seg seg = {FIXTURE_IOVA + RX_AT(slot), 1536};
+		const struct ring_seg seg = { FIXTURE_IOVA + RX_AT(slot), 1536 };
 
 		ring_post(&d[port].rx[0], &seg, 0, 1, 0, NULL);
 	}
@@ -140,7 +140,7 @@ send_frame(unsigned int port, const uint8_t *to, const uint8_t *from, uint16_t v
 {
 	unsigned int slot = d[port].tx[0].avail_i % 16;
 	uint8_t *f = mem[port] + TX_AT(slot) + HDR;
-	const struct ring_seg seg = {FIXTURE_IOVA + TX_AT(slot), HDR + len};
+	const struct ring_seg seg = { FIXTURE_IOVA + TX_AT(slot), HDR + len };
 	uint32_t used;
 	uint16_t id;
 
@@ -164,7 +164,7 @@ send_frame(unsigned int port, const uint8_t *to, const uint8_t *from, uint16_t v
 	VTEST(ring_reap(&d[port].tx[0], &id, &used));
 }
 
-static const uint8_t broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+static const uint8_t broadcast[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 
 #define COUNTERS(port) (vsim_nic_fn(fx.nic, port)->counters)
 
@@ -178,34 +178,34 @@ bad_specifications_are_explained(void)
 		const char *spec;
 		int want;
 	} rows[] = {
-			{0, "", -EINVAL},
-			{0, "nul", -EINVAL},
-			{0, "nullx", -EINVAL},
-			{0, "null:1", -EINVAL},
-			{9, "null", -EINVAL}, /* the NIC has 8 VFs */
-			{0, "peer:", -EINVAL},
-			{0, "peer:x", -EINVAL},
-			{0, "peer:-1", -EINVAL},
-			{0, "peer:9", -EINVAL},
-			{0, "peer:1x", -EINVAL},
-			{0, "switch:", -EINVAL},
-			{0, "tap:", -EINVAL},
-			{0, "tap:a-name-that-is-too-long", -EINVAL},
-			{0, "pcap:", -EINVAL},
-			{0, "pcap:/nonexistent/in,", -ENOENT},
-			{0, "pcap:,/nonexistent/out", -ENOENT},
-			{0, "pcap:/dev/null,", -EINVAL}, /* no capture */
-			{0, "pcap:,,once", -EINVAL},
-			{0, "gen:size=59", -EINVAL},
-			{0, "gen:size=1515", -EINVAL},
-			{0, "gen:size", -EINVAL},
-			{0, "gen:flows=0", -EINVAL},
-			{0, "gen:flows=4097", -EINVAL},
-			{0, "gen:fill=all", -EINVAL},
-			{0, "gen:rate=-1", -EINVAL},
-			{0, "gen:check=2", -EINVAL},
-			{0, "gen:trip=2", -EINVAL},
-			{0, "gen:sizes=64", -EINVAL},
+		{ 0, "", -EINVAL },
+		{ 0, "nul", -EINVAL },
+		{ 0, "nullx", -EINVAL },
+		{ 0, "null:1", -EINVAL },
+		{ 9, "null", -EINVAL }, /* the NIC has 8 VFs */
+		{ 0, "peer:", -EINVAL },
+		{ 0, "peer:x", -EINVAL },
+		{ 0, "peer:-1", -EINVAL },
+		{ 0, "peer:9", -EINVAL },
+		{ 0, "peer:1x", -EINVAL },
+		{ 0, "switch:", -EINVAL },
+		{ 0, "tap:", -EINVAL },
+		{ 0, "tap:a-name-that-is-too-long", -EINVAL },
+		{ 0, "pcap:", -EINVAL },
+		{ 0, "pcap:/nonexistent/in,", -ENOENT },
+		{ 0, "pcap:,/nonexistent/out", -ENOENT },
+		{ 0, "pcap:/dev/null,", -EINVAL }, /* no capture */
+		{ 0, "pcap:,,once", -EINVAL },
+		{ 0, "gen:size=59", -EINVAL },
+		{ 0, "gen:size=1515", -EINVAL },
+		{ 0, "gen:size", -EINVAL },
+		{ 0, "gen:flows=0", -EINVAL },
+		{ 0, "gen:flows=4097", -EINVAL },
+		{ 0, "gen:fill=all", -EINVAL },
+		{ 0, "gen:rate=-1", -EINVAL },
+		{ 0, "gen:check=2", -EINVAL },
+		{ 0, "gen:trip=2", -EINVAL },
+		{ 0, "gen:sizes=64", -EINVAL },
 	};
 
 	up(1);
@@ -317,8 +317,8 @@ plugging_a_peer_elsewhere_frees_the_other_end(void)
 static void
 wires_outlive_their_functions(void)
 {
-	struct vsim_features f = FEATURES(
-			VIRTIO_F_VERSION_1, VIRTIO_F_ACCESS_PLATFORM, VIRTIO_F_RING_PACKED);
+	struct vsim_features f = FEATURES(VIRTIO_F_VERSION_1, VIRTIO_F_ACCESS_PLATFORM,
+			VIRTIO_F_RING_PACKED);
 
 	up(1);
 	wire(0, "peer:1");
@@ -393,7 +393,7 @@ a_switch_learns_floods_and_keeps_vlans_apart(void)
 static void
 a_flood_of_addresses_does_not_grow_the_table(void)
 {
-	uint8_t from[6] = {0x02, 0, 0, 0, 0, 0};
+	uint8_t from[6] = { 0x02, 0, 0, 0, 0, 0 };
 
 	up(1);
 	wire(0, "switch:lan");
@@ -417,7 +417,7 @@ static void
 pcap_plays_and_records(void)
 {
 	char dir[] = "/tmp/test_vsim_wire.XXXXXX", in[64], out[64], spec[160];
-	uint32_t head[6] = {0xd4c3b2a1, 0x02000400, 0, 0, 0xffff0000, 0x01000000}; /* swapped */
+	uint32_t head[6] = { 0xd4c3b2a1, 0x02000400, 0, 0, 0xffff0000, 0x01000000 }; /* swapped */
 	uint8_t frame[2000];
 	struct {
 		uint32_t magic, version, zone, sigfigs, snaplen, linktype;
@@ -438,7 +438,7 @@ pcap_plays_and_records(void)
 	fwrite(head, sizeof(head), 1, file);
 	for (unsigned int i = 0; i < 40; i++) {
 		uint32_t n = i == 39 ? 2000 : 60 + i; /* the last is too long */
-		uint32_t rec[4] = {0, 0, htobe32(n), htobe32(n)};
+		uint32_t rec[4] = { 0, 0, htobe32(n), htobe32(n) };
 
 		memset(frame, i, sizeof(frame));
 		memcpy(frame, broadcast, 6);
@@ -509,9 +509,10 @@ frame_valid(const uint8_t *f, uint32_t len)
 	uint32_t udp_len = len - 34;
 
 	return f[12] == 0x08 && f[13] == 0 && f[14] == 0x45 &&
-	       (f[16] << 8 | f[17]) == (int)len - 14 && f[23] == 17 &&
-	       checksum(f + 14, 20, 0) == 0xffff && (uint32_t)(f[38] << 8 | f[39]) == udp_len &&
-	       checksum(f + 34, udp_len, 17 + udp_len + checksum(f + 26, 8, 0)) == 0xffff;
+			(f[16] << 8 | f[17]) == (int)len - 14 && f[23] == 17 &&
+			checksum(f + 14, 20, 0) == 0xffff &&
+			(uint32_t)(f[38] << 8 | f[39]) == udp_len &&
+			checksum(f + 34, udp_len, 17 + udp_len + checksum(f + 26, 8, 0)) == 0xffff;
 }
 
 static void
@@ -521,14 +522,14 @@ gen_frames_are_valid(void)
 		const char *spec;
 		uint32_t min, max;
 	} rows[] = {
-			{"gen:", 64, 64},
-			{"gen:size=60", 60, 60},
-			{"gen:size=61,flows=5", 61, 61},
-			{"gen:size=65,flows=3", 65, 65},
-			{"gen:size=1514,flows=100", 1514, 1514},
-			{"gen:imix,flows=3", 60, 1514},
-			{"gen:size=imix", 60, 1514},
-			{"gen:size=64,fill=headers", 64, 64},
+		{ "gen:", 64, 64 },
+		{ "gen:size=60", 60, 60 },
+		{ "gen:size=61,flows=5", 61, 61 },
+		{ "gen:size=65,flows=3", 65, 65 },
+		{ "gen:size=1514,flows=100", 1514, 1514 },
+		{ "gen:imix,flows=3", 60, 1514 },
+		{ "gen:size=imix", 60, 1514 },
+		{ "gen:size=64,fill=headers", 64, 64 },
 	};
 
 	for (size_t i = 0; i < NB(rows); i++) {
@@ -590,7 +591,7 @@ gen_stops_after_count(void)
 static void
 gen_keeps_its_rate_and_counts_what_is_lost(void)
 {
-	const struct timespec ms = {0, 1000000};
+	const struct timespec ms = { 0, 1000000 };
 	uint64_t start, ticks, total;
 	double want;
 
@@ -631,7 +632,7 @@ gen_checks_what_comes_back(void)
 		at[HDR + 6] = 0x06; /* addresses may change */
 		if (i >= 18)
 			at[HDR + 44 + i] ^= 1; /* what stands behind may not */
-		seg = (struct ring_seg){FIXTURE_IOVA + (at - mem[0]), len};
+		seg = (struct ring_seg){ FIXTURE_IOVA + (at - mem[0]), len };
 		ring_post(&d[0].tx[0], &seg, 1, 0, 0, NULL);
 		ring_kick(&d[0].tx[0]);
 		poll_all();
@@ -663,7 +664,7 @@ bounce(void)
 	uint16_t id;
 
 	VTEST(ring_reap(&d[0].rx[0], &id, &len));
-	seg = (struct ring_seg){FIXTURE_IOVA + RX_AT(rx_next[0]++ % 32), len};
+	seg = (struct ring_seg){ FIXTURE_IOVA + RX_AT(rx_next[0]++ % 32), len };
 	memset(mem[0] + (seg.addr - FIXTURE_IOVA), 0, HDR);
 	ring_post(&d[0].tx[0], &seg, 1, 0, 0, NULL);
 	ring_kick(&d[0].tx[0]);
@@ -674,7 +675,7 @@ bounce(void)
 static void
 gen_times_one_frame_at_a_time(void)
 {
-	const struct timespec ms = {0, 2000000};
+	const struct timespec ms = { 0, 2000000 };
 	uint64_t p50, p99;
 
 	up(1);
@@ -729,7 +730,7 @@ static void
 interface_up(const char *name)
 {
 	int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct ifreq ifr = {.ifr_flags = 0};
+	struct ifreq ifr = { .ifr_flags = 0 };
 
 	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
 	VTEST(s >= 0 && ioctl(s, SIOCGIFFLAGS, &ifr) == 0);
@@ -742,7 +743,7 @@ interface_up(const char *name)
 static int
 packet_socket(const char *name)
 {
-	struct sockaddr_ll sll = {.sll_family = AF_PACKET, .sll_protocol = htons(0x88b5)};
+	struct sockaddr_ll sll = { .sll_family = AF_PACKET, .sll_protocol = htons(0x88b5) };
 	int s = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, htons(0x88b5));
 
 	sll.sll_ifindex = if_nametoindex(name);
@@ -753,7 +754,7 @@ packet_socket(const char *name)
 static void
 tap_carries_frames_both_ways(void)
 {
-	uint8_t buf[2048] = {0};
+	uint8_t buf[2048] = { 0 };
 	const uint8_t *f = NULL;
 	char err[256] = "";
 	uint32_t len;
@@ -800,9 +801,9 @@ tap_carries_frames_both_ways(void)
 	VTEST_EQ(send(s, buf, 700, 0), 700);
 	reg_write(fx.pf, "device_status", 0);
 	driver_run(&d[0], fx.pf, mem[0],
-			&(struct vsim_features){{1ull << VIRTIO_F_VERSION_1 |
-						 1ull << VIRTIO_F_ACCESS_PLATFORM |
-						 1ull << VIRTIO_F_RING_PACKED}},
+			&(struct vsim_features){ { 1ull << VIRTIO_F_VERSION_1 |
+					1ull << VIRTIO_F_ACCESS_PLATFORM |
+					1ull << VIRTIO_F_RING_PACKED } },
 			1, SIZE);
 	rx_next[0] = 0;
 	rx_fill(0, 8);
@@ -834,8 +835,8 @@ changes_under_running_workers_hang_nobody(void)
 	for (unsigned int w = 0; w < 2; w++)
 		VTEST_EQ(pthread_create(&threads[w], NULL, run_worker, fx.nic->workers[w]), 0);
 	for (unsigned int i = 0; i < 300; i++) {
-		static const char *const specs[] = {
-				"gen:", "switch:a", "peer:2", "null", "switch:b", "gen:imix"};
+		static const char *const specs[] = { "gen:", "switch:a", "peer:2", "null",
+			"switch:b", "gen:imix" };
 		char err[256];
 
 		for (unsigned int p = 0; p < PORTS; p++) {
@@ -847,7 +848,7 @@ changes_under_running_workers_hang_nobody(void)
 		vsim_fn_link_set(vsim_nic_fn(fx.nic, i % PORTS), i % 3 != 0);
 		/* A bad descriptor now and then, so that workers break functions meanwhile. */
 		if (i % 50 == 49) {
-			const struct ring_seg bad = {0x10, 60};
+			const struct ring_seg bad = { 0x10, 60 };
 
 			ring_post(&d[i % PORTS].tx[0], &bad, 1, 0, 0, NULL);
 			ring_kick(&d[i % PORTS].tx[0]);
@@ -868,7 +869,7 @@ changes_under_running_workers_hang_nobody(void)
 static void
 an_idle_worker_sleeps_and_wakes(void)
 {
-	const struct timespec ms = {0, 1000000}, nap = {0, 100000000};
+	const struct timespec ms = { 0, 1000000 }, nap = { 0, 100000000 };
 	struct timespec cpu0, cpu1;
 	unsigned int waited = 0;
 	pthread_t thread;
@@ -895,31 +896,29 @@ an_idle_worker_sleeps_and_wakes(void)
 }
 
 static const struct vtest_case cases[] = {
-		{"bad_specifications_are_explained", bad_specifications_are_explained},
-		{"null_takes_all_and_gives_nothing", null_takes_all_and_gives_nothing},
-		{"peers_hear_each_other", peers_hear_each_other},
-		{"a_peer_without_buffers_loses_frames", a_peer_without_buffers_loses_frames},
-		{"plugging_a_peer_elsewhere_frees_the_other_end",
-				plugging_a_peer_elsewhere_frees_the_other_end},
-		{"wires_outlive_their_functions", wires_outlive_their_functions},
-		{"a_switch_learns_floods_and_keeps_vlans_apart",
-				a_switch_learns_floods_and_keeps_vlans_apart},
-		{"a_flood_of_addresses_does_not_grow_the_table",
-				a_flood_of_addresses_does_not_grow_the_table},
-		{"pcap_plays_and_records", pcap_plays_and_records},
-		{"gen_frames_are_valid", gen_frames_are_valid},
-		{"gen_headers_leave_the_rest_of_the_buffer",
-				gen_headers_leave_the_rest_of_the_buffer},
-		{"gen_stops_after_count", gen_stops_after_count},
-		{"gen_keeps_its_rate_and_counts_what_is_lost",
-				gen_keeps_its_rate_and_counts_what_is_lost},
-		{"gen_checks_what_comes_back", gen_checks_what_comes_back},
-		{"gen_times_one_frame_at_a_time", gen_times_one_frame_at_a_time},
-		{"trip_buckets_hold_their_times", trip_buckets_hold_their_times},
-		{"tap_carries_frames_both_ways", tap_carries_frames_both_ways},
-		{"changes_under_running_workers_hang_nobody",
-				changes_under_running_workers_hang_nobody},
-		{"an_idle_worker_sleeps_and_wakes", an_idle_worker_sleeps_and_wakes},
+	{ "bad_specifications_are_explained", bad_specifications_are_explained },
+	{ "null_takes_all_and_gives_nothing", null_takes_all_and_gives_nothing },
+	{ "peers_hear_each_other", peers_hear_each_other },
+	{ "a_peer_without_buffers_loses_frames", a_peer_without_buffers_loses_frames },
+	{ "plugging_a_peer_elsewhere_frees_the_other_end",
+			plugging_a_peer_elsewhere_frees_the_other_end },
+	{ "wires_outlive_their_functions", wires_outlive_their_functions },
+	{ "a_switch_learns_floods_and_keeps_vlans_apart",
+			a_switch_learns_floods_and_keeps_vlans_apart },
+	{ "a_flood_of_addresses_does_not_grow_the_table",
+			a_flood_of_addresses_does_not_grow_the_table },
+	{ "pcap_plays_and_records", pcap_plays_and_records },
+	{ "gen_frames_are_valid", gen_frames_are_valid },
+	{ "gen_headers_leave_the_rest_of_the_buffer", gen_headers_leave_the_rest_of_the_buffer },
+	{ "gen_stops_after_count", gen_stops_after_count },
+	{ "gen_keeps_its_rate_and_counts_what_is_lost",
+			gen_keeps_its_rate_and_counts_what_is_lost },
+	{ "gen_checks_what_comes_back", gen_checks_what_comes_back },
+	{ "gen_times_one_frame_at_a_time", gen_times_one_frame_at_a_time },
+	{ "trip_buckets_hold_their_times", trip_buckets_hold_their_times },
+	{ "tap_carries_frames_both_ways", tap_carries_frames_both_ways },
+	{ "changes_under_running_workers_hang_nobody", changes_under_running_workers_hang_nobody },
+	{ "an_idle_worker_sleeps_and_wakes", an_idle_worker_sleeps_and_wakes },
 };
 
 int

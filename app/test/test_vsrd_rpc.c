@@ -77,7 +77,7 @@ static void
 requests_are_answered_with_their_id(void)
 {
 	json_t *answer = ask("{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"method\":\"add\","
-			"\"params\":{\"a\":2,\"b\":3}}");
+			     "\"params\":{\"a\":2,\"b\":3}}");
 
 	VTEST(strcmp(json_string_value(json_object_get(answer, "id")), "x") == 0);
 	VTEST_EQ(json_integer_value(json_object_get(answer, "result")), 5);
@@ -167,8 +167,8 @@ static void
 batches_are_answered_one_by_one(void)
 {
 	json_t *answers = ask("[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"add\","
-			"\"params\":{\"a\":1}}, 5, {\"jsonrpc\":\"2.0\",\"method\":\"add\","
-			"\"params\":{\"a\":1}}]");
+			      "\"params\":{\"a\":1}}, 5, {\"jsonrpc\":\"2.0\",\"method\":\"add\","
+			      "\"params\":{\"a\":1}}]");
 
 	VTEST_EQ(json_array_size(answers), 2);
 	VTEST_EQ(code_of(json_incref(json_array_get(answers, 0))), 0);

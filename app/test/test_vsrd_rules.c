@@ -190,7 +190,9 @@ shared_state_in_use_keeps_the_vfs(void)
 
 /* ---------------------------------------------------------------- id table */
 
-static const struct sysfs_fn ifc = { .vendor = 0x1af4, .device = 0x1041, .subsys_vendor = 0x8086,
+static const struct sysfs_fn ifc = { .vendor = 0x1af4,
+	.device = 0x1041,
+	.subsys_vendor = 0x8086,
 	.subsys = 0x15fe };
 
 static int
@@ -217,8 +219,10 @@ id_table_names_parts_by_all_four_ids(void)
 	for (unsigned int i = 0; i < 4; i++) {
 		struct sysfs_fn other = ifc;
 
-		(i == 0 ? &other.vendor : i == 1 ? &other.device : i == 2 ? &other.subsys_vendor :
-				&other.subsys)[0] ^= 1;
+		(i == 0                                ? &other.vendor :
+						i == 1 ? &other.device :
+						i == 2 ? &other.subsys_vendor :
+							 &other.subsys)[0] ^= 1;
 		VTEST_EQ(idtable_verdict(&table, &other), ID_UNNAMED);
 	}
 	idtable_free(&table);
@@ -231,9 +235,13 @@ static void
 id_table_that_makes_no_sense_is_refused(void)
 {
 	static const char *const texts[] = {
-		"forbid 1af4:1041:8086\n", "allow 1af4:1041:8086:15fe\n",
-		"forbid 1af4:1041:8086:15fe:1\n", "forbid 1af4:1041:8086:15fe 1\n", "forbid\n",
-		"1af4:1041:8086:15fe\n", "forbid 1af4:1041:8086:zzzz\n",
+		"forbid 1af4:1041:8086\n",
+		"allow 1af4:1041:8086:15fe\n",
+		"forbid 1af4:1041:8086:15fe:1\n",
+		"forbid 1af4:1041:8086:15fe 1\n",
+		"forbid\n",
+		"1af4:1041:8086:15fe\n",
+		"forbid 1af4:1041:8086:zzzz\n",
 	};
 	struct idtable table;
 	struct why why;
@@ -272,8 +280,14 @@ counts_are_bounded_by_the_pf(void)
 		const char *text;
 		int ret;
 	} rows[] = {
-		{ "1", 0 }, { "8", 0 }, { "0", -EINVAL }, { "9", -ERANGE }, { "-1", -ERANGE },
-		{ "", -EINVAL }, { "2x", -EINVAL }, { "99999999999999999999", -EINVAL },
+		{ "1", 0 },
+		{ "8", 0 },
+		{ "0", -EINVAL },
+		{ "9", -ERANGE },
+		{ "-1", -ERANGE },
+		{ "", -EINVAL },
+		{ "2x", -EINVAL },
+		{ "99999999999999999999", -EINVAL },
 	};
 	struct why why;
 

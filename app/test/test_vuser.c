@@ -12,18 +12,18 @@
 #include "vuser_rig.h"
 
 /* Both kinds of client must behave alike: two cases out of one function. */
-#define BOTH(name)                                                                                \
-	static void socket_##name(void)                                                           \
-	{                                                                                         \
-		rig_start(RIG_SOCKET);                                                            \
-		name();                                                                           \
-		rig_stop();                                                                       \
-	}                                                                                         \
-	static void attached_##name(void)                                                         \
-	{                                                                                         \
-		rig_start(RIG_ATTACHED);                                                          \
-		name();                                                                           \
-		rig_stop();                                                                       \
+#define BOTH(name)                        \
+	static void socket_##name(void)   \
+	{                                 \
+		rig_start(RIG_SOCKET);    \
+		name();                   \
+		rig_stop();               \
+	}                                 \
+	static void attached_##name(void) \
+	{                                 \
+		rig_start(RIG_ATTACHED);  \
+		name();                   \
+		rig_stop();               \
 	}
 
 static uint64_t
@@ -152,11 +152,13 @@ region_access_is_bounded(void)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		rig.fake.nb_reads = 0;
 		VTEST_EQ(vuser_client_region_read(rig.client, rows[i].region, rows[i].offset, data,
-				rows[i].len), rows[i].read);
+					 rows[i].len),
+				rows[i].read);
 		VTEST_EQ(rig.fake.nb_reads, rows[i].read == 0);
 		rig.fake.nb_writes = 0;
 		VTEST_EQ(vuser_client_region_write(rig.client, rows[i].region, rows[i].offset, data,
-				rows[i].len), rows[i].write);
+					 rows[i].len),
+				rows[i].write);
 		VTEST_EQ(rig.fake.nb_writes, rows[i].write == 0);
 	}
 }
@@ -188,7 +190,8 @@ device_errors_reach_the_client(void)
 		VTEST_EQ(vuser_client_region_write(rig.client, 2, 0, &value, 4), answers[i]);
 		VTEST_EQ(vuser_client_reset(rig.client), answers[i]);
 		VTEST_EQ(vuser_client_dma_map(rig.client, 0x1000, 0x1000, PROT_READ,
-				rig.fake.mem_fd, 0), answers[i]);
+					 rig.fake.mem_fd, 0),
+				answers[i]);
 		VTEST_EQ(vuser_client_dma_unmap(rig.client, 0x1000, 0x1000), answers[i]);
 		VTEST_EQ(vuser_client_irq_trigger(rig.client, VFIO_PCI_MSIX_IRQ_INDEX, 0, 1),
 				answers[i]);
@@ -235,7 +238,8 @@ irq_fds_arrive_each_at_its_vector(void)
 		fds[i] = gap ? -1 : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	}
 	VTEST_EQ(vuser_client_irq_set_fds(rig.client, VFIO_PCI_MSIX_IRQ_INDEX, 0, FAKE_VECTORS,
-			fds), 0);
+				 fds),
+			0);
 	for (uint32_t i = 0; i < FAKE_VECTORS; i++) {
 		if (fds[i] < 0 ? rig.fake.irq_fds[i] >= 0 : !is_connected(i, fds[i]))
 			bad++;
@@ -244,7 +248,8 @@ irq_fds_arrive_each_at_its_vector(void)
 
 	/* one off, and one elsewhere */
 	VTEST_EQ(vuser_client_irq_set_fds(rig.client, VFIO_PCI_MSIX_IRQ_INDEX, 1, 1,
-			(const int[]){ -1 }), 0);
+				 (const int[]){ -1 }),
+			0);
 	VTEST_EQ(rig.fake.irq_fds[1], -1);
 	VTEST_EQ(vuser_client_irq_set_fds(rig.client, VFIO_PCI_MSIX_IRQ_INDEX, 69, 1, &fds[2]), 0);
 	VTEST(is_connected(69, fds[2]));
@@ -284,11 +289,14 @@ irq_ranges_are_bounded(void)
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		VTEST_EQ(vuser_client_irq_trigger(rig.client, rows[i].index, rows[i].start,
-				rows[i].count), rows[i].want);
+					 rows[i].count),
+				rows[i].want);
 		VTEST_EQ(vuser_client_irq_set_fds(rig.client, rows[i].index, rows[i].start,
-				rows[i].count, both), rows[i].want);
+					 rows[i].count, both),
+				rows[i].want);
 		VTEST_EQ(vuser_client_irq_set_fds(rig.client, rows[i].index, rows[i].start,
-				rows[i].count, none), rows[i].want);
+					 rows[i].count, none),
+				rows[i].want);
 	}
 	VTEST_EQ(vuser_client_irq_set_fds(rig.client, VFIO_PCI_MSIX_IRQ_INDEX, 1, 0, NULL),
 			-EINVAL);
@@ -307,7 +315,8 @@ dma_map_gives_the_memory_to_the_device(void)
 
 	VTEST_EQ(pwrite(fd, "deadbee", 8, 0x3000), 8);
 	VTEST_EQ(vuser_client_dma_map(rig.client, 0x100000, 0x2000, PROT_READ | PROT_WRITE, fd,
-			0x3000), 0);
+				 0x3000),
+			0);
 	close(fd);
 	VTEST_EQ(rig.fake.iova, 0x100000);
 	VTEST_EQ(rig.fake.size, 0x2000);
@@ -347,7 +356,8 @@ dma_ranges_are_checked(void)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		rig.fake.nb_maps = rig.fake.nb_unmaps = 0;
 		VTEST_EQ(vuser_client_dma_map(rig.client, rows[i].iova, rows[i].size, rows[i].prot,
-				rig.fake.mem_fd, rows[i].offset), rows[i].map);
+					 rig.fake.mem_fd, rows[i].offset),
+				rows[i].map);
 		VTEST_EQ(rig.fake.nb_maps, rows[i].map == 0);
 		VTEST_EQ(vuser_client_dma_unmap(rig.client, rows[i].iova, rows[i].size),
 				rows[i].unmap);
@@ -364,7 +374,8 @@ closed_descriptor_is_refused_and_harmless(void)
 
 	VTEST_EQ(vuser_client_dma_map(rig.client, 0, 0x1000, PROT_READ, closed, 0), -EBADF);
 	VTEST_EQ(vuser_client_irq_set_fds(rig.client, VFIO_PCI_MSIX_IRQ_INDEX, 0, 2,
-			(const int[]){ rig.stop_fd, closed }), -EBADF);
+				 (const int[]){ rig.stop_fd, closed }),
+			-EBADF);
 	VTEST_EQ(rig.fake.nb_maps + rig.fake.nb_set_fds, 0);
 	VTEST_EQ(vuser_client_reset(rig.client), 0);
 }
@@ -456,8 +467,8 @@ successor_is_welcome_whatever_the_dead_one_left_unread(void)
 	VTEST_EQ(connect(sock, (struct sockaddr *)&addr, sizeof(addr)), 0);
 	vuser_msg_init(&msg);
 	VTEST_EQ(vuser_version_put(&msg, VUSER_PROTO_MINOR), 0);
-	msg.hdr = (struct vuser_header){ 1, VUSER_VERSION,
-		(uint32_t)(sizeof(msg.hdr) + msg.len), 0, 0 };
+	msg.hdr = (struct vuser_header){ 1, VUSER_VERSION, (uint32_t)(sizeof(msg.hdr) + msg.len), 0,
+		0 };
 	VTEST_EQ(vuser_send_part(sock, &msg), 0);
 	vuser_server_process(rig.server);
 	VTEST_EQ(vuser_msg_resize(&msg, sizeof(access)), 0);
@@ -693,7 +704,10 @@ create_refuses_what_cannot_be_served(void)
 	rig_stop();
 }
 
-#define CASE(name) { #name, name }
+#define CASE(name)          \
+	{                   \
+#name, name \
+	}
 #define CASES(name) CASE(socket_##name), CASE(attached_##name)
 
 static const struct vtest_case cases[] = {

@@ -13,8 +13,8 @@
 
 /* What QEMU's vfio-user client sends. */
 #define QEMU_TEXT                                                                                 \
-	"{\"capabilities\": {\"migration\": {\"max_bitmap_size\": 268435456, \"pgsize\": 4096}, "  \
-	"\"max_msg_fds\": 8, \"max_data_xfer_size\": 1048576, \"pgsizes\": 4096, "               \
+	"{\"capabilities\": {\"migration\": {\"max_bitmap_size\": 268435456, \"pgsize\": 4096}, " \
+	"\"max_msg_fds\": 8, \"max_data_xfer_size\": 1048576, \"pgsizes\": 4096, "                \
 	"\"max_dma_maps\": 65535, \"write_multiple\": true}}"
 
 /* ---------------------------------------------------------------- a raw peer */
@@ -175,26 +175,26 @@ static const struct bad {
 	{ "region info short", VUSER_DEVICE_GET_REGION_INFO, 0, 31, 0, EINVAL, { ARGSZ(32) } },
 	{ "region info argsz", VUSER_DEVICE_GET_REGION_INFO, 0, 32, 0, EINVAL, { ARGSZ(31) } },
 	{ "region info index", VUSER_DEVICE_GET_REGION_INFO, 0, 32, 0, EINVAL,
-		{ .u32 = { 32, 0, VUSER_MAX_REGIONS } } },
+			{ .u32 = { 32, 0, VUSER_MAX_REGIONS } } },
 	{ "region info with fds", VUSER_DEVICE_GET_REGION_INFO, 0, 32, 2, EINVAL, { ARGSZ(32) } },
 	{ "io fds short", VUSER_DEVICE_GET_REGION_IO_FDS, 0, 12, 0, EINVAL, { ARGSZ(16) } },
 	{ "io fds argsz", VUSER_DEVICE_GET_REGION_IO_FDS, 0, 16, 0, EINVAL, { ARGSZ(15) } },
 	{ "io fds flags", VUSER_DEVICE_GET_REGION_IO_FDS, 0, 16, 0, EINVAL, { .u32 = { 16, 1 } } },
 	{ "io fds index", VUSER_DEVICE_GET_REGION_IO_FDS, 0, 16, 0, EINVAL,
-		{ .u32 = { 16, 0, 9 } } },
+			{ .u32 = { 16, 0, 9 } } },
 	{ "io fds count", VUSER_DEVICE_GET_REGION_IO_FDS, 0, 16, 0, EINVAL,
-		{ .u32 = { 16, 0, 0, 1 } } },
+			{ .u32 = { 16, 0, 0, 1 } } },
 	{ "irq info short", VUSER_DEVICE_GET_IRQ_INFO, 0, 8, 0, EINVAL, { ARGSZ(16) } },
 	{ "irq info argsz", VUSER_DEVICE_GET_IRQ_INFO, 0, 16, 0, EINVAL, { ARGSZ(8) } },
 	{ "irq info index", VUSER_DEVICE_GET_IRQ_INFO, 0, 16, 0, EINVAL,
-		{ .u32 = { 16, 0, VUSER_MAX_IRQS } } },
+			{ .u32 = { 16, 0, VUSER_MAX_IRQS } } },
 
 	{ "read without payload", VUSER_REGION_READ, 0, 0, 0, EINVAL, {} },
 	{ "read short", VUSER_REGION_READ, 0, 15, 0, EINVAL, { .u32 = { 0, 0, 2, 4 } } },
 	{ "read of 0", VUSER_REGION_READ, 0, 16, 0, EINVAL, { .u32 = { 0, 0, 2, 0 } } },
 	{ "read of 4 GiB", VUSER_REGION_READ, 0, 16, 0, EINVAL, { .u32 = { 0, 0, 2, ~0u } } },
 	{ "read above the limit", VUSER_REGION_READ, 0, 16, 0, EINVAL,
-		{ .u32 = { 0, 0, 2, VUSER_MAX_DATA + 1 } } },
+			{ .u32 = { 0, 0, 2, VUSER_MAX_DATA + 1 } } },
 	{ "read wraps", VUSER_REGION_READ, 0, 16, 0, EINVAL, { .u32 = { ~0u, ~0u, 2, 4 } } },
 	{ "read with fd", VUSER_REGION_READ, 0, 16, 1, EINVAL, { .u32 = { 0, 0, 2, 4 } } },
 	{ "write without data", VUSER_REGION_WRITE, 0, 16, 0, EINVAL, { .u32 = { 0, 0, 2, 4 } } },
@@ -204,73 +204,73 @@ static const struct bad {
 	{ "reset with fd", VUSER_DEVICE_RESET, 0, 0, 1, EINVAL, {} },
 
 	{ "map without fd", VUSER_DMA_MAP, 0, 32, 0, ENOTSUP,
-		{ .u64 = { 32 | 3ull << 32, 0, 0x1000, 0x1000 } } },
+			{ .u64 = { 32 | 3ull << 32, 0, 0x1000, 0x1000 } } },
 	{ "map with two fds", VUSER_DMA_MAP, 0, 32, 2, EINVAL,
-		{ .u64 = { 32 | 3ull << 32, 0, 0x1000, 0x1000 } } },
+			{ .u64 = { 32 | 3ull << 32, 0, 0x1000, 0x1000 } } },
 	{ "map short", VUSER_DMA_MAP, 0, 24, 1, EINVAL,
-		{ .u64 = { 32 | 3ull << 32, 0, 0x1000, 0x1000 } } },
+			{ .u64 = { 32 | 3ull << 32, 0, 0x1000, 0x1000 } } },
 	{ "map argsz", VUSER_DMA_MAP, 0, 32, 1, EINVAL,
-		{ .u64 = { 24 | 3ull << 32, 0, 0x1000, 0x1000 } } },
+			{ .u64 = { 24 | 3ull << 32, 0, 0x1000, 0x1000 } } },
 	{ "map by file i/o", VUSER_DMA_MAP, 0, 32, 1, EINVAL,
-		{ .u64 = { 32 | 0xbull << 32, 0, 0x1000, 0x1000 } } },
+			{ .u64 = { 32 | 0xbull << 32, 0, 0x1000, 0x1000 } } },
 	{ "map without rights", VUSER_DMA_MAP, 0, 32, 1, EINVAL,
-		{ .u64 = { 32, 0, 0x1000, 0x1000 } } },
+			{ .u64 = { 32, 0, 0x1000, 0x1000 } } },
 	{ "map of 0", VUSER_DMA_MAP, 0, 32, 1, EINVAL,
-		{ .u64 = { 32 | 3ull << 32, 0, 0x1000, 0 } } },
+			{ .u64 = { 32 | 3ull << 32, 0, 0x1000, 0 } } },
 	{ "map wraps", VUSER_DMA_MAP, 0, 32, 1, EINVAL,
-		{ .u64 = { 32 | 3ull << 32, 0, -0x1000ull, 0x1000 } } },
+			{ .u64 = { 32 | 3ull << 32, 0, -0x1000ull, 0x1000 } } },
 	{ "map offset wraps", VUSER_DMA_MAP, 0, 32, 1, EINVAL,
-		{ .u64 = { 32 | 3ull << 32, -0x1000ull, 0x1000, 0x1000 } } },
+			{ .u64 = { 32 | 3ull << 32, -0x1000ull, 0x1000, 0x1000 } } },
 	{ "unmap short", VUSER_DMA_UNMAP, 0, 23, 0, EINVAL, { .u64 = { 24, 0x1000, 0x1000 } } },
 	{ "unmap argsz", VUSER_DMA_UNMAP, 0, 24, 0, EINVAL, { .u64 = { 23, 0x1000, 0x1000 } } },
 	{ "unmap with bitmap", VUSER_DMA_UNMAP, 0, 40, 0, ENOTSUP,
-		{ .u64 = { 64 | 1ull << 32, 0x1000, 0x1000, 4096, 8 } } },
+			{ .u64 = { 64 | 1ull << 32, 0x1000, 0x1000, 4096, 8 } } },
 	{ "unmap flags", VUSER_DMA_UNMAP, 0, 24, 0, EINVAL,
-		{ .u64 = { 24 | 4ull << 32, 0x1000, 0x1000 } } },
+			{ .u64 = { 24 | 4ull << 32, 0x1000, 0x1000 } } },
 	{ "unmap all of a range", VUSER_DMA_UNMAP, 0, 24, 0, EINVAL,
-		{ .u64 = { 24 | 2ull << 32, 0x1000, 0x1000 } } },
+			{ .u64 = { 24 | 2ull << 32, 0x1000, 0x1000 } } },
 	{ "unmap of 0", VUSER_DMA_UNMAP, 0, 24, 0, EINVAL, { .u64 = { 24, 0x1000, 0 } } },
 	{ "unmap wraps", VUSER_DMA_UNMAP, 0, 24, 0, EINVAL, { .u64 = { 24, 0x1000, -0x1000ull } } },
 	{ "unmap with fd", VUSER_DMA_UNMAP, 0, 24, 1, EINVAL, { .u64 = { 24, 0x1000, 0x1000 } } },
 
 	{ "irqs short", VUSER_DEVICE_SET_IRQS, 0, 16, 0, EINVAL, { IRQ(2, 0, 1, NONE | TRIGGER) } },
 	{ "irqs argsz", VUSER_DEVICE_SET_IRQS, 0, 20, 0, EINVAL,
-		{ .u32 = { 19, NONE | TRIGGER, 2, 0, 1 } } },
+			{ .u32 = { 19, NONE | TRIGGER, 2, 0, 1 } } },
 	{ "irqs index", VUSER_DEVICE_SET_IRQS, 0, 20, 0, EINVAL, { IRQ(5, 0, 1, NONE | TRIGGER) } },
 	{ "irqs of an absent index", VUSER_DEVICE_SET_IRQS, 0, 20, 0, EINVAL,
-		{ IRQ(0, 0, 1, NONE | TRIGGER) } },
+			{ IRQ(0, 0, 1, NONE | TRIGGER) } },
 	{ "irqs disable absent index", VUSER_DEVICE_SET_IRQS, 0, 20, 0, EINVAL,
-		{ IRQ(0, 0, 0, NONE | TRIGGER) } },
+			{ IRQ(0, 0, 0, NONE | TRIGGER) } },
 	{ "irqs start", VUSER_DEVICE_SET_IRQS, 0, 20, 0, EINVAL,
-		{ IRQ(2, FAKE_VECTORS, 1, NONE | TRIGGER) } },
+			{ IRQ(2, FAKE_VECTORS, 1, NONE | TRIGGER) } },
 	{ "irqs count", VUSER_DEVICE_SET_IRQS, 0, 20, 0, EINVAL,
-		{ IRQ(2, 1, FAKE_VECTORS, NONE | TRIGGER) } },
+			{ IRQ(2, 1, FAKE_VECTORS, NONE | TRIGGER) } },
 	{ "irqs wrap", VUSER_DEVICE_SET_IRQS, 0, 20, 0, EINVAL,
-		{ IRQ(2, 1, UINT32_MAX, NONE | TRIGGER) } },
+			{ IRQ(2, 1, UINT32_MAX, NONE | TRIGGER) } },
 	{ "irqs two data types", VUSER_DEVICE_SET_IRQS, 0, 20, 0, EINVAL,
-		{ IRQ(2, 0, 1, NONE | BOOL | TRIGGER) } },
+			{ IRQ(2, 0, 1, NONE | BOOL | TRIGGER) } },
 	{ "irqs no data type", VUSER_DEVICE_SET_IRQS, 0, 20, 0, EINVAL, { IRQ(2, 0, 1, TRIGGER) } },
 	{ "irqs two actions", VUSER_DEVICE_SET_IRQS, 0, 20, 0, EINVAL,
-		{ IRQ(2, 0, 1, NONE | MASK | TRIGGER) } },
+			{ IRQ(2, 0, 1, NONE | MASK | TRIGGER) } },
 	{ "irqs no action", VUSER_DEVICE_SET_IRQS, 0, 20, 0, EINVAL, { IRQ(2, 0, 1, NONE) } },
 	{ "irqs unknown flag", VUSER_DEVICE_SET_IRQS, 0, 20, 0, EINVAL,
-		{ IRQ(2, 0, 1, NONE | TRIGGER | 0x40) } },
+			{ IRQ(2, 0, 1, NONE | TRIGGER | 0x40) } },
 	{ "irqs mask", VUSER_DEVICE_SET_IRQS, 0, 20, 0, ENOTTY, { IRQ(2, 0, 1, NONE | MASK) } },
 	{ "irqs unmask", VUSER_DEVICE_SET_IRQS, 0, 20, 0, ENOTTY, { IRQ(2, 0, 1, NONE | UNMASK) } },
 	{ "irqs none with fds", VUSER_DEVICE_SET_IRQS, 0, 20, 2, EINVAL,
-		{ IRQ(2, 0, 2, NONE | TRIGGER) } },
+			{ IRQ(2, 0, 2, NONE | TRIGGER) } },
 	{ "irqs bools missing", VUSER_DEVICE_SET_IRQS, 0, 23, 0, EINVAL,
-		{ IRQ(2, 0, 4, BOOL | TRIGGER) } },
+			{ IRQ(2, 0, 4, BOOL | TRIGGER) } },
 	{ "irqs bools with fds", VUSER_DEVICE_SET_IRQS, 0, 24, 4, EINVAL,
-		{ IRQ(2, 0, 4, BOOL | TRIGGER) } },
+			{ IRQ(2, 0, 4, BOOL | TRIGGER) } },
 	{ "irqs fewer fds than vectors", VUSER_DEVICE_SET_IRQS, 0, 20, 3, EINVAL,
-		{ IRQ(2, 0, 4, EVENTFD | TRIGGER) } },
+			{ IRQ(2, 0, 4, EVENTFD | TRIGGER) } },
 	{ "irqs more fds than vectors", VUSER_DEVICE_SET_IRQS, 0, 20, 5, EINVAL,
-		{ IRQ(2, 0, 4, EVENTFD | TRIGGER) } },
+			{ IRQ(2, 0, 4, EVENTFD | TRIGGER) } },
 	{ "irqs fds for none", VUSER_DEVICE_SET_IRQS, 0, 20, 0, EINVAL,
-		{ IRQ(2, 0, 0, EVENTFD | TRIGGER) } },
+			{ IRQ(2, 0, 0, EVENTFD | TRIGGER) } },
 	{ "irqs disable from 1", VUSER_DEVICE_SET_IRQS, 0, 20, 0, EINVAL,
-		{ IRQ(2, 1, 0, NONE | TRIGGER) } },
+			{ IRQ(2, 1, 0, NONE | TRIGGER) } },
 };
 
 static void
@@ -296,14 +296,15 @@ bad_message_gets_one_error_and_keeps_the_connection(void)
 			failed++;
 		}
 		/* without a reply wanted there is none: the next answer is the next command's */
-		raw_send(bad->command, bad->flags | VUSER_FLAG_NO_REPLY, 0, bad->u32, bad->len,
-				fds, bad->nb_fds);
+		raw_send(bad->command, bad->flags | VUSER_FLAG_NO_REPLY, 0, bad->u32, bad->len, fds,
+				bad->nb_fds);
 		raw_alive();
 	}
 	VTEST_EQ(failed, 0);
 	VTEST_EQ(rig.fake.nb_reads + rig.fake.nb_writes + rig.fake.nb_resets +
-			rig.fake.nb_triggers + rig.fake.nb_maps + rig.fake.nb_unmaps +
-			rig.fake.nb_set_fds, 0);
+					rig.fake.nb_triggers + rig.fake.nb_maps +
+					rig.fake.nb_unmaps + rig.fake.nb_set_fds,
+			0);
 	hostile_stop();
 }
 
@@ -684,7 +685,9 @@ send_many_fds(unsigned int nb_fds)
 		struct cmsghdr align;
 	} control;
 	struct iovec iov = { (void *)(uintptr_t)&msg, 36 };
-	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf,
+	struct msghdr mh = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.buf,
 		.msg_controllen = CMSG_SPACE(nb_fds * sizeof(int)) };
 	struct cmsghdr *cmsg;
 
@@ -804,7 +807,10 @@ client_that_dies_with_an_answer_pending_is_forgotten(void)
 	hostile_stop();
 }
 
-#define CASE(name) { #name, name }
+#define CASE(name)          \
+	{                   \
+#name, name \
+	}
 
 static const struct vtest_case cases[] = {
 	CASE(bad_message_gets_one_error_and_keeps_the_connection),

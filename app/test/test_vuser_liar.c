@@ -27,19 +27,25 @@ struct lie {
 
 #define REPLY VUSER_FLAG_TYPE_REPLY
 #define INFO VUSER_DEVICE_GET_REGION_INFO
-#define GOOD_INFO { 32, 7, 5, 0, 0x8000, 0 }
-#define CAPS_INFO(at) { 72, 0xf, 5, (at), 0x8000, 0 }
+#define GOOD_INFO                      \
+	{                              \
+		32, 7, 5, 0, 0x8000, 0 \
+	}
+#define CAPS_INFO(at)                       \
+	{                                   \
+		72, 0xf, 5, (at), 0x8000, 0 \
+	}
 
 static const struct lie lies[] = {
 	{ "the truth", 0, { 0, INFO, 0, REPLY, 0 }, 32, 1, false, { .info = GOOD_INFO } },
 	{ "with areas", 0, { 0, INFO, 0, REPLY, 0 }, 64, 1, false,
-		{ CAPS_INFO(32), { 1, 1, 0 }, 1, 0, { { 0, 0x1000 } } } },
+			{ CAPS_INFO(32), { 1, 1, 0 }, 1, 0, { { 0, 0x1000 } } } },
 	{ "an unknown capability", 0, { 0, INFO, 0, REPLY, 0 }, 40, 1, false,
-		{ CAPS_INFO(32), { 99, 1, 0 }, 0, 0, {} } },
+			{ CAPS_INFO(32), { 99, 1, 0 }, 0, 0, {} } },
 	{ "a command in between", 0, { 7, VUSER_DMA_READ, 0, 0, 0 }, 16, 0, false, {} },
 	{ "hang up", -ECONNRESET, { 0 }, 0, 0, true, {} },
 	{ "another id", -EPROTO, { 0x999, INFO, 0, REPLY, 0 }, 32, 1, false,
-		{ .info = GOOD_INFO } },
+			{ .info = GOOD_INFO } },
 	{ "another command", -EPROTO, { 0, 5, 0, REPLY, 0 }, 0, 1, false, {} },
 	{ "type 5", -EPROTO, { 0, INFO, 0, 5, 0 }, 32, 0, false, { .info = GOOD_INFO } },
 	{ "error without errno", -EIO, { 0, INFO, 0, REPLY | 0x20, 0 }, 0, 0, false, {} },
@@ -52,29 +58,29 @@ static const struct lie lies[] = {
 	{ "short payload", -EPROTO, { 0, INFO, 0, REPLY, 0 }, 31, 1, false, { .info = GOOD_INFO } },
 	{ "two fds", -EPROTO, { 0, INFO, 0, REPLY, 0 }, 32, 2, false, { .info = GOOD_INFO } },
 	{ "another region", -EPROTO, { 0, INFO, 0, REPLY, 0 }, 32, 1, false,
-		{ .info = { 32, 7, 4, 0, 0x8000, 0 } } },
+			{ .info = { 32, 7, 4, 0, 0x8000, 0 } } },
 	{ "hang up inside", -ECONNRESET, { 0, INFO, 48, REPLY, 0 }, 20, 1, true,
-		{ .info = GOOD_INFO } },
+			{ .info = GOOD_INFO } },
 	{ "silence inside", -ETIMEDOUT, { 0, INFO, 48, REPLY, 0 }, 20, 1, false,
-		{ .info = GOOD_INFO } },
+			{ .info = GOOD_INFO } },
 	{ "capability inside the info", -EPROTO, { 0, INFO, 0, REPLY, 0 }, 64, 1, false,
-		{ CAPS_INFO(31), { 1, 1, 0 }, 1, 0, { { 0, 0x1000 } } } },
+			{ CAPS_INFO(31), { 1, 1, 0 }, 1, 0, { { 0, 0x1000 } } } },
 	{ "capability outside", -EPROTO, { 0, INFO, 0, REPLY, 0 }, 64, 1, false,
-		{ CAPS_INFO(64), { 1, 1, 0 }, 1, 0, { { 0, 0x1000 } } } },
+			{ CAPS_INFO(64), { 1, 1, 0 }, 1, 0, { { 0, 0x1000 } } } },
 	{ "capability far outside", -EPROTO, { 0, INFO, 0, REPLY, 0 }, 64, 1, false,
-		{ CAPS_INFO(UINT32_MAX - 4), { 1, 1, 0 }, 1, 0, { { 0, 0x1000 } } } },
+			{ CAPS_INFO(UINT32_MAX - 4), { 1, 1, 0 }, 1, 0, { { 0, 0x1000 } } } },
 	{ "capabilities in a circle", -EPROTO, { 0, INFO, 0, REPLY, 0 }, 64, 1, false,
-		{ CAPS_INFO(32), { 99, 1, 32 }, 1, 0, {} } },
+			{ CAPS_INFO(32), { 99, 1, 32 }, 1, 0, {} } },
 	{ "more areas than bytes", -EPROTO, { 0, INFO, 0, REPLY, 0 }, 64, 1, false,
-		{ CAPS_INFO(32), { 1, 1, 0 }, 2, 0, { { 0, 0x1000 } } } },
+			{ CAPS_INFO(32), { 1, 1, 0 }, 2, 0, { { 0, 0x1000 } } } },
 	{ "areas beyond count", -EPROTO, { 0, INFO, 0, REPLY, 0 }, 64, 1, false,
-		{ CAPS_INFO(32), { 1, 1, 0 }, UINT32_MAX, 0, { { 0, 0x1000 } } } },
+			{ CAPS_INFO(32), { 1, 1, 0 }, UINT32_MAX, 0, { { 0, 0x1000 } } } },
 	{ "area beyond the region", -EPROTO, { 0, INFO, 0, REPLY, 0 }, 64, 1, false,
-		{ CAPS_INFO(32), { 1, 1, 0 }, 1, 0, { { 0x8000, 0x1000 } } } },
+			{ CAPS_INFO(32), { 1, 1, 0 }, 1, 0, { { 0x8000, 0x1000 } } } },
 	{ "area larger than the region", -EPROTO, { 0, INFO, 0, REPLY, 0 }, 64, 1, false,
-		{ CAPS_INFO(32), { 1, 1, 0 }, 1, 0, { { 0, 0x9000 } } } },
+			{ CAPS_INFO(32), { 1, 1, 0 }, 1, 0, { { 0, 0x9000 } } } },
 	{ "area wraps", -EPROTO, { 0, INFO, 0, REPLY, 0 }, 64, 1, false,
-		{ CAPS_INFO(32), { 1, 1, 0 }, 1, 0, { { -0x1000ull, 0x2000 } } } },
+			{ CAPS_INFO(32), { 1, 1, 0 }, 1, 0, { { -0x1000ull, 0x2000 } } } },
 };
 
 /* Serve one connection: a true version reply, the lie, then silence until the client goes. */
@@ -91,8 +97,7 @@ tell(int sock, const struct lie *lie)
 	out.hdr = (struct vuser_header){ in.hdr.msg_id, VUSER_VERSION, 0, REPLY, 0 };
 	out.hdr.size = (uint32_t)(16 + out.len);
 	vuser_msg_clear(&in);
-	if (vuser_send_full(sock, &out, deadline) != 0 ||
-			vuser_recv_full(sock, &in, deadline) != 0)
+	if (vuser_send_full(sock, &out, deadline) != 0 || vuser_recv_full(sock, &in, deadline) != 0)
 		goto out;
 	vuser_msg_clear(&out);
 	if (vuser_msg_resize(&out, lie->len) != 0)

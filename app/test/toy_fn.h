@@ -295,9 +295,8 @@ static const struct vuser_device_ops toy_ops = {
 static inline int
 toy_create(struct toy_fn *toy, bool is_vf, struct toy_fn *vfs, const char *path)
 {
-	struct vuser_device_info info = {
-		.flags = VFIO_DEVICE_FLAGS_PCI | VFIO_DEVICE_FLAGS_RESET
-	};
+	struct vuser_device_info info = { .flags = VFIO_DEVICE_FLAGS_PCI |
+				VFIO_DEVICE_FLAGS_RESET };
 	uint8_t *c = toy->config;
 
 	memset(toy, 0, sizeof(*toy));
@@ -334,10 +333,13 @@ toy_create(struct toy_fn *toy, bool is_vf, struct toy_fn *vfs, const char *path)
 	info.regions[VFIO_PCI_CONFIG_REGION_INDEX].flags = VFIO_REGION_INFO_FLAG_READ |
 			VFIO_REGION_INFO_FLAG_WRITE;
 	info.regions[TOY_BAR] = (struct vuser_region){
-		.size = TOY_BAR_SIZE, .fd = toy->mem_fd, .fd_offset = (uint64_t)TOY_BAR << 40,
+		.size = TOY_BAR_SIZE,
+		.fd = toy->mem_fd,
+		.fd_offset = (uint64_t)TOY_BAR << 40,
 		.flags = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE |
 				VFIO_REGION_INFO_FLAG_MMAP,
-		.nb_sparse = 1, .sparse = { { 0x1000, TOY_BAR_SIZE - 0x1000 } },
+		.nb_sparse = 1,
+		.sparse = { { 0x1000, TOY_BAR_SIZE - 0x1000 } },
 	};
 	info.irqs[VFIO_PCI_MSIX_IRQ_INDEX].count = TOY_VECTORS;
 	info.irqs[VFIO_PCI_MSIX_IRQ_INDEX].flags = VFIO_IRQ_INFO_EVENTFD | VFIO_IRQ_INFO_NORESIZE;

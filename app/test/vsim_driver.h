@@ -39,14 +39,14 @@ struct ring {
 			struct pvirtq_event_suppress *driver, *device;
 		};
 	};
-	uint16_t avail_i, used_i;   /**< Split: free-running. Packed: slots. */
+	uint16_t avail_i, used_i; /**< Split: free-running. Packed: slots. */
 	bool avail_wrap, used_wrap; /**< Packed. */
-	uint16_t next_desc;         /**< Split: descriptors are taken in ring order, all of them. */
-	uint16_t next_id;           /**< Packed. */
-	uint16_t slots[RING_MAX];   /**< Ring slots that the buffer of this id took. */
+	uint16_t next_desc; /**< Split: descriptors are taken in ring order, all of them. */
+	uint16_t next_id; /**< Packed. */
+	uint16_t slots[RING_MAX]; /**< Ring slots that the buffer of this id took. */
 	/* IN_ORDER: one used entry may stand for all posted before it. */
 	uint16_t order[RING_MAX], order_in, order_out; /**< Ids as posted, free-running. */
-	bool batch;                                    /**< Up to batch_id, all is used. */
+	bool batch; /**< Up to batch_id, all is used. */
 	uint16_t batch_id;
 	uint32_t batch_len;
 };
@@ -58,16 +58,16 @@ ring_init(struct ring *r, struct vsim_fn *fn, uint16_t qi, uint16_t size, uint8_
 	const struct vsim_features *f = &fn->accepted;
 
 	*r = (struct ring){
-			.fn = fn,
-			.qi = qi,
-			.size = size,
-			.packed = vsim_features_has(f, VIRTIO_F_RING_PACKED),
-			.in_order = vsim_features_has(f, VIRTIO_F_IN_ORDER),
-			.event_idx = vsim_features_has(f, VIRTIO_F_EVENT_IDX),
-			.notification_data = vsim_features_has(f, VIRTIO_F_NOTIFICATION_DATA),
-			.notif_config_data = vsim_features_has(f, VIRTIO_F_NOTIF_CONFIG_DATA),
-			.avail_wrap = true,
-			.used_wrap = true,
+		.fn = fn,
+		.qi = qi,
+		.size = size,
+		.packed = vsim_features_has(f, VIRTIO_F_RING_PACKED),
+		.in_order = vsim_features_has(f, VIRTIO_F_IN_ORDER),
+		.event_idx = vsim_features_has(f, VIRTIO_F_EVENT_IDX),
+		.notification_data = vsim_features_has(f, VIRTIO_F_NOTIFICATION_DATA),
+		.notif_config_data = vsim_features_has(f, VIRTIO_F_NOTIF_CONFIG_DATA),
+		.avail_wrap = true,
+		.used_wrap = true,
 	};
 	r->desc = (void *)mem;
 	r->avail = (void *)(mem + 4096);
@@ -99,17 +99,17 @@ ring_post(struct ring *r, const struct ring_seg *segs, unsigned int out, unsigne
 			struct virtq_desc *d = table != 0 ? &t[i] : &r->desc[slot];
 
 			*d = (struct virtq_desc){
-					.addr = segs[i].addr,
-					.len = segs[i].len,
-					.flags = (i >= out ? VIRTQ_DESC_F_WRITE : 0) |
-						 (i + 1 < nb ? VIRTQ_DESC_F_NEXT : 0),
-					.next = table != 0 ? i + 1 : (slot + 1u) % r->size,
+				.addr = segs[i].addr,
+				.len = segs[i].len,
+				.flags = (i >= out ? VIRTQ_DESC_F_WRITE : 0) |
+						(i + 1 < nb ? VIRTQ_DESC_F_NEXT : 0),
+				.next = table != 0 ? i + 1 : (slot + 1u) % r->size,
 			};
 		}
 		if (table != 0)
-			r->desc[r->next_desc] = (struct virtq_desc){.addr = table,
-					.len = nb * 16,
-					.flags = VIRTQ_DESC_F_INDIRECT};
+			r->desc[r->next_desc] = (struct virtq_desc){ .addr = table,
+				.len = nb * 16,
+				.flags = VIRTQ_DESC_F_INDIRECT };
 		r->slots[id] = table != 0 ? 1 : nb;
 		r->next_desc = (r->next_desc + r->slots[id]) % r->size;
 		r->avail->ring[r->avail_i % r->size] = id;
@@ -121,9 +121,9 @@ ring_post(struct ring *r, const struct ring_seg *segs, unsigned int out, unsigne
 	r->order[r->order_in++ % RING_MAX] = id;
 	r->slots[id] = table != 0 ? 1 : nb;
 	for (unsigned int i = 0; i < nb && table != 0; i++)
-		((struct pvirtq_desc *)table_ptr)[i] = (struct pvirtq_desc){.addr = segs[i].addr,
-				.len = segs[i].len,
-				.flags = i >= out ? VIRTQ_DESC_F_WRITE : 0};
+		((struct pvirtq_desc *)table_ptr)[i] = (struct pvirtq_desc){ .addr = segs[i].addr,
+			.len = segs[i].len,
+			.flags = i >= out ? VIRTQ_DESC_F_WRITE : 0 };
 	for (unsigned int i = 0; i < r->slots[id]; i++) {
 		struct pvirtq_desc *d = &r->pdesc[r->avail_i];
 		uint16_t flags = ring_avail_flags(r);
@@ -135,7 +135,7 @@ ring_post(struct ring *r, const struct ring_seg *segs, unsigned int out, unsigne
 			flags |= VIRTQ_DESC_F_INDIRECT;
 		else
 			flags |= (i >= out ? VIRTQ_DESC_F_WRITE : 0) |
-				 (i + 1 < nb ? VIRTQ_DESC_F_NEXT : 0);
+					(i + 1 < nb ? VIRTQ_DESC_F_NEXT : 0);
 		if (i == 0)
 			first_flags = flags;
 		else
@@ -234,7 +234,7 @@ static inline void
 driver_run(struct driver *d, struct vsim_fn *fn, uint8_t *mem, const struct vsim_features *features,
 		unsigned int pairs, uint16_t size)
 {
-	*d = (struct driver){.fn = fn, .mem = mem};
+	*d = (struct driver){ .fn = fn, .mem = mem };
 	memset(mem, 0, 9 * FIXTURE_QUEUE_LEN);
 	VTEST(driver_negotiate(fn, features));
 	for (unsigned int i = 0; i < 2 * pairs; i++) {

@@ -32,21 +32,21 @@ static inline struct vsim_nic_conf
 fixture_conf(const char *profile)
 {
 	return (struct vsim_nic_conf){
-			.profile = vsim_profile_find(profile),
-			.total_vfs = 256,
-			.queue_pairs = 4,
-			.queue_size = 256,
-			.mtu = 1500,
-			.speed = 25000,
-			.mac = {0x02, 0, 0, 0, 0xff, 0xf0},
-			.workers = 1,
+		.profile = vsim_profile_find(profile),
+		.total_vfs = 256,
+		.queue_pairs = 4,
+		.queue_size = 256,
+		.mtu = 1500,
+		.speed = 25000,
+		.mac = { 0x02, 0, 0, 0, 0xff, 0xf0 },
+		.workers = 1,
 	};
 }
 
 static inline struct fixture
 fixture_from(const struct vsim_nic_conf *conf)
 {
-	struct fixture f = {0};
+	struct fixture f = { 0 };
 	char err[256] = "";
 
 	f.nic = vsim_nic_create(conf, err, sizeof(err));
@@ -57,7 +57,8 @@ fixture_from(const struct vsim_nic_conf *conf)
 			0);
 	VTEST(f.mem != MAP_FAILED);
 	VTEST_EQ(vsim_fn_dma_map_ptr(f.pf, FIXTURE_IOVA, FIXTURE_MEM_LEN, PROT_READ | PROT_WRITE,
-			f.mem), 0);
+				 f.mem),
+			0);
 	return f;
 }
 
@@ -204,22 +205,23 @@ driver_queue(struct vsim_fn *fn, uint16_t qi, uint16_t size)
 static inline void
 driver_ok(struct vsim_fn *fn)
 {
-	reg_write(fn, "device_status", VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER |
-			VIRTIO_STATUS_FEATURES_OK | VIRTIO_STATUS_DRIVER_OK);
+	reg_write(fn, "device_status",
+			VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER |
+					VIRTIO_STATUS_FEATURES_OK | VIRTIO_STATUS_DRIVER_OK);
 	VTEST(reg_read(fn, "device_status") & VIRTIO_STATUS_DRIVER_OK);
 }
 
 static inline struct vsim_features
 features_of(const unsigned int *bits, size_t count)
 {
-	struct vsim_features f = {{0}};
+	struct vsim_features f = { { 0 } };
 
 	for (size_t i = 0; i < count; i++)
 		vsim_features_put(&f, bits[i], true);
 	return f;
 }
-#define FEATURES(...) \
-	features_of((const unsigned int[]){__VA_ARGS__}, \
-			sizeof((const unsigned int[]){__VA_ARGS__}) / sizeof(unsigned int))
+#define FEATURES(...)                                      \
+	features_of((const unsigned int[]){ __VA_ARGS__ }, \
+			sizeof((const unsigned int[]){ __VA_ARGS__ }) / sizeof(unsigned int))
 
 #endif /* VSIM_FIXTURE_H */

@@ -51,7 +51,7 @@ owner_start(struct owner *o, const struct vsim_features *more)
 static inline struct owner
 owner_make(const struct vsim_nic_conf *conf)
 {
-	struct owner o = {0};
+	struct owner o = { 0 };
 
 	o.f = fixture_from(conf);
 	owner_start(&o, NULL);
@@ -78,11 +78,11 @@ owner_post(struct owner *o, const void *out, uint32_t out_len, uint32_t in_len, 
 	memcpy(place, out, out_len);
 	memset(place + OWNER_BUF, 0xee, OWNER_BUF);
 	for (uint32_t at = 0; at < out_len && nb < RING_SEGS; at += segs[nb++].len)
-		segs[nb] = (struct ring_seg){iova + at, out_len - at < cut ? out_len - at : cut};
+		segs[nb] = (struct ring_seg){ iova + at, out_len - at < cut ? out_len - at : cut };
 	nb_out = nb;
 	for (uint32_t at = 0; at < in_len && nb < RING_SEGS; at += segs[nb++].len)
-		segs[nb] = (struct ring_seg){iova + OWNER_BUF + at,
-				in_len - at < cut ? in_len - at : cut};
+		segs[nb] = (struct ring_seg){ iova + OWNER_BUF + at,
+			in_len - at < cut ? in_len - at : cut };
 	id = ring_post(&o->ring, segs, nb_out, nb - nb_out, 0, NULL);
 	ring_publish(&o->ring);
 	ring_kick(&o->ring);
@@ -109,11 +109,11 @@ static inline int
 owner_send(struct owner *o, uint16_t opcode, uint16_t group, uint64_t member, const void *data,
 		uint32_t data_len, uint32_t result_len)
 {
-	uint8_t out[OWNER_BUF] = {0};
+	uint8_t out[OWNER_BUF] = { 0 };
 	const struct virtio_admin_cmd_hdr hdr = {
-			.opcode = htole16(opcode),
-			.group_type = htole16(group),
-			.group_member_id = htole64(member),
+		.opcode = htole16(opcode),
+		.group_type = htole16(group),
+		.group_member_id = htole64(member),
 	};
 	struct virtio_admin_cmd_answer answer;
 	uint16_t id, want;
@@ -159,9 +159,10 @@ static inline int64_t
 legacy_get(struct owner *o, uint64_t vf, bool device, uint8_t offset, uint32_t len)
 {
 	virtio_le64 value = 0;
-	int status = owner_send(o, device ? VIRTIO_ADMIN_LEGACY_DEV_CFG_READ :
-			VIRTIO_ADMIN_LEGACY_COMMON_CFG_READ, VIRTIO_ADMIN_GROUP_SRIOV, vf, &offset,
-			1, len);
+	int status = owner_send(o,
+			device ? VIRTIO_ADMIN_LEGACY_DEV_CFG_READ :
+				 VIRTIO_ADMIN_LEGACY_COMMON_CFG_READ,
+			VIRTIO_ADMIN_GROUP_SRIOV, vf, &offset, 1, len);
 
 	if (status != 0)
 		return -status;
@@ -174,13 +175,14 @@ static inline int
 legacy_put(struct owner *o, uint64_t vf, bool device, uint8_t offset, const void *data,
 		uint32_t len)
 {
-	uint8_t wr[8 + 64] = {offset};
+	uint8_t wr[8 + 64] = { offset };
 
 	if (len > 0)
 		memcpy(&wr[8], data, len);
-	return owner_send(o, device ? VIRTIO_ADMIN_LEGACY_DEV_CFG_WRITE :
-			VIRTIO_ADMIN_LEGACY_COMMON_CFG_WRITE, VIRTIO_ADMIN_GROUP_SRIOV, vf, wr,
-			8 + len, 0);
+	return owner_send(o,
+			device ? VIRTIO_ADMIN_LEGACY_DEV_CFG_WRITE :
+				 VIRTIO_ADMIN_LEGACY_COMMON_CFG_WRITE,
+			VIRTIO_ADMIN_GROUP_SRIOV, vf, wr, 8 + len, 0);
 }
 
 static inline int

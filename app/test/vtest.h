@@ -26,32 +26,32 @@ __attribute__((weak)) jmp_buf vtest_leave;
 __attribute__((weak)) char vtest_why[512];
 
 /** The condition holds, or the case fails here. Variables changed before may be lost. */
-#define VTEST(cond)                                                                               \
-	do {                                                                                      \
-		if (!(cond)) {                                                                    \
-			snprintf(vtest_why, sizeof(vtest_why), "%s:%d: %s", __FILE__,     \
-					__LINE__, #cond);                                         \
-			longjmp(vtest_leave, 1);                                                  \
-		}                                                                                 \
+#define VTEST(cond)                                                                             \
+	do {                                                                                    \
+		if (!(cond)) {                                                                  \
+			snprintf(vtest_why, sizeof(vtest_why), "%s:%d: %s", __FILE__, __LINE__, \
+					#cond);                                                 \
+			longjmp(vtest_leave, 1);                                                \
+		}                                                                               \
 	} while (0)
 
 /** Two integers are equal, or the case fails here and says what they were. */
-#define VTEST_EQ(a, b)                                                                            \
-	do {                                                                                      \
-		long long vtest_a = (long long)(a), vtest_b = (long long)(b);                     \
-		if (vtest_a != vtest_b) {                                                         \
-			snprintf(vtest_why, sizeof(vtest_why),                            \
-					"%s:%d: %s is %lld, want %s = %lld", __FILE__, __LINE__,  \
-					#a, vtest_a, #b, vtest_b);                                \
-			longjmp(vtest_leave, 1);                                                  \
-		}                                                                                 \
+#define VTEST_EQ(a, b)                                                                           \
+	do {                                                                                     \
+		long long vtest_a = (long long)(a), vtest_b = (long long)(b);                    \
+		if (vtest_a != vtest_b) {                                                        \
+			snprintf(vtest_why, sizeof(vtest_why),                                   \
+					"%s:%d: %s is %lld, want %s = %lld", __FILE__, __LINE__, \
+					#a, vtest_a, #b, vtest_b);                               \
+			longjmp(vtest_leave, 1);                                                 \
+		}                                                                                \
 	} while (0)
 
 /** The case cannot run here, for this reason (literal). */
-#define VTEST_SKIP(reason)                                                                        \
-	do {                                                                                      \
-		snprintf(vtest_why, sizeof(vtest_why), "%s", reason);                             \
-		longjmp(vtest_leave, 2);                                                          \
+#define VTEST_SKIP(reason)                                            \
+	do {                                                          \
+		snprintf(vtest_why, sizeof(vtest_why), "%s", reason); \
+		longjmp(vtest_leave, 2);                              \
 	} while (0)
 
 /**

@@ -210,8 +210,8 @@ fake_info(const struct fake *fake)
 {
 	struct vuser_device_info info = {
 		.flags = VFIO_DEVICE_FLAGS_PCI | VFIO_DEVICE_FLAGS_RESET,
-		.irqs[VFIO_PCI_MSIX_IRQ_INDEX] = {
-			VFIO_IRQ_INFO_EVENTFD | VFIO_IRQ_INFO_NORESIZE, FAKE_VECTORS },
+		.irqs[VFIO_PCI_MSIX_IRQ_INDEX] = { VFIO_IRQ_INFO_EVENTFD | VFIO_IRQ_INFO_NORESIZE,
+				FAKE_VECTORS },
 		.irqs[VFIO_PCI_REQ_IRQ_INDEX] = { VFIO_IRQ_INFO_EVENTFD, 1 },
 	};
 	const uint32_t rw = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE;
@@ -226,8 +226,7 @@ fake_info(const struct fake *fake)
 		fake->mem_fd, 0xf000, 0, {} };
 	info.regions[FAKE_MEM] = (struct vuser_region){ 0x8000, rw | VFIO_REGION_INFO_FLAG_MMAP,
 		fake->mem_fd, 0x2000, 2, { { 0x1000, 0x2000 }, { 0x7000, 0x1000 } } };
-	info.regions[VFIO_PCI_CONFIG_REGION_INDEX] =
-			(struct vuser_region){ 256, rw, -1, 0, 0, {} };
+	info.regions[VFIO_PCI_CONFIG_REGION_INDEX] = (struct vuser_region){ 256, rw, -1, 0, 0, {} };
 	return info;
 }
 

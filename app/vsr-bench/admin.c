@@ -37,14 +37,20 @@ static const struct kind {
 	uint8_t data[sizeof(struct virtio_admin_legacy_wr) + sizeof(uint16_t)];
 	size_t data_len, result_len;
 } kinds[] = {
-	{ .opcode = VIRTIO_ADMIN_LEGACY_COMMON_CFG_READ, .data = { LEGACY(queue_size) },
-		.data_len = 1, .result_len = sizeof(uint16_t) },
-	{ .opcode = VIRTIO_ADMIN_LEGACY_COMMON_CFG_WRITE, .data = { LEGACY(queue_select) },
-		.data_len = sizeof(struct virtio_admin_legacy_wr) + sizeof(uint16_t) },
-	{ .opcode = VIRTIO_ADMIN_LEGACY_DEV_CFG_READ, .data = { 0 }, /* The address. */
-		.data_len = 1, .result_len = RTE_ETHER_ADDR_LEN },
-	{ .opcode = VIRTIO_ADMIN_LEGACY_NOTIFY_INFO, .result_len = VIRTIO_ADMIN_NOTIFY_ENTRIES *
-				sizeof(struct virtio_admin_notify_info) },
+	{ .opcode = VIRTIO_ADMIN_LEGACY_COMMON_CFG_READ,
+			.data = { LEGACY(queue_size) },
+			.data_len = 1,
+			.result_len = sizeof(uint16_t) },
+	{ .opcode = VIRTIO_ADMIN_LEGACY_COMMON_CFG_WRITE,
+			.data = { LEGACY(queue_select) },
+			.data_len = sizeof(struct virtio_admin_legacy_wr) + sizeof(uint16_t) },
+	{ .opcode = VIRTIO_ADMIN_LEGACY_DEV_CFG_READ,
+			.data = { 0 }, /* The address. */
+			.data_len = 1,
+			.result_len = RTE_ETHER_ADDR_LEN },
+	{ .opcode = VIRTIO_ADMIN_LEGACY_NOTIFY_INFO,
+			.result_len = VIRTIO_ADMIN_NOTIFY_ENTRIES *
+					sizeof(struct virtio_admin_notify_info) },
 };
 
 /** A command outstanding. */
@@ -125,9 +131,9 @@ row(const struct kind *k, unsigned int vfs, unsigned int depth, double *ns, unsi
 		VTEST_EQ(accesses(vfs) - before, warm / vfs + nb / vfs);
 	qsort(ns, nb, sizeof(*ns), machine_ascending);
 	printf("%s\n  {\"command\": \"%s\", \"vfs\": %u, \"depth\": %u, \"per_second\": %.0f, "
-			"\"p50_ns\": %.0f, \"p99_ns\": %.0f}", first ? "" : ",",
-			vio_admin_opcode_name(k->opcode), vfs, depth, nb / seconds,
-			owner_percentile(ns, nb, 50), owner_percentile(ns, nb, 99));
+	       "\"p50_ns\": %.0f, \"p99_ns\": %.0f}",
+			first ? "" : ",", vio_admin_opcode_name(k->opcode), vfs, depth,
+			nb / seconds, owner_percentile(ns, nb, 50), owner_percentile(ns, nb, 99));
 	first = false;
 }
 
@@ -171,8 +177,10 @@ main(int argc, char **argv)
 	for (int i = 3; good && i < argc; i++)
 		good = machine_number(argv[i], 1, VFS, &counts[nb_counts++]);
 	if (!good) {
-		fprintf(stderr, "%s: commands, depth and numbers of VFs are wanted; "
-				"vsr-bench admin gives them.\n", PROGRAM);
+		fprintf(stderr,
+				"%s: commands, depth and numbers of VFs are wanted; "
+				"vsr-bench admin gives them.\n",
+				PROGRAM);
 		return 2;
 	}
 	if (setjmp(vtest_leave) != 0) {

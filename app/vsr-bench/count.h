@@ -31,7 +31,8 @@ count_start(void)
 			 "pushfq\n\t"
 			 "orq $0x100, (%%rsp)\n\t"
 			 "popfq\n\t"
-			 "lea 128(%%rsp), %%rsp" ::: "cc", "memory");
+			 "lea 128(%%rsp), %%rsp" ::
+					 : "cc", "memory");
 }
 
 /** Count to here. */
@@ -42,11 +43,18 @@ count_stop(void)
 			 "pushfq\n\t"
 			 "andq $~0x100, (%%rsp)\n\t"
 			 "popfq\n\t"
-			 "lea 128(%%rsp), %%rsp" ::: "cc", "memory");
+			 "lea 128(%%rsp), %%rsp" ::
+					 : "cc", "memory");
 }
 #else
-static inline void count_start(void) { }
-static inline void count_stop(void) { }
+static inline void
+count_start(void)
+{
+}
+static inline void
+count_stop(void)
+{
+}
 #endif
 
 #endif /* COUNT_H */

@@ -80,8 +80,11 @@ static bool
 port_open(const struct setup *s)
 {
 	char args[128], wire[32];
-	const struct rig_conf conf = { .profile = s->profile, .wire = wire, .pairs = 1,
-		.queue_size = RING, .mtu = 1500 };
+	const struct rig_conf conf = { .profile = s->profile,
+		.wire = wire,
+		.pairs = 1,
+		.queue_size = RING,
+		.mtu = 1500 };
 	int ret;
 
 	snprintf(args, sizeof(args), "packed=%d,mrg_rxbuf=%d,%s=%s", s->packed, s->mrg,
@@ -229,9 +232,10 @@ row_print(const char *direction, const char *name, const char *profile, const st
 		return;
 	}
 	printf("%s\n  {\"direction\": \"%s\", \"path\": \"%s\", \"profile\": \"%s\", "
-			"\"accepted\": \"%s\", \"cycles_min\": %.2f, \"cycles_median\": %.2f, "
-			"\"instructions\": %s}", first_row ? "" : ",", direction, name, profile,
-			accepted(), f->min, f->median, f->instructions < 0 ? "null" : instructions);
+	       "\"accepted\": \"%s\", \"cycles_min\": %.2f, \"cycles_median\": %.2f, "
+	       "\"instructions\": %s}",
+			first_row ? "" : ",", direction, name, profile, accepted(), f->min,
+			f->median, f->instructions < 0 ? "null" : instructions);
 	first_row = false;
 }
 
@@ -245,8 +249,10 @@ row_run(const struct setup *s)
 	if (!port_open(s))
 		return false;
 	if (!measure(&rx, &tx)) {
-		fprintf(stderr, "vsr-bench driver: %s on %s does not keep up with a generator that "
-				"always has packets: no figure.\n", name, s->profile);
+		fprintf(stderr,
+				"vsr-bench driver: %s on %s does not keep up with a generator that "
+				"always has packets: no figure.\n",
+				name, s->profile);
 		rig_close_broken(&rig);
 		return true;
 	}
@@ -302,9 +308,10 @@ run(void)
 				opts.size, rte_get_tsc_hz() / 1e6);
 	else
 		printf("The driver alone, %u bytes, bursts of %u, cycles of a %.0f MHz clock%s\n"
-				"%-3s %-20s %-10s %-20s %7s %7s %8s\n", opts.size, opts.burst,
-				rte_get_tsc_hz() / 1e6, small_pages ? ", no hugepages" : "", "",
-				"PATH", "PROFILE", "ACCEPTED", "MIN", "MEDIAN", "INSTR");
+		       "%-3s %-20s %-10s %-20s %7s %7s %8s\n",
+				opts.size, opts.burst, rte_get_tsc_hz() / 1e6,
+				small_pages ? ", no hugepages" : "", "", "PATH", "PROFILE",
+				"ACCEPTED", "MIN", "MEDIAN", "INSTR");
 	for (size_t i = 0; i < RTE_DIM(profiles); i++)
 		if (opts.profile == NULL || strcmp(opts.profile, profiles[i]) == 0)
 			nb += profile_run(profiles[i]);
@@ -320,21 +327,21 @@ run(void)
 /* ------------------------------------------------------------------ command line */
 
 static const char help[] =
-	"Usage: vsr-bench driver [--path TEXT] [--profile NAME] [--burst N] [--size BYTES]\n"
-	"                        [--samples N] [--no-instructions] [--json]\n\n"
-	"The driver alone: cycles and instructions per packet of each row of its path tables,\n"
-	"receive and transmit apart. Driver and simulated NIC take turns on one core, so all\n"
-	"memory is in its cache and nobody waits: a change of a few per cent can be seen.\n\n"
-	"  --path TEXT        rows whose name contains TEXT (default: all)\n"
-	"  --profile NAME     full or bluefield (default: both)\n"
-	"  --burst N          packets per burst, 1..128 and a power of two (default 32)\n"
-	"  --size BYTES       of a frame with its check sequence, 64..1518 (default 64)\n"
-	"  --samples N        of 256 packets each, 10..1000000 (default 20000)\n"
-	"  --no-instructions  cycles only: some seconds less\n"
-	"  --json             one object for programs\n\n"
-	"MIN is what to compare between two builds, INSTR is exact. ACCEPTED is what the device\n"
-	"and the driver agreed on. For instance, while working on the receive path:\n\n"
-	"  vsr-bench driver --path packed --profile bluefield --no-instructions\n";
+		"Usage: vsr-bench driver [--path TEXT] [--profile NAME] [--burst N] [--size BYTES]\n"
+		"                        [--samples N] [--no-instructions] [--json]\n\n"
+		"The driver alone: cycles and instructions per packet of each row of its path tables,\n"
+		"receive and transmit apart. Driver and simulated NIC take turns on one core, so all\n"
+		"memory is in its cache and nobody waits: a change of a few per cent can be seen.\n\n"
+		"  --path TEXT        rows whose name contains TEXT (default: all)\n"
+		"  --profile NAME     full or bluefield (default: both)\n"
+		"  --burst N          packets per burst, 1..128 and a power of two (default 32)\n"
+		"  --size BYTES       of a frame with its check sequence, 64..1518 (default 64)\n"
+		"  --samples N        of 256 packets each, 10..1000000 (default 20000)\n"
+		"  --no-instructions  cycles only: some seconds less\n"
+		"  --json             one object for programs\n\n"
+		"MIN is what to compare between two builds, INSTR is exact. ACCEPTED is what the device\n"
+		"and the driver agreed on. For instance, while working on the receive path:\n\n"
+		"  vsr-bench driver --path packed --profile bluefield --no-instructions\n";
 
 static int
 usage(const char *what, const char *value, const char *want)
@@ -370,8 +377,9 @@ parse(int argc, char **argv)
 			opts.count = false;
 		else if (c == 'j')
 			opts.json = true;
-		else if (c == 'b' && (!machine_number(optarg, 1, BURST_MAX, &opts.burst) ||
-				(opts.burst & (opts.burst - 1)) != 0))
+		else if (c == 'b' &&
+				(!machine_number(optarg, 1, BURST_MAX, &opts.burst) ||
+						(opts.burst & (opts.burst - 1)) != 0))
 			return usage("--burst", optarg, "a power of two from 1 to 128");
 		else if (c == 's' && !machine_number(optarg, 64, 1518, &opts.size))
 			return usage("--size", optarg, "a number from 64 to 1518");

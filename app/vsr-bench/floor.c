@@ -53,7 +53,7 @@
 
 /* A position counts on for ever; the ring has a power of two of places. */
 #define AT(pos) ((pos) & (RING - 1))
-#define WRAP(pos) (((pos) & RING) == 0)
+#define WRAP(pos) (((pos)&RING) == 0)
 
 static_assert(RING % BATCH == 0, "batches do not wrap");
 static_assert(BUFS_AT + (size_t)NB_BUFS * BUF_STRIDE <= MEM_LEN, "memory");
@@ -298,7 +298,8 @@ driver_round(struct driver *d, const bool prefetch)
 	/* A batch is there when its last is, buffers being used in order. Looking at the first
 	 * would take its line from the device that is writing there. */
 	if (!is_used(flags_read(&rx->desc[AT(d->rx_used + BATCH - 1)]),
-			WRAP(d->rx_used + BATCH - 1)) || d->tx_next + BATCH - d->tx_used > RING)
+			    WRAP(d->rx_used + BATCH - 1)) ||
+			d->tx_next + BATCH - d->tx_used > RING)
 		return 0;
 	for (; nb < BATCH; nb++, d->rx_used++) {
 		const struct pvirtq_desc *desc = &rx->desc[AT(d->rx_used)];
@@ -438,8 +439,8 @@ report(struct figures f[2], unsigned int rounds, bool json)
 		printf("{\"tsc_mhz\": %.0f, \"rows\": [", mhz);
 	else
 		printf("Packed rings between two cores, %u bytes, cycles of a %.0f MHz clock, "
-				"%u rounds\n%-9s %7s %7s %7s %7s\n", PACKET, mhz, rounds, "", "MIN",
-				"MEDIAN", "BUSY", "MPPS");
+		       "%u rounds\n%-9s %7s %7s %7s %7s\n",
+				PACKET, mhz, rounds, "", "MIN", "MEDIAN", "BUSY", "MPPS");
 	for (int i = 0; i < 2; i++) {
 		double middle;
 
@@ -448,10 +449,10 @@ report(struct figures f[2], unsigned int rounds, bool json)
 		middle = f[i].cycles[rounds / 2];
 		if (json)
 			printf("%s\n  {\"name\": \"%s\", \"cycles_min\": %.2f, "
-					"\"cycles_per_packet\": %.2f, \"busy\": %.2f, "
-					"\"mpps\": %.3f}", i > 0 ? "," : "", names[i],
-					f[i].cycles[0], middle, f[i].busy[rounds / 2],
-					mhz / middle);
+			       "\"cycles_per_packet\": %.2f, \"busy\": %.2f, "
+			       "\"mpps\": %.3f}",
+					i > 0 ? "," : "", names[i], f[i].cycles[0], middle,
+					f[i].busy[rounds / 2], mhz / middle);
 		else
 			printf("%-9s %7.1f %7.1f %7.1f %7.2f\n", names[i], f[i].cycles[0], middle,
 					f[i].busy[rounds / 2], mhz / middle);
@@ -496,18 +497,18 @@ measure(unsigned int cpus[2], unsigned int rounds, double seconds, bool json)
 /* ------------------------------------------------------------------ command line */
 
 static const char help[] =
-	"Usage: vsr-bench floor [--rounds N] [--seconds S] [--distance] [--json]\n\n"
-	"The limit: two cores exchange 64-byte packets over packed rings, with no mbufs, no\n"
-	"driver and no NIC. Cycles per packet there and back, with plain accesses and with\n"
-	"prefetches for write; both in turns.\n\n"
-	"  --rounds N   turns of each, 1..1000 (default 7)\n"
-	"  --seconds S  length of a turn, 0.05..60 (default 0.2)\n"
-	"  --distance   only how far the two cores are apart: cycles that a word takes to the\n"
-	"               other and back. On a virtual machine this changes while it runs, and\n"
-	"               all other figures with it\n"
-	"  --json       one object for programs\n\n"
-	"MIN and MEDIAN over the rounds; BUSY leaves out the rounds of the loop that found no\n"
-	"packet, as dpdk-testpmd counts.\n";
+		"Usage: vsr-bench floor [--rounds N] [--seconds S] [--distance] [--json]\n\n"
+		"The limit: two cores exchange 64-byte packets over packed rings, with no mbufs, no\n"
+		"driver and no NIC. Cycles per packet there and back, with plain accesses and with\n"
+		"prefetches for write; both in turns.\n\n"
+		"  --rounds N   turns of each, 1..1000 (default 7)\n"
+		"  --seconds S  length of a turn, 0.05..60 (default 0.2)\n"
+		"  --distance   only how far the two cores are apart: cycles that a word takes to the\n"
+		"               other and back. On a virtual machine this changes while it runs, and\n"
+		"               all other figures with it\n"
+		"  --json       one object for programs\n\n"
+		"MIN and MEDIAN over the rounds; BUSY leaves out the rounds of the loop that found no\n"
+		"packet, as dpdk-testpmd counts.\n";
 
 static int
 usage(const char *what, const char *value, const char *want)

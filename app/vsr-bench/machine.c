@@ -42,10 +42,9 @@ machine_pin(const char *program, unsigned int cpu)
 int
 machine_eal(const char *program, unsigned int cpu, bool *small_pages)
 {
-	static char *args[] = { NULL, "--no-pci", "--no-shconf", "--no-telemetry",
-		"--iova-mode=va", "-l", NULL, "--log-level=error",
-		"--log-level=pmd.net.vsr:critical", "--force-max-simd-bitwidth=512", "-m", "96",
-		"--in-memory", NULL };
+	static char *args[] = { NULL, "--no-pci", "--no-shconf", "--no-telemetry", "--iova-mode=va",
+		"-l", NULL, "--log-level=error", "--log-level=pmd.net.vsr:critical",
+		"--force-max-simd-bitwidth=512", "-m", "96", "--in-memory", NULL };
 	static char name[32], list[16];
 	unsigned int free_pages = 0;
 	FILE *f = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "r");

@@ -180,9 +180,9 @@ show_main(void *arg)
 {
 	struct pollfd fds[3] = {
 		{ .fd = vuser_server_fd(vpci_server(vpci_legacy_fn(guest.legacy))),
-			.events = POLLIN },
+				.events = POLLIN },
 		{ .fd = vuser_server_fd(vpci_server(vpci_legacy_fn(guest_cmd.legacy))),
-			.events = POLLIN },
+				.events = POLLIN },
 		{ .fd = show_stop, .events = POLLIN },
 	};
 
@@ -207,7 +207,7 @@ guest_show(struct guest *g, uint64_t list, const char *name)
 		snprintf(g->path, sizeof(g->path), "%s/%s", dir, name);
 	VTEST_EQ(vio_admin_agree(owner.admin, VIO_SRIOV, list, NULL), 0);
 	if (vpci_legacy_create(&backend, &conf, name != NULL ? g->path : NULL, &g->legacy, err,
-			sizeof(err)) != 0)
+			    sizeof(err)) != 0)
 		fprintf(stderr, "%s: %s.\n", PROGRAM, err);
 	VTEST(g->legacy != NULL);
 }
@@ -217,8 +217,8 @@ static void
 guest_connect(struct guest *g)
 {
 	int fd = eventfd(0, EFD_CLOEXEC);
-	const virtio_le16 command = rte_cpu_to_le_16(PCI_COMMAND_IO_SPACE | PCI_COMMAND_MEM_SPACE |
-			PCI_COMMAND_BUS_MASTER);
+	const virtio_le16 command = rte_cpu_to_le_16(
+			PCI_COMMAND_IO_SPACE | PCI_COMMAND_MEM_SPACE | PCI_COMMAND_BUS_MASTER);
 
 	if (g->path[0] != '\0')
 		g->client = vuser_client_connect(g->path, SOCKET_MS);
@@ -226,7 +226,8 @@ guest_connect(struct guest *g)
 		g->client = vuser_client_attach(vpci_server(vpci_legacy_fn(g->legacy)));
 	VTEST(g->client != NULL);
 	VTEST_EQ(vuser_client_region_write(g->client, VFIO_PCI_CONFIG_REGION_INDEX, PCI_CFG_COMMAND,
-			&command, sizeof(command)), 0);
+				 &command, sizeof(command)),
+			0);
 	VTEST_EQ(vuser_client_irq_set_fds(g->client, VFIO_PCI_MSIX_IRQ_INDEX, 0, 1, &fd), 0);
 	close(fd);
 }
@@ -249,7 +250,8 @@ guest_driver(void)
 
 	VTEST(fd >= 0 && ftruncate(fd, GUEST_LEN) == 0);
 	VTEST_EQ(vuser_client_dma_map(guest.client, GUEST_IOVA, GUEST_LEN, PROT_READ | PROT_WRITE,
-			fd, 0), 0);
+				 fd, 0),
+			0);
 	close(fd);
 	for (size_t i = 0; i < RTE_DIM(steps); i++)
 		guest_put(LEGACY(device_status), steps[i], 1);
@@ -260,8 +262,9 @@ guest_driver(void)
 		guest_put(LEGACY(queue_select), qi, 2);
 		guest_put(LEGACY(queue_address), (uint32_t)(at >> VIRTIO_LEGACY_PAGE_SHIFT), 4);
 	}
-	guest_put(LEGACY(device_status), VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER |
-			VIRTIO_STATUS_DRIVER_OK, 1);
+	guest_put(LEGACY(device_status),
+			VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_DRIVER_OK,
+			1);
 	VTEST(vf->queue[QUEUE] != NULL);
 }
 
@@ -276,7 +279,8 @@ word_map(struct vsim_fn *fn, bool member)
 
 	bar_len[VSIM_BAR] = VSIM_BAR_DOORBELLS + size;
 	VTEST_EQ(vio_admin_legacy_notify_info(owner.admin, VF, member ? none : bar_len,
-			member ? bar_len : none, bells), 1);
+				 member ? bar_len : none, bells),
+			1);
 	VTEST(bells[0].member == member && bells[0].offset >= VSIM_BAR_DOORBELLS);
 	page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
 			(off_t)(VSIM_REGION_OFFSET(VSIM_BAR) + VSIM_BAR_DOORBELLS));
@@ -427,8 +431,8 @@ ways_check(uint64_t nb, uint64_t commands)
 static void
 measure(struct figures figures[NB_WAYS], unsigned int samples)
 {
-	const uint64_t *commands = &owner.rig.fns[0].fn->counters->admin[
-			VIRTIO_ADMIN_LEGACY_COMMON_CFG_WRITE];
+	const uint64_t *commands =
+			&owner.rig.fns[0].fn->counters->admin[VIRTIO_ADMIN_LEGACY_COMMON_CFG_WRITE];
 	const uint64_t before = *commands;
 	const unsigned int warm = samples / 10;
 
@@ -452,7 +456,8 @@ report(struct figures figures[NB_WAYS], unsigned int samples)
 		qsort(f->seen, samples, sizeof(double), machine_ascending);
 		qsort(f->held, samples, sizeof(double), machine_ascending);
 		printf("%s\n  \"%s\": {\"p50_ns\": %.1f, \"p99_ns\": %.1f, \"held_p50_ns\": %.1f, "
-				"\"held_p99_ns\": %.1f}", w == 0 ? "" : ",", ways[w].name,
+		       "\"held_p99_ns\": %.1f}",
+				w == 0 ? "" : ",", ways[w].name,
 				owner_percentile(f->seen, samples, 50),
 				owner_percentile(f->seen, samples, 99),
 				owner_percentile(f->held, samples, 50),
@@ -468,8 +473,10 @@ main(int argc, char **argv)
 	unsigned int samples;
 
 	if (argc != 2 || !machine_number(argv[1], 10, 1000000, &samples)) {
-		fprintf(stderr, "%s: a number of samples from 10 to 1000000 is wanted; "
-				"vsr-bench notify gives it.\n", PROGRAM);
+		fprintf(stderr,
+				"%s: a number of samples from 10 to 1000000 is wanted; "
+				"vsr-bench notify gives it.\n",
+				PROGRAM);
 		return 2;
 	}
 	if (setjmp(vtest_leave) != 0) {

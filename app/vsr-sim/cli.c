@@ -159,7 +159,8 @@ sim_dir(const char *asked, char out[SIM_DIR_MAX])
 		path[--len] = '\0';
 	if (len >= SIM_DIR_MAX) {
 		cli_refuse("the directory name %s is too long: give --dir a name of at most %d "
-			   "bytes", path, SIM_DIR_MAX - 1);
+			   "bytes",
+				path, SIM_DIR_MAX - 1);
 		return false;
 	}
 	memcpy(out, path, len + 1);

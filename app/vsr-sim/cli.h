@@ -58,8 +58,10 @@ struct cli_args {
 
 /** Option of every subcommand that works on a running simulator. */
 #define CLI_OPT_DIR 1
-#define CLI_OPT_DIR_ROW \
-	{ "dir", CLI_OPT_DIR, "DIR", "directory of the simulator (see vsr-sim --help)" }
+#define CLI_OPT_DIR_ROW                                                                      \
+	{                                                                                    \
+		"dir", CLI_OPT_DIR, "DIR", "directory of the simulator (see vsr-sim --help)" \
+	}
 
 /** Next argument: an option (value in args->value), CLI_WORD, CLI_END, CLI_BAD or CLI_HELP. */
 int cli_next(struct cli_args *args);

@@ -45,8 +45,9 @@ fail(const char *sentence)
 	json_t *answer = json_pack("{s:b, s:s}", "ok", 0, "error", sentence);
 
 	/* A name cut in the middle of a character is no text any more. */
-	return answer != NULL ? answer : json_pack("{s:b, s:s}", "ok", 0, "error",
-			"the request names something that does not exist");
+	return answer != NULL ? answer :
+				json_pack("{s:b, s:s}", "ok", 0, "error",
+						"the request names something that does not exist");
 }
 
 static json_t *
@@ -220,7 +221,7 @@ cmd_detach(struct ctl *ctl, const json_t *request)
 		return fail(text);
 	}
 	return host_dev_remove(ctl->conf.host, bdf) == 0 ? json_pack("{s:b}", "ok", 1) :
-			fail_function(bdf);
+							   fail_function(bdf);
 }
 
 static json_t *
@@ -234,9 +235,14 @@ static const struct {
 	const char *name;
 	json_t *(*run)(struct ctl *ctl, const json_t *request);
 } commands[] = {
-	{ "state", cmd_state }, { "stats", cmd_stats }, { "link", cmd_link },
-	{ "wire", cmd_wire }, { "fault", cmd_fault }, { "attach", cmd_attach },
-	{ "detach", cmd_detach }, { "stop", cmd_stop },
+	{ "state", cmd_state },
+	{ "stats", cmd_stats },
+	{ "link", cmd_link },
+	{ "wire", cmd_wire },
+	{ "fault", cmd_fault },
+	{ "attach", cmd_attach },
+	{ "detach", cmd_detach },
+	{ "stop", cmd_stop },
 };
 
 static json_t *
@@ -354,7 +360,7 @@ client_answer(struct ctl *ctl, struct client *client)
 			break;
 		len = end != NULL ? (size_t)(end - client->in) : client->in_len;
 		answer = end != NULL ? answer_to(ctl, client->in, len) :
-				fail("the request is longer than 65536 bytes");
+				       fail("the request is longer than 65536 bytes");
 		client->out = json_dumps(answer, JSON_COMPACT);
 		json_decref(answer);
 		if (client->out == NULL) {
@@ -379,8 +385,8 @@ client_process(struct ctl *ctl, struct client *client)
 	if (client->out != NULL && !client_flush(client))
 		return;
 	if (client->fd >= 0) {
-		n = recv(client->fd, client->in + client->in_len,
-				CTL_MAX_REQUEST - client->in_len, 0);
+		n = recv(client->fd, client->in + client->in_len, CTL_MAX_REQUEST - client->in_len,
+				0);
 		if (n == 0 || (n < 0 && errno != EAGAIN)) {
 			client_close(client);
 			return;

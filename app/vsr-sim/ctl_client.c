@@ -202,8 +202,9 @@ run_link(struct cli_args *args)
 		return exit_code(opt);
 	if (strcmp(words[1], "up") != 0 && strcmp(words[1], "down") != 0)
 		return cli_usage(args, "a link is up or down, not %s", words[1]);
-	return ask(dir, json_pack("{s:s, s:s, s:b}", "cmd", "link", "function", words[0],
-			"up", strcmp(words[1], "up") == 0));
+	return ask(dir,
+			json_pack("{s:s, s:s, s:b}", "cmd", "link", "function", words[0], "up",
+					strcmp(words[1], "up") == 0));
 }
 
 static int
@@ -215,8 +216,9 @@ run_wire(struct cli_args *args)
 
 	if (opt != CLI_END)
 		return exit_code(opt);
-	return ask(dir, json_pack("{s:s, s:s, s:s}", "cmd", "wire", "function", words[0],
-			"spec", words[1]));
+	return ask(dir,
+			json_pack("{s:s, s:s, s:s}", "cmd", "wire", "function", words[0], "spec",
+					words[1]));
 }
 
 static int
@@ -254,8 +256,9 @@ run_attach(struct cli_args *args)
 		strcat(cwd, "/");
 	if (snprintf(path, sizeof(path), "%s%s", cwd, words[1]) >= (int)sizeof(path))
 		return cli_refuse("the name of the socket is too long: %s", words[1]);
-	return ask(dir, json_pack("{s:s, s:s, s:s}", "cmd", "attach", "bdf", words[0],
-			"socket", path));
+	return ask(dir,
+			json_pack("{s:s, s:s, s:s}", "cmd", "attach", "bdf", words[0], "socket",
+					path));
 }
 
 static int

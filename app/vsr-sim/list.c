@@ -25,7 +25,8 @@ print_features(void)
 	const char *name, *summary;
 
 	printf("\nFeatures (vsr-sim serve --features +NAME,-NAME) that any profile offers:\n"
-	       "  %3s  %-22s", "BIT", "NAME");
+	       "  %3s  %-22s",
+			"BIT", "NAME");
 	for (unsigned int i = 0; nic_profile_at(i, &name, &summary); i++)
 		printf(" %-10s", name);
 	printf("\n");

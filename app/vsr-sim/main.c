@@ -10,28 +10,37 @@
 #include "cli.h"
 
 static const struct cli_cmd *const cmds[] = {
-	&cmd_serve, &cmd_run, &cmd_stats, &cmd_link, &cmd_wire, &cmd_fault, &cmd_attach,
-	&cmd_detach, &cmd_stop, &cmd_list,
+	&cmd_serve,
+	&cmd_run,
+	&cmd_stats,
+	&cmd_link,
+	&cmd_wire,
+	&cmd_fault,
+	&cmd_attach,
+	&cmd_detach,
+	&cmd_stop,
+	&cmd_list,
 };
 #define NB_CMDS (sizeof(cmds) / sizeof(cmds[0]))
 
 static void
 help(FILE *out)
 {
-	fprintf(out, "Usage: vsr-sim COMMAND [OPTIONS]\n\n"
-		     "A simulated virtio-net PF with SR-IOV VFs, the sysfs tree and the VFIO\n"
-		     "interface in front of it, so that DPDK programs run on it unchanged.\n\n"
-		     "Commands (vsr-sim COMMAND --help tells more):\n");
+	fprintf(out,
+			"Usage: vsr-sim COMMAND [OPTIONS]\n\n"
+			"A simulated virtio-net PF with SR-IOV VFs, the sysfs tree and the VFIO\n"
+			"interface in front of it, so that DPDK programs run on it unchanged.\n\n"
+			"Commands (vsr-sim COMMAND --help tells more):\n");
 	for (size_t i = 0; i < NB_CMDS; i++)
 		fprintf(out, "  %-7s %s\n", cmds[i]->name, cmds[i]->help);
 	fprintf(out,
-		"\nOne simulator lives in one directory: --dir DIR, else $VSR_SIM_DIR, else\n"
-		"$XDG_RUNTIME_DIR/vsr-sim, else /run/vsr-sim.\n\n"
-		"For a start, in two terminals:\n"
-		"  vsr-sim serve --wire pf=gen:\n"
-		"  vsr-sim run -- dpdk-testpmd -l 0,1 -a 0000:01:00.0 -- --forward-mode=io -i\n\n"
-		"Exit codes: 0 done, 1 refused or failed, 2 not understood; vsr-sim run gives the\n"
-		"exit code of the command it ran.\n");
+			"\nOne simulator lives in one directory: --dir DIR, else $VSR_SIM_DIR, else\n"
+			"$XDG_RUNTIME_DIR/vsr-sim, else /run/vsr-sim.\n\n"
+			"For a start, in two terminals:\n"
+			"  vsr-sim serve --wire pf=gen:\n"
+			"  vsr-sim run -- dpdk-testpmd -l 0,1 -a 0000:01:00.0 -- --forward-mode=io -i\n\n"
+			"Exit codes: 0 done, 1 refused or failed, 2 not understood; vsr-sim run gives the\n"
+			"exit code of the command it ran.\n");
 }
 
 int

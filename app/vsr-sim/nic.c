@@ -223,14 +223,18 @@ fn_add(struct nic *nic, unsigned int index, const char *bdf)
 	fn->server = server;
 	snprintf(fn->bdf, sizeof(fn->bdf), "%s", bdf);
 	ret = epoll_ctl(nic->epoll_fd, EPOLL_CTL_ADD, vuser_server_fd(server), &event) == 0 ?
-			0 : -errno;
+			0 :
+			-errno;
 	pthread_mutex_unlock(&nic->servers_lock);
 	if (ret == 0 && !nic->sockets_only) {
-		ids = (struct host_ids){ .vendor = vids.vendor, .device = vids.device,
-				.subsys_vendor = vids.subsys_vendor, .subsys = vids.subsys,
-				.revision = vids.revision, .class_code = vids.class_code };
-		ret = host_dev_add(nic->host, bdf, index != 0 ? nic->pf_bdf : NULL,
-				(uint16_t)index, &ids, server, NULL);
+		ids = (struct host_ids){ .vendor = vids.vendor,
+			.device = vids.device,
+			.subsys_vendor = vids.subsys_vendor,
+			.subsys = vids.subsys,
+			.revision = vids.revision,
+			.class_code = vids.class_code };
+		ret = host_dev_add(nic->host, bdf, index != 0 ? nic->pf_bdf : NULL, (uint16_t)index,
+				&ids, server, NULL);
 	}
 	if (ret != 0) {
 		pthread_mutex_lock(&nic->servers_lock);
@@ -412,7 +416,7 @@ nic_create(const struct nic_conf *conf, char *err, size_t err_len)
 		return NULL;
 	for (size_t i = 0; i < conf->nb_switches; i++)
 		if (nic_switch_apply(&vconf, conf->switches[i].kind, conf->switches[i].text, err,
-				err_len) != 0)
+				    err_len) != 0)
 			return NULL;
 	nic = calloc(1, sizeof(*nic));
 	if (nic == NULL) {

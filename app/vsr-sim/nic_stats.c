@@ -16,8 +16,15 @@
 
 /* What a program may rely on is always there, zero or not. */
 static const char *const sums[] = {
-	"rx_packets", "rx_bytes", "tx_packets", "tx_bytes", "doorbells", "descriptors",
-	"interrupts", "drops", "violations",
+	"rx_packets",
+	"rx_bytes",
+	"tx_packets",
+	"tx_bytes",
+	"doorbells",
+	"descriptors",
+	"interrupts",
+	"drops",
+	"violations",
 };
 #define NB_SUMS (sizeof(sums) / sizeof(sums[0]))
 
@@ -42,7 +49,8 @@ static const char *
 queue_kind(const struct nic *nic, const struct vsim_fn_state *state, int queue)
 {
 	const struct vsim_features *set = state->device_status & VIRTIO_STATUS_FEATURES_OK ?
-			&state->accepted : &state->offered;
+			&state->accepted :
+			&state->offered;
 	bool mq = (set->w[VIRTIO_NET_F_MQ / 64] >> (VIRTIO_NET_F_MQ % 64)) & 1;
 
 	if (queue == (mq ? 2 * nic->queue_pairs : 2))
@@ -105,7 +113,8 @@ drop_idle_queues(json_t *queues)
 		const char *key;
 		bool used = false;
 
-		json_object_foreach(json_array_get(queues, i), key, value) {
+		json_object_foreach(json_array_get(queues, i), key, value)
+		{
 			if (strcmp(key, "queue") != 0 && json_integer_value(value) != 0)
 				used = true;
 		}
@@ -175,8 +184,10 @@ nic_fn_json(struct nic *nic, unsigned int index, bool queues)
 		if (queue < 0)
 			add_fn_stat(fn, &stats[i]);
 		else
-			add_queue_stat(fn, !queues ? NULL :
-					queue_row(rows, queue, queue_kind(nic, &state, queue)),
+			add_queue_stat(fn,
+					!queues ? NULL :
+						  queue_row(rows, queue,
+								  queue_kind(nic, &state, queue)),
 					&stats[i]);
 	}
 	if (queues)
@@ -196,7 +207,7 @@ nic_json(struct nic *nic)
 		json_array_append_new(busy, json_integer(vsim_worker_busy(nic->vsim, w)));
 	return json_pack("{s:s, s:s, s:i, s:i, s:I, s:o, s:I}", "profile", nic->profile, "pf",
 			nic->pf_bdf, "vfs", vsim_nic_num_vfs(nic->vsim), "total_vfs",
-			nic->total_vfs, "violations",
-			(json_int_t)vsim_nic_violations(nic->vsim), "workers_busy_permille", busy,
-			"time_ns", now.tv_sec * (json_int_t)1000000000 + now.tv_nsec);
+			nic->total_vfs, "violations", (json_int_t)vsim_nic_violations(nic->vsim),
+			"workers_busy_permille", busy, "time_ns",
+			now.tv_sec * (json_int_t)1000000000 + now.tv_nsec);
 }

@@ -11,8 +11,8 @@
 #include "cli.h"
 #include "nic_priv.h"
 
-#define AT(member) offsetof(struct vsim_nic_conf, member), \
-		sizeof(((struct vsim_nic_conf *)0)->member)
+#define AT(member) \
+	offsetof(struct vsim_nic_conf, member), sizeof(((struct vsim_nic_conf *)0)->member)
 
 static const struct nic_switch_row {
 	enum nic_switch kind;

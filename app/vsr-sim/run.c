@@ -48,9 +48,10 @@ set_environment(const char *dir)
 
 	if (!find_preload(lib, sizeof(lib)))
 		return cli_refuse("cannot find " PRELOAD " beside this program or in %s: build or "
-				  "install it first", VSR_LIBDIR);
+				  "install it first",
+				VSR_LIBDIR);
 	if (asprintf(&preload, "%s%s%s", lib, old != NULL && old[0] != '\0' ? ":" : "",
-			old != NULL ? old : "") < 0)
+			    old != NULL ? old : "") < 0)
 		return cli_refuse("out of memory");
 	setenv("LD_PRELOAD", preload, 1);
 	free(preload);
@@ -105,11 +106,10 @@ const struct cli_cmd cmd_run = {
 	.args = "[--dir DIR] -- COMMAND [ARGUMENTS]",
 	.help = "Run a command that sees the simulated NIC and its VFIO",
 	.opts = opts,
-	.notes =
-		"It sets SYSFS_PCI_DEVICES, VSR_SYSFS, VSR_SIM_HOST, LD_PRELOAD and, if it is not\n"
-		"set, VSR_RUN_DIR, then becomes the command. Wrappers such as timeout go in\n"
-		"front: timeout 60 vsr-sim run -- COMMAND.\n\n"
-		"  vsr-sim run -- dpdk-testpmd -l 0,1 -a 0000:01:00.0 -- -i\n"
-		"  vsr-sim run -- vsrctl list\n",
+	.notes = "It sets SYSFS_PCI_DEVICES, VSR_SYSFS, VSR_SIM_HOST, LD_PRELOAD and, if it is not\n"
+		 "set, VSR_RUN_DIR, then becomes the command. Wrappers such as timeout go in\n"
+		 "front: timeout 60 vsr-sim run -- COMMAND.\n\n"
+		 "  vsr-sim run -- dpdk-testpmd -l 0,1 -a 0000:01:00.0 -- -i\n"
+		 "  vsr-sim run -- vsrctl list\n",
 	.run = run,
 };

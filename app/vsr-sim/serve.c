@@ -54,7 +54,8 @@ take_dir(struct serve *serve)
 		return cli_refuse("cannot look at the directory %s: %s", dir, strerror(errno));
 	if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 022) != 0)
 		return cli_refuse("%s must be a directory of yours that nobody else can write to: "
-				  "choose another with --dir", dir);
+				  "choose another with --dir",
+				dir);
 	serve->lock_fd = open(sim_path(dir, SIM_LOCK, path), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (serve->lock_fd < 0)
 		return cli_refuse("cannot write in %s: %s", dir, strerror(errno));
@@ -62,8 +63,8 @@ take_dir(struct serve *serve)
 		n = read(serve->lock_fd, pid, sizeof(pid) - 1);
 		pid[n > 0 ? strcspn(pid, "\n") : 0] = '\0';
 		return cli_refuse("a simulator runs in %s already%s%s: end it with vsr-sim stop, "
-				  "or choose another directory with --dir", dir,
-				pid[0] != '\0' ? " as process " : "", pid);
+				  "or choose another directory with --dir",
+				dir, pid[0] != '\0' ? " as process " : "", pid);
 	}
 	if (ftruncate(serve->lock_fd, 0) != 0 || dprintf(serve->lock_fd, "%d\n", getpid()) < 0)
 		return cli_refuse("cannot write in %s: %s", dir, strerror(errno));
@@ -165,7 +166,7 @@ watch_signals(struct serve *serve)
 	signal(SIGPIPE, SIG_IGN);
 	serve->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return serve->signal_fd >= 0 ? CLI_OK :
-			cli_refuse("cannot wait for signals: %s", strerror(errno));
+				       cli_refuse("cannot wait for signals: %s", strerror(errno));
 }
 
 /* ---------------------------------------------------------------- building up */
@@ -205,14 +206,20 @@ static int
 open_doors(struct serve *serve)
 {
 	const struct sysfs_conf sysfs_conf = {
-		.host = serve->host, .mountpoint = serve->sys_dir,
-		.numa_node = serve->conf.numa_node, .rescan = rescan, .rescan_arg = serve->nic,
+		.host = serve->host,
+		.mountpoint = serve->sys_dir,
+		.numa_node = serve->conf.numa_node,
+		.rescan = rescan,
+		.rescan_arg = serve->nic,
 	};
 	char path[SIM_PATH_MAX], err[256];
 	const struct ctl_conf ctl_conf = {
-		.path = path, .dir = serve->conf.dir, .nic = serve->nic,
+		.path = path,
+		.dir = serve->conf.dir,
+		.nic = serve->nic,
 		.host = serve->host,
-		.stop = asked_to_stop, .stop_arg = serve,
+		.stop = asked_to_stop,
+		.stop_arg = serve,
 	};
 	int ret;
 
@@ -289,7 +296,8 @@ say_ready(const struct serve *serve)
 		       "  echo 2 > %s/bus/pci/devices/%s/sriov_numvfs\n",
 				other, conf->pf_bdf, serve->sys_dir, conf->pf_bdf);
 	printf("  vsr-sim stats%s\n"
-	       "  vsr-sim stop%s\n", other, other);
+	       "  vsr-sim stop%s\n",
+			other, other);
 	fflush(stdout);
 }
 

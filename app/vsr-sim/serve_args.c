@@ -14,16 +14,34 @@
 #include "serve.h"
 
 enum {
-	OPT_DIR = CLI_OPT_DIR, OPT_PROFILE, OPT_FEATURES, OPT_VFS, OPT_PAIRS, OPT_SIZE, OPT_MTU,
-	OPT_MAC, OPT_WIRE, OPT_WORKERS, OPT_CPU, OPT_NUMA, OPT_PF, OPT_FOREGROUND, OPT_DAEMON,
-	OPT_FAULT, OPT_LENIENT, OPT_ALT, OPT_ADMIN, OPT_PASID, OPT_VFIO_USER,
+	OPT_DIR = CLI_OPT_DIR,
+	OPT_PROFILE,
+	OPT_FEATURES,
+	OPT_VFS,
+	OPT_PAIRS,
+	OPT_SIZE,
+	OPT_MTU,
+	OPT_MAC,
+	OPT_WIRE,
+	OPT_WORKERS,
+	OPT_CPU,
+	OPT_NUMA,
+	OPT_PF,
+	OPT_FOREGROUND,
+	OPT_DAEMON,
+	OPT_FAULT,
+	OPT_LENIENT,
+	OPT_ALT,
+	OPT_ADMIN,
+	OPT_PASID,
+	OPT_VFIO_USER,
 };
 
 const struct cli_opt serve_opts[] = {
 	CLI_OPT_DIR_ROW,
 	{ "profile", OPT_PROFILE, "NAME", "kind of NIC: full (default), ifc, bluefield, minimal" },
 	{ "features", OPT_FEATURES, "LIST",
-	  "features to add and to take away: +NAME,-NAME,...\n(vsr-sim list names them)" },
+			"features to add and to take away: +NAME,-NAME,...\n(vsr-sim list names them)" },
 	{ "vfs", OPT_VFS, "TOTAL", "VFs the PF can have, 0..256 (default 16)" },
 	{ "queue-pairs", OPT_PAIRS, "N", "per function, 1..32 (default 4)" },
 	{ "queue-size", OPT_SIZE, "N", "largest ring, a power of two 2..32768 (default 1024)" },
@@ -37,29 +55,30 @@ const struct cli_opt serve_opts[] = {
 	{ "foreground", OPT_FOREGROUND, NULL, "stay in the terminal until Ctrl-C (default)" },
 	{ "daemon", OPT_DAEMON, NULL, "go to the background, return when it is ready" },
 	{ "vfio-user", OPT_VFIO_USER, NULL,
-	  "leave the PF's vfio-user socket, DIR/fn/BDF.sock, to\n"
-	  "another client, such as QEMU: the simulated host is empty" },
+			"leave the PF's vfio-user socket, DIR/fn/BDF.sock, to\n"
+			"another client, such as QEMU: the simulated host is empty" },
 	{ "admin-queues", OPT_ADMIN, "N", "of the PF, 1..8 (default 1)" },
 	{ "pasid", OPT_PASID, "BITS", "PASID capability of the PF, 1..20 bits (default: none)" },
-	{ "fault", OPT_FAULT, "NAME", "misbehave: refuse-features-ok, slow-reset=US,\n"
-	  "admin-eagain=N, ... (see the guide); repeatable" },
+	{ "fault", OPT_FAULT, "NAME",
+			"misbehave: refuse-features-ok, slow-reset=US,\n"
+			"admin-eagain=N, ... (see the guide); repeatable" },
 	{ "lenient", OPT_LENIENT, "NAME", "early-lists, unlisted-caps, swapped-objs; repeatable" },
 	{ "legacy-alt", OPT_ALT, "NAME", "VFs have their legacy registers in a window, a pair" },
 	{ 0 },
 };
 
 const char serve_notes[] =
-	"A WIRE is one of:\n"
-	"  null                   swallows what is sent, sends nothing (default)\n"
-	"  tap:NAME               a TAP interface of this machine\n"
-	"  peer:FN                another function: pf, vf1, ...\n"
-	"  switch:NAME            a learning switch with all others of that name\n"
-	"  pcap:IN,OUT            frames from file IN, sent ones to file OUT; one may be empty\n"
-	"  gen:KEY=VALUE,...      a packet generator and sink at full speed\n\n"
-	"Examples:\n"
-	"  vsr-sim serve --wire pf=gen:size=64\n"
-	"  vsr-sim serve --daemon --vfs 2 --wire vf1=tap:tap1 --wire vf2=tap:tap2\n"
-	"  vsr-sim serve --profile minimal --features +mrg_rxbuf\n";
+		"A WIRE is one of:\n"
+		"  null                   swallows what is sent, sends nothing (default)\n"
+		"  tap:NAME               a TAP interface of this machine\n"
+		"  peer:FN                another function: pf, vf1, ...\n"
+		"  switch:NAME            a learning switch with all others of that name\n"
+		"  pcap:IN,OUT            frames from file IN, sent ones to file OUT; one may be empty\n"
+		"  gen:KEY=VALUE,...      a packet generator and sink at full speed\n\n"
+		"Examples:\n"
+		"  vsr-sim serve --wire pf=gen:size=64\n"
+		"  vsr-sim serve --daemon --vfs 2 --wire vf1=tap:tap1 --wire vf2=tap:tap2\n"
+		"  vsr-sim serve --profile minimal --features +mrg_rxbuf\n";
 
 static int
 parse_list(struct cli_args *args, struct serve_conf *conf)
@@ -102,7 +121,8 @@ check_cpus(const struct serve_conf *conf)
 	for (size_t i = 0; i < conf->nb_cpus; i++) {
 		if (!CPU_ISSET(conf->cpus[i], &allowed))
 			return cli_refuse("processor %u is not there or not allowed for this "
-					  "process: choose others with --cpu", conf->cpus[i]);
+					  "process: choose others with --cpu",
+					conf->cpus[i]);
 	}
 	return -1;
 }
@@ -141,7 +161,8 @@ parse_mac(struct cli_args *args, struct serve_conf *conf)
 	int end = 0;
 
 	if (sscanf(args->value, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4],
-			&b[5], &end) != 6 || args->value[end] != '\0' || (b[0] & 1))
+			    &b[5], &end) != 6 ||
+			args->value[end] != '\0' || (b[0] & 1))
 		return cli_usage(args, "%s is not a unicast MAC address", args->value);
 	for (unsigned int i = 0; i < 6; i++)
 		conf->nic.mac[i] = (uint8_t)b[i];
@@ -286,9 +307,9 @@ serve_parse(struct cli_args *args, struct serve_conf *conf)
 	}
 	conf->nic.pf_bdf = conf->pf_bdf;
 	if (conf->nic.workers == 0)
-		conf->nic.workers = conf->nb_cpus == 0 ? 1 :
+		conf->nic.workers = conf->nb_cpus == 0          ? 1 :
 				conf->nb_cpus < NIC_MAX_WORKERS ? (unsigned int)conf->nb_cpus :
-				NIC_MAX_WORKERS;
+								  NIC_MAX_WORKERS;
 	for (size_t i = 0; i < conf->nb_wires; i++) {
 		if (conf->wires[i].last == UINT16_MAX)
 			conf->wires[i].last = conf->nic.total_vfs;

@@ -81,9 +81,10 @@ print_functions(const json_t *answer)
 	const json_t *functions = json_object_get(answer, "functions"), *fn;
 	size_t i;
 
-	printf("%-12s %-5s %-6s %8s %8s %9s %8s %8s %6s\n", "FUNCTION", "NAME", "STATE", "RX",
-			"TX", "DOORBELLS", "PER 1000", "DROPS", "BROKEN");
-	json_array_foreach(functions, i, fn) {
+	printf("%-12s %-5s %-6s %8s %8s %9s %8s %8s %6s\n", "FUNCTION", "NAME", "STATE", "RX", "TX",
+			"DOORBELLS", "PER 1000", "DROPS", "BROKEN");
+	json_array_foreach(functions, i, fn)
+	{
 		json_int_t rx = value(fn, "rx_packets"), tx = value(fn, "tx_packets");
 		json_int_t bells = value(fn, "doorbells");
 		char b[6][24];
@@ -105,7 +106,8 @@ print_words(const char *title, const json_t *words)
 	size_t i, column = 0;
 
 	printf("%-12s", title);
-	json_array_foreach(words, i, word) {
+	json_array_foreach(words, i, word)
+	{
 		const char *text = json_string_value(word);
 
 		if (text == NULL)
@@ -127,7 +129,8 @@ drops_of(const json_t *queue)
 	const char *key;
 	json_t *v;
 
-	json_object_foreach((json_t *)queue, key, v) {
+	json_object_foreach((json_t *)queue, key, v)
+	{
 		if (strncmp(key, "drop_", 5) == 0)
 			sum += json_integer_value(v);
 	}
@@ -144,12 +147,12 @@ print_queues(const json_t *queues)
 		return;
 	printf("\n%-5s %-7s %8s %8s %8s %9s %8s %9s %8s\n", "QUEUE", "KIND", "PACKETS", "BYTES",
 			"DESCS", "DOORBELLS", "SPURIOUS", "INTERRUPT", "DROPS");
-	json_array_foreach(queues, i, q) {
+	json_array_foreach(queues, i, q)
+	{
 		char b[7][24];
 
-		printf("%-5lld %-7s %8s %8s %8s %9s %8s %9s %8s\n",
-				(long long)value(q, "queue"), string(q, "kind"),
-				short_count(value(q, "packets"), b[0]),
+		printf("%-5lld %-7s %8s %8s %8s %9s %8s %9s %8s\n", (long long)value(q, "queue"),
+				string(q, "kind"), short_count(value(q, "packets"), b[0]),
 				short_count(value(q, "bytes"), b[1]),
 				short_count(value(q, "descriptors"), b[2]),
 				short_count(value(q, "doorbells"), b[3]),
@@ -181,7 +184,8 @@ print_function(const json_t *fn)
 	print_words("accepted", json_object_get(fn, "accepted"));
 	print_queues(json_object_get(fn, "queues"));
 	printf("\n");
-	json_object_foreach(json_object_get(fn, "counters"), key, count) {
+	json_object_foreach(json_object_get(fn, "counters"), key, count)
+	{
 		if (json_integer_value(count) != 0)
 			printf("%-32s %lld\n", key, (long long)json_integer_value(count));
 	}
@@ -197,7 +201,7 @@ print_header(const json_t *answer)
 			string(answer, "profile"), (long long)value(answer, "vfs"),
 			(long long)value(answer, "total_vfs"));
 	json_array_foreach(busy, i, worker)
-		printf(" %.0f%%", (double)json_integer_value(worker) / 10);
+			printf(" %.0f%%", (double)json_integer_value(worker) / 10);
 	printf("\n");
 }
 

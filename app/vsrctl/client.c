@@ -171,8 +171,10 @@ static int
 refuse_connection(const struct ctl *ctl, int err)
 {
 	if (err == -ENOENT || err == -ECONNREFUSED) {
-		ctl_refuse(ctl, "vsrd does not answer on %s: start it (systemctl start vsrd, or "
-				"vsrd-keeper vsrd --pf all)", ctl->socket);
+		ctl_refuse(ctl,
+				"vsrd does not answer on %s: start it (systemctl start vsrd, or "
+				"vsrd-keeper vsrd --pf all)",
+				ctl->socket);
 		return CTL_NO_DAEMON;
 	}
 	if (err == -EACCES)

@@ -18,7 +18,8 @@ add_commands(struct table *table, const char *group, const json_t *list)
 	const json_t *op;
 	size_t i;
 
-	json_array_foreach(list, i, op) {
+	json_array_foreach(list, i, op)
+	{
 		char number[16];
 
 		snprintf(number, sizeof(number), "0x%02llx", (long long)ctl_int(op, "opcode"));
@@ -61,7 +62,8 @@ cmd_admin_caps(const struct ctl *ctl, char *const args[])
 	if (ctl->json)
 		return ctl_print_json(ctl, caps);
 	table_start(&table, "ID", "NAME", "DATA", NULL);
-	json_array_foreach(json_object_get(caps, "caps"), i, cap) {
+	json_array_foreach(json_object_get(caps, "caps"), i, cap)
+	{
 		char number[16];
 
 		snprintf(number, sizeof(number), "0x%04llx", (long long)ctl_int(cap, "id"));
@@ -89,8 +91,10 @@ cmd_admin_raw(const struct ctl *ctl, char *const args[])
 	params = json_pack("{s:s, s:s, s:I, s:s, s:I}", "pf", args[0], "group", group, "member",
 			(json_int_t)member, "data", args[2] != NULL ? args[2] : "", "result_len",
 			(json_int_t)result_len);
-	json_object_set_new(params, "opcode", ctl_number(args[1], UINT16_MAX, &opcode) ?
-			json_integer((json_int_t)opcode) : json_string(args[1]));
+	json_object_set_new(params, "opcode",
+			ctl_number(args[1], UINT16_MAX, &opcode) ?
+					json_integer((json_int_t)opcode) :
+					json_string(args[1]));
 	answer = ctl_call(ctl, "admin.raw", params, &code);
 	if (answer == NULL)
 		return code;
@@ -117,7 +121,8 @@ percentile(const json_t *buckets, json_int_t commands, double share)
 	const json_t *count;
 	size_t i;
 
-	json_array_foreach(buckets, i, count) {
+	json_array_foreach(buckets, i, count)
+	{
 		seen += json_integer_value(count);
 		if ((double)seen >= (double)commands * share)
 			return 1ul << i;
@@ -141,8 +146,8 @@ add_op(struct table *table, const json_t *op)
 	snprintf(text[5], sizeof(text[5]), "<%lu", percentile(buckets, commands, 0.99));
 	snprintf(text[6], sizeof(text[6]), "%.1f",
 			json_number_value(json_object_get(op, "max_us")));
-	table_row(table, ctl_text(op, "name"), text[0], text[1], text[2], text[3], text[4],
-			text[5], text[6]);
+	table_row(table, ctl_text(op, "name"), text[0], text[1], text[2], text[3], text[4], text[5],
+			text[6]);
 }
 
 int
@@ -158,19 +163,16 @@ cmd_admin_stats(const struct ctl *ctl, char *const args[])
 		return code;
 	if (ctl->json)
 		return ctl_print_json(ctl, stats);
-	json_array_foreach(json_object_get(stats, "queues"), i, queue)
-		printf("admin queue %lld: %lld commands, %lld outstanding of %lld, %lld timeouts"
-		       "%s\n",
-				(long long)ctl_int(queue, "index"),
-				(long long)ctl_int(queue, "commands"),
-				(long long)ctl_int(queue, "outstanding"),
-				(long long)ctl_int(queue, "depth"),
-				(long long)ctl_int(queue, "timeouts"),
-				json_is_true(json_object_get(queue, "dead")) ? ", DEAD" : "");
+	json_array_foreach(json_object_get(stats, "queues"), i, queue) printf(
+			"admin queue %lld: %lld commands, %lld outstanding of %lld, %lld timeouts"
+			"%s\n",
+			(long long)ctl_int(queue, "index"), (long long)ctl_int(queue, "commands"),
+			(long long)ctl_int(queue, "outstanding"),
+			(long long)ctl_int(queue, "depth"), (long long)ctl_int(queue, "timeouts"),
+			json_is_true(json_object_get(queue, "dead")) ? ", DEAD" : "");
 	table_start(&table, "COMMAND", ">COUNT", ">ERRORS", ">RETRIES", ">MEAN US", ">50%", ">99%",
 			">MAX US", NULL);
-	json_array_foreach(json_object_get(stats, "opcodes"), i, op)
-		add_op(&table, op);
+	json_array_foreach(json_object_get(stats, "opcodes"), i, op) add_op(&table, op);
 	table_print(ctl, &table);
 	json_decref(stats);
 	return CTL_OK;
@@ -286,7 +288,8 @@ cmd_legacy_dump(const struct ctl *ctl, char *const args[])
 	if (ctl->json)
 		return ctl_print_json(ctl, dump);
 	table_start(&table, "AREA", ">OFFSET", "REGISTER", "BYTES", "VALUE", NULL);
-	json_array_foreach(json_object_get(dump, "registers"), i, reg) {
+	json_array_foreach(json_object_get(dump, "registers"), i, reg)
+	{
 		const char *data = ctl_text(reg, "data");
 		char offset[16], value[24];
 
@@ -316,7 +319,8 @@ cmd_legacy_notify_info(const struct ctl *ctl, char *const args[])
 	if (ctl->json)
 		return ctl_print_json(ctl, info);
 	table_start(&table, "OF", ">BAR", "OFFSET", NULL);
-	json_array_foreach(json_object_get(info, "doorbells"), i, bell) {
+	json_array_foreach(json_object_get(info, "doorbells"), i, bell)
+	{
 		char bar[16], offset[24];
 
 		snprintf(bar, sizeof(bar), "%lld", (long long)ctl_int(bell, "bar"));
@@ -403,8 +407,7 @@ cmd_legacy_served(const struct ctl *ctl, char *const args[])
 		return ctl_print_json(ctl, answer);
 	table_start(&table, "PF", ">VF", ">READS", ">WRITES", ">DOORBELLS", ">COMMANDS",
 			">FAILURES", "GUEST", "SOCKET", NULL);
-	json_array_foreach(json_object_get(answer, "served"), i, one)
-		add_served(&table, one);
+	json_array_foreach(json_object_get(answer, "served"), i, one) add_served(&table, one);
 	table_print(ctl, &table);
 	json_decref(answer);
 	return CTL_OK;

@@ -35,7 +35,7 @@ cmd_health(const struct ctl *ctl, char *const args[])
 			json_array_size(json_object_get(health, "pfs")),
 			json_array_size(json_object_get(health, "pfs")) == 1 ? "" : "s");
 	json_array_foreach(json_object_get(health, "problems"), i, problem)
-		printf("  %s: %s\n", ctl_text(problem, "pf"), ctl_text(problem, "text"));
+			printf("  %s: %s\n", ctl_text(problem, "pf"), ctl_text(problem, "text"));
 	json_decref(health);
 	return ok ? CTL_OK : CTL_REFUSED;
 }
@@ -102,8 +102,8 @@ follow(const struct ctl *ctl, int fd)
 		if (json_object_get(line, "method") != NULL)
 			print_event(ctl, json_object_get(line, "params"));
 		else if (json_object_get(line, "error") != NULL)
-			err = ctl_refuse(ctl, "%s", ctl_text(json_object_get(line, "error"),
-					"message"));
+			err = ctl_refuse(ctl, "%s",
+					ctl_text(json_object_get(line, "error"), "message"));
 		json_decref(line);
 		if (err != 0)
 			break;

@@ -58,14 +58,18 @@ print_pf(const struct ctl *ctl, json_t *pf)
 	line("VFs", text);
 	if (owned) {
 		line("features", ctl_text(pf, "features"));
-		line("SR-IOV", json_is_true(json_object_get(pf, "sriov_allowed")) ? "allowed" :
-				ctl_text(pf, "sriov_why"));
+		line("SR-IOV",
+				json_is_true(json_object_get(pf, "sriov_allowed")) ?
+						"allowed" :
+						ctl_text(pf, "sriov_why"));
 		snprintf(text, sizeof(text), "%lld", (long long)ctl_int(pf, "admin_queues"));
-		line("admin queues", ctl_int(pf, "admin_queues") != 0 ? text :
-				ctl_text(pf, "admin_why"));
-		line("descriptors", json_is_true(json_object_get(pf, "kept")) ?
-				"kept when vsrd ends" :
-				"not kept: when vsrd ends, VFs lose their state");
+		line("admin queues",
+				ctl_int(pf, "admin_queues") != 0 ? text :
+								   ctl_text(pf, "admin_why"));
+		line("descriptors",
+				json_is_true(json_object_get(pf, "kept")) ?
+						"kept when vsrd ends" :
+						"not kept: when vsrd ends, VFs lose their state");
 	}
 	json_decref(pf);
 	return CTL_OK;
@@ -131,10 +135,12 @@ token_here(const struct ctl *ctl, const char *name)
 	if (err == 0)
 		err = pf_token_file(&ctl->host, &pf, file, sizeof(file), &why);
 	if (err == 0 && (err = token_load(file, token)) != 0)
-		why_not(&why, err, err == -ENOENT ?
-				"%s has no token: vsrctl vf create %s N makes one" :
-				"the token file of %s cannot be read: make another with vsrctl vf "
-				"create %s N", pf.bdf, pf.bdf);
+		why_not(&why, err,
+				err == -ENOENT ?
+						"%s has no token: vsrctl vf create %s N makes one" :
+						"the token file of %s cannot be read: make another with vsrctl vf "
+						"create %s N",
+				pf.bdf, pf.bdf);
 	if (err != 0) {
 		ctl_refuse(ctl, "%s", why.text);
 		return NULL;
@@ -151,8 +157,9 @@ cmd_token(const struct ctl *ctl, char *const args[])
 	int code;
 
 	if (ctl->rotate || ctl->token != NULL) {
-		token = ctl_call(ctl, "token.rotate", json_pack("{s:s, s:s*}", "pf", args[0],
-				"token", ctl->token), &code);
+		token = ctl_call(ctl, "token.rotate",
+				json_pack("{s:s, s:s*}", "pf", args[0], "token", ctl->token),
+				&code);
 	} else {
 		token = ctl_try(ctl, "token.show", json_pack("{s:s}", "pf", args[0]), &code);
 		if (token == NULL && code == CTL_NO_DAEMON) {

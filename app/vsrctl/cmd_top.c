@@ -76,9 +76,7 @@ vf_of(const struct sample *sample, json_int_t number)
 	const json_t *vf;
 	size_t i;
 
-	json_array_foreach(sample->vfs, i, vf)
-		if (ctl_int(vf, "vf") == number)
-			return vf;
+	json_array_foreach(sample->vfs, i, vf) if (ctl_int(vf, "vf") == number) return vf;
 	return NULL;
 }
 
@@ -97,7 +95,8 @@ compare(const struct sample *before, const struct sample *now)
 	json_t *rows = json_array(), *vf;
 	size_t i;
 
-	json_array_foreach(now->vfs, i, vf) {
+	json_array_foreach(now->vfs, i, vf)
+	{
 		const char *pci = ctl_text(vf, "pci");
 		const json_int_t number = ctl_int(vf, "vf");
 		const struct port_stats *was = port_of(before, pci), *is = port_of(now, pci);
@@ -108,15 +107,21 @@ compare(const struct sample *before, const struct sample *now)
 
 		was = both ? was : &none;
 		is = both ? is : &none;
-		json_array_append_new(rows, json_pack("{s:I, s:s, s:O, s:o, s:o, s:o, s:o}", "vf",
-				number, "pci", pci, "users", json_object_get(vf, "users"),
-				"rx_per_s", rate(both, was->rx, is->rx, seconds),
-				"tx_per_s", rate(both, was->tx, is->tx, seconds),
-				"doorbells_per_s", rate(both && is->has_doorbells, was->doorbells,
-						is->doorbells, seconds),
-				"admin_per_s", rate(admin, (uint64_t)ctl_int(old, "admin_commands"),
-						(uint64_t)ctl_int(vf, "admin_commands"),
-						seconds)));
+		json_array_append_new(rows,
+				json_pack("{s:I, s:s, s:O, s:o, s:o, s:o, s:o}", "vf", number,
+						"pci", pci, "users", json_object_get(vf, "users"),
+						"rx_per_s", rate(both, was->rx, is->rx, seconds),
+						"tx_per_s", rate(both, was->tx, is->tx, seconds),
+						"doorbells_per_s",
+						rate(both && is->has_doorbells, was->doorbells,
+								is->doorbells, seconds),
+						"admin_per_s",
+						rate(admin,
+								(uint64_t)ctl_int(old,
+										"admin_commands"),
+								(uint64_t)ctl_int(vf,
+										"admin_commands"),
+								seconds)));
 	}
 	return rows;
 }
@@ -149,7 +154,8 @@ print_rows(const struct ctl *ctl, const char *pf, const json_t *rows)
 		printf("\033[H\033[2J%s  %zu VFs\n", pf, json_array_size(rows));
 	table_start(&table, ">VF", "PCI", ">RX/S", ">TX/S", ">DOORBELLS/S", ">ADMIN/S", "USED BY",
 			NULL);
-	json_array_foreach(rows, i, row) {
+	json_array_foreach(rows, i, row)
+	{
 		const json_t *user = json_array_get(json_object_get(row, "users"), 0);
 		char number[24], room[4][24];
 
@@ -184,8 +190,8 @@ cmd_top(const struct ctl *ctl, char *const args[])
 			break;
 		rows = compare(&before, &now);
 		if (ctl->json)
-			code = ctl_print_json(ctl, json_pack("{s:s, s:O}", "pf", args[0], "vfs",
-					rows));
+			code = ctl_print_json(ctl,
+					json_pack("{s:s, s:O}", "pf", args[0], "vfs", rows));
 		else
 			print_rows(ctl, args[0], rows);
 		json_decref(rows);

@@ -71,7 +71,7 @@ destroy_here(const struct ctl *ctl, const char *name)
 	int err;
 
 	err = users == NULL ? why_not(&why, -ENOMEM, "there is no memory") :
-			pf_find(&ctl->host, name, &pf, &why);
+			      pf_find(&ctl->host, name, &pf, &why);
 	if (err == 0 && pf.num_vfs == 0)
 		err = why_not(&why, -ENOENT, "%s has no VFs", pf.bdf);
 	if (err == 0) {
@@ -104,10 +104,10 @@ print_created(const struct ctl *ctl, json_t *created)
 		return ctl_print_json(ctl, created);
 	printf("%s: %lld VF%s created\n", ctl_text(created, "pf"), (long long)count,
 			count == 1 ? "" : "s");
-	json_array_foreach(json_object_get(created, "vfs"), i, vf)
-		printf("  VF %-3lld %s  %s, IOMMU group %lld\n", (long long)ctl_int(vf, "vf"),
-				ctl_text(vf, "pci"), ctl_text(vf, "driver"),
-				(long long)ctl_int(vf, "iommu_group"));
+	json_array_foreach(json_object_get(created, "vfs"), i,
+			vf) printf("  VF %-3lld %s  %s, IOMMU group %lld\n",
+			(long long)ctl_int(vf, "vf"), ctl_text(vf, "pci"), ctl_text(vf, "driver"),
+			(long long)ctl_int(vf, "iommu_group"));
 	printf("VF token, kept in %s; dpdk-testpmd needs:\n  %s\n", ctl_text(created, "token_file"),
 			ctl_text(created, "testpmd_option"));
 	json_decref(created);
@@ -132,8 +132,10 @@ cmd_vf_create(const struct ctl *ctl, char *const args[])
 	if (pf_find(&ctl->host, args[0], &pf, &why) != 0 ||
 			pf_count_parse(&pf, args[1], &count, &why) != 0)
 		return ctl_refuse(ctl, "%s", why.text);
-	created = ctl_try(ctl, "vf.create", json_pack("{s:s, s:i, s:s*}", "pf", args[0], "count",
-			(int)count, "token", ctl->token != NULL ? token : NULL), &code);
+	created = ctl_try(ctl, "vf.create",
+			json_pack("{s:s, s:i, s:s*}", "pf", args[0], "count", (int)count, "token",
+					ctl->token != NULL ? token : NULL),
+			&code);
 	if (created == NULL && code == CTL_NO_DAEMON) {
 		err = ctl->token == NULL ? token_make(token) : 0;
 		if (err != 0)
@@ -195,8 +197,7 @@ add_vf(struct table *table, const json_t *vf)
 		snprintf(user, sizeof(user), "%s (%lld)%s", ctl_text(first, "name"),
 				(long long)ctl_int(first, "pid"),
 				json_array_size(users) > 1 ? " and others" : "");
-	table_row(table, number, ctl_text(vf, "pci"), ctl_text(vf, "driver"), group_text,
-			user);
+	table_row(table, number, ctl_text(vf, "pci"), ctl_text(vf, "driver"), group_text, user);
 }
 
 int
@@ -220,8 +221,7 @@ cmd_vf_show(const struct ctl *ctl, char *const args[])
 		printf("%s has no VFs\n", args[0]);
 	} else {
 		table_start(&table, ">VF", "PCI", "DRIVER", ">GROUP", "USED BY", NULL);
-		json_array_foreach(json_object_get(shown, "vfs"), i, vf)
-			add_vf(&table, vf);
+		json_array_foreach(json_object_get(shown, "vfs"), i, vf) add_vf(&table, vf);
 		table_print(ctl, &table);
 	}
 	json_decref(shown);

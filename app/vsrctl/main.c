@@ -18,16 +18,15 @@
 #include "ctl.h"
 
 static const struct ctl_cmd cmds[] = {
-	{ "list", "", "Show the virtio-net functions: driver, IOMMU group, subsystem, VFs", 0, 0,
-			0, cmd_list },
-	{ "pf show", "PF", "Show a PF: state, features, admin queues, VFs", 1, 1, 0,
-			cmd_pf_show },
+	{ "list", "", "Show the virtio-net functions: driver, IOMMU group, subsystem, VFs", 0, 0, 0,
+			cmd_list },
+	{ "pf show", "PF", "Show a PF: state, features, admin queues, VFs", 1, 1, 0, cmd_pf_show },
 	{ "pf attach", "PF", "Let vsrd own a PF", 1, 1, 0, cmd_pf_attach },
 	{ "pf release", "PF", "Let vsrd give a PF up, which resets it", 1, 1, 0, cmd_pf_release },
 	{ "pf reset", "PF", "Reset the virtio device of a PF; its VFs go on", 1, 1, 0,
 			cmd_pf_reset },
-	{ "vf create", "PF N [--token UUID]", "Create N virtual functions of a PF", 2, 2,
-			OPT_TOKEN, cmd_vf_create },
+	{ "vf create", "PF N [--token UUID]", "Create N virtual functions of a PF", 2, 2, OPT_TOKEN,
+			cmd_vf_create },
 	{ "vf destroy", "PF", "Destroy all virtual functions of a PF", 1, 1, 0, cmd_vf_destroy },
 	{ "vf show", "PF", "Show the virtual functions of a PF and who uses them", 1, 1, 0,
 			cmd_vf_show },
@@ -193,9 +192,14 @@ static const struct {
 	const char *name;
 	enum ctl_opt bit;
 } option_names[] = {
-	{ "--token", OPT_TOKEN }, { "--rotate", OPT_ROTATE }, { "--group", OPT_GROUP },
-	{ "--member", OPT_MEMBER }, { "--result-len", OPT_RESULT }, { "--area", OPT_AREA },
-	{ "--follow", OPT_FOLLOW }, { "--count", OPT_COUNT },
+	{ "--token", OPT_TOKEN },
+	{ "--rotate", OPT_ROTATE },
+	{ "--group", OPT_GROUP },
+	{ "--member", OPT_MEMBER },
+	{ "--result-len", OPT_RESULT },
+	{ "--area", OPT_AREA },
+	{ "--follow", OPT_FOLLOW },
+	{ "--count", OPT_COUNT },
 };
 
 static const char *

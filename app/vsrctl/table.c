@@ -51,8 +51,8 @@ table_row(struct table *table, ...)
 	grow(table);
 	va_start(args, table);
 	for (unsigned int i = 0; i < table->nb_cols; i++)
-		table->cells[table->nb_rows * table->nb_cols + i] =
-				strdup(va_arg(args, const char *));
+		table->cells[table->nb_rows * table->nb_cols + i] = strdup(
+				va_arg(args, const char *));
 	va_end(args);
 	table->nb_rows++;
 }

@@ -25,7 +25,7 @@ connect_to(const char *dir, const char *prefix)
 	int fd;
 
 	if ((size_t)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/%s/dpdk_telemetry.v2", dir,
-			prefix) >= sizeof(addr.sun_path))
+			    prefix) >= sizeof(addr.sun_path))
 		return -1;
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (fd < 0)
@@ -91,7 +91,8 @@ read_port(int fd, char *room, json_int_t port, struct port_stats *out)
 	fine = stats != NULL && out->pci[0] != '\0';
 	json_decref(stats);
 	xstats = ask(fd, room, "/ethdev/xstats", port);
-	json_object_foreach(xstats, name, value) {
+	json_object_foreach(xstats, name, value)
+	{
 		const size_t len = strlen(name);
 
 		if (len < sizeof(tail) || strcmp(name + len - (sizeof(tail) - 1), tail) != 0)
@@ -115,9 +116,8 @@ read_program(int fd, struct port_stats *out, unsigned int max)
 		json_decref(receive(fd, room)); /* what it says of itself */
 		ports = ask(fd, room, "/ethdev/list", -1);
 	}
-	json_array_foreach(ports, i, port)
-		if (nb < max && read_port(fd, room, json_integer_value(port), &out[nb]))
-			nb++;
+	json_array_foreach(ports, i, port) if (nb < max &&
+			read_port(fd, room, json_integer_value(port), &out[nb])) nb++;
 	json_decref(ports);
 	free(room);
 	return nb;

@@ -140,8 +140,10 @@ receive(void)
 	} control;
 	char text[1024];
 	struct iovec iov = { text, sizeof(text) - 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.room,
-			.msg_controllen = sizeof(control.room) };
+	struct msghdr msg = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.room,
+		.msg_controllen = sizeof(control.room) };
 	struct ucred from = { .pid = 0 };
 	int fds[MAX_PER_MESSAGE];
 	struct note note;
@@ -183,8 +185,7 @@ notify_open(void)
 			getsockname(notify_fd, (struct sockaddr *)&addr, &len) != 0)
 		return -errno;
 	snprintf(notify_name, sizeof(notify_name), "@%.*s",
-			(int)(len - offsetof(struct sockaddr_un, sun_path) - 1),
-			addr.sun_path + 1);
+			(int)(len - offsetof(struct sockaddr_un, sun_path) - 1), addr.sun_path + 1);
 	return 0;
 }
 
@@ -241,7 +242,7 @@ static void
 attend(long long limit_ms)
 {
 	struct pollfd wait[2] = { { .fd = notify_fd, .events = POLLIN },
-			{ .fd = signal_fd, .events = POLLIN } };
+		{ .fd = signal_fd, .events = POLLIN } };
 	struct signalfd_siginfo info;
 
 	if (poll(wait, 2, limit_ms < 0 ? -1 : (int)limit_ms) <= 0)

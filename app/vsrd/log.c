@@ -30,14 +30,14 @@ say(int priority, const char *level, const char *fmt, va_list args)
 		fprintf(stderr, "vsrd: %s%s\n", level, line);
 }
 
-#define DEFINE_LOG(name, priority, level)          \
-	void name(const char *fmt, ...)            \
-	{                                          \
-		va_list args;                      \
-                                                   \
-		va_start(args, fmt);               \
-		say(priority, level, fmt, args);   \
-		va_end(args);                      \
+#define DEFINE_LOG(name, priority, level)        \
+	void name(const char *fmt, ...)          \
+	{                                        \
+		va_list args;                    \
+                                                 \
+		va_start(args, fmt);             \
+		say(priority, level, fmt, args); \
+		va_end(args);                    \
 	}
 
 DEFINE_LOG(log_info, LOG_INFO, "")

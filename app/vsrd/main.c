@@ -22,16 +22,16 @@
 #define EXIT_USAGE 2
 
 static const char help[] =
-	"usage: vsrd [OPTIONS]\n\n"
-	"Own virtio-net PFs: make their VFs, use their admin queues, answer vsrctl.\n\n"
-	"  --pf BDF|all       PF to own; may be repeated. all: every one bound to vfio-pci\n"
-	"  --sysfs DIR        root of sysfs (default: $VSR_SYSFS, else /sys)\n"
-	"  --run-dir DIR      tokens and the socket (default: $VSR_RUN_DIR, else /run/vsr)\n"
-	"  --socket PATH      socket (default: vsrd.sock in that folder)\n"
-	"  --allow-uid UID    user who may ask, besides root and the own one; may be repeated\n"
-	"  --sriov-ids FILE   parts whose SR-IOV is forbidden, or permitted without the feature\n"
-	"  --log WHERE        stderr (default) or syslog\n"
-	"  --version, --help\n";
+		"usage: vsrd [OPTIONS]\n\n"
+		"Own virtio-net PFs: make their VFs, use their admin queues, answer vsrctl.\n\n"
+		"  --pf BDF|all       PF to own; may be repeated. all: every one bound to vfio-pci\n"
+		"  --sysfs DIR        root of sysfs (default: $VSR_SYSFS, else /sys)\n"
+		"  --run-dir DIR      tokens and the socket (default: $VSR_RUN_DIR, else /run/vsr)\n"
+		"  --socket PATH      socket (default: vsrd.sock in that folder)\n"
+		"  --allow-uid UID    user who may ask, besides root and the own one; may be repeated\n"
+		"  --sriov-ids FILE   parts whose SR-IOV is forbidden, or permitted without the feature\n"
+		"  --log WHERE        stderr (default) or syslog\n"
+		"  --version, --help\n";
 
 struct options {
 	const char *pfs[OWNER_MAX_PFS];

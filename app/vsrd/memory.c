@@ -22,8 +22,8 @@ int
 memory_init(struct why *why)
 {
 	char *args[] = { strdup("vsrd"), strdup("--no-huge"), strdup("--no-shconf"),
-			strdup("--no-pci"), strdup("--no-telemetry"), strdup("--iova-mode=va"),
-			strdup("-m"), strdup("8"), strdup("--log-level=lib.eal:error"), NULL };
+		strdup("--no-pci"), strdup("--no-telemetry"), strdup("--iova-mode=va"),
+		strdup("-m"), strdup("8"), strdup("--log-level=lib.eal:error"), NULL };
 	const int nb = sizeof(args) / sizeof(args[0]) - 1;
 	cpu_set_t cpus;
 	int ret;
@@ -33,8 +33,11 @@ memory_init(struct why *why)
 	sched_getaffinity(0, sizeof(cpus), &cpus);
 	ret = rte_eal_init(nb, args);
 	sched_setaffinity(0, sizeof(cpus), &cpus);
-	return ret >= 0 ? 0 : why_not(why, -rte_errno, "the memory of queues cannot be set up "
-			"(EAL: %s)", rte_strerror(rte_errno));
+	return ret >= 0 ? 0 :
+			  why_not(why, -rte_errno,
+					  "the memory of queues cannot be set up "
+					  "(EAL: %s)",
+					  rte_strerror(rte_errno));
 }
 
 static int
@@ -48,7 +51,8 @@ file_map(struct memory *memory, int fd, struct why *why)
 		return why_not(why, -errno, "there is no file for the memory of queues: %s",
 				strerror(errno));
 	if (st.st_size != MEMORY_BYTES)
-		return why_not(why, -EPROTO, "the memory of queues that was kept has another "
+		return why_not(why, -EPROTO,
+				"the memory of queues that was kept has another "
 				"size: it is of another version of vsrd");
 	memory->addr = mmap(NULL, MEMORY_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, memory->fd, 0);
 	if (memory->addr == MAP_FAILED) {
@@ -77,8 +81,10 @@ heap_create(struct memory *memory, struct why *why)
 	free(iovas);
 	if (ret == 0)
 		memory->socket = rte_malloc_heap_get_socket(memory->heap);
-	return ret == 0 && memory->socket >= 0 ? 0 : why_not(why, -rte_errno,
-			"the memory of queues cannot be used (EAL: %s)", rte_strerror(rte_errno));
+	return ret == 0 && memory->socket >= 0 ?
+			0 :
+			why_not(why, -rte_errno, "the memory of queues cannot be used (EAL: %s)",
+					rte_strerror(rte_errno));
 }
 
 int

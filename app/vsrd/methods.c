@@ -17,8 +17,8 @@ method_version(struct rpc_call *call)
 {
 	if (rpc_params(call, "{}") != 0)
 		return NULL;
-	return json_pack("{s:s, s:s, s:i, s:s}", "name", "vsrd", "version", VSR_VERSION,
-			"protocol", RPC_PROTOCOL, "dpdk", rte_version());
+	return json_pack("{s:s, s:s, s:i, s:s}", "name", "vsrd", "version", VSR_VERSION, "protocol",
+			RPC_PROTOCOL, "dpdk", rte_version());
 }
 
 /* ---------------------------------------------------------------- health */
@@ -36,7 +36,8 @@ check_queues(struct owner_pf *pf, json_t *problems)
 		struct vio_admin_queue_info info;
 
 		if (vio_admin_queue_info(pf->admin, i, &info) == 0 && info.dead)
-			add_problem(problems, pf->bdf, "an admin queue is dead: run vsrctl pf "
+			add_problem(problems, pf->bdf,
+					"an admin queue is dead: run vsrctl pf "
 					"reset");
 	}
 }
@@ -55,7 +56,8 @@ check_pf(struct owner_pf *pf, bool keeper, json_t *problems)
 		add_problem(problems, pf->bdf, pf->state_why.text);
 	check_queues(pf, problems);
 	if (!pf->kept || !keeper)
-		add_problem(problems, pf->bdf, "nobody keeps its descriptors: when vsrd ends, its "
+		add_problem(problems, pf->bdf,
+				"nobody keeps its descriptors: when vsrd ends, its "
 				"VFs lose their state; run vsrd by systemd or vsrd-keeper");
 	if (json_array_size(problems) != before)
 		state = "problem";
@@ -117,8 +119,9 @@ method_events_subscribe(struct rpc_call *call)
 		return rpc_refuse(call, why_not(&call->why, -ENOTCONN, "there is no connection"));
 	err = events_listen(&call->conn->listener);
 	if (err != 0 && err != -EALREADY)
-		return rpc_refuse(call, why_not(&call->why, err, "no events can be had: %s",
-				strerror(-err)));
+		return rpc_refuse(call,
+				why_not(&call->why, err, "no events can be had: %s",
+						strerror(-err)));
 	return json_pack("{s:b}", "subscribed", 1);
 }
 

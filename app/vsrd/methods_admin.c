@@ -96,8 +96,9 @@ show_list(uint64_t offered, uint64_t in_use)
 		const char *name = vio_admin_opcode_name(op);
 
 		if ((offered >> op & 1) != 0)
-			json_array_append_new(list, json_pack("{s:i, s:s?, s:b}", "opcode", op,
-					"name", name, "in_use", (int)(in_use >> op & 1)));
+			json_array_append_new(list,
+					json_pack("{s:i, s:s?, s:b}", "opcode", op, "name", name,
+							"in_use", (int)(in_use >> op & 1)));
 	}
 	return list;
 }
@@ -116,7 +117,8 @@ method_admin_list(struct rpc_call *call)
 		return NULL;
 	out = json_pack("{s:s, s:o, s:o}", "pf", pf->fn.bdf, "self",
 			show_list(vio_admin_offered(pf->admin, VIO_SELF),
-					vio_admin_in_use(pf->admin, VIO_SELF)), "sriov",
+					vio_admin_in_use(pf->admin, VIO_SELF)),
+			"sriov",
 			show_list(vio_admin_offered(pf->admin, VIO_SRIOV),
 					vio_admin_in_use(pf->admin, VIO_SRIOV)));
 	owner_put(pf);
@@ -163,8 +165,10 @@ method_admin_caps(struct rpc_call *call)
 
 		if (vio_admin_caps_has(&caps, id) &&
 				vio_admin_cap_get(pf->admin, id, data, sizeof(data)) == 0)
-			json_array_append_new(list, json_pack("{s:i, s:s?, s:o}", "id", id, "name",
-					cap_name(id), "data", to_hex(data, sizeof(data))));
+			json_array_append_new(list,
+					json_pack("{s:i, s:s?, s:o}", "id", id, "name",
+							cap_name(id), "data",
+							to_hex(data, sizeof(data))));
 	}
 	owner_put(pf);
 	return json_pack("{s:s, s:o}", "pf", name, "caps", list);
@@ -213,8 +217,8 @@ method_admin_raw(struct rpc_call *call)
 	ssize_t len;
 
 	if (rpc_params(call, "{s:s, s:o, s?s, s?I, s?s, s?I}", "pf", &name, "opcode", &opcode,
-			"group", &group, "member", &member, "data", &hex, "result_len",
-			&result_len) != 0)
+			    "group", &group, "member", &member, "data", &hex, "result_len",
+			    &result_len) != 0)
 		return NULL;
 	if (opcode_of(opcode) < 0)
 		return rpc_bad_params(call, "there is no such opcode");
@@ -262,9 +266,9 @@ show_op(struct vio_admin *admin, uint16_t op)
 	for (unsigned int i = 0; i < VIO_ADMIN_BUCKETS; i++)
 		json_array_append_new(buckets, json_integer((json_int_t)stats.buckets[i]));
 	return json_pack("{s:i, s:s?, s:I, s:I, s:I, s:I, s:f, s:f, s:o}", "opcode", op, "name",
-			vio_admin_opcode_name(op), "commands", (json_int_t)stats.commands,
-			"errors", (json_int_t)stats.errors, "retries", (json_int_t)stats.retries,
-			"timeouts", (json_int_t)stats.timeouts, "mean_us",
+			vio_admin_opcode_name(op), "commands", (json_int_t)stats.commands, "errors",
+			(json_int_t)stats.errors, "retries", (json_int_t)stats.retries, "timeouts",
+			(json_int_t)stats.timeouts, "mean_us",
 			(double)stats.total_ns / 1000 / (double)stats.commands, "max_us",
 			(double)stats.max_ns / 1000, "log2_us", buckets);
 }
@@ -286,12 +290,13 @@ method_admin_stats(struct rpc_call *call)
 		struct vio_admin_queue_info info;
 
 		if (vio_admin_queue_info(pf->admin, i, &info) == 0)
-			json_array_append_new(queues, json_pack(
-					"{s:i, s:i, s:i, s:i, s:b, s:I, s:I}", "index", info.index,
-					"size", info.size, "depth", info.depth, "outstanding",
-					info.outstanding, "dead", info.dead, "commands",
-					(json_int_t)info.commands, "timeouts",
-					(json_int_t)info.timeouts));
+			json_array_append_new(queues,
+					json_pack("{s:i, s:i, s:i, s:i, s:b, s:I, s:I}", "index",
+							info.index, "size", info.size, "depth",
+							info.depth, "outstanding", info.outstanding,
+							"dead", info.dead, "commands",
+							(json_int_t)info.commands, "timeouts",
+							(json_int_t)info.timeouts));
 	}
 	ops = json_array();
 	for (uint16_t op = 0; op < VIRTIO_ADMIN_NB_OPCODES; op++) {
@@ -326,11 +331,12 @@ method_legacy_read(struct rpc_call *call)
 	int err;
 
 	if (rpc_params(call, "{s:s, s:I, s?s, s:I, s:I}", "pf", &name, "vf", &vf, "area",
-			&area_name, "offset", &offset, "len", &len) != 0)
+			    &area_name, "offset", &offset, "len", &len) != 0)
 		return NULL;
 	if (area_of(area_name, &area) != 0 || vf < 1 || offset < 0 || offset > UINT8_MAX ||
 			len < 1 || len > (json_int_t)sizeof(data))
-		return rpc_bad_params(call, "a read is of VF 1.., area common or net, offset 0 to "
+		return rpc_bad_params(call,
+				"a read is of VF 1.., area common or net, offset 0 to "
 				"255, 1 to 8 bytes");
 	pf = get(call, name, vf);
 	if (pf == NULL)
@@ -355,11 +361,12 @@ method_legacy_write(struct rpc_call *call)
 	int err;
 
 	if (rpc_params(call, "{s:s, s:I, s?s, s:I, s:s}", "pf", &name, "vf", &vf, "area",
-			&area_name, "offset", &offset, "data", &hex) != 0)
+			    &area_name, "offset", &offset, "data", &hex) != 0)
 		return NULL;
 	len = from_hex(hex, data, sizeof(data));
 	if (area_of(area_name, &area) != 0 || vf < 1 || offset < 0 || offset > UINT8_MAX || len < 1)
-		return rpc_bad_params(call, "a write is to VF 1.., area common or net, offset 0 "
+		return rpc_bad_params(call,
+				"a write is to VF 1.., area common or net, offset 0 "
 				"to 255, 1 to 8 bytes as hexadecimal digits");
 	pf = get(call, name, vf);
 	if (pf == NULL)
@@ -419,11 +426,14 @@ method_legacy_dump(struct rpc_call *call)
 			continue;
 		if (err != 0)
 			break;
-		json_array_append_new(list, json_pack("{s:s, s:s, s:i, s:o}", "name",
-				legacy_fields[i].name, "area", legacy_fields[i].area ==
-				VIO_LEGACY_COMMON ? "common" : "net", "offset",
-				legacy_fields[i].offset, "data", to_hex(data,
-				legacy_fields[i].len)));
+		json_array_append_new(list,
+				json_pack("{s:s, s:s, s:i, s:o}", "name", legacy_fields[i].name,
+						"area",
+						legacy_fields[i].area == VIO_LEGACY_COMMON ?
+								"common" :
+								"net",
+						"offset", legacy_fields[i].offset, "data",
+						to_hex(data, legacy_fields[i].len)));
 	}
 	if (err != 0 && err != -EINVAL) {
 		json_decref(list);
@@ -486,9 +496,10 @@ method_legacy_notify_info(struct rpc_call *call)
 		return refuse_engine(call, pf, nb);
 	list = json_array();
 	for (int i = 0; i < nb; i++)
-		json_array_append_new(list, json_pack("{s:s, s:i, s:I}", "of",
-				bells[i].member ? "vf" : "pf", "bar", bells[i].bar, "offset",
-				(json_int_t)bells[i].offset));
+		json_array_append_new(list,
+				json_pack("{s:s, s:i, s:I}", "of", bells[i].member ? "vf" : "pf",
+						"bar", bells[i].bar, "offset",
+						(json_int_t)bells[i].offset));
 	owner_put(pf);
 	return json_pack("{s:s, s:I, s:o}", "pf", name, "vf", vf, "doorbells", list);
 }
@@ -510,8 +521,8 @@ method_legacy_serve(struct rpc_call *call)
 		return rpc_bad_params(call, "a socket is named from the root: \"/...\"");
 	err = serving_start(&call->vsrd->serving, &call->vsrd->owner, name, (unsigned int)vf, path,
 			&call->why);
-	return err != 0 ? rpc_refuse(call, err) : json_pack("{s:s, s:I, s:s}", "pf", name, "vf", vf,
-			"socket", path);
+	return err != 0 ? rpc_refuse(call, err) :
+			  json_pack("{s:s, s:I, s:s}", "pf", name, "vf", vf, "socket", path);
 }
 
 json_t *
@@ -540,6 +551,6 @@ method_legacy_served(struct rpc_call *call)
 	if (name != NULL && sysfs_bdf_parse(name, bdf) != 0)
 		return rpc_bad_params(call, "\"%.64s\" is no PCI address such as 0000:01:00.0",
 				name);
-	return json_pack("{s:o}", "served", serving_show(&call->vsrd->serving,
-			name != NULL ? bdf : NULL));
+	return json_pack("{s:o}", "served",
+			serving_show(&call->vsrd->serving, name != NULL ? bdf : NULL));
 }

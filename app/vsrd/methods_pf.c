@@ -66,12 +66,14 @@ show_pf(const struct rpc_call *call, struct owner_pf *pf)
 	json_object_set_new(out, "status", json_integer(vio_dev_status(&pf->dev)));
 	json_object_set_new(out, "features", json_string(features));
 	json_object_set_new(out, "sriov_allowed", json_boolean(pf->sriov_err == 0));
-	json_object_set_new(out, "sriov_why", pf->sriov_err == 0 ? json_null() :
-			json_string(pf->sriov_why.text));
-	json_object_set_new(out, "admin_queues", json_integer(pf->admin == NULL ? 0 :
-			(json_int_t)vio_admin_nb_queues(pf->admin)));
-	json_object_set_new(out, "admin_why", pf->admin != NULL ? json_null() :
-			json_string(pf->admin_why.text));
+	json_object_set_new(out, "sriov_why",
+			pf->sriov_err == 0 ? json_null() : json_string(pf->sriov_why.text));
+	json_object_set_new(out, "admin_queues",
+			json_integer(pf->admin == NULL ? 0 :
+							 (json_int_t)vio_admin_nb_queues(
+									 pf->admin)));
+	json_object_set_new(out, "admin_why",
+			pf->admin != NULL ? json_null() : json_string(pf->admin_why.text));
 	json_object_set_new(out, "kept", json_boolean(pf->kept));
 	json_object_set_new(out, "adopted", json_boolean(pf->adopted));
 	return out;
@@ -179,15 +181,17 @@ method_vf_create(struct rpc_call *call)
 	if (count < 0 || count > SYSFS_MAX_VFS)
 		return rpc_bad_params(call, "a PF has 0 to %d VFs", SYSFS_MAX_VFS);
 	if (token != NULL && token_parse(token, parsed) != 0)
-		return rpc_bad_params(call, "\"%.64s\" is no UUID such as "
-				"f81d4fae-7dec-41d0-a765-00a0c91e6bf6", token);
+		return rpc_bad_params(call,
+				"\"%.64s\" is no UUID such as "
+				"f81d4fae-7dec-41d0-a765-00a0c91e6bf6",
+				token);
 	pf = get(call, name, true);
 	if (pf == NULL)
 		return NULL;
 	err = owner_vfs_create(&call->vsrd->owner, pf, (unsigned int)count,
 			token != NULL ? parsed : NULL, &users, &call->why);
 	out = err != 0 ? refuse_users(call, err, users) :
-			show_created(&call->vsrd->owner.host, &pf->fn, pf->fn.num_vfs, pf->token);
+			 show_created(&call->vsrd->owner.host, &pf->fn, pf->fn.num_vfs, pf->token);
 	owner_put(pf);
 	return out;
 }
@@ -207,8 +211,9 @@ method_vf_destroy(struct rpc_call *call)
 	if (pf == NULL)
 		return NULL;
 	err = owner_vfs_destroy(&call->vsrd->owner, pf, &destroyed, &users, &call->why);
-	out = err != 0 ? refuse_users(call, err, users) : json_pack("{s:s, s:i, s:i}", "pf",
-			pf->fn.bdf, "num_vfs", 0, "destroyed", (int)destroyed);
+	out = err != 0 ? refuse_users(call, err, users) :
+			 json_pack("{s:s, s:i, s:i}", "pf", pf->fn.bdf, "num_vfs", 0, "destroyed",
+					 (int)destroyed);
 	owner_put(pf);
 	return out;
 }
@@ -229,12 +234,14 @@ method_vf_show(struct rpc_call *call)
 		return NULL;
 	fn = fresh(call, pf);
 	vfs = show_vfs(&call->vsrd->owner.host, &fn);
-	json_array_foreach(vfs, i, vf) {
-		const json_int_t number = json_integer_value(json_object_get(vf, "vf"));
+	json_array_foreach(vfs, i, vf)
+	{
+		const unsigned int number = json_integer_value(json_object_get(vf, "vf"));
+		const uint64_t commands = pf->admin == NULL ?
+				0 :
+				vio_admin_vf_commands(pf->admin, number);
 
-		json_object_set_new(vf, "admin_commands", json_integer(pf->admin == NULL ? 0 :
-				(json_int_t)vio_admin_vf_commands(pf->admin,
-						(unsigned int)number)));
+		json_object_set_new(vf, "admin_commands", json_integer(commands));
 	}
 	owner_put(pf);
 	return json_pack("{s:s, s:o}", "pf", name, "vfs", vfs);
@@ -249,8 +256,8 @@ show_token(struct rpc_call *call, const struct owner_pf *pf)
 
 	token_path(call->vsrd->owner.host.run_dir, pf->fn.bdf, file, sizeof(file));
 	snprintf(option, sizeof(option), "--vfio-vf-token=%s", pf->token);
-	return json_pack("{s:s, s:s, s:s, s:s}", "pf", pf->fn.bdf, "token", pf->token,
-			"token_file", file, "testpmd_option", option);
+	return json_pack("{s:s, s:s, s:s, s:s}", "pf", pf->fn.bdf, "token", pf->token, "token_file",
+			file, "testpmd_option", option);
 }
 
 json_t *
@@ -296,9 +303,10 @@ pasid_state(struct rpc_call *call, const struct owner_pf *pf, struct pasid_state
 {
 	int err = pasid_read(call->vsrd->owner.host.sysfs, pf->fn.bdf, state);
 
-	return err == 0 ? 0 : why_not(&call->why, err,
-			"the configuration space of %s cannot be read: %s", pf->fn.bdf,
-			strerror(-err));
+	return err == 0 ?
+			0 :
+			why_not(&call->why, err, "the configuration space of %s cannot be read: %s",
+					pf->fn.bdf, strerror(-err));
 }
 
 json_t *
@@ -319,8 +327,9 @@ method_pasid_show(struct rpc_call *call)
 	users = json_array();
 	pthread_mutex_lock(&pf->users_lock);
 	for (size_t i = 0; i < pf->pasid.nb; i++)
-		json_array_append_new(users, json_pack("{s:i, s:i}", "vf",
-				(int)pf->pasid.v[i].vf, "pid", pf->pasid.v[i].pid));
+		json_array_append_new(users,
+				json_pack("{s:i, s:i}", "vf", (int)pf->pasid.v[i].vf, "pid",
+						pf->pasid.v[i].pid));
 	pthread_mutex_unlock(&pf->users_lock);
 	owner_put(pf);
 	if (err != 0) {
@@ -355,16 +364,18 @@ pasid_change(struct rpc_call *call, bool acquire)
 		err = pasid_acquire(&pf->pasid, &state, call->conn, (unsigned int)vf,
 				call->conn != NULL ? call->conn->pid : 0);
 		if (err != 0)
-			why_not(&call->why, err, err == -EINVAL ?
-					"%s has not enabled PASID, so its VFs have none" :
-					"the PASID state of %s has too many users", pf->fn.bdf);
+			why_not(&call->why, err,
+					err == -EINVAL ?
+							"%s has not enabled PASID, so its VFs have none" :
+							"the PASID state of %s has too many users",
+					pf->fn.bdf);
 	} else if (err == 0) {
 		pasid_release(&pf->pasid, call->conn, (unsigned int)vf);
 	}
 	pthread_mutex_unlock(&pf->users_lock);
 	owner_put(pf);
 	return err == 0 ? json_pack("{s:b}", acquire ? "acquired" : "released", 1) :
-			rpc_refuse(call, err);
+			  rpc_refuse(call, err);
 }
 
 json_t *

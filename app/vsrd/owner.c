@@ -47,8 +47,9 @@ admin_dead(void *arg, unsigned int queue, const char *why)
 	const struct owner_pf *pf = arg;
 
 	log_error("%s: admin queue %u is dead: %s", pf->fn.bdf, queue, why);
-	events_emit("admin_queue_dead", json_pack("{s:s, s:i, s:s}", "pf", pf->fn.bdf, "queue",
-			(int)queue, "why", why));
+	events_emit("admin_queue_dead",
+			json_pack("{s:s, s:i, s:s}", "pf", pf->fn.bdf, "queue", (int)queue, "why",
+					why));
 }
 
 /* The memory of queues, and the right to reach it. */
@@ -75,7 +76,9 @@ static int
 admin_enable(struct owner_pf *pf, struct why *why)
 {
 	const struct vio_admin_conf conf = { .name = pf->memory.heap,
-		.socket = pf->memory.socket, .max_queues = 4, .on_dead = admin_dead,
+		.socket = pf->memory.socket,
+		.max_queues = 4,
+		.on_dead = admin_dead,
 		.on_dead_arg = pf };
 	char text[256] = "";
 	int ret = vio_vfio_bus_master(&pf->vfio, text, sizeof(text));
@@ -117,8 +120,10 @@ admin_start(struct owner_pf *pf)
 	int ret = 0;
 
 	if (!vio_dev_has(&pf->dev, VIRTIO_F_ADMIN_VQ)) {
-		why_not(&pf->admin_why, 0, "%s has no admin queue (it does not offer "
-				"VIRTIO_F_ADMIN_VQ)", pf->fn.bdf);
+		why_not(&pf->admin_why, 0,
+				"%s has no admin queue (it does not offer "
+				"VIRTIO_F_ADMIN_VQ)",
+				pf->fn.bdf);
 		return;
 	}
 	ret = memory_ready(pf, &pf->admin_why);
@@ -203,7 +208,7 @@ owner_keep(struct owner_pf *pf)
 	pf->kept = ret == 0;
 	if (!pf->kept)
 		log_warn("%s: nobody keeps its descriptors: when vsrd ends it is reset, and its "
-				"VFs lose their state; run vsrd by systemd or vsrd-keeper",
+			 "VFs lose their state; run vsrd by systemd or vsrd-keeper",
 				pf->fn.bdf);
 }
 
@@ -257,8 +262,7 @@ token_choose(struct owner *owner, struct owner_pf *pf, struct why *why)
 	if (ret != -ENOENT)
 		log_warn("%.512s holds no token: %s", file, strerror(-ret));
 	ret = token_make(pf->token);
-	return ret == 0 ? 0 : why_not(why, ret, "no random token can be made: %s",
-			strerror(-ret));
+	return ret == 0 ? 0 : why_not(why, ret, "no random token can be made: %s", strerror(-ret));
 }
 
 int
@@ -291,8 +295,9 @@ take(struct owner *owner, struct owner_pf *pf)
 	pf->known_vfs = pf->fn.num_vfs;
 	strcpy(pf->bdf, pf->fn.bdf);
 	pf->used = true;
-	events_emit("pf_attached", json_pack("{s:s, s:b, s:b, s:i}", "pf", pf->fn.bdf, "adopted",
-			pf->adopted, "kept", pf->kept, "num_vfs", (int)pf->fn.num_vfs));
+	events_emit("pf_attached",
+			json_pack("{s:s, s:b, s:b, s:i}", "pf", pf->fn.bdf, "adopted", pf->adopted,
+					"kept", pf->kept, "num_vfs", (int)pf->fn.num_vfs));
 }
 
 static void
@@ -318,8 +323,10 @@ open_new(struct owner *owner, struct owner_pf *pf, json_t **users, struct why *w
 	int ret;
 
 	/* vfio-pci resets a function that is opened first, and a PF's reset is felt by its VFs. */
-	snprintf(then, sizeof(then), "run vsrctl pf attach %s (opening the PF would reset it "
-			"and cost its VFs their state)", pf->fn.bdf);
+	snprintf(then, sizeof(then),
+			"run vsrctl pf attach %s (opening the PF would reset it "
+			"and cost its VFs their state)",
+			pf->fn.bdf);
 	ret = owner_unused(owner, pf, then, users, why);
 	if (ret == 0)
 		ret = token_choose(owner, pf, why);
@@ -430,10 +437,12 @@ owner_adopt(struct owner *owner, struct fdstore *store)
 		if (token_choose(owner, pf, &why) != 0)
 			log_error("%s", why.text);
 		/* Without the file nobody knows what the token is: it gets another one. */
-		if (!pf->token_in_file && vio_vfio_token_set(&pf->vfio, pf->fn.bdf, pf->token,
-				why.text, sizeof(why.text)) != 0)
+		if (!pf->token_in_file &&
+				vio_vfio_token_set(&pf->vfio, pf->fn.bdf, pf->token, why.text,
+						sizeof(why.text)) != 0)
 			log_error("%s: its token file is lost, and the token cannot be changed: "
-					"%s", pf->fn.bdf, why.text);
+				  "%s",
+					pf->fn.bdf, why.text);
 		take(owner, pf);
 		adopted++;
 	}
@@ -473,8 +482,10 @@ owner_get(struct owner *owner, const char *name, bool change, int *err, struct w
 	}
 	if (pf != NULL)
 		pthread_rwlock_unlock(&pf->lock);
-	*err = why_not(why, -ENODEV, "vsrd does not own %s: start it with --pf %s, or run "
-			"vsrctl pf attach %s", bdf, bdf, bdf);
+	*err = why_not(why, -ENODEV,
+			"vsrd does not own %s: start it with --pf %s, or run "
+			"vsrctl pf attach %s",
+			bdf, bdf, bdf);
 	return NULL;
 }
 

@@ -33,17 +33,19 @@ refuse_pasid(struct owner_pf *pf, const char *then, json_t **users, struct why *
 	if (nb != 0)
 		first = pf->pasid.v[0];
 	for (size_t i = 0; i < nb; i++)
-		json_array_append_new(list, json_pack("{s:i, s:i, s:s}", "vf",
-				(int)pf->pasid.v[i].vf, "pid", pf->pasid.v[i].pid, "name",
-				"pasid"));
+		json_array_append_new(list,
+				json_pack("{s:i, s:i, s:s}", "vf", (int)pf->pasid.v[i].vf, "pid",
+						pf->pasid.v[i].pid, "name", "pasid"));
 	pthread_mutex_unlock(&pf->users_lock);
 	if (nb == 0) {
 		json_decref(list);
 		return 0;
 	}
 	*users = list;
-	return why_not(why, -EBUSY, "the PASID state of %s is used for VF %u by process %d: end "
-			"that use, then %s", pf->fn.bdf, first.vf, first.pid, then);
+	return why_not(why, -EBUSY,
+			"the PASID state of %s is used for VF %u by process %d: end "
+			"that use, then %s",
+			pf->fn.bdf, first.vf, first.pid, then);
 }
 
 int
@@ -62,9 +64,10 @@ owner_unused(struct owner *owner, struct owner_pf *pf, const char *then, json_t 
 		*users = show_users(found, nb);
 	/* Those that are open in this process are those that it serves. */
 	if (ret == -EBUSY && found[0].pid == getpid())
-		why_not(why, ret, "VF %u (%s) is served to guests: run vsrctl legacy unserve %s "
-				"%u, then %s", found[0].vf, found[0].bdf, pf->fn.bdf, found[0].vf,
-				then);
+		why_not(why, ret,
+				"VF %u (%s) is served to guests: run vsrctl legacy unserve %s "
+				"%u, then %s",
+				found[0].vf, found[0].bdf, pf->fn.bdf, found[0].vf, then);
 	free(found);
 	return ret != 0 ? ret : refuse_pasid(pf, then, users, why);
 }
@@ -109,8 +112,10 @@ still_bound(const struct owner_pf *pf, struct why *why)
 {
 	if (pf->fn.driver[0] != '\0')
 		return 0;
-	return why_not(why, -ENODEV, "%s is being taken from its driver: bind it to vfio-pci again "
-			"first", pf->fn.bdf);
+	return why_not(why, -ENODEV,
+			"%s is being taken from its driver: bind it to vfio-pci again "
+			"first",
+			pf->fn.bdf);
 }
 
 int
@@ -145,8 +150,8 @@ owner_vfs_create(struct owner *owner, struct owner_pf *pf, unsigned int count, c
 }
 
 int
-owner_vfs_destroy(struct owner *owner, struct owner_pf *pf, unsigned int *destroyed,
-		json_t **users, struct why *why)
+owner_vfs_destroy(struct owner *owner, struct owner_pf *pf, unsigned int *destroyed, json_t **users,
+		struct why *why)
 {
 	char then[64];
 	int ret;
@@ -164,8 +169,10 @@ owner_vfs_destroy(struct owner *owner, struct owner_pf *pf, unsigned int *destro
 		return ret;
 	/* virtio 1.4 2.12.1: VF Enable stays set while a command for a VF is outstanding. */
 	if (pf->admin != NULL && vio_admin_drain(pf->admin, VIO_SRIOV, DRAIN_US) != 0)
-		return why_not(why, -EBUSY, "a command for a VF of %s does not end: reset the PF "
-				"with vsrctl pf reset %s", pf->fn.bdf, pf->fn.bdf);
+		return why_not(why, -EBUSY,
+				"a command for a VF of %s does not end: reset the PF "
+				"with vsrctl pf reset %s",
+				pf->fn.bdf, pf->fn.bdf);
 	if (pf->admin != NULL)
 		vio_admin_forget(pf->admin, VIO_SRIOV);
 	ret = pf_vfs_disable(&owner->host, &pf->fn, why);
@@ -186,8 +193,10 @@ owner_token_set(struct owner *owner, struct owner_pf *pf, const char *token, jso
 
 	ret = token == NULL ? token_make(fresh) : token_parse(token, fresh);
 	if (ret != 0)
-		return why_not(why, ret, "\"%.64s\" is no UUID such as "
-				"f81d4fae-7dec-41d0-a765-00a0c91e6bf6", token != NULL ? token : "");
+		return why_not(why, ret,
+				"\"%.64s\" is no UUID such as "
+				"f81d4fae-7dec-41d0-a765-00a0c91e6bf6",
+				token != NULL ? token : "");
 	ret = owner_unused(owner, pf, "try again", users, why);
 	if (ret != 0)
 		return ret;
@@ -234,11 +243,13 @@ look_at_device(struct owner_pf *pf)
 	const bool sick = !gone && (status & VIRTIO_STATUS_NEEDS_RESET) != 0;
 
 	if (gone && !pf->gone)
-		events_emit("device_error", json_pack("{s:s, s:s}", "pf", pf->fn.bdf, "why",
-				"its registers cannot be read any more"));
+		events_emit("device_error",
+				json_pack("{s:s, s:s}", "pf", pf->fn.bdf, "why",
+						"its registers cannot be read any more"));
 	if (sick && !pf->sick)
-		events_emit("device_error", json_pack("{s:s, s:s}", "pf", pf->fn.bdf, "why",
-				"it needs a reset (DEVICE_NEEDS_RESET)"));
+		events_emit("device_error",
+				json_pack("{s:s, s:s}", "pf", pf->fn.bdf, "why",
+						"it needs a reset (DEVICE_NEEDS_RESET)"));
 	pf->gone = gone;
 	pf->sick = sick;
 }
@@ -254,8 +265,9 @@ look_at(struct owner *owner, struct owner_pf *pf)
 		/* It is unbound or unplugged, which waits for us, and takes the VFs along. */
 		strcpy(bdf, pf->fn.bdf);
 		owner_drop(pf);
-		events_emit("pf_removed", json_pack("{s:s, s:s}", "pf", bdf, "why",
-				"the system wants it back"));
+		events_emit("pf_removed",
+				json_pack("{s:s, s:s}", "pf", bdf, "why",
+						"the system wants it back"));
 		return;
 	}
 	vfs_changed(owner, pf);

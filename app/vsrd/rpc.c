@@ -122,8 +122,9 @@ run_one(const struct rpc_method *methods, struct rpc_call *call, json_t *request
 	while (methods->name != NULL && strcmp(methods->name, name) != 0)
 		methods++;
 	if (methods->name == NULL)
-		return id == NULL ? NULL : error_answer(id, RPC_NO_METHOD,
-				"there is no such method", NULL);
+		return id == NULL ?
+				NULL :
+				error_answer(id, RPC_NO_METHOD, "there is no such method", NULL);
 	call->code = call->err = 0;
 	call->data = NULL;
 	call->why.text[0] = '\0';
@@ -150,10 +151,11 @@ run_batch(const struct rpc_method *methods, struct rpc_call *call, json_t *batch
 	size_t i;
 
 	if (json_array_size(batch) == 0 || json_array_size(batch) > RPC_MAX_BATCH)
-		return error_answer(NULL, RPC_INVALID_REQUEST,
-				"a batch has 1 to 64 requests", NULL);
+		return error_answer(NULL, RPC_INVALID_REQUEST, "a batch has 1 to 64 requests",
+				NULL);
 	answers = json_array();
-	json_array_foreach(batch, i, request) {
+	json_array_foreach(batch, i, request)
+	{
 		json_t *answer = run_one(methods, call, request);
 
 		if (answer != NULL)
@@ -207,14 +209,14 @@ rpc_answer(const struct rpc_method *methods, struct rpc_call *call, const char *
 	char sentence[256];
 
 	request = too_deep(text, len) ? NULL :
-			json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
+					json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
 	if (request == NULL) {
 		snprintf(sentence, sizeof(sentence), "this is no JSON: %s",
 				too_deep(text, len) ? "it is nested too deeply" : error.text);
 		return to_line(error_answer(NULL, RPC_PARSE_ERROR, sentence, NULL));
 	}
 	answer = json_is_array(request) ? run_batch(methods, call, request) :
-			run_one(methods, call, request);
+					  run_one(methods, call, request);
 	json_decref(request);
 	return to_line(answer);
 }

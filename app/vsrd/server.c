@@ -122,9 +122,8 @@ wait_input(struct conn *conn, long long end)
 {
 	for (;;) {
 		struct pollfd wait[3] = { { .fd = conn->fd, .events = POLLIN },
-				{ .fd = conn->server->stop_fd, .events = POLLIN },
-				{ .fd = conn->listener.on ? conn->listener.wake : -1,
-						.events = POLLIN } };
+			{ .fd = conn->server->stop_fd, .events = POLLIN },
+			{ .fd = conn->listener.on ? conn->listener.wake : -1, .events = POLLIN } };
 		const long long left = end < 0 ? -1 : end - now_ms();
 		const int nb = end >= 0 && left <= 0 ? 0 : poll(wait, 3, (int)left);
 
@@ -144,7 +143,8 @@ wait_input(struct conn *conn, long long end)
 static void
 serve(struct conn *conn, char *room)
 {
-	static const char too_long[] = "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":"
+	static const char too_long[] =
+			"{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":"
 			"{\"code\":-32600,\"message\":\"the request is longer than 65536 "
 			"bytes\"}}\n";
 	long long end = -1;
@@ -241,8 +241,10 @@ turn_away(struct server *server, int fd, const char *why)
 	pthread_mutex_lock(&server->lock);
 	server->stats.turned_away++;
 	pthread_mutex_unlock(&server->lock);
-	len = snprintf(text, sizeof(text), "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":"
-			"-32000,\"message\":\"%s\",\"data\":{\"errno\":\"EACCES\"}}}\n", why);
+	len = snprintf(text, sizeof(text),
+			"{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":"
+			"-32000,\"message\":\"%s\",\"data\":{\"errno\":\"EACCES\"}}}\n",
+			why);
 	send(fd, text, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL);
 	close(fd);
 }
@@ -258,8 +260,10 @@ conn_start(struct server *server, int fd)
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0 ||
 			!may_ask(server, peer.uid)) {
-		snprintf(text, sizeof(text), "user %u may not use this daemon: start it with "
-				"--allow-uid %u", peer.uid, peer.uid);
+		snprintf(text, sizeof(text),
+				"user %u may not use this daemon: start it with "
+				"--allow-uid %u",
+				peer.uid, peer.uid);
 		turn_away(server, fd, text);
 		return;
 	}
@@ -287,7 +291,7 @@ accept_main(void *arg)
 {
 	struct server *server = arg;
 	struct pollfd wait[2] = { { .fd = server->listener, .events = POLLIN },
-			{ .fd = server->stop_fd, .events = POLLIN } };
+		{ .fd = server->stop_fd, .events = POLLIN } };
 	const struct timespec pause = { .tv_nsec = 50000000 };
 
 	for (;;) {
@@ -327,8 +331,10 @@ listen_at(struct server *server, struct why *why)
 	if (probe >= 0)
 		close(probe);
 	if (ret == 0)
-		return why_not(why, -EADDRINUSE, "another vsrd answers on %s: stop it first, or "
-				"name another folder with --run-dir", path);
+		return why_not(why, -EADDRINUSE,
+				"another vsrd answers on %s: stop it first, or "
+				"name another folder with --run-dir",
+				path);
 	server->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (server->listener < 0)
 		return why_not(why, -errno, "there is no socket: %s", strerror(errno));
@@ -340,8 +346,9 @@ listen_at(struct server *server, struct why *why)
 		ret = -errno;
 	if (ret == 0 && listen(server->listener, SERVER_MAX_CONNS) != 0)
 		ret = -errno;
-	return ret == 0 ? 0 : why_not(why, ret, "the socket %s cannot be made: %s", path,
-			strerror(-ret));
+	return ret == 0 ?
+			0 :
+			why_not(why, ret, "the socket %s cannot be made: %s", path, strerror(-ret));
 }
 
 struct server *
@@ -361,8 +368,9 @@ server_start(const struct server_conf *conf, struct why *why)
 	server->listener = -1;
 	pthread_mutex_init(&server->lock, NULL);
 	server->stop_fd = eventfd(0, EFD_CLOEXEC);
-	ret = server->stop_fd < 0 ? why_not(why, -errno, "there is no event descriptor: %s",
-			strerror(errno)) : listen_at(server, why);
+	ret = server->stop_fd < 0 ?
+			why_not(why, -errno, "there is no event descriptor: %s", strerror(errno)) :
+			listen_at(server, why);
 	if (ret == 0) {
 		ret = -pthread_create(&server->thread, NULL, accept_main, server);
 		if (ret == 0)

@@ -82,8 +82,9 @@ note(struct served *s, bool done)
 	s->stats = *vpci_legacy_stats(s->legacy);
 	pthread_mutex_unlock(&s->lock);
 	if (was != busy)
-		events_emit(busy ? "guest_connected" : "guest_left", json_pack("{s:s, s:i, s:s}",
-				"pf", s->pf, "vf", (int)s->vf, "pci", s->bdf));
+		events_emit(busy ? "guest_connected" : "guest_left",
+				json_pack("{s:s, s:i, s:s}", "pf", s->pf, "vf", (int)s->vf, "pci",
+						s->bdf));
 }
 
 static void *
@@ -92,8 +93,8 @@ served_main(void *arg)
 	struct served *s = arg;
 	struct vuser_server *server = vpci_server(vpci_legacy_fn(s->legacy));
 	struct pollfd wait[3] = { { .fd = vuser_server_fd(server), .events = POLLIN },
-			{ .fd = s->stop, .events = POLLIN },
-			{ .fd = vfdev_request_fd(s->vfdev), .events = POLLIN } };
+		{ .fd = s->stop, .events = POLLIN },
+		{ .fd = vfdev_request_fd(s->vfdev), .events = POLLIN } };
 
 	while (poll(wait, 3, -1) >= 0 || errno == EINTR) {
 		if (wait[1].revents != 0 || wait[2].revents != 0)
@@ -108,8 +109,9 @@ served_main(void *arg)
 	note(s, true);
 	vpci_legacy_destroy(s->legacy);
 	vfdev_close(s->vfdev);
-	events_emit("vf_unserved", json_pack("{s:s, s:i, s:s, s:s}", "pf", s->pf, "vf",
-			(int)s->vf, "pci", s->bdf, "socket", s->path));
+	events_emit("vf_unserved",
+			json_pack("{s:s, s:i, s:s, s:s}", "pf", s->pf, "vf", (int)s->vf, "pci",
+					s->bdf, "socket", s->path));
 	return NULL;
 }
 
@@ -127,8 +129,9 @@ find_vf(struct served *s, struct sysfs_fn *fn, char token[TOKEN_LEN], struct why
 		return err;
 	strcpy(s->pf, pf->bdf);
 	err = owner_admin_ready(pf, s->vf, why);
-	if (err == 0 && (sysfs_vf_bdf(s->owner->host.sysfs, pf->bdf, s->vf, s->bdf) != 0 ||
-			sysfs_fn_read(s->owner->host.sysfs, s->bdf, fn) != 0))
+	if (err == 0 &&
+			(sysfs_vf_bdf(s->owner->host.sysfs, pf->bdf, s->vf, s->bdf) != 0 ||
+					sysfs_fn_read(s->owner->host.sysfs, s->bdf, fn) != 0))
 		err = why_not(why, -ENXIO, "%s has no VF %u in %s", pf->bdf, s->vf,
 				s->owner->host.sysfs);
 	if (err == 0 && strcmp(fn->driver, "vfio-pci") != 0)
@@ -142,8 +145,10 @@ find_vf(struct served *s, struct sysfs_fn *fn, char token[TOKEN_LEN], struct why
 static int
 show_vf(struct served *s, struct why *why)
 {
-	const struct vpci_legacy_conf conf = { .hold = owner_hold, .release = owner_let_go,
-		.owner = s, .vf = (uint16_t)s->vf };
+	const struct vpci_legacy_conf conf = { .hold = owner_hold,
+		.release = owner_let_go,
+		.owner = s,
+		.vf = (uint16_t)s->vf };
 	const struct vpci_backend backend = vfdev_backend(s->vfdev);
 	char text[256] = "";
 	mode_t mask;
@@ -253,8 +258,11 @@ serving_start(struct serving *serving, struct owner *owner, const char *pf, unsi
 	if (s->stop < 0 || s->path == NULL)
 		ret = why_not(why, -ENOMEM, "there is no memory or no descriptor");
 	else
-		ret = sysfs_bdf_parse(pf, s->pf) == 0 ? 0 : why_not(why, -EINVAL,
-				"\"%.64s\" is no PCI address such as 0000:01:00.0", pf);
+		ret = sysfs_bdf_parse(pf, s->pf) == 0 ?
+				0 :
+				why_not(why, -EINVAL,
+						"\"%.64s\" is no PCI address such as 0000:01:00.0",
+						pf);
 	/* All the while: two must not start the same. */
 	pthread_mutex_lock(&serving->lock);
 	sweep(serving);
@@ -266,8 +274,9 @@ serving_start(struct serving *serving, struct owner *owner, const char *pf, unsi
 	if (ret == 0) {
 		s->next = serving->list;
 		serving->list = s;
-		events_emit("vf_served", json_pack("{s:s, s:i, s:s, s:s}", "pf", s->pf, "vf",
-				(int)vf, "pci", s->bdf, "socket", path));
+		events_emit("vf_served",
+				json_pack("{s:s, s:i, s:s, s:s}", "pf", s->pf, "vf", (int)vf, "pci",
+						s->bdf, "socket", path));
 	} else {
 		served_free(s);
 	}

@@ -102,7 +102,8 @@ vectors_set(struct vfdev *v, uint32_t start, uint32_t count, const int *fds)
 		if (start + count > v->nb_on)
 			count = v->nb_on - start;
 		return start < v->nb_on ? irqs_set(v, VFIO_PCI_MSIX_IRQ_INDEX, start, count,
-				&v->vectors[start]) : 0;
+							  &v->vectors[start]) :
+					  0;
 	}
 	if (v->nb_on != 0)
 		irqs_set(v, VFIO_PCI_MSIX_IRQ_INDEX, 0, 0, NULL);
@@ -120,7 +121,7 @@ op_irq_set_fds(void *dev, unsigned int index, uint32_t start, uint32_t count, co
 	struct vfdev *v = dev;
 
 	return index == VFIO_PCI_MSIX_IRQ_INDEX ? vectors_set(v, start, count, fds) :
-			irqs_set(v, index, start, count, fds);
+						  irqs_set(v, index, start, count, fds);
 }
 
 static int
@@ -175,7 +176,8 @@ static void
 unmap_at(struct vfdev *v, size_t i)
 {
 	struct map *map = &v->maps[i];
-	struct vfio_iommu_type1_dma_unmap arg = { .argsz = sizeof(arg), .iova = map->iova,
+	struct vfio_iommu_type1_dma_unmap arg = { .argsz = sizeof(arg),
+		.iova = map->iova,
 		.size = map->size };
 
 	/* Of a VF that is gone the container has let go already. */
@@ -267,7 +269,7 @@ areas_read(const struct vfio_region_info *info, struct vuser_region *region)
 		region->nb_sparse = cap->nr_areas;
 		for (uint32_t i = 0; i < cap->nr_areas; i++)
 			region->sparse[i] = (struct vuser_area){ cap->areas[i].offset,
-					cap->areas[i].size };
+				cap->areas[i].size };
 	}
 	return true;
 }

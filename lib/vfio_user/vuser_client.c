@@ -81,8 +81,7 @@ get_region_caps(const uint8_t *data, size_t len, size_t at, struct vuser_region 
 }
 
 int
-vuser_client_region_info(struct vuser_client *client, unsigned int region,
-		struct vuser_region *out)
+vuser_client_region_info(struct vuser_client *client, unsigned int region, struct vuser_region *out)
 {
 	struct vfio_region_info info = { .argsz = REGION_INFO_ARGSZ, .index = region };
 	int ret;
@@ -97,13 +96,15 @@ vuser_client_region_info(struct vuser_client *client, unsigned int region,
 	memcpy(&info, client->reply.data, sizeof(info));
 	memset(out, 0, sizeof(*out));
 	out->size = info.size;
-	out->flags = info.flags & (VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE |
-				VFIO_REGION_INFO_FLAG_MMAP);
+	out->flags = info.flags &
+			(VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE |
+					VFIO_REGION_INFO_FLAG_MMAP);
 	out->fd_offset = info.offset;
 	out->fd = -1;
-	if (info.index != region || ((info.flags & VFIO_REGION_INFO_FLAG_CAPS) != 0 &&
-			!get_region_caps(client->reply.data, client->reply.len, info.cap_offset,
-					out)))
+	if (info.index != region ||
+			((info.flags & VFIO_REGION_INFO_FLAG_CAPS) != 0 &&
+					!get_region_caps(client->reply.data, client->reply.len,
+							info.cap_offset, out)))
 		return vuser_link_malformed(client);
 
 	/*
@@ -186,12 +187,11 @@ access_all(struct vuser_client *client, enum vuser_command command, unsigned int
 		const struct vuser_region_access want = {
 			.offset = offset + done,
 			.region = region,
-			.count = left < client->peer.max_data ? (uint32_t)left
-							      : client->peer.max_data,
+			.count = left < client->peer.max_data ? (uint32_t)left :
+								client->peer.max_data,
 		};
 
-		ret = access_once(client, command, &want,
-				in != NULL ? (uint8_t *)in + done : NULL,
+		ret = access_once(client, command, &want, in != NULL ? (uint8_t *)in + done : NULL,
 				out != NULL ? (const uint8_t *)out + done : NULL);
 		done += want.count;
 	}

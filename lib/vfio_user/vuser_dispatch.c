@@ -194,8 +194,7 @@ check_access(const struct vuser_server *server, const struct vuser_msg *req, uin
 	if (access->region >= VUSER_MAX_REGIONS)
 		return -EINVAL;
 	region = &server->info.regions[access->region];
-	if (access->count == 0 || access->count > VUSER_MAX_DATA ||
-			access->count > region->size ||
+	if (access->count == 0 || access->count > VUSER_MAX_DATA || access->count > region->size ||
 			access->offset > region->size - access->count ||
 			(region->flags & flag) == 0)
 		return -EINVAL;
@@ -281,13 +280,11 @@ handle_dma_map(struct vuser_server *server, const struct vuser_msg *req, struct 
 	/* Memory that only messages reach (DMA_READ, DMA_WRITE) is of no use to a device here. */
 	if (req->nb_fds == 0)
 		return -ENOTSUP;
-	return server->ops->dma_map(server->dev, map.iova, map.size, prot, req->fds[0],
-			map.offset);
+	return server->ops->dma_map(server->dev, map.iova, map.size, prot, req->fds[0], map.offset);
 }
 
 static int
-handle_dma_unmap(struct vuser_server *server, const struct vuser_msg *req,
-		struct vuser_msg *reply)
+handle_dma_unmap(struct vuser_server *server, const struct vuser_msg *req, struct vuser_msg *reply)
 {
 	struct vuser_dma_unmap unmap;
 	int ret;
@@ -368,8 +365,9 @@ check_irq_set(const struct vuser_server *server, const struct vuser_msg *req,
 	uint32_t total;
 
 	if (set->argsz < sizeof(*set) || set->index >= VUSER_MAX_IRQS ||
-			(set->flags & ~(VFIO_IRQ_SET_DATA_TYPE_MASK |
-					VFIO_IRQ_SET_ACTION_TYPE_MASK)) != 0)
+			(set->flags &
+					~(VFIO_IRQ_SET_DATA_TYPE_MASK |
+							VFIO_IRQ_SET_ACTION_TYPE_MASK)) != 0)
 		return -EINVAL;
 	total = server->info.irqs[set->index].count;
 	if (set->start >= total || set->count > total - set->start)
@@ -378,7 +376,8 @@ check_irq_set(const struct vuser_server *server, const struct vuser_msg *req,
 			action != VFIO_IRQ_SET_ACTION_TRIGGER)
 		return -EINVAL;
 	/* "DATA_NONE/ACTION_TRIGGER with count 0" disables the index, nothing else has count 0 */
-	if (set->count == 0 && (set->start != 0 || data != VFIO_IRQ_SET_DATA_NONE ||
+	if (set->count == 0 &&
+			(set->start != 0 || data != VFIO_IRQ_SET_DATA_NONE ||
 					action != VFIO_IRQ_SET_ACTION_TRIGGER))
 		return -EINVAL;
 	switch (data) {

@@ -194,7 +194,7 @@ negotiate(struct vuser_client *client)
 	if (version.major != VUSER_PROTO_MAJOR || version.minor > VUSER_PROTO_MINOR)
 		return vuser_link_malformed(client);
 	if (vuser_version_limits(client->reply.data + sizeof(version),
-			client->reply.len - sizeof(version), &client->peer) != 0)
+			    client->reply.len - sizeof(version), &client->peer) != 0)
 		return vuser_link_malformed(client);
 	return 0;
 }

@@ -19,9 +19,10 @@
 #include "vuser.h"
 
 /** Assert a field's place at compile time. */
-#define VUSER_WIRE_FIELD(type, field, off, len)                                                   \
-	_Static_assert(offsetof(struct type, field) == (off) &&                                   \
-			sizeof(((struct type *)0)->field) == (len), #type "." #field)
+#define VUSER_WIRE_FIELD(type, field, off, len)                                     \
+	_Static_assert(offsetof(struct type, field) == (off) &&                     \
+					sizeof(((struct type *)0)->field) == (len), \
+			#type "." #field)
 #define VUSER_WIRE_STRUCT(type, len) _Static_assert(sizeof(struct type) == (len), #type)
 
 #define VUSER_PROTO_MAJOR 0

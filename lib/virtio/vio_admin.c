@@ -83,9 +83,10 @@ vio_admin_create(struct vio_dev *dev, const struct vio_admin_conf *conf)
 	int ret;
 
 	if (nb == 0) {
-		snprintf(dev->why, sizeof(dev->why), vio_dev_has(dev, VIRTIO_F_ADMIN_VQ) ?
-				"the device has no admin queue, or an impossible number of them" :
-				"admin queues were not negotiated");
+		snprintf(dev->why, sizeof(dev->why),
+				vio_dev_has(dev, VIRTIO_F_ADMIN_VQ) ?
+						"the device has no admin queue, or an impossible number of them" :
+						"admin queues were not negotiated");
 		rte_errno = ENOTSUP;
 		return NULL;
 	}
@@ -402,8 +403,8 @@ admit(struct vio_admin *admin, const struct vio_admin_cmd *cmd, bool list)
 		g->outstanding++;
 	rte_spinlock_unlock(&admin->lock);
 	if (ret == -EOPNOTSUPP)
-		vio_admin_fail(ret, "the device does not do opcode 0x%x for group %u",
-				cmd->opcode, cmd->group);
+		vio_admin_fail(ret, "the device does not do opcode 0x%x for group %u", cmd->opcode,
+				cmd->group);
 	else if (ret == -EBUSY)
 		vio_admin_fail(ret, "the commands of group %u are just being agreed upon",
 				cmd->group);

@@ -274,13 +274,13 @@ struct vio_admin_obj {
 };
 
 /** -EEXIST: there is one. -ENOSPC: no room. */
-int vio_admin_obj_create(struct vio_admin *admin, const struct vio_admin_obj *obj,
-		const void *data, size_t len);
+int vio_admin_obj_create(struct vio_admin *admin, const struct vio_admin_obj *obj, const void *data,
+		size_t len);
 /** Data of the last create or modify; *used (may be NULL) gets its bytes. -ENXIO: no such. */
 int vio_admin_obj_query(struct vio_admin *admin, const struct vio_admin_obj *obj, void *data,
 		size_t len, size_t *used);
-int vio_admin_obj_modify(struct vio_admin *admin, const struct vio_admin_obj *obj,
-		const void *data, size_t len);
+int vio_admin_obj_modify(struct vio_admin *admin, const struct vio_admin_obj *obj, const void *data,
+		size_t len);
 /** -EBUSY: others depend on it. */
 int vio_admin_obj_destroy(struct vio_admin *admin, const struct vio_admin_obj *obj);
 
@@ -315,8 +315,8 @@ int vio_admin_mode_set(struct vio_admin *admin, uint16_t vf, bool stopped);
  * @param value Out: into parts.
  * @return 1, 0 (the end; fewer bytes than a header are padding), or -EPROTO (it goes beyond).
  */
-int vio_admin_part_next(const void *parts, size_t len, size_t *at,
-		struct virtio_dev_part_hdr *hdr, const uint8_t **value);
+int vio_admin_part_next(const void *parts, size_t len, size_t *at, struct virtio_dev_part_hdr *hdr,
+		const uint8_t **value);
 
 /* ------------------------------------------------------------------ what happened */
 

@@ -63,8 +63,10 @@ legacy_check(uint16_t vf, enum vio_legacy_area area, uint8_t offset, size_t len)
 
 	if (len != 0 && vio_admin_legacy_field(area, offset, &end) >= 0 && len <= end - offset)
 		return 0;
-	return vio_admin_fail(-EINVAL, "%zu bytes at %u of the legacy registers of VF %u are not "
-			"within one field", len, offset, vf);
+	return vio_admin_fail(-EINVAL,
+			"%zu bytes at %u of the legacy registers of VF %u are not "
+			"within one field",
+			len, offset, vf);
 }
 
 int
@@ -73,7 +75,7 @@ vio_admin_legacy_read(struct vio_admin *admin, uint16_t vf, enum vio_legacy_area
 {
 	struct vio_admin_cmd cmd = {
 		.opcode = area == VIO_LEGACY_COMMON ? VIRTIO_ADMIN_LEGACY_COMMON_CFG_READ :
-				VIRTIO_ADMIN_LEGACY_DEV_CFG_READ,
+						      VIRTIO_ADMIN_LEGACY_DEV_CFG_READ,
 		.group = VIO_SRIOV,
 		.member = vf,
 		.data = { part(&offset, sizeof(offset)) },
@@ -86,8 +88,10 @@ vio_admin_legacy_read(struct vio_admin *admin, uint16_t vf, enum vio_legacy_area
 	if (ret == 0)
 		ret = vio_admin_exec(admin, &cmd);
 	if (ret == 0 && cmd.result_used < len)
-		return vio_admin_fail(-EPROTO, "the device answers a legacy read of %zu bytes with "
-				"%zu", len, cmd.result_used);
+		return vio_admin_fail(-EPROTO,
+				"the device answers a legacy read of %zu bytes with "
+				"%zu",
+				len, cmd.result_used);
 	return ret;
 }
 
@@ -98,7 +102,7 @@ vio_admin_legacy_write(struct vio_admin *admin, uint16_t vf, enum vio_legacy_are
 	const struct virtio_admin_legacy_wr wr = { .offset = offset };
 	struct vio_admin_cmd cmd = {
 		.opcode = area == VIO_LEGACY_COMMON ? VIRTIO_ADMIN_LEGACY_COMMON_CFG_WRITE :
-				VIRTIO_ADMIN_LEGACY_DEV_CFG_WRITE,
+						      VIRTIO_ADMIN_LEGACY_DEV_CFG_WRITE,
 		.group = VIO_SRIOV,
 		.member = vf,
 		.data = { part(&wr, sizeof(wr)), part(data, len) },
@@ -114,13 +118,13 @@ doorbell_usable(const struct virtio_admin_notify_info *info, const uint64_t *bar
 {
 	const uint64_t offset = rte_le_to_cpu_64(info->offset);
 
-	return info->bar >= 1 && info->bar <= 5 && offset % 2 == 0 &&
-			bar_len[info->bar] >= 2 && offset <= bar_len[info->bar] - 2;
+	return info->bar >= 1 && info->bar <= 5 && offset % 2 == 0 && bar_len[info->bar] >= 2 &&
+			offset <= bar_len[info->bar] - 2;
 }
 
 int
-vio_admin_legacy_notify_info(struct vio_admin *admin, uint16_t vf,
-		const uint64_t owner_bar_len[6], const uint64_t member_bar_len[6],
+vio_admin_legacy_notify_info(struct vio_admin *admin, uint16_t vf, const uint64_t owner_bar_len[6],
+		const uint64_t member_bar_len[6],
 		struct vio_admin_doorbell out[VIRTIO_ADMIN_NOTIFY_ENTRIES])
 {
 	struct virtio_admin_notify_info info[VIRTIO_ADMIN_NOTIFY_ENTRIES];

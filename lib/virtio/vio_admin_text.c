@@ -119,8 +119,7 @@ vio_admin_refused(const struct vio_admin_cmd *cmd)
 	/* virtio 1.4 2.12.1.1: an undefined qualifier means INVALID_COMMAND. */
 	return vio_admin_fail(vio_admin_status_errno(cmd->status),
 			"the device answers %s of %s %llu with %s: %s",
-			opcode != NULL ? opcode : number,
-			cmd->group == VIO_SRIOV ? "VF" : "member",
+			opcode != NULL ? opcode : number, cmd->group == VIO_SRIOV ? "VF" : "member",
 			(unsigned long long)cmd->member, status != NULL ? status : unknown,
 			text != NULL ? text : qualifiers[VIRTIO_ADMIN_QUALIFIER_INVALID_COMMAND]);
 }

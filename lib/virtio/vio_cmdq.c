@@ -173,7 +173,8 @@ vio_cmdq_post(struct vio_cmdq *cmdq, const struct iovec *out, unsigned int nb_ou
 		slot = free_slot(cmdq);
 	if (slot >= 0) {
 		cmdq->slots[slot] = (struct vio_cmdq_slot){ .state = VIO_CMDQ_POSTED,
-			.out_len = (uint32_t)out_len, .in_len = (uint32_t)in_len };
+			.out_len = (uint32_t)out_len,
+			.in_len = (uint32_t)in_len };
 		cmdq->outstanding++;
 		cmdq->nb_requests++;
 		/* What the device leaves out of its answer stays as the caller had it, also where

@@ -79,8 +79,8 @@ vio_ctrl_vlan(struct vio_cmdq *cmdq, uint16_t vlan_id, bool on)
 	const virtio_le16 value = rte_cpu_to_le_16(vlan_id);
 
 	return exec(cmdq, VIRTIO_NET_CTRL_VLAN,
-			on ? VIRTIO_NET_CTRL_VLAN_ADD : VIRTIO_NET_CTRL_VLAN_DEL,
-			&value, sizeof(value));
+			on ? VIRTIO_NET_CTRL_VLAN_ADD : VIRTIO_NET_CTRL_VLAN_DEL, &value,
+			sizeof(value));
 }
 
 int

@@ -236,8 +236,8 @@ vio_dev_queue_max(struct vio_dev *dev, uint16_t queue)
 {
 	uint16_t size;
 
-	if (queue >= dev->num_queues && (queue < dev->admin_index ||
-			queue - dev->admin_index >= dev->num_admin))
+	if (queue >= dev->num_queues &&
+			(queue < dev->admin_index || queue - dev->admin_index >= dev->num_admin))
 		return 0;
 	common_write(dev, COMMON(queue_select), 2, queue);
 	size = (uint16_t)common_read(dev, COMMON(queue_size), 2);

@@ -91,9 +91,8 @@ vio_features_of(const uint8_t *bits, size_t nb_bits)
 }
 
 /** The set of one or more bit numbers: VIO_FEATURES(VIRTIO_NET_F_MAC, VIRTIO_F_VERSION_1). */
-#define VIO_FEATURES(...)                                         \
-	vio_features_of((const uint8_t[]){ __VA_ARGS__ },         \
-			sizeof((const uint8_t[]){ __VA_ARGS__ }))
+#define VIO_FEATURES(...) \
+	vio_features_of((const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ }))
 
 /** Name of a bit ("mrg_rxbuf"), or NULL when it has none. */
 const char *vio_feature_name(unsigned int bit);

@@ -47,9 +47,8 @@ typedef int (*vio_pci_cfg_read)(void *arg, uint32_t offset, void *data, size_t l
  * @return 0, -ENODEV (no virtio capability at all: a legacy device), -EPROTO (one of common,
  *         notify, ISR is missing or unusable), or what read_cfg returned.
  */
-int vio_pci_layout_read(vio_pci_cfg_read read_cfg, void *arg,
-		const uint64_t bar_len[VIO_PCI_BARS], struct vio_pci_layout *layout, char *err,
-		size_t err_len);
+int vio_pci_layout_read(vio_pci_cfg_read read_cfg, void *arg, const uint64_t bar_len[VIO_PCI_BARS],
+		struct vio_pci_layout *layout, char *err, size_t err_len);
 
 /** Transport over BARs that are mapped into this process. */
 struct vio_pci {

@@ -93,15 +93,15 @@ container_open(struct vio_vfio *vfio, char *err, size_t err_len)
 		return say(err, err_len, "cannot use the IOMMU group with", path);
 	if (ioctl(vfio->container, VFIO_CHECK_EXTENSION, VFIO_TYPE1v2_IOMMU) != 1)
 		iommu = ioctl(vfio->container, VFIO_CHECK_EXTENSION, VFIO_TYPE1_IOMMU) == 1 ?
-				VFIO_TYPE1_IOMMU : VFIO_NOIOMMU_IOMMU;
+				VFIO_TYPE1_IOMMU :
+				VFIO_NOIOMMU_IOMMU;
 	if (ioctl(vfio->container, VFIO_SET_IOMMU, iommu) != 0)
 		return say(err, err_len, "no usable IOMMU behind", path);
 	return 0;
 }
 
 static int
-device_open(struct vio_vfio *vfio, const char *bdf, const char *vf_token, char *err,
-		size_t err_len)
+device_open(struct vio_vfio *vfio, const char *bdf, const char *vf_token, char *err, size_t err_len)
 {
 	char name[128];
 
@@ -247,8 +247,8 @@ device_setup(struct vio_vfio *vfio, char *err, size_t err_len)
 }
 
 int
-vio_vfio_open(struct vio_vfio *vfio, const char *sysfs_root, const char *bdf,
-		const char *vf_token, char *err, size_t err_len)
+vio_vfio_open(struct vio_vfio *vfio, const char *sysfs_root, const char *bdf, const char *vf_token,
+		char *err, size_t err_len)
 {
 	char group[64];
 	int ret;

@@ -18,11 +18,13 @@ memory_layout(struct vio_virtq *vq)
 	size_t len = VIRTQ_DESC_BYTES(vq->size);
 
 	vq->driver_at = RTE_ALIGN_CEIL(len, AREA_ALIGN);
-	len = vq->driver_at + (vq->packed ? sizeof(struct pvirtq_event_suppress) :
-			VIRTQ_AVAIL_BYTES(vq->size));
+	len = vq->driver_at +
+			(vq->packed ? sizeof(struct pvirtq_event_suppress) :
+				      VIRTQ_AVAIL_BYTES(vq->size));
 	vq->device_at = RTE_ALIGN_CEIL(len, AREA_ALIGN);
-	len = vq->device_at + (vq->packed ? sizeof(struct pvirtq_event_suppress) :
-			VIRTQ_USED_BYTES(vq->size));
+	len = vq->device_at +
+			(vq->packed ? sizeof(struct pvirtq_event_suppress) :
+				      VIRTQ_USED_BYTES(vq->size));
 	return RTE_ALIGN_CEIL(len, AREA_ALIGN);
 }
 
@@ -39,7 +41,7 @@ vio_virtq_create(struct vio_dev *dev, const struct vio_virtq_conf *conf)
 
 	if (conf->size == 0 || conf->size > VIRTQ_SIZE_MAX ||
 			(!vio_dev_has(dev, VIRTIO_F_RING_PACKED) &&
-			!rte_is_power_of_2(conf->size))) {
+					!rte_is_power_of_2(conf->size))) {
 		rte_errno = EINVAL;
 		return NULL;
 	}

@@ -169,7 +169,7 @@ vio_split_used_more(struct vio_virtq *vq)
 	if (vq->used_seen == vq->reap_i)
 		return false;
 	if (unlikely((uint16_t)(vq->used_seen - vq->reap_i) >
-			(uint16_t)(vq->publish_i - vq->reap_i))) {
+			    (uint16_t)(vq->publish_i - vq->reap_i))) {
 		vio_virtq_break(vq, "used index runs ahead of what is available");
 		return false;
 	}

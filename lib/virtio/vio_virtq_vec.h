@@ -42,7 +42,10 @@ typedef uint64_t vio_ids_mem __attribute__((aligned(2), may_alias));
 #else
 #define VIO_LIST(of) of(0), of(1), of(2), of(3)
 #endif
-#define VIO_VEC(of) { VIO_LIST(of) }
+#define VIO_VEC(of)          \
+	{                    \
+		VIO_LIST(of) \
+	}
 
 static __rte_always_inline vio_vec
 vio_vec_load(const void *at)
@@ -156,8 +159,8 @@ vio_vec_ids_give(struct vio_virtq *vq, uint16_t first)
 		return;
 	}
 	for (uint16_t i = 0; i < VIO_LANES; i += 4)
-		*(vio_ids_mem *)&vq->free_ids[vq->id_tail + i] =
-				(first + i) * UINT64_C(0x0001000100010001) +
+		*(vio_ids_mem *)&vq->free_ids[vq->id_tail + i] = (first + i) *
+						UINT64_C(0x0001000100010001) +
 				UINT64_C(0x0003000200010000);
 	vq->id_tail = vio_ring_add(vq, vq->id_tail, VIO_LANES);
 }
@@ -187,7 +190,7 @@ vio_vec_pair(vio_vec addrs, vio_vec tails, const unsigned int half)
 #define PAIR0(i) ((i) / 2 + ((i) % 2) * VIO_LANES)
 #define PAIR1(i) (VIO_LANES / 2 + (i) / 2 + ((i) % 2) * VIO_LANES)
 	return half == 0 ? __builtin_shufflevector(addrs, tails, VIO_LIST(PAIR0)) :
-			__builtin_shufflevector(addrs, tails, VIO_LIST(PAIR1));
+			   __builtin_shufflevector(addrs, tails, VIO_LIST(PAIR1));
 #undef PAIR0
 #undef PAIR1
 }
@@ -206,8 +209,7 @@ vio_vec_packed_reap(struct vio_virtq *vq, vio_vec *cookies, vio_vec *lens)
 		return false;
 	/* Loads stay in their order: the flags of a descriptor and what they vouch for are one
 	 * 64-bit word, and what it points to is read later. */
-	tails = vio_vec_odd(vio_vec_load_shared(desc),
-			vio_vec_load_shared(desc + VIO_LANES / 2));
+	tails = vio_vec_odd(vio_vec_load_shared(desc), vio_vec_load_shared(desc + VIO_LANES / 2));
 	vio_rmb(vq);
 	bad = ((tails >> 48) ^ vio_vec_all(want)) & vio_vec_all(mask);
 	first = (uint16_t)(tails[0] >> 32);
@@ -244,7 +246,7 @@ vio_vec_packed_post(struct vio_virtq *vq, vio_vec addrs, vio_vec lens, const uin
 	vio_vec tails;
 
 	if (unlikely(vq->post_i + VIO_LANES > vq->size || vq->nb_free < VIO_LANES ||
-			(!vq->in_order && !vio_vec_ids_ready(vq, &first))))
+			    (!vq->in_order && !vio_vec_ids_ready(vq, &first))))
 		return false;
 	if (!vq->in_order)
 		vq->id_head = vio_ring_add(vq, vq->id_head, VIO_LANES);
@@ -286,8 +288,8 @@ vio_vec_split_reap(struct vio_virtq *vq, vio_vec *cookies, vio_vec *lens)
 		const uint16_t used = vio_load16(&vq->used->idx);
 
 		if ((uint16_t)(used - vq->reap_i) < VIO_LANES ||
-				(uint16_t)(used - vq->reap_i) > (uint16_t)(vq->publish_i -
-				vq->reap_i))
+				(uint16_t)(used - vq->reap_i) >
+						(uint16_t)(vq->publish_i - vq->reap_i))
 			return false;
 		vq->used_seen = used;
 		vio_rmb(vq);
@@ -295,7 +297,7 @@ vio_vec_split_reap(struct vio_virtq *vq, vio_vec *cookies, vio_vec *lens)
 	elems = vio_vec_load_shared(&vq->used->ring[slot]);
 	first = (uint16_t)elems[0];
 	if (unlikely(vio_vec_any(vio_vec_follow(elems, first)) || first + VIO_LANES > vq->size ||
-			(vq->in_order && first != vq->oldest)))
+			    (vq->in_order && first != vq->oldest)))
 		return false;
 	*cookies = vio_vec_load(&vq->cookies[first]);
 	if (unlikely(vio_vec_any(vio_vec_cookies_bad(*cookies))))
@@ -324,8 +326,8 @@ vio_vec_split_post(struct vio_virtq *vq, vio_vec addrs, vio_vec lens, const uint
 	uint64_t ids;
 
 	if (unlikely(slot + VIO_LANES > vq->size || vq->nb_free < VIO_LANES ||
-			(!vq->in_order && !vio_vec_ids_ready(vq, &first)) ||
-			first + VIO_LANES > vq->size))
+			    (!vq->in_order && !vio_vec_ids_ready(vq, &first)) ||
+			    first + VIO_LANES > vq->size))
 		return false;
 	if (vq->in_order)
 		vq->desc_i = (first + VIO_LANES) & (vq->size - 1);

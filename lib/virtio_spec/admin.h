@@ -44,24 +44,24 @@
 #define VIRTIO_ADMIN_NB_OPCODES 0x12
 
 /** Every opcode, as X(opcode macro, "name" as people type it). */
-#define VIRTIO_ADMIN_OPCODE_NAMES(X)                                                \
-	X(VIRTIO_ADMIN_LIST_QUERY, "list_query")                                    \
-	X(VIRTIO_ADMIN_LIST_USE, "list_use")                                        \
-	X(VIRTIO_ADMIN_LEGACY_COMMON_CFG_WRITE, "legacy_common_cfg_write")          \
-	X(VIRTIO_ADMIN_LEGACY_COMMON_CFG_READ, "legacy_common_cfg_read")            \
-	X(VIRTIO_ADMIN_LEGACY_DEV_CFG_WRITE, "legacy_dev_cfg_write")                \
-	X(VIRTIO_ADMIN_LEGACY_DEV_CFG_READ, "legacy_dev_cfg_read")                  \
-	X(VIRTIO_ADMIN_LEGACY_NOTIFY_INFO, "legacy_notify_info")                    \
-	X(VIRTIO_ADMIN_CAP_ID_LIST_QUERY, "cap_id_list_query")                      \
-	X(VIRTIO_ADMIN_DEVICE_CAP_GET, "device_cap_get")                            \
-	X(VIRTIO_ADMIN_DRIVER_CAP_SET, "driver_cap_set")                            \
-	X(VIRTIO_ADMIN_RESOURCE_OBJ_CREATE, "resource_obj_create")                  \
-	X(VIRTIO_ADMIN_RESOURCE_OBJ_QUERY, "resource_obj_query")                    \
-	X(VIRTIO_ADMIN_RESOURCE_OBJ_MODIFY, "resource_obj_modify")                  \
-	X(VIRTIO_ADMIN_RESOURCE_OBJ_DESTROY, "resource_obj_destroy")                \
-	X(VIRTIO_ADMIN_DEV_PARTS_METADATA_GET, "dev_parts_metadata_get")            \
-	X(VIRTIO_ADMIN_DEV_PARTS_GET, "dev_parts_get")                              \
-	X(VIRTIO_ADMIN_DEV_PARTS_SET, "dev_parts_set")                              \
+#define VIRTIO_ADMIN_OPCODE_NAMES(X)                                       \
+	X(VIRTIO_ADMIN_LIST_QUERY, "list_query")                           \
+	X(VIRTIO_ADMIN_LIST_USE, "list_use")                               \
+	X(VIRTIO_ADMIN_LEGACY_COMMON_CFG_WRITE, "legacy_common_cfg_write") \
+	X(VIRTIO_ADMIN_LEGACY_COMMON_CFG_READ, "legacy_common_cfg_read")   \
+	X(VIRTIO_ADMIN_LEGACY_DEV_CFG_WRITE, "legacy_dev_cfg_write")       \
+	X(VIRTIO_ADMIN_LEGACY_DEV_CFG_READ, "legacy_dev_cfg_read")         \
+	X(VIRTIO_ADMIN_LEGACY_NOTIFY_INFO, "legacy_notify_info")           \
+	X(VIRTIO_ADMIN_CAP_ID_LIST_QUERY, "cap_id_list_query")             \
+	X(VIRTIO_ADMIN_DEVICE_CAP_GET, "device_cap_get")                   \
+	X(VIRTIO_ADMIN_DRIVER_CAP_SET, "driver_cap_set")                   \
+	X(VIRTIO_ADMIN_RESOURCE_OBJ_CREATE, "resource_obj_create")         \
+	X(VIRTIO_ADMIN_RESOURCE_OBJ_QUERY, "resource_obj_query")           \
+	X(VIRTIO_ADMIN_RESOURCE_OBJ_MODIFY, "resource_obj_modify")         \
+	X(VIRTIO_ADMIN_RESOURCE_OBJ_DESTROY, "resource_obj_destroy")       \
+	X(VIRTIO_ADMIN_DEV_PARTS_METADATA_GET, "dev_parts_metadata_get")   \
+	X(VIRTIO_ADMIN_DEV_PARTS_GET, "dev_parts_get")                     \
+	X(VIRTIO_ADMIN_DEV_PARTS_SET, "dev_parts_set")                     \
 	X(VIRTIO_ADMIN_DEV_MODE_SET, "dev_mode_set")
 
 /* Sets of opcodes, as in the bitmaps of LIST_QUERY and LIST_USE */

@@ -48,14 +48,14 @@ VIRTIO_WIRE_FIELD(virtio_legacy_hdr, queue_vector, 22, 2);
 #define VIRTIO_LEGACY_PAGE_SHIFT 12
 #define VIRTIO_LEGACY_ALIGN 4096
 /** Where the used ring stands, bytes behind the first descriptor. */
-#define VIRTIO_LEGACY_USED_OFFSET(size) \
+#define VIRTIO_LEGACY_USED_OFFSET(size)                                               \
 	(((size_t)16 * (size) + 2 * ((size_t)3 + (size)) + VIRTIO_LEGACY_ALIGN - 1) & \
 			~(size_t)(VIRTIO_LEGACY_ALIGN - 1))
 /** Bytes of the whole block, whole pages. */
-#define VIRTIO_LEGACY_RING_BYTES(size) \
-	(VIRTIO_LEGACY_USED_OFFSET(size) + \
+#define VIRTIO_LEGACY_RING_BYTES(size)                                                \
+	(VIRTIO_LEGACY_USED_OFFSET(size) +                                            \
 			(((size_t)6 + (size_t)8 * (size) + VIRTIO_LEGACY_ALIGN - 1) & \
-			~(size_t)(VIRTIO_LEGACY_ALIGN - 1)))
+					~(size_t)(VIRTIO_LEGACY_ALIGN - 1)))
 static_assert(VIRTIO_LEGACY_USED_OFFSET(64) == 4096, "used ring of 64");
 static_assert(VIRTIO_LEGACY_USED_OFFSET(256) == 8192, "used ring of 256");
 static_assert(VIRTIO_LEGACY_USED_OFFSET(1024) == 20480, "used ring of 1024");

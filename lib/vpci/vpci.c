@@ -81,7 +81,7 @@ op_region_read(void *dev, unsigned int region, uint64_t offset, void *data, size
 		const struct vpci_range *r = range_at(fn, region, offset, &part);
 
 		ret = r != NULL && r->read != NULL ? r->read(fn->arg, offset, to, part) :
-				vpci_dev_read(fn, region, offset, to, part);
+						     vpci_dev_read(fn, region, offset, to, part);
 		offset += part;
 		to += part;
 		len -= part;
@@ -100,7 +100,8 @@ op_region_write(void *dev, unsigned int region, uint64_t offset, const void *dat
 		size_t part = len;
 		const struct vpci_range *r = range_at(fn, region, offset, &part);
 
-		ret = r != NULL && r->write != NULL ? r->write(fn->arg, offset, from, part) :
+		ret = r != NULL && r->write != NULL ?
+				r->write(fn->arg, offset, from, part) :
 				vpci_dev_write(fn, region, offset, from, part);
 		offset += part;
 		from += part;

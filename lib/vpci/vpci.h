@@ -74,8 +74,7 @@ struct vuser_server *vpci_server(struct vpci_fn *fn);
 /* ------------------------------------------------------------------ for variants */
 
 /** Access the function itself, past all variants. */
-int vpci_dev_read(struct vpci_fn *fn, unsigned int region, uint64_t offset, void *data,
-		size_t len);
+int vpci_dev_read(struct vpci_fn *fn, unsigned int region, uint64_t offset, void *data, size_t len);
 int vpci_dev_write(struct vpci_fn *fn, unsigned int region, uint64_t offset, const void *data,
 		size_t len);
 /** What the function itself is made of. */

@@ -64,8 +64,7 @@ member_map(struct vpci_legacy *l, const struct vio_admin_doorbell *bell)
 	const struct vuser_region *r = &vpci_dev_info(l->fn)->regions[bell->bar];
 	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	const uint64_t at = bell->offset & ~(page - 1);
-	bool mappable = (r->flags & VFIO_REGION_INFO_FLAG_MMAP) && r->fd >= 0 &&
-			r->nb_sparse == 0;
+	bool mappable = (r->flags & VFIO_REGION_INFO_FLAG_MMAP) && r->fd >= 0 && r->nb_sparse == 0;
 
 	for (unsigned int i = 0; i < r->nb_sparse; i++)
 		mappable |= at >= r->sparse[i].offset &&
@@ -107,7 +106,7 @@ bell_find(struct vpci_legacy *l)
 	l->bell_bar = bells[0].bar;
 	l->bell_offset = bells[0].offset;
 	l->bell = bells[0].member ? member_map(l, &bells[0]) :
-			l->conf.owner_bar[bells[0].bar] + bells[0].offset;
+				    l->conf.owner_bar[bells[0].bar] + bells[0].offset;
 }
 
 bool
@@ -187,8 +186,9 @@ static void
 piece_read(struct vpci_legacy *l, const struct piece *p, uint8_t *data)
 {
 	struct vio_admin *admin = owner_hold(&l->conf);
-	const int ret = admin == NULL ? -ENODEV : vio_admin_legacy_read(admin, l->conf.vf,
-			p->area, p->offset, data, p->len);
+	const int ret = admin == NULL ?
+			-ENODEV :
+			vio_admin_legacy_read(admin, l->conf.vf, p->area, p->offset, data, p->len);
 
 	ended(l, ret);
 	if (ret != 0)
@@ -204,8 +204,10 @@ piece_send(struct vpci_legacy *l, const struct piece *p, const uint8_t *data)
 {
 	struct vio_admin *admin = owner_hold(&l->conf);
 
-	ended(l, admin == NULL ? -ENODEV : vio_admin_legacy_write(admin, l->conf.vf, p->area,
-			p->offset, data, p->len));
+	ended(l,
+			admin == NULL ? -ENODEV :
+					vio_admin_legacy_write(admin, l->conf.vf, p->area,
+							p->offset, data, p->len));
 }
 
 /* Old drivers write their address byte by byte and in order; it goes as one, so that there is
@@ -248,8 +250,7 @@ static int
 bar0_read(void *arg, uint64_t offset, void *data, size_t len)
 {
 	struct vpci_legacy *l = arg;
-	const uint32_t header_len = msix_on(l) ? VIRTIO_LEGACY_HDR_LEN_MSIX :
-			VIRTIO_LEGACY_HDR_LEN;
+	const uint32_t header_len = msix_on(l) ? VIRTIO_LEGACY_HDR_LEN_MSIX : VIRTIO_LEGACY_HDR_LEN;
 	struct piece p;
 
 	memset(data, 0xff, len);
@@ -267,8 +268,7 @@ static int
 bar0_write(void *arg, uint64_t offset, const void *data, size_t len)
 {
 	struct vpci_legacy *l = arg;
-	const uint32_t header_len = msix_on(l) ? VIRTIO_LEGACY_HDR_LEN_MSIX :
-			VIRTIO_LEGACY_HDR_LEN;
+	const uint32_t header_len = msix_on(l) ? VIRTIO_LEGACY_HDR_LEN_MSIX : VIRTIO_LEGACY_HDR_LEN;
 	const uint64_t doorbells = l->stats.doorbells;
 	struct piece p;
 
@@ -286,12 +286,18 @@ bar0_write(void *arg, uint64_t offset, const void *data, size_t len)
 
 /* virtio 1.4 4.1.2: what a transitional network device has. */
 static const uint8_t header[] = {
-	[PCI_CFG_VENDOR_ID] = VIRTIO_PCI_VENDOR_ID & 0xff, VIRTIO_PCI_VENDOR_ID >> 8,
-	[PCI_CFG_DEVICE_ID] = 0x00, 0x10,
+	[PCI_CFG_VENDOR_ID] = VIRTIO_PCI_VENDOR_ID & 0xff,
+	VIRTIO_PCI_VENDOR_ID >> 8,
+	[PCI_CFG_DEVICE_ID] = 0x00,
+	0x10,
 	[PCI_CFG_REVISION] = 0,
-	[PCI_CFG_CLASS] = 0, 0, PCI_CLASS_ETHERNET >> 16,
-	[PCI_CFG_SUBSYS_VENDOR_ID] = VIRTIO_PCI_VENDOR_ID & 0xff, VIRTIO_PCI_VENDOR_ID >> 8,
-	[PCI_CFG_SUBSYS_ID] = 1, 0,
+	[PCI_CFG_CLASS] = 0,
+	0,
+	PCI_CLASS_ETHERNET >> 16,
+	[PCI_CFG_SUBSYS_VENDOR_ID] = VIRTIO_PCI_VENDOR_ID & 0xff,
+	VIRTIO_PCI_VENDOR_ID >> 8,
+	[PCI_CFG_SUBSYS_ID] = 1,
+	0,
 };
 
 static int
@@ -427,7 +433,8 @@ fits(const struct vpci_backend *backend, const struct vpci_legacy_conf *conf, ch
 	if (backend->info.regions[VFIO_PCI_BAR0_REGION_INDEX].size != 0)
 		snprintf(err, err_len, "VF %u has a BAR 0 of its own", conf->vf);
 	else if ((in_use & VIRTIO_ADMIN_LIST_LEGACY) != VIRTIO_ADMIN_LIST_LEGACY)
-		snprintf(err, err_len, "the PF has no administration commands for the legacy "
+		snprintf(err, err_len,
+				"the PF has no administration commands for the legacy "
 				"registers of its VFs");
 	else
 		return 0;

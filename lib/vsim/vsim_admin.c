@@ -92,8 +92,8 @@ pending_make(const struct vsim_queue *q, const struct vsim_chain *chain)
 		return NULL;
 	}
 	for (unsigned int i = 0; i < p->nb_rooms; i++)
-		p->rooms[i] = (struct room){chain->iovas[chain->nb_readable_segs + i],
-				chain->segs[chain->nb_readable_segs + i].len};
+		p->rooms[i] = (struct room){ chain->iovas[chain->nb_readable_segs + i],
+			chain->segs[chain->nb_readable_segs + i].len };
 	p->qi = q->qi;
 	p->id = chain->id;
 	p->nb_descs = chain->nb_descs;
@@ -150,11 +150,11 @@ list_sound(uint64_t list)
 	static const struct {
 		uint64_t any, needs;
 	} rules[] = {
-			{VIRTIO_ADMIN_LIST_LEGACY, VIRTIO_ADMIN_LIST_LEGACY},
-			{VIRTIO_ADMIN_LIST_NOTIFY_INFO, VIRTIO_ADMIN_LIST_LEGACY},
-			{VIRTIO_ADMIN_LIST_CAPS, VIRTIO_ADMIN_LIST_CAPS},
-			{VIRTIO_ADMIN_LIST_OBJS, VIRTIO_ADMIN_LIST_OBJS},
-			{VIRTIO_ADMIN_LIST_PARTS, VIRTIO_ADMIN_LIST_PARTS | VIRTIO_ADMIN_LIST_OBJS},
+		{ VIRTIO_ADMIN_LIST_LEGACY, VIRTIO_ADMIN_LIST_LEGACY },
+		{ VIRTIO_ADMIN_LIST_NOTIFY_INFO, VIRTIO_ADMIN_LIST_LEGACY },
+		{ VIRTIO_ADMIN_LIST_CAPS, VIRTIO_ADMIN_LIST_CAPS },
+		{ VIRTIO_ADMIN_LIST_OBJS, VIRTIO_ADMIN_LIST_OBJS },
+		{ VIRTIO_ADMIN_LIST_PARTS, VIRTIO_ADMIN_LIST_PARTS | VIRTIO_ADMIN_LIST_OBJS },
 	};
 
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
@@ -169,8 +169,8 @@ list_query(struct vsim_admin_call *call)
 	virtio_le64 list = htole64(list_offered(call->owner, call->group));
 
 	/* A list that is cut short is one of fewer commands. */
-	vsim_admin_add(call, &list, call->result_room < sizeof(list) ? call->result_room :
-			sizeof(list));
+	vsim_admin_add(call, &list,
+			call->result_room < sizeof(list) ? call->result_room : sizeof(list));
 	return VIRTIO_ADMIN_STATUS_OK;
 }
 
@@ -285,7 +285,7 @@ call_check(struct vsim_admin_call *call)
 	} else if (!is_list(call->opcode)) {
 		call->member = member_of(call->owner, call->group, call->member_id);
 		if (call->group == VIRTIO_ADMIN_GROUP_SELF ? call->member_id != 0 :
-				call->member == NULL)
+							     call->member == NULL)
 			qualifier = VIRTIO_ADMIN_QUALIFIER_INVALID_MEMBER;
 	}
 	if (qualifier == VIRTIO_ADMIN_QUALIFIER_OK)
@@ -301,8 +301,9 @@ fault_status(struct vsim_admin_call *call)
 {
 	struct vsim_faults *fault = &call->owner->nic->fault;
 
-	if (fault->admin_opcodes != 0 && (call->opcode >= VIRTIO_ADMIN_NB_OPCODES ||
-			!(fault->admin_opcodes & BIT(call->opcode))))
+	if (fault->admin_opcodes != 0 &&
+			(call->opcode >= VIRTIO_ADMIN_NB_OPCODES ||
+					!(fault->admin_opcodes & BIT(call->opcode))))
 		return VIRTIO_ADMIN_STATUS_OK;
 	if (fault->admin_eagain > 0) {
 		fault->admin_eagain--;
@@ -326,7 +327,7 @@ call_run(struct vsim_admin_call *call)
 	/* The text and the table of the specification disagree about these two. */
 	if (owner->nic->conf.lenient.swapped_objs &&
 			(opcode == VIRTIO_ADMIN_RESOURCE_OBJ_QUERY ||
-			opcode == VIRTIO_ADMIN_RESOURCE_OBJ_MODIFY))
+					opcode == VIRTIO_ADMIN_RESOURCE_OBJ_MODIFY))
 		opcode = VIRTIO_ADMIN_RESOURCE_OBJ_QUERY + VIRTIO_ADMIN_RESOURCE_OBJ_MODIFY -
 				opcode;
 	return commands[opcode](call);
@@ -349,7 +350,7 @@ static void
 count(struct vsim_fn *fn, uint16_t opcode, uint16_t status)
 {
 	vsim_fn_count(opcode < VIRTIO_ADMIN_NB_OPCODES ? &fn->counters->admin[opcode] :
-			&fn->counters->admin_unknown);
+							 &fn->counters->admin_unknown);
 	if (status != VIRTIO_ADMIN_STATUS_OK)
 		vsim_fn_count(&fn->counters->admin_errors);
 }
@@ -359,13 +360,13 @@ begin(struct vsim_fn *fn, struct vsim_admin_pending *p)
 {
 	struct vsim_admin *admin = fn->admin;
 	struct vsim_admin_call call = {
-			.owner = fn,
-			.opcode = le16toh(p->hdr.opcode),
-			.group = le16toh(p->hdr.group_type),
-			.member_id = le64toh(p->hdr.group_member_id),
-			.data = p->data,
-			.data_len = p->data_len,
-			.result = admin->result,
+		.owner = fn,
+		.opcode = le16toh(p->hdr.opcode),
+		.group = le16toh(p->hdr.group_type),
+		.member_id = le64toh(p->hdr.group_member_id),
+		.data = p->data,
+		.data_len = p->data_len,
+		.result = admin->result,
 	};
 	uint16_t status;
 	size_t pad;
@@ -403,10 +404,10 @@ answer(struct vsim_fn *fn, struct vsim_admin_pending *p)
 {
 	struct vsim_queue *q = fn->queue[p->qi];
 	struct vsim_chain chain = {
-			.id = p->id,
-			.nb_descs = p->nb_descs,
-			.nb_segs = p->nb_rooms,
-			.writable_len = p->room_len,
+		.id = p->id,
+		.nb_descs = p->nb_descs,
+		.nb_segs = p->nb_rooms,
+		.writable_len = p->room_len,
 	};
 	uint32_t used, less = fn->nic->fault.admin_short;
 
@@ -437,9 +438,10 @@ lost(struct vsim_fn *fn, const struct vsim_admin_pending *p)
 	struct vsim_faults *fault = &fn->nic->fault;
 	uint16_t opcode = le16toh(p->hdr.opcode);
 
-	if (fault->admin_lose == 0 || (fault->admin_opcodes != 0 &&
-			(opcode >= VIRTIO_ADMIN_NB_OPCODES ||
-			!(fault->admin_opcodes & BIT(opcode)))))
+	if (fault->admin_lose == 0 ||
+			(fault->admin_opcodes != 0 &&
+					(opcode >= VIRTIO_ADMIN_NB_OPCODES ||
+							!(fault->admin_opcodes & BIT(opcode)))))
 		return false;
 	fault->admin_lose--;
 	return true;
@@ -449,9 +451,9 @@ lost(struct vsim_fn *fn, const struct vsim_admin_pending *p)
 static uint64_t
 due(const struct vsim_fn *fn, const struct vsim_admin_pending *p)
 {
-	const struct vsim_fn *member = p->begun ? p->resets :
-			member_of(fn, le16toh(p->hdr.group_type),
-					le64toh(p->hdr.group_member_id));
+	const struct vsim_fn *member = p->begun ?
+			p->resets :
+			member_of(fn, le16toh(p->hdr.group_type), le64toh(p->hdr.group_member_id));
 	uint64_t at = p->begun ? p->due : vsim_clock();
 
 	if (member != NULL && vsim_fn_resetting(member) && (int64_t)(member->reset_end - at) > 0)
@@ -466,7 +468,7 @@ pending_run(struct vsim_fn *fn)
 	struct vsim_admin *admin = fn->admin;
 	struct vsim_admin_pending **link = &admin->pending;
 	uint64_t next = UINT64_MAX, now = vsim_clock();
-	bool waits[VSIM_MAX_QUEUES] = {false};
+	bool waits[VSIM_MAX_QUEUES] = { false };
 	unsigned int work = 0;
 
 	while (*link != NULL) {

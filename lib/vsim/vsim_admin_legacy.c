@@ -16,8 +16,9 @@ static enum vsim_legacy_area
 area_of(const struct vsim_admin_call *call)
 {
 	return call->opcode == VIRTIO_ADMIN_LEGACY_COMMON_CFG_WRITE ||
-			call->opcode == VIRTIO_ADMIN_LEGACY_COMMON_CFG_READ ?
-			VSIM_LEGACY_COMMON : VSIM_LEGACY_DEVICE;
+					call->opcode == VIRTIO_ADMIN_LEGACY_COMMON_CFG_READ ?
+			VSIM_LEGACY_COMMON :
+			VSIM_LEGACY_DEVICE;
 }
 
 static uint16_t
@@ -38,8 +39,9 @@ vsim_admin_legacy_write(struct vsim_admin_call *call)
 	/* The bytes that are there are the width of the access, to the byte. */
 	if (call->data_len <= sizeof(wr))
 		return vsim_admin_bad_field(call);
-	return ended(call, vsim_legacy_write(call->member, area_of(call), wr.offset,
-			call->data + sizeof(wr), call->data_len - sizeof(wr)));
+	return ended(call,
+			vsim_legacy_write(call->member, area_of(call), wr.offset,
+					call->data + sizeof(wr), call->data_len - sizeof(wr)));
 }
 
 uint16_t
@@ -49,8 +51,7 @@ vsim_admin_legacy_read(struct vsim_admin_call *call)
 	int rc;
 
 	vsim_admin_data(call, 0, &offset, sizeof(offset));
-	rc = vsim_legacy_read(call->member, area_of(call), offset, call->result,
-			call->result_room);
+	rc = vsim_legacy_read(call->member, area_of(call), offset, call->result, call->result_room);
 	call->exact = true;
 	call->result_len = rc == 0 ? call->result_room : 0;
 	return ended(call, rc);
@@ -62,9 +63,9 @@ static struct virtio_admin_notify_info
 entry(uint8_t flags, uint8_t bar, uint64_t offset)
 {
 	return (struct virtio_admin_notify_info){
-			.flags = flags,
-			.bar = bar,
-			.offset = htole64(offset),
+		.flags = flags,
+		.bar = bar,
+		.offset = htole64(offset),
 	};
 }
 
@@ -73,12 +74,12 @@ vsim_admin_notify_info(struct vsim_admin_call *call)
 {
 	const uint64_t bar_size = call->owner->nic->bar_size;
 	struct virtio_admin_notify_info info[VIRTIO_ADMIN_NOTIFY_ENTRIES] = {
-			/* The VF's own first: no trust in the owner is needed for it. */
-			entry(VIRTIO_ADMIN_NOTIFY_MEMBER, VSIM_BAR,
-					VSIM_BAR_DOORBELLS + VSIM_LEGACY_DOORBELL),
-			entry(VIRTIO_ADMIN_NOTIFY_OWNER, VSIM_BAR,
-					VSIM_BAR_DOORBELLS + VSIM_LEGACY_OWNER_DOORBELLS +
-							4 * (call->member_id - 1)),
+		/* The VF's own first: no trust in the owner is needed for it. */
+		entry(VIRTIO_ADMIN_NOTIFY_MEMBER, VSIM_BAR,
+				VSIM_BAR_DOORBELLS + VSIM_LEGACY_DOORBELL),
+		entry(VIRTIO_ADMIN_NOTIFY_OWNER, VSIM_BAR,
+				VSIM_BAR_DOORBELLS + VSIM_LEGACY_OWNER_DOORBELLS +
+						4 * (call->member_id - 1)),
 	};
 
 	switch (call->owner->nic->fault.notify) {
@@ -108,7 +109,7 @@ vsim_admin_notify_info(struct vsim_admin_call *call)
 		info[2] = entry(VIRTIO_ADMIN_NOTIFY_MEMBER, VSIM_BAR, UINT64_MAX - 1);
 		break;
 	}
-	vsim_admin_add(call, info, sizeof(info) < call->result_room ? sizeof(info) :
-			call->result_room);
+	vsim_admin_add(call, info,
+			sizeof(info) < call->result_room ? sizeof(info) : call->result_room);
 	return VIRTIO_ADMIN_STATUS_OK;
 }

@@ -28,11 +28,10 @@ has_parts(const struct vsim_admin_call *call)
 uint16_t
 vsim_admin_cap_list(struct vsim_admin_call *call)
 {
-	virtio_le64 ids = htole64(has_parts(call) ?
-			UINT64_C(1) << VIRTIO_ADMIN_CAP_DEV_PARTS : 0);
+	virtio_le64 ids = htole64(has_parts(call) ? UINT64_C(1) << VIRTIO_ADMIN_CAP_DEV_PARTS : 0);
 
-	vsim_admin_add(call, &ids, sizeof(ids) < call->result_room ? sizeof(ids) :
-			call->result_room);
+	vsim_admin_add(call, &ids,
+			sizeof(ids) < call->result_room ? sizeof(ids) : call->result_room);
 	return VIRTIO_ADMIN_STATUS_OK;
 }
 
@@ -55,8 +54,9 @@ vsim_admin_cap_get(struct vsim_admin_call *call)
 	uint16_t status = cap_find(call);
 
 	if (status == VIRTIO_ADMIN_STATUS_OK)
-		vsim_admin_add(call, &device_parts, sizeof(device_parts) < call->result_room ?
-				sizeof(device_parts) : call->result_room);
+		vsim_admin_add(call, &device_parts,
+				sizeof(device_parts) < call->result_room ? sizeof(device_parts) :
+									   call->result_room);
 	return status;
 }
 
@@ -127,8 +127,8 @@ named(struct vsim_admin_call *call, uint16_t *status)
 	obj = vsim_admin_obj_find(call->owner->admin, le16toh(hdr.type), le32toh(hdr.id),
 			call->member_id);
 	*status = obj != NULL ? VIRTIO_ADMIN_STATUS_OK :
-			vsim_admin_refuse(call, VIRTIO_ADMIN_STATUS_ENXIO,
-					VIRTIO_ADMIN_QUALIFIER_INVALID_FIELD);
+				vsim_admin_refuse(call, VIRTIO_ADMIN_STATUS_ENXIO,
+						VIRTIO_ADMIN_QUALIFIER_INVALID_FIELD);
 	return obj;
 }
 
@@ -148,7 +148,7 @@ vsim_admin_obj_create(struct vsim_admin_call *call)
 			data.kind > VIRTIO_DEV_PARTS_OBJ_SET)
 		return vsim_admin_bad_field(call);
 	limit = data.kind == VIRTIO_DEV_PARTS_OBJ_GET ? admin->driver_parts.get_limit :
-			admin->driver_parts.set_limit;
+							admin->driver_parts.set_limit;
 	if (limit == 0) /* The capability was not set: virtio 1.4 2.12.1.4.1. */
 		vsim_fn_violation(call->owner, 153);
 	if (vsim_admin_obj_find(admin, VIRTIO_ADMIN_OBJ_DEV_PARTS, id, call->member_id) != NULL) {
@@ -167,11 +167,11 @@ vsim_admin_obj_create(struct vsim_admin_call *call)
 		return vsim_admin_refuse(call, VIRTIO_ADMIN_STATUS_ENOSPC,
 				VIRTIO_ADMIN_QUALIFIER_NORESOURCE);
 	*obj = (struct vsim_admin_obj){
-			.used = true,
-			.type = VIRTIO_ADMIN_OBJ_DEV_PARTS,
-			.id = id,
-			.member = call->member_id,
-			.data = {.kind = data.kind},
+		.used = true,
+		.type = VIRTIO_ADMIN_OBJ_DEV_PARTS,
+		.id = id,
+		.member = call->member_id,
+		.data = { .kind = data.kind },
 	};
 	return VIRTIO_ADMIN_STATUS_OK;
 }
@@ -183,8 +183,9 @@ vsim_admin_obj_query(struct vsim_admin_call *call)
 	const struct vsim_admin_obj *obj = named(call, &status);
 
 	if (obj != NULL)
-		vsim_admin_add(call, &obj->data, sizeof(obj->data) < call->result_room ?
-				sizeof(obj->data) : call->result_room);
+		vsim_admin_add(call, &obj->data,
+				sizeof(obj->data) < call->result_room ? sizeof(obj->data) :
+									call->result_room);
 	return status;
 }
 

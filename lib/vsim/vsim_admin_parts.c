@@ -35,7 +35,7 @@ typedef bool (*part_fn)(void *arg, const struct part *part);
 static struct part
 part_make(uint16_t type, const void *value, uint32_t len)
 {
-	struct part part = {.type = type, .len = len};
+	struct part part = { .type = type, .len = len };
 
 	memcpy(part.value, value, len);
 	return part;
@@ -44,7 +44,7 @@ part_make(uint16_t type, const void *value, uint32_t len)
 static struct part
 features_part(uint16_t type, const struct vsim_features *f)
 {
-	const virtio_le64 words[] = {htole64(f->w[0]), htole64(f->w[1])};
+	const virtio_le64 words[] = { htole64(f->w[0]), htole64(f->w[1]) };
 	struct part part = part_make(type, words, sizeof(words));
 
 	if (type == VIRTIO_DEV_PART_DEV_FEATURES) {
@@ -59,13 +59,14 @@ static const struct {
 	uint8_t offset, width;
 	bool fixed;
 } common[] = {
-#define AT(field) offsetof(struct virtio_pci_common_cfg, field), \
-		sizeof(((struct virtio_pci_common_cfg *)0)->field)
-		{AT(device_feature_select), false},
-		{AT(driver_feature_select), false},
-		{AT(config_msix_vector), false},
-		{AT(num_queues), true},
-		{AT(queue_select), false},
+#define AT(field)                                      \
+	offsetof(struct virtio_pci_common_cfg, field), \
+			sizeof(((struct virtio_pci_common_cfg *)0)->field)
+	{ AT(device_feature_select), false },
+	{ AT(driver_feature_select), false },
+	{ AT(config_msix_vector), false },
+	{ AT(num_queues), true },
+	{ AT(queue_select), false },
 #undef AT
 };
 
@@ -100,16 +101,16 @@ queue_parts(struct vsim_fn *fn, uint16_t type, part_fn each, void *arg)
 	for (uint16_t qi = 0; qi < vsim_fn_nb_queues(fn); qi++) {
 		const struct vsim_queue_cfg *cfg = &fn->queue_cfg[qi];
 		const struct virtio_dev_part_vq_cfg vq = {
-				.queue_size = htole16(cfg->size),
-				.vector = htole16(cfg->vector),
-				.enabled = htole16(cfg->enabled),
-				.queue_desc = htole64(cfg->desc),
-				.queue_driver = htole64(cfg->driver),
-				.queue_device = htole64(cfg->device),
+			.queue_size = htole16(cfg->size),
+			.vector = htole16(cfg->vector),
+			.enabled = htole16(cfg->enabled),
+			.queue_desc = htole64(cfg->desc),
+			.queue_driver = htole64(cfg->driver),
+			.queue_device = htole64(cfg->device),
 		};
 		const struct virtio_dev_part_vq_notify notify = {
-				.queue_notify_off = htole16(vsim_queue_notify_off(qi)),
-				.queue_notif_config_data = htole16(vsim_queue_notif_data(qi)),
+			.queue_notify_off = htole16(vsim_queue_notify_off(qi)),
+			.queue_notif_config_data = htole16(vsim_queue_notif_data(qi)),
 		};
 		struct part part = type == VIRTIO_DEV_PART_VQ_CFG ?
 				part_make(type, &vq, sizeof(vq)) :
@@ -132,8 +133,7 @@ parts_walk(struct vsim_fn *fn, part_fn each, void *arg)
 	struct part status = part_make(VIRTIO_DEV_PART_DEVICE_STATUS, &fn->status, 1);
 
 	return each(arg, &offered) && each(arg, &driver) && common_parts(fn, each, arg) &&
-			each(arg, &status) &&
-			queue_parts(fn, VIRTIO_DEV_PART_VQ_CFG, each, arg) &&
+			each(arg, &status) && queue_parts(fn, VIRTIO_DEV_PART_VQ_CFG, each, arg) &&
 			queue_parts(fn, VIRTIO_DEV_PART_VQ_NOTIFY_CFG, each, arg);
 }
 
@@ -141,9 +141,9 @@ static struct virtio_dev_part_hdr
 header_of(const struct part *part)
 {
 	struct virtio_dev_part_hdr hdr = {
-			.type = htole16(part->type),
-			.flags = part->flags,
-			.length = htole32(part->len),
+		.type = htole16(part->type),
+		.flags = part->flags,
+		.length = htole32(part->len),
 	};
 
 	memcpy(hdr.selector, part->selector, sizeof(hdr.selector));
@@ -237,8 +237,8 @@ no_room(struct vsim_admin_call *call)
 uint16_t
 vsim_admin_metadata_get(struct vsim_admin_call *call)
 {
-	struct reader r = {.call = call};
-	struct virtio_dev_parts_metadata metadata = {0};
+	struct reader r = { .call = call };
+	struct virtio_dev_parts_metadata metadata = { 0 };
 	struct virtio_dev_parts_cmd cmd;
 
 	vsim_admin_data(call, 0, &cmd, sizeof(cmd));
@@ -258,7 +258,7 @@ vsim_admin_metadata_get(struct vsim_admin_call *call)
 uint16_t
 vsim_admin_parts_get(struct vsim_admin_call *call)
 {
-	struct reader r = {.call = call};
+	struct reader r = { .call = call };
 	struct virtio_dev_parts_cmd cmd;
 
 	vsim_admin_data(call, 0, &cmd, sizeof(cmd));
@@ -266,8 +266,8 @@ vsim_admin_parts_get(struct vsim_admin_call *call)
 		return no_object(call);
 	if (cmd.type > VIRTIO_DEV_PARTS_GET_ALL)
 		return vsim_admin_bad_field(call);
-	parts_walk(call->member, cmd.type == VIRTIO_DEV_PARTS_GET_ALL ? send_part :
-			send_named_part, &r);
+	parts_walk(call->member, cmd.type == VIRTIO_DEV_PARTS_GET_ALL ? send_part : send_named_part,
+			&r);
 	/* The real length is the used length, so it is not filled up. */
 	call->exact = true;
 	return r.full ? no_room(call) : VIRTIO_ADMIN_STATUS_OK;
@@ -329,16 +329,16 @@ queue_apply(struct writer *w, const struct part *part)
 
 	memcpy(&vq, w->value, sizeof(vq));
 	*cfg = (struct vsim_queue_cfg){
-			.size = le16toh(vq.queue_size),
-			.vector = le16toh(vq.vector),
-			.enabled = le16toh(vq.enabled) != 0,
-			.desc = le64toh(vq.queue_desc),
-			.driver = le64toh(vq.queue_driver),
-			.device = le64toh(vq.queue_device),
+		.size = le16toh(vq.queue_size),
+		.vector = le16toh(vq.vector),
+		.enabled = le16toh(vq.enabled) != 0,
+		.desc = le64toh(vq.queue_desc),
+		.driver = le64toh(vq.queue_driver),
+		.device = le64toh(vq.queue_device),
 	};
 	w->wrong |= cfg->size == 0 || cfg->size > w->fn->nic->conf.queue_size ||
 			(cfg->vector != VIRTIO_MSI_NO_VECTOR &&
-			cfg->vector >= w->fn->nic->nb_vectors);
+					cfg->vector >= w->fn->nic->nb_vectors);
 }
 
 /* Is it the one that the driver wrote? Then check it and note what it says. */
@@ -387,8 +387,7 @@ features_match(struct writer *w)
 	if (vsim_features_broken_rule(&w->driver, &w->fn->offered) != 0)
 		return false;
 	for (uint16_t qi = 0; qi < VSIM_MAX_QUEUES; qi++)
-		if (w->queue_cfg[qi].enabled &&
-				vsim_features_has(&w->driver, VIRTIO_F_RING_PACKED))
+		if (w->queue_cfg[qi].enabled && vsim_features_has(&w->driver, VIRTIO_F_RING_PACKED))
 			return false;
 	return true;
 }
@@ -421,13 +420,13 @@ vsim_admin_parts_set(struct vsim_admin_call *call)
 {
 	struct vsim_fn *fn = call->member;
 	struct writer w = {
-			.fn = fn,
-			.driver = fn->driver,
-			.status = fn->status,
-			.config_vector = fn->config_vector,
-			.queue_select = fn->queue_select,
-			.device_select = fn->device_feature_select,
-			.driver_select = fn->driver_feature_select,
+		.fn = fn,
+		.driver = fn->driver,
+		.status = fn->status,
+		.config_vector = fn->config_vector,
+		.queue_select = fn->queue_select,
+		.device_select = fn->device_feature_select,
+		.driver_select = fn->driver_feature_select,
 	};
 
 	memcpy(w.queue_cfg, fn->queue_cfg, sizeof(w.queue_cfg));
@@ -444,7 +443,7 @@ vsim_admin_parts_set(struct vsim_admin_call *call)
 		return vsim_admin_bad_field(call);
 	fn->driver = w.driver;
 	fn->accepted = w.status & VIRTIO_STATUS_FEATURES_OK ? w.driver :
-			(struct vsim_features){{0}};
+							      (struct vsim_features){ { 0 } };
 	fn->status = w.status;
 	fn->config_vector = w.config_vector;
 	fn->queue_select = w.queue_select;

@@ -15,8 +15,11 @@
 
 /* ---------------------------------------------------------------- device configuration */
 
-#define FIELD(field, width, count, feature, or_feature) \
-	{#field, offsetof(struct virtio_net_config, field), width, count, feature, or_feature}
+#define FIELD(field, width, count, feature, or_feature)                                   \
+	{                                                                                 \
+#field, offsetof(struct virtio_net_config, field), width, count, feature, \
+				or_feature                                                \
+	}
 
 const struct vsim_net_field vsim_net_fields[] = {
 	FIELD(mac, 1, 6, -1, -1),
@@ -87,8 +90,9 @@ vsim_msix_masked(const struct vsim_fn *fn, uint16_t vector)
 void
 vsim_msix_connect(struct vsim_fn *fn, uint16_t vector, bool connected)
 {
-	fn->msix_table[vector * PCI_MSIX_ENTRY_LEN + PCI_MSIX_ENTRY_CTRL] =
-			connected ? 0 : PCI_MSIX_ENTRY_MASKED;
+	fn->msix_table[vector * PCI_MSIX_ENTRY_LEN + PCI_MSIX_ENTRY_CTRL] = connected ?
+			0 :
+			PCI_MSIX_ENTRY_MASKED;
 	if (!connected)
 		fn->msix_pba[vector / 8] &= ~(1u << vector % 8);
 }
@@ -141,19 +145,18 @@ bar_place(const struct vsim_fn *fn, uint64_t offset, uint32_t *rel)
 		uint32_t start;
 		uint64_t len;
 	} map[] = {
-			{PLACE_MSIX_TABLE, VSIM_REG_MSIX_TABLE,
-					(uint64_t)fn->nic->nb_vectors * PCI_MSIX_ENTRY_LEN},
-			{PLACE_MSIX_PBA, VSIM_REG_MSIX_PBA, sizeof(fn->msix_pba)},
-			{PLACE_COMMON, VSIM_REG_COMMON, sizeof(struct virtio_pci_common_cfg)},
-			{PLACE_ISR, VSIM_REG_ISR, 1},
-			{PLACE_DEVICE, VSIM_REG_DEVICE, sizeof(struct virtio_net_config)},
-			{PLACE_DOORBELL, VSIM_BAR_DOORBELLS, fn->mem_size},
-			{PLACE_WINDOW, VSIM_REG_LEGACY_WINDOW,
-					vf && fn->nic->conf.legacy_alt.window ?
-							VSIM_LEGACY_WINDOW_LEN : 0},
-			{PLACE_PAIR, VSIM_REG_LEGACY_PAIR,
-					vf && fn->nic->conf.legacy_alt.pair ? VSIM_LEGACY_PAIR_LEN :
-							0},
+		{ PLACE_MSIX_TABLE, VSIM_REG_MSIX_TABLE,
+				(uint64_t)fn->nic->nb_vectors * PCI_MSIX_ENTRY_LEN },
+		{ PLACE_MSIX_PBA, VSIM_REG_MSIX_PBA, sizeof(fn->msix_pba) },
+		{ PLACE_COMMON, VSIM_REG_COMMON, sizeof(struct virtio_pci_common_cfg) },
+		{ PLACE_ISR, VSIM_REG_ISR, 1 },
+		{ PLACE_DEVICE, VSIM_REG_DEVICE, sizeof(struct virtio_net_config) },
+		{ PLACE_DOORBELL, VSIM_BAR_DOORBELLS, fn->mem_size },
+		{ PLACE_WINDOW, VSIM_REG_LEGACY_WINDOW,
+				vf && fn->nic->conf.legacy_alt.window ? VSIM_LEGACY_WINDOW_LEN :
+									0 },
+		{ PLACE_PAIR, VSIM_REG_LEGACY_PAIR,
+				vf && fn->nic->conf.legacy_alt.pair ? VSIM_LEGACY_PAIR_LEN : 0 },
 	};
 
 	for (size_t i = 0; i < sizeof(map) / sizeof(map[0]); i++) {

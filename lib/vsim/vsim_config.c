@@ -111,13 +111,13 @@ put_virtio_cap(uint8_t *at, uint8_t next, uint8_t cap_len, uint8_t type, uint32_
 		uint32_t length)
 {
 	struct virtio_pci_cap cap = {
-			.cap_vndr = PCI_CAPABILITY_VENDOR,
-			.cap_next = next,
-			.cap_len = cap_len,
-			.cfg_type = type,
-			.bar = VSIM_BAR,
-			.offset = htole32(offset),
-			.length = htole32(length),
+		.cap_vndr = PCI_CAPABILITY_VENDOR,
+		.cap_next = next,
+		.cap_len = cap_len,
+		.cfg_type = type,
+		.bar = VSIM_BAR,
+		.offset = htole32(offset),
+		.length = htole32(length),
 	};
 
 	memcpy(at, &cap, sizeof(cap));
@@ -182,8 +182,9 @@ static void
 put_pasid(struct vsim_cfg_layout *l, uint8_t width)
 {
 	put32(&l->image[AT_PASID], EXT_CAP(PCI_EXT_CAPABILITY_PASID, 1, 0));
-	put16(&l->image[AT_PASID + PCI_PASID_CAP], width << PCI_PASID_CAP_WIDTH_SHIFT |
-			PCI_PASID_CAP_EXEC | PCI_PASID_CAP_PRIV);
+	put16(&l->image[AT_PASID + PCI_PASID_CAP],
+			width << PCI_PASID_CAP_WIDTH_SHIFT | PCI_PASID_CAP_EXEC |
+					PCI_PASID_CAP_PRIV);
 	put16(&l->writable[AT_PASID + PCI_PASID_CTRL],
 			PCI_PASID_CTRL_ENABLE | PCI_PASID_CTRL_EXEC | PCI_PASID_CTRL_PRIV);
 }
@@ -194,15 +195,15 @@ put_ext_caps(struct vsim_cfg_layout *l, const struct vsim_nic *nic, bool vf)
 	bool sriov = !vf && nic->conf.total_vfs > 0;
 	uint16_t pasid = !vf && nic->conf.pasid_width > 0 ? AT_PASID : 0;
 	struct pci_sriov_cap cap = {
-			.header = htole32(EXT_CAP(PCI_EXT_CAPABILITY_SRIOV, 1, pasid)),
-			.initial_vfs = htole16(nic->conf.total_vfs),
-			.total_vfs = htole16(nic->conf.total_vfs),
-			/* VF n is n routing ids behind the PF: 256 of them fit behind any bus. */
-			.first_vf_offset = htole16(1),
-			.vf_stride = htole16(1),
-			.vf_device_id = htole16(VIRTIO_PCI_DEVICE_ID_NET),
-			.supported_page_sizes = htole32(1),
-			.system_page_size = htole32(1),
+		.header = htole32(EXT_CAP(PCI_EXT_CAPABILITY_SRIOV, 1, pasid)),
+		.initial_vfs = htole16(nic->conf.total_vfs),
+		.total_vfs = htole16(nic->conf.total_vfs),
+		/* VF n is n routing ids behind the PF: 256 of them fit behind any bus. */
+		.first_vf_offset = htole16(1),
+		.vf_stride = htole16(1),
+		.vf_device_id = htole16(VIRTIO_PCI_DEVICE_ID_NET),
+		.supported_page_sizes = htole32(1),
+		.system_page_size = htole32(1),
 	};
 
 	/* More than eight functions need ARI. */
@@ -285,10 +286,10 @@ window_access(struct vsim_fn *fn, uint64_t *offset)
 		uint32_t start;
 		uint64_t len;
 	} ranges[] = {
-			{VSIM_REG_COMMON, sizeof(struct virtio_pci_common_cfg)},
-			{VSIM_REG_ISR, 1},
-			{VSIM_REG_DEVICE, sizeof(struct virtio_net_config)},
-			{VSIM_BAR_DOORBELLS, fn->mem_size},
+		{ VSIM_REG_COMMON, sizeof(struct virtio_pci_common_cfg) },
+		{ VSIM_REG_ISR, 1 },
+		{ VSIM_REG_DEVICE, sizeof(struct virtio_net_config) },
+		{ VSIM_BAR_DOORBELLS, fn->mem_size },
 	};
 
 	/* Nobody aimed it: someone reads all of configuration space, and may. */

@@ -20,7 +20,7 @@
 #include "vsim_priv.h"
 
 #define VSIM_CACHE_LINE 64
-#define VSIM_BURST 32    /**< Packets per queue and round. */
+#define VSIM_BURST 32 /**< Packets per queue and round. */
 #define VSIM_RX_BUFS 512 /**< RX buffers in hand at once; bounds a merged packet. */
 #define VSIM_ETHER_LEN 14
 #define VSIM_ETHER_EXTRA 22 /**< Ethernet header and two VLAN tags, above the MTU. */
@@ -46,7 +46,7 @@ struct vsim_dma_piece {
 	int prot;
 	uint8_t *map; /**< What was mapped here for it; NULL: memory of the process itself. */
 	size_t map_len;
-	int window;         /**< Index of the window that holds it, or -1. */
+	int window; /**< Index of the window that holds it, or -1. */
 	volatile bool lost; /**< Its file was cut short; nothing but zeros stands here now. */
 };
 
@@ -106,14 +106,14 @@ void vsim_dma_guard_leave(void);
 
 /** A buffer taken from a ring, in the direction of its queue. */
 struct vsim_buf {
-	uint8_t *ptr;   /**< First segment. */
-	uint32_t len;   /**< Of the first segment. */
+	uint8_t *ptr; /**< First segment. */
+	uint32_t len; /**< Of the first segment. */
 	uint32_t total; /**< Bytes of all segments. */
 	uint16_t id;
 	uint16_t nb_descs; /**< Ring slots. */
 	uint32_t nb_segs;
 	struct vsim_seg *segs; /**< All segments, valid when nb_segs is not 1. */
-	uint32_t used;         /**< For push: bytes written. */
+	uint32_t used; /**< For push: bytes written. */
 };
 
 struct vsim_queue {
@@ -136,14 +136,14 @@ struct vsim_queue {
 	uint16_t avail_seen; /**< Split: avail idx last read. */
 	uint16_t known; /**< Packed: buffers given back to the ring by rewind, while not active. */
 	uint16_t flags_avail; /**< Packed: AVAIL and USED of a slot made available in this round. */
-	uint16_t flags_used;  /**< Packed: AVAIL and USED to write. */
+	uint16_t flags_used; /**< Packed: AVAIL and USED to write. */
 	uint16_t hdr_len;
 	bool active; /**< A doorbell was taken, and the ring was not found empty since. */
 	bool is_packed, in_order, event_idx, indirect, mergeable;
-	bool lapped;   /**< Split: the index has been through all its values once. */
-	bool write;    /**< RX: the device writes its buffers. */
-	bool legacy;   /**< Of a legacy driver, which leaves num_buffers of what it sends alone. */
-	bool dead;     /**< Faulted, or its ring was unmapped: not touched any more. */
+	bool lapped; /**< Split: the index has been through all its values once. */
+	bool write; /**< RX: the device writes its buffers. */
+	bool legacy; /**< Of a legacy driver, which leaves num_buffers of what it sends alone. */
+	bool dead; /**< Faulted, or its ring was unmapped: not touched any more. */
 	bool unmapped; /**< The ring left the DMA map: a fault once it is needed. */
 	struct vsim_dma_cache cache;
 	struct vsim_queue_counters *ctr;
@@ -174,7 +174,7 @@ struct vsim_pool {
 /** A frame on its way, without virtio header. */
 struct vsim_frame {
 	const uint8_t *ptr; /**< First (or only) segment. */
-	uint32_t len;       /**< Of the first segment. */
+	uint32_t len; /**< Of the first segment. */
 	uint32_t total; /**< Bytes of the frame; more than there are: the rest may be anything. */
 	uint32_t nb_segs;
 	const struct vsim_seg *segs; /**< All segments, valid when nb_segs is not 1. */
@@ -185,14 +185,14 @@ struct vsim_worker {
 	_Atomic unsigned int waiters; /**< Threads that want the lock. */
 	struct vsim_nic *nic;
 	unsigned int nb_ports;
-	bool stale;              /**< ports no longer match what runs. */
+	bool stale; /**< ports no longer match what runs. */
 	struct vsim_port *ports; /**< Room for VSIM_MAX_FNS. */
 
 	struct vsim_fn *admin_fn; /**< Its admin queues have something. */
 	int wake_fd;
 	_Atomic bool stop;
 	_Atomic bool asleep;
-	_Atomic uint64_t busy;      /**< Clock ticks of rounds with work. */
+	_Atomic uint64_t busy; /**< Clock ticks of rounds with work. */
 	uint64_t busy_asked, asked; /**< Both when vsim_worker_busy() last asked; nic->lock. */
 
 	/* one burst's worth of scratch, TX and RX apart because a wire may join them */
@@ -309,7 +309,7 @@ vsim_fn_running(const struct vsim_fn *fn)
 		/* virtio 1.4 3.1.2: a legacy driver may use its queues before DRIVER_OK. */
 		return !fn->stopped && !(fn->status & VIRTIO_STATUS_NEEDS_RESET);
 	return (fn->status & (VIRTIO_STATUS_DRIVER_OK | VIRTIO_STATUS_NEEDS_RESET)) ==
-	       VIRTIO_STATUS_DRIVER_OK;
+			VIRTIO_STATUS_DRIVER_OK;
 }
 
 /**
@@ -318,11 +318,11 @@ vsim_fn_running(const struct vsim_fn *fn)
  * @param hold  Rather than drop for want of buffers, stop: the caller keeps what is left.
  * @return frames consumed (all of them without hold).
  */
-unsigned int vsim_rx_frames(
-		struct vsim_fn *fn, const struct vsim_frame *frames, unsigned int n, bool hold);
+unsigned int vsim_rx_frames(struct vsim_fn *fn, const struct vsim_frame *frames, unsigned int n,
+		bool hold);
 /** The same for one queue, filter and steering done. */
-unsigned int vsim_rx_queue(
-		struct vsim_queue *q, const struct vsim_frame *frames, unsigned int n, bool hold);
+unsigned int vsim_rx_queue(struct vsim_queue *q, const struct vsim_frame *frames, unsigned int n,
+		bool hold);
 /** Serve a TX queue once: up to VSIM_BURST packets. @return packets taken. */
 unsigned int vsim_tx_queue(struct vsim_queue *q);
 /** Copy the first bytes of a frame together. @return bytes copied, at most len. */

@@ -34,17 +34,17 @@ static struct sigaction bus_before;
 /* ---------------------------------------------------------------- lookup */
 
 /** First piece or segment that ends behind iova, by halving; n when there is none. */
-#define FIRST_BEHIND(array, n, address)                                                            \
-	({                                                                                         \
-		unsigned int lo_ = 0, hi_ = (n);                                                   \
-		while (lo_ < hi_) {                                                                \
-			unsigned int mid_ = lo_ + (hi_ - lo_) / 2;                                 \
-			if ((array)[mid_].iova + (array)[mid_].size - 1 < (address))               \
-				lo_ = mid_ + 1;                                                    \
-			else                                                                       \
-				hi_ = mid_;                                                        \
-		}                                                                                  \
-		lo_;                                                                               \
+#define FIRST_BEHIND(array, n, address)                                              \
+	({                                                                           \
+		unsigned int lo_ = 0, hi_ = (n);                                     \
+		while (lo_ < hi_) {                                                  \
+			unsigned int mid_ = lo_ + (hi_ - lo_) / 2;                   \
+			if ((array)[mid_].iova + (array)[mid_].size - 1 < (address)) \
+				lo_ = mid_ + 1;                                      \
+			else                                                         \
+				hi_ = mid_;                                          \
+		}                                                                    \
+		lo_;                                                                 \
 	})
 
 uint8_t *
@@ -86,7 +86,7 @@ dma_merge(struct vsim_dma *dma)
 			continue;
 		}
 		seg = &dma->segs[dma->nb_segs++];
-		*seg = (struct vsim_dma_seg){p->iova, p->size, p->ptr, p->prot};
+		*seg = (struct vsim_dma_seg){ p->iova, p->size, p->ptr, p->prot };
 	}
 }
 
@@ -147,7 +147,7 @@ window_get(struct vsim_dma *dma, uint64_t iova, uint64_t size)
 		munmap(raw + head + VSIM_DMA_WINDOW, align - head);
 		raw += head;
 	}
-	dma->windows[unused] = (struct vsim_dma_window){.iova = base, .ptr = raw};
+	dma->windows[unused] = (struct vsim_dma_window){ .iova = base, .ptr = raw };
 	return unused;
 }
 
@@ -294,7 +294,7 @@ dma_map(struct vsim_fn *fn, struct vsim_dma_piece *piece, int fd, uint64_t offse
 int
 vsim_fn_dma_map(struct vsim_fn *fn, uint64_t iova, uint64_t size, int prot, int fd, uint64_t offset)
 {
-	struct vsim_dma_piece piece = {.iova = iova, .size = size, .prot = prot};
+	struct vsim_dma_piece piece = { .iova = iova, .size = size, .prot = prot };
 
 	if (((iova | size | offset) & (BASE_PAGE - 1)) != 0 || offset > INT64_MAX - size)
 		return -EINVAL;
@@ -306,8 +306,11 @@ vsim_fn_dma_map(struct vsim_fn *fn, uint64_t iova, uint64_t size, int prot, int 
 int
 vsim_fn_dma_map_ptr(struct vsim_fn *fn, uint64_t iova, uint64_t size, int prot, void *ptr)
 {
-	struct vsim_dma_piece piece = {
-			.iova = iova, .size = size, .prot = prot, .ptr = ptr, .window = -1};
+	struct vsim_dma_piece piece = { .iova = iova,
+		.size = size,
+		.prot = prot,
+		.ptr = ptr,
+		.window = -1 };
 
 	if (ptr == NULL)
 		return -EINVAL;
@@ -414,7 +417,7 @@ bus_handler(int sig, siginfo_t *info, void *context)
 static void
 bus_install(void)
 {
-	struct sigaction sa = {.sa_sigaction = bus_handler, .sa_flags = SA_SIGINFO};
+	struct sigaction sa = { .sa_sigaction = bus_handler, .sa_flags = SA_SIGINFO };
 
 	sigemptyset(&sa.sa_mask);
 	sigaction(SIGBUS, &sa, &bus_before);

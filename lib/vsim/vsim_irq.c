@@ -33,7 +33,7 @@ is_eventfd(int fd)
 static void
 signal_fd(int fd)
 {
-	struct pollfd full = {.fd = fd, .events = POLLOUT};
+	struct pollfd full = { .fd = fd, .events = POLLOUT };
 	const uint64_t one = 1;
 
 	/* An eventfd at its limit would block whoever writes; it has been signalled well enough.

@@ -15,8 +15,8 @@
 #include "vsim_regs.h"
 
 /* What a legacy driver may set; FEATURES_OK does not exist for it. */
-#define LEGACY_STATUS                                                                             \
-	(VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_DRIVER_OK |             \
+#define LEGACY_STATUS                                                                 \
+	(VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_DRIVER_OK | \
 			VIRTIO_STATUS_FAILED)
 
 /* ---------------------------------------------------------------- features */
@@ -54,8 +54,8 @@ driver_features_write(struct vsim_fn *fn, uint32_t value)
 	}
 	if (value & ~offered(fn))
 		vsim_fn_violation(fn, 52);
-	fn->driver = (struct vsim_features){{value}};
-	*accepted = (struct vsim_features){{value & offered(fn)}};
+	fn->driver = (struct vsim_features){ { value } };
+	*accepted = (struct vsim_features){ { value & offered(fn) } };
 	while ((bit = vsim_features_unmet(accepted, &needed)) >= 0) {
 		vsim_fn_violation(fn, 52);
 		vsim_features_put(accepted, bit, false);
@@ -220,18 +220,18 @@ static const struct field {
 	uint32_t (*read)(struct vsim_fn *fn);
 	void (*write)(struct vsim_fn *fn, uint32_t value);
 } header[] = {
-#define AT(field) offsetof(struct virtio_legacy_hdr, field), \
-		sizeof(((struct virtio_legacy_hdr *)0)->field)
-		{AT(device_features), EFFECT_EACH, device_features_read, NULL},
-		{AT(driver_features), EFFECT_EACH, driver_features_read, driver_features_write},
-		{AT(queue_address), EFFECT_LAST, queue_address_read, queue_address_write},
-		{AT(queue_size), EFFECT_EACH, queue_size_read, NULL},
-		{AT(queue_select), EFFECT_EACH, queue_select_read, queue_select_write},
-		{AT(queue_notify), EFFECT_FIRST, queue_notify_read, queue_notify_write},
-		{AT(device_status), EFFECT_EACH, device_status_read, device_status_write},
-		{AT(isr), EFFECT_EACH, isr_read, NULL},
-		{AT(config_vector), EFFECT_EACH, config_vector_read, config_vector_write},
-		{AT(queue_vector), EFFECT_EACH, queue_vector_read, queue_vector_write},
+#define AT(field) \
+	offsetof(struct virtio_legacy_hdr, field), sizeof(((struct virtio_legacy_hdr *)0)->field)
+	{ AT(device_features), EFFECT_EACH, device_features_read, NULL },
+	{ AT(driver_features), EFFECT_EACH, driver_features_read, driver_features_write },
+	{ AT(queue_address), EFFECT_LAST, queue_address_read, queue_address_write },
+	{ AT(queue_size), EFFECT_EACH, queue_size_read, NULL },
+	{ AT(queue_select), EFFECT_EACH, queue_select_read, queue_select_write },
+	{ AT(queue_notify), EFFECT_FIRST, queue_notify_read, queue_notify_write },
+	{ AT(device_status), EFFECT_EACH, device_status_read, device_status_write },
+	{ AT(isr), EFFECT_EACH, isr_read, NULL },
+	{ AT(config_vector), EFFECT_EACH, config_vector_read, config_vector_write },
+	{ AT(queue_vector), EFFECT_EACH, queue_vector_read, queue_vector_write },
 #undef AT
 };
 
@@ -298,11 +298,10 @@ static const struct {
 	uint8_t start, end;
 	int feature; /**< Offered bit that makes it exist; -1: always there. */
 } config_fields[] = {
-		{offsetof(struct virtio_net_config, mac), 6, -1},
-		{offsetof(struct virtio_net_config, status), 8, VIRTIO_NET_F_STATUS},
-		{offsetof(struct virtio_net_config, max_virtqueue_pairs), 10, VIRTIO_NET_F_MQ},
-		{offsetof(struct virtio_net_config, mtu), VIRTIO_LEGACY_NET_CONFIG_LEN,
-				VIRTIO_NET_F_MTU},
+	{ offsetof(struct virtio_net_config, mac), 6, -1 },
+	{ offsetof(struct virtio_net_config, status), 8, VIRTIO_NET_F_STATUS },
+	{ offsetof(struct virtio_net_config, max_virtqueue_pairs), 10, VIRTIO_NET_F_MQ },
+	{ offsetof(struct virtio_net_config, mtu), VIRTIO_LEGACY_NET_CONFIG_LEN, VIRTIO_NET_F_MTU },
 };
 #define NB_CONFIG_FIELDS (sizeof(config_fields) / sizeof(config_fields[0]))
 
@@ -372,7 +371,7 @@ vsim_legacy_read(struct vsim_fn *fn, enum vsim_legacy_area area, uint32_t offset
 {
 	vsim_fn_count(&fn->counters->legacy_accesses);
 	return area == VSIM_LEGACY_COMMON ? header_read(fn, offset, data, len) :
-			config_read(fn, offset, data, len);
+					    config_read(fn, offset, data, len);
 }
 
 /* A driver that selects a queue or resets says nothing yet of which kind it is. */
@@ -393,11 +392,11 @@ decides(enum vsim_legacy_area area, uint32_t offset, const void *data, size_t le
 }
 
 int
-vsim_legacy_write(struct vsim_fn *fn, enum vsim_legacy_area area, uint32_t offset,
-		const void *data, size_t len)
+vsim_legacy_write(struct vsim_fn *fn, enum vsim_legacy_area area, uint32_t offset, const void *data,
+		size_t len)
 {
 	bool there = area == VSIM_LEGACY_COMMON ? header_field(fn, offset, len) != NULL :
-			in_config_field(fn, offset, len);
+						  in_config_field(fn, offset, len);
 
 	vsim_fn_count(&fn->counters->legacy_accesses);
 	if (!there)
@@ -411,5 +410,5 @@ vsim_legacy_write(struct vsim_fn *fn, enum vsim_legacy_area area, uint32_t offse
 		memcpy(fn->legacy_regs.mac, fn->net_config.mac, sizeof(fn->legacy_regs.mac));
 	}
 	return area == VSIM_LEGACY_COMMON ? header_write(fn, offset, data, len) :
-			config_write(fn, offset, data, len);
+					    config_write(fn, offset, data, len);
 }

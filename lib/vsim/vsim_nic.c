@@ -108,12 +108,12 @@ vsim_fn_ids(const struct vsim_fn *fn, struct vsim_ids *ids)
 	const struct vsim_profile *profile = fn->nic->conf.profile;
 
 	*ids = (struct vsim_ids){
-			.vendor = VIRTIO_PCI_VENDOR_ID,
-			.device = VIRTIO_PCI_DEVICE_ID_NET,
-			.subsys_vendor = profile->subsys_vendor,
-			.subsys = fn->index > 0 ? profile->vf_subsys : profile->pf_subsys,
-			.revision = profile->revision,
-			.class_code = PCI_CLASS_ETHERNET,
+		.vendor = VIRTIO_PCI_VENDOR_ID,
+		.device = VIRTIO_PCI_DEVICE_ID_NET,
+		.subsys_vendor = profile->subsys_vendor,
+		.subsys = fn->index > 0 ? profile->vf_subsys : profile->pf_subsys,
+		.revision = profile->revision,
+		.class_code = PCI_CLASS_ETHERNET,
 	};
 }
 
@@ -313,16 +313,18 @@ vsim_fn_get_state(const struct vsim_fn *fn, struct vsim_fn_state *state)
 
 	vsim_nic_lock(nic);
 	*state = (struct vsim_fn_state){
-			.device_status = fn->status,
-			.offered = fn->offered,
-			.accepted = fn->accepted,
-			.queue_pairs = fn->pairs_in_use,
-			.link_up = fn->link_up,
-			.dma_bytes = vsim_dma_bytes(fn),
+		.device_status = fn->status,
+		.offered = fn->offered,
+		.accepted = fn->accepted,
+		.queue_pairs = fn->pairs_in_use,
+		.link_up = fn->link_up,
+		.dma_bytes = vsim_dma_bytes(fn),
 	};
 	/* Without VIRTIO_NET_F_MAC the device has none to tell, but still one of its own. */
-	memcpy(state->mac, vsim_features_has(&fn->offered, VIRTIO_NET_F_MAC) ? fn->net_config.mac
-									     : fn->mac, 6);
+	memcpy(state->mac,
+			vsim_features_has(&fn->offered, VIRTIO_NET_F_MAC) ? fn->net_config.mac :
+									    fn->mac,
+			6);
 	vsim_nic_unlock(nic);
 }
 

@@ -226,8 +226,8 @@ vsim_packed_used_write(struct pvirtq_desc *d, uint64_t tail, int order)
 
 /** As vsim_split_push(); returns ring slots given back. */
 VSIM_INLINE uint16_t
-vsim_packed_push(
-		struct vsim_queue *q, const struct vsim_buf *bufs, unsigned int n, const bool write)
+vsim_packed_push(struct vsim_queue *q, const struct vsim_buf *bufs, unsigned int n,
+		const bool write)
 {
 	struct pvirtq_desc *const ring = q->packed.desc, *first = &ring[q->used_i];
 	const bool batch = q->in_order && !write; /* see below */
@@ -267,8 +267,8 @@ vsim_packed_call_needed(const struct vsim_queue *q, uint16_t added)
 
 	/* Pairs with the driver's barrier between its event structure and used flags. */
 	atomic_thread_fence(memory_order_seq_cst);
-	event = le32toh(__atomic_load_n(
-			(const uint32_t *)(const void *)q->packed.driver, __ATOMIC_RELAXED));
+	event = le32toh(__atomic_load_n((const uint32_t *)(const void *)q->packed.driver,
+			__ATOMIC_RELAXED));
 	flags = (event >> 16) & 3;
 	if (flags != RING_EVENT_FLAGS_DESC || !q->event_idx)
 		return flags != RING_EVENT_FLAGS_DISABLE;

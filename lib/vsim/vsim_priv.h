@@ -167,7 +167,8 @@ static inline const struct vsim_features *
 vsim_fn_features(const struct vsim_fn *fn)
 {
 	return (fn->status & VIRTIO_STATUS_FEATURES_OK) || fn->legacy_regs.negotiated ?
-			&fn->accepted : &fn->offered;
+			&fn->accepted :
+			&fn->offered;
 }
 
 /** Queue pairs that exist: virtio 1.4 5.1.2: one, unless MQ was accepted. */
@@ -185,8 +186,8 @@ vsim_fn_ctrl_index(const struct vsim_fn *fn)
 {
 	const struct vsim_features *f = vsim_fn_features(fn);
 
-	return vsim_features_has(f, VIRTIO_NET_F_CTRL_VQ) ? 2 * vsim_fn_queue_pairs(fn)
-							  : VSIM_MAX_QUEUES;
+	return vsim_features_has(f, VIRTIO_NET_F_CTRL_VQ) ? 2 * vsim_fn_queue_pairs(fn) :
+							    VSIM_MAX_QUEUES;
 }
 
 /** queue_notif_config_data of a queue: never its index, to catch drivers that take that. */

@@ -19,65 +19,66 @@ static_assert(VIRTIO_FEATURE_BITS == 128, "profiles are written as two words");
 
 /* Without these a virtio 1.x device behind an IOMMU is none. */
 #define CORE (F(VIRTIO_F_VERSION_1) | F(VIRTIO_F_ACCESS_PLATFORM))
-#define NET_CONFIG \
+#define NET_CONFIG                                                            \
 	(F(VIRTIO_NET_F_MAC) | F(VIRTIO_NET_F_STATUS) | F(VIRTIO_NET_F_MTU) | \
 			F(VIRTIO_NET_F_SPEED_DUPLEX))
-#define NET_CTRL \
+#define NET_CTRL                                                                             \
 	(F(VIRTIO_NET_F_CTRL_VQ) | F(VIRTIO_NET_F_CTRL_RX) | F(VIRTIO_NET_F_CTRL_RX_EXTRA) | \
-			F(VIRTIO_NET_F_CTRL_VLAN) | F(VIRTIO_NET_F_CTRL_MAC_ADDR) | \
+			F(VIRTIO_NET_F_CTRL_VLAN) | F(VIRTIO_NET_F_CTRL_MAC_ADDR) |          \
 			F(VIRTIO_NET_F_MQ))
-#define ALL \
-	(CORE | NET_CONFIG | NET_CTRL | F(VIRTIO_NET_F_GUEST_ANNOUNCE) | \
-			F(VIRTIO_NET_F_MRG_RXBUF) | F(VIRTIO_F_INDIRECT_DESC) | \
+#define ALL                                                                                      \
+	(CORE | NET_CONFIG | NET_CTRL | F(VIRTIO_NET_F_GUEST_ANNOUNCE) |                         \
+			F(VIRTIO_NET_F_MRG_RXBUF) | F(VIRTIO_F_INDIRECT_DESC) |                  \
 			F(VIRTIO_F_EVENT_IDX) | F(VIRTIO_F_RING_PACKED) | F(VIRTIO_F_IN_ORDER) | \
-			F(VIRTIO_F_ORDER_PLATFORM) | F(VIRTIO_F_NOTIFICATION_DATA) | \
-			F(VIRTIO_F_NOTIF_CONFIG_DATA) | F(VIRTIO_F_RING_RESET) | \
+			F(VIRTIO_F_ORDER_PLATFORM) | F(VIRTIO_F_NOTIFICATION_DATA) |             \
+			F(VIRTIO_F_NOTIF_CONFIG_DATA) | F(VIRTIO_F_RING_RESET) |                 \
 			F(VIRTIO_F_ADMIN_VQ))
 
-const struct vsim_features vsim_implemented = {{ALL}};
+const struct vsim_features vsim_implemented = { { ALL } };
 
 const struct vsim_profile vsim_profiles[] = {
 	{
-		.name = "full",
-		.summary = "every feature the model implements",
-		.subsys_vendor = VIRTIO_PCI_VENDOR_ID,
-		.pf_subsys = 0x1100,
-		.vf_subsys = 0x1100,
-		.revision = 1,
-		.features = {{ALL}},
+			.name = "full",
+			.summary = "every feature the model implements",
+			.subsys_vendor = VIRTIO_PCI_VENDOR_ID,
+			.pf_subsys = 0x1100,
+			.vf_subsys = 0x1100,
+			.revision = 1,
+			.features = { { ALL } },
 	},
 	{
-		.name = "ifc",
-		.summary = "like Intel virtio data path accelerators (8086:15fe, VFs 8086:05fe)",
-		.subsys_vendor = 0x8086,
-		.pf_subsys = 0x15fe,
-		.vf_subsys = 0x05fe,
-		.revision = 1,
-		.features = {{CORE | NET_CONFIG | NET_CTRL | F(VIRTIO_NET_F_GUEST_ANNOUNCE) |
-				F(VIRTIO_NET_F_MRG_RXBUF) | F(VIRTIO_F_INDIRECT_DESC) |
-				F(VIRTIO_F_RING_PACKED) | F(VIRTIO_F_ORDER_PLATFORM)}},
+			.name = "ifc",
+			.summary = "like Intel virtio data path accelerators (8086:15fe, VFs 8086:05fe)",
+			.subsys_vendor = 0x8086,
+			.pf_subsys = 0x15fe,
+			.vf_subsys = 0x05fe,
+			.revision = 1,
+			.features = { { CORE | NET_CONFIG | NET_CTRL |
+					F(VIRTIO_NET_F_GUEST_ANNOUNCE) | F(VIRTIO_NET_F_MRG_RXBUF) |
+					F(VIRTIO_F_INDIRECT_DESC) | F(VIRTIO_F_RING_PACKED) |
+					F(VIRTIO_F_ORDER_PLATFORM) } },
 	},
 	{
-		.name = "bluefield",
-		.summary = "like NVIDIA BlueField: packed, doorbells with data, no in_order",
-		.subsys_vendor = VIRTIO_PCI_VENDOR_ID,
-		.pf_subsys = 0x1041,
-		.vf_subsys = 0x1041,
-		.revision = 1,
-		.features = {{CORE | NET_CONFIG | NET_CTRL | F(VIRTIO_NET_F_MRG_RXBUF) |
-				F(VIRTIO_F_RING_PACKED) | F(VIRTIO_F_NOTIFICATION_DATA) |
-				F(VIRTIO_F_ORDER_PLATFORM) | F(VIRTIO_F_RING_RESET)}},
+			.name = "bluefield",
+			.summary = "like NVIDIA BlueField: packed, doorbells with data, no in_order",
+			.subsys_vendor = VIRTIO_PCI_VENDOR_ID,
+			.pf_subsys = 0x1041,
+			.vf_subsys = 0x1041,
+			.revision = 1,
+			.features = { { CORE | NET_CONFIG | NET_CTRL | F(VIRTIO_NET_F_MRG_RXBUF) |
+					F(VIRTIO_F_RING_PACKED) | F(VIRTIO_F_NOTIFICATION_DATA) |
+					F(VIRTIO_F_ORDER_PLATFORM) | F(VIRTIO_F_RING_RESET) } },
 	},
 	{
-		.name = "minimal",
-		.summary = "split rings and nothing that can be left out",
-		.subsys_vendor = VIRTIO_PCI_VENDOR_ID,
-		.pf_subsys = 0x1100,
-		.vf_subsys = 0x1100,
-		.revision = 1,
-		.features = {{CORE}},
+			.name = "minimal",
+			.summary = "split rings and nothing that can be left out",
+			.subsys_vendor = VIRTIO_PCI_VENDOR_ID,
+			.pf_subsys = 0x1100,
+			.vf_subsys = 0x1100,
+			.revision = 1,
+			.features = { { CORE } },
 	},
-	{.name = NULL},
+	{ .name = NULL },
 };
 
 static const char *const feature_names[VIRTIO_FEATURE_BITS] = {
@@ -116,17 +117,17 @@ vsim_features_unmet(const struct vsim_features *set, unsigned int *needed)
 	static const struct {
 		uint8_t bit, need;
 	} rows[] = {
-#define ROW(bit, need) {bit, need},
-			VIRTIO_FEATURE_NEEDS(ROW)
+#define ROW(bit, need) { bit, need },
+		VIRTIO_FEATURE_NEEDS(ROW)
 #undef ROW
 	};
 	/* One of two will do. */
 	static const struct {
 		uint8_t bit, need, or_need;
 	} either[] = {
-			{VIRTIO_NET_F_GUEST_ECN, VIRTIO_NET_F_GUEST_TSO4, VIRTIO_NET_F_GUEST_TSO6},
-			{VIRTIO_NET_F_HOST_ECN, VIRTIO_NET_F_HOST_TSO4, VIRTIO_NET_F_HOST_TSO6},
-			{VIRTIO_NET_F_HASH_TUNNEL, VIRTIO_NET_F_RSS, VIRTIO_NET_F_HASH_REPORT},
+		{ VIRTIO_NET_F_GUEST_ECN, VIRTIO_NET_F_GUEST_TSO4, VIRTIO_NET_F_GUEST_TSO6 },
+		{ VIRTIO_NET_F_HOST_ECN, VIRTIO_NET_F_HOST_TSO4, VIRTIO_NET_F_HOST_TSO6 },
+		{ VIRTIO_NET_F_HASH_TUNNEL, VIRTIO_NET_F_RSS, VIRTIO_NET_F_HASH_REPORT },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -182,8 +183,8 @@ vsim_features_resolve(const struct vsim_nic_conf *conf, struct vsim_features *vf
 		if (on && off)
 			return refuse(err, err_len, "feature %s is switched both on and off", i, 0);
 		if (on && i == VIRTIO_F_SR_IOV && conf->total_vfs == 0)
-			return refuse(err, err_len,
-					"feature %s needs VFs, and this NIC has none", i, 0);
+			return refuse(err, err_len, "feature %s needs VFs, and this NIC has none",
+					i, 0);
 		if (on && i != VIRTIO_F_SR_IOV && !vsim_features_has(&vsim_implemented, i))
 			return refuse(err, err_len,
 					"feature %s is not implemented by the simulated NIC", i, 0);

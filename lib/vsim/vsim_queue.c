@@ -59,19 +59,19 @@ queue_areas(const struct vsim_queue *q, struct area area[3])
 	uint32_t size = q->size;
 
 	if (q->is_packed) {
-		area[0] = (struct area){q->areas[0], VIRTQ_DESC_BYTES(size),
-				VIRTQ_PACKED_DESC_ALIGN, PROT_READ | PROT_WRITE};
-		area[1] = (struct area){q->areas[1], sizeof(struct pvirtq_event_suppress),
-				VIRTQ_PACKED_EVENT_ALIGN, PROT_READ};
-		area[2] = (struct area){q->areas[2], sizeof(struct pvirtq_event_suppress),
-				VIRTQ_PACKED_EVENT_ALIGN, PROT_WRITE};
+		area[0] = (struct area){ q->areas[0], VIRTQ_DESC_BYTES(size),
+			VIRTQ_PACKED_DESC_ALIGN, PROT_READ | PROT_WRITE };
+		area[1] = (struct area){ q->areas[1], sizeof(struct pvirtq_event_suppress),
+			VIRTQ_PACKED_EVENT_ALIGN, PROT_READ };
+		area[2] = (struct area){ q->areas[2], sizeof(struct pvirtq_event_suppress),
+			VIRTQ_PACKED_EVENT_ALIGN, PROT_WRITE };
 	} else {
-		area[0] = (struct area){
-				q->areas[0], VIRTQ_DESC_BYTES(size), VIRTQ_DESC_ALIGN, PROT_READ};
-		area[1] = (struct area){
-				q->areas[1], VIRTQ_AVAIL_BYTES(size), VIRTQ_AVAIL_ALIGN, PROT_READ};
-		area[2] = (struct area){
-				q->areas[2], VIRTQ_USED_BYTES(size), VIRTQ_USED_ALIGN, PROT_WRITE};
+		area[0] = (struct area){ q->areas[0], VIRTQ_DESC_BYTES(size), VIRTQ_DESC_ALIGN,
+			PROT_READ };
+		area[1] = (struct area){ q->areas[1], VIRTQ_AVAIL_BYTES(size), VIRTQ_AVAIL_ALIGN,
+			PROT_READ };
+		area[2] = (struct area){ q->areas[2], VIRTQ_USED_BYTES(size), VIRTQ_USED_ALIGN,
+			PROT_WRITE };
 	}
 }
 
@@ -169,12 +169,12 @@ vsim_queue_activate(struct vsim_fn *fn, uint16_t qi)
 	if (q == NULL)
 		return -ENOMEM;
 	*q = (struct vsim_queue){
-			.fn = fn,
-			.qi = qi,
-			.size = cfg->size,
-			.areas = {cfg->desc, cfg->driver, cfg->device},
-			.ctr = &fn->counters->queue[qi],
-			.doorbell = &fn->doorbells[vsim_queue_notify_off(qi)],
+		.fn = fn,
+		.qi = qi,
+		.size = cfg->size,
+		.areas = { cfg->desc, cfg->driver, cfg->device },
+		.ctr = &fn->counters->queue[qi],
+		.doorbell = &fn->doorbells[vsim_queue_notify_off(qi)],
 	};
 	queue_settings(q);
 	rule = queue_misconfigured(q);
@@ -205,8 +205,8 @@ vsim_queue_resume(struct vsim_fn *fn, uint16_t qi)
 
 	if (q == NULL || q->is_packed)
 		return;
-	q->used_i = q->avail_i = q->avail_seen =
-			le16toh(__atomic_load_n(&q->split.used->idx, __ATOMIC_RELAXED));
+	q->used_i = q->avail_i = q->avail_seen = le16toh(
+			__atomic_load_n(&q->split.used->idx, __ATOMIC_RELAXED));
 	q->active = true; /* Doorbells rung before this life are nowhere. */
 }
 
@@ -234,7 +234,7 @@ vsim_queues_remap(struct vsim_fn *fn)
 
 		if (q == NULL)
 			continue;
-		q->cache = (struct vsim_dma_cache){0};
+		q->cache = (struct vsim_dma_cache){ 0 };
 		/* Hardware faults when it touches what is gone, not before. */
 		q->unmapped = queue_locate(q) < 0;
 	}
@@ -278,7 +278,7 @@ next_plausible(const struct vsim_queue *q, uint16_t pos)
 	wrap = (pos >> 15) ^ ((pos & 0x7fff) == 0);
 	tail = vsim_packed_tail(&q->packed.desc[slot], __ATOMIC_ACQUIRE);
 	return ((tail >> 48) & PACKED_WRAP_FLAGS) ==
-	       (wrap ? VIRTQ_DESC_F_AVAIL : VIRTQ_DESC_F_USED);
+			(wrap ? VIRTQ_DESC_F_AVAIL : VIRTQ_DESC_F_USED);
 }
 
 /** Was the word written with 32 bits? The device leaves ones in the upper half, so ones there
@@ -297,7 +297,7 @@ written_wide(const struct vsim_queue *q, uint32_t value)
 	idx = le16toh(__atomic_load_n(&q->split.avail->idx, __ATOMIC_RELAXED));
 	/* Only a driver that has just published its 65535th entry can mean that. */
 	return (q->lapped || idx < q->avail_i || idx == 0xffff) &&
-	       (uint16_t)(idx - 0xffff) <= q->size;
+			(uint16_t)(idx - 0xffff) <= q->size;
 }
 
 static void
@@ -408,7 +408,7 @@ vsim_walk_add(struct vsim_queue *q, struct vsim_walk *walk, uint64_t addr, uint3
 		}
 		if (walk->iovas != NULL)
 			walk->iovas[walk->nb] = addr;
-		walk->segs[walk->nb++] = (struct vsim_seg){ptr, n};
+		walk->segs[walk->nb++] = (struct vsim_seg){ ptr, n };
 		if (!write)
 			walk->nb_readable = walk->nb;
 		addr += n;
@@ -435,7 +435,8 @@ int
 vsim_walk_pool(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool *pool,
 		int (*walk_chain)(struct vsim_queue *q, struct vsim_walk *walk))
 {
-	struct vsim_walk walk = {.segs = &pool->segs[pool->nb], .room = VSIM_POOL_SEGS - pool->nb};
+	struct vsim_walk walk = { .segs = &pool->segs[pool->nb],
+		.room = VSIM_POOL_SEGS - pool->nb };
 	int ret;
 
 	/* A chain has at most as many segments as the queue has slots, times two for those that
@@ -453,9 +454,9 @@ vsim_walk_pool(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool *poo
 int
 vsim_chain_pop(struct vsim_queue *q, struct vsim_chain *chain)
 {
-	struct vsim_walk walk = {
-			.segs = chain->segs, .room = sizeof(chain->segs) / sizeof(chain->segs[0]),
-			.iovas = chain->iovas};
+	struct vsim_walk walk = { .segs = chain->segs,
+		.room = sizeof(chain->segs) / sizeof(chain->segs[0]),
+		.iovas = chain->iovas };
 	int ret;
 
 	if (q->dead)
@@ -537,12 +538,14 @@ vsim_chain_relocate(struct vsim_queue *q, struct vsim_chain *chain)
 void
 vsim_chain_push(struct vsim_queue *q, const struct vsim_chain *chain, uint32_t written)
 {
-	const struct vsim_buf buf = {.id = chain->id, .nb_descs = chain->nb_descs, .used = written};
+	const struct vsim_buf buf = { .id = chain->id,
+		.nb_descs = chain->nb_descs,
+		.used = written };
 	uint16_t added;
 	bool call;
 
-	added = q->is_packed ? vsim_packed_push(q, &buf, 1, chain->writable_len > 0)
-			     : vsim_split_push(q, &buf, 1, chain->writable_len > 0);
+	added = q->is_packed ? vsim_packed_push(q, &buf, 1, chain->writable_len > 0) :
+			       vsim_split_push(q, &buf, 1, chain->writable_len > 0);
 	/* Requests are no packets: they have a counter of their own. */
 	vsim_count(&q->ctr->descriptors, chain->nb_descs);
 	if (vsim_queue_mute(q))

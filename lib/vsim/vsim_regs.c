@@ -22,7 +22,8 @@ static uint16_t
 queues_offered(const struct vsim_fn *fn)
 {
 	uint16_t pairs = vsim_features_has(&fn->offered, VIRTIO_NET_F_MQ) ?
-			fn->nic->conf.queue_pairs : 1;
+			fn->nic->conf.queue_pairs :
+			1;
 
 	return 2 * pairs + vsim_features_has(&fn->offered, VIRTIO_NET_F_CTRL_VQ);
 }
@@ -49,8 +50,7 @@ selected(struct vsim_fn *fn)
 {
 	uint16_t qi = fn->queue_select, admin = vsim_fn_admin_index(fn);
 
-	if (qi < vsim_fn_nb_queues(fn) ||
-			(qi >= admin && qi - admin < vsim_fn_nb_admin_queues(fn)))
+	if (qi < vsim_fn_nb_queues(fn) || (qi >= admin && qi - admin < vsim_fn_nb_admin_queues(fn)))
 		return &fn->queue_cfg[qi];
 	return NULL;
 }
@@ -337,28 +337,28 @@ queue_reset_write(struct vsim_fn *fn, uint32_t value)
 }
 
 /* Halves of the three 64-bit addresses. */
-#define ADDRESS_HALVES(field, member)                                                             \
-	static uint32_t field##_lo_read(struct vsim_fn *fn)                                       \
-	{                                                                                         \
-		const struct vsim_queue_cfg *cfg = selected(fn);                                  \
-		return cfg != NULL ? (uint32_t)cfg->member : 0;                                   \
-	}                                                                                         \
-	static uint32_t field##_hi_read(struct vsim_fn *fn)                                       \
-	{                                                                                         \
-		const struct vsim_queue_cfg *cfg = selected(fn);                                  \
-		return cfg != NULL ? (uint32_t)(cfg->member >> 32) : 0;                           \
-	}                                                                                         \
-	static void field##_lo_write(struct vsim_fn *fn, uint32_t value)                          \
-	{                                                                                         \
-		struct vsim_queue_cfg *cfg = selected_for_setup(fn);                              \
-		if (cfg != NULL && !cfg->enabled)                                                 \
-			cfg->member = (cfg->member & ~UINT64_C(0xffffffff)) | value;              \
-	}                                                                                         \
-	static void field##_hi_write(struct vsim_fn *fn, uint32_t value)                          \
-	{                                                                                         \
-		struct vsim_queue_cfg *cfg = selected_for_setup(fn);                              \
-		if (cfg != NULL && !cfg->enabled)                                                 \
-			cfg->member = (uint32_t)cfg->member | (uint64_t)value << 32;              \
+#define ADDRESS_HALVES(field, member)                                                \
+	static uint32_t field##_lo_read(struct vsim_fn *fn)                          \
+	{                                                                            \
+		const struct vsim_queue_cfg *cfg = selected(fn);                     \
+		return cfg != NULL ? (uint32_t)cfg->member : 0;                      \
+	}                                                                            \
+	static uint32_t field##_hi_read(struct vsim_fn *fn)                          \
+	{                                                                            \
+		const struct vsim_queue_cfg *cfg = selected(fn);                     \
+		return cfg != NULL ? (uint32_t)(cfg->member >> 32) : 0;              \
+	}                                                                            \
+	static void field##_lo_write(struct vsim_fn *fn, uint32_t value)             \
+	{                                                                            \
+		struct vsim_queue_cfg *cfg = selected_for_setup(fn);                 \
+		if (cfg != NULL && !cfg->enabled)                                    \
+			cfg->member = (cfg->member & ~UINT64_C(0xffffffff)) | value; \
+	}                                                                            \
+	static void field##_hi_write(struct vsim_fn *fn, uint32_t value)             \
+	{                                                                            \
+		struct vsim_queue_cfg *cfg = selected_for_setup(fn);                 \
+		if (cfg != NULL && !cfg->enabled)                                    \
+			cfg->member = (uint32_t)cfg->member | (uint64_t)value << 32; \
 	}
 
 ADDRESS_HALVES(queue_desc, desc)
@@ -381,12 +381,18 @@ admin_queue_num_read(struct vsim_fn *fn)
 
 #define OFF(field) offsetof(struct virtio_pci_common_cfg, field)
 #define LEN(field) sizeof(((struct virtio_pci_common_cfg *)0)->field)
-#define RW(field) {#field, OFF(field), LEN(field), field##_read, field##_write}
-#define RO(field) {#field, OFF(field), LEN(field), field##_read, NULL}
-#define RW64(field)                                                                               \
-	{#field "_lo", OFF(field), 4, field##_lo_read, field##_lo_write},                         \
-	{                                                                                         \
-		#field "_hi", OFF(field) + 4, 4, field##_hi_read, field##_hi_write                \
+#define RW(field)                                                           \
+	{                                                                   \
+#field, OFF(field), LEN(field), field##_read, field##_write \
+	}
+#define RO(field)                                                  \
+	{                                                          \
+#field, OFF(field), LEN(field), field##_read, NULL \
+	}
+#define RW64(field)                                                                \
+	{ #field "_lo", OFF(field), 4, field##_lo_read, field##_lo_write },        \
+	{                                                                          \
+#field "_hi", OFF(field) + 4, 4, field##_hi_read, field##_hi_write \
 	}
 
 const struct vsim_reg vsim_common_regs[] = {

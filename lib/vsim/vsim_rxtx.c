@@ -37,8 +37,8 @@ VSIM_INLINE void
 ring_push(struct vsim_queue *q, const struct vsim_buf *bufs, unsigned int n, const bool write,
 		const bool packed)
 {
-	uint16_t added = packed ? vsim_packed_push(q, bufs, n, write)
-				: vsim_split_push(q, bufs, n, write);
+	uint16_t added = packed ? vsim_packed_push(q, bufs, n, write) :
+				  vsim_split_push(q, bufs, n, write);
 
 	if (vsim_queue_mute(q))
 		return;
@@ -101,7 +101,7 @@ static void
 cursor_write(struct cursor *c, const uint8_t *from, size_t len)
 {
 	while (len > 0) {
-		const struct vsim_seg one = {c->buf->ptr, c->buf->len};
+		const struct vsim_seg one = { c->buf->ptr, c->buf->len };
 		const struct vsim_seg *segs = c->buf->nb_segs == 1 ? &one : c->buf->segs;
 		size_t n;
 
@@ -133,8 +133,8 @@ static VSIM_COLD void
 scatter(struct vsim_queue *q, struct vsim_buf *bufs, unsigned int nb,
 		const struct vsim_frame *frame)
 {
-	struct virtio_net_hdr hdr = {.num_buffers = htole16(nb)};
-	struct cursor c = {.buf = bufs};
+	struct virtio_net_hdr hdr = { .num_buffers = htole16(nb) };
+	struct cursor c = { .buf = bufs };
 
 	bufs->used = 0;
 	cursor_write(&c, (const uint8_t *)&hdr, q->hdr_len);
@@ -161,7 +161,7 @@ fill(const struct vsim_queue *q, struct vsim_buf *buf, const struct vsim_frame *
 		memcpy(at + 8, &one, sizeof(one));
 		at += VIRTIO_NET_HDR_LEN;
 	} else {
-		const struct virtio_net_hdr hdr = {.num_buffers = htole16(1)};
+		const struct virtio_net_hdr hdr = { .num_buffers = htole16(1) };
 
 		memcpy(at, &hdr, q->hdr_len);
 		at += q->hdr_len;
@@ -183,7 +183,7 @@ enum rx_verdict { RX_DONE, RX_TOO_BIG, RX_NO_BUFFER, RX_DEAD };
 struct rx_burst {
 	struct vsim_buf *bufs;
 	struct vsim_pool *pool;
-	unsigned int nb;   /**< Popped. */
+	unsigned int nb; /**< Popped. */
 	unsigned int done; /**< Of these, filled. */
 };
 
@@ -264,7 +264,7 @@ rx_burst(struct vsim_queue *q, const struct vsim_frame *frames, unsigned int n, 
 {
 	struct vsim_worker *w = q->fn->nic->workers[q->fn->worker];
 	const uint32_t max_frame = vsim_fn_max_frame(q->fn);
-	struct rx_burst b = {.bufs = w->rx_bufs, .pool = &w->rx_pool};
+	struct rx_burst b = { .bufs = w->rx_bufs, .pool = &w->rx_pool };
 	uint64_t packets = 0, bytes = 0, descs = 0, no_buffer = 0, too_big = 0;
 	enum rx_verdict v = RX_DONE;
 	unsigned int i;
@@ -476,10 +476,10 @@ tx_hdr_judge(struct vsim_fn *fn, const struct virtio_net_hdr *hdr)
 	static const struct {
 		uint8_t gso, feature;
 	} needs[] = {
-			{VIRTIO_NET_HDR_GSO_TCPV4, VIRTIO_NET_F_HOST_TSO4},
-			{VIRTIO_NET_HDR_GSO_TCPV6, VIRTIO_NET_F_HOST_TSO6},
-			{VIRTIO_NET_HDR_GSO_UDP, VIRTIO_NET_F_HOST_UFO},
-			{VIRTIO_NET_HDR_GSO_UDP_L4, VIRTIO_NET_F_HOST_USO},
+		{ VIRTIO_NET_HDR_GSO_TCPV4, VIRTIO_NET_F_HOST_TSO4 },
+		{ VIRTIO_NET_HDR_GSO_TCPV6, VIRTIO_NET_F_HOST_TSO6 },
+		{ VIRTIO_NET_HDR_GSO_UDP, VIRTIO_NET_F_HOST_UFO },
+		{ VIRTIO_NET_HDR_GSO_UDP_L4, VIRTIO_NET_F_HOST_USO },
 	};
 	bool known = gso == VIRTIO_NET_HDR_GSO_NONE;
 
@@ -511,10 +511,10 @@ static VSIM_COLD bool
 tx_frame_gather(const struct vsim_queue *q, struct vsim_buf *buf, struct vsim_frame *frame,
 		struct virtio_net_hdr *hdr)
 {
-	struct vsim_frame whole = {.ptr = buf->ptr,
-			.len = buf->len,
-			.nb_segs = buf->nb_segs,
-			.segs = buf->segs};
+	struct vsim_frame whole = { .ptr = buf->ptr,
+		.len = buf->len,
+		.nb_segs = buf->nb_segs,
+		.segs = buf->segs };
 	uint32_t skip = q->hdr_len;
 	unsigned int i;
 

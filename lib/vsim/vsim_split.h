@@ -104,8 +104,8 @@ static inline int
 vsim_split_walk(struct vsim_queue *q, struct vsim_walk *walk)
 {
 	uint16_t mask = q->size - 1;
-	uint16_t i = le16toh(__atomic_load_n(
-			&q->split.avail->ring[q->avail_i & mask], __ATOMIC_RELAXED));
+	uint16_t i = le16toh(__atomic_load_n(&q->split.avail->ring[q->avail_i & mask],
+			__ATOMIC_RELAXED));
 	uint32_t hops = 0;
 	int ret;
 
@@ -125,8 +125,8 @@ vsim_split_walk(struct vsim_queue *q, struct vsim_walk *walk)
 			if (!q->indirect || (flags & VIRTQ_DESC_F_NEXT))
 				return vsim_queue_fail(q, 78);
 			hops--; /* The referring descriptor is not part of the message. */
-			ret = vsim_split_table_walk(
-					q, walk, le64toh(d.addr), le32toh(d.len), &hops);
+			ret = vsim_split_table_walk(q, walk, le64toh(d.addr), le32toh(d.len),
+					&hops);
 			if (ret < 0)
 				return ret;
 			break;
@@ -168,8 +168,8 @@ vsim_split_pop(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool *poo
 
 	if (ret <= 0)
 		return ret;
-	i = le16toh(__atomic_load_n(
-			&q->split.avail->ring[q->avail_i & (q->size - 1)], __ATOMIC_RELAXED));
+	i = le16toh(__atomic_load_n(&q->split.avail->ring[q->avail_i & (q->size - 1)],
+			__ATOMIC_RELAXED));
 	if (unlikely(i >= q->size))
 		return vsim_queue_fail(q, 76);
 	d = &q->split.desc[i];
@@ -222,11 +222,11 @@ vsim_split_push(struct vsim_queue *q, const struct vsim_buf *bufs, unsigned int 
 
 	if (q->in_order && !write) {
 		/* 2.7.9: one element for the batch, in the slot of its first buffer. */
-		used->ring[at & mask] = (struct virtq_used_elem){htole32(bufs[n - 1].id), 0};
+		used->ring[at & mask] = (struct virtq_used_elem){ htole32(bufs[n - 1].id), 0 };
 	} else {
 		for (unsigned int i = 0; i < n; i++)
-			used->ring[(at + i) & mask] = (struct virtq_used_elem){
-					htole32(bufs[i].id), htole32(write ? bufs[i].used : 0)};
+			used->ring[(at + i) & mask] = (struct virtq_used_elem){ htole32(bufs[i].id),
+				htole32(write ? bufs[i].used : 0) };
 	}
 	q->used_i = at + n;
 	__atomic_store_n(&used->idx, htole16(at + n), __ATOMIC_RELEASE);

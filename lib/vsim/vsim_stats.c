@@ -17,7 +17,10 @@ struct row {
 	size_t offset;
 };
 
-#define QROW(field) {#field, offsetof(struct vsim_queue_counters, field)}
+#define QROW(field)                                                 \
+	{                                                           \
+#field, offsetof(struct vsim_queue_counters, field) \
+	}
 static const struct row queue_rows[] = {
 	QROW(doorbells),
 	QROW(doorbells_spurious),
@@ -31,7 +34,10 @@ static const struct row queue_rows[] = {
 	QROW(drop_wire),
 };
 
-#define FROW(field) {#field, offsetof(struct vsim_counters, field)}
+#define FROW(field)                                           \
+	{                                                     \
+#field, offsetof(struct vsim_counters, field) \
+	}
 static const struct row fn_rows[] = {
 	FROW(drop_filtered),
 	FROW(drop_link_down),
@@ -55,7 +61,7 @@ static const struct row fn_rows[] = {
 
 /* Named "admin_" and the command; those never sent are left out. */
 static const struct row admin_rows[] = {
-#define AROW(opcode, name) {"admin_" name, offsetof(struct vsim_counters, admin[opcode])},
+#define AROW(opcode, name) { "admin_" name, offsetof(struct vsim_counters, admin[opcode]) },
 	VIRTIO_ADMIN_OPCODE_NAMES(AROW)
 #undef AROW
 };
@@ -107,7 +113,7 @@ static void
 add(struct list *list, const char *name, int queue, uint64_t value)
 {
 	if (list->nb < list->max)
-		list->out[list->nb] = (struct vsim_stat){name, queue, value};
+		list->out[list->nb] = (struct vsim_stat){ name, queue, value };
 	list->nb++;
 }
 
@@ -140,7 +146,7 @@ vsim_fn_stats(const struct vsim_fn *fn, struct vsim_stat *out, size_t max)
 	const size_t packets = offsetof(struct vsim_queue_counters, packets);
 	const size_t bytes = offsetof(struct vsim_queue_counters, bytes);
 	const struct vsim_counters *c = fn->counters;
-	struct list list = {.out = out, .max = max};
+	struct list list = { .out = out, .max = max };
 	unsigned int nb_queues = 2 * offered_pairs(fn) +
 			vsim_features_has(&fn->offered, VIRTIO_NET_F_CTRL_VQ);
 

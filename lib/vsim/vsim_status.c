@@ -15,8 +15,8 @@
 #include "vsim_regs.h"
 
 /* What a driver may set; NEEDS_RESET is the device's, SUSPEND is not offered. */
-#define DRIVER_BITS                                                                               \
-	(VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_FEATURES_OK |           \
+#define DRIVER_BITS                                                                     \
+	(VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_FEATURES_OK | \
 			VIRTIO_STATUS_DRIVER_OK | VIRTIO_STATUS_FAILED)
 
 /* ---------------------------------------------------------------- violations and broken devices */
@@ -66,8 +66,8 @@ void
 vsim_queue_cfg_reset(struct vsim_fn *fn, uint16_t qi)
 {
 	fn->queue_cfg[qi] = (struct vsim_queue_cfg){
-			.size = fn->nic->conf.queue_size,
-			.vector = VIRTIO_MSI_NO_VECTOR,
+		.size = fn->nic->conf.queue_size,
+		.vector = VIRTIO_MSI_NO_VECTOR,
 	};
 }
 
@@ -115,7 +115,7 @@ vsim_fn_virtio_reset(struct vsim_fn *fn)
 	fn->features_refused = false;
 	fn->reset_unread = false;
 	fn->legacy = false;
-	fn->legacy_regs = (struct vsim_legacy_regs){.negotiated = false};
+	fn->legacy_regs = (struct vsim_legacy_regs){ .negotiated = false };
 	fn->stopped = fn->restored = false;
 	fn->config_owed = false;
 	fn->reset_end = 0;
@@ -161,8 +161,7 @@ reset_by_driver(struct vsim_fn *fn)
 /* ---------------------------------------------------------------- negotiation */
 
 unsigned int
-vsim_features_broken_rule(const struct vsim_features *accepted,
-		const struct vsim_features *offered)
+vsim_features_broken_rule(const struct vsim_features *accepted, const struct vsim_features *offered)
 {
 	unsigned int needed;
 
@@ -245,11 +244,11 @@ void
 vsim_status_write(struct vsim_fn *fn, uint8_t value)
 {
 	static const uint8_t order[] = {
-			VIRTIO_STATUS_ACKNOWLEDGE,
-			VIRTIO_STATUS_DRIVER,
-			VIRTIO_STATUS_FEATURES_OK,
-			VIRTIO_STATUS_DRIVER_OK,
-			VIRTIO_STATUS_FAILED,
+		VIRTIO_STATUS_ACKNOWLEDGE,
+		VIRTIO_STATUS_DRIVER,
+		VIRTIO_STATUS_FEATURES_OK,
+		VIRTIO_STATUS_DRIVER_OK,
+		VIRTIO_STATUS_FAILED,
 	};
 	uint8_t old = fn->status & DRIVER_BITS;
 

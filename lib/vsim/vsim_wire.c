@@ -15,12 +15,12 @@
 #include "vsim_wire.h"
 
 static const struct vsim_wire_ops *const kinds[] = {
-		&vsim_wire_null,
-		&vsim_wire_tap,
-		&vsim_wire_peer,
-		&vsim_wire_switch,
-		&vsim_wire_pcap,
-		&vsim_wire_gen,
+	&vsim_wire_null,
+	&vsim_wire_tap,
+	&vsim_wire_peer,
+	&vsim_wire_switch,
+	&vsim_wire_pcap,
+	&vsim_wire_gen,
 };
 
 void *
@@ -89,8 +89,8 @@ wire_open(struct vsim_nic *nic, unsigned int index, const char *spec, char *err,
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (strncmp(spec, kinds[i]->kind, len) == 0 && kinds[i]->kind[len] == '\0')
-			return kinds[i]->open(
-					nic, index, spec + len + (spec[len] == ':'), err, err_len);
+			return kinds[i]->open(nic, index, spec + len + (spec[len] == ':'), err,
+					err_len);
 	return vsim_wire_error(EINVAL, err, err_len,
 			"no wire is called \"%.*s\": use null, tap, peer, switch, pcap or gen",
 			(int)len, spec);
@@ -99,7 +99,7 @@ wire_open(struct vsim_nic *nic, unsigned int index, const char *spec, char *err,
 int
 vsim_nic_wire(struct vsim_nic *nic, unsigned int index, const char *spec, char *err, size_t err_len)
 {
-	struct vsim_wire *wire, *other = NULL, *old[4] = {NULL};
+	struct vsim_wire *wire, *other = NULL, *old[4] = { NULL };
 	char *name = NULL, *other_name = NULL;
 	unsigned int nb_old = 0;
 	int ret = -ENOMEM;
@@ -159,8 +159,8 @@ close:
 const char *
 vsim_nic_wire_spec(const struct vsim_nic *nic, unsigned int index)
 {
-	return index < VSIM_MAX_FNS && nic->wire_spec[index] != NULL ? nic->wire_spec[index]
-								     : "null";
+	return index < VSIM_MAX_FNS && nic->wire_spec[index] != NULL ? nic->wire_spec[index] :
+								       "null";
 }
 
 void

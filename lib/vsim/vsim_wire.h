@@ -17,9 +17,9 @@
 struct vsim_wire {
 	const struct vsim_wire_ops *ops;
 	struct vsim_nic *nic;
-	unsigned int index;     /**< Function number. */
+	unsigned int index; /**< Function number. */
 	struct vsim_switch *sw; /**< switch: the switch it is plugged into. */
-	int peer;               /**< peer: the other end; -1 for other kinds. */
+	int peer; /**< peer: the other end; -1 for other kinds. */
 };
 
 struct vsim_wire_ops {

@@ -42,7 +42,7 @@
 #define MIN_LIST 64 /* Frames listed per queue at least, so that bursts are whole. */
 
 /** Sequence of sizes; one for a plain size. */
-static const uint16_t imix[] = {60, 590, 60, 60, 590, 60, 1514, 60, 590, 60, 590, 60};
+static const uint16_t imix[] = { 60, 590, 60, 60, 590, 60, 1514, 60, 590, 60, 590, 60 };
 #define IMIX_LARGEST 1514
 #define MAX_PATTERN (sizeof(imix) / sizeof(imix[0]))
 
@@ -56,10 +56,10 @@ struct gen {
 
 	/* frames, made anew when address or queue pairs change */
 	uint8_t mac[6];
-	unsigned int pairs;       /**< 0: never made. */
-	uint8_t *heads;           /**< One per flow and size of the pattern. */
-	uint8_t *rest;            /**< Behind the head, the same in all. */
-	struct vsim_seg *segs;    /**< Two per flow and size. */
+	unsigned int pairs; /**< 0: never made. */
+	uint8_t *heads; /**< One per flow and size of the pattern. */
+	uint8_t *rest; /**< Behind the head, the same in all. */
+	struct vsim_seg *segs; /**< Two per flow and size. */
 	struct vsim_frame *lists; /**< Per pair, list_len frames. */
 	unsigned int list_len;
 	unsigned int at[VSIM_MAX_QUEUE_PAIRS]; /**< Place in the list of the pair. */
@@ -69,7 +69,7 @@ struct gen {
 	double tokens;
 	unsigned int next_pair;
 	bool away, counting; /**< trip: the frame is with the driver; the counts are this wire's. */
-	uint64_t left;       /**< Clock when it went. */
+	uint64_t left; /**< Clock when it went. */
 };
 
 static void
@@ -170,14 +170,14 @@ gen_make(struct gen *g, unsigned int pairs)
 				unsigned int size = g->pattern[i % g->nb_pattern];
 				struct vsim_seg *s = &g->segs[2 * k];
 
-				s[0] = (struct vsim_seg){&g->heads[(size_t)k * HEAD],
-						size < HEAD ? size : HEAD};
-				s[1] = (struct vsim_seg){g->rest, size - s[0].len};
-				g->lists[p * len + i] = (struct vsim_frame){.ptr = s[0].ptr,
-						.len = s[0].len,
-						.total = size,
-						.nb_segs = size > HEAD ? 2 : 1,
-						.segs = s};
+				s[0] = (struct vsim_seg){ &g->heads[(size_t)k * HEAD],
+					size < HEAD ? size : HEAD };
+				s[1] = (struct vsim_seg){ g->rest, size - s[0].len };
+				g->lists[p * len + i] = (struct vsim_frame){ .ptr = s[0].ptr,
+					.len = s[0].len,
+					.total = size,
+					.nb_segs = size > HEAD ? 2 : 1,
+					.segs = s };
 			}
 		}
 		g->pairs = pairs;
@@ -295,7 +295,10 @@ gen_open(struct vsim_nic *nic, unsigned int index, const char *arg, char *err, s
 
 	if (g == NULL)
 		return vsim_wire_error(ENOMEM, err, err_len, "gen: out of memory");
-	g->wire = (struct vsim_wire){.ops = &vsim_wire_gen, .nic = nic, .index = index, .peer = -1};
+	g->wire = (struct vsim_wire){ .ops = &vsim_wire_gen,
+		.nic = nic,
+		.index = index,
+		.peer = -1 };
 	g->pattern[0] = 64;
 	g->nb_pattern = 1;
 	g->flows = 1;
@@ -429,13 +432,13 @@ gen_rx(struct vsim_wire *wire, struct vsim_fn *fn)
 static bool
 returned_whole(const struct gen *g, const struct vsim_frame *f)
 {
-	uint8_t head[HEAD] = {0};
+	uint8_t head[HEAD] = { 0 };
 	const uint8_t *sent;
 	uint32_t flow;
 
 	vsim_frame_peek(f, head, sizeof(head));
 	flow = (uint32_t)head[PAYLOAD_OFFSET + 4] << 24 | head[PAYLOAD_OFFSET + 5] << 16 |
-	       head[PAYLOAD_OFFSET + 6] << 8 | head[PAYLOAD_OFFSET + 7];
+			head[PAYLOAD_OFFSET + 6] << 8 | head[PAYLOAD_OFFSET + 7];
 	if (g->pairs == 0 || flow >= g->flows)
 		return false;
 	for (unsigned int i = 0; i < g->nb_pattern; i++) {
@@ -464,5 +467,8 @@ gen_tx(struct vsim_wire *wire, struct vsim_fn *fn, const struct vsim_frame *fram
 	return n;
 }
 
-const struct vsim_wire_ops vsim_wire_gen = {
-		.kind = "gen", .open = gen_open, .close = gen_close, .rx = gen_rx, .tx = gen_tx};
+const struct vsim_wire_ops vsim_wire_gen = { .kind = "gen",
+	.open = gen_open,
+	.close = gen_close,
+	.rx = gen_rx,
+	.tx = gen_tx };

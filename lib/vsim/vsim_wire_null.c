@@ -18,7 +18,10 @@ null_open(struct vsim_nic *nic, unsigned int index, const char *arg, char *err, 
 	wire = calloc(1, sizeof(*wire));
 	if (wire == NULL)
 		return vsim_wire_error(ENOMEM, err, err_len, "out of memory for a wire");
-	*wire = (struct vsim_wire){.ops = &vsim_wire_null, .nic = nic, .index = index, .peer = -1};
+	*wire = (struct vsim_wire){ .ops = &vsim_wire_null,
+		.nic = nic,
+		.index = index,
+		.peer = -1 };
 	return wire;
 }
 
@@ -34,5 +37,7 @@ null_tx(struct vsim_wire *wire, struct vsim_fn *fn, const struct vsim_frame *fra
 	return n;
 }
 
-const struct vsim_wire_ops vsim_wire_null = {
-		.kind = "null", .open = null_open, .close = null_close, .tx = null_tx};
+const struct vsim_wire_ops vsim_wire_null = { .kind = "null",
+	.open = null_open,
+	.close = null_close,
+	.tx = null_tx };

@@ -65,7 +65,7 @@ in_begin(struct pcap *p)
 	if (fread(&h, sizeof(h), 1, p->in) != 1)
 		return "it is too short for a capture";
 	p->swapped = h.magic == __builtin_bswap32(MAGIC_US) ||
-		     h.magic == __builtin_bswap32(MAGIC_NS);
+			h.magic == __builtin_bswap32(MAGIC_NS);
 	if (!p->swapped && h.magic != MAGIC_US && h.magic != MAGIC_NS)
 		return "it is not in the classic pcap format";
 	if ((p->swapped ? __builtin_bswap32(h.linktype) : h.linktype) != LINKTYPE_ETHERNET)
@@ -76,11 +76,11 @@ in_begin(struct pcap *p)
 static bool
 out_begin(struct pcap *p)
 {
-	const struct pcap_file_header h = {.magic = MAGIC_NS,
-			.major = 2,
-			.minor = 4,
-			.snaplen = 262144,
-			.linktype = LINKTYPE_ETHERNET};
+	const struct pcap_file_header h = { .magic = MAGIC_NS,
+		.major = 2,
+		.minor = 4,
+		.snaplen = 262144,
+		.linktype = LINKTYPE_ETHERNET };
 
 	return fwrite(&h, sizeof(h), 1, p->out) == 1 && fflush(p->out) == 0;
 }
@@ -131,8 +131,10 @@ pcap_open(struct vsim_nic *nic, unsigned int index, const char *arg, char *err, 
 
 	if (p == NULL || text == NULL)
 		goto no_memory;
-	p->wire = (struct vsim_wire){
-			.ops = &vsim_wire_pcap, .nic = nic, .index = index, .peer = -1};
+	p->wire = (struct vsim_wire){ .ops = &vsim_wire_pcap,
+		.nic = nic,
+		.index = index,
+		.peer = -1 };
 	p->slot = nic->conf.mtu + VSIM_ETHER_EXTRA + 1;
 	p->store = malloc(VSIM_BURST * p->slot);
 	if (p->store == NULL)
@@ -170,7 +172,7 @@ in_next(struct pcap *p, struct vsim_frame *f, uint8_t *at)
 	kept = len < p->slot ? len : p->slot;
 	if (fread(at, 1, kept, p->in) != kept || fseek(p->in, len - kept, SEEK_CUR) < 0)
 		return false;
-	*f = (struct vsim_frame){.ptr = at, .len = kept, .total = kept, .nb_segs = 1};
+	*f = (struct vsim_frame){ .ptr = at, .len = kept, .total = kept, .nb_segs = 1 };
 	return true;
 }
 
@@ -223,9 +225,9 @@ pcap_tx(struct vsim_wire *wire, struct vsim_fn *fn, const struct vsim_frame *fra
 	clock_gettime(CLOCK_REALTIME, &now);
 	for (i = 0; i < n; i++) {
 		const struct vsim_frame *f = &frames[i];
-		const struct vsim_seg one = {(uint8_t *)(uintptr_t)f->ptr, f->len};
+		const struct vsim_seg one = { (uint8_t *)(uintptr_t)f->ptr, f->len };
 		const struct vsim_seg *segs = f->nb_segs == 1 ? &one : f->segs;
-		const struct pcap_record rec = {now.tv_sec, now.tv_nsec, f->total, f->total};
+		const struct pcap_record rec = { now.tv_sec, now.tv_nsec, f->total, f->total };
 		bool good = fwrite(&rec, sizeof(rec), 1, p->out) == 1;
 
 		for (unsigned int s = 0; s < f->nb_segs && good; s++)
@@ -237,8 +239,8 @@ pcap_tx(struct vsim_wire *wire, struct vsim_fn *fn, const struct vsim_frame *fra
 	return fflush(p->out) == 0 ? i : 0;
 }
 
-const struct vsim_wire_ops vsim_wire_pcap = {.kind = "pcap",
-		.open = pcap_open,
-		.close = pcap_close,
-		.rx = pcap_rx,
-		.tx = pcap_tx};
+const struct vsim_wire_ops vsim_wire_pcap = { .kind = "pcap",
+	.open = pcap_open,
+	.close = pcap_close,
+	.rx = pcap_rx,
+	.tx = pcap_tx };

@@ -30,8 +30,10 @@ peer_open(struct vsim_nic *nic, unsigned int index, const char *arg, char *err, 
 	wire = calloc(1, sizeof(*wire));
 	if (wire == NULL)
 		return vsim_wire_error(ENOMEM, err, err_len, "out of memory for a wire");
-	*wire = (struct vsim_wire){
-			.ops = &vsim_wire_peer, .nic = nic, .index = index, .peer = peer};
+	*wire = (struct vsim_wire){ .ops = &vsim_wire_peer,
+		.nic = nic,
+		.index = index,
+		.peer = peer };
 	return wire;
 }
 
@@ -51,5 +53,7 @@ peer_tx(struct vsim_wire *wire, struct vsim_fn *fn, const struct vsim_frame *fra
 	return vsim_rx_frames(peer, frames, n, false);
 }
 
-const struct vsim_wire_ops vsim_wire_peer = {
-		.kind = "peer", .open = peer_open, .close = peer_close, .tx = peer_tx};
+const struct vsim_wire_ops vsim_wire_peer = { .kind = "peer",
+	.open = peer_open,
+	.close = peer_close,
+	.tx = peer_tx };

@@ -20,7 +20,7 @@
 /** A learnt address. key: MAC address, above it VLAN id + 1; 0 is a free entry. */
 struct fdb_entry {
 	uint64_t key;
-	uint64_t seen;     /**< Clock. */
+	uint64_t seen; /**< Clock. */
 	unsigned int port; /**< Function number. */
 };
 
@@ -61,7 +61,7 @@ fdb_learn(struct vsim_switch *sw, uint64_t key, unsigned int port, uint64_t now)
 		if (b[i].seen < victim->seen)
 			victim = &b[i];
 	}
-	*victim = (struct fdb_entry){key, now, port};
+	*victim = (struct fdb_entry){ key, now, port };
 }
 
 /** Port of an address, or -1. */
@@ -87,8 +87,10 @@ switch_open(struct vsim_nic *nic, unsigned int index, const char *arg, char *err
 	wire = calloc(1, sizeof(*wire));
 	if (wire == NULL)
 		return vsim_wire_error(ENOMEM, err, err_len, "out of memory for a wire");
-	*wire = (struct vsim_wire){
-			.ops = &vsim_wire_switch, .nic = nic, .index = index, .peer = -1};
+	*wire = (struct vsim_wire){ .ops = &vsim_wire_switch,
+		.nic = nic,
+		.index = index,
+		.peer = -1 };
 
 	vsim_nic_lock(nic);
 	for (sw = nic->switches; sw != NULL && strcmp(sw->name, arg) != 0; sw = sw->next)
@@ -124,7 +126,7 @@ switch_close(struct vsim_wire *wire)
 		/* The port is gone, and with it what was learnt there. */
 		for (unsigned int i = 0; sw != NULL && i < BUCKETS * WAYS; i++)
 			if (sw->fdb[i / WAYS][i % WAYS].port == wire->index)
-				sw->fdb[i / WAYS][i % WAYS] = (struct fdb_entry){0};
+				sw->fdb[i / WAYS][i % WAYS] = (struct fdb_entry){ 0 };
 		sw = NULL;
 	}
 	vsim_nic_unlock(wire->nic);
@@ -153,7 +155,7 @@ flood(struct vsim_wire *wire, const struct vsim_frame *frames, unsigned int n)
 static int
 forward(struct vsim_switch *sw, unsigned int from, const struct vsim_frame *frame, uint64_t now)
 {
-	uint8_t head[18] = {0};
+	uint8_t head[18] = { 0 };
 	uint16_t vlan = 0;
 
 	vsim_frame_peek(frame, head, sizeof(head));
@@ -190,5 +192,7 @@ switch_tx(struct vsim_wire *wire, struct vsim_fn *fn, const struct vsim_frame *f
 	return n;
 }
 
-const struct vsim_wire_ops vsim_wire_switch = {
-		.kind = "switch", .open = switch_open, .close = switch_close, .tx = switch_tx};
+const struct vsim_wire_ops vsim_wire_switch = { .kind = "switch",
+	.open = switch_open,
+	.close = switch_close,
+	.tx = switch_tx };

@@ -26,8 +26,8 @@
 struct tap {
 	struct vsim_wire wire;
 	int fd;
-	size_t slot;                          /**< Bytes per frame in the store. */
-	uint8_t *store;                       /**< VSIM_BURST frames. */
+	size_t slot; /**< Bytes per frame in the store. */
+	uint8_t *store; /**< VSIM_BURST frames. */
 	struct vsim_frame frames[VSIM_BURST]; /**< Read; those from first to nb wait. */
 	unsigned int first, nb;
 	uint64_t waiting_since; /**< Clock when the first of them was refused; 0: none was. */
@@ -36,7 +36,7 @@ struct tap {
 static int
 tap_attach(const char *name, char *err, size_t err_len)
 {
-	struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI};
+	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI };
 	int fd;
 
 	if (name[0] == '\0' || strlen(name) >= sizeof(ifr.ifr_name)) {
@@ -60,9 +60,9 @@ tap_attach(const char *name, char *err, size_t err_len)
 		close(fd);
 		vsim_wire_error(error, err, err_len, "tap %s: cannot attach: %s%s", name,
 				strerror(error),
-				error == EPERM   ? ": it needs CAP_NET_ADMIN"
-				: error == EBUSY ? ": another process has it"
-						 : "");
+				error == EPERM                 ? ": it needs CAP_NET_ADMIN" :
+						error == EBUSY ? ": another process has it" :
+								 "");
 		return -1;
 	}
 	return fd;
@@ -87,8 +87,10 @@ tap_open(struct vsim_nic *nic, unsigned int index, const char *arg, char *err, s
 		close(fd);
 		return vsim_wire_error(ENOMEM, err, err_len, "tap %s: out of memory", arg);
 	}
-	tap->wire = (struct vsim_wire){
-			.ops = &vsim_wire_tap, .nic = nic, .index = index, .peer = -1};
+	tap->wire = (struct vsim_wire){ .ops = &vsim_wire_tap,
+		.nic = nic,
+		.index = index,
+		.peer = -1 };
 	tap->fd = fd;
 	return &tap->wire;
 }
@@ -131,14 +133,14 @@ tap_rx(struct vsim_wire *wire, struct vsim_fn *fn)
 
 			if (n < VSIM_ETHER_LEN)
 				break;
-			*f = (struct vsim_frame){.ptr = at, .len = n, .total = n, .nb_segs = 1};
+			*f = (struct vsim_frame){ .ptr = at, .len = n, .total = n, .nb_segs = 1 };
 			tap->nb++;
 		}
 		if (tap->nb == 0)
 			return 0;
 	}
 	patient = tap->waiting_since == 0 ||
-		  vsim_clock() - tap->waiting_since < vsim_clock_hz() / 1000 * HOLD_MS;
+			vsim_clock() - tap->waiting_since < vsim_clock_hz() / 1000 * HOLD_MS;
 	done = vsim_rx_frames(fn, &tap->frames[tap->first], tap->nb - tap->first, patient);
 	tap->first += done;
 	if (tap->first == tap->nb || done > 0)
@@ -164,7 +166,7 @@ tap_tx(struct vsim_wire *wire, struct vsim_fn *fn, const struct vsim_frame *fram
 			sent = write(tap->fd, f->ptr, f->len);
 		} else if (f->nb_segs <= TX_IOV) {
 			for (unsigned int s = 0; s < f->nb_segs; s++)
-				iov[s] = (struct iovec){f->segs[s].ptr, f->segs[s].len};
+				iov[s] = (struct iovec){ f->segs[s].ptr, f->segs[s].len };
 			sent = writev(tap->fd, iov, f->nb_segs);
 		} else {
 			sent = write(tap->fd, flat, vsim_frame_peek(f, flat, sizeof(flat)));
@@ -185,10 +187,10 @@ tap_fd(const struct vsim_wire *wire)
 	return tap->first == tap->nb ? tap->fd : -1;
 }
 
-const struct vsim_wire_ops vsim_wire_tap = {.kind = "tap",
-		.open = tap_open,
-		.close = tap_close,
-		.start = tap_start,
-		.rx = tap_rx,
-		.tx = tap_tx,
-		.fd = tap_fd};
+const struct vsim_wire_ops vsim_wire_tap = { .kind = "tap",
+	.open = tap_open,
+	.close = tap_close,
+	.start = tap_start,
+	.rx = tap_rx,
+	.tx = tap_tx,
+	.fd = tap_fd };

@@ -27,7 +27,7 @@
 #define IDLE_US 2000 /* Without work for so long: sleep between rounds. */
 #define SLEEP_MIN_US 50
 #define SLEEP_MAX_US 1000 /* A doorbell is a plain store and wakes nobody: seen after this. */
-#define SLEEP_FDS 64      /* Wires that can wake a worker; others are seen after SLEEP_MAX_US. */
+#define SLEEP_FDS 64 /* Wires that can wake a worker; others are seen after SLEEP_MAX_US. */
 
 /* ---------------------------------------------------------------- clock */
 
@@ -140,7 +140,7 @@ ports_collect(struct vsim_worker *worker, unsigned int w)
 
 		if (fn == NULL || fn->worker != w)
 			continue;
-		*port = (struct vsim_port){.fn = fn};
+		*port = (struct vsim_port){ .fn = fn };
 		for (unsigned int qi = 0; qi < VSIM_MAX_QUEUES; qi++) {
 			struct vsim_queue *q = fn->queue[qi];
 
@@ -244,8 +244,9 @@ legacy_doorbells(struct vsim_fn *fn)
 	work = word_take(fn, &fn->doorbells[VSIM_LEGACY_DOORBELL / sizeof(uint32_t)],
 			&fn->counters->legacy_doorbells);
 	if (fn->index > 0 && pf != NULL)
-		work += word_take(fn, &pf->doorbells[VSIM_LEGACY_OWNER_DOORBELLS / 4 +
-				fn->index - 1], &fn->counters->legacy_owner_doorbells);
+		work += word_take(fn,
+				&pf->doorbells[VSIM_LEGACY_OWNER_DOORBELLS / 4 + fn->index - 1],
+				&fn->counters->legacy_owner_doorbells);
 	return work;
 }
 
@@ -356,8 +357,8 @@ vsim_worker_poll(struct vsim_nic *nic, unsigned int w)
 static void
 worker_sleep(struct vsim_worker *worker, unsigned int us)
 {
-	struct pollfd fds[1 + SLEEP_FDS] = {{.fd = worker->wake_fd, .events = POLLIN}};
-	const struct timespec timeout = {.tv_nsec = us * 1000};
+	struct pollfd fds[1 + SLEEP_FDS] = { { .fd = worker->wake_fd, .events = POLLIN } };
+	const struct timespec timeout = { .tv_nsec = us * 1000 };
 	unsigned int nb = 1;
 	uint64_t count;
 
@@ -366,7 +367,7 @@ worker_sleep(struct vsim_worker *worker, unsigned int us)
 		int fd = wire != NULL && wire->ops->fd != NULL ? wire->ops->fd(wire) : -1;
 
 		if (fd >= 0)
-			fds[nb++] = (struct pollfd){.fd = fd, .events = POLLIN};
+			fds[nb++] = (struct pollfd){ .fd = fd, .events = POLLIN };
 	}
 	atomic_store(&worker->asleep, true);
 	pthread_mutex_unlock(&worker->lock);

@@ -179,8 +179,9 @@ bdf_key(const char *bdf, uint32_t *key)
 	int end = 0;
 
 	if (strlen(bdf) >= HOST_BDF_LEN ||
-			sscanf(bdf, "%4x:%2x:%2x.%1x%n", &domain, &bus, &slot, &function,
-					&end) != 4 || bdf[end] != '\0' || slot > 31 || function > 7)
+			sscanf(bdf, "%4x:%2x:%2x.%1x%n", &domain, &bus, &slot, &function, &end) !=
+					4 ||
+			bdf[end] != '\0' || slot > 31 || function > 7)
 		return -EINVAL;
 	*key = domain << 16 | bus << 8 | slot << 3 | function;
 	return 0;
@@ -255,8 +256,10 @@ region_memory(struct host *host, struct host_dev *dev, unsigned int r, struct st
 		return 0;
 	}
 	close(fd);
-	host_log(dev->bdf, "region %u can be mapped, but is not at offset %u << 40 of one memory "
-			"file of the function: cannot be shown by VFIO", r, r);
+	host_log(dev->bdf,
+			"region %u can be mapped, but is not at offset %u << 40 of one memory "
+			"file of the function: cannot be shown by VFIO",
+			r, r);
 	return -ENOTSUP;
 }
 
@@ -292,9 +295,12 @@ dev_identify(struct host_dev *dev)
 	const uint32_t class = host_cfg_read(dev, PCI_CFG_REVISION, 4);
 	const uint32_t subsys = host_cfg_read(dev, PCI_CFG_SUBSYS_VENDOR_ID, 4);
 
-	dev->ids = (struct host_ids){ .vendor = id & 0xffff, .device = id >> 16,
-			.subsys_vendor = subsys & 0xffff, .subsys = subsys >> 16,
-			.revision = class & 0xff, .class_code = class >> 8 };
+	dev->ids = (struct host_ids){ .vendor = id & 0xffff,
+		.device = id >> 16,
+		.subsys_vendor = subsys & 0xffff,
+		.subsys = subsys >> 16,
+		.revision = class & 0xff,
+		.class_code = class >> 8 };
 }
 
 static int
@@ -362,8 +368,7 @@ host_dev_add(struct host *host, const char *bdf, const char *pf_bdf, uint16_t vf
 	dev->group = free_group(host);
 	while (at < host->nb_devs && host->devs[at]->key < key)
 		at++;
-	memmove(&host->devs[at + 1], &host->devs[at],
-			(host->nb_devs - at) * sizeof(host->devs[0]));
+	memmove(&host->devs[at + 1], &host->devs[at], (host->nb_devs - at) * sizeof(host->devs[0]));
 	host->devs[at] = dev;
 	host->nb_devs++;
 	if (dev->pf == NULL || dev->pf->driver == HOST_DRIVER_VFIO_PCI)

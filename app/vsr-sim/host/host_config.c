@@ -19,8 +19,9 @@
 #define EXPRESS_DEVCTL_FLR 0x8000
 
 /* Bits of the command register that a program may change. */
-#define COMMAND_WRITABLE (PCI_COMMAND_IO_SPACE | PCI_COMMAND_MEM_SPACE | PCI_COMMAND_BUS_MASTER | \
-		PCI_COMMAND_INTX_OFF)
+#define COMMAND_WRITABLE                                                         \
+	(PCI_COMMAND_IO_SPACE | PCI_COMMAND_MEM_SPACE | PCI_COMMAND_BUS_MASTER | \
+			PCI_COMMAND_INTX_OFF)
 
 void
 host_config_init(struct host_dev *dev)
@@ -48,7 +49,7 @@ bar_read(const struct host_dev *dev, unsigned int i)
 		return dev->bar_regs[i] & (uint32_t)(~(dev->bars[i - 1].size - 1) >> 32);
 	if (bar->size == 0)
 		return 0;
-	return (dev->bar_regs[i] & (uint32_t)~(bar->size - 1) & ~0xfu) | bar->bits;
+	return (dev->bar_regs[i] & (uint32_t) ~(bar->size - 1) & ~0xfu) | bar->bits;
 }
 
 /* One dword of the header, composed from what the function says. */

@@ -63,7 +63,8 @@ sparse_put(const struct vuser_region *region, uint8_t *out)
 	out += sizeof(cap);
 	for (unsigned int i = 0; i < region->nb_sparse; i++) {
 		const struct vfio_region_sparse_mmap_area area = {
-			.offset = region->sparse[i].offset, .size = region->sparse[i].size
+			.offset = region->sparse[i].offset,
+			.size = region->sparse[i].size
 		};
 
 		memcpy(out, &area, sizeof(area));
@@ -84,8 +85,10 @@ get_region_info(const struct host_dev *dev, void *data, size_t len, size_t *out_
 	if (info.argsz < sizeof(info) || info.index >= VFIO_PCI_VGA_REGION_INDEX)
 		return -EINVAL;
 	region = &dev->regions[info.index];
-	info.flags = region->size == 0 ? 0 : region->flags & (VFIO_REGION_INFO_FLAG_READ |
-			VFIO_REGION_INFO_FLAG_WRITE | VFIO_REGION_INFO_FLAG_MMAP);
+	info.flags = region->size == 0 ? 0 :
+					 region->flags &
+					(VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE |
+							VFIO_REGION_INFO_FLAG_MMAP);
 	info.size = region->size;
 	info.offset = (uint64_t)info.index << REGION_SHIFT;
 	info.cap_offset = 0;
@@ -152,10 +155,9 @@ host_device_msix_program(struct host_dev *dev)
 	control = host_cfg_read(dev, dev->msix_cap + PCI_MSIX_CTRL, 2);
 	control &= ~(PCI_MSIX_CTRL_ENABLE | PCI_MSIX_CTRL_FUNCTION_MASK);
 	for (uint32_t v = 0; v < dev->nb_vectors; v++) {
-		const uint8_t entry[PCI_MSIX_ENTRY_LEN] = {
-			MSI_ADDRESS & 0xff, (MSI_ADDRESS >> 8) & 0xff, (MSI_ADDRESS >> 16) & 0xff,
-			MSI_ADDRESS >> 24, 0, 0, 0, 0, v & 0xff, v >> 8, 0, 0, 0, 0, 0, 0
-		};
+		const uint8_t entry[PCI_MSIX_ENTRY_LEN] = { MSI_ADDRESS & 0xff,
+			(MSI_ADDRESS >> 8) & 0xff, (MSI_ADDRESS >> 16) & 0xff, MSI_ADDRESS >> 24, 0,
+			0, 0, 0, v & 0xff, v >> 8, 0, 0, 0, 0, 0, 0 };
 
 		/* A word each, as a processor would; the mask last. */
 		for (unsigned int w = 0; w < PCI_MSIX_ENTRY_LEN; w += 4)
@@ -352,8 +354,10 @@ static size_t
 access_width(const struct host_dev *dev, unsigned int region, uint64_t offset, size_t len,
 		bool *hidden)
 {
-	size_t width = len >= 8 && (offset & 7) == 0 ? 8 : len >= 4 && (offset & 3) == 0 ? 4 :
-			len >= 2 && (offset & 1) == 0 ? 2 : 1;
+	size_t width = len >= 8 && (offset & 7) == 0  ? 8 :
+			len >= 4 && (offset & 3) == 0 ? 4 :
+			len >= 2 && (offset & 1) == 0 ? 2 :
+							1;
 	const uint64_t vectors = dev->irqs[VFIO_PCI_MSIX_IRQ_INDEX].count;
 
 	/* The table is the system's: reads give ones, writes are dropped. */
@@ -394,8 +398,7 @@ host_device_read(struct host_dev *dev, uint64_t offset, void *data, size_t len)
 
 		width = access_width(dev, region, offset + done, len - done, &hidden);
 		memset(out + done, 0xff, width);
-		ret = hidden ? 0 : host_fn_read(dev, region, offset + done,
-				out + done, width);
+		ret = hidden ? 0 : host_fn_read(dev, region, offset + done, out + done, width);
 		if (ret != 0)
 			return done != 0 ? (int)done : ret;
 	}
@@ -418,8 +421,7 @@ host_device_write(struct host *host, struct host_dev *dev, uint64_t offset, cons
 		int ret;
 
 		width = access_width(dev, region, offset + done, len - done, &hidden);
-		ret = hidden ? 0 : host_fn_write(dev, region, offset + done,
-				in + done, width);
+		ret = hidden ? 0 : host_fn_write(dev, region, offset + done, in + done, width);
 		if (ret != 0)
 			return done != 0 ? (int)done : ret;
 	}

@@ -196,7 +196,7 @@ host_fn_connect(struct host_dev *dev, struct vuser_server *server, const char *p
 
 	let_go(dev);
 	dev->client = server != NULL ? vuser_client_attach(server) :
-			vuser_client_connect(path, HOST_REMOTE_MS);
+				       vuser_client_connect(path, HOST_REMOTE_MS);
 	if (dev->client == NULL)
 		ret = -errno;
 	else

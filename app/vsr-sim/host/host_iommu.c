@@ -99,8 +99,8 @@ show_map(struct host_dev *dev, const struct host_map *map, bool again)
 
 	for (size_t i = 0; i < map->nb_pieces; i++) {
 		const struct host_piece *piece = &map->pieces[i];
-		int ret = host_fn_dma_map(dev, iova, piece->size, map->prot,
-				piece->file->fd, piece->offset);
+		int ret = host_fn_dma_map(dev, iova, piece->size, map->prot, piece->file->fd,
+				piece->offset);
 
 		if (ret != 0 && !(again && ret == -EEXIST)) {
 			host_log(dev->bdf, "cannot map 0x%llx bytes for DMA at 0x%llx: %s",
@@ -176,8 +176,7 @@ iova_allowed(uint64_t first, uint64_t last)
 }
 
 int
-host_iommu_check(const struct host_container *container,
-		const struct vfio_iommu_type1_dma_map *arg)
+host_iommu_check(const struct host_container *container, const struct vfio_iommu_type1_dma_map *arg)
 {
 	const uint32_t known = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE;
 	const uint64_t last = arg->iova + (arg->size - 1);
@@ -202,8 +201,7 @@ static void
 hide_all(struct host *host, const struct host_container *container, const struct host_map *map,
 		bool remote, const struct host_dev *before)
 {
-	for (struct host_dev *dev = NULL;
-			(dev = host_next(host, dev)) != before;)
+	for (struct host_dev *dev = NULL; (dev = host_next(host, dev)) != before;)
 		if (dev->container == container && (dev->remote != NULL) == remote)
 			hide_map(dev, map);
 }
@@ -213,8 +211,7 @@ static int
 show_all(struct host *host, const struct host_container *container, const struct host_map *map,
 		bool remote)
 {
-	for (struct host_dev *dev = NULL;
-			(dev = host_next(host, dev)) != NULL;) {
+	for (struct host_dev *dev = NULL; (dev = host_next(host, dev)) != NULL;) {
 		int ret;
 
 		if (dev->container != container || (dev->remote != NULL) != remote)
@@ -264,8 +261,8 @@ host_iommu_map(struct host *host, struct host_container *container, struct host_
 /* As vfio_dma_do_unmap(): whole maps only. Version 2 refuses a range that cuts one; version 1
  * takes one that ends behind the range along, and nothing when one starts before it. */
 int
-host_iommu_unmap(struct host *host, struct host_container *container, uint64_t iova,
-		uint64_t size, bool all, uint64_t *unmapped)
+host_iommu_unmap(struct host *host, struct host_container *container, uint64_t iova, uint64_t size,
+		bool all, uint64_t *unmapped)
 {
 	const bool v2 = container->iommu == VFIO_TYPE1v2_IOMMU;
 	uint64_t last = iova + (size - 1);
@@ -309,9 +306,9 @@ host_iommu_unmap(struct host *host, struct host_container *container, uint64_t i
 int
 host_iommu_info(const struct host_container *container, void *data, size_t len, size_t *out_len)
 {
-	struct vfio_iommu_type1_info info = {
-		.flags = VFIO_IOMMU_INFO_PGSIZES | VFIO_IOMMU_INFO_CAPS, .iova_pgsizes = IOMMU_PAGES
-	};
+	struct vfio_iommu_type1_info info = { .flags = VFIO_IOMMU_INFO_PGSIZES |
+				VFIO_IOMMU_INFO_CAPS,
+		.iova_pgsizes = IOMMU_PAGES };
 	const struct vfio_iommu_type1_info_cap_iova_range cap = {
 		.header = { .id = VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE, .version = 1 },
 		.nr_iovas = sizeof(ranges) / sizeof(ranges[0])

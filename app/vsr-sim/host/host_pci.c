@@ -20,8 +20,7 @@ host_cfg_read(struct host_dev *dev, unsigned int offset, unsigned int width)
 {
 	uint8_t raw[4] = { 0 };
 
-	if (host_fn_read(dev, VFIO_PCI_CONFIG_REGION_INDEX, offset, raw,
-			    width) != 0)
+	if (host_fn_read(dev, VFIO_PCI_CONFIG_REGION_INDEX, offset, raw, width) != 0)
 		memset(raw, 0xff, width);
 	return raw[0] | (uint32_t)raw[1] << 8 | (uint32_t)raw[2] << 16 | (uint32_t)raw[3] << 24;
 }
@@ -42,7 +41,8 @@ find_capabilities(struct host_dev *dev)
 	unsigned int at;
 
 	at = (host_cfg_read(dev, PCI_CFG_STATUS, 2) & PCI_STATUS_CAPS) != 0 ?
-			host_cfg_read(dev, PCI_CFG_CAP_PTR, 1) & 0xfc : 0;
+			host_cfg_read(dev, PCI_CFG_CAP_PTR, 1) & 0xfc :
+			0;
 	/* A chain that loops ends when it must have named every word once. */
 	for (unsigned int hops = 0; at >= 0x40 && hops < PCI_CFG_SIZE / 4; hops++) {
 		const uint32_t word = host_cfg_read(dev, at, 4);
@@ -64,8 +64,8 @@ find_capabilities(struct host_dev *dev)
 		}
 		at = (word >> 8) & 0xfc;
 	}
-	at = dev->regions[VFIO_PCI_CONFIG_REGION_INDEX].size > PCI_CFG_EXT_CAPS ?
-			PCI_CFG_EXT_CAPS : 0;
+	at = dev->regions[VFIO_PCI_CONFIG_REGION_INDEX].size > PCI_CFG_EXT_CAPS ? PCI_CFG_EXT_CAPS :
+										  0;
 	for (unsigned int hops = 0; at >= PCI_CFG_EXT_CAPS && hops < PCI_CFG_EXT_SIZE / 4; hops++) {
 		const uint32_t word = host_cfg_read(dev, at, 4);
 
@@ -157,7 +157,8 @@ place_bars(struct host *host, struct host_dev *dev)
 			continue;
 		if ((bar->bits & PCI_BAR_IO) != 0)
 			command |= PCI_COMMAND_IO_SPACE;
-		bar->start = (bar->bits & PCI_BAR_IO) != 0 ? take_ports(host, bar->size) :
+		bar->start = (bar->bits & PCI_BAR_IO) != 0 ?
+				take_ports(host, bar->size) :
 				take_addresses(host, bar->size, bar->size);
 	}
 	write_bar(dev, PCI_CFG_BAR0, dev->bars);
@@ -175,9 +176,10 @@ place_vf_bars(struct host *host, struct host_dev *dev)
 		if (all->size != 0)
 			dev->bars[i].start = all->start + (dev->vf_index - 1) * all->size;
 		else if (dev->regions[i].size != 0)
-			dev->bars[i] = (struct host_bar){ .bits = 0xc, .size = dev->regions[i].size,
-					.start = take_addresses(host, dev->regions[i].size,
-							dev->regions[i].size) };
+			dev->bars[i] = (struct host_bar){ .bits = 0xc,
+				.size = dev->regions[i].size,
+				.start = take_addresses(host, dev->regions[i].size,
+						dev->regions[i].size) };
 	}
 }
 
@@ -293,11 +295,9 @@ config_move(struct host *host, const char *bdf, uint64_t offset, void *in, const
 	else if (offset > size || len > size - offset)
 		ret = -EINVAL;
 	else if (len != 0 && in != NULL)
-		ret = host_fn_read(dev, VFIO_PCI_CONFIG_REGION_INDEX, offset,
-				in, len);
+		ret = host_fn_read(dev, VFIO_PCI_CONFIG_REGION_INDEX, offset, in, len);
 	else if (len != 0)
-		ret = host_fn_write(dev, VFIO_PCI_CONFIG_REGION_INDEX, offset,
-				out, len);
+		ret = host_fn_write(dev, VFIO_PCI_CONFIG_REGION_INDEX, offset, out, len);
 	host_unlock(host);
 	return ret;
 }
@@ -309,8 +309,7 @@ host_config_read(struct host *host, const char *bdf, uint64_t offset, void *data
 }
 
 int
-host_config_write(struct host *host, const char *bdf, uint64_t offset, const void *data,
-		size_t len)
+host_config_write(struct host *host, const char *bdf, uint64_t offset, const void *data, size_t len)
 {
 	return config_move(host, bdf, offset, NULL, data, len);
 }

@@ -91,9 +91,9 @@ add_pieces(struct host_conn *conn, const struct vfio_iommu_type1_dma_map *arg, c
 		file = host_file_get(conn->host, conn->fds[piece.fd]);
 		if (file == NULL)
 			return -ENOMEM;
-		map->pieces[map->nb_pieces++] = (struct host_piece){
-			.size = piece.size, .offset = piece.offset, .file = file
-		};
+		map->pieces[map->nb_pieces++] = (struct host_piece){ .size = piece.size,
+			.offset = piece.offset,
+			.file = file };
 		map->size += piece.size;
 	}
 	return 0;
@@ -237,8 +237,8 @@ do_file(struct host_conn *conn)
 			return -ENOTTY;
 		if (req->data_len == 0 || conn->data[req->data_len - 1] != '\0')
 			return -EINVAL;
-		return opened(conn, host_device_open(conn->host, object.dev,
-				(const char *)conn->data));
+		return opened(conn,
+				host_device_open(conn->host, object.dev, (const char *)conn->data));
 	case HOST_OP_READ:
 		if (object.kind != HOST_KIND_DEVICE || req->arg[1] > HOST_PROTO_DATA)
 			return -EINVAL;
@@ -276,7 +276,8 @@ do_request(struct host_conn *conn)
 		ret = opened(conn, host_container_open(host));
 		break;
 	case HOST_OP_OPEN_GROUP:
-		ret = conn->req.arg[0] > INT32_MAX ? -ENOENT :
+		ret = conn->req.arg[0] > INT32_MAX ?
+				-ENOENT :
 				opened(conn, host_group_open(host, conn->req.arg[0]));
 		break;
 	default:
@@ -306,9 +307,11 @@ receive(struct host_conn *conn)
 		struct cmsghdr align;
 	} control;
 	struct iovec iov[2] = { { &conn->req, sizeof(conn->req) },
-			{ conn->data, sizeof(conn->data) } };
-	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2, .msg_control = control.room,
-			.msg_controllen = sizeof(control.room) };
+		{ conn->data, sizeof(conn->data) } };
+	struct msghdr msg = { .msg_iov = iov,
+		.msg_iovlen = 2,
+		.msg_control = control.room,
+		.msg_controllen = sizeof(control.room) };
 	const ssize_t len = recvmsg(conn->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
 	if (len < 0)
@@ -338,7 +341,7 @@ reply(struct host_conn *conn)
 		struct cmsghdr align;
 	} control = { .room = { 0 } };
 	struct iovec iov[2] = { { &conn->rep, sizeof(conn->rep) },
-			{ conn->data, conn->rep.data_len } };
+		{ conn->data, conn->rep.data_len } };
 	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
 	ssize_t len;
 
@@ -366,7 +369,7 @@ conn_main(void *arg)
 {
 	struct host_conn *conn = arg;
 	struct pollfd wait[2] = { { .fd = conn->fd, .events = POLLIN },
-			{ .fd = conn->server->stop_fd, .events = POLLIN } };
+		{ .fd = conn->server->stop_fd, .events = POLLIN } };
 	int ret = 0;
 
 	while (ret != -ECONNRESET) {
@@ -440,7 +443,7 @@ accept_main(void *arg)
 {
 	struct host_server *server = arg;
 	struct pollfd wait[2] = { { .fd = server->listener, .events = POLLIN },
-			{ .fd = server->stop_fd, .events = POLLIN } };
+		{ .fd = server->stop_fd, .events = POLLIN } };
 	const struct timespec pause = { .tv_nsec = 50000000 };
 
 	for (;;) {

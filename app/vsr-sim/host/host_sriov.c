@@ -129,8 +129,7 @@ host_sriov_numvfs_set(struct host *host, const char *bdf, uint16_t num_vfs)
 	if (ret == 1 && num_vfs == 0) {
 		ret = host_vfs_off(host, bdf);
 	} else if (ret == 1) {
-		ret = host->vfs_sync != NULL ?
-				host->vfs_sync(host->vfs_sync_arg, bdf, num_vfs) : 0;
+		ret = host->vfs_sync != NULL ? host->vfs_sync(host->vfs_sync_arg, bdf, num_vfs) : 0;
 		if (ret != 0) {
 			host_log(bdf, "cannot make %u VFs: %s", num_vfs, strerror(-ret));
 			host_vfs_off(host, bdf);

@@ -62,8 +62,10 @@ open_new(struct host *host, int watch, struct host_open *open_file)
 static bool
 open_alive(int watch, const struct host_open *open_file)
 {
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1,
-			.l_start = open_file->byte };
+	struct flock lock = { .l_type = F_WRLCK,
+		.l_whence = SEEK_SET,
+		.l_len = 1,
+		.l_start = open_file->byte };
 
 	return fcntl(watch, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
@@ -119,8 +121,7 @@ host_dev_in_use(struct host *host, struct host_dev *dev)
 	if (before != 0 && dev->nb_open == 0)
 		device_last_close(host, dev);
 	/* An open device keeps its group, whether or not the group's own descriptor is. */
-	if (dev->group_fd >= 0 && dev->nb_open == 0 &&
-			!open_alive(dev->group_fd, &dev->group_open))
+	if (dev->group_fd >= 0 && dev->nb_open == 0 && !open_alive(dev->group_fd, &dev->group_open))
 		group_last_close(host, dev);
 	return dev->nb_open != 0;
 }
@@ -130,8 +131,7 @@ host_reap(struct host *host)
 {
 	bool any = false;
 
-	for (struct host_dev *dev = NULL;
-			(dev = host_next(host, dev)) != NULL;) {
+	for (struct host_dev *dev = NULL; (dev = host_next(host, dev)) != NULL;) {
 		if ((dev->nb_open != 0 || dev->group_fd >= 0) &&
 				(dev->remote == NULL || host_try_remote(host)))
 			host_dev_in_use(host, dev);
@@ -323,7 +323,7 @@ host_group_open(struct host *host, unsigned int number)
 	if (dev->group_fd < 0)
 		return -errno;
 	fd = fstat(dev->group_fd, &st) != 0 ? -errno :
-			open_new(host, dev->group_fd, &dev->group_open);
+					      open_new(host, dev->group_fd, &dev->group_open);
 	if (fd < 0) {
 		close(dev->group_fd);
 		dev->group_fd = -1;
@@ -470,7 +470,7 @@ token_check(struct host *host, struct host_dev *dev, const uint8_t *token)
 	} else if (dev->pf != NULL) {
 		if (token != NULL)
 			why = "VF token incorrectly provided, PF not bound to vfio-pci",
-					ret = -EINVAL;
+			ret = -EINVAL;
 	} else if (dev->sriov_cap != 0) {
 		if (!token_users(host, dev)) {
 			if (token != NULL)

@@ -148,7 +148,7 @@ send_request(struct shim_conn *conn, struct shim_call *call)
 		struct cmsghdr align;
 	} control;
 	struct iovec iov[2] = { { &call->req, sizeof(call->req) },
-			{ (void *)(uintptr_t)call->data, call->data_len } };
+		{ (void *)(uintptr_t)call->data, call->data_len } };
 	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
 
 	call->req.data_len = call->data_len;
@@ -175,8 +175,10 @@ receive_reply(struct shim_conn *conn, struct shim_call *call)
 		struct cmsghdr align;
 	} control;
 	struct iovec iov[2] = { { &call->rep, sizeof(call->rep) }, { call->out, call->out_max } };
-	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2, .msg_control = control.room,
-			.msg_controllen = sizeof(control.room) };
+	struct msghdr msg = { .msg_iov = iov,
+		.msg_iovlen = 2,
+		.msg_control = control.room,
+		.msg_controllen = sizeof(control.room) };
 	ssize_t len;
 
 	do {
@@ -202,7 +204,7 @@ conn_open(struct shim_conn *conn, pid_t pid)
 {
 	const struct timeval limit = { .tv_sec = TIMEOUT_S };
 	struct shim_call hello = { .req = { .op = HOST_OP_HELLO, .arg = { HOST_PROTO_VERSION } },
-			.fd = -1 };
+		.fd = -1 };
 	struct stat st;
 
 	conn_drop(conn);
@@ -259,8 +261,8 @@ converse(struct shim_conn *conn, struct shim_call *call)
 	conn_drop(conn);
 	if (!atomic_exchange(&said_gone, true))
 		shim_say(ret == -ETIMEDOUT || ret == -EAGAIN ?
-				"vsr-sim does not answer: the simulated devices are lost" :
-				"vsr-sim is gone: the simulated devices are lost");
+						"vsr-sim does not answer: the simulated devices are lost" :
+						"vsr-sim is gone: the simulated devices are lost");
 	return -ENODEV;
 }
 

@@ -46,7 +46,12 @@ read_prefixes(struct cursor *c, struct prefixes *p)
 		case 0x67:
 			p->address32 = true;
 			break;
-		case 0x26: case 0x2e: case 0x36: case 0x3e: case 0x64: case 0x65:
+		case 0x26:
+		case 0x2e:
+		case 0x36:
+		case 0x3e:
+		case 0x64:
+		case 0x65:
 			break;
 		default:
 			if ((byte & 0xf0) != 0x40)
@@ -214,17 +219,28 @@ decode_opcode(struct cursor *c, const struct prefixes *p, uint8_t opcode, struct
 		return decode_two_bytes(c, p, insn);
 	case 0x63:
 		return decode_extend(c, p, operand_width(p) == 2 ? 2 : 4, true, insn);
-	case 0x80: case 0x81: case 0x83:
+	case 0x80:
+	case 0x81:
+	case 0x83:
 		return decode_with_number(c, p, opcode, SHIM_ADD, opcode == 0x83, insn);
-	case 0x84: case 0x85:
+	case 0x84:
+	case 0x85:
 		return decode_with_reg(c, p, opcode & 1, SHIM_TEST, insn);
-	case 0x88: case 0x89: case 0x8a: case 0x8b:
+	case 0x88:
+	case 0x89:
+	case 0x8a:
+	case 0x8b:
 		return decode_with_reg(c, p, opcode, SHIM_MOV, insn);
-	case 0xa0: case 0xa1: case 0xa2: case 0xa3:
+	case 0xa0:
+	case 0xa1:
+	case 0xa2:
+	case 0xa3:
 		return decode_mov_absolute(c, p, opcode, insn);
-	case 0xc6: case 0xc7:
+	case 0xc6:
+	case 0xc7:
 		return decode_with_number(c, p, opcode, SHIM_MOV, false, insn);
-	case 0xf6: case 0xf7:
+	case 0xf6:
+	case 0xf7:
 		return decode_with_number(c, p, opcode, SHIM_TEST, false, insn);
 	default:
 		return false;

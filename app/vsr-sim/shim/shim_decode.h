@@ -19,8 +19,16 @@
 
 /** The first eight as opcodes number them. */
 enum shim_op {
-	SHIM_ADD, SHIM_OR, SHIM_ADC, SHIM_SBB, SHIM_AND, SHIM_SUB, SHIM_XOR, SHIM_CMP,
-	SHIM_TEST, SHIM_MOV,
+	SHIM_ADD,
+	SHIM_OR,
+	SHIM_ADC,
+	SHIM_SBB,
+	SHIM_AND,
+	SHIM_SUB,
+	SHIM_XOR,
+	SHIM_CMP,
+	SHIM_TEST,
+	SHIM_MOV,
 };
 
 /** One instruction: first operand = first operand OP second operand. */

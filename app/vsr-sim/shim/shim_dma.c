@@ -16,8 +16,9 @@
 
 #include "shim.h"
 
-#define MAX_PIECES ((HOST_PROTO_DATA - sizeof(struct vfio_iommu_type1_dma_map)) / \
-		sizeof(struct host_proto_piece))
+#define MAX_PIECES                                                     \
+	((HOST_PROTO_DATA - sizeof(struct vfio_iommu_type1_dma_map)) / \
+			sizeof(struct host_proto_piece))
 
 /* One file and a stretch of it that is mapped in the range. */
 struct piece {
@@ -130,14 +131,15 @@ send_pieces(ino_t ino, const struct vfio_iommu_type1_dma_map *arg, const struct 
 {
 	uint8_t data[HOST_PROTO_DATA];
 	int fds[HOST_PROTO_FDS], number[MAX_PIECES], ret = 0;
-	struct shim_call call = { .req = { .op = HOST_OP_MAP_DMA, .ino = ino }, .data = data,
-			.fds = fds };
+	struct shim_call call = { .req = { .op = HOST_OP_MAP_DMA, .ino = ino },
+		.data = data,
+		.fds = fds };
 	size_t i;
 
 	memcpy(data, arg, sizeof(*arg));
 	for (i = first; i < r->nb && i - first < MAX_PIECES; i++) {
 		struct host_proto_piece piece = { .size = r->pieces[i].size,
-				.offset = r->pieces[i].offset };
+			.offset = r->pieces[i].offset };
 
 		ret = file_number(r->pieces, first, i, number, fds, &call.nb_fds);
 		if (ret < 0)
@@ -172,8 +174,11 @@ int
 shim_dma_map(ino_t ino, uintptr_t user)
 {
 	struct vfio_iommu_type1_dma_map arg;
-	struct shim_call check = { .req = { .op = HOST_OP_MAP_DMA, .ino = ino,
-			.arg = { HOST_MAP_CHECK } }, .data = &arg, .data_len = sizeof(arg) };
+	struct shim_call check = {
+		.req = { .op = HOST_OP_MAP_DMA, .ino = ino, .arg = { HOST_MAP_CHECK } },
+		.data = &arg,
+		.data_len = sizeof(arg)
+	};
 	struct resolve r = { .error = -EFAULT, .why = "nothing is mapped there" };
 	int ret;
 

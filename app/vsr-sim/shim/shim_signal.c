@@ -165,8 +165,7 @@ ssignal(int sig, sighandler_t handler)
 	return set_handler(sig, handler, SA_RESTART);
 }
 
-SHIM_PUBLIC sighandler_t
-bsd_signal(int sig, sighandler_t handler);
+SHIM_PUBLIC sighandler_t bsd_signal(int sig, sighandler_t handler);
 
 SHIM_PUBLIC sighandler_t
 bsd_signal(int sig, sighandler_t handler)

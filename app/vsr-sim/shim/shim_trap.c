@@ -64,8 +64,11 @@ search_map(const struct shim_map *map, void *arg)
 		if (device.ino != map->ino || search->addr < base ||
 				search->addr - base >= device.region_size[region])
 			continue;
-		*search->bar = (struct bar){ .base = base, .size = device.region_size[region],
-				.ino = map->ino, .region = region, .mapping = *map };
+		*search->bar = (struct bar){ .base = base,
+			.size = device.region_size[region],
+			.ino = map->ino,
+			.region = region,
+			.mapping = *map };
 		search->found = true;
 	}
 	return true;
@@ -144,8 +147,22 @@ find_bar(uint64_t addr, struct bar *bar)
 /* ---------------------------------------------------------------- the access */
 
 static const int reg_index[16] = {
-	REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
-	REG_R8, REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15,
+	REG_RAX,
+	REG_RCX,
+	REG_RDX,
+	REG_RBX,
+	REG_RSP,
+	REG_RBP,
+	REG_RSI,
+	REG_RDI,
+	REG_R8,
+	REG_R9,
+	REG_R10,
+	REG_R11,
+	REG_R12,
+	REG_R13,
+	REG_R14,
+	REG_R15,
 };
 
 /* As a bus does where nobody answers: ones are read, what is written is lost. */
@@ -153,8 +170,11 @@ static uint64_t
 load(const struct bar *bar, uint64_t offset, unsigned int width)
 {
 	uint64_t value = 0;
-	struct shim_call call = { .req = { .op = HOST_OP_READ, .ino = bar->ino,
-			.arg = { offset, width } }, .out = &value, .out_max = sizeof(value) };
+	struct shim_call call = {
+		.req = { .op = HOST_OP_READ, .ino = bar->ino, .arg = { offset, width } },
+		.out = &value,
+		.out_max = sizeof(value)
+	};
 
 	return shim_request(&shim_trap, &call) == (int)width ? value : UINT64_MAX;
 }
@@ -162,8 +182,11 @@ load(const struct bar *bar, uint64_t offset, unsigned int width)
 static void
 store(const struct bar *bar, uint64_t offset, unsigned int width, uint64_t value)
 {
-	struct shim_call call = { .req = { .op = HOST_OP_WRITE, .ino = bar->ino,
-			.arg = { offset } }, .data = &value, .data_len = width };
+	struct shim_call call = {
+		.req = { .op = HOST_OP_WRITE, .ino = bar->ino, .arg = { offset } },
+		.data = &value,
+		.data_len = width
+	};
 
 	shim_request(&shim_trap, &call);
 }
@@ -188,7 +211,7 @@ static void
 say_unknown(const uint8_t *code)
 {
 	static const char start[] = "cannot step over this instruction on a device register "
-			"(mov and simple arithmetic are known):";
+				    "(mov and simple arithmetic are known):";
 	/* Bytes of the instruction itself are there; those behind it only within its page. */
 	const size_t in_page = 4096 - ((uintptr_t)code & 4095);
 	char text[sizeof(start) + 3 * SHIM_INSN_MAX];

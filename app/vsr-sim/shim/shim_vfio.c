@@ -116,8 +116,9 @@ shim_open(const char *path, int flags)
 static int
 plain_ioctl(ino_t ino, unsigned long cmd, uint64_t value)
 {
-	struct shim_call call = { .req = { .op = HOST_OP_IOCTL, .ino = ino,
-			.arg = { cmd, value } } };
+	struct shim_call call = {
+		.req = { .op = HOST_OP_IOCTL, .ino = ino, .arg = { cmd, value } }
+	};
 
 	return shim_request(&shim_control, &call);
 }
@@ -129,7 +130,9 @@ sized_ioctl(ino_t ino, unsigned long cmd, uintptr_t arg, size_t in_len)
 {
 	uint8_t data[HOST_PROTO_DATA] = { 0 }, out[HOST_PROTO_DATA];
 	struct shim_call call = { .req = { .op = HOST_OP_IOCTL, .ino = ino, .arg = { cmd } },
-			.data = data, .out = out, .out_max = sizeof(out) };
+		.data = data,
+		.out = out,
+		.out_max = sizeof(out) };
 	uint32_t argsz;
 	int ret;
 
@@ -186,8 +189,11 @@ set_irqs_step(ino_t ino, const struct vfio_irq_set *like, uint32_t start, uint32
 	uint8_t data[sizeof(set) + HOST_PROTO_FDS * sizeof(int32_t)];
 	int32_t numbers[HOST_PROTO_FDS];
 	int sent[HOST_PROTO_FDS];
-	struct shim_call call = { .req = { .op = HOST_OP_IOCTL, .ino = ino,
-			.arg = { VFIO_DEVICE_SET_IRQS } }, .data = data, .fds = sent };
+	struct shim_call call = {
+		.req = { .op = HOST_OP_IOCTL, .ino = ino, .arg = { VFIO_DEVICE_SET_IRQS } },
+		.data = data,
+		.fds = sent
+	};
 
 	for (uint32_t i = 0; i < count; i++) {
 		numbers[i] = -1;
@@ -235,8 +241,10 @@ static int
 set_irqs(ino_t ino, uintptr_t arg)
 {
 	uint8_t data[HOST_PROTO_DATA];
-	struct shim_call call = { .req = { .op = HOST_OP_IOCTL, .ino = ino,
-			.arg = { VFIO_DEVICE_SET_IRQS } }, .data = data };
+	struct shim_call call = {
+		.req = { .op = HOST_OP_IOCTL, .ino = ino, .arg = { VFIO_DEVICE_SET_IRQS } },
+		.data = data
+	};
 	struct vfio_irq_set set;
 	size_t each;
 	int ret;
@@ -244,7 +252,8 @@ set_irqs(ino_t ino, uintptr_t arg)
 	ret = shim_copy_in(&set, arg, sizeof(set));
 	if (ret != 0)
 		return ret;
-	each = (set.flags & VFIO_IRQ_SET_DATA_EVENTFD) != 0 ? sizeof(int32_t) :
+	each = (set.flags & VFIO_IRQ_SET_DATA_EVENTFD) != 0 ?
+			sizeof(int32_t) :
 			(set.flags & VFIO_IRQ_SET_DATA_BOOL) != 0;
 	if (set.argsz < sizeof(set) || set.argsz - sizeof(set) < (uint64_t)each * set.count)
 		return -EINVAL;
@@ -295,9 +304,11 @@ shim_pread(ino_t ino, void *buf, size_t len, off_t offset)
 	size_t done = 0;
 
 	while (done < len) {
-		struct shim_call call = { .req = { .op = HOST_OP_READ, .ino = ino,
-				.arg = { offset + done, len - done } },
-				.out = out, .out_max = sizeof(out) };
+		struct shim_call call = { .req = { .op = HOST_OP_READ,
+							  .ino = ino,
+							  .arg = { offset + done, len - done } },
+			.out = out,
+			.out_max = sizeof(out) };
 		int ret;
 
 		if (call.req.arg[1] > sizeof(out))
@@ -321,8 +332,10 @@ shim_pwrite(ino_t ino, const void *buf, size_t len, off_t offset)
 	size_t done = 0;
 
 	while (done < len) {
-		struct shim_call call = { .req = { .op = HOST_OP_WRITE, .ino = ino,
-				.arg = { offset + done } }, .data = data };
+		struct shim_call call = {
+			.req = { .op = HOST_OP_WRITE, .ino = ino, .arg = { offset + done } },
+			.data = data
+		};
 		int ret;
 
 		call.data_len = len - done < sizeof(data) ? len - done : sizeof(data);

@@ -21,12 +21,12 @@
 #include "shim.h"
 
 /* The function of that name that comes after ours, looked up once. */
-#define REAL(name)                                                                                \
-	({                                                                                        \
-		static __typeof__(&name) real_##name;                                             \
-		if (real_##name == NULL)                                                          \
-			real_##name = (__typeof__(&name))dlsym(RTLD_NEXT, #name);                 \
-		real_##name;                                                                      \
+#define REAL(name)                                                                \
+	({                                                                        \
+		static __typeof__(&name) real_##name;                             \
+		if (real_##name == NULL)                                          \
+			real_##name = (__typeof__(&name))dlsym(RTLD_NEXT, #name); \
+		real_##name;                                                      \
 	})
 
 static ssize_t
@@ -52,32 +52,32 @@ take_mode(int flags, va_list args)
 	return (flags & (O_CREAT | __O_TMPFILE)) != 0 ? va_arg(args, mode_t) : 0;
 }
 
-#define WRAP_OPEN(name)                                                                           \
-	SHIM_PUBLIC int name(const char *path, int flags, ...)                                    \
-	{                                                                                         \
-		va_list args;                                                                     \
-		mode_t mode;                                                                      \
-                                                                                                  \
-		va_start(args, flags);                                                            \
-		mode = take_mode(flags, args);                                                    \
-		va_end(args);                                                                     \
-		if (is_vfio_node(path))                                                           \
-			return result(shim_open(path, flags));                                    \
-		return REAL(name)(path, flags, mode);                                             \
+#define WRAP_OPEN(name)                                        \
+	SHIM_PUBLIC int name(const char *path, int flags, ...) \
+	{                                                      \
+		va_list args;                                  \
+		mode_t mode;                                   \
+                                                               \
+		va_start(args, flags);                         \
+		mode = take_mode(flags, args);                 \
+		va_end(args);                                  \
+		if (is_vfio_node(path))                        \
+			return result(shim_open(path, flags)); \
+		return REAL(name)(path, flags, mode);          \
 	}
 
-#define WRAP_OPENAT(name)                                                                         \
-	SHIM_PUBLIC int name(int dir, const char *path, int flags, ...)                           \
-	{                                                                                         \
-		va_list args;                                                                     \
-		mode_t mode;                                                                      \
-                                                                                                  \
-		va_start(args, flags);                                                            \
-		mode = take_mode(flags, args);                                                    \
-		va_end(args);                                                                     \
-		if (is_vfio_node(path))                                                           \
-			return result(shim_open(path, flags));                                    \
-		return REAL(name)(dir, path, flags, mode);                                        \
+#define WRAP_OPENAT(name)                                               \
+	SHIM_PUBLIC int name(int dir, const char *path, int flags, ...) \
+	{                                                               \
+		va_list args;                                           \
+		mode_t mode;                                            \
+                                                                        \
+		va_start(args, flags);                                  \
+		mode = take_mode(flags, args);                          \
+		va_end(args);                                           \
+		if (is_vfio_node(path))                                 \
+			return result(shim_open(path, flags));          \
+		return REAL(name)(dir, path, flags, mode);              \
 	}
 
 WRAP_OPEN(open)
@@ -89,12 +89,12 @@ WRAP_OPENAT(openat64)
 int __open_2(const char *path, int flags);
 int __open64_2(const char *path, int flags);
 
-#define WRAP_OPEN_2(name)                                                                         \
-	SHIM_PUBLIC int name(const char *path, int flags)                                         \
-	{                                                                                         \
-		if (is_vfio_node(path))                                                           \
-			return result(shim_open(path, flags));                                    \
-		return REAL(name)(path, flags);                                                   \
+#define WRAP_OPEN_2(name)                                      \
+	SHIM_PUBLIC int name(const char *path, int flags)      \
+	{                                                      \
+		if (is_vfio_node(path))                        \
+			return result(shim_open(path, flags)); \
+		return REAL(name)(path, flags);                \
 	}
 
 WRAP_OPEN_2(__open_2)
@@ -129,12 +129,12 @@ redirect(const char *path, char *room, size_t len)
 	return path;
 }
 
-#define WRAP_STAT(name, type)                                                                     \
-	SHIM_PUBLIC int name(const char *path, struct type *st)                                   \
-	{                                                                                         \
-		char room[PATH_MAX];                                                              \
-                                                                                                  \
-		return REAL(name)(redirect(path, room, sizeof(room)), st);                        \
+#define WRAP_STAT(name, type)                                              \
+	SHIM_PUBLIC int name(const char *path, struct type *st)            \
+	{                                                                  \
+		char room[PATH_MAX];                                       \
+                                                                           \
+		return REAL(name)(redirect(path, room, sizeof(room)), st); \
 	}
 
 WRAP_STAT(stat, stat)
@@ -244,24 +244,24 @@ ioctl(int fd, unsigned long request, ...)
 	return REAL(ioctl)(fd, request, arg);
 }
 
-#define WRAP_PREAD(name, offset_type)                                                             \
-	SHIM_PUBLIC ssize_t name(int fd, void *buf, size_t len, offset_type offset)               \
-	{                                                                                         \
-		ino_t ino;                                                                        \
-                                                                                                  \
-		if (shim_fd_kind(fd, &ino) == SHIM_DEVICE)                                        \
-			return result(shim_pread(ino, buf, len, offset));                         \
-		return REAL(name)(fd, buf, len, offset);                                          \
+#define WRAP_PREAD(name, offset_type)                                               \
+	SHIM_PUBLIC ssize_t name(int fd, void *buf, size_t len, offset_type offset) \
+	{                                                                           \
+		ino_t ino;                                                          \
+                                                                                    \
+		if (shim_fd_kind(fd, &ino) == SHIM_DEVICE)                          \
+			return result(shim_pread(ino, buf, len, offset));           \
+		return REAL(name)(fd, buf, len, offset);                            \
 	}
 
-#define WRAP_PWRITE(name, offset_type)                                                            \
-	SHIM_PUBLIC ssize_t name(int fd, const void *buf, size_t len, offset_type offset)         \
-	{                                                                                         \
-		ino_t ino;                                                                        \
-                                                                                                  \
-		if (shim_fd_kind(fd, &ino) == SHIM_DEVICE)                                        \
-			return result(shim_pwrite(ino, buf, len, offset));                        \
-		return REAL(name)(fd, buf, len, offset);                                          \
+#define WRAP_PWRITE(name, offset_type)                                                    \
+	SHIM_PUBLIC ssize_t name(int fd, const void *buf, size_t len, offset_type offset) \
+	{                                                                                 \
+		ino_t ino;                                                                \
+                                                                                          \
+		if (shim_fd_kind(fd, &ino) == SHIM_DEVICE)                                \
+			return result(shim_pwrite(ino, buf, len, offset));                \
+		return REAL(name)(fd, buf, len, offset);                                  \
 	}
 
 WRAP_PREAD(pread, off_t)
@@ -273,14 +273,14 @@ WRAP_PWRITE(pwrite64, off64_t)
 ssize_t __pread_chk(int fd, void *buf, size_t len, off_t offset, size_t room);
 ssize_t __pread64_chk(int fd, void *buf, size_t len, off64_t offset, size_t room);
 
-#define WRAP_PREAD_CHK(name, offset_type)                                                         \
-	SHIM_PUBLIC ssize_t name(int fd, void *buf, size_t len, offset_type offset, size_t room)  \
-	{                                                                                         \
-		ino_t ino;                                                                        \
-                                                                                                  \
-		if (len <= room && shim_fd_kind(fd, &ino) == SHIM_DEVICE)                         \
-			return result(shim_pread(ino, buf, len, offset));                         \
-		return REAL(name)(fd, buf, len, offset, room);                                    \
+#define WRAP_PREAD_CHK(name, offset_type)                                                        \
+	SHIM_PUBLIC ssize_t name(int fd, void *buf, size_t len, offset_type offset, size_t room) \
+	{                                                                                        \
+		ino_t ino;                                                                       \
+                                                                                                 \
+		if (len <= room && shim_fd_kind(fd, &ino) == SHIM_DEVICE)                        \
+			return result(shim_pread(ino, buf, len, offset));                        \
+		return REAL(name)(fd, buf, len, offset, room);                                   \
 	}
 
 WRAP_PREAD_CHK(__pread_chk, off_t)

@@ -283,8 +283,9 @@ mount_tree(struct sysfs *sysfs, char *err, size_t err_len)
 	int fd;
 
 	if (access("/dev/fuse", F_OK) != 0) {
-		snprintf(err, err_len, "there is no /dev/fuse: load the kernel's fuse module "
-				       "(modprobe fuse) or give the container this device");
+		snprintf(err, err_len,
+				"there is no /dev/fuse: load the kernel's fuse module "
+				"(modprobe fuse) or give the container this device");
 		return false;
 	}
 	fuse_set_log_func(keep_words);

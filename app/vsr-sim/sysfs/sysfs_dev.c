@@ -32,14 +32,14 @@ dev_get(const struct tree *tree, const struct tree_node *node, struct host_dev_i
 }
 
 /* A text made of one expression over the function. */
-#define SHOW(name, ...)                                                                           \
-	static int show_##name(const struct tree *tree, const struct tree_node *node, char *buf,  \
-			size_t len)                                                               \
-	{                                                                                         \
-		struct host_dev_info dev;                                                         \
-		int ret = dev_get(tree, node, &dev);                                              \
-                                                                                                  \
-		return ret != 0 ? ret : snprintf(buf, len, __VA_ARGS__);                          \
+#define SHOW(name, ...)                                                                          \
+	static int show_##name(const struct tree *tree, const struct tree_node *node, char *buf, \
+			size_t len)                                                              \
+	{                                                                                        \
+		struct host_dev_info dev;                                                        \
+		int ret = dev_get(tree, node, &dev);                                             \
+                                                                                                 \
+		return ret != 0 ? ret : snprintf(buf, len, __VA_ARGS__);                         \
 	}
 
 SHOW(vendor, "0x%04x\n", dev.ids.vendor)
@@ -65,8 +65,8 @@ SHOW(sriov_drivers_autoprobe, "%u\n", dev.sriov_autoprobe)
 static int
 modalias(const struct host_dev_info *dev, char *buf, size_t len)
 {
-	return snprintf(buf, len, "pci:v%08Xd%08Xsv%08Xsd%08Xbc%02Xsc%02Xi%02X\n",
-			dev->ids.vendor, dev->ids.device, dev->ids.subsys_vendor, dev->ids.subsys,
+	return snprintf(buf, len, "pci:v%08Xd%08Xsv%08Xsd%08Xbc%02Xsc%02Xi%02X\n", dev->ids.vendor,
+			dev->ids.device, dev->ids.subsys_vendor, dev->ids.subsys,
 			(dev->ids.class_code >> 16) & 0xff, (dev->ids.class_code >> 8) & 0xff,
 			dev->ids.class_code & 0xff);
 }
@@ -143,8 +143,7 @@ show_enable(const struct tree *tree, const struct tree_node *node, char *buf, si
 	uint8_t command = 0;
 	int ret = host_config_read(tree->host, node->bdf, PCI_CFG_COMMAND, &command, 1);
 
-	return ret != 0 ? ret : snprintf(buf, len, "%u\n",
-			(command & PCI_COMMAND_MEM_SPACE) != 0);
+	return ret != 0 ? ret : snprintf(buf, len, "%u\n", (command & PCI_COMMAND_MEM_SPACE) != 0);
 }
 
 /* ---------------------------------------------------------------- writes */
@@ -256,7 +255,14 @@ static int
 store_uevent(const struct tree *tree, const struct tree_node *node, const char *text)
 {
 	static const char *const actions[] = {
-		"add", "remove", "change", "move", "online", "offline", "bind", "unbind",
+		"add",
+		"remove",
+		"change",
+		"move",
+		"online",
+		"offline",
+		"bind",
+		"unbind",
 	};
 
 	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
@@ -319,8 +325,11 @@ is_vf(const struct host_dev_info *dev)
 
 const struct tree_attr tree_dev_attrs[] = {
 	{ TEXT(class, 0444) },
-	{ .name = "config", .mode = FILE_MODE(0644), .read = read_config, .write = write_config,
-	  .size = PCI_CFG_EXT_SIZE },
+	{ .name = "config",
+			.mode = FILE_MODE(0644),
+			.read = read_config,
+			.write = write_config,
+			.size = PCI_CFG_EXT_SIZE },
 	{ TEXT(device, 0444) },
 	{ LINK(driver), .shown = is_bound },
 	{ TEXT(driver_override, 0644), .store = store_driver_override },
@@ -409,8 +418,8 @@ tree_cpus(const struct tree *tree, bool list, char *buf, size_t len)
 	size_t n;
 
 	if (tree->numa_node >= 0)
-		snprintf(path, sizeof(path), "/sys/devices/system/node/node%d/%s",
-				tree->numa_node, list ? "cpulist" : "cpumap");
+		snprintf(path, sizeof(path), "/sys/devices/system/node/node%d/%s", tree->numa_node,
+				list ? "cpulist" : "cpumap");
 	else if (list)
 		snprintf(path, sizeof(path), "/sys/devices/system/cpu/online");
 	else
@@ -424,6 +433,5 @@ tree_cpus(const struct tree *tree, bool list, char *buf, size_t len)
 	}
 	if (list)
 		return snprintf(buf, len, "0-%ld\n", sysconf(_SC_NPROCESSORS_ONLN) - 1);
-	return snprintf(buf, len, "%llx\n",
-			(1ULL << (sysconf(_SC_NPROCESSORS_ONLN) & 63)) - 1);
+	return snprintf(buf, len, "%llx\n", (1ULL << (sysconf(_SC_NPROCESSORS_ONLN) & 63)) - 1);
 }

@@ -33,10 +33,9 @@ dev_exists(const struct tree *tree, const char *name, struct host_dev_info *info
 
 /* Call fn for each function on the bus. */
 static void
-each_dev(const struct tree *tree, void (*fn)(const struct host_dev_info *dev, void *arg),
-		void *arg)
+each_dev(const struct tree *tree, void (*fn)(const struct host_dev_info *dev, void *arg), void *arg)
 {
-	char (*names)[HOST_BDF_LEN] = calloc(HOST_MAX_DEVS, HOST_BDF_LEN);
+	char(*names)[HOST_BDF_LEN] = calloc(HOST_MAX_DEVS, HOST_BDF_LEN);
 	struct host_dev_info info;
 	size_t n;
 
@@ -80,7 +79,9 @@ tree_bool(const char *text)
 /* ---------------------------------------------------------------- bus/pci/devices */
 
 static const struct tree_dir dev_dir = {
-	.attrs = tree_dev_attrs, .find = tree_virtfn_find, .list = tree_virtfn_list,
+	.attrs = tree_dev_attrs,
+	.find = tree_virtfn_find,
+	.list = tree_virtfn_list,
 };
 
 static int
@@ -186,7 +187,8 @@ show_driver_dev(const struct tree *tree, const struct tree_node *node, char *buf
 }
 
 static const struct tree_attr driver_dev_link = {
-	.mode = S_IFLNK | 0777, .show = show_driver_dev,
+	.mode = S_IFLNK | 0777,
+	.show = show_driver_dev,
 };
 
 static int
@@ -219,7 +221,9 @@ driver_list(const struct tree *tree, const struct tree_node *node, tree_emit emi
 }
 
 static const struct tree_dir driver_dir = {
-	.attrs = driver_attrs, .find = driver_find, .list = driver_list,
+	.attrs = driver_attrs,
+	.find = driver_find,
+	.list = driver_list,
 };
 
 static int
@@ -288,7 +292,8 @@ show_group_dev(const struct tree *tree, const struct tree_node *node, char *buf,
 }
 
 static const struct tree_attr group_dev_link = {
-	.mode = S_IFLNK | 0777, .show = show_group_dev,
+	.mode = S_IFLNK | 0777,
+	.show = show_group_dev,
 };
 
 static int
@@ -304,8 +309,7 @@ group_devices_find(const struct tree *tree, struct tree_node *node, const char *
 }
 
 static void
-group_devices_list(const struct tree *tree, const struct tree_node *node, tree_emit emit,
-		void *arg)
+group_devices_list(const struct tree *tree, const struct tree_node *node, tree_emit emit, void *arg)
 {
 	char bdf[HOST_BDF_LEN];
 
@@ -434,8 +438,9 @@ find_in(const struct tree *tree, struct tree_node *node, const char *name)
 			attr++) {
 		if (strcmp(attr->name, name) != 0)
 			continue;
-		if (attr->shown != NULL && (host_dev_info(tree->host, node->bdf, &info) != 0 ||
-				!attr->shown(&info)))
+		if (attr->shown != NULL &&
+				(host_dev_info(tree->host, node->bdf, &info) != 0 ||
+						!attr->shown(&info)))
 			return -ENOENT;
 		node->attr = attr;
 		node->dir = NULL;
@@ -503,8 +508,9 @@ tree_list(const struct tree *tree, const struct tree_node *node, tree_emit emit,
 		return -ENOTDIR;
 	for (const struct tree_attr *attr = dir->attrs; attr != NULL && attr->name != NULL;
 			attr++) {
-		if (attr->shown == NULL || (host_dev_info(tree->host, node->bdf, &info) == 0 &&
-				attr->shown(&info)))
+		if (attr->shown == NULL ||
+				(host_dev_info(tree->host, node->bdf, &info) == 0 &&
+						attr->shown(&info)))
 			emit(arg, attr->name);
 	}
 	for (const struct tree_dir *sub = dir->dirs; sub != NULL && sub->name != NULL; sub++)
@@ -558,8 +564,9 @@ tree_write(struct tree *tree, const struct tree_node *node, const char *buf, siz
 	if (node->attr->write != NULL) {
 		ret = node->attr->write(tree, node, buf, len, offset);
 	} else {
-		while (end > 0 && (buf[end - 1] == '\n' || buf[end - 1] == ' ' ||
-				buf[end - 1] == '\0'))
+		while (end > 0 &&
+				(buf[end - 1] == '\n' || buf[end - 1] == ' ' ||
+						buf[end - 1] == '\0'))
 			end--;
 		if (end >= sizeof(text)) {
 			ret = -EINVAL;

@@ -33,8 +33,7 @@ extern "C" {
  * @spec virtio 1.4 2.7.13.4 "Notifying The Device", 2.8.21.3 "Sending Available Buffer
  * Notifications"
  */
-__rte_experimental
-int rte_pmd_vsr_tx_doorbell(uint16_t port_id, uint16_t queue_id);
+__rte_experimental int rte_pmd_vsr_tx_doorbell(uint16_t port_id, uint16_t queue_id);
 
 #ifdef __cplusplus
 }

@@ -8,8 +8,10 @@
 
 #include "vsr_dev.h"
 
-#define FIELD(name, width, count, feature)                                \
-	{ offsetof(struct virtio_net_config, name), width, count, feature }
+#define FIELD(name, width, count, feature)                                      \
+	{                                                                       \
+		offsetof(struct virtio_net_config, name), width, count, feature \
+	}
 
 /* virtio 1.4 5.1.4; fields without a feature of ours are not read. */
 static const struct vio_config_field net_config[] = {

@@ -270,10 +270,10 @@ void vsr_debts_stop(struct vsr_dev *dev);
 
 /* ------------------------------------------------------------------ vsr_vec.c */
 
-#define VSR_VEC_BURSTS(simd) \
-	uint16_t vsr_rx_split_##simd(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts); \
+#define VSR_VEC_BURSTS(simd)                                                                  \
+	uint16_t vsr_rx_split_##simd(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);  \
 	uint16_t vsr_rx_packed_##simd(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts); \
-	uint16_t vsr_tx_split_##simd(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts); \
+	uint16_t vsr_tx_split_##simd(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);  \
 	uint16_t vsr_tx_packed_##simd(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 VSR_VEC_BURSTS(avx2);
 VSR_VEC_BURSTS(avx512);

@@ -82,8 +82,7 @@ vsr_txq_owe(struct vsr_txq *txq, uint16_t nb_sent)
 		txq->debt.due = now + txq->db_delay;
 		__atomic_fetch_add(&dev->nb_debts, 1, __ATOMIC_SEQ_CST);
 	}
-	if (now >= txq->debt.due || txq->debt.nb_sent > vq->size / 2u ||
-			nb_sent < VSR_TX_HOLD_MIN)
+	if (now >= txq->debt.due || txq->debt.nb_sent > vq->size / 2u || nb_sent < VSR_TX_HOLD_MIN)
 		pay(txq);
 	rte_spinlock_unlock(&txq->debt.lock);
 	if (__atomic_load_n(&dev->nb_debts, __ATOMIC_RELAXED) != 0 &&

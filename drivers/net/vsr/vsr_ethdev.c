@@ -16,15 +16,14 @@ RTE_LOG_REGISTER(vsr_logtype, pmd.net.vsr, NOTICE);
 static struct vio_features
 features_known(const struct vsr_args *args)
 {
-	struct vio_features set = VIO_FEATURES(
-			VIRTIO_NET_F_MTU, VIRTIO_NET_F_MAC, VIRTIO_NET_F_MRG_RXBUF,
-			VIRTIO_NET_F_STATUS, VIRTIO_NET_F_CTRL_VQ, VIRTIO_NET_F_CTRL_RX,
-			VIRTIO_NET_F_CTRL_VLAN, VIRTIO_NET_F_MQ, VIRTIO_NET_F_CTRL_MAC_ADDR,
-			VIRTIO_NET_F_SPEED_DUPLEX, VIRTIO_F_INDIRECT_DESC, VIRTIO_F_EVENT_IDX,
-			VIRTIO_F_VERSION_1, VIRTIO_F_ACCESS_PLATFORM, VIRTIO_F_RING_PACKED,
-			VIRTIO_F_IN_ORDER, VIRTIO_F_ORDER_PLATFORM, VIRTIO_F_SR_IOV,
-			VIRTIO_F_NOTIFICATION_DATA, VIRTIO_F_NOTIF_CONFIG_DATA,
-			VIRTIO_F_RING_RESET);
+	struct vio_features set = VIO_FEATURES(VIRTIO_NET_F_MTU, VIRTIO_NET_F_MAC,
+			VIRTIO_NET_F_MRG_RXBUF, VIRTIO_NET_F_STATUS, VIRTIO_NET_F_CTRL_VQ,
+			VIRTIO_NET_F_CTRL_RX, VIRTIO_NET_F_CTRL_VLAN, VIRTIO_NET_F_MQ,
+			VIRTIO_NET_F_CTRL_MAC_ADDR, VIRTIO_NET_F_SPEED_DUPLEX,
+			VIRTIO_F_INDIRECT_DESC, VIRTIO_F_EVENT_IDX, VIRTIO_F_VERSION_1,
+			VIRTIO_F_ACCESS_PLATFORM, VIRTIO_F_RING_PACKED, VIRTIO_F_IN_ORDER,
+			VIRTIO_F_ORDER_PLATFORM, VIRTIO_F_SR_IOV, VIRTIO_F_NOTIFICATION_DATA,
+			VIRTIO_F_NOTIF_CONFIG_DATA, VIRTIO_F_RING_RESET);
 
 	if (args->no_packed)
 		vio_features_del(&set, VIRTIO_F_RING_PACKED);
@@ -64,8 +63,10 @@ vsr_configure(struct rte_eth_dev *eth_dev)
 
 	/* The device spreads packets over all pairs in use, so each needs somebody who reads it. */
 	if (nb_rx != 0 && nb_rx < nb_tx) {
-		VSR_LOG(ERR, dev, "%u TX queues need as many RX queues, not %u: "
-				"virtio uses queues in pairs", nb_tx, nb_rx);
+		VSR_LOG(ERR, dev,
+				"%u TX queues need as many RX queues, not %u: "
+				"virtio uses queues in pairs",
+				nb_tx, nb_rx);
 		return -EINVAL;
 	}
 	if ((conf->rxmode.mq_mode & ~RTE_ETH_MQ_RX_RSS) != 0 ||
@@ -139,7 +140,8 @@ vsr_eth_close(struct rte_eth_dev *eth_dev)
 static uint32_t
 speed_capa(uint32_t speed)
 {
-	return speed == 0 || speed > VIRTIO_NET_SPEED_MAX ? 0 :
+	return speed == 0 || speed > VIRTIO_NET_SPEED_MAX ?
+			0 :
 			rte_eth_speed_bitflag(speed, RTE_ETH_LINK_FULL_DUPLEX);
 }
 
@@ -162,8 +164,7 @@ vsr_infos_get(struct rte_eth_dev *eth_dev, struct rte_eth_dev_info *info)
 	info->max_mtu = dev->max_mtu;
 	info->max_rx_pktlen = dev->max_mtu + FRAME_OVERHEAD;
 	info->min_rx_bufsize = RTE_ETHER_MIN_LEN;
-	info->tx_offload_capa = RTE_ETH_TX_OFFLOAD_MULTI_SEGS |
-			RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+	info->tx_offload_capa = RTE_ETH_TX_OFFLOAD_MULTI_SEGS | RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
 	info->tx_queue_offload_capa = RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
 	if (vsr_has(dev, VIRTIO_NET_F_MRG_RXBUF))
 		info->rx_offload_capa |= RTE_ETH_RX_OFFLOAD_SCATTER;
@@ -315,7 +316,8 @@ vsr_eth_init(struct rte_eth_dev *eth_dev, struct vio_transport *transport, const
 	vio_dev_init(&dev->vio, transport);
 	ret = vsr_dev_negotiate(dev);
 	if (ret == 0 && vio_dev_sriov_stray(&dev->vio))
-		VSR_LOG(WARNING, dev, "the device is faulty: it offers VIRTIO_F_SR_IOV and has no "
+		VSR_LOG(WARNING, dev,
+				"the device is faulty: it offers VIRTIO_F_SR_IOV and has no "
 				"SR-IOV capability; the feature is not accepted");
 	if (ret == 0)
 		ret = vsr_path_choose(dev);

@@ -88,7 +88,8 @@ mac_table_tell(struct rte_eth_dev *eth_dev, uint32_t skip, const struct rte_ethe
 	if (!can_tell(dev))
 		return 0;
 	for (uint32_t i = 1; i <= VSR_MACS_MAX; i++) {
-		const struct rte_ether_addr *addr = i == VSR_MACS_MAX ? more :
+		const struct rte_ether_addr *addr = i == VSR_MACS_MAX ?
+				more :
 				&eth_dev->data->mac_addrs[i];
 
 		if (i == skip || addr == NULL || rte_is_zero_ether_addr(addr))
@@ -100,8 +101,8 @@ mac_table_tell(struct rte_eth_dev *eth_dev, uint32_t skip, const struct rte_ethe
 	}
 	for (uint16_t i = 0; i < dev->nb_mc; i++)
 		memcpy(mc[nb_mc++], dev->mc[i].addr_bytes, 6);
-	ret = vio_ctrl_mac_table_set(&dev->ctrl, (const uint8_t (*)[6])uc, nb_uc,
-			(const uint8_t (*)[6])mc, nb_mc);
+	ret = vio_ctrl_mac_table_set(&dev->ctrl, (const uint8_t(*)[6])uc, nb_uc,
+			(const uint8_t(*)[6])mc, nb_mc);
 	if (ret != 0)
 		VSR_LOG(ERR, dev, "cannot set the table of MAC addresses: %s", rte_strerror(-ret));
 	return ret;

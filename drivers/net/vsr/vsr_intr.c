@@ -23,7 +23,8 @@ stopped_by_itself(struct rte_eth_dev *eth_dev)
 	if (!vsr_dev_needs_reset(dev))
 		return false;
 	if (!dev->complained)
-		VSR_LOG(ERR, dev, "the device has stopped and asks for a reset, as after a buffer "
+		VSR_LOG(ERR, dev,
+				"the device has stopped and asks for a reset, as after a buffer "
 				"outside of the memory it may use: restart the port");
 	dev->complained = true;
 	return true;
@@ -158,7 +159,7 @@ vsr_rx_queue_intr_enable(struct rte_eth_dev *eth_dev, uint16_t queue_id)
 	if (!dev->intr_rxq)
 		return -ENOTSUP;
 	there = rxq->vq->packed ? vio_ring_packed.intr_enable(rxq->vq) :
-			vio_ring_split.intr_enable(rxq->vq);
+				  vio_ring_split.intr_enable(rxq->vq);
 	/* What came before the device saw the request makes no interrupt: make one. */
 	if (there && write(rte_intr_efds_index_get(dev->intr, queue_id), &one, sizeof(one)) < 0)
 		return -errno;

@@ -14,7 +14,7 @@
 extern int vsr_logtype;
 
 /** VSR_LOG(ERR, dev, "cannot ...: %s", ...); dev is a struct vsr_dev *. */
-#define VSR_LOG(level, dev, fmt, ...)                                     \
+#define VSR_LOG(level, dev, fmt, ...)                                                          \
 	rte_log(RTE_LOG_##level, (uint32_t)vsr_logtype, "net_vsr: %s: " fmt "\n", (dev)->name, \
 			##__VA_ARGS__)
 

@@ -12,37 +12,39 @@
 
 #include "vsr_dev.h"
 
+/* clang-format off: tables in columns. */
 const struct vsr_rx_path vsr_rx_paths[] = {
-	/* name             burst                  packed mrg    single simd */
+/* name             burst                  packed mrg    single simd */
 #ifdef VSR_HAVE_AVX512
-	{ "packed_avx512",  vsr_rx_packed_avx512,  true,  true,  true,  512 },
-	{ "split_avx512",   vsr_rx_split_avx512,   false, true,  true,  512 },
+	{ "packed_avx512", vsr_rx_packed_avx512, true, true, true, 512 },
+	{ "split_avx512", vsr_rx_split_avx512, false, true, true, 512 },
 #endif
 #ifdef VSR_HAVE_AVX2
-	{ "packed_avx2",    vsr_rx_packed_avx2,    true,  true,  true,  256 },
-	{ "split_avx2",     vsr_rx_split_avx2,     false, true,  true,  256 },
+	{ "packed_avx2", vsr_rx_packed_avx2, true, true, true, 256 },
+	{ "split_avx2", vsr_rx_split_avx2, false, true, true, 256 },
 #endif
-	{ "packed",         vsr_rx_packed,         true,  false, true,  0 },
-	{ "packed_mrg",     vsr_rx_packed_mrg,     true,  true,  false, 0 },
-	{ "split",          vsr_rx_split,          false, false, true,  0 },
-	{ "split_mrg",      vsr_rx_split_mrg,      false, true,  false, 0 },
+	{ "packed", vsr_rx_packed, true, false, true, 0 },
+	{ "packed_mrg", vsr_rx_packed_mrg, true, true, false, 0 },
+	{ "split", vsr_rx_split, false, false, true, 0 },
+	{ "split_mrg", vsr_rx_split_mrg, false, true, false, 0 },
 	{ NULL, NULL, false, false, false, 0 },
 };
 
 const struct vsr_tx_path vsr_tx_paths[] = {
-	/* name             burst                  packed simd */
+/* name             burst                  packed simd */
 #ifdef VSR_HAVE_AVX512
-	{ "packed_avx512",  vsr_tx_packed_avx512,  true,  512 },
-	{ "split_avx512",   vsr_tx_split_avx512,   false, 512 },
+	{ "packed_avx512", vsr_tx_packed_avx512, true, 512 },
+	{ "split_avx512", vsr_tx_split_avx512, false, 512 },
 #endif
 #ifdef VSR_HAVE_AVX2
-	{ "packed_avx2",    vsr_tx_packed_avx2,    true,  256 },
-	{ "split_avx2",     vsr_tx_split_avx2,     false, 256 },
+	{ "packed_avx2", vsr_tx_packed_avx2, true, 256 },
+	{ "split_avx2", vsr_tx_split_avx2, false, 256 },
 #endif
-	{ "packed",         vsr_tx_packed,         true,  0 },
-	{ "split",          vsr_tx_split,          false, 0 },
+	{ "packed", vsr_tx_packed, true, 0 },
+	{ "split", vsr_tx_split, false, 0 },
 	{ NULL, NULL, false, 0 },
 };
+/* clang-format on */
 
 bool
 vsr_simd_fits(uint16_t simd)
@@ -99,7 +101,8 @@ vsr_path_choose(struct vsr_dev *dev)
 	while (tx->name != NULL && !(named(dev->args.tx_path, tx->name) && tx_fits(dev, tx)))
 		tx++;
 	if (rx->name == NULL || tx->name == NULL) {
-		VSR_LOG(ERR, dev, "%s=%s does not fit what was negotiated with the device "
+		VSR_LOG(ERR, dev,
+				"%s=%s does not fit what was negotiated with the device "
 				"(%s rings, mergeable buffers %s, vectors of %u bits)",
 				rx->name == NULL ? "rx_path" : "tx_path",
 				rx->name == NULL ? dev->args.rx_path : dev->args.tx_path,
@@ -168,10 +171,8 @@ tx_path_parse(const char *key, const char *value, void *arg)
 int
 vsr_args_parse(struct vsr_dev *dev, const char *args)
 {
-	static const char *const keys[] = {
-		"packed", "mrg_rxbuf", "in_order", "rx_path", "tx_path",
-		"tx_db_delay_us", NULL
-	};
+	static const char *const keys[] = { "packed", "mrg_rxbuf", "in_order", "rx_path", "tx_path",
+		"tx_db_delay_us", NULL };
 	const struct {
 		arg_handler_t parse;
 		void *to;
@@ -190,9 +191,11 @@ vsr_args_parse(struct vsr_dev *dev, const char *args)
 		return 0;
 	kvlist = rte_kvargs_parse(args, keys);
 	if (kvlist == NULL) {
-		VSR_LOG(ERR, dev, "device arguments \"%s\" are not made of "
+		VSR_LOG(ERR, dev,
+				"device arguments \"%s\" are not made of "
 				"packed=, mrg_rxbuf=, in_order= (0 or 1), rx_path=, tx_path=, "
-				"tx_db_delay_us=", args);
+				"tx_db_delay_us=",
+				args);
 		return -EINVAL;
 	}
 	for (unsigned int i = 0; ret == 0 && keys[i] != NULL; i++) {

@@ -64,7 +64,8 @@ addresses_check(struct vsr_dev *dev)
 {
 	if (vsr_has(dev, VIRTIO_F_ACCESS_PLATFORM) || rte_eal_iova_mode() != RTE_IOVA_VA)
 		return 0;
-	VSR_LOG(ERR, dev, "the device does not offer access_platform and so takes physical "
+	VSR_LOG(ERR, dev,
+			"the device does not offer access_platform and so takes physical "
 			"addresses only: start with --iova-mode=pa");
 	return -ENOTSUP;
 }
@@ -118,13 +119,15 @@ map(struct rte_pci_device *pci_dev)
 	int ret;
 
 	if (pci_dev->kdrv == RTE_PCI_KDRV_NONE || pci_dev->kdrv == RTE_PCI_KDRV_UNKNOWN) {
-		complain(pci_dev, "the device is not bound to vfio-pci: "
+		complain(pci_dev,
+				"the device is not bound to vfio-pci: "
 				"bind it with dpdk-devbind.py -b vfio-pci");
 		return 1;
 	}
 	ret = rte_pci_map_device(pci_dev);
 	if (ret != 0)
-		complain(pci_dev, "the device cannot be opened: it is in use elsewhere, or its PF "
+		complain(pci_dev,
+				"the device cannot be opened: it is in use elsewhere, or its PF "
 				"has a VF token (--vfio-vf-token)");
 	return ret;
 }
@@ -164,8 +167,9 @@ RTE_PMD_REGISTER_KMOD_DEP(net_vsr, VSR_KMODS);
 RTE_PMD_REGISTER_PARAM_STRING(net_vsr, VSR_PARAMS);
 
 static_assert(VSR_PMDINFO_VENDOR == VIRTIO_PCI_VENDOR_ID &&
-		VSR_PMDINFO_DEVICE == VIRTIO_PCI_DEVICE_ID_NET &&
-		VSR_PMDINFO_DEVICE_TRANSITIONAL == VIRTIO_PCI_DEVICE_ID_NET_TRANSITIONAL,
+				VSR_PMDINFO_DEVICE == VIRTIO_PCI_DEVICE_ID_NET &&
+				VSR_PMDINFO_DEVICE_TRANSITIONAL ==
+						VIRTIO_PCI_DEVICE_ID_NET_TRANSITIONAL,
 		"the PCI table and what dpdk-pmdinfo.py prints differ");
 
 /* Read from the file, never by the program. */

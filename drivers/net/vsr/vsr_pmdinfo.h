@@ -13,11 +13,11 @@
  */
 
 #define VSR_KMODS "* vfio-pci"
-#define VSR_PARAMS                                                        \
-	"rx_path=packed_avx512|split_avx512|packed_avx2|split_avx2|"      \
-	"packed|packed_mrg|split|split_mrg "                              \
+#define VSR_PARAMS                                                                \
+	"rx_path=packed_avx512|split_avx512|packed_avx2|split_avx2|"              \
+	"packed|packed_mrg|split|split_mrg "                                      \
 	"tx_path=packed_avx512|split_avx512|packed_avx2|split_avx2|packed|split " \
-	"tx_db_delay_us=<0-1000000> "                                     \
+	"tx_db_delay_us=<0-1000000> "                                             \
 	"packed=<0|1> mrg_rxbuf=<0|1> in_order=<0|1>"
 
 /* In decimal, as JSON has no other numbers. */
@@ -28,6 +28,7 @@
 
 #define VSR_PMDINFO_STR(x) VSR_PMDINFO_STR_(x)
 #define VSR_PMDINFO_STR_(x) #x
+/* clang-format off */
 #define VSR_PMDINFO_ID(device)                                                        \
 	"[" VSR_PMDINFO_STR(VSR_PMDINFO_VENDOR) ", " VSR_PMDINFO_STR(device) ", "     \
 	VSR_PMDINFO_STR(VSR_PMDINFO_ANY) ", " VSR_PMDINFO_STR(VSR_PMDINFO_ANY) "]"
@@ -37,5 +38,6 @@
 	"\", \"kmod\": \"" VSR_KMODS "\", \"pci_ids\": ["                             \
 	VSR_PMDINFO_ID(VSR_PMDINFO_DEVICE) ", "                                       \
 	VSR_PMDINFO_ID(VSR_PMDINFO_DEVICE_TRANSITIONAL) "]}"
+/* clang-format on */
 
 #endif /* VSR_PMDINFO_H */

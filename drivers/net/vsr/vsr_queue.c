@@ -128,8 +128,7 @@ rxq_constants(struct vsr_rxq *rxq)
 
 int
 vsr_rx_queue_setup(struct rte_eth_dev *eth_dev, uint16_t queue_id, uint16_t nb_desc,
-		unsigned int socket_id, const struct rte_eth_rxconf *conf,
-		struct rte_mempool *pool)
+		unsigned int socket_id, const struct rte_eth_rxconf *conf, struct rte_mempool *pool)
 {
 	const uint64_t offloads = eth_dev->data->dev_conf.rxmode.offloads | conf->offloads;
 	struct vsr_dev *dev = vsr_dev_of(eth_dev);
@@ -161,14 +160,18 @@ vsr_rx_queue_setup(struct rte_eth_dev *eth_dev, uint16_t queue_id, uint16_t nb_d
 	rxq->conf = *conf;
 	rxq_constants(rxq);
 	rxq->free_thresh = free_thresh(conf->rx_free_thresh, VSR_RX_FREE_THRESH, nb_desc);
-	rxq->told_min = rxq->free_thresh + RTE_MAX(nb_desc * 3 / 8,
-			(dev->max_mtu + RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN) / rxq->buf_len + 1);
+	rxq->told_min = rxq->free_thresh +
+			RTE_MAX(nb_desc * 3 / 8,
+					(dev->max_mtu + RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN) /
+									rxq->buf_len +
+							1);
 	rxq->late_thresh = rxq->free_thresh + RTE_MIN(VSR_AHEAD, (nb_desc - rxq->free_thresh) / 4);
 	if (!vsr_rxq_fits(rxq, eth_dev->data->mtu, offloads & RTE_ETH_RX_OFFLOAD_SCATTER)) {
 		VSR_LOG(ERR, dev, "RX queue %u: an MTU of %u does not fit buffers of %u bytes%s",
 				queue_id, eth_dev->data->mtu, room,
 				vsr_has(dev, VIRTIO_NET_F_MRG_RXBUF) ?
-				" without the scatter offload" : "");
+						" without the scatter offload" :
+						"");
 		rte_free(rxq);
 		return -EINVAL;
 	}

@@ -203,8 +203,7 @@ rx_look_ahead(const struct vsr_rxq *rxq, const struct vio_ring_ops *const ring)
 }
 
 static __rte_always_inline uint16_t
-rx_burst(struct vsr_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts,
-		const struct vsr_rx_row row)
+rx_burst(struct vsr_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts, const struct vsr_rx_row row)
 {
 	const bool mergeable = row.mergeable && rxq->mergeable;
 	struct vio_virtq *vq = rxq->vq;

@@ -47,8 +47,10 @@ counter_at(const struct counter *counter, void *queue, struct vio_virtq *vq)
 	return RTE_PTR_ADD(counter->of_virtq ? (void *)vq : queue, counter->offset);
 }
 
-int
-vsr_stats_get VSR_STATS_GET_ARGS(eth_dev, stats, qstats)
+/* clang-format off: the macro is an argument list. */
+int vsr_stats_get
+VSR_STATS_GET_ARGS(eth_dev, stats, qstats)
+/* clang-format on */
 {
 	for (uint16_t i = 0; i < eth_dev->data->nb_rx_queues; i++) {
 		const struct vsr_rxq *rxq = eth_dev->data->rx_queues[i];
@@ -156,8 +158,7 @@ vsr_xstats_get(struct rte_eth_dev *eth_dev, struct rte_eth_xstat *xstats, unsign
 }
 
 int
-vsr_xstats_get_names(struct rte_eth_dev *eth_dev, struct rte_eth_xstat_name *names,
-		unsigned int n)
+vsr_xstats_get_names(struct rte_eth_dev *eth_dev, struct rte_eth_xstat_name *names, unsigned int n)
 {
 	struct sink sink = { .names = names, .nb = names == NULL ? 0 : n };
 

@@ -97,7 +97,7 @@ bool
 vsr_tx_post_list(struct vsr_txq *txq, struct rte_mbuf *m)
 {
 	return txq->vq->packed ? tx_post_list(txq, m, &vio_ring_packed) :
-			tx_post_list(txq, m, &vio_ring_split);
+				 tx_post_list(txq, m, &vio_ring_split);
 }
 
 static const struct vsr_tx_row split_row = { .ring = &vio_ring_split };
@@ -125,5 +125,5 @@ vsr_tx_done_cleanup(void *queue, uint32_t nb_max)
 	if (nb_max == 0)
 		nb_max = UINT32_MAX;
 	return (int)(txq->vq->packed ? tx_clean(txq, nb_max, packed_row) :
-			tx_clean(txq, nb_max, split_row));
+				       tx_clean(txq, nb_max, split_row));
 }

@@ -136,8 +136,7 @@ tx_post_again(struct vsr_txq *txq, struct rte_mbuf *m, const struct vsr_tx_row r
 }
 
 static __rte_always_inline uint16_t
-tx_burst(struct vsr_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts,
-		const struct vsr_tx_row row)
+tx_burst(struct vsr_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts, const struct vsr_tx_row row)
 {
 	struct vio_virtq *vq = txq->vq;
 	uint64_t bytes = 0;

@@ -24,8 +24,8 @@ typedef rearm_words rearm_words_mem __attribute__((aligned(8), may_alias));
 static __rte_always_inline void
 rx_rearm_wide(const struct vsr_rxq *rxq, struct rte_mbuf *m, uint64_t data_len)
 {
-	*(rearm_words_mem *)(uintptr_t)&m->rearm_data = (rearm_words){
-		rxq->rearm[0], rxq->rearm[1], data_len << 32, data_len };
+	*(rearm_words_mem *)(uintptr_t)&m->rearm_data = (rearm_words){ rxq->rearm[0], rxq->rearm[1],
+		data_len << 32, data_len };
 }
 
 /* Some length is not plain: sort the packets one by one. */
@@ -57,7 +57,7 @@ rx_take(struct vsr_rxq *rxq, struct rte_mbuf **pkts, uint64_t *bytes, const bool
 	if (unlikely(rxq->left != 0))
 		return 0;
 	if (packed ? !vio_vec_packed_reap(rxq->vq, &mbufs, &lens) :
-			!vio_vec_split_reap(rxq->vq, &mbufs, &lens))
+		     !vio_vec_split_reap(rxq->vq, &mbufs, &lens))
 		return 0;
 	vio_vec_store(pkts, mbufs);
 	if (unlikely(vio_vec_any(vio_vec_outside(lens, rxq->hdr_len + 1, most)))) {
@@ -88,7 +88,7 @@ rx_put(struct vsr_rxq *rxq, struct rte_mbuf **bufs, const bool packed)
 			iovas[i] = rx_iova(rxq, bufs[i]);
 	}
 	if (packed ? !vio_vec_packed_post(rxq->vq, iovas, lens, VIRTQ_DESC_F_WRITE, mbufs) :
-			!vio_vec_split_post(rxq->vq, iovas, lens, VIRTQ_DESC_F_WRITE, mbufs))
+		     !vio_vec_split_post(rxq->vq, iovas, lens, VIRTQ_DESC_F_WRITE, mbufs))
 		return 0;
 	return VIO_LANES;
 }
@@ -101,7 +101,7 @@ tx_take(struct vsr_txq *txq, struct rte_mbuf **done, const bool packed)
 	vio_vec mbufs, lens;
 
 	if (packed ? !vio_vec_packed_reap(txq->vq, &mbufs, &lens) :
-			!vio_vec_split_reap(txq->vq, &mbufs, &lens))
+		     !vio_vec_split_reap(txq->vq, &mbufs, &lens))
 		return 0;
 	vio_vec_store(done, mbufs);
 	return VIO_LANES;
@@ -130,9 +130,9 @@ tx_put(struct vsr_txq *txq, struct rte_mbuf **pkts, uint64_t *bytes, const bool 
 	if (unlikely((int64_t)spoilt < 0))
 		return 0;
 	if (packed ? !vio_vec_packed_post(txq->vq, vio_vec_gather(iovas), vio_vec_gather(lens), 0,
-				vio_vec_load(pkts)) :
-			!vio_vec_split_post(txq->vq, vio_vec_gather(iovas), vio_vec_gather(lens), 0,
-				vio_vec_load(pkts)))
+				     vio_vec_load(pkts)) :
+		     !vio_vec_split_post(txq->vq, vio_vec_gather(iovas), vio_vec_gather(lens), 0,
+				     vio_vec_load(pkts)))
 		return 0;
 #pragma GCC unroll 8
 	for (unsigned int i = 0; i < VIO_LANES; i++)
@@ -194,8 +194,11 @@ tx_put_packed(struct vsr_txq *txq, struct rte_mbuf **pkts, uint64_t *bytes)
 uint16_t
 VSR_VEC(vsr_rx_split)(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 {
-	static const struct vsr_rx_row row = { .ring = &vio_ring_split, .mergeable = true,
-		.take = rx_take_split, .post = rx_put_split, .step = VIO_LANES };
+	static const struct vsr_rx_row row = { .ring = &vio_ring_split,
+		.mergeable = true,
+		.take = rx_take_split,
+		.post = rx_put_split,
+		.step = VIO_LANES };
 
 	return rx_burst(queue, pkts, nb_pkts, row);
 }
@@ -204,7 +207,9 @@ uint16_t
 VSR_VEC(vsr_tx_split)(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 {
 	static const struct vsr_tx_row row = { .ring = &vio_ring_split,
-		.take = tx_take_split, .post = tx_put_split, .step = VIO_LANES };
+		.take = tx_take_split,
+		.post = tx_put_split,
+		.step = VIO_LANES };
 
 	return tx_burst(queue, pkts, nb_pkts, row);
 }
@@ -212,8 +217,11 @@ VSR_VEC(vsr_tx_split)(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 uint16_t
 VSR_VEC(vsr_rx_packed)(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 {
-	static const struct vsr_rx_row row = { .ring = &vio_ring_packed, .mergeable = true,
-		.take = rx_take_packed, .post = rx_put_packed, .step = VIO_LANES };
+	static const struct vsr_rx_row row = { .ring = &vio_ring_packed,
+		.mergeable = true,
+		.take = rx_take_packed,
+		.post = rx_put_packed,
+		.step = VIO_LANES };
 
 	return rx_burst(queue, pkts, nb_pkts, row);
 }
@@ -222,7 +230,9 @@ uint16_t
 VSR_VEC(vsr_tx_packed)(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 {
 	static const struct vsr_tx_row row = { .ring = &vio_ring_packed,
-		.take = tx_take_packed, .post = tx_put_packed, .step = VIO_LANES };
+		.take = tx_take_packed,
+		.post = tx_put_packed,
+		.step = VIO_LANES };
 
 	return tx_burst(queue, pkts, nb_pkts, row);
 }
