@@ -209,7 +209,7 @@ def level_hostile(args):
         cases += more
         times += took
     fuzzers = sorted(
-        path for path in pathlib.Path(args.hostile).glob("app/test/fuzz_*")
+        path for path in pathlib.Path(args.hostile).glob("app/test/fuzz/fuzz_*")
         if path.is_file() and os.access(path, os.X_OK)
     )
     with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:

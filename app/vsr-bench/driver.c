@@ -23,7 +23,7 @@
 #include <rte_cycles.h>
 #include <rte_eal.h>
 
-#include "../test/rig.h"
+#include "test/fixture/rig.h"
 #include "count.h"
 #include "machine.h"
 

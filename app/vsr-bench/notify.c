@@ -29,7 +29,7 @@
 #include <rte_io.h>
 #include <rte_pause.h>
 
-#include "../test/vsim_backend.h"
+#include "test/fixture/vsim_backend.h"
 #include "vpci/vpci_legacy.h"
 #include "vsim/vsim_regs.h"
 

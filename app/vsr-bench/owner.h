@@ -19,7 +19,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "../test/rig.h"
+#include "test/fixture/rig.h"
 #include "virtio/vio_admin.h"
 
 /** A doorbell that the device has just taken. */

@@ -17,7 +17,7 @@ def check_wakes(host, closing, tap, device, eal=(), wakes=16) -> str:
     Returns what it said.
     """
     command = [
-        paths.BUILD / "app/test/rx_intr", "-l", "0", "-m", host.memory, "--no-telemetry",
+        paths.BUILD / "app/test/tools/rx_intr", "-l", "0", "-m", host.memory, "--no-telemetry",
         "--iova-mode=va", "--file-prefix", _PREFIX, *eal, "-a", device,
         f"--vfio-vf-token={host.token}", "--", wakes,
     ]

@@ -173,7 +173,7 @@ def test_descriptor_outside_the_dma_map_stops_the_device(sim, testpmd):
     host = sim(vfs=2)
     vfs = host.create_vfs(2)
     other = testpmd(host, [vfs[1]], vsr=True)
-    done = host.run(paths.BUILD / "app/test/bad_dma", vfs[0], host.token)
+    done = host.run(paths.BUILD / "app/test/tools/bad_dma", vfs[0], host.token)
     one_sentence(done, vfs[0], "outside of its DMA map")
     assert done.returncode == 1
     assert host.fn("vf1")["counters"]["dma_faults"] == 1

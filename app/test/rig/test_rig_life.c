@@ -1,0 +1,545 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+
+/* Start, stop, close, refusals: the life of a port. */
+
+#include <errno.h>
+#include <dirent.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <rte_malloc.h>
+
+#include "test/fixture/rig.h"
+
+#define BURST 32
+
+static struct rig rig;
+
+/* Send some packets and get them back. */
+static void
+traffic(unsigned int from, unsigned int to, uint16_t queue, const struct rte_ether_addr *dst)
+{
+	struct rte_mbuf *pkts[BURST], *got[BURST];
+	bool seen[BURST] = { false };
+	uint16_t nb = 0;
+
+	for (uint16_t i = 0; i < BURST; i++)
+		pkts[i] = rig_packet(rig.pool, 60 + i, 0, i, dst);
+	VTEST_EQ(rte_eth_tx_burst(rig.fns[from].port, queue, pkts, BURST), BURST);
+	rig_step(&rig);
+	for (uint16_t q = 0; q < rte_eth_devices[rig.fns[to].port].data->nb_rx_queues; q++)
+		nb += rte_eth_rx_burst(rig.fns[to].port, q, &got[nb], BURST - nb);
+	VTEST_EQ(nb, BURST);
+	/* Several queues give them in another order. */
+	for (uint16_t i = 0; i < BURST; i++) {
+		const uint32_t n = got[i]->pkt_len - 60;
+
+		VTEST(n < BURST && !seen[n]);
+		VTEST(rig_packet_is(got[i], 60 + n, n));
+		seen[n] = true;
+	}
+	rte_pktmbuf_free_bulk(got, BURST);
+}
+
+static unsigned int
+nb_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned int nb = 0;
+
+	VTEST(dir != NULL);
+	while (readdir(dir) != NULL)
+		nb++;
+	closedir(dir);
+	return nb;
+}
+
+static size_t
+heap_bytes(void)
+{
+	struct rte_malloc_socket_stats stats;
+
+	VTEST_EQ(rte_malloc_get_socket_stats(0, &stats), 0);
+	return stats.heap_allocsz_bytes;
+}
+
+static void
+hundred_restarts_leak_nothing(void)
+{
+	struct rig_variant v;
+
+	for (unsigned int i = 0; i < RIG_NB_VARIANTS; i += 3) {
+		unsigned int fds, in_use;
+		size_t heap;
+
+		rig_variant(&v, i);
+		rig_open(&rig, &v.conf);
+		rig_start(&rig);
+		traffic(0, 0, 0, NULL);
+		fds = nb_fds();
+		heap = heap_bytes();
+		for (unsigned int round = 0; round < 100; round++) {
+			/* Packets under way in both directions when the port stops. */
+			struct rte_mbuf *pkts[2] = {
+				rig_packet(rig.pool, 60, 0, 1, NULL),
+				rig_packet(rig.pool, 600, 100, 2, NULL),
+			};
+
+			VTEST_EQ(rte_eth_tx_burst(rig.fns[0].port, 0, pkts, 2), 2);
+			if (round % 2 == 0)
+				rig_step(&rig);
+			VTEST_EQ(rte_eth_dev_stop(rig.fns[0].port), 0);
+			in_use = rte_mempool_in_use_count(rig.pool);
+			VTEST_EQ(in_use, 0);
+			VTEST_EQ(rte_eth_dev_start(rig.fns[0].port), 0);
+			traffic(0, 0, 0, NULL);
+		}
+		VTEST_EQ(nb_fds(), fds);
+		VTEST_EQ(heap_bytes(), heap);
+		rig_close(&rig);
+	}
+}
+
+static void
+hundred_ports_leak_nothing(void)
+{
+	struct rig_conf conf = { 0 };
+	unsigned int fds = 0;
+	size_t heap = 0;
+
+	for (unsigned int round = 0; round < 101; round++) {
+		rig_open(&rig, &conf);
+		rig_start(&rig);
+		traffic(0, 0, 0, NULL);
+		rig_close(&rig);
+		if (round == 0) { /* what EAL and the pools keep */
+			fds = nb_fds();
+			heap = heap_bytes();
+		}
+	}
+	VTEST_EQ(nb_fds(), fds);
+	VTEST_EQ(heap_bytes(), heap);
+}
+
+static void
+nothing_moves_after_stop(void)
+{
+	struct rig_variant v;
+
+	for (unsigned int i = 0; i < RIG_NB_VARIANTS; i++) {
+		struct rte_mbuf *pkt;
+		uint64_t packets;
+
+		rig_variant(&v, i);
+		rig_open(&rig, &v.conf);
+		rig_start(&rig);
+		packets = rig_stat(&rig, 0, 0, "rx_packets");
+		pkt = rig_packet(rig.pool, 60, 0, 1, NULL);
+		VTEST_EQ(rte_eth_tx_burst(rig.fns[0].port, 0, &pkt, 1), 1);
+		/* The doorbell is rung, the device has not looked yet. */
+		VTEST_EQ(rte_eth_dev_stop(rig.fns[0].port), 0);
+		rig_step(&rig);
+		VTEST_EQ(rig_stat(&rig, 0, 0, "rx_packets"), packets);
+		VTEST_EQ(rte_mempool_in_use_count(rig.pool), 0);
+		rig_close(&rig);
+	}
+}
+
+static void
+every_profile_works(void)
+{
+	struct rig_conf conf = { 0 };
+
+	for (const struct vsim_profile *p = vsim_profiles; p->name != NULL; p++)
+		for (int packed = 0; packed < 2; packed++) {
+			rig_note("%s packed=%d", p->name, packed);
+			conf.profile = p->name;
+			conf.args = packed ? "packed=1" : "packed=0";
+			rig_open(&rig, &conf);
+			rig_start(&rig);
+			traffic(0, 0, 0, NULL);
+			rig_close(&rig);
+		}
+}
+
+static void
+refused_features_fail_the_probe(void)
+{
+	const struct rig_conf conf = { .refuse_features_ok = true };
+
+	rig_open_nic(&rig, &conf);
+	VTEST_EQ(rig_probe(&rig, 0, NULL, false), -ECONNREFUSED);
+	VTEST_EQ(rte_eth_dev_count_avail(), 0);
+	rig_close(&rig);
+}
+
+static void
+removed_device_ends_in_order(void)
+{
+	const struct rig_conf conf = { .total_vfs = 1 };
+
+	rig_open(&rig, &conf);
+	rig_vfs_set(&rig, 1);
+	VTEST_EQ(rig_probe(&rig, 1, NULL, false), 0);
+	VTEST_EQ(rig_configure(&rig, 1, 1, 64, 0, rig.pool), 0);
+	VTEST_EQ(rte_eth_dev_start(rig.fns[1].port), 0);
+	VTEST_EQ(rte_eth_dev_is_removed(rig.fns[1].port), 0);
+	rig_vfs_set(&rig, 0);
+	VTEST_EQ(rte_eth_dev_is_removed(rig.fns[1].port), 1);
+	/* What the application notices, and its buffers come back. */
+	VTEST(rte_eth_dev_stop(rig.fns[1].port) != 0);
+	VTEST_EQ(rte_mempool_in_use_count(rig.pool), 0);
+	rte_eth_dev_close(rig.fns[1].port);
+	rig.fns[1].port = RTE_MAX_ETHPORTS;
+	rig_close(&rig);
+}
+
+static void
+pf_and_vfs_exchange_packets(void)
+{
+	const struct rig_conf conf = { .total_vfs = 3, .wire = "peer:1" };
+	char err[128];
+
+	rig_open(&rig, &conf);
+	rig_vfs_set(&rig, 3);
+	VTEST_EQ(vsim_nic_wire(rig.nic, 2, "peer:3", err, sizeof(err)), 0);
+	for (unsigned int i = 1; i < 4; i++)
+		VTEST_EQ(rig_probe(&rig, i, i == 2 ? "packed=0" : "mrg_rxbuf=0", i == 3), 0);
+	for (unsigned int i = 0; i < 4; i++) {
+		VTEST_EQ(rig_configure(&rig, i, 1, 64, 0, rig.pool), 0);
+		VTEST_EQ(rte_eth_dev_start(rig.fns[i].port), 0);
+	}
+	for (unsigned int round = 0; round < 10; round++) {
+		traffic(0, 1, 0, NULL);
+		traffic(2, 3, 0, NULL);
+		traffic(1, 0, 0, NULL);
+		traffic(3, 2, 0, NULL);
+	}
+	/* The VFs go on while the PF restarts. */
+	VTEST_EQ(rte_eth_dev_stop(rig.fns[0].port), 0);
+	traffic(2, 3, 0, NULL);
+	VTEST_EQ(rte_eth_dev_start(rig.fns[0].port), 0);
+	traffic(1, 0, 0, NULL);
+	rig_close(&rig);
+}
+
+static void
+bad_arguments_fail_the_probe(void)
+{
+	static const char *const bad[] = {
+		"packed=2",
+		"packed=",
+		"mrg_rxbuf=yes",
+		"nonsense=1",
+		"rx_path=none",
+		"tx_path=",
+		"rx_path=packed,packed=0",
+		"rx_path=split_mrg,mrg_rxbuf=0,packed=0",
+		"tx_path=split,packed=1",
+	};
+	const struct rig_conf conf = { 0 };
+
+	for (unsigned int i = 0; i < RTE_DIM(bad); i++) {
+		rig_note("%s", bad[i]);
+		rig_open_nic(&rig, &conf);
+		VTEST_EQ(rig_probe(&rig, 0, bad[i], false), -EINVAL);
+		rig_close(&rig);
+	}
+}
+
+static void
+forced_rows_are_used(void)
+{
+	const struct rig_conf conf = { .args = "rx_path=split,tx_path=split,packed=0,mrg_rxbuf=0" };
+	struct rte_eth_burst_mode mode;
+
+	rig_open(&rig, &conf);
+	rig_start(&rig);
+	VTEST_EQ(rte_eth_rx_burst_mode_get(rig.fns[0].port, 0, &mode), 0);
+	VTEST(strcmp(mode.info, "split") == 0);
+	VTEST_EQ(rte_eth_tx_burst_mode_get(rig.fns[0].port, 0, &mode), 0);
+	VTEST(strcmp(mode.info, "split") == 0);
+	rig_close(&rig);
+}
+
+static void
+link_follows_the_cable(void)
+{
+	const struct rig_conf conf = { 0 };
+	struct rte_eth_link link;
+
+	rig_open(&rig, &conf);
+	rig_start(&rig);
+	VTEST_EQ(rte_eth_link_get_nowait(rig.fns[0].port, &link), 0);
+	VTEST_EQ(link.link_status, RTE_ETH_LINK_UP);
+	VTEST_EQ(link.link_speed, 10000);
+	VTEST_EQ(link.link_duplex, RTE_ETH_LINK_FULL_DUPLEX);
+	vsim_fn_link_set(rig.fns[0].fn, false);
+	VTEST_EQ(rte_eth_link_get_nowait(rig.fns[0].port, &link), 0);
+	VTEST_EQ(link.link_status, RTE_ETH_LINK_DOWN);
+	vsim_fn_link_set(rig.fns[0].fn, true);
+	VTEST_EQ(rte_eth_link_get_nowait(rig.fns[0].port, &link), 0);
+	VTEST_EQ(link.link_status, RTE_ETH_LINK_UP);
+	VTEST_EQ(rte_eth_dev_stop(rig.fns[0].port), 0);
+	VTEST_EQ(rte_eth_link_get_nowait(rig.fns[0].port, &link), 0);
+	VTEST_EQ(link.link_status, RTE_ETH_LINK_DOWN);
+	rig_close(&rig);
+}
+
+static void
+device_without_status_is_up(void)
+{
+	const struct rig_conf conf = { .off = RIG_OFF(VIRTIO_NET_F_STATUS,
+						       VIRTIO_NET_F_SPEED_DUPLEX, VIRTIO_NET_F_MTU,
+						       VIRTIO_NET_F_MAC) };
+	struct rte_ether_addr addr;
+	struct rte_eth_link link;
+
+	rig_open(&rig, &conf);
+	rig_start(&rig);
+	VTEST_EQ(rte_eth_link_get_nowait(rig.fns[0].port, &link), 0);
+	VTEST_EQ(link.link_status, RTE_ETH_LINK_UP);
+	VTEST_EQ(link.link_speed, RTE_ETH_SPEED_NUM_UNKNOWN);
+	VTEST_EQ(rte_eth_macaddr_get(rig.fns[0].port, &addr), 0);
+	VTEST(rte_is_local_admin_ether_addr(&addr));
+	rig_close(&rig);
+}
+
+static void
+mtu_is_held_to_device_and_buffers(void)
+{
+	const struct rig_conf conf = { .mtu = 4000 };
+	struct rte_eth_dev_info info;
+	uint16_t port;
+
+	rig_open(&rig, &conf);
+	port = rig.fns[0].port;
+	VTEST_EQ(rte_eth_dev_info_get(port, &info), 0);
+	VTEST_EQ(info.max_mtu, 4000);
+	VTEST_EQ(info.min_mtu, 68);
+	VTEST_EQ(rig_configure(&rig, 0, 1, 64, 0, rig.pool), 0);
+	VTEST_EQ(rte_eth_dev_set_mtu(port, 4001), -EINVAL);
+	VTEST_EQ(rte_eth_dev_set_mtu(port, 67), -EINVAL);
+	VTEST_EQ(rte_eth_dev_set_mtu(port, 4000), -EINVAL); /* without scatter */
+	VTEST_EQ(rte_eth_dev_set_mtu(port, 2030), 0);
+	VTEST_EQ(rig_configure(&rig, 0, 1, 64, RTE_ETH_RX_OFFLOAD_SCATTER, rig.pool), 0);
+	VTEST_EQ(rte_eth_dev_set_mtu(port, 4000), 0);
+	rig_close(&rig);
+}
+
+static void
+too_small_buffers_are_refused(void)
+{
+	struct rte_eth_conf eth_conf = { .rxmode.mtu = 1500 };
+	struct rte_mempool *tiny = rig_pool("tiny", 64, 1000);
+	struct rig_conf conf = { .args = "mrg_rxbuf=0" };
+
+	rig_open(&rig, &conf);
+	VTEST_EQ(rte_eth_dev_configure(rig.fns[0].port, 1, 1, &eth_conf), 0);
+	VTEST_EQ(rte_eth_rx_queue_setup(rig.fns[0].port, 0, 64, 0, NULL, tiny), -EINVAL);
+	rig_close(&rig);
+	/* Mergeable buffers and the offload make them enough. */
+	conf.args = NULL;
+	rig_open(&rig, &conf);
+	eth_conf.rxmode.offloads = RTE_ETH_RX_OFFLOAD_SCATTER;
+	VTEST_EQ(rte_eth_dev_configure(rig.fns[0].port, 1, 1, &eth_conf), 0);
+	VTEST_EQ(rte_eth_rx_queue_setup(rig.fns[0].port, 0, 64, 0, NULL, tiny), 0);
+	rig_close(&rig);
+}
+
+static void
+ring_size_reaches_the_device(void)
+{
+	static const struct {
+		const char *args;
+		uint16_t asked, got;
+	} rows[] = {
+		{ "packed=0", 64, 64 },
+		{ "packed=0", 60, 64 },
+		{ "packed=0", 256, 256 },
+		{ "packed=1", 64, 64 },
+		{ "packed=1", 60, 60 },
+		{ "packed=1", 255, 255 },
+		{ "packed=1", 8, 8 },
+		{ "packed=0", 8, 8 },
+	};
+	struct rig_conf conf = { 0 };
+	struct rte_eth_rxq_info info;
+
+	for (unsigned int i = 0; i < RTE_DIM(rows); i++) {
+		struct vio_dev *vio;
+
+		rig_note("%s %u", rows[i].args, rows[i].asked);
+		conf.args = rows[i].args;
+		rig_open(&rig, &conf);
+		VTEST_EQ(rig_configure(&rig, 0, 1, rows[i].asked, 0, rig.pool), 0);
+		VTEST_EQ(rte_eth_dev_start(rig.fns[0].port), 0);
+		VTEST_EQ(rte_eth_rx_queue_info_get(rig.fns[0].port, 0, &info), 0);
+		VTEST_EQ(info.nb_desc, rows[i].got);
+		vio = &vsr_dev_of(&rte_eth_devices[rig.fns[0].port])->vio;
+		VTEST_EQ(vio_dev_queue_max(vio, 0), rows[i].got);
+		VTEST_EQ(vio_dev_queue_max(vio, 1), rows[i].got);
+		rig_close(&rig);
+	}
+	conf.args = NULL;
+	rig_open(&rig, &conf);
+	VTEST_EQ(rig_configure(&rig, 0, 1, 257, 0, rig.pool), -EINVAL);
+	VTEST_EQ(rig_configure(&rig, 0, 1, 4, 0, rig.pool), -EINVAL);
+	rig_close(&rig);
+}
+
+static void
+more_tx_than_rx_queues_are_refused(void)
+{
+	const struct rig_conf conf = { 0 };
+	struct rte_eth_conf eth_conf = { 0 };
+
+	rig_open(&rig, &conf);
+	VTEST_EQ(rte_eth_dev_configure(rig.fns[0].port, 1, 2, &eth_conf), -EINVAL);
+	VTEST_EQ(rte_eth_dev_configure(rig.fns[0].port, 5, 5, &eth_conf), -EINVAL);
+	VTEST_EQ(rte_eth_dev_configure(rig.fns[0].port, 4, 4, &eth_conf), 0);
+	rig_close(&rig);
+}
+
+/* Halves of pairs that the application leaves out exist in the device all the same. */
+static void
+lone_queues_work(void)
+{
+	const struct rig_conf conf = { 0 };
+	struct rte_eth_conf eth_conf = { 0 };
+	struct rte_mbuf *pkt;
+	uint16_t port;
+
+	rig_open(&rig, &conf);
+	port = rig.fns[0].port;
+	VTEST_EQ(rte_eth_dev_configure(port, 2, 1, &eth_conf), 0);
+	for (uint16_t q = 0; q < 2; q++)
+		VTEST_EQ(rte_eth_rx_queue_setup(port, q, 64, 0, NULL, rig.pool), 0);
+	VTEST_EQ(rte_eth_tx_queue_setup(port, 0, 64, 0, NULL), 0);
+	VTEST_EQ(rte_eth_dev_start(port), 0);
+	traffic(0, 0, 0, NULL);
+	VTEST_EQ(rte_eth_dev_stop(port), 0);
+	VTEST_EQ(rte_eth_dev_configure(port, 0, 1, &eth_conf), 0);
+	VTEST_EQ(rte_eth_tx_queue_setup(port, 0, 64, 0, NULL), 0);
+	VTEST_EQ(rte_eth_dev_start(port), 0);
+	pkt = rig_packet(rig.pool, 60, 0, 0, NULL);
+	VTEST_EQ(rte_eth_tx_burst(port, 0, &pkt, 1), 1);
+	rig_step(&rig);
+	VTEST(rig_stat(&rig, 0, 0, "drop_no_buffer") > 0);
+	rig_close(&rig);
+}
+
+static void
+counters_of_queues_are_listed_once(void)
+{
+	const struct rig_conf conf = { 0 };
+	struct rte_eth_xstat_name names[256];
+	struct rte_eth_stats stats;
+	uint16_t port;
+	int nb;
+
+	rig_open(&rig, &conf);
+	port = rig.fns[0].port;
+	VTEST_EQ(rig_configure(&rig, 0, 3, 64, 0, rig.pool), 0);
+	VTEST_EQ(rte_eth_dev_start(port), 0);
+	nb = rte_eth_xstats_get_names(port, names, RTE_DIM(names));
+	VTEST(nb > 0 && nb <= (int)RTE_DIM(names));
+	for (int i = 0; i < nb; i++)
+		for (int j = 0; j < i; j++)
+			VTEST(strcmp(names[i].name, names[j].name) != 0);
+	traffic(0, 0, 2, NULL);
+	VTEST_EQ(rig_xstat(port, "tx_q2_packets"), BURST);
+	VTEST_EQ(rig_xstat(port, "tx_q0_packets"), 0);
+	VTEST_EQ(rte_eth_stats_get(port, &stats), 0);
+	VTEST_EQ(stats.opackets, BURST);
+	VTEST_EQ(stats.ipackets, BURST);
+	VTEST_EQ(rig_xstat(port, "rx_q0_packets") + rig_xstat(port, "rx_q1_packets") +
+					rig_xstat(port, "rx_q2_packets"),
+			BURST);
+	rig_close(&rig);
+}
+
+static bool
+fired(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	uint64_t n;
+
+	return poll(&p, 1, 0) == 1 && read(fd, &n, sizeof(n)) == sizeof(n);
+}
+
+/* Vectors as a bus would give them: eventfds behind an interrupt handle. */
+static void
+rx_interrupts_come_when_asked_for(void)
+{
+	struct rte_eth_conf eth_conf = { .intr_conf.rxq = 1 };
+	struct rig_variant v;
+
+	for (unsigned int i = 0; i < RIG_NB_VARIANTS; i++) {
+		const int fd = eventfd(0, EFD_NONBLOCK);
+		struct rte_intr_handle *intr;
+		struct vsr_dev *dev;
+		uint16_t port;
+
+		rig_variant(&v, i);
+		rig_open(&rig, &v.conf);
+		port = rig.fns[0].port;
+		dev = rte_eth_devices[port].data->dev_private;
+		intr = rte_intr_instance_alloc(RTE_INTR_INSTANCE_F_PRIVATE);
+		VTEST(intr != NULL && fd >= 0);
+		rte_intr_type_set(intr, RTE_INTR_HANDLE_VDEV);
+		rte_intr_efds_index_set(intr, 0, fd);
+		rte_intr_nb_efd_set(intr, 1);
+		rte_intr_max_intr_set(intr, 2);
+		VTEST_EQ(vsim_fn_irq_set(rig.fns[0].fn, 1, fd), 0);
+		dev->intr = intr;
+		VTEST_EQ(rte_eth_dev_configure(port, 1, 1, &eth_conf), 0);
+		VTEST_EQ(rte_eth_rx_queue_setup(port, 0, 64, 0, NULL, rig.pool), 0);
+		VTEST_EQ(rte_eth_tx_queue_setup(port, 0, 64, 0, NULL), 0);
+		VTEST_EQ(rte_eth_dev_start(port), 0);
+		/* not asked for: none */
+		traffic(0, 0, 0, NULL);
+		VTEST(!fired(fd));
+		/* asked for: one */
+		VTEST_EQ(rte_eth_dev_rx_intr_enable(port, 0), 0);
+		VTEST(!fired(fd));
+		traffic(0, 0, 0, NULL);
+		VTEST(fired(fd));
+		VTEST_EQ(rte_eth_dev_rx_intr_disable(port, 0), 0);
+		traffic(0, 0, 0, NULL);
+		VTEST(!fired(fd));
+		rig_close(&rig);
+		rte_intr_instance_free(intr);
+		close(fd);
+	}
+}
+
+static const struct vtest_case cases[] = {
+	{ "hundred_restarts_leak_nothing", hundred_restarts_leak_nothing },
+	{ "hundred_ports_leak_nothing", hundred_ports_leak_nothing },
+	{ "nothing_moves_after_stop", nothing_moves_after_stop },
+	{ "every_profile_works", every_profile_works },
+	{ "refused_features_fail_the_probe", refused_features_fail_the_probe },
+	{ "removed_device_ends_in_order", removed_device_ends_in_order },
+	{ "pf_and_vfs_exchange_packets", pf_and_vfs_exchange_packets },
+	{ "bad_arguments_fail_the_probe", bad_arguments_fail_the_probe },
+	{ "forced_rows_are_used", forced_rows_are_used },
+	{ "link_follows_the_cable", link_follows_the_cable },
+	{ "device_without_status_is_up", device_without_status_is_up },
+	{ "mtu_is_held_to_device_and_buffers", mtu_is_held_to_device_and_buffers },
+	{ "too_small_buffers_are_refused", too_small_buffers_are_refused },
+	{ "ring_size_reaches_the_device", ring_size_reaches_the_device },
+	{ "more_tx_than_rx_queues_are_refused", more_tx_than_rx_queues_are_refused },
+	{ "lone_queues_work", lone_queues_work },
+	{ "counters_of_queues_are_listed_once", counters_of_queues_are_listed_once },
+	{ "rx_interrupts_come_when_asked_for", rx_interrupts_come_when_asked_for },
+};
+
+int
+main(int argc, char **argv)
+{
+	return rig_main(argc, argv, cases, RTE_DIM(cases));
+}

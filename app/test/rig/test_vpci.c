@@ -1,0 +1,682 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+
+/* A VF shown to a guest: as it is, with registers of a variant, and as a transitional function
+ * whose legacy driver passes packets. The guest is a client of vfio-user in this process. */
+
+#include <sys/eventfd.h>
+
+#include "vpci/vpci_legacy.h"
+
+#include "test/fixture/rig.h"
+#include "test/fixture/vsim_backend.h"
+#include "test/fixture/vsim_driver.h"
+
+#define CONFIG VFIO_PCI_CONFIG_REGION_INDEX
+#define BAR0 VFIO_PCI_BAR0_REGION_INDEX
+#define LEGACY(field) offsetof(struct virtio_legacy_hdr, field)
+#define GUEST_IOVA UINT64_C(0x20000000)
+#define GUEST_MEM (1024 * 1024)
+#define GUEST_BUFS (GUEST_MEM - 64 * 1024)
+
+static struct rig rig;
+static struct vio_dev dev;
+static struct vio_admin *admin;
+static struct vpci_legacy *legacy;
+static struct vuser_client *guest;
+static struct vsim_fn *vf;
+static uint8_t *mem;
+
+static bool with_owner_bar; /* Doorbells may be rung in the PF's BAR. */
+
+static struct vpci_legacy_conf
+legacy_conf(void)
+{
+	struct vpci_legacy_conf conf = { .admin = admin, .vf = 1 };
+	const struct vsim_fn *pf = vsim_nic_fn(rig.nic, 0);
+
+	if (with_owner_bar) {
+		conf.owner_bar[VSIM_BAR] = (uint8_t *)pf->doorbells - VSIM_BAR_DOORBELLS;
+		conf.owner_bar_len[VSIM_BAR] = rig.nic->bar_size;
+	}
+	return conf;
+}
+
+/* An owner that has agreed upon all, and two VFs; VF 1 is looped back to itself. */
+static void
+owner_open(uint64_t wanted)
+{
+	const struct vio_features features = VIO_FEATURES(VIRTIO_F_VERSION_1,
+			VIRTIO_F_ACCESS_PLATFORM, VIRTIO_F_SR_IOV, VIRTIO_F_ADMIN_VQ);
+	const struct vio_admin_conf admin_conf = { .name = "vpci" };
+	const struct rig_conf conf = { .total_vfs = 2 };
+	char err[128];
+
+	rig_open_nic(&rig, &conf);
+	rig_attach(&rig, 0, false);
+	vio_dev_init(&dev, &rig.fns[0].t);
+	VTEST_EQ(vio_dev_negotiate(&dev, &features, &features), 0);
+	admin = vio_admin_create(&dev, &admin_conf);
+	VTEST(admin != NULL);
+	VTEST_EQ(vio_admin_enable(admin), 0);
+	vio_dev_driver_ok(&dev);
+	rig_vfs_set(&rig, 2);
+	VTEST_EQ(vio_admin_agree(admin, VIO_SRIOV, wanted, NULL), 0);
+	VTEST_EQ(vsim_nic_wire(rig.nic, 1, "peer:1", err, sizeof(err)), 0);
+	vf = vsim_nic_fn(rig.nic, 1);
+}
+
+static void
+guest_open(void)
+{
+	const struct vpci_backend backend = backend_of(vf);
+	const struct vpci_legacy_conf conf = legacy_conf();
+	char err[128] = "";
+	int fd;
+
+	VTEST_EQ(vpci_legacy_create(&backend, &conf, NULL, &legacy, err, sizeof(err)), 0);
+	guest = vuser_client_attach(vpci_server(vpci_legacy_fn(legacy)));
+	VTEST(guest != NULL);
+	fd = memfd_create("guest", MFD_CLOEXEC);
+	VTEST(fd >= 0 && ftruncate(fd, GUEST_MEM) == 0);
+	mem = mmap(NULL, GUEST_MEM, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	VTEST(mem != MAP_FAILED);
+	VTEST_EQ(vuser_client_dma_map(guest, GUEST_IOVA, GUEST_MEM, PROT_READ | PROT_WRITE, fd, 0),
+			0);
+	close(fd);
+}
+
+static void
+put(unsigned int region, uint64_t offset, uint64_t value, size_t len)
+{
+	value = rte_cpu_to_le_64(value);
+	VTEST_EQ(vuser_client_region_write(guest, region, offset, &value, len), 0);
+}
+
+static uint64_t
+get(unsigned int region, uint64_t offset, size_t len)
+{
+	uint64_t value = 0;
+
+	VTEST_EQ(vuser_client_region_read(guest, region, offset, &value, len), 0);
+	return rte_le_to_cpu_64(value);
+}
+
+static void
+all_open(void)
+{
+	owner_open(UINT64_MAX);
+	guest_open();
+	put(CONFIG, PCI_CFG_COMMAND,
+			PCI_COMMAND_IO_SPACE | PCI_COMMAND_MEM_SPACE | PCI_COMMAND_BUS_MASTER, 2);
+}
+
+static void
+owner_close(void)
+{
+	VTEST_EQ(vio_dev_reset(&dev), 0);
+	vio_admin_free(admin);
+	admin = NULL;
+	rig_close(&rig);
+}
+
+static void
+all_close(void)
+{
+	vuser_client_close(guest);
+	vpci_legacy_destroy(legacy);
+	munmap(mem, GUEST_MEM);
+	owner_close();
+}
+
+static uint64_t
+commands_seen(void)
+{
+	return rig_stat(&rig, 0, -1, "admin_legacy_common_cfg_write") +
+			rig_stat(&rig, 0, -1, "admin_legacy_common_cfg_read") +
+			rig_stat(&rig, 0, -1, "admin_legacy_dev_cfg_write") +
+			rig_stat(&rig, 0, -1, "admin_legacy_dev_cfg_read");
+}
+
+/* ------------------------------------------------------------------ core */
+
+static void
+plain_shows_the_function_as_it_is(void)
+{
+	static uint8_t own[PCI_CFG_EXT_SIZE], shown[PCI_CFG_EXT_SIZE];
+	struct vpci_backend backend;
+	struct vuser_region region;
+	struct vpci_fn *fn;
+	uint32_t value = 1;
+
+	owner_open(UINT64_MAX);
+	backend = backend_of(vf);
+	VTEST_EQ(vpci_create(&backend, &vpci_plain, NULL, NULL, &fn), 0);
+	guest = vuser_client_attach(vpci_server(fn));
+	for (unsigned int r = 0; r < VUSER_MAX_REGIONS; r++) {
+		VTEST_EQ(vuser_client_region_info(guest, r, &region), 0);
+		VTEST_EQ(region.size, backend.info.regions[r].size);
+		VTEST_EQ(region.flags, backend.info.regions[r].flags);
+		VTEST_EQ(region.nb_sparse, backend.info.regions[r].nb_sparse);
+		if (region.fd >= 0)
+			close(region.fd);
+	}
+	VTEST_EQ(vuser_client_region_read(guest, CONFIG, 0, shown, sizeof(shown)), 0);
+	VTEST_EQ(vsim_fn_read(vf, CONFIG, 0, own, sizeof(own)), 0);
+	VTEST(memcmp(own, shown, sizeof(own)) == 0);
+	VTEST_EQ(vuser_client_region_write(guest, VSIM_BAR, VSIM_REG_COMMON + 20, &value, 1), 0);
+	VTEST_EQ(vf->status, 1);
+	VTEST_EQ(vuser_client_reset(guest), 0);
+	VTEST_EQ(vf->status, 0);
+	vuser_client_close(guest);
+	vpci_destroy(fn);
+	owner_close();
+}
+
+/* A variant that nobody but this test has: two ranges, and all accesses noted. */
+static uint64_t noted[16];
+static unsigned int nb_noted;
+
+static int
+note_read(void *arg, uint64_t offset, void *data, size_t len)
+{
+	VTEST(arg == noted);
+	noted[nb_noted++] = offset << 8 | len;
+	memset(data, 0xab, len);
+	return 0;
+}
+
+static int
+note_write(void *arg, uint64_t offset, const void *data, size_t len)
+{
+	noted[nb_noted++] = offset << 8 | len;
+	return 0;
+}
+
+static void
+a_variant_gets_its_bytes_and_no_others(void)
+{
+	static const struct vpci_range ranges[] = {
+		{ CONFIG, 0x2e, 2, note_read, note_write },
+		{ CONFIG, 0x09, 1, note_read, note_write },
+		{ .len = 0 },
+	};
+	const struct vpci_variant variant = { .name = "test", .ranges = ranges };
+	uint8_t own[64], shown[64];
+	struct vpci_backend backend;
+	struct vpci_fn *fn;
+
+	owner_open(UINT64_MAX);
+	backend = backend_of(vf);
+	VTEST_EQ(vpci_create(&backend, &variant, noted, NULL, &fn), 0);
+	guest = vuser_client_attach(vpci_server(fn));
+	VTEST_EQ(vsim_fn_read(vf, CONFIG, 0, own, sizeof(own)), 0);
+	memset(&own[0x09], 0xab, 1);
+	memset(&own[0x2e], 0xab, 2);
+	/* Every start and width. */
+	for (size_t offset = 0; offset < 60; offset++)
+		for (size_t len = 1; len <= 64 - offset; len++) {
+			nb_noted = 0;
+			VTEST_EQ(vuser_client_region_read(guest, CONFIG, offset, shown, len), 0);
+			VTEST(memcmp(shown, &own[offset], len) == 0);
+			VTEST_EQ(nb_noted,
+					(offset <= 0x09 && offset + len > 0x09) +
+							(offset < 0x30 && offset + len > 0x2e));
+		}
+	nb_noted = 0;
+	VTEST_EQ(vuser_client_region_read(guest, CONFIG, 0x2c, shown, 4), 0);
+	VTEST_EQ(nb_noted, 1);
+	VTEST_EQ(noted[0], 0x2e << 8 | 2);
+	vuser_client_close(guest);
+	vpci_destroy(fn);
+	owner_close();
+}
+
+static void
+ranges_that_cannot_be_are_refused(void)
+{
+	static const struct vpci_range bad[][3] = {
+		{ { CONFIG, 4095, 2, note_read, NULL } }, /* beyond the end */
+		{ { 0, 0, 1, note_read, NULL } }, /* an absent region */
+		{ { CONFIG, 4, 4, note_read, NULL }, { CONFIG, 6, 4, note_read, NULL } },
+		{ { VSIM_BAR, VSIM_BAR_DOORBELLS, 4, note_read, NULL } }, /* may be mapped */
+		{ { 99, 0, 1, note_read, NULL } },
+	};
+	struct vpci_backend backend;
+	struct vpci_fn *fn;
+
+	owner_open(UINT64_MAX);
+	backend = backend_of(vf);
+	for (size_t i = 0; i < RTE_DIM(bad); i++) {
+		const struct vpci_variant variant = { .name = "bad", .ranges = bad[i] };
+
+		VTEST_EQ(vpci_create(&backend, &variant, noted, NULL, &fn), -EINVAL);
+		VTEST(fn == NULL);
+	}
+	owner_close();
+}
+
+/* ------------------------------------------------------------------ header */
+
+static void
+the_header_is_that_of_a_transitional_function(void)
+{
+	struct vuser_region region;
+
+	all_open();
+	VTEST_EQ(get(CONFIG, PCI_CFG_VENDOR_ID, 4), 0x10001af4);
+	VTEST_EQ(get(CONFIG, PCI_CFG_REVISION, 4), 0x02000000);
+	VTEST_EQ(get(CONFIG, PCI_CFG_SUBSYS_VENDOR_ID, 4), 0x00011af4);
+	put(CONFIG, PCI_CFG_VENDOR_ID, 0, 4);
+	VTEST_EQ(get(CONFIG, PCI_CFG_VENDOR_ID, 4), 0x10001af4);
+	VTEST_EQ(vuser_client_region_info(guest, BAR0, &region), 0);
+	VTEST_EQ(region.size, VPCI_LEGACY_BAR0);
+	VTEST_EQ(region.flags, VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE);
+	VTEST_EQ(region.fd, -1);
+	/* Sized and placed as an I/O BAR. */
+	put(CONFIG, PCI_CFG_BAR0, UINT32_MAX, 4);
+	VTEST_EQ(get(CONFIG, PCI_CFG_BAR0, 4), (uint32_t) ~(VPCI_LEGACY_BAR0 - 1) | 1);
+	put(CONFIG, PCI_CFG_BAR0, 0xc000, 4);
+	VTEST_EQ(get(CONFIG, PCI_CFG_BAR0, 4), 0xc001);
+	/* Both interfaces are there: the modern capabilities lead to the VF's own BAR. */
+	VTEST_EQ(get(CONFIG, 0x90, 1), PCI_CAPABILITY_VENDOR);
+	VTEST_EQ(get(CONFIG, PCI_CFG_COMMAND, 2) & (PCI_COMMAND_IO_SPACE | PCI_COMMAND_BUS_MASTER),
+			PCI_COMMAND_IO_SPACE | PCI_COMMAND_BUS_MASTER);
+	all_close();
+}
+
+static void
+io_space_opens_and_closes_bar_0(void)
+{
+	all_open();
+	VTEST(get(BAR0, 0, 4) != UINT32_MAX);
+	put(CONFIG, PCI_CFG_COMMAND, PCI_COMMAND_MEM_SPACE, 2);
+	VTEST_EQ(get(BAR0, 0, 4), UINT32_MAX);
+	put(BAR0, LEGACY(device_status), 1, 1);
+	VTEST_EQ(vf->status, 0);
+	VTEST(vpci_legacy_stats(legacy)->refused > 0);
+	put(CONFIG, PCI_CFG_COMMAND, PCI_COMMAND_IO_SPACE, 2);
+	put(BAR0, LEGACY(device_status), 1, 1);
+	VTEST_EQ(vf->status, 1);
+	/* A reset closes it again, and forgets where it stood. */
+	put(CONFIG, PCI_CFG_BAR0, 0xc000, 4);
+	VTEST_EQ(vuser_client_reset(guest), 0);
+	VTEST_EQ(get(CONFIG, PCI_CFG_COMMAND, 2) & PCI_COMMAND_IO_SPACE, 0);
+	VTEST_EQ(get(CONFIG, PCI_CFG_BAR0, 4), 1);
+	VTEST_EQ(get(BAR0, 0, 4), UINT32_MAX);
+	all_close();
+}
+
+/* ------------------------------------------------------------------ registers */
+
+static void
+each_register_is_one_command(void)
+{
+	uint64_t before;
+
+	all_open();
+	before = commands_seen();
+	VTEST(get(BAR0, LEGACY(device_features), 4) & 1u << VIRTIO_F_ANY_LAYOUT);
+	VTEST_EQ(get(BAR0, LEGACY(queue_size), 2), 256);
+	put(BAR0, LEGACY(device_status), 1, 1);
+	VTEST_EQ(commands_seen() - before, 3);
+	/* Two registers, cut where they meet, low one first. */
+	VTEST_EQ(get(BAR0, LEGACY(queue_size), 4), 256);
+	VTEST_EQ(commands_seen() - before, 5);
+	put(BAR0, LEGACY(queue_select), 0x00030001, 4); /* and a doorbell of no queue */
+	VTEST_EQ(get(BAR0, LEGACY(queue_select), 2), 1);
+	VTEST_EQ(get(BAR0, 20 + 10, 2), 9000);
+	/* Past the end there is nothing, and nobody is asked. */
+	before = commands_seen();
+	VTEST_EQ(get(BAR0, 40, 4), UINT32_MAX);
+	put(BAR0, 40, 0, 4);
+	VTEST_EQ(commands_seen(), before);
+	VTEST_EQ(vpci_legacy_stats(legacy)->failures, 0);
+	all_close();
+}
+
+static void
+six_bytes_are_one_command_and_one_address(void)
+{
+	static const uint8_t mac[6] = { 0x02, 9, 8, 7, 6, 5 };
+	struct vsim_fn_state before, state;
+	uint64_t commands;
+
+	all_open();
+	put(BAR0, LEGACY(device_status), 1, 1);
+	vsim_fn_get_state(vf, &before);
+	commands = commands_seen();
+	for (unsigned int i = 0; i < 6; i++) {
+		vsim_fn_get_state(vf, &state);
+		VTEST(memcmp(state.mac, before.mac, 6) == 0);
+		put(BAR0, 20 + i, mac[i], 1);
+	}
+	VTEST_EQ(commands_seen() - commands, 1);
+	vsim_fn_get_state(vf, &state);
+	VTEST(memcmp(state.mac, mac, 6) == 0);
+	/* Half of one reads as written and is nowhere else, and a reset forgets it. */
+	put(BAR0, 20, 0x06, 1);
+	VTEST_EQ(get(BAR0, 20, 2), 0x0906);
+	vsim_fn_get_state(vf, &state);
+	VTEST(memcmp(state.mac, mac, 6) == 0);
+	put(BAR0, LEGACY(device_status), 0, 1);
+	VTEST_EQ(get(BAR0, 20, 1), before.mac[0]);
+	all_close();
+}
+
+static void
+vectors_shift_the_configuration(void)
+{
+	int fd = eventfd(0, EFD_NONBLOCK), none = -1;
+
+	all_open();
+	VTEST_EQ(get(BAR0, 20 + 10, 2), 9000);
+	VTEST_EQ(vuser_client_irq_set_fds(guest, VFIO_PCI_MSIX_IRQ_INDEX, 0, 1, &fd), 0);
+	VTEST_EQ(get(BAR0, 24 + 10, 2), 9000);
+	put(BAR0, LEGACY(config_vector), 0, 2);
+	VTEST_EQ(get(BAR0, LEGACY(config_vector), 2), 0);
+	VTEST_EQ(vuser_client_irq_set_fds(guest, VFIO_PCI_MSIX_IRQ_INDEX, 0, 1, &none), 0);
+	VTEST_EQ(get(BAR0, 20 + 10, 2), 9000);
+	/* By the capability, too. */
+	put(CONFIG, 0x40 + PCI_MSIX_CTRL, PCI_MSIX_CTRL_ENABLE, 2);
+	VTEST_EQ(get(BAR0, 24 + 10, 2), 9000);
+	put(CONFIG, 0x40 + PCI_MSIX_CTRL, 0, 2);
+	VTEST_EQ(get(BAR0, 20 + 10, 2), 9000);
+	close(fd);
+	all_close();
+}
+
+/* ------------------------------------------------------------------ a driver */
+
+static struct ring rx, tx;
+
+static void
+guest_queue(struct ring *r, uint16_t qi, uint32_t at)
+{
+	uint16_t size;
+
+	put(BAR0, LEGACY(queue_select), qi, 2);
+	size = (uint16_t)get(BAR0, LEGACY(queue_size), 2);
+	memset(mem + at, 0, VIRTIO_LEGACY_RING_BYTES(size));
+	put(BAR0, LEGACY(queue_address), (GUEST_IOVA + at) >> VIRTIO_LEGACY_PAGE_SHIFT, 4);
+	ring_init(r, vf, qi, size, mem + at);
+	r->avail = (void *)(mem + at + 16 * size);
+	r->used = (void *)(mem + at + VIRTIO_LEGACY_USED_OFFSET(size));
+}
+
+static void
+guest_driver(void)
+{
+	put(BAR0, LEGACY(device_status), 0, 1);
+	put(BAR0, LEGACY(device_status), 1, 1);
+	put(BAR0, LEGACY(device_status), 3, 1);
+	put(BAR0, LEGACY(driver_features), 0, 4);
+	guest_queue(&rx, 0, 0);
+	guest_queue(&tx, 1, 256 * 1024);
+	put(BAR0, LEGACY(device_status), 7, 1);
+}
+
+static void
+guest_frame(void)
+{
+	uint8_t *out = mem + GUEST_BUFS, *in = out + 2048;
+	const struct ring_seg tx_seg = { GUEST_IOVA + GUEST_BUFS, 10 + 60 };
+	const struct ring_seg rx_seg = { GUEST_IOVA + GUEST_BUFS + 2048, 1600 };
+	uint32_t len = 0;
+	uint16_t id;
+
+	memset(out, 0, 70);
+	memset(out + 10, 0xff, 60);
+	memset(in, 0, 2048);
+	ring_post(&rx, &rx_seg, 0, 1, 0, NULL);
+	ring_publish(&rx);
+	put(BAR0, LEGACY(queue_notify), 0, 2);
+	ring_post(&tx, &tx_seg, 1, 0, 0, NULL);
+	ring_publish(&tx);
+	put(BAR0, LEGACY(queue_notify), 1, 2);
+	rig_step(&rig);
+	VTEST(ring_reap(&tx, &id, &len));
+	VTEST(ring_reap(&rx, &id, &len));
+	VTEST_EQ(len, 70);
+	VTEST(memcmp(in + 10, out + 10, 60) == 0);
+}
+
+static void
+a_legacy_driver_passes_packets_without_commands(void)
+{
+	all_open();
+	VTEST(vpci_legacy_has_doorbell(legacy));
+	for (int life = 0; life < 3; life++) {
+		uint64_t commands;
+
+		guest_driver();
+		commands = commands_seen();
+		for (int i = 0; i < 10; i++)
+			guest_frame();
+		VTEST_EQ(commands_seen(), commands);
+		/* Reading clears, also through all these hands. */
+		VTEST_EQ(get(BAR0, LEGACY(isr), 1), VIRTIO_PCI_ISR_QUEUE);
+		VTEST_EQ(get(BAR0, LEGACY(isr), 1), 0);
+	}
+	VTEST_EQ(vpci_legacy_stats(legacy)->doorbells, 60);
+	all_close();
+}
+
+static void
+a_lying_owner_costs_commands_and_nothing_else(void)
+{
+	static const enum vsim_notify_lie lies[] = { VSIM_NOTIFY_BAD_BAR, VSIM_NOTIFY_ODD,
+		VSIM_NOTIFY_BEYOND };
+
+	for (size_t i = 0; i < 2 * RTE_DIM(lies); i++) {
+		const struct vsim_faults faults = { .notify = lies[i / 2] };
+		uint64_t commands;
+
+		with_owner_bar = i % 2 != 0;
+		rig_note("lie %d, %s the BAR of the PF", lies[i / 2],
+				with_owner_bar ? "with" : "without");
+		owner_open(UINT64_MAX);
+		vsim_nic_faults(rig.nic, &faults);
+		guest_open();
+		put(CONFIG, PCI_CFG_COMMAND, PCI_COMMAND_IO_SPACE | PCI_COMMAND_BUS_MASTER, 2);
+		VTEST(!vpci_legacy_has_doorbell(legacy));
+		guest_driver();
+		commands = commands_seen();
+		guest_frame();
+		VTEST_EQ(commands_seen() - commands, 2);
+		VTEST_EQ(vpci_legacy_stats(legacy)->doorbells, 0);
+		all_close();
+	}
+	with_owner_bar = false;
+}
+
+/* Entries by their order: the first is of no known kind, the second is the PF's, the third the
+ * VF's own. */
+static void
+the_first_good_place_is_taken(void)
+{
+	const struct vsim_faults faults = { .notify = VSIM_NOTIFY_BAD_FLAGS };
+
+	for (int i = 0; i < 2; i++) {
+		uint64_t commands;
+
+		with_owner_bar = i == 0;
+		owner_open(UINT64_MAX);
+		vsim_nic_faults(rig.nic, &faults);
+		guest_open();
+		put(CONFIG, PCI_CFG_COMMAND, PCI_COMMAND_IO_SPACE | PCI_COMMAND_BUS_MASTER, 2);
+		VTEST(vpci_legacy_has_doorbell(legacy));
+		guest_driver();
+		commands = commands_seen();
+		guest_frame();
+		VTEST_EQ(commands_seen(), commands);
+		VTEST_EQ(vf->counters->legacy_owner_doorbells != 0, with_owner_bar);
+		VTEST_EQ(vf->counters->legacy_doorbells != 0, !with_owner_bar);
+		all_close();
+	}
+}
+
+/* An owner that is brought up anew meanwhile, or lost: each command asks for it. */
+static unsigned int nb_held, nb_let_go;
+static bool owner_lost;
+
+static struct vio_admin *
+hold(void *owner)
+{
+	VTEST(owner == &nb_held);
+	VTEST_EQ(nb_held++, nb_let_go);
+	return owner_lost ? NULL : admin;
+}
+
+static void
+let_go(void *owner)
+{
+	VTEST_EQ(++nb_let_go, nb_held);
+}
+
+static void
+each_command_holds_the_owner_and_lets_go(void)
+{
+	const struct vpci_legacy_conf conf = { .hold = hold,
+		.release = let_go,
+		.owner = &nb_held,
+		.vf = 1 };
+	struct vpci_backend backend;
+	char err[128] = "";
+
+	owner_open(UINT64_MAX);
+	backend = backend_of(vf);
+	owner_lost = true;
+	VTEST_EQ(vpci_legacy_create(&backend, &conf, NULL, &legacy, err, sizeof(err)), -EOPNOTSUPP);
+	owner_lost = false;
+	VTEST_EQ(vpci_legacy_create(&backend, &conf, NULL, &legacy, err, sizeof(err)), 0);
+	guest = vuser_client_attach(vpci_server(vpci_legacy_fn(legacy)));
+	put(CONFIG, PCI_CFG_COMMAND, PCI_COMMAND_IO_SPACE, 2);
+	nb_held = nb_let_go = 0;
+	VTEST_EQ(get(BAR0, LEGACY(queue_size), 4), 256);
+	VTEST_EQ(nb_let_go, 2);
+	/* A doorbell needs nobody. */
+	put(BAR0, LEGACY(queue_notify), 0, 2);
+	VTEST_EQ(nb_let_go, 2);
+	owner_lost = true;
+	VTEST_EQ(get(BAR0, LEGACY(queue_size), 2), UINT16_MAX);
+	put(BAR0, LEGACY(queue_select), 1, 2);
+	VTEST_EQ(nb_let_go, 4);
+	VTEST_EQ(vpci_legacy_stats(legacy)->failures, 2);
+	owner_lost = false;
+	VTEST_EQ(get(BAR0, LEGACY(queue_select), 2), 0);
+	vuser_client_close(guest);
+	vpci_legacy_destroy(legacy);
+	owner_close();
+}
+
+static void
+without_notify_info_doorbells_are_commands(void)
+{
+	owner_open(VIRTIO_ADMIN_LIST_LEGACY);
+	guest_open();
+	put(CONFIG, PCI_CFG_COMMAND, PCI_COMMAND_IO_SPACE | PCI_COMMAND_BUS_MASTER, 2);
+	VTEST(!vpci_legacy_has_doorbell(legacy));
+	guest_driver();
+	guest_frame();
+	all_close();
+}
+
+static void
+a_slow_reset_ends_with_the_guests_write(void)
+{
+	const struct vsim_faults faults = { .reset_us = 30000 };
+
+	all_open();
+	guest_driver();
+	guest_frame();
+	vsim_nic_faults(rig.nic, &faults);
+	put(BAR0, LEGACY(device_status), 0, 1);
+	VTEST(!vsim_fn_resetting(vf));
+	guest_driver();
+	guest_frame();
+	all_close();
+}
+
+static void
+a_dead_owner_gives_ones_and_no_crash(void)
+{
+	all_open();
+	guest_driver();
+	VTEST_EQ(vio_dev_reset(&dev), 0);
+	vio_admin_forget(admin, VIO_SRIOV);
+	VTEST_EQ(get(BAR0, 0, 4), UINT32_MAX);
+	put(BAR0, LEGACY(queue_select), 1, 2);
+	VTEST_EQ(vpci_legacy_stats(legacy)->failures, 2);
+	/* Traffic needs no owner. */
+	guest_frame();
+	all_close();
+}
+
+static void
+a_modern_driver_needs_no_owner(void)
+{
+	uint64_t commands;
+
+	all_open();
+	commands = commands_seen();
+	put(VSIM_BAR, VSIM_REG_COMMON + 20, 0, 1);
+	VTEST_EQ(get(VSIM_BAR, VSIM_REG_COMMON + 20, 1), 0);
+	put(VSIM_BAR, VSIM_REG_COMMON + 20, 1, 1);
+	put(VSIM_BAR, VSIM_REG_COMMON + 20, 3, 1);
+	VTEST_EQ(get(VSIM_BAR, VSIM_REG_COMMON + 20, 1), 3);
+	VTEST_EQ(commands_seen(), commands);
+	VTEST_EQ(vpci_legacy_stats(legacy)->reads + vpci_legacy_stats(legacy)->writes, 0);
+	all_close();
+}
+
+static void
+what_does_not_fit_is_refused_with_the_reason(void)
+{
+	struct vpci_legacy_conf conf;
+	struct vpci_backend backend;
+	char err[128] = "";
+
+	owner_open(0);
+	conf = legacy_conf();
+	backend = backend_of(vf);
+	VTEST_EQ(vpci_legacy_create(&backend, &conf, NULL, &legacy, err, sizeof(err)), -EOPNOTSUPP);
+	VTEST(strstr(err, "no administration commands") != NULL);
+	VTEST_EQ(vio_admin_agree(admin, VIO_SRIOV, UINT64_MAX, NULL), 0);
+	backend.info.regions[BAR0].size = 4096;
+	VTEST_EQ(vpci_legacy_create(&backend, &conf, NULL, &legacy, err, sizeof(err)), -EOPNOTSUPP);
+	VTEST(strstr(err, "BAR 0") != NULL);
+	owner_close();
+}
+
+static const struct vtest_case cases[] = {
+	{ "plain_shows_the_function_as_it_is", plain_shows_the_function_as_it_is },
+	{ "a_variant_gets_its_bytes_and_no_others", a_variant_gets_its_bytes_and_no_others },
+	{ "ranges_that_cannot_be_are_refused", ranges_that_cannot_be_are_refused },
+	{ "the_header_is_that_of_a_transitional_function",
+			the_header_is_that_of_a_transitional_function },
+	{ "io_space_opens_and_closes_bar_0", io_space_opens_and_closes_bar_0 },
+	{ "each_register_is_one_command", each_register_is_one_command },
+	{ "six_bytes_are_one_command_and_one_address", six_bytes_are_one_command_and_one_address },
+	{ "vectors_shift_the_configuration", vectors_shift_the_configuration },
+	{ "a_legacy_driver_passes_packets_without_commands",
+			a_legacy_driver_passes_packets_without_commands },
+	{ "a_lying_owner_costs_commands_and_nothing_else",
+			a_lying_owner_costs_commands_and_nothing_else },
+	{ "the_first_good_place_is_taken", the_first_good_place_is_taken },
+	{ "each_command_holds_the_owner_and_lets_go", each_command_holds_the_owner_and_lets_go },
+	{ "without_notify_info_doorbells_are_commands",
+			without_notify_info_doorbells_are_commands },
+	{ "a_slow_reset_ends_with_the_guests_write", a_slow_reset_ends_with_the_guests_write },
+	{ "a_dead_owner_gives_ones_and_no_crash", a_dead_owner_gives_ones_and_no_crash },
+	{ "a_modern_driver_needs_no_owner", a_modern_driver_needs_no_owner },
+	{ "what_does_not_fit_is_refused_with_the_reason",
+			what_does_not_fit_is_refused_with_the_reason },
+};
+
+int
+main(int argc, char **argv)
+{
+	return rig_main(argc, argv, cases, RTE_DIM(cases));
+}

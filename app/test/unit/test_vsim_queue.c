@@ -1,0 +1,1199 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+
+/* Virtqueues of the simulated NIC, as a driver sees them: virtio 1.4 2.7, 2.8, 4.1.5.2, 5.1.6. */
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "vsim/vsim_data.h"
+#include "test/fixture/vsim_driver.h"
+
+#define NB(array) (sizeof(array) / sizeof((array)[0]))
+#define HDR VIRTIO_NET_HDR_LEN
+#define SIZE 64 /* descriptors of the test queues */
+#define SLOT 2048 /* bytes of a test buffer */
+#define TX_AT(i) (BUF_OFFSET + (size_t)(i)*SLOT) /* 0..15: to send */
+#define RX_AT(i) (BUF_OFFSET + (size_t)(16 + (i)) * SLOT) /* 0..31: to receive */
+#define TABLE_AT(i) (BUF_OFFSET + (size_t)(48 + (i)) * SLOT) /* 0..15: indirect tables */
+#define IOVA(at) (FIXTURE_IOVA + (at))
+
+static struct fixture fx;
+static struct driver d;
+
+/** What a driver may or may not take, each both ways: the cases run over all combinations. */
+struct variant {
+	bool packed, indirect, in_order, mergeable, event_idx, notification_data, notif_config_data;
+};
+
+static struct vsim_features
+variant_features(const struct variant *v)
+{
+	struct vsim_features f = FEATURES(VIRTIO_F_VERSION_1, VIRTIO_F_ACCESS_PLATFORM,
+			VIRTIO_F_RING_RESET, VIRTIO_NET_F_CTRL_VQ, VIRTIO_NET_F_MQ,
+			VIRTIO_NET_F_CTRL_RX);
+
+	vsim_features_put(&f, VIRTIO_F_RING_PACKED, v->packed);
+	vsim_features_put(&f, VIRTIO_F_INDIRECT_DESC, v->indirect);
+	vsim_features_put(&f, VIRTIO_F_IN_ORDER, v->in_order);
+	vsim_features_put(&f, VIRTIO_NET_F_MRG_RXBUF, v->mergeable);
+	vsim_features_put(&f, VIRTIO_F_EVENT_IDX, v->event_idx);
+	vsim_features_put(&f, VIRTIO_F_NOTIFICATION_DATA, v->notification_data);
+	vsim_features_put(&f, VIRTIO_F_NOTIF_CONFIG_DATA, v->notif_config_data);
+	return f;
+}
+
+static void
+wire(const char *spec)
+{
+	char err[256] = "";
+
+	VTEST_EQ(vsim_nic_wire(fx.nic, 0, spec, err, sizeof(err)), 0);
+}
+
+/** A NIC whose PF is wired to itself, and a driver on it with one queue pair. */
+static void
+up(const struct variant *v)
+{
+	struct vsim_features f = variant_features(v);
+
+	fx = fixture_make("full");
+	wire("peer:0");
+	driver_run(&d, fx.pf, fx.mem, &f, 2, SIZE);
+}
+
+static void
+down(void)
+{
+	fixture_free(&fx);
+}
+
+static unsigned int
+poll_idle(void)
+{
+	unsigned int rounds = 0;
+
+	while (vsim_worker_poll(fx.nic, 0) > 0 && rounds < 1000)
+		rounds++;
+	return rounds;
+}
+
+/** A frame of len bytes that differs from all others; broadcast, so that no filter minds. */
+static void
+frame_make(uint8_t *f, size_t len, uint32_t seed)
+{
+	for (size_t i = 0; i < len; i++)
+		f[i] = (i * 7 + seed * 13) ^ (seed >> 8);
+	memset(f, 0xff, 6);
+	memset(f + 6, 0x02, 6);
+	f[12] = 0x88;
+	f[13] = 0xb5;
+}
+
+/** Post a frame to send in slot i, cut into pieces at odd places. */
+static void
+tx_post(unsigned int i, size_t len, uint32_t seed, unsigned int pieces, bool indirect)
+{
+	uint8_t *buf = fx.mem + TX_AT(i);
+	size_t total = HDR + len, at = 0;
+	struct ring_seg segs[RING_SEGS];
+
+	memset(buf, 0, HDR);
+	frame_make(buf + HDR, len, seed);
+	for (unsigned int k = 0; k < pieces; k++) {
+		size_t n = k == 0 && seed % 2 ? HDR : 7 + (seed + k) % 20;
+
+		if (k + 1 == pieces)
+			n = total - at;
+		else if (n > (total - at) / 2)
+			n = (total - at) / 2;
+		segs[k] = (struct ring_seg){ IOVA(TX_AT(i)) + at, n };
+		at += n;
+	}
+	ring_post(&d.tx[0], segs, pieces, 0, indirect ? IOVA(TABLE_AT(i)) : 0,
+			fx.mem + TABLE_AT(i));
+}
+
+/* ---------------------------------------------------------------- all variants, good drivers */
+
+/** Frames of many lengths in many shapes come back as they were sent, round and round the ring. */
+static void
+loop_back(const struct variant *v, uint32_t rx_len)
+{
+	static const uint16_t lens[] = { 14, 18, 52, 60, 64, 65, 116, 117, 500, 1514 };
+	uint16_t rx_slot[RING_MAX] = { 0 };
+	unsigned int sent = 0, got = 0, used = 0, posted = 0, cleaned = 0;
+	struct vsim_counters *c;
+	uint32_t len;
+	uint16_t id;
+
+	up(v);
+	c = fx.pf->counters;
+	for (unsigned int round = 0; round < 60; round++) {
+		unsigned int batch = 1 + round % 5, tries = 0;
+
+		/* RX: keep 24 buffers posted, each one descriptor or two. */
+		while (posted - used < 24) {
+			unsigned int slot = posted % 32;
+			uint32_t head = posted % 3 == 0 ? 20 : rx_len;
+			struct ring_seg segs[2] = {
+				{ IOVA(RX_AT(slot)), head },
+				{ IOVA(RX_AT(slot)) + head, rx_len - head },
+			};
+
+			memset(fx.mem + RX_AT(slot), 0xee, SLOT);
+			rx_slot[ring_post(&d.rx[0], segs, 0, head < rx_len ? 2 : 1, 0, NULL)] =
+					slot;
+			posted++;
+		}
+		ring_publish(&d.rx[0]);
+		ring_kick(&d.rx[0]);
+		for (unsigned int k = 0; k < batch; k++) {
+			uint32_t seed = sent + k;
+
+			tx_post(k, lens[seed % NB(lens)], seed, 1 + seed % 4,
+					v->indirect && seed % 3 != 0);
+		}
+		ring_publish(&d.tx[0]);
+		ring_kick(&d.tx[0]);
+		poll_idle();
+		while (ring_reap(&d.tx[0], &id, &len)) {
+			VTEST_EQ(len, 0);
+			cleaned++;
+		}
+		sent += batch;
+		VTEST_EQ(cleaned, sent);
+		for (; got < sent; got++) {
+			uint32_t want = lens[got % NB(lens)];
+			uint8_t whole[HDR + 2048], expect[2048];
+			struct virtio_net_hdr hdr = { 0 };
+			unsigned int nb = 0;
+			uint32_t have = 0;
+
+			do {
+				VTEST(ring_reap(&d.rx[0], &id, &len));
+				VTEST(len <= rx_len && have + len <= sizeof(whole));
+				memcpy(whole + have, fx.mem + RX_AT(rx_slot[id]), len);
+				have += len;
+				nb++;
+				used++;
+				if (nb == 1)
+					memcpy(&hdr, whole, HDR);
+				/* 5.1.6.4: all but the last are full */
+				VTEST(nb == hdr.num_buffers || len == rx_len);
+			} while (nb < hdr.num_buffers && tries++ < 1000);
+			VTEST_EQ(hdr.num_buffers, (HDR + want + rx_len - 1) / rx_len);
+			VTEST_EQ(hdr.flags, 0);
+			VTEST_EQ(hdr.gso_type, 0);
+			VTEST_EQ(have, HDR + want);
+			frame_make(expect, want, got);
+			VTEST(memcmp(whole + HDR, expect, want) == 0);
+		}
+	}
+	VTEST(!ring_reap(&d.rx[0], &id, &len));
+	VTEST_EQ(violations_all(fx.pf), 0);
+	VTEST_EQ(c->dma_faults, 0);
+	VTEST_EQ(c->queue[1].packets, sent);
+	VTEST_EQ(c->queue[0].packets, sent);
+	VTEST_EQ(c->queue[0].drop_no_buffer + c->queue[0].drop_too_big, 0);
+	VTEST_EQ(c->queue[1].drop_malformed + c->queue[1].drop_wire, 0);
+	VTEST_EQ(c->queue[1].doorbells, 60);
+	down();
+}
+
+static void
+frames_loop_back(bool packed)
+{
+	for (unsigned int bits = 0; bits < 64; bits++) {
+		struct variant v = {
+			.packed = packed,
+			.indirect = bits & 1,
+			.in_order = bits & 2,
+			.mergeable = bits & 4,
+			.event_idx = bits & 8,
+			.notification_data = bits & 16,
+			.notif_config_data = bits & 32,
+		};
+
+		loop_back(&v, 1536);
+		if (v.mergeable)
+			loop_back(&v, 128);
+	}
+}
+
+static void
+split_frames_loop_back_in_every_variant(void)
+{
+	frames_loop_back(false);
+}
+
+static void
+packed_frames_loop_back_in_every_variant(void)
+{
+	frames_loop_back(true);
+}
+
+/* ---------------------------------------------------------------- doorbells and events */
+
+static void
+rx_post(struct ring *r, unsigned int slot, uint32_t len)
+{
+	const struct ring_seg seg = { IOVA(RX_AT(slot)), len };
+
+	ring_post(r, &seg, 0, 1, 0, NULL);
+	ring_publish(r);
+}
+
+static void
+nothing_happens_without_a_doorbell(void)
+{
+	for (unsigned int packed = 0; packed < 2; packed++) {
+		up(&(struct variant){ .packed = packed });
+		tx_post(0, 60, 1, 1, false);
+		ring_publish(&d.tx[0]);
+		poll_idle();
+		VTEST_EQ(fx.pf->counters->queue[1].packets, 0);
+		ring_kick(&d.tx[0]);
+		poll_idle();
+		VTEST_EQ(fx.pf->counters->queue[1].packets, 1);
+		/* It found the ring empty, so the next one needs a doorbell of its own. */
+		tx_post(1, 60, 2, 1, false);
+		ring_publish(&d.tx[0]);
+		poll_idle();
+		VTEST_EQ(fx.pf->counters->queue[1].packets, 1);
+		ring_kick(&d.tx[0]);
+		poll_idle();
+		VTEST_EQ(fx.pf->counters->queue[1].packets, 2);
+		VTEST_EQ(fx.pf->counters->queue[1].doorbells_spurious, 0);
+		ring_kick(&d.tx[0]);
+		poll_idle();
+		VTEST_EQ(fx.pf->counters->queue[1].doorbells, 3);
+		VTEST_EQ(fx.pf->counters->queue[1].doorbells_spurious, 1);
+		down();
+	}
+}
+
+static void
+rx_buffers_without_a_doorbell_stay_unseen(void)
+{
+	for (unsigned int packed = 0; packed < 2; packed++) {
+		struct vsim_counters *c;
+
+		up(&(struct variant){ .packed = packed });
+		c = fx.pf->counters;
+		rx_post(&d.rx[0], 0, 1536);
+		for (unsigned int i = 0; i < 2; i++) {
+			tx_post(i, 60, i, 1, false);
+			ring_publish(&d.tx[0]);
+			ring_kick(&d.tx[0]);
+			poll_idle();
+			VTEST_EQ(c->queue[0].packets, i);
+			VTEST_EQ(c->queue[0].drop_no_buffer, 1);
+			ring_kick(&d.rx[0]);
+			poll_idle();
+		}
+		/* One buffer for two frames that come at once. */
+		rx_post(&d.rx[0], 1, 1536);
+		ring_kick(&d.rx[0]);
+		tx_post(2, 60, 2, 1, false);
+		tx_post(3, 60, 3, 1, false);
+		ring_publish(&d.tx[0]);
+		ring_kick(&d.tx[0]);
+		poll_idle();
+		VTEST_EQ(c->queue[0].packets, 2);
+		VTEST_EQ(c->queue[0].drop_no_buffer, 2);
+		down();
+	}
+}
+
+/** With EVENT_IDX the device says from where on it wants a doorbell. */
+static void
+event_idx_asks_for_the_next_doorbell(void)
+{
+	up(&(struct variant){ .event_idx = true });
+	for (unsigned int i = 0; i < 5; i++)
+		tx_post(i, 60, i, 1, false);
+	ring_publish(&d.tx[0]);
+	ring_kick(&d.tx[0]);
+	poll_idle();
+	VTEST_EQ(*(uint16_t *)(void *)(fx.mem + FIXTURE_QUEUE_LEN + 5120 + 4 + 8 * SIZE), 5);
+	down();
+
+	up(&(struct variant){ .event_idx = true, .packed = true });
+	for (unsigned int i = 0; i < 5; i++)
+		tx_post(i, 60, i, 1, false);
+	ring_kick(&d.tx[0]);
+	poll_idle();
+	VTEST_EQ(d.tx[0].device->desc, 5 | 1 << RING_EVENT_WRAP_SHIFT);
+	VTEST_EQ(d.tx[0].device->flags, RING_EVENT_FLAGS_DESC);
+	down();
+}
+
+static uint64_t
+events(int fd)
+{
+	uint64_t n = 0;
+
+	return read(fd, &n, sizeof(n)) == sizeof(n) ? n : 0;
+}
+
+/** Connect TX 0 to vector 1 and an eventfd, before the driver starts. */
+static int
+up_with_vector(const struct variant *v)
+{
+	int fd;
+
+	up(v);
+	fd = eventfd(0, EFD_NONBLOCK);
+	VTEST_EQ(vsim_fn_irq_set(fx.pf, 1, fd), 0);
+	vsim_nic_lock(fx.nic);
+	fx.pf->queue_cfg[1].vector = 1;
+	vsim_nic_unlock(fx.nic);
+	return fd;
+}
+
+static void
+send_some(unsigned int n)
+{
+	uint32_t len;
+	uint16_t id;
+
+	for (unsigned int i = 0; i < n; i++)
+		tx_post(i, 60, i, 1, false);
+	ring_publish(&d.tx[0]);
+	ring_kick(&d.tx[0]);
+	poll_idle();
+	while (ring_reap(&d.tx[0], &id, &len))
+		;
+}
+
+static void
+interrupts_come_only_when_wanted(void)
+{
+	int fd = up_with_vector(&(struct variant){ 0 });
+
+	send_some(2);
+	VTEST_EQ(events(fd), 1);
+	d.tx[0].avail->flags = VIRTQ_AVAIL_F_NO_INTERRUPT;
+	send_some(2);
+	VTEST_EQ(events(fd), 0);
+	down();
+	close(fd);
+
+	fd = up_with_vector(&(struct variant){ .packed = true });
+	send_some(2);
+	VTEST_EQ(events(fd), 1);
+	d.tx[0].driver->flags = RING_EVENT_FLAGS_DISABLE;
+	send_some(2);
+	VTEST_EQ(events(fd), 0);
+	down();
+	close(fd);
+}
+
+static void
+event_idx_places_the_interrupt(void)
+{
+	int fd = up_with_vector(&(struct variant){ .event_idx = true });
+
+	d.tx[0].avail->ring[SIZE] = 4; /* when the fifth entry is used */
+	send_some(2);
+	VTEST_EQ(events(fd), 0);
+	send_some(2);
+	VTEST_EQ(events(fd), 0);
+	send_some(1);
+	VTEST_EQ(events(fd), 1);
+	send_some(1);
+	VTEST_EQ(events(fd), 0);
+	down();
+	close(fd);
+
+	for (unsigned int wrap = 0; wrap < 2; wrap++) {
+		fd = up_with_vector(&(struct variant){ .event_idx = true, .packed = true });
+		d.tx[0].driver->flags = RING_EVENT_FLAGS_DISABLE;
+		/* Three slots before the end, or in the middle of the first lap. */
+		for (unsigned int i = 0; i < (wrap ? SIZE - 3 : 5); i++)
+			send_some(1);
+		VTEST_EQ(events(fd), 0);
+		d.tx[0].driver->desc = wrap ? 1 : 9 | 1 << RING_EVENT_WRAP_SHIFT;
+		d.tx[0].driver->flags = RING_EVENT_FLAGS_DESC;
+		send_some(4);
+		VTEST_EQ(events(fd), 0);
+		send_some(3);
+		VTEST_EQ(events(fd), 1);
+		send_some(3);
+		VTEST_EQ(events(fd), 0);
+		down();
+		close(fd);
+	}
+}
+
+static void
+masked_vectors_stay_pending(void)
+{
+	int fd = up_with_vector(&(struct variant){ 0 });
+	uint32_t masked = PCI_MSIX_ENTRY_MASKED, open = 0;
+	uint64_t at = VSIM_REG_MSIX_TABLE + 1 * PCI_MSIX_ENTRY_LEN + PCI_MSIX_ENTRY_CTRL;
+
+	VTEST_EQ(vsim_fn_write(fx.pf, VSIM_BAR, at, &masked, 4), 0);
+	send_some(2);
+	VTEST_EQ(events(fd), 0);
+	VTEST_EQ(fx.pf->msix_pba[0], 1 << 1);
+	VTEST_EQ(vsim_fn_write(fx.pf, VSIM_BAR, at, &open, 4), 0);
+	VTEST_EQ(events(fd), 1);
+	VTEST_EQ(fx.pf->msix_pba[0], 0);
+	/* An eventfd at its limit must not hold up the device. */
+	VTEST_EQ(eventfd_write(fd, UINT64_MAX - 1), 0);
+	send_some(1);
+	VTEST_EQ(fx.pf->counters->queue[1].packets, 3);
+	VTEST_EQ(vsim_fn_irq_set(fx.pf, 1, STDOUT_FILENO), -EINVAL);
+	down();
+	close(fd);
+}
+
+/** A driver that rings wrongly: what it writes, and the rule it breaks. */
+static void
+wrong_doorbells_are_counted(void)
+{
+	static const struct {
+		bool packed, nd, ncd, wide;
+		uint32_t value;
+		unsigned int rule; /* 0: none */
+	} rings[] = {
+		{ false, false, false, true, 1, 29 }, /* 32 bits without NOTIFICATION_DATA */
+		{ true, false, false, true, 1, 29 },
+		{ true, true, false, false, 1, 29 }, /* 16 bits with it */
+		{ false, true, false, false, 1, 29 },
+		{ false, false, false, false, 3, 30 }, /* another queue's index */
+		{ false, false, true, false, 1, 30 }, /* index instead of the config data */
+		{ false, false, true, false, 0x101, 0 },
+		{ true, true, true, true, 0x101 | 1u << 16 | 1u << 31, 0 },
+		{ true, true, true, true, 0x1 | 1u << 16 | 1u << 31, 30 },
+		{ true, true, false, true, 1 | 1u << 16 | 1u << 31, 0 }, /* one frame posted */
+		{ true, true, false, true, 1 | 0u << 16 | 1u << 31, 0 }, /* older: allowed */
+		{ true, true, false, true, 1 | 2u << 16 | 1u << 31,
+				31 }, /* not yet made available */
+		{ true, true, false, true, 1 | SIZE << 16 | 1u << 31, 31 }, /* no such slot */
+		{ false, true, false, true, 1 | 1u << 16, 0 },
+		{ false, true, false, true, 1 | 2u << 16, 31 },
+	};
+
+	for (size_t i = 0; i < NB(rings); i++) {
+		struct variant v = { .packed = rings[i].packed,
+			.notification_data = rings[i].nd,
+			.notif_config_data = rings[i].ncd };
+		_Atomic uint32_t *word;
+		uint64_t total;
+
+		up(&v);
+		word = &fx.pf->doorbells[vsim_queue_notify_off(1)];
+		tx_post(0, 60, 0, 1, false);
+		ring_publish(&d.tx[0]);
+		if (rings[i].wide)
+			atomic_store(word, rings[i].value);
+		else
+			__atomic_store_n((uint16_t *)(void *)word, rings[i].value,
+					__ATOMIC_RELEASE);
+		poll_idle();
+		total = violations_all(fx.pf);
+		if (rings[i].rule == 0 ? total != 0 : violations(fx.pf, rings[i].rule) != 1) {
+			snprintf(vtest_why, sizeof(vtest_why),
+					"row %zu: rule %u counted %llu, all %llu", i, rings[i].rule,
+					(unsigned long long)violations(fx.pf, rings[i].rule),
+					(unsigned long long)total);
+			longjmp(vtest_leave, 1);
+		}
+		/* Served all the same. */
+		VTEST_EQ(fx.pf->counters->queue[1].packets, 1);
+		down();
+	}
+}
+
+/** avail idx 0xffff is a legal 32-bit value that looks like what a 16-bit write leaves. */
+static void
+split_notification_data_may_end_in_ones(void)
+{
+	struct vsim_features f = variant_features(&(struct variant){ .notification_data = true });
+
+	fx = fixture_make("full");
+	driver_run(&d, fx.pf, fx.mem, &f, 1, SIZE);
+	for (unsigned int i = 0; i < 65536; i++) {
+		tx_post(0, 60, 0, 1, false);
+		ring_publish(&d.tx[0]);
+		ring_kick(&d.tx[0]);
+		vsim_worker_poll(fx.nic, 0);
+	}
+	VTEST_EQ(fx.pf->counters->queue[1].packets, 65536);
+	VTEST_EQ(violations_all(fx.pf), 0);
+	down();
+}
+
+static void
+doorbells_before_driver_ok_are_counted(void)
+{
+	struct vsim_features f = variant_features(&(struct variant){ 0 });
+
+	fx = fixture_make("full");
+	VTEST(driver_negotiate(fx.pf, &f));
+	driver_queue(fx.pf, 1, SIZE);
+	ring_init(&d.tx[0], fx.pf, 1, SIZE, fx.mem + FIXTURE_QUEUE_LEN);
+	memset(fx.mem, 0, FIXTURE_QUEUE_LEN * 2);
+	tx_post(0, 60, 0, 1, false);
+	ring_publish(&d.tx[0]);
+	ring_kick(&d.tx[0]);
+	poll_idle();
+	driver_ok(fx.pf);
+	poll_idle();
+	VTEST_EQ(violations(fx.pf, 46), 1);
+	VTEST_EQ(fx.pf->counters->queue[1].packets, 0); /* such a doorbell is lost */
+	ring_kick(&d.tx[0]);
+	poll_idle();
+	VTEST_EQ(fx.pf->counters->queue[1].packets, 1);
+	down();
+}
+
+static void
+doorbells_by_register_access_ring(void)
+{
+	uint16_t index = htole16(1);
+
+	up(&(struct variant){ 0 });
+	tx_post(0, 60, 0, 1, false);
+	ring_publish(&d.tx[0]);
+	VTEST_EQ(vsim_fn_write(fx.pf, VSIM_BAR,
+				 VSIM_BAR_DOORBELLS +
+						 vsim_queue_notify_off(1) * VSIM_NOTIFY_MULTIPLIER,
+				 &index, 2),
+			0);
+	poll_idle();
+	VTEST_EQ(fx.pf->counters->queue[1].packets, 1);
+	VTEST_EQ(violations_all(fx.pf), 0);
+	down();
+}
+
+/* ---------------------------------------------------------------- broken rings */
+
+#define W VIRTQ_DESC_F_WRITE
+#define N VIRTQ_DESC_F_NEXT
+#define I VIRTQ_DESC_F_INDIRECT
+#define GOOD IOVA(TX_AT(0))
+#define TAB IOVA(TABLE_AT(0))
+
+struct raw {
+	uint64_t addr;
+	uint32_t len;
+	uint16_t flags, next;
+};
+
+/** What a bad driver puts into the ring, and what must come of it. */
+struct malformed {
+	const char *name;
+	bool packed;
+	bool no_indirect; /**< INDIRECT_DESC is not negotiated. */
+	struct raw ring[4]; /**< Into the ring from slot 0. */
+	struct raw table[4];
+	unsigned int rule; /**< 0: a DMA fault. */
+};
+
+static const struct malformed malformed[] = {
+	{ "split loop", false, false, { { GOOD, 20, N, 1 }, { GOOD, 60, N, 0 } }, { { 0 } }, 76 },
+	{ "split loop on itself", false, false, { { GOOD, 20, N, 0 } }, { { 0 } }, 76 },
+	{ "split next outside", false, false, { { GOOD, 20, N, SIZE } }, { { 0 } }, 76 },
+	{ "split address outside", false, false, { { 0x10, 72, 0, 0 } }, { { 0 } }, 0 },
+	{ "split address runs out", false, false,
+			{ { FIXTURE_IOVA + FIXTURE_MEM_LEN - 8, 72, 0, 0 } }, { { 0 } }, 0 },
+	{ "split address wraps", false, false, { { UINT64_MAX - 8, 72, 0, 0 } }, { { 0 } }, 0 },
+	{ "split length is absurd", false, false, { { GOOD, UINT32_MAX, 0, 0 } }, { { 0 } }, 0 },
+	{ "split more than 2^32 bytes", false, false,
+			{ { GOOD, 72, N, 1 }, { GOOD, UINT32_MAX, 0, 0 } }, { { 0 } }, 76 },
+	{ "split readable behind writable", false, false,
+			{ { GOOD, 72, W | N, 1 }, { GOOD, 60, 0, 0 } }, { { 0 } }, 73 },
+	{ "split indirect not negotiated", false, true, { { TAB, 16, I, 0 } },
+			{ { GOOD, 72, 0, 0 } }, 78 },
+	{ "split indirect with next", false, false, { { TAB, 16, I | N, 1 }, { GOOD, 60, 0, 0 } },
+			{ { GOOD, 72, 0, 0 } }, 78 },
+	{ "split indirect nested", false, false, { { TAB, 16, I, 0 } }, { { TAB, 16, I, 0 } }, 78 },
+	{ "split table of no multiple", false, false, { { TAB, 24, I, 0 } }, { { GOOD, 72, 0, 0 } },
+			78 },
+	{ "split table empty", false, false, { { TAB, 0, I, 0 } }, { { GOOD, 72, 0, 0 } }, 78 },
+	{ "split table outside", false, false, { { 0x1000, 16, I, 0 } }, { { 0 } }, 0 },
+	{ "split table next outside", false, false, { { TAB, 16, I, 0 } }, { { GOOD, 72, N, 1 } },
+			76 },
+	{ "split table loop", false, false, { { TAB, 32, I, 0 } },
+			{ { GOOD, 20, N, 1 }, { GOOD, 60, N, 0 } }, 76 },
+	{ "packed address outside", true, false, { { 0x10, 72, 0, 0 } }, { { 0 } }, 0 },
+	{ "packed address runs out", true, false,
+			{ { FIXTURE_IOVA + FIXTURE_MEM_LEN - 8, 72, 0, 0 } }, { { 0 } }, 0 },
+	{ "packed list without end", true, false, { { GOOD, 20, N, 0 } }, { { 0 } }, 92 },
+	{ "packed readable behind writable", true, false,
+			{ { GOOD, 72, W | N, 0 }, { GOOD, 60, 0, 0 } }, { { 0 } }, 73 },
+	{ "packed indirect not negotiated", true, true, { { TAB, 16, I, 0 } },
+			{ { GOOD, 72, 0, 0 } }, 78 },
+	{ "packed indirect with next", true, false, { { TAB, 16, I | N, 0 }, { GOOD, 60, 0, 0 } },
+			{ { GOOD, 72, 0, 0 } }, 93 },
+	{ "packed indirect at the end of a list", true, false,
+			{ { GOOD, 72, N, 0 }, { TAB, 16, I, 0 } }, { { GOOD, 72, 0, 0 } }, 93 },
+	{ "packed indirect nested", true, false, { { TAB, 16, I, 0 } }, { { TAB, 16, I, 0 } }, 93 },
+	{ "packed table of no multiple", true, false, { { TAB, 24, I, 0 } }, { { GOOD, 72, 0, 0 } },
+			93 },
+	{ "packed table longer than the queue", true, false, { { TAB, (SIZE + 1) * 16, I, 0 } },
+			{ { GOOD, 72, 0, 0 } }, 92 },
+	{ "packed table outside", true, false, { { 0x1000, 16, I, 0 } }, { { 0 } }, 0 },
+};
+
+/** Put it there for queue r and ring. */
+static void
+malformed_post(const struct malformed *m, struct ring *r)
+{
+	struct virtq_desc *table = (void *)(fx.mem + TABLE_AT(0));
+	unsigned int nb = 1;
+
+	while (nb < NB(m->ring) && m->ring[nb].len != 0)
+		nb++;
+	for (unsigned int i = 0; i < NB(m->table); i++)
+		table[i] = (struct virtq_desc){ m->table[i].addr, m->table[i].len,
+			m->table[i].flags, m->table[i].next };
+	if (m->packed) {
+		/* In a table of a packed ring id and flags are the other way round. */
+		struct pvirtq_desc *pt = (void *)table;
+
+		for (unsigned int i = 0; i < NB(m->table); i++)
+			pt[i] = (struct pvirtq_desc){ m->table[i].addr, m->table[i].len, 0,
+				m->table[i].flags };
+		for (unsigned int i = nb; i-- > 0;)
+			r->pdesc[i] = (struct pvirtq_desc){ m->ring[i].addr, m->ring[i].len, 0,
+				m->ring[i].flags | VIRTQ_DESC_F_AVAIL };
+		return;
+	}
+	for (unsigned int i = 0; i < nb; i++)
+		r->desc[i] = (struct virtq_desc){ m->ring[i].addr, m->ring[i].len, m->ring[i].flags,
+			m->ring[i].next };
+	r->avail->ring[0] = 0;
+	r->avail->idx = 1;
+}
+
+static void
+malformed_chains_break_the_function_and_nothing_else(void)
+{
+	for (size_t i = 0; i < NB(malformed); i++) {
+		const struct malformed *m = &malformed[i];
+		struct variant v = { .packed = m->packed, .indirect = !m->no_indirect };
+		struct vsim_features f = variant_features(&v);
+		struct vsim_counters *c;
+		uint32_t len;
+		uint16_t id;
+		bool good;
+
+		up(&v);
+		c = fx.pf->counters;
+		malformed_post(m, &d.tx[0]);
+		ring_kick(&d.tx[0]);
+		poll_idle();
+		good = violations_all(fx.pf) == (m->rule != 0) && c->dma_faults == (m->rule == 0) &&
+				(m->rule == 0 || violations(fx.pf, m->rule) == 1) &&
+				(reg_read(fx.pf, "device_status") & VIRTIO_STATUS_NEEDS_RESET) &&
+				!ring_peek(&d.tx[0], &id, &len) && c->queue[1].packets == 0;
+		if (!good) {
+			snprintf(vtest_why, sizeof(vtest_why),
+					"%s: %llu violations (%llu of C%03u), %llu faults, status "
+					"%#x",
+					m->name, (unsigned long long)violations_all(fx.pf),
+					(unsigned long long)(m->rule ? violations(fx.pf, m->rule) :
+								       0),
+					m->rule, (unsigned long long)c->dma_faults,
+					reg_read(fx.pf, "device_status"));
+			longjmp(vtest_leave, 1);
+		}
+		/* A reset heals it. */
+		driver_run(&d, fx.pf, fx.mem, &f, 1, SIZE);
+		send_some(3);
+		VTEST_EQ(c->queue[1].packets, 3);
+		VTEST_EQ(c->dma_faults, m->rule == 0);
+		down();
+	}
+}
+
+static uint64_t noise_state;
+
+/** xorshift: the same noise each time. */
+static uint64_t
+noise(void)
+{
+	noise_state ^= noise_state << 13;
+	noise_state ^= noise_state >> 7;
+	noise_state ^= noise_state << 17;
+	return noise_state;
+}
+
+/** Noise into slot i of a queue: mostly good memory, mostly short, any flags, any links. */
+static void
+noise_slot(uint8_t *ring, bool packed, unsigned int i)
+{
+	struct virtq_avail *avail = (void *)(ring + 4096);
+	uint64_t r = noise();
+	struct virtq_desc desc = {
+		.addr = r % 64 == 0 ? r : BUF_IOVA + r % (64 * 1024),
+		.len = r >> 16 & 3 ? r >> 20 & 0x7ff : r >> 20,
+		.flags = r >> 40 & 7,
+		.next = r >> 44 & (r >> 43 & 1 ? 0x3f : 0x7f),
+	};
+
+	/* As a table's entry too. */
+	memcpy(fx.mem + BUF_OFFSET + (r >> 8) % (60 * 1024 / 16) * 16, &desc, sizeof(desc));
+	if (packed) {
+		uint16_t turn = r >> 52 & 3 ? VIRTQ_DESC_F_AVAIL : r >> 48 & 0x8080;
+
+		((struct pvirtq_desc *)(void *)ring)[i] = (struct pvirtq_desc){ desc.addr, desc.len,
+			desc.next, desc.flags | turn };
+		return;
+	}
+	((struct virtq_desc *)(void *)ring)[i] = desc;
+	avail->ring[i] = r >> 50 & 0x3f;
+	if (i == 0)
+		avail->idx += r >> 32 & 15;
+}
+
+/** Rings, tables and doorbells full of noise: whatever the device makes of them, it lives. */
+static void
+noise_in_the_rings_hurts_nobody(void)
+{
+	const struct vsim_features plain = FEATURES(VIRTIO_F_VERSION_1, VIRTIO_F_ACCESS_PLATFORM);
+	static const uint16_t queues[] = { 0, 1, 2, 3, 8 }; /* the last is the control queue */
+	unsigned int broken = 0;
+
+	noise_state = 88172645463325252u;
+	fx = fixture_make("full");
+	wire("peer:0");
+	for (unsigned int round = 0; round < 400; round++) {
+		struct variant v = {
+			.packed = round & 1,
+			.indirect = round & 2,
+			.in_order = round & 4,
+			.mergeable = round & 8,
+			.event_idx = round & 16,
+			.notification_data = round & 32,
+		};
+		struct vsim_features f = variant_features(&v);
+
+		driver_run(&d, fx.pf, fx.mem, &f, 2, SIZE);
+		for (unsigned int step = 0; step < 20; step++) {
+			for (unsigned int k = 0; k < NB(queues) * SIZE; k++) {
+				uint16_t qi = queues[k / SIZE];
+				uint8_t *ring = fx.mem + (size_t)qi * FIXTURE_QUEUE_LEN;
+
+				noise_slot(ring, v.packed, k % SIZE);
+				if (k % 16 == 0)
+					atomic_store(&fx.pf->doorbells[vsim_queue_notify_off(qi)],
+							noise());
+			}
+			for (unsigned int k = 0; k < 8; k++)
+				vsim_worker_poll(fx.nic, 0);
+		}
+		broken += !!(fx.pf->status & VIRTIO_STATUS_NEEDS_RESET);
+	}
+	/* It was noise indeed. */
+	VTEST(broken > 100);
+	VTEST(fx.pf->counters->dma_faults > 0);
+	VTEST(violations(fx.pf, 76) > 0 && violations(fx.pf, 92) > 0);
+	/* A good driver finds the device well. */
+	driver_run(&d, fx.pf, fx.mem, &plain, 1, SIZE);
+	fx.pf->counters->queue[1].packets = 0;
+	send_some(3);
+	VTEST_EQ(fx.pf->counters->queue[1].packets, 3);
+	down();
+}
+
+/** The same rings as a control queue: another reader, the same judgement. */
+static void
+malformed_requests_break_the_function(void)
+{
+	for (size_t i = 0; i < NB(malformed); i++) {
+		const struct malformed *m = &malformed[i];
+
+		up(&(struct variant){ .packed = m->packed, .indirect = !m->no_indirect });
+		malformed_post(m, &d.ctrl);
+		ring_kick(&d.ctrl);
+		poll_idle();
+		VTEST(reg_read(fx.pf, "device_status") & VIRTIO_STATUS_NEEDS_RESET);
+		VTEST_EQ(fx.pf->counters->dma_faults + violations_all(fx.pf), 1);
+		down();
+	}
+}
+
+static void
+wild_available_indices_break_the_function(void)
+{
+	up(&(struct variant){ 0 });
+	d.tx[0].avail->idx = SIZE + 1;
+	ring_kick(&d.tx[0]);
+	poll_idle();
+	VTEST_EQ(violations(fx.pf, 80), 1);
+	VTEST(reg_read(fx.pf, "device_status") & VIRTIO_STATUS_NEEDS_RESET);
+	down();
+
+	up(&(struct variant){ 0 });
+	d.tx[0].avail->ring[0] = SIZE;
+	d.tx[0].avail->idx = 1;
+	ring_kick(&d.tx[0]);
+	poll_idle();
+	VTEST_EQ(violations(fx.pf, 76), 1);
+	VTEST(reg_read(fx.pf, "device_status") & VIRTIO_STATUS_NEEDS_RESET);
+	down();
+}
+
+/** Direct descriptors may stand before one last INDIRECT (2.7.5.3.2), split only. */
+static void
+split_direct_then_indirect_is_legal(void)
+{
+	struct virtq_desc *t;
+	uint32_t len;
+	uint16_t id;
+
+	up(&(struct variant){ .indirect = true });
+	t = (void *)(fx.mem + TABLE_AT(0));
+	memset(fx.mem + TX_AT(0), 0, HDR);
+	frame_make(fx.mem + TX_AT(0) + HDR, 60, 5);
+	d.tx[0].desc[0] = (struct virtq_desc){ IOVA(TX_AT(0)), 30, N, 1 };
+	d.tx[0].desc[1] = (struct virtq_desc){ TAB, 32, I | W, 0 }; /* WRITE is ignored here */
+	t[0] = (struct virtq_desc){ IOVA(TX_AT(0)) + 30, 2, N, 1 };
+	t[1] = (struct virtq_desc){ IOVA(TX_AT(0)) + 32, 40, 0, 0 };
+	d.tx[0].avail->ring[0] = 0;
+	d.tx[0].avail->idx = 1;
+	rx_post(&d.rx[0], 0, 1536);
+	ring_kick(&d.rx[0]);
+	ring_kick(&d.tx[0]);
+	poll_idle();
+	VTEST_EQ(violations_all(fx.pf), 0);
+	VTEST(ring_reap(&d.rx[0], &id, &len));
+	VTEST_EQ(len, HDR + 60);
+	VTEST(memcmp(fx.mem + RX_AT(0) + HDR, fx.mem + TX_AT(0) + HDR, 60) == 0);
+	down();
+}
+
+static void
+in_order_chains_out_of_order_are_counted(void)
+{
+	up(&(struct variant){ .in_order = true });
+	d.tx[0].desc[0] = (struct virtq_desc){ GOOD, 20, N, 5 };
+	d.tx[0].desc[5] = (struct virtq_desc){ GOOD + 20, 60, 0, 0 };
+	d.tx[0].avail->ring[0] = 0;
+	d.tx[0].avail->idx = 1;
+	memset(fx.mem + TX_AT(0), 0, HDR);
+	ring_kick(&d.tx[0]);
+	poll_idle();
+	VTEST_EQ(violations(fx.pf, 77), 1);
+	VTEST_EQ(fx.pf->counters->queue[1].packets, 1);
+	down();
+}
+
+/* ---------------------------------------------------------------- packets */
+
+static void
+tx_headers_are_judged(void)
+{
+	static const struct {
+		struct virtio_net_hdr hdr;
+		unsigned int rule;
+		bool sent;
+	} rows[] = {
+		{ { .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM }, 100, false },
+		{ { .gso_type = VIRTIO_NET_HDR_GSO_TCPV4, .gso_size = 1000 }, 100, false },
+		{ { .gso_type = 7 }, 100, false },
+		{ { .flags = VIRTIO_NET_HDR_F_DATA_VALID }, 101, true },
+		{ { .num_buffers = 1 }, 99, true },
+		{ { .hdr_len = 54, .csum_start = 34 }, 0, true }, /* not looked at (5.1.6.2.2) */
+	};
+
+	for (size_t i = 0; i < 2 * NB(rows); i++) {
+		unsigned int rule = rows[i / 2].rule;
+
+		up(&(struct variant){ .packed = i % 2 });
+		/* Once in one descriptor, once with the header in a piece of its own. */
+		for (unsigned int pieces = 1; pieces < 3; pieces++) {
+			tx_post(pieces - 1, 60, 1, pieces, false);
+			memcpy(fx.mem + TX_AT(pieces - 1), &rows[i / 2].hdr, HDR);
+		}
+		ring_publish(&d.tx[0]);
+		ring_kick(&d.tx[0]);
+		poll_idle();
+		VTEST_EQ(violations_all(fx.pf), rule != 0 ? 2 : 0);
+		VTEST_EQ(rule != 0 ? violations(fx.pf, rule) : 2, 2);
+		VTEST_EQ(fx.pf->counters->queue[1].packets, rows[i / 2].sent ? 2 : 0);
+		VTEST_EQ(fx.pf->counters->queue[1].drop_malformed, rows[i / 2].sent ? 0 : 2);
+		VTEST(!(fx.pf->status & VIRTIO_STATUS_NEEDS_RESET));
+		down();
+	}
+}
+
+static void
+tx_frames_of_bad_length_are_dropped(void)
+{
+	up(&(struct variant){ 0 });
+	tx_post(0, 13, 0, 1, false); /* shorter than an Ethernet header */
+	tx_post(1, 1500 + VSIM_ETHER_EXTRA + 1, 0, 1, false);
+	tx_post(2, 1500 + VSIM_ETHER_EXTRA, 0, 1, false);
+	ring_publish(&d.tx[0]);
+	ring_kick(&d.tx[0]);
+	poll_idle();
+	VTEST_EQ(fx.pf->counters->queue[1].drop_malformed, 1);
+	VTEST_EQ(fx.pf->counters->queue[1].drop_too_big, 1);
+	VTEST_EQ(fx.pf->counters->queue[1].packets, 1);
+	down();
+}
+
+static void
+rx_frames_that_do_not_fit_are_dropped(void)
+{
+	uint32_t len;
+	uint16_t id;
+
+	for (unsigned int packed = 0; packed < 2; packed++) {
+		up(&(struct variant){ .packed = packed });
+		rx_post(&d.rx[0], 0, 100);
+		ring_kick(&d.rx[0]);
+		tx_post(0, 200, 0, 1, false);
+		tx_post(1, 88, 1, 1, false);
+		ring_publish(&d.tx[0]);
+		ring_kick(&d.tx[0]);
+		poll_idle();
+		VTEST_EQ(fx.pf->counters->queue[0].drop_too_big, 1);
+		VTEST_EQ(fx.pf->counters->queue[0].packets, 1);
+		VTEST(ring_reap(&d.rx[0], &id, &len));
+		VTEST_EQ(len, 100);
+		down();
+	}
+}
+
+/** A merged frame for which the buffers do not suffice leaves them as they were. */
+static void
+half_a_merged_frame_takes_nothing(void)
+{
+	uint32_t len;
+	uint16_t id;
+
+	for (unsigned int packed = 0; packed < 2; packed++) {
+		up(&(struct variant){ .packed = packed, .mergeable = true });
+		for (unsigned int i = 0; i < 3; i++)
+			rx_post(&d.rx[0], i, 100);
+		ring_kick(&d.rx[0]);
+		tx_post(0, 400, 0, 1, false);
+		ring_publish(&d.tx[0]);
+		ring_kick(&d.tx[0]);
+		poll_idle();
+		VTEST_EQ(fx.pf->counters->queue[0].drop_no_buffer, 1);
+		VTEST(!ring_peek(&d.rx[0], &id, &len));
+		/* They serve the next one, without a new doorbell. */
+		tx_post(1, 250, 1, 1, false);
+		ring_publish(&d.tx[0]);
+		ring_kick(&d.tx[0]);
+		poll_idle();
+		VTEST_EQ(fx.pf->counters->queue[0].packets, 1);
+		for (unsigned int i = 0; i < 3; i++) {
+			VTEST(ring_reap(&d.rx[0], &id, &len));
+			VTEST_EQ(len, i < 2 ? 100 : HDR + 250 - 200);
+		}
+		VTEST_EQ(fx.mem[RX_AT(0) + 10], 3); /* num_buffers */
+		VTEST_EQ(violations_all(fx.pf), 0);
+		down();
+	}
+}
+
+static void
+mergeable_buffers_without_room_for_the_header_are_a_violation(void)
+{
+	up(&(struct variant){ .mergeable = true });
+	rx_post(&d.rx[0], 0, HDR - 1);
+	ring_kick(&d.rx[0]);
+	tx_post(0, 60, 0, 1, false);
+	ring_publish(&d.tx[0]);
+	ring_kick(&d.tx[0]);
+	poll_idle();
+	VTEST_EQ(violations(fx.pf, 105), 1);
+	VTEST(fx.pf->status & VIRTIO_STATUS_NEEDS_RESET);
+	down();
+}
+
+/* ---------------------------------------------------------------- several queues, reset */
+
+/** Send a control command; @return its ack, 0xff when none came. */
+static uint8_t
+control(uint8_t class, uint8_t command, const void *data, size_t len)
+{
+	uint8_t *at = fx.mem + TABLE_AT(8);
+	const struct ring_seg segs[3] = { { IOVA(TABLE_AT(8)), 2 }, { IOVA(TABLE_AT(8)) + 2, len },
+		{ IOVA(TABLE_AT(9)), 1 } };
+	uint32_t used;
+	uint16_t id;
+
+	at[0] = class;
+	at[1] = command;
+	memcpy(at + 2, data, len);
+	fx.mem[TABLE_AT(9)] = 0xff;
+	ring_post(&d.ctrl, segs, 2, 1, 0, NULL);
+	ring_publish(&d.ctrl);
+	ring_kick(&d.ctrl);
+	poll_idle();
+	VTEST(ring_reap(&d.ctrl, &id, &used));
+	VTEST_EQ(used, 1);
+	return fx.mem[TABLE_AT(9)];
+}
+
+/** A UDP frame of this flow, to whoever listens. */
+static void
+udp_post(unsigned int slot, uint16_t sport)
+{
+	uint8_t *f = fx.mem + TX_AT(slot) + HDR;
+
+	tx_post(slot, 60, 1, 1, false);
+	memset(f + 12, 0, 48);
+	f[12] = 0x08;
+	f[14] = 0x45;
+	f[23] = 17;
+	f[26] = 10;
+	f[30] = 10;
+	f[33] = 1;
+	f[34] = sport >> 8;
+	f[35] = sport;
+}
+
+static void
+flows_spread_over_queue_pairs_and_stay_there(void)
+{
+	uint16_t pairs = htole16(2);
+	struct vsim_counters *c;
+	uint64_t before;
+
+	for (unsigned int packed = 0; packed < 2; packed++) {
+		up(&(struct variant){ .packed = packed });
+		c = fx.pf->counters;
+		for (unsigned int i = 0; i < 16; i++) {
+			rx_post(&d.rx[0], i, 1536);
+			rx_post(&d.rx[1], 16 + i, 1536);
+		}
+		ring_kick(&d.rx[0]);
+		ring_kick(&d.rx[1]);
+		for (unsigned int i = 0; i < 8; i++)
+			udp_post(i, 1000 + i);
+		ring_publish(&d.tx[0]);
+		ring_kick(&d.tx[0]);
+		poll_idle();
+		/* 5.1.6.5.6: one pair only until told otherwise. */
+		VTEST_EQ(c->queue[0].packets, 8);
+		VTEST_EQ(c->queue[2].packets, 0);
+
+		VTEST_EQ(control(VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, &pairs, 2),
+				0);
+		for (unsigned int i = 0; i < 8; i++)
+			udp_post(i, 1000 + i);
+		ring_publish(&d.tx[0]);
+		ring_kick(&d.tx[0]);
+		poll_idle();
+		VTEST_EQ(c->queue[0].packets + c->queue[2].packets, 16);
+		VTEST(c->queue[0].packets > 8 && c->queue[2].packets > 0);
+		before = c->queue[2].packets;
+		for (unsigned int i = 0; i < 8; i++)
+			udp_post(i, 1003);
+		ring_publish(&d.tx[0]);
+		ring_kick(&d.tx[0]);
+		poll_idle();
+		VTEST(c->queue[2].packets == before || c->queue[2].packets == before + 8);
+		VTEST_EQ(violations_all(fx.pf), 0);
+		down();
+	}
+}
+
+static void
+queue_in_reset_is_let_alone(void)
+{
+	up(&(struct variant){ .packed = true });
+	rx_post(&d.rx[0], 0, 1536);
+	ring_kick(&d.rx[0]);
+	poll_idle();
+	reg_write(fx.pf, "queue_select", 0);
+	reg_write(fx.pf, "queue_reset", 1);
+	VTEST_EQ(reg_read(fx.pf, "queue_reset"), 0);
+	memset(fx.mem, 0, FIXTURE_QUEUE_LEN);
+	tx_post(0, 60, 0, 1, false);
+	ring_kick(&d.tx[0]);
+	poll_idle();
+	VTEST_EQ(fx.pf->counters->drop_queue_off, 1);
+	driver_queue(fx.pf, 0, SIZE / 2);
+	ring_init(&d.rx[0], fx.pf, 0, SIZE / 2, fx.mem);
+	rx_post(&d.rx[0], 0, 1536);
+	ring_kick(&d.rx[0]);
+	tx_post(1, 60, 0, 1, false);
+	ring_kick(&d.tx[0]);
+	poll_idle();
+	VTEST_EQ(fx.pf->counters->queue[0].packets, 1);
+	VTEST_EQ(violations_all(fx.pf), 0);
+	down();
+}
+
+static void
+rings_outside_the_map_are_refused(void)
+{
+	struct vsim_features f = variant_features(&(struct variant){ 0 });
+
+	fx = fixture_make("full");
+	VTEST(driver_negotiate(fx.pf, &f));
+	reg_write(fx.pf, "queue_select", 1);
+	reg_write(fx.pf, "queue_size", SIZE);
+	reg_write(fx.pf, "queue_desc_lo", FIXTURE_IOVA + FIXTURE_MEM_LEN - 16);
+	reg_write(fx.pf, "queue_driver_lo", FIXTURE_IOVA);
+	reg_write(fx.pf, "queue_device_lo", FIXTURE_IOVA + 4096);
+	reg_write(fx.pf, "queue_enable", 1);
+	driver_ok(fx.pf);
+	VTEST_EQ(fx.pf->counters->dma_faults, 1);
+	VTEST(reg_read(fx.pf, "device_status") & VIRTIO_STATUS_NEEDS_RESET);
+	down();
+
+	fx = fixture_make("full");
+	VTEST(driver_negotiate(fx.pf, &f));
+	reg_write(fx.pf, "queue_select", 1);
+	reg_write(fx.pf, "queue_size", SIZE);
+	reg_write(fx.pf, "queue_desc_lo", FIXTURE_IOVA + 8); /* wants 16 */
+	reg_write(fx.pf, "queue_driver_lo", FIXTURE_IOVA);
+	reg_write(fx.pf, "queue_device_lo", FIXTURE_IOVA + 4096);
+	reg_write(fx.pf, "queue_enable", 1);
+	driver_ok(fx.pf);
+	VTEST_EQ(violations(fx.pf, 72), 1);
+	down();
+}
+
+static const struct vtest_case cases[] = {
+	{ "split_frames_loop_back_in_every_variant", split_frames_loop_back_in_every_variant },
+	{ "packed_frames_loop_back_in_every_variant", packed_frames_loop_back_in_every_variant },
+	{ "nothing_happens_without_a_doorbell", nothing_happens_without_a_doorbell },
+	{ "rx_buffers_without_a_doorbell_stay_unseen", rx_buffers_without_a_doorbell_stay_unseen },
+	{ "event_idx_asks_for_the_next_doorbell", event_idx_asks_for_the_next_doorbell },
+	{ "interrupts_come_only_when_wanted", interrupts_come_only_when_wanted },
+	{ "event_idx_places_the_interrupt", event_idx_places_the_interrupt },
+	{ "masked_vectors_stay_pending", masked_vectors_stay_pending },
+	{ "wrong_doorbells_are_counted", wrong_doorbells_are_counted },
+	{ "split_notification_data_may_end_in_ones", split_notification_data_may_end_in_ones },
+	{ "doorbells_before_driver_ok_are_counted", doorbells_before_driver_ok_are_counted },
+	{ "doorbells_by_register_access_ring", doorbells_by_register_access_ring },
+	{ "malformed_chains_break_the_function_and_nothing_else",
+			malformed_chains_break_the_function_and_nothing_else },
+	{ "noise_in_the_rings_hurts_nobody", noise_in_the_rings_hurts_nobody },
+	{ "malformed_requests_break_the_function", malformed_requests_break_the_function },
+	{ "wild_available_indices_break_the_function", wild_available_indices_break_the_function },
+	{ "split_direct_then_indirect_is_legal", split_direct_then_indirect_is_legal },
+	{ "in_order_chains_out_of_order_are_counted", in_order_chains_out_of_order_are_counted },
+	{ "tx_headers_are_judged", tx_headers_are_judged },
+	{ "tx_frames_of_bad_length_are_dropped", tx_frames_of_bad_length_are_dropped },
+	{ "rx_frames_that_do_not_fit_are_dropped", rx_frames_that_do_not_fit_are_dropped },
+	{ "half_a_merged_frame_takes_nothing", half_a_merged_frame_takes_nothing },
+	{ "mergeable_buffers_without_room_for_the_header_are_a_violation",
+			mergeable_buffers_without_room_for_the_header_are_a_violation },
+	{ "flows_spread_over_queue_pairs_and_stay_there",
+			flows_spread_over_queue_pairs_and_stay_there },
+	{ "queue_in_reset_is_let_alone", queue_in_reset_is_let_alone },
+	{ "rings_outside_the_map_are_refused", rings_outside_the_map_are_refused },
+};
+
+int
+main(int argc, char **argv)
+{
+	return vtest_main(argc, argv, cases, NB(cases));
+}

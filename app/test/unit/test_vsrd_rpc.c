@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ *
+ * JSON-RPC 2.0 as vsrd speaks it, and the real methods where no PF is owned.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "vsrd/vsrd.h"
+#include "test/fixture/vtest.h"
+
+static unsigned int nb_calls;
+
+static json_t *
+method_add(struct rpc_call *call)
+{
+	json_int_t a, b = 1;
+
+	nb_calls++;
+	if (rpc_params(call, "{s:I, s?I}", "a", &a, "b", &b) != 0)
+		return NULL;
+	return json_integer(a + b);
+}
+
+static json_t *
+method_refuse(struct rpc_call *call)
+{
+	nb_calls++;
+	call->data = json_pack("{s:i}", "who", 7);
+	return rpc_refuse(call, why_not(&call->why, -EBUSY, "it is in use: wait"));
+}
+
+static const struct rpc_method methods[] = {
+	{ "add", method_add },
+	{ "refuse", method_refuse },
+	{ NULL, NULL },
+};
+
+static struct vsrd vsrd;
+
+static json_t *
+ask_of(const struct rpc_method *table, const char *text)
+{
+	struct rpc_call call = { .vsrd = &vsrd };
+	char *line = rpc_answer(table, &call, text, strlen(text));
+	json_t *answer;
+
+	if (line == NULL)
+		return NULL;
+	VTEST(line[strlen(line) - 1] == '\n' && strchr(line, '\n') == line + strlen(line) - 1);
+	answer = json_loads(line, 0, NULL);
+	VTEST(answer != NULL);
+	free(line);
+	return answer;
+}
+
+static json_t *
+ask(const char *text)
+{
+	return ask_of(methods, text);
+}
+
+/* Code of the error in an answer, 0 when there is none; drops the answer. */
+static int
+code_of(json_t *answer)
+{
+	const json_t *error = json_object_get(answer, "error");
+	const int code = (int)json_integer_value(json_object_get(error, "code"));
+
+	VTEST(error == NULL || json_is_string(json_object_get(error, "message")));
+	VTEST((error == NULL) == (json_object_get(answer, "result") != NULL));
+	json_decref(answer);
+	return code;
+}
+
+static void
+requests_are_answered_with_their_id(void)
+{
+	json_t *answer = ask("{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"method\":\"add\","
+			     "\"params\":{\"a\":2,\"b\":3}}");
+
+	VTEST(strcmp(json_string_value(json_object_get(answer, "id")), "x") == 0);
+	VTEST_EQ(json_integer_value(json_object_get(answer, "result")), 5);
+	json_decref(answer);
+	answer = ask("{\"jsonrpc\":\"2.0\",\"id\":null,\"method\":\"add\",\"params\":{\"a\":2}}");
+	VTEST(json_is_null(json_object_get(answer, "id")));
+	json_decref(answer);
+}
+
+static void
+notifications_are_done_and_not_answered(void)
+{
+	nb_calls = 0;
+	VTEST(ask("{\"jsonrpc\":\"2.0\",\"method\":\"add\",\"params\":{\"a\":2}}") == NULL);
+	VTEST(ask("{\"jsonrpc\":\"2.0\",\"method\":\"refuse\"}") == NULL);
+	VTEST(ask("{\"jsonrpc\":\"2.0\",\"method\":\"none\"}") == NULL);
+	VTEST(ask("[{\"jsonrpc\":\"2.0\",\"method\":\"add\",\"params\":{\"a\":2}}]") == NULL);
+	VTEST_EQ(nb_calls, 3);
+}
+
+static void
+refusals_say_why_in_words_and_errno(void)
+{
+	json_t *answer = ask("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"refuse\"}");
+	json_t *error = json_object_get(answer, "error"), *data = json_object_get(error, "data");
+
+	VTEST_EQ(json_integer_value(json_object_get(error, "code")), RPC_REFUSED);
+	VTEST(strstr(json_string_value(json_object_get(error, "message")), "in use") != NULL);
+	VTEST(strcmp(json_string_value(json_object_get(data, "errno")), "EBUSY") == 0);
+	VTEST_EQ(json_integer_value(json_object_get(data, "who")), 7);
+	json_decref(answer);
+}
+
+static void
+what_is_no_request_gets_the_error_of_the_standard(void)
+{
+	static const struct {
+		const char *text;
+		int code;
+	} rows[] = {
+		{ "", RPC_PARSE_ERROR },
+		{ "{", RPC_PARSE_ERROR },
+		{ "{\"a\":1,\"a\":2}", RPC_PARSE_ERROR },
+		{ "\"text\"", RPC_PARSE_ERROR },
+		{ "{}", RPC_INVALID_REQUEST },
+		{ "[]", RPC_INVALID_REQUEST },
+		{ "{\"jsonrpc\":\"1.0\",\"id\":1,\"method\":\"add\"}", RPC_INVALID_REQUEST },
+		{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":1}", RPC_INVALID_REQUEST },
+		{ "{\"jsonrpc\":\"2.0\",\"id\":[],\"method\":\"add\"}", RPC_INVALID_REQUEST },
+		{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"add\",\"params\":1}",
+				RPC_INVALID_REQUEST },
+		{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ad\"}", RPC_NO_METHOD },
+		{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"add\"}", RPC_INVALID_PARAMS },
+		{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"add\",\"params\":[1]}",
+				RPC_INVALID_PARAMS },
+		{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"add\",\"params\":{\"a\":\"1\"}}",
+				RPC_INVALID_PARAMS },
+		{ "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"add\",\"params\":{\"a\":1,\"c\":1}}",
+				RPC_INVALID_PARAMS },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const int code = code_of(ask(rows[i].text));
+
+		if (code != rows[i].code)
+			printf("# %s\n", rows[i].text);
+		VTEST_EQ(code, rows[i].code);
+	}
+}
+
+static void
+deep_and_long_requests_are_bounded(void)
+{
+	char deep[512], batch[4096] = "[";
+
+	memset(deep, '[', 200);
+	memset(deep + 200, ']', 200);
+	deep[400] = '\0';
+	VTEST_EQ(code_of(ask(deep)), RPC_PARSE_ERROR);
+	for (unsigned int i = 0; i < RPC_MAX_BATCH; i++)
+		strcat(batch, "1,");
+	strcat(batch, "1]");
+	VTEST_EQ(code_of(ask(batch)), RPC_INVALID_REQUEST);
+}
+
+static void
+batches_are_answered_one_by_one(void)
+{
+	json_t *answers = ask("[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"add\","
+			      "\"params\":{\"a\":1}}, 5, {\"jsonrpc\":\"2.0\",\"method\":\"add\","
+			      "\"params\":{\"a\":1}}]");
+
+	VTEST_EQ(json_array_size(answers), 2);
+	VTEST_EQ(code_of(json_incref(json_array_get(answers, 0))), 0);
+	VTEST_EQ(code_of(json_incref(json_array_get(answers, 1))), RPC_INVALID_REQUEST);
+	json_decref(answers);
+}
+
+/* ---------------------------------------------------------------- the real methods */
+
+static void
+methods_refuse_what_they_do_not_own(void)
+{
+	static const char *const calls[] = {
+		"\"pf.show\",\"params\":{\"pf\":\"0000:01:00.0\"}",
+		"\"vf.destroy\",\"params\":{\"pf\":\"0000:01:00.0\"}",
+		"\"vf.create\",\"params\":{\"pf\":\"0000:01:00.0\",\"count\":1}",
+		"\"token.rotate\",\"params\":{\"pf\":\"0000:01:00.0\"}",
+		"\"admin.list\",\"params\":{\"pf\":\"0000:01:00.0\"}",
+		"\"legacy.dump\",\"params\":{\"pf\":\"0000:01:00.0\",\"vf\":1}",
+		"\"pasid.acquire\",\"params\":{\"pf\":\"0000:01:00.0\",\"vf\":1}",
+	};
+
+	owner_init(&vsrd.owner);
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		char text[256];
+		json_t *answer, *data;
+
+		snprintf(text, sizeof(text), "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":%s}",
+				calls[i]);
+		answer = ask_of(vsrd_methods, text);
+		data = json_object_get(json_object_get(answer, "error"), "data");
+		VTEST(strcmp(json_string_value(json_object_get(data, "errno")), "ENODEV") == 0);
+		json_decref(answer);
+	}
+}
+
+static void
+parameters_out_of_range_are_refused(void)
+{
+	static const char *const calls[] = {
+		"\"vf.create\",\"params\":{\"pf\":\"1:0.0\",\"count\":-1}",
+		"\"vf.create\",\"params\":{\"pf\":\"1:0.0\",\"count\":65536}",
+		"\"vf.create\",\"params\":{\"pf\":\"1:0.0\",\"count\":1,\"token\":\"x\"}",
+		"\"vf.create\",\"params\":{\"pf\":\"1:0.0\",\"count\":1.5}",
+		"\"admin.raw\",\"params\":{\"pf\":\"1:0.0\",\"opcode\":65536}",
+		"\"admin.raw\",\"params\":{\"pf\":\"1:0.0\",\"opcode\":-1}",
+		"\"admin.raw\",\"params\":{\"pf\":\"1:0.0\",\"opcode\":1}",
+		"\"admin.raw\",\"params\":{\"pf\":\"1:0.0\",\"opcode\":\"list_use\"}",
+		"\"admin.raw\",\"params\":{\"pf\":\"1:0.0\",\"opcode\":0,\"data\":\"0\"}",
+		"\"admin.raw\",\"params\":{\"pf\":\"1:0.0\",\"opcode\":0,\"data\":\"0g\"}",
+		"\"admin.raw\",\"params\":{\"pf\":\"1:0.0\",\"opcode\":0,\"result_len\":8193}",
+		"\"admin.raw\",\"params\":{\"pf\":\"1:0.0\",\"opcode\":0,\"group\":\"x\"}",
+		"\"admin.raw\",\"params\":{\"pf\":\"1:0.0\",\"opcode\":0,\"group\":\"sriov\","
+		"\"member\":-1}",
+		"\"legacy.read\",\"params\":{\"pf\":\"1:0.0\",\"vf\":0,\"offset\":0,\"len\":4}",
+		"\"legacy.read\",\"params\":{\"pf\":\"1:0.0\",\"vf\":1,\"offset\":256,\"len\":4}",
+		"\"legacy.read\",\"params\":{\"pf\":\"1:0.0\",\"vf\":1,\"offset\":0,\"len\":9}",
+		"\"legacy.read\",\"params\":{\"pf\":\"1:0.0\",\"vf\":1,\"offset\":0,\"len\":0}",
+		"\"legacy.read\",\"params\":{\"pf\":\"1:0.0\",\"vf\":65536,\"offset\":0,\"len\":4}",
+		"\"legacy.write\",\"params\":{\"pf\":\"1:0.0\",\"vf\":1,\"offset\":0,"
+		"\"data\":\"\"}",
+		"\"legacy.write\",\"params\":{\"pf\":\"1:0.0\",\"vf\":1,\"offset\":0,"
+		"\"data\":\"000000000000000000\"}",
+		"\"legacy.dump\",\"params\":{\"pf\":\"1:0.0\",\"vf\":0}",
+	};
+
+	owner_init(&vsrd.owner);
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		char text[256];
+		int code;
+
+		snprintf(text, sizeof(text), "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":%s}",
+				calls[i]);
+		code = code_of(ask_of(vsrd_methods, text));
+		if (code != RPC_INVALID_PARAMS)
+			printf("# %s\n", text);
+		VTEST_EQ(code, RPC_INVALID_PARAMS);
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct vtest_case cases[] = {
+		{ "requests_are_answered_with_their_id", requests_are_answered_with_their_id },
+		{ "notifications_are_done_and_not_answered",
+				notifications_are_done_and_not_answered },
+		{ "refusals_say_why_in_words_and_errno", refusals_say_why_in_words_and_errno },
+		{ "what_is_no_request_gets_the_error_of_the_standard",
+				what_is_no_request_gets_the_error_of_the_standard },
+		{ "deep_and_long_requests_are_bounded", deep_and_long_requests_are_bounded },
+		{ "batches_are_answered_one_by_one", batches_are_answered_one_by_one },
+		{ "methods_refuse_what_they_do_not_own", methods_refuse_what_they_do_not_own },
+		{ "parameters_out_of_range_are_refused", parameters_out_of_range_are_refused },
+	};
+
+	return vtest_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));
+}

@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ *
+ * The rules of an owner that need no device: PASID of PF and VF, the id table, who holds a group,
+ * the count of VFs, kept descriptors, events.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/holders.h"
+#include "common/idtable.h"
+#include "common/pf.h"
+#include "vsrd/events.h"
+#include "vsrd/fdstore.h"
+#include "vsrd/pasid.h"
+#include "vsrd/vsrd.h"
+#include "test/fixture/vtest.h"
+
+static char dir[] = "/tmp/vsr-rules-XXXXXX";
+
+static void
+write_file(const char *name, const void *data, size_t len)
+{
+	char path[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	file = fopen(path, "w");
+	VTEST(file != NULL && fwrite(data, 1, len, file) == len && fclose(file) == 0);
+}
+
+/* First character of a file. */
+static int
+first_char(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	int c;
+
+	VTEST(file != NULL);
+	c = fgetc(file);
+	fclose(file);
+	return c;
+}
+
+/* ---------------------------------------------------------------- PASID */
+
+/* Configuration space of a PF whose PASID capability says this; SR-IOV stands before it. */
+static void
+write_config(bool present, uint8_t width, uint16_t control, uint16_t next)
+{
+	uint8_t cfg[4096] = { 0 };
+
+	cfg[0x100] = 0x10;
+	cfg[0x102] = 0x01; /* version */
+	cfg[0x103] = present ? 0x15 : 0; /* next: 0x150 */
+	cfg[0x150] = 0x1b;
+	cfg[0x152] = 0x01 | (uint8_t)((next & 0xf) << 4);
+	cfg[0x153] = (uint8_t)(next >> 4);
+	cfg[0x155] = width;
+	cfg[0x156] = (uint8_t)control;
+	write_file("bus/pci/devices/0000:01:00.0/config", cfg, sizeof(cfg));
+}
+
+static void
+pasid_of_the_pf_is_read(void)
+{
+	struct pasid_state state;
+
+	write_config(true, 20, 0x3, 0);
+	VTEST_EQ(pasid_read(dir, "0000:01:00.0", &state), 0);
+	VTEST(state.present && state.enabled && state.execute && !state.privileged);
+	VTEST_EQ(state.max_width, 20);
+	write_config(true, 16, 0x6, 0);
+	VTEST_EQ(pasid_read(dir, "0000:01:00.0", &state), 0);
+	VTEST(state.present && !state.enabled && !state.execute && !state.privileged);
+	write_config(false, 20, 1, 0);
+	VTEST_EQ(pasid_read(dir, "0000:01:00.0", &state), 0);
+	VTEST(!state.present && !state.enabled);
+	VTEST_EQ(pasid_read(dir, "0000:02:00.0", &state), -ENOENT);
+}
+
+static void
+list_in_a_circle_ends(void)
+{
+	uint8_t cfg[4096] = { 0 };
+	struct pasid_state state;
+
+	cfg[0x100] = 0x10;
+	cfg[0x102] = 0x01;
+	cfg[0x103] = 0x10; /* next: itself */
+	write_file("bus/pci/devices/0000:01:00.0/config", cfg, sizeof(cfg));
+	VTEST_EQ(pasid_read(dir, "0000:01:00.0", &state), 0);
+	VTEST(!state.present);
+}
+
+/* The four rows: enable and disable at a VF, with the PF's enabled and not. */
+static void
+vf_has_what_the_pf_has(void)
+{
+	const struct pasid_state on = { .present = true, .enabled = true };
+	const struct pasid_state off = { .present = true };
+	static struct pasid_users users;
+	int a = 0, b = 0; /* their addresses count */
+
+	users.nb = 0;
+	VTEST_EQ(pasid_acquire(&users, &off, &a, 1, 10), -EINVAL);
+	VTEST_EQ(users.nb, 0);
+	VTEST_EQ(pasid_acquire(&users, &on, &a, 1, 10), 0);
+	VTEST_EQ(pasid_acquire(&users, &on, &a, 1, 10), 0);
+	VTEST_EQ(users.nb, 1);
+	pasid_release(&users, &b, 1); /* of another: nothing */
+	VTEST_EQ(users.nb, 1);
+	pasid_release(&users, &a, 1);
+	VTEST_EQ(users.nb, 0);
+	pasid_release(&users, &a, 1);
+	VTEST_EQ(users.nb, 0);
+}
+
+static void
+user_that_is_gone_has_released_all(void)
+{
+	const struct pasid_state on = { .present = true, .enabled = true };
+	static struct pasid_users users;
+	int a = 0, b = 0; /* their addresses count */
+
+	users.nb = 0;
+	for (unsigned int vf = 1; vf <= 3; vf++) {
+		VTEST_EQ(pasid_acquire(&users, &on, &a, vf, 10), 0);
+		VTEST_EQ(pasid_acquire(&users, &on, &b, vf, 11), 0);
+	}
+	pasid_release(&users, &a, 0);
+	VTEST_EQ(users.nb, 3);
+	for (size_t i = 0; i < users.nb; i++)
+		VTEST(users.v[i].owner == &b);
+	while (pasid_acquire(&users, &on, &b, (unsigned int)users.nb + 10, 11) == 0)
+		continue;
+	VTEST_EQ(users.nb, PASID_MAX_USERS);
+}
+
+/* Who uses the shared state is in the way of a change, until its connection ends. */
+static void
+shared_state_in_use_keeps_the_vfs(void)
+{
+	static const char numvfs[] = "bus/pci/devices/0000:01:00.0/sriov_numvfs";
+	static struct vsrd vsrd;
+	struct owner_pf *pf = &vsrd.owner.pfs[0];
+	const struct pasid_state on = { .present = true, .enabled = true };
+	struct conn conn;
+	unsigned int destroyed;
+	json_t *users = NULL;
+	struct why why;
+	char path[128];
+
+	owner_init(&vsrd.owner);
+	vsrd.owner.host.sysfs = dir;
+	strcpy(pf->bdf, "0000:01:00.0");
+	strcpy(pf->fn.bdf, pf->bdf);
+	strcpy(pf->fn.driver, "vfio-pci");
+	pf->fn.num_vfs = pf->fn.total_vfs = pf->known_vfs = 2;
+	pf->used = true;
+	write_file(numvfs, "2", 1);
+	snprintf(path, sizeof(path), "%s/%s", dir, numvfs);
+	VTEST_EQ(pasid_acquire(&pf->pasid, &on, &conn, 2, 77), 0);
+
+	VTEST_EQ(owner_vfs_destroy(&vsrd.owner, pf, &destroyed, &users, &why), -EBUSY);
+	VTEST_EQ(json_array_size(users), 1);
+	VTEST_EQ(json_integer_value(json_object_get(json_array_get(users, 0), "vf")), 2);
+	VTEST_EQ(json_integer_value(json_object_get(json_array_get(users, 0), "pid")), 77);
+	json_decref(users);
+	VTEST_EQ(owner_release(&vsrd.owner, pf->bdf, &users, &why), -EBUSY);
+	json_decref(users);
+	VTEST_EQ(owner_token_set(&vsrd.owner, pf, NULL, &users, &why), -EBUSY);
+	json_decref(users);
+
+	vsrd_client_left(&vsrd, &conn);
+	/* The kernel is taking it from its driver: its lock is not asked for. */
+	pf->fn.driver[0] = '\0';
+	VTEST_EQ(owner_vfs_destroy(&vsrd.owner, pf, &destroyed, &users, &why), -ENODEV);
+	pf->fn.num_vfs = 0;
+	VTEST_EQ(owner_vfs_create(&vsrd.owner, pf, 1, NULL, &users, &why), -ENODEV);
+	VTEST_EQ(first_char(path), '2');
+	pf->fn.num_vfs = 2;
+	strcpy(pf->fn.driver, "vfio-pci");
+	VTEST_EQ(owner_vfs_destroy(&vsrd.owner, pf, &destroyed, &users, &why), 0);
+	VTEST_EQ(first_char(path), '0');
+}
+
+/* ---------------------------------------------------------------- id table */
+
+static const struct sysfs_fn ifc = { .vendor = 0x1af4,
+	.device = 0x1041,
+	.subsys_vendor = 0x8086,
+	.subsys = 0x15fe };
+
+static int
+read_table(struct idtable *table, const char *text)
+{
+	char path[128];
+	struct why why;
+
+	write_file("ids", text, strlen(text));
+	snprintf(path, sizeof(path), "%s/ids", dir);
+	return idtable_read(table, path, &why);
+}
+
+static void
+id_table_names_parts_by_all_four_ids(void)
+{
+	struct idtable table;
+	struct why why;
+
+	VTEST_EQ(idtable_read(&table, NULL, &why), 0);
+	VTEST_EQ(idtable_verdict(&table, &ifc), ID_UNNAMED);
+	VTEST_EQ(read_table(&table, "# text\n\nforbid 1af4:1041:8086:15fe # why\n"), 0);
+	VTEST_EQ(idtable_verdict(&table, &ifc), ID_FORBID);
+	for (unsigned int i = 0; i < 4; i++) {
+		struct sysfs_fn other = ifc;
+
+		(i == 0                                ? &other.vendor :
+						i == 1 ? &other.device :
+						i == 2 ? &other.subsys_vendor :
+							 &other.subsys)[0] ^= 1;
+		VTEST_EQ(idtable_verdict(&table, &other), ID_UNNAMED);
+	}
+	idtable_free(&table);
+	VTEST_EQ(read_table(&table, "forbid 1af4:1041:8086:15fe\npermit 1AF4:1041:8086:15FE"), 0);
+	VTEST_EQ(idtable_verdict(&table, &ifc), ID_PERMIT);
+	idtable_free(&table);
+}
+
+static void
+id_table_that_makes_no_sense_is_refused(void)
+{
+	static const char *const texts[] = {
+		"forbid 1af4:1041:8086\n",
+		"allow 1af4:1041:8086:15fe\n",
+		"forbid 1af4:1041:8086:15fe:1\n",
+		"forbid 1af4:1041:8086:15fe 1\n",
+		"forbid\n",
+		"1af4:1041:8086:15fe\n",
+		"forbid 1af4:1041:8086:zzzz\n",
+	};
+	struct idtable table;
+	struct why why;
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		VTEST_EQ(read_table(&table, texts[i]), -EINVAL);
+		VTEST_EQ(table.nb, 0);
+	}
+	VTEST_EQ(idtable_read(&table, "/nonexistent/ids", &why), -ENOENT);
+}
+
+/* Without the bit only the table helps; with it the table can forbid. */
+static void
+vfs_need_the_feature_or_the_table(void)
+{
+	struct pf_host host = { .sysfs = dir };
+	struct vio_dev dev = { .timeout_us = 0 };
+	struct why why;
+
+	VTEST_EQ(pf_sriov_allowed(&host, &ifc, &dev, &why), -EOPNOTSUPP);
+	VTEST_EQ(read_table(&host.ids, "permit 1af4:1041:8086:15fe"), 0);
+	VTEST_EQ(pf_sriov_allowed(&host, &ifc, &dev, &why), 0);
+	idtable_free(&host.ids);
+	vio_features_add(&dev.accepted, VIRTIO_F_SR_IOV);
+	VTEST_EQ(pf_sriov_allowed(&host, &ifc, &dev, &why), 0);
+	VTEST_EQ(read_table(&host.ids, "forbid 1af4:1041:8086:15fe"), 0);
+	VTEST_EQ(pf_sriov_allowed(&host, &ifc, &dev, &why), -EPERM);
+	idtable_free(&host.ids);
+}
+
+static void
+counts_are_bounded_by_the_pf(void)
+{
+	const struct sysfs_fn pf = { .bdf = "0000:01:00.0", .total_vfs = 8 };
+	static const struct {
+		const char *text;
+		int ret;
+	} rows[] = {
+		{ "1", 0 },
+		{ "8", 0 },
+		{ "0", -EINVAL },
+		{ "9", -ERANGE },
+		{ "-1", -ERANGE },
+		{ "", -EINVAL },
+		{ "2x", -EINVAL },
+		{ "99999999999999999999", -EINVAL },
+	};
+	struct why why;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		unsigned int count = 77;
+
+		VTEST_EQ(pf_count_parse(&pf, rows[i].text, &count, &why), rows[i].ret);
+		VTEST(rows[i].ret != 0 ? count == 77 : count >= 1 && count <= 8);
+	}
+}
+
+/* ---------------------------------------------------------------- tokens, holders */
+
+static void
+tokens_come_back_from_their_file(void)
+{
+	char token[TOKEN_LEN], read[TOKEN_LEN], path[128];
+	struct stat st;
+
+	VTEST_EQ(token_make(token), 0);
+	VTEST_EQ(token_path(dir, "0000:01:00.0", path, sizeof(path)), 0);
+	VTEST_EQ(token_load(path, read), -ENOENT);
+	VTEST_EQ(token_store(path, token), 0);
+	VTEST(stat(path, &st) == 0 && (st.st_mode & 0777) == 0600);
+	VTEST_EQ(token_load(path, read), 0);
+	VTEST(strcmp(token, read) == 0);
+	write_file("0000:01:00.0.token", "no token\n", 9);
+	VTEST_EQ(token_load(path, read), -EINVAL);
+	write_file("0000:01:00.0.token", "", 0);
+	VTEST_EQ(token_load(path, read), -EINVAL);
+	token_drop(path);
+}
+
+static void
+holders_are_found_by_group_in_order(void)
+{
+	struct holder v[] = { { 3, 10, "a" }, { 3, 12, "b" }, { 7, 10, "a" } };
+	const struct holders holders = { v, 3 };
+
+	VTEST(holders_find(&holders, 3) == &v[0]);
+	VTEST(holders_find(&holders, 7) == &v[2]);
+	VTEST(holders_find(&holders, 5) == NULL);
+}
+
+static void
+this_process_holds_no_group(void)
+{
+	struct holders holders;
+
+	VTEST_EQ(holders_scan(&holders), 0);
+	for (size_t i = 0; i < holders.nb; i++)
+		VTEST(holders.v[i].pid != getpid());
+	holders_free(&holders);
+}
+
+/* ---------------------------------------------------------------- kept descriptors, events */
+
+static void
+kept_descriptors_are_found_by_name_once(void)
+{
+	struct fdstore_fd fds[] = { { "a", 40 }, { "b", 41 } };
+	struct fdstore store = { fds, 2 };
+	char pid[16];
+
+	VTEST_EQ(fdstore_take(&store, "b"), 41);
+	VTEST_EQ(fdstore_take(&store, "b"), -1);
+	VTEST_EQ(fdstore_take(&store, "c"), -1);
+	VTEST_EQ(fdstore_take(&store, "a"), 40);
+
+	/* Meant for another process, or no number: nothing is taken. */
+	setenv("LISTEN_FDS", "2", 1);
+	setenv("LISTEN_PID", "1", 1);
+	fdstore_inherit(&store);
+	VTEST_EQ(store.nb, 0);
+	VTEST(getenv("LISTEN_FDS") == NULL);
+	snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	setenv("LISTEN_PID", pid, 1);
+	setenv("LISTEN_FDS", "-2", 1);
+	fdstore_inherit(&store);
+	VTEST_EQ(store.nb, 0);
+	setenv("LISTEN_PID", pid, 1);
+	setenv("LISTEN_FDS", "3", 1);
+	setenv("LISTEN_FDNAMES", "x::z", 1);
+	fdstore_inherit(&store);
+	VTEST_EQ(store.nb, 3);
+	VTEST_EQ(fdstore_take(&store, "x"), 3);
+	VTEST_EQ(fdstore_take(&store, ""), 4);
+	VTEST_EQ(fdstore_take(&store, "z"), 5);
+	fdstore_drop_rest(&store);
+}
+
+static void
+nobody_keeps_where_nobody_listens(void)
+{
+	unsetenv("NOTIFY_SOCKET");
+	VTEST(!fdstore_there());
+	VTEST_EQ(fdstore_keep("a", 1), -ENOTCONN);
+	VTEST_EQ(fdstore_flush(), -ENOTCONN);
+	setenv("NOTIFY_SOCKET", "/nonexistent/notify", 1);
+	VTEST(fdstore_keep("a", 1) < 0);
+	VTEST(fdstore_flush() < 0);
+	unsetenv("NOTIFY_SOCKET");
+}
+
+static void
+slow_listener_loses_the_oldest_and_is_told(void)
+{
+	static struct listener listener;
+	char *line;
+	json_t *event;
+
+	VTEST_EQ(events_listen(&listener), 0);
+	VTEST_EQ(events_listen(&listener), -EALREADY);
+	for (int i = 0; i < EVENTS_MAX_WAITING + 10; i++)
+		events_emit("test", json_pack("{s:i}", "i", i));
+	line = events_take(&listener);
+	event = json_loads(line, 0, NULL);
+	VTEST_EQ(json_integer_value(json_object_get(json_object_get(event, "params"), "i")), 10);
+	json_decref(event);
+	free(line);
+	for (unsigned int i = 0; i < EVENTS_MAX_WAITING - 2; i++)
+		free(events_take(&listener));
+	line = events_take(&listener);
+	event = json_loads(line, 0, NULL);
+	VTEST_EQ(json_integer_value(json_object_get(json_object_get(event, "params"), "lost")), 10);
+	json_decref(event);
+	free(line);
+	VTEST(events_take(&listener) == NULL);
+	events_leave(&listener);
+	events_leave(&listener);
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct vtest_case cases[] = {
+		{ "pasid_of_the_pf_is_read", pasid_of_the_pf_is_read },
+		{ "list_in_a_circle_ends", list_in_a_circle_ends },
+		{ "vf_has_what_the_pf_has", vf_has_what_the_pf_has },
+		{ "user_that_is_gone_has_released_all", user_that_is_gone_has_released_all },
+		{ "shared_state_in_use_keeps_the_vfs", shared_state_in_use_keeps_the_vfs },
+		{ "id_table_names_parts_by_all_four_ids", id_table_names_parts_by_all_four_ids },
+		{ "id_table_that_makes_no_sense_is_refused",
+				id_table_that_makes_no_sense_is_refused },
+		{ "vfs_need_the_feature_or_the_table", vfs_need_the_feature_or_the_table },
+		{ "counts_are_bounded_by_the_pf", counts_are_bounded_by_the_pf },
+		{ "tokens_come_back_from_their_file", tokens_come_back_from_their_file },
+		{ "holders_are_found_by_group_in_order", holders_are_found_by_group_in_order },
+		{ "this_process_holds_no_group", this_process_holds_no_group },
+		{ "kept_descriptors_are_found_by_name_once",
+				kept_descriptors_are_found_by_name_once },
+		{ "nobody_keeps_where_nobody_listens", nobody_keeps_where_nobody_listens },
+		{ "slow_listener_loses_the_oldest_and_is_told",
+				slow_listener_loses_the_oldest_and_is_told },
+	};
+	char command[256];
+	int ret;
+
+	if (mkdtemp(dir) == NULL)
+		return 1;
+	snprintf(command, sizeof(command), "mkdir -p %s/bus/pci/devices/0000:01:00.0", dir);
+	ret = system(command);
+	if (ret == 0)
+		ret = vtest_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));
+	snprintf(command, sizeof(command), "rm -r %s", dir);
+	return system(command) != 0 || ret != 0;
+}

@@ -1,0 +1,841 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+
+/*
+ * The server of lib/vfio_user against clients that do not keep to the protocol: bad messages get
+ * one error reply and leave the connection, bad framing ends it, nothing leaks, and it serves on.
+ */
+
+#include <sys/resource.h>
+
+#include "test/fixture/vuser_rig.h"
+
+/* What QEMU's vfio-user client sends. */
+#define QEMU_TEXT                                                                                 \
+	"{\"capabilities\": {\"migration\": {\"max_bitmap_size\": 268435456, \"pgsize\": 4096}, " \
+	"\"max_msg_fds\": 8, \"max_data_xfer_size\": 1048576, \"pgsizes\": 4096, "                \
+	"\"max_dma_maps\": 65535, \"write_multiple\": true}}"
+
+/* ---------------------------------------------------------------- a raw peer */
+
+static int raw = -1; /* socket of the raw client */
+static struct vuser_msg got; /* the last reply */
+
+static void
+raw_connect(void)
+{
+	struct sockaddr_un addr;
+
+	raw = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	VTEST_EQ(vuser_address(&addr, rig.path), 0);
+	VTEST_EQ(connect(raw, (struct sockaddr *)&addr, sizeof(addr)), 0);
+}
+
+static void
+raw_close(void)
+{
+	vuser_msg_close_fds(&got);
+	vuser_msg_free(&got);
+	if (raw >= 0)
+		close(raw);
+	raw = -1;
+}
+
+/* Send one message; size 0 stands for the right one. */
+static void
+raw_send(uint16_t command, uint32_t flags, uint32_t size, const void *data, size_t len,
+		const int *fds, unsigned int nb_fds)
+{
+	struct vuser_msg msg;
+	int ret;
+
+	vuser_msg_init(&msg);
+	VTEST_EQ(vuser_msg_resize(&msg, len), 0);
+	if (len != 0)
+		memcpy(msg.data, data, len);
+	msg.hdr.msg_id = 0x4321;
+	msg.hdr.command = command;
+	msg.hdr.size = size != 0 ? size : (uint32_t)(sizeof(msg.hdr) + len);
+	msg.hdr.flags = flags;
+	if (nb_fds != 0)
+		memcpy(msg.fds, fds, nb_fds * sizeof(int));
+	msg.nb_fds = nb_fds;
+	ret = vuser_send_full(raw, &msg, vuser_deadline(5000));
+	vuser_msg_free(&msg);
+	VTEST_EQ(ret, 0);
+}
+
+/* Receive a reply into got: 0, or what vuser_recv_full() says. */
+static int
+raw_recv(void)
+{
+	vuser_msg_close_fds(&got);
+	vuser_msg_clear(&got);
+	return vuser_recv_full(raw, &got, vuser_deadline(5000));
+}
+
+/* Expect a reply to the last command: its error, 0 for none. */
+static void
+raw_expect(uint16_t command, uint32_t error)
+{
+	VTEST_EQ(raw_recv(), 0);
+	VTEST_EQ(got.hdr.msg_id, 0x4321);
+	VTEST_EQ(got.hdr.command, command);
+	VTEST_EQ(got.hdr.flags, VUSER_FLAG_TYPE_REPLY | (error != 0 ? VUSER_FLAG_ERROR : 0));
+	VTEST_EQ(got.hdr.error, error);
+	if (error != 0)
+		VTEST_EQ(got.hdr.size, sizeof(got.hdr));
+}
+
+static void
+raw_version(const char *text)
+{
+	uint8_t data[8192] = { 0, 0, 1, 0 }; /* 0.1 */
+
+	memcpy(data + 4, text, strlen(text) + 1);
+	raw_send(VUSER_VERSION, 0, 0, data, 4 + strlen(text) + 1, NULL, 0);
+}
+
+static void
+raw_negotiate(void)
+{
+	raw_connect();
+	raw_version(QEMU_TEXT);
+	raw_expect(VUSER_VERSION, 0);
+}
+
+/* The connection still does what it should. */
+static void
+raw_alive(void)
+{
+	const struct vuser_dev_info info = { .argsz = sizeof(info) };
+
+	raw_send(VUSER_DEVICE_GET_INFO, 0, 0, &info, sizeof(info), NULL, 0);
+	raw_expect(VUSER_DEVICE_GET_INFO, 0);
+	VTEST_EQ(got.len, sizeof(info));
+}
+
+static void
+hostile_start(void)
+{
+	raw_close();
+	rig_start(RIG_SERVER);
+}
+
+static void
+hostile_stop(void)
+{
+	raw_close();
+	rig_stop();
+}
+
+/* ---------------------------------------------------------------- bad messages */
+
+#define NO_FLAGS 0
+#define ARGSZ(n) .u32 = { (n) }
+#define IRQ(index, start, count, flags) .u32 = { 20, (flags), (index), (start), (count) }
+#define NONE VFIO_IRQ_SET_DATA_NONE
+#define BOOL VFIO_IRQ_SET_DATA_BOOL
+#define EVENTFD VFIO_IRQ_SET_DATA_EVENTFD
+#define TRIGGER VFIO_IRQ_SET_ACTION_TRIGGER
+#define MASK VFIO_IRQ_SET_ACTION_MASK
+#define UNMASK VFIO_IRQ_SET_ACTION_UNMASK
+
+/* One message each: what is wrong with it, and the error it earns. */
+static const struct bad {
+	const char *why;
+	uint16_t command;
+	uint32_t flags;
+	size_t len;
+	unsigned int nb_fds;
+	uint32_t error;
+	union {
+		uint32_t u32[10];
+		uint64_t u64[5];
+	};
+} bads[] = {
+	{ "command 0", 0, 0, 0, 0, ENOTSUP, {} },
+	{ "DMA_READ is the server's", VUSER_DMA_READ, 0, 16, 0, ENOTSUP, {} },
+	{ "DMA_WRITE is the server's", VUSER_DMA_WRITE, 0, 16, 0, ENOTSUP, {} },
+	{ "command 14", 14, 0, 16, 0, ENOTSUP, {} },
+	{ "REGION_WRITE_MULTI was not offered", 15, 0, 32, 0, ENOTSUP, {} },
+	{ "DEVICE_FEATURE", 16, 0, 8, 0, ENOTSUP, {} },
+	{ "command 65535", 65535, 0, 4, 0, ENOTSUP, {} },
+	{ "unknown command with fds", 99, 0, 4, 3, ENOTSUP, {} },
+	{ "a reply nobody waits for", VUSER_DEVICE_RESET, 1, 0, 0, EINVAL, {} },
+	{ "type 7", VUSER_DEVICE_RESET, 7, 0, 0, EINVAL, {} },
+	{ "second VERSION", VUSER_VERSION, 0, 4, 0, EINVAL, { ARGSZ(0x10000) } },
+
+	{ "info without payload", VUSER_DEVICE_GET_INFO, 0, 0, 0, EINVAL, {} },
+	{ "info short", VUSER_DEVICE_GET_INFO, 0, 15, 0, EINVAL, { ARGSZ(16) } },
+	{ "info argsz short", VUSER_DEVICE_GET_INFO, 0, 16, 0, EINVAL, { ARGSZ(15) } },
+	{ "info with an fd", VUSER_DEVICE_GET_INFO, 0, 16, 1, EINVAL, { ARGSZ(16) } },
+	{ "info with 16 fds", VUSER_DEVICE_GET_INFO, 0, 16, 16, EINVAL, { ARGSZ(16) } },
+	{ "region info short", VUSER_DEVICE_GET_REGION_INFO, 0, 31, 0, EINVAL, { ARGSZ(32) } },
+	{ "region info argsz", VUSER_DEVICE_GET_REGION_INFO, 0, 32, 0, EINVAL, { ARGSZ(31) } },
+	{ "region info index", VUSER_DEVICE_GET_REGION_INFO, 0, 32, 0, EINVAL,
+			{ .u32 = { 32, 0, VUSER_MAX_REGIONS } } },
+	{ "region info with fds", VUSER_DEVICE_GET_REGION_INFO, 0, 32, 2, EINVAL, { ARGSZ(32) } },
+	{ "io fds short", VUSER_DEVICE_GET_REGION_IO_FDS, 0, 12, 0, EINVAL, { ARGSZ(16) } },
+	{ "io fds argsz", VUSER_DEVICE_GET_REGION_IO_FDS, 0, 16, 0, EINVAL, { ARGSZ(15) } },
+	{ "io fds flags", VUSER_DEVICE_GET_REGION_IO_FDS, 0, 16, 0, EINVAL, { .u32 = { 16, 1 } } },
+	{ "io fds index", VUSER_DEVICE_GET_REGION_IO_FDS, 0, 16, 0, EINVAL,
+			{ .u32 = { 16, 0, 9 } } },
+	{ "io fds count", VUSER_DEVICE_GET_REGION_IO_FDS, 0, 16, 0, EINVAL,
+			{ .u32 = { 16, 0, 0, 1 } } },
+	{ "irq info short", VUSER_DEVICE_GET_IRQ_INFO, 0, 8, 0, EINVAL, { ARGSZ(16) } },
+	{ "irq info argsz", VUSER_DEVICE_GET_IRQ_INFO, 0, 16, 0, EINVAL, { ARGSZ(8) } },
+	{ "irq info index", VUSER_DEVICE_GET_IRQ_INFO, 0, 16, 0, EINVAL,
+			{ .u32 = { 16, 0, VUSER_MAX_IRQS } } },
+
+	{ "read without payload", VUSER_REGION_READ, 0, 0, 0, EINVAL, {} },
+	{ "read short", VUSER_REGION_READ, 0, 15, 0, EINVAL, { .u32 = { 0, 0, 2, 4 } } },
+	{ "read of 0", VUSER_REGION_READ, 0, 16, 0, EINVAL, { .u32 = { 0, 0, 2, 0 } } },
+	{ "read of 4 GiB", VUSER_REGION_READ, 0, 16, 0, EINVAL, { .u32 = { 0, 0, 2, ~0u } } },
+	{ "read above the limit", VUSER_REGION_READ, 0, 16, 0, EINVAL,
+			{ .u32 = { 0, 0, 2, VUSER_MAX_DATA + 1 } } },
+	{ "read wraps", VUSER_REGION_READ, 0, 16, 0, EINVAL, { .u32 = { ~0u, ~0u, 2, 4 } } },
+	{ "read with fd", VUSER_REGION_READ, 0, 16, 1, EINVAL, { .u32 = { 0, 0, 2, 4 } } },
+	{ "write without data", VUSER_REGION_WRITE, 0, 16, 0, EINVAL, { .u32 = { 0, 0, 2, 4 } } },
+	{ "write with less data", VUSER_REGION_WRITE, 0, 19, 0, EINVAL, { .u32 = { 0, 0, 2, 4 } } },
+	{ "write with more data", VUSER_REGION_WRITE, 0, 21, 0, EINVAL, { .u32 = { 0, 0, 2, 4 } } },
+	{ "write of 4 GiB", VUSER_REGION_WRITE, 0, 20, 0, EINVAL, { .u32 = { 0, 0, 2, ~0u } } },
+	{ "reset with fd", VUSER_DEVICE_RESET, 0, 0, 1, EINVAL, {} },
+
+	{ "map without fd", VUSER_DMA_MAP, 0, 32, 0, ENOTSUP,
+			{ .u64 = { 32 | 3ull << 32, 0, 0x1000, 0x1000 } } },
+	{ "map with two fds", VUSER_DMA_MAP, 0, 32, 2, EINVAL,
+			{ .u64 = { 32 | 3ull << 32, 0, 0x1000, 0x1000 } } },
+	{ "map short", VUSER_DMA_MAP, 0, 24, 1, EINVAL,
+			{ .u64 = { 32 | 3ull << 32, 0, 0x1000, 0x1000 } } },
+	{ "map argsz", VUSER_DMA_MAP, 0, 32, 1, EINVAL,
+			{ .u64 = { 24 | 3ull << 32, 0, 0x1000, 0x1000 } } },
+	{ "map by file i/o", VUSER_DMA_MAP, 0, 32, 1, EINVAL,
+			{ .u64 = { 32 | 0xbull << 32, 0, 0x1000, 0x1000 } } },
+	{ "map without rights", VUSER_DMA_MAP, 0, 32, 1, EINVAL,
+			{ .u64 = { 32, 0, 0x1000, 0x1000 } } },
+	{ "map of 0", VUSER_DMA_MAP, 0, 32, 1, EINVAL,
+			{ .u64 = { 32 | 3ull << 32, 0, 0x1000, 0 } } },
+	{ "map wraps", VUSER_DMA_MAP, 0, 32, 1, EINVAL,
+			{ .u64 = { 32 | 3ull << 32, 0, -0x1000ull, 0x1000 } } },
+	{ "map offset wraps", VUSER_DMA_MAP, 0, 32, 1, EINVAL,
+			{ .u64 = { 32 | 3ull << 32, -0x1000ull, 0x1000, 0x1000 } } },
+	{ "unmap short", VUSER_DMA_UNMAP, 0, 23, 0, EINVAL, { .u64 = { 24, 0x1000, 0x1000 } } },
+	{ "unmap argsz", VUSER_DMA_UNMAP, 0, 24, 0, EINVAL, { .u64 = { 23, 0x1000, 0x1000 } } },
+	{ "unmap with bitmap", VUSER_DMA_UNMAP, 0, 40, 0, ENOTSUP,
+			{ .u64 = { 64 | 1ull << 32, 0x1000, 0x1000, 4096, 8 } } },
+	{ "unmap flags", VUSER_DMA_UNMAP, 0, 24, 0, EINVAL,
+			{ .u64 = { 24 | 4ull << 32, 0x1000, 0x1000 } } },
+	{ "unmap all of a range", VUSER_DMA_UNMAP, 0, 24, 0, EINVAL,
+			{ .u64 = { 24 | 2ull << 32, 0x1000, 0x1000 } } },
+	{ "unmap of 0", VUSER_DMA_UNMAP, 0, 24, 0, EINVAL, { .u64 = { 24, 0x1000, 0 } } },
+	{ "unmap wraps", VUSER_DMA_UNMAP, 0, 24, 0, EINVAL, { .u64 = { 24, 0x1000, -0x1000ull } } },
+	{ "unmap with fd", VUSER_DMA_UNMAP, 0, 24, 1, EINVAL, { .u64 = { 24, 0x1000, 0x1000 } } },
+
+	{ "irqs short", VUSER_DEVICE_SET_IRQS, 0, 16, 0, EINVAL, { IRQ(2, 0, 1, NONE | TRIGGER) } },
+	{ "irqs argsz", VUSER_DEVICE_SET_IRQS, 0, 20, 0, EINVAL,
+			{ .u32 = { 19, NONE | TRIGGER, 2, 0, 1 } } },
+	{ "irqs index", VUSER_DEVICE_SET_IRQS, 0, 20, 0, EINVAL, { IRQ(5, 0, 1, NONE | TRIGGER) } },
+	{ "irqs of an absent index", VUSER_DEVICE_SET_IRQS, 0, 20, 0, EINVAL,
+			{ IRQ(0, 0, 1, NONE | TRIGGER) } },
+	{ "irqs disable absent index", VUSER_DEVICE_SET_IRQS, 0, 20, 0, EINVAL,
+			{ IRQ(0, 0, 0, NONE | TRIGGER) } },
+	{ "irqs start", VUSER_DEVICE_SET_IRQS, 0, 20, 0, EINVAL,
+			{ IRQ(2, FAKE_VECTORS, 1, NONE | TRIGGER) } },
+	{ "irqs count", VUSER_DEVICE_SET_IRQS, 0, 20, 0, EINVAL,
+			{ IRQ(2, 1, FAKE_VECTORS, NONE | TRIGGER) } },
+	{ "irqs wrap", VUSER_DEVICE_SET_IRQS, 0, 20, 0, EINVAL,
+			{ IRQ(2, 1, UINT32_MAX, NONE | TRIGGER) } },
+	{ "irqs two data types", VUSER_DEVICE_SET_IRQS, 0, 20, 0, EINVAL,
+			{ IRQ(2, 0, 1, NONE | BOOL | TRIGGER) } },
+	{ "irqs no data type", VUSER_DEVICE_SET_IRQS, 0, 20, 0, EINVAL, { IRQ(2, 0, 1, TRIGGER) } },
+	{ "irqs two actions", VUSER_DEVICE_SET_IRQS, 0, 20, 0, EINVAL,
+			{ IRQ(2, 0, 1, NONE | MASK | TRIGGER) } },
+	{ "irqs no action", VUSER_DEVICE_SET_IRQS, 0, 20, 0, EINVAL, { IRQ(2, 0, 1, NONE) } },
+	{ "irqs unknown flag", VUSER_DEVICE_SET_IRQS, 0, 20, 0, EINVAL,
+			{ IRQ(2, 0, 1, NONE | TRIGGER | 0x40) } },
+	{ "irqs mask", VUSER_DEVICE_SET_IRQS, 0, 20, 0, ENOTTY, { IRQ(2, 0, 1, NONE | MASK) } },
+	{ "irqs unmask", VUSER_DEVICE_SET_IRQS, 0, 20, 0, ENOTTY, { IRQ(2, 0, 1, NONE | UNMASK) } },
+	{ "irqs none with fds", VUSER_DEVICE_SET_IRQS, 0, 20, 2, EINVAL,
+			{ IRQ(2, 0, 2, NONE | TRIGGER) } },
+	{ "irqs bools missing", VUSER_DEVICE_SET_IRQS, 0, 23, 0, EINVAL,
+			{ IRQ(2, 0, 4, BOOL | TRIGGER) } },
+	{ "irqs bools with fds", VUSER_DEVICE_SET_IRQS, 0, 24, 4, EINVAL,
+			{ IRQ(2, 0, 4, BOOL | TRIGGER) } },
+	{ "irqs fewer fds than vectors", VUSER_DEVICE_SET_IRQS, 0, 20, 3, EINVAL,
+			{ IRQ(2, 0, 4, EVENTFD | TRIGGER) } },
+	{ "irqs more fds than vectors", VUSER_DEVICE_SET_IRQS, 0, 20, 5, EINVAL,
+			{ IRQ(2, 0, 4, EVENTFD | TRIGGER) } },
+	{ "irqs fds for none", VUSER_DEVICE_SET_IRQS, 0, 20, 0, EINVAL,
+			{ IRQ(2, 0, 0, EVENTFD | TRIGGER) } },
+	{ "irqs disable from 1", VUSER_DEVICE_SET_IRQS, 0, 20, 0, EINVAL,
+			{ IRQ(2, 1, 0, NONE | TRIGGER) } },
+};
+
+static void
+bad_message_gets_one_error_and_keeps_the_connection(void)
+{
+	int fds[VUSER_MAX_FDS];
+	int failed = 0;
+
+	hostile_start();
+	raw_negotiate();
+	for (unsigned int i = 0; i < VUSER_MAX_FDS; i++)
+		fds[i] = rig.stop_fd;
+	for (size_t i = 0; i < sizeof(bads) / sizeof(bads[0]); i++) {
+		const struct bad *bad = &bads[i];
+
+		raw_send(bad->command, bad->flags, 0, bad->u32, bad->len, fds, bad->nb_fds);
+		if (raw_recv() != 0 ||
+				got.hdr.flags != (VUSER_FLAG_TYPE_REPLY | VUSER_FLAG_ERROR) ||
+				got.hdr.command != bad->command || got.hdr.error != bad->error ||
+				got.hdr.size != sizeof(got.hdr)) {
+			printf("  %s: flags %#x error %u, want %u\n", bad->why, got.hdr.flags,
+					got.hdr.error, bad->error);
+			failed++;
+		}
+		/* without a reply wanted there is none: the next answer is the next command's */
+		raw_send(bad->command, bad->flags | VUSER_FLAG_NO_REPLY, 0, bad->u32, bad->len, fds,
+				bad->nb_fds);
+		raw_alive();
+	}
+	VTEST_EQ(failed, 0);
+	VTEST_EQ(rig.fake.nb_reads + rig.fake.nb_writes + rig.fake.nb_resets +
+					rig.fake.nb_triggers + rig.fake.nb_maps +
+					rig.fake.nb_unmaps + rig.fake.nb_set_fds,
+			0);
+	hostile_stop();
+}
+
+static void
+nothing_is_served_before_the_version(void)
+{
+	hostile_start();
+	raw_connect();
+	for (size_t i = 0; i < sizeof(bads) / sizeof(bads[0]); i++) {
+		if (bads[i].command == VUSER_VERSION)
+			continue;
+		raw_send(bads[i].command, 0, 0, bads[i].u32, bads[i].len, NULL, 0);
+		VTEST_EQ(raw_recv(), 0);
+		VTEST_EQ(got.hdr.flags, VUSER_FLAG_TYPE_REPLY | VUSER_FLAG_ERROR);
+	}
+	raw_send(VUSER_DEVICE_RESET, 0, 0, NULL, 0, NULL, 0);
+	raw_expect(VUSER_DEVICE_RESET, EINVAL);
+	VTEST_EQ(rig.fake.nb_resets, 0);
+	raw_version(QEMU_TEXT);
+	raw_expect(VUSER_VERSION, 0);
+	raw_alive();
+	hostile_stop();
+}
+
+/* ---------------------------------------------------------------- the version */
+
+static void
+version_texts_are_judged(void)
+{
+	static const struct {
+		const char *text;
+		bool good;
+	} rows[] = {
+		{ QEMU_TEXT, true },
+		{ "{}", true },
+		{ "{\"capabilities\":{}}", true },
+		{ "{\"capabilities\":{\"max_msg_fds\":0}}", true },
+		{ "{\"capabilities\":{\"max_msg_fds\":9223372036854775807}}", true },
+		{ "{\"capabilities\":{\"future\":[1,{}]}}", true },
+		{ "", false },
+		{ "{", false },
+		{ "[]", false },
+		{ "7", false },
+		{ "{\"capabilities\":7}", false },
+		{ "{\"capabilities\":{\"max_msg_fds\":-1}}", false },
+		{ "{\"capabilities\":{\"max_msg_fds\":\"8\"}}", false },
+		{ "{\"capabilities\":{\"max_msg_fds\":1.5}}", false },
+		{ "{\"capabilities\":{\"max_data_xfer_size\":0}}", false },
+		{ "{\"capabilities\":{\"max_data_xfer_size\":99999999999999999999}}", false },
+		{ "{\"capabilities\":{},\"capabilities\":{}}", false },
+		{ "{} x", false },
+	};
+
+	hostile_start();
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		raw_connect();
+		raw_version(rows[i].text);
+		raw_expect(VUSER_VERSION, rows[i].good ? 0 : EINVAL);
+		if (rows[i].good)
+			raw_alive();
+		else
+			VTEST_EQ(raw_recv(), -ECONNRESET);
+		raw_close();
+	}
+	hostile_stop();
+}
+
+static void
+version_payloads_are_judged(void)
+{
+	static const struct {
+		uint8_t data[8];
+		size_t len;
+		bool good;
+	} rows[] = {
+		{ { 0, 0, 1, 0 }, 4, true }, /* no text at all */
+		{ { 0, 0, 0, 0 }, 4, true }, /* 0.0 */
+		{ { 0, 0, 9, 0 }, 4, true }, /* 0.9: answered with 0.1 */
+		{ { 1, 0, 0, 0 }, 4, false }, /* 1.0 */
+		{ { 0, 0, 1, 0, '{', '}' }, 6, false }, /* no NUL */
+	};
+
+	hostile_start();
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		raw_connect();
+		raw_send(VUSER_VERSION, 0, 0, rows[i].data, rows[i].len, NULL, 0);
+		raw_expect(VUSER_VERSION, rows[i].good ? 0 : EINVAL);
+		if (rows[i].good) {
+			VTEST(got.len > 4 && got.data[got.len - 1] == '\0');
+			VTEST(got.data[2] <= 1 && got.data[2] <= rows[i].data[2]);
+			raw_alive();
+		} else {
+			VTEST_EQ(raw_recv(), -ECONNRESET);
+		}
+		raw_close();
+	}
+	/* a text beyond all reason */
+	{
+		uint8_t data[8192] = { 0, 0, 1, 0 };
+
+		memset(data + 4, ' ', sizeof(data) - 5);
+		memcpy(data + 4, "{}", 2);
+		raw_connect();
+		raw_send(VUSER_VERSION, 0, 0, data, sizeof(data), NULL, 0);
+		raw_expect(VUSER_VERSION, EINVAL);
+	}
+	hostile_stop();
+}
+
+static void
+version_reply_suits_qemu(void)
+{
+	struct vuser_limits limits;
+	const char *text;
+
+	hostile_start();
+	raw_negotiate();
+	text = (const char *)got.data + 4;
+	VTEST_EQ(vuser_version_limits(got.data + 4, got.len - 4, &limits), 0);
+	VTEST(limits.max_fds >= 1 && limits.max_fds <= 16);
+	VTEST_EQ(limits.max_data, VUSER_MAX_DATA);
+	VTEST(strstr(text, "\"pgsizes\":4096") != NULL);
+	VTEST(strstr(text, "\"max_dma_maps\":65535") != NULL);
+	VTEST(strstr(text, "migration") == NULL && strstr(text, "write_multiple") == NULL);
+	hostile_stop();
+}
+
+static void
+small_limits_of_the_client_are_kept(void)
+{
+	const struct vfio_region_info info = { .argsz = 256, .index = FAKE_MEM };
+	const struct vuser_region_access access[2] = { { 0, 2, 16 }, { 0, 2, 17 } };
+	struct vfio_region_info answer;
+
+	hostile_start();
+	raw_connect();
+	raw_version("{\"capabilities\":{\"max_msg_fds\":0,\"max_data_xfer_size\":16}}");
+	raw_expect(VUSER_VERSION, 0);
+	/* no descriptor for one who takes none, and so no promise of a map */
+	raw_send(VUSER_DEVICE_GET_REGION_INFO, 0, 0, &info, sizeof(info), NULL, 0);
+	raw_expect(VUSER_DEVICE_GET_REGION_INFO, 0);
+	VTEST_EQ(got.nb_fds, 0);
+	memcpy(&answer, got.data, sizeof(answer));
+	VTEST_EQ(answer.flags, VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE);
+	raw_send(VUSER_REGION_READ, 0, 0, &access[0], sizeof(access[0]), NULL, 0);
+	raw_expect(VUSER_REGION_READ, 0);
+	raw_send(VUSER_REGION_READ, 0, 0, &access[1], sizeof(access[1]), NULL, 0);
+	raw_expect(VUSER_REGION_READ, EINVAL);
+	hostile_stop();
+}
+
+/* ---------------------------------------------------------------- good but unusual */
+
+static void
+region_info_tells_the_size_it_needs(void)
+{
+	struct vfio_region_info info = { .argsz = sizeof(info), .index = FAKE_MEM };
+	struct vfio_region_info_cap_sparse_mmap cap;
+	const size_t need = 32 + 16 + 2 * 16;
+
+	hostile_start();
+	raw_negotiate();
+	raw_send(VUSER_DEVICE_GET_REGION_INFO, 0, 0, &info, sizeof(info), NULL, 0);
+	raw_expect(VUSER_DEVICE_GET_REGION_INFO, 0);
+	VTEST_EQ(got.len, sizeof(info));
+	VTEST_EQ(got.nb_fds, 0);
+	memcpy(&info, got.data, sizeof(info));
+	VTEST_EQ(info.argsz, need);
+	VTEST_EQ(info.flags & VFIO_REGION_INFO_FLAG_CAPS, 0);
+
+	info.flags = 0;
+	raw_send(VUSER_DEVICE_GET_REGION_INFO, 0, 0, &info, sizeof(info), NULL, 0);
+	raw_expect(VUSER_DEVICE_GET_REGION_INFO, 0);
+	VTEST_EQ(got.len, need);
+	VTEST_EQ(got.nb_fds, 1);
+	memcpy(&info, got.data, sizeof(info));
+	VTEST_EQ(info.flags, 0xf);
+	VTEST_EQ(info.cap_offset, sizeof(info));
+	VTEST_EQ(info.offset, 0x2000);
+	memcpy(&cap, got.data + info.cap_offset, sizeof(cap));
+	VTEST_EQ(cap.header.id, VFIO_REGION_INFO_CAP_SPARSE_MMAP);
+	VTEST_EQ(cap.header.version, 1);
+	VTEST_EQ(cap.header.next, 0);
+	VTEST_EQ(cap.nr_areas, 2);
+	hostile_stop();
+}
+
+static void
+region_io_fds_are_none(void)
+{
+	struct vuser_io_fds io_fds = { .argsz = 4096, .index = 2 };
+
+	hostile_start();
+	raw_negotiate();
+	raw_send(VUSER_DEVICE_GET_REGION_IO_FDS, 0, 0, &io_fds, sizeof(io_fds), NULL, 0);
+	raw_expect(VUSER_DEVICE_GET_REGION_IO_FDS, 0);
+	VTEST_EQ(got.len, sizeof(io_fds));
+	memcpy(&io_fds, got.data, sizeof(io_fds));
+	VTEST_EQ(io_fds.argsz, sizeof(io_fds));
+	VTEST_EQ(io_fds.index, 2);
+	VTEST_EQ(io_fds.count, 0);
+	VTEST_EQ(got.nb_fds, 0);
+	hostile_stop();
+}
+
+static void
+unmap_of_all_is_passed_on(void)
+{
+	const struct vuser_dma_unmap all = { 24, VFIO_DMA_UNMAP_FLAG_ALL, 0, 0 };
+
+	hostile_start();
+	raw_negotiate();
+	raw_send(VUSER_DMA_UNMAP, 0, 0, &all, sizeof(all), NULL, 0);
+	raw_expect(VUSER_DMA_UNMAP, 0);
+	VTEST_EQ(got.len, sizeof(all));
+	VTEST_EQ(memcmp(got.data, &all, sizeof(all)), 0);
+	VTEST_EQ(rig.fake.iova, 0);
+	VTEST_EQ((rig.fake.size == UINT64_MAX), 1);
+	/* all of nothing is no error */
+	rig.fake.answer = -ENOENT;
+	raw_send(VUSER_DMA_UNMAP, 0, 0, &all, sizeof(all), NULL, 0);
+	raw_expect(VUSER_DMA_UNMAP, 0);
+	rig.fake.answer = -EBUSY;
+	raw_send(VUSER_DMA_UNMAP, 0, 0, &all, sizeof(all), NULL, 0);
+	raw_expect(VUSER_DMA_UNMAP, EBUSY);
+	hostile_stop();
+}
+
+static void
+map_flag_of_libvfio_user_is_taken(void)
+{
+	const struct vuser_dma_map map = { 32, VUSER_DMA_READ_OK | VUSER_DMA_BY_MMAP, 0x1000,
+		0x5000, 0x1000 };
+
+	hostile_start();
+	raw_negotiate();
+	raw_send(VUSER_DMA_MAP, 0, 0, &map, sizeof(map), &rig.fake.mem_fd, 1);
+	raw_expect(VUSER_DMA_MAP, 0);
+	VTEST_EQ(got.len, 0);
+	VTEST_EQ(rig.fake.prot, PROT_READ);
+	hostile_stop();
+}
+
+static void
+bools_trigger_their_vectors(void)
+{
+	const struct vfio_irq_set set = { 26, BOOL | TRIGGER, VFIO_PCI_MSIX_IRQ_INDEX, 10, 6 };
+	uint8_t msg[26] = { [20] = 0, 1, 1, 0, 0, 7 };
+	static const uint8_t want[8] = { 0, 0, 1, 1, 0, 0, 1, 0 };
+
+	hostile_start();
+	raw_negotiate();
+	memcpy(msg, &set, sizeof(set));
+	raw_send(VUSER_DEVICE_SET_IRQS, 0, 0, msg, sizeof(msg), NULL, 0);
+	raw_expect(VUSER_DEVICE_SET_IRQS, 0);
+	VTEST_EQ(rig.fake.nb_triggers, 2);
+	VTEST_EQ(memcmp(rig.fake.triggered + 9, want, sizeof(want)), 0);
+	hostile_stop();
+}
+
+static void
+pipelined_commands_are_answered_in_order(void)
+{
+	struct vuser_region_access access = { 0, 2, 8 };
+
+	hostile_start();
+	raw_negotiate();
+	for (uint64_t i = 0; i < 200; i++) {
+		access.offset = i;
+		raw_send(VUSER_REGION_READ, i % 2 ? VUSER_FLAG_NO_REPLY : 0, 0, &access,
+				sizeof(access), NULL, 0);
+	}
+	for (uint64_t i = 0; i < 200; i += 2) {
+		raw_expect(VUSER_REGION_READ, 0);
+		memcpy(&access, got.data, sizeof(access));
+		VTEST_EQ(access.offset, i);
+	}
+	raw_alive();
+	VTEST_EQ(rig.fake.nb_reads, 200);
+	hostile_stop();
+}
+
+static void
+message_in_single_bytes_is_understood(void)
+{
+	const struct {
+		struct vuser_header hdr;
+		struct vuser_region_access access;
+		uint8_t data[4];
+	} msg = { { 0x4321, VUSER_REGION_WRITE, 36, 0, 0 }, { 16, 2, 4 }, { 1, 2, 3, 4 } };
+
+	hostile_start();
+	raw_negotiate();
+	for (size_t i = 0; i < 36; i++) {
+		VTEST_EQ(send(raw, (const uint8_t *)&msg + i, 1, MSG_NOSIGNAL), 1);
+		if (i % 5 == 0)
+			usleep(500);
+	}
+	raw_expect(VUSER_REGION_WRITE, 0);
+	VTEST_EQ(memcmp(rig.fake.big + 16, msg.data, 4), 0);
+	hostile_stop();
+}
+
+/* ---------------------------------------------------------------- bad framing */
+
+static void
+impossible_size_ends_the_connection(void)
+{
+	static const uint32_t sizes[] = { 1, 15, 16 + 16 + VUSER_MAX_DATA + 1, 0x7fffffff,
+		UINT32_MAX };
+
+	hostile_start();
+	for (unsigned int i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		raw_negotiate();
+		raw_send(VUSER_DEVICE_RESET, 0, sizes[i], NULL, 0, &rig.stop_fd, 1);
+		VTEST_EQ(raw_recv(), -ECONNRESET);
+		VTEST(wait_count(&rig.fake.nb_released, i + 1));
+		raw_close();
+	}
+	/* before the version too, and the server serves on */
+	raw_connect();
+	raw_send(VUSER_VERSION, 0, 3, NULL, 0, NULL, 0);
+	VTEST_EQ(raw_recv(), -ECONNRESET);
+	raw_close();
+	raw_negotiate();
+	raw_alive();
+	VTEST_EQ(rig.fake.nb_resets, 0);
+	hostile_stop();
+}
+
+static void
+client_that_dies_inside_a_message_is_forgotten(void)
+{
+	uint8_t bytes[64] = { 0x21, 0x43, VUSER_DMA_MAP, 0, 48 };
+
+	hostile_start();
+	for (unsigned int cut = 0; cut < 48; cut++) {
+		raw_negotiate();
+		if (cut != 0) {
+			struct vuser_msg msg;
+
+			/* as the start of a message, with descriptors, without its end */
+			vuser_msg_init(&msg);
+			memcpy(&msg.hdr, bytes, sizeof(msg.hdr));
+			VTEST_EQ(vuser_msg_resize(&msg, 32), 0);
+			msg.fds[0] = rig.stop_fd;
+			msg.nb_fds = 1;
+			if (cut >= 16) {
+				msg.len = cut - 16;
+				VTEST_EQ(vuser_send_part(raw, &msg), 0);
+			} else {
+				VTEST_EQ(send(raw, bytes, cut, MSG_NOSIGNAL), cut);
+			}
+			vuser_msg_free(&msg);
+		}
+		if (cut % 3 == 0)
+			shutdown(raw, SHUT_WR); /* half open: nothing more will come */
+		else
+			raw_close();
+		VTEST(wait_count(&rig.fake.nb_released, cut + 1));
+		raw_close();
+	}
+	VTEST_EQ(rig.fake.nb_maps, 0);
+	hostile_stop();
+}
+
+/* Send a SET_IRQS with more descriptors than any message may have. */
+static void
+send_many_fds(unsigned int nb_fds)
+{
+	static const struct {
+		struct vuser_header hdr;
+		struct vfio_irq_set set;
+	} msg = { { 0x4321, VUSER_DEVICE_SET_IRQS, 36, 0, 0 },
+		{ 20, EVENTFD | TRIGGER, VFIO_PCI_MSIX_IRQ_INDEX, 0, VUSER_MAX_FDS } };
+	union {
+		char buf[CMSG_SPACE(253 * sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct iovec iov = { (void *)(uintptr_t)&msg, 36 };
+	struct msghdr mh = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.buf,
+		.msg_controllen = CMSG_SPACE(nb_fds * sizeof(int)) };
+	struct cmsghdr *cmsg;
+
+	memset(&control, 0, sizeof(control));
+	cmsg = CMSG_FIRSTHDR(&mh);
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(nb_fds * sizeof(int));
+	for (unsigned int i = 0; i < nb_fds; i++)
+		memcpy(CMSG_DATA(cmsg) + i * sizeof(int), &rig.stop_fd, sizeof(int));
+	VTEST_EQ(sendmsg(raw, &mh, MSG_NOSIGNAL), 36);
+}
+
+static void
+too_many_descriptors_are_refused(void)
+{
+	static const unsigned int counts[] = { 17, 18, 19, 100, 253 };
+
+	hostile_start();
+	raw_negotiate();
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		send_many_fds(counts[i]);
+		raw_expect(VUSER_DEVICE_SET_IRQS, EINVAL);
+	}
+	VTEST_EQ(rig.fake.nb_set_fds, 0);
+	send_many_fds(16);
+	raw_expect(VUSER_DEVICE_SET_IRQS, 0);
+	VTEST_EQ(rig.fake.nb_set_fds, 1);
+	hostile_stop();
+}
+
+static void
+descriptors_that_do_not_fit_the_process_are_refused(void)
+{
+	struct rlimit before, none;
+	int lowest;
+
+	hostile_start();
+	raw_negotiate();
+	/* from here on nothing can be opened */
+	lowest = dup(rig.stop_fd);
+	VTEST(lowest >= 0);
+	close(lowest);
+	VTEST_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = (rlim_t)lowest;
+	VTEST_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+	send_many_fds(16);
+	VTEST_EQ(raw_recv(), 0);
+	VTEST_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+	VTEST_EQ(got.hdr.error, EINVAL);
+	VTEST_EQ(rig.fake.nb_set_fds, 0);
+	send_many_fds(16);
+	raw_expect(VUSER_DEVICE_SET_IRQS, 0);
+	hostile_stop();
+}
+
+static void
+client_that_reads_nothing_blocks_nobody(void)
+{
+	const struct vuser_region_access access = { 0, 2, VUSER_MAX_DATA };
+	const uint64_t start = vuser_deadline(0);
+	struct vuser_msg msg;
+	unsigned int sent = 0;
+
+	raw_close();
+	rig_start(RIG_MANUAL);
+	raw_connect();
+	raw_version(QEMU_TEXT);
+	vuser_server_process(rig.server);
+	raw_expect(VUSER_VERSION, 0);
+	/* requests for a MiB each, until the server takes no more in */
+	vuser_msg_init(&msg);
+	VTEST_EQ(vuser_msg_resize(&msg, sizeof(access)), 0);
+	memcpy(msg.data, &access, sizeof(access));
+	for (;;) {
+		msg.hdr = (struct vuser_header){ 0x4321, VUSER_REGION_READ, 32, 0, 0 };
+		msg.moved = 0;
+		if (vuser_send_part(raw, &msg) != 0)
+			break;
+		sent++;
+		vuser_server_process(rig.server);
+		VTEST(sent < 10000);
+	}
+	vuser_msg_free(&msg);
+	VTEST_EQ(rig.fake.nb_reads, 1);
+	VTEST(vuser_deadline(0) - start < 5000000000u);
+	/* once it reads, every answer is there and whole */
+	if (pthread_create(&rig.thread, NULL, rig_serve, NULL) != 0)
+		abort();
+	rig.running = true;
+	for (unsigned int i = 0; i < sent; i++) {
+		raw_expect(VUSER_REGION_READ, 0);
+		VTEST_EQ(got.len, sizeof(access) + VUSER_MAX_DATA);
+	}
+	raw_alive();
+	hostile_stop();
+}
+
+static void
+client_that_dies_with_an_answer_pending_is_forgotten(void)
+{
+	const struct vuser_region_access access = { 0, 2, VUSER_MAX_DATA };
+
+	hostile_start();
+	for (unsigned int i = 1; i <= 20; i++) {
+		raw_negotiate();
+		raw_send(VUSER_REGION_READ, 0, 0, &access, sizeof(access), NULL, 0);
+		raw_send(VUSER_REGION_READ, 0, 0, &access, sizeof(access), NULL, 0);
+		if (i % 2)
+			VTEST(wait_count(&rig.fake.nb_reads, 1));
+		rig.fake.nb_reads = 0;
+		raw_close();
+		VTEST(wait_count(&rig.fake.nb_released, i));
+		rig.fake.nb_reads = 0;
+	}
+	hostile_stop();
+}
+
+#define CASE(name)          \
+	{                   \
+#name, name \
+	}
+
+static const struct vtest_case cases[] = {
+	CASE(bad_message_gets_one_error_and_keeps_the_connection),
+	CASE(nothing_is_served_before_the_version),
+	CASE(version_texts_are_judged),
+	CASE(version_payloads_are_judged),
+	CASE(version_reply_suits_qemu),
+	CASE(small_limits_of_the_client_are_kept),
+	CASE(region_info_tells_the_size_it_needs),
+	CASE(region_io_fds_are_none),
+	CASE(unmap_of_all_is_passed_on),
+	CASE(map_flag_of_libvfio_user_is_taken),
+	CASE(bools_trigger_their_vectors),
+	CASE(pipelined_commands_are_answered_in_order),
+	CASE(message_in_single_bytes_is_understood),
+	CASE(impossible_size_ends_the_connection),
+	CASE(client_that_dies_inside_a_message_is_forgotten),
+	CASE(too_many_descriptors_are_refused),
+	CASE(descriptors_that_do_not_fit_the_process_are_refused),
+	CASE(client_that_reads_nothing_blocks_nobody),
+	CASE(client_that_dies_with_an_answer_pending_is_forgotten),
+};
+
+int
+main(int argc, char **argv)
+{
+	return vtest_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));
+}
