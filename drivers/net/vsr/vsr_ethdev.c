@@ -6,7 +6,7 @@
 
 #include <rte_malloc.h>
 
-#include "vsr_dev.h"
+#include "base/vsr_dev.h"
 
 RTE_LOG_REGISTER(vsr_logtype, pmd.net.vsr, NOTICE);
 

@@ -3,7 +3,7 @@
  */
 #include <string.h>
 
-#include "vsr_dev.h"
+#include "../base/vsr_dev.h"
 
 /* A counter of a queue: its place in the queue of the port, or in the virtqueue behind. */
 struct counter {

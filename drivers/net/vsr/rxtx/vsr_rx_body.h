@@ -18,7 +18,7 @@
 
 #include "virtio/vio_virtq_packed.h"
 #include "virtio/vio_virtq_split.h"
-#include "vsr_dev.h"
+#include "../base/vsr_dev.h"
 
 /** Several packets at once, when all is plain. @return how many, 0: not this time. */
 typedef uint16_t (*vsr_rx_take_fn)(struct vsr_rxq *rxq, struct rte_mbuf **pkts, uint64_t *bytes);

@@ -14,7 +14,7 @@
 
 #include "virtio/vio_virtq_packed.h"
 #include "virtio/vio_virtq_split.h"
-#include "vsr_dev.h"
+#include "../base/vsr_dev.h"
 
 #define TX_CLEAN_BULK 64
 

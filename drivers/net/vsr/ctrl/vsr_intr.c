@@ -9,7 +9,7 @@
 
 #include "virtio/vio_virtq_packed.h"
 #include "virtio/vio_virtq_split.h"
-#include "vsr_dev.h"
+#include "../base/vsr_dev.h"
 
 /* Vector 0 is for configuration changes, then one for each RX queue that asks. */
 #define RXQ_VECTOR_FIRST 1

@@ -23,10 +23,10 @@
 #include <rte_alarm.h>
 #include <rte_cycles.h>
 
-#include "rte_pmd_vsr.h"
+#include "../rte_pmd_vsr.h"
 #include "virtio/vio_virtq_packed.h"
 #include "virtio/vio_virtq_split.h"
-#include "vsr_dev.h"
+#include "../base/vsr_dev.h"
 
 /* The alarm is for who stopped calling: it comes so long after the delay. */
 #define ALARM_US 1000

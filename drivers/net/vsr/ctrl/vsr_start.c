@@ -6,7 +6,7 @@
 
 #include <rte_errno.h>
 
-#include "vsr_dev.h"
+#include "../base/vsr_dev.h"
 
 #define FIELD(name, width, count, feature)                                      \
 	{                                                                       \

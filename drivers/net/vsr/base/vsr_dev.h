@@ -17,7 +17,7 @@
 
 #include <ethdev_driver.h>
 
-#include "../../common_compat.h"
+#include "../../../common_compat.h"
 #include "virtio/vio_ctrl.h"
 #include "virtio/vio_pci.h"
 #include "virtio_spec/net.h"

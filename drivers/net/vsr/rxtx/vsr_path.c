@@ -10,7 +10,7 @@
 #include <rte_kvargs.h>
 #include <rte_vect.h>
 
-#include "vsr_dev.h"
+#include "../base/vsr_dev.h"
 
 /* clang-format off: tables in columns. */
 const struct vsr_rx_path vsr_rx_paths[] = {
