@@ -6,10 +6,20 @@
 
 #include <rte_malloc.h>
 
-#include "base/vsr_dev.h"
+#include "base/vsr_link.h"
+#include "base/vsr_queue.h"
+#include "ctrl/vsr_args.h"
+#include "ctrl/vsr_filter.h"
+#include "ctrl/vsr_intr.h"
+#include "ctrl/vsr_start.h"
+#include "ctrl/vsr_stats.h"
+#include "rxtx/vsr_path.h"
+#include "rxtx/vsr_tx.h"
+#include "vsr_ethdev.h"
 
 RTE_LOG_REGISTER(vsr_logtype, pmd.net.vsr, NOTICE);
 
+#define VSR_DESC_DEFAULT 1024
 #define FRAME_OVERHEAD (RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN)
 
 /* All that the driver knows what to do with. */

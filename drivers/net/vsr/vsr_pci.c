@@ -7,7 +7,7 @@
 #include <ethdev_pci.h>
 #include <rte_pci.h>
 
-#include "base/vsr_dev.h"
+#include "vsr_ethdev.h"
 #include "vsr_pmdinfo.h"
 
 /* PF and VF look alike; a transitional device is served through its modern registers. */

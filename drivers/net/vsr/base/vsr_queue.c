@@ -8,7 +8,10 @@
 #include <rte_errno.h>
 #include <rte_malloc.h>
 
-#include "vsr_dev.h"
+#include "vsr_queue.h"
+
+#define VSR_RX_FREE_THRESH 128
+#define VSR_TX_FREE_THRESH 32
 
 static void
 queue_broken(struct vio_virtq *vq, void *arg, const char *why)

@@ -6,7 +6,7 @@
 
 #include <rte_errno.h>
 
-#include "../base/vsr_dev.h"
+#include "vsr_filter.h"
 
 /*
  * Before the device is live there is nobody to tell: ethdev repeats modes and addresses at every

@@ -9,54 +9,12 @@
 
 #include "virtio/vio_virtq_packed.h"
 #include "virtio/vio_virtq_split.h"
-#include "../base/vsr_dev.h"
+#include "../base/vsr_link.h"
+#include "../base/vsr_queue.h"
+#include "vsr_intr.h"
 
 /* Vector 0 is for configuration changes, then one for each RX queue that asks. */
 #define RXQ_VECTOR_FIRST 1
-
-/* The device met something that it cannot go on after (virtio 1.4 2.1.2). Said once. */
-static bool
-stopped_by_itself(struct rte_eth_dev *eth_dev)
-{
-	struct vsr_dev *dev = vsr_dev_of(eth_dev);
-
-	if (!vsr_dev_needs_reset(dev))
-		return false;
-	if (!dev->complained)
-		VSR_LOG(ERR, dev,
-				"the device has stopped and asks for a reset, as after a buffer "
-				"outside of the memory it may use: restart the port");
-	dev->complained = true;
-	return true;
-}
-
-int
-vsr_link_update(struct rte_eth_dev *eth_dev, int wait_to_complete)
-{
-	struct vsr_dev *dev = vsr_dev_of(eth_dev);
-	struct rte_eth_link link = {
-		.link_duplex = RTE_ETH_LINK_FULL_DUPLEX,
-		.link_speed = RTE_ETH_SPEED_NUM_UNKNOWN,
-		.link_autoneg = RTE_ETH_LINK_FIXED,
-		.link_status = RTE_ETH_LINK_DOWN,
-	};
-	uint32_t speed;
-
-	if (eth_dev->data->dev_started && !stopped_by_itself(eth_dev) &&
-			vsr_dev_config_read(dev) == 0) {
-		/* Without the status field the link is up (virtio 1.4 5.1.5). */
-		if (!vsr_has(dev, VIRTIO_NET_F_STATUS) ||
-				(rte_le_to_cpu_16(dev->config.status) & VIRTIO_NET_S_LINK_UP) != 0)
-			link.link_status = RTE_ETH_LINK_UP;
-		speed = rte_le_to_cpu_32(dev->config.speed);
-		if (vsr_has(dev, VIRTIO_NET_F_SPEED_DUPLEX) && speed <= VIRTIO_NET_SPEED_MAX)
-			link.link_speed = speed;
-		if (vsr_has(dev, VIRTIO_NET_F_SPEED_DUPLEX) &&
-				dev->config.duplex == VIRTIO_NET_DUPLEX_HALF)
-			link.link_duplex = RTE_ETH_LINK_HALF_DUPLEX;
-	}
-	return rte_eth_linkstatus_set(eth_dev, &link);
-}
 
 static void
 config_changed(void *arg)
@@ -65,7 +23,7 @@ config_changed(void *arg)
 	struct vsr_dev *dev = vsr_dev_of(eth_dev);
 
 	rte_intr_ack(dev->intr);
-	if (stopped_by_itself(eth_dev))
+	if (vsr_dev_stopped_by_itself(eth_dev))
 		rte_eth_dev_callback_process(eth_dev, RTE_ETH_EVENT_INTR_RESET, NULL);
 	if (vsr_link_update(eth_dev, 0) == 0)
 		rte_eth_dev_callback_process(eth_dev, RTE_ETH_EVENT_INTR_LSC, NULL);

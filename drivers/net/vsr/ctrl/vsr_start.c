@@ -6,36 +6,15 @@
 
 #include <rte_errno.h>
 
-#include "../base/vsr_dev.h"
+#include "../base/vsr_link.h"
+#include "../base/vsr_queue.h"
+#include "../rxtx/vsr_doorbell.h"
+#include "../rxtx/vsr_rx.h"
+#include "vsr_filter.h"
+#include "vsr_intr.h"
+#include "vsr_start.h"
 
-#define FIELD(name, width, count, feature)                                      \
-	{                                                                       \
-		offsetof(struct virtio_net_config, name), width, count, feature \
-	}
-
-/* virtio 1.4 5.1.4; fields without a feature of ours are not read. */
-static const struct vio_config_field net_config[] = {
-	FIELD(mac, 1, 6, VIRTIO_NET_F_MAC),
-	FIELD(status, 2, 1, VIRTIO_NET_F_STATUS),
-	FIELD(max_virtqueue_pairs, 2, 1, VIRTIO_NET_F_MQ),
-	FIELD(mtu, 2, 1, VIRTIO_NET_F_MTU),
-	FIELD(speed, 4, 1, VIRTIO_NET_F_SPEED_DUPLEX),
-	FIELD(duplex, 1, 1, VIRTIO_NET_F_SPEED_DUPLEX),
-};
-
-int
-vsr_dev_config_read(struct vsr_dev *dev)
-{
-	return vio_dev_config_read(&dev->vio, net_config, RTE_DIM(net_config), &dev->config);
-}
-
-bool
-vsr_dev_needs_reset(struct vsr_dev *dev)
-{
-	const uint8_t status = vio_dev_status(&dev->vio);
-
-	return status != 0xff && (status & VIRTIO_STATUS_NEEDS_RESET) != 0;
-}
+#define VSR_CTRL_SIZE 64 /* Descriptors of the control queue. */
 
 /* The device decides about its own state, so nothing is kept from before. */
 static void

@@ -3,7 +3,8 @@
  */
 #include <string.h>
 
-#include "../base/vsr_dev.h"
+#include "../base/vsr_queue.h"
+#include "vsr_stats.h"
 
 /* A counter of a queue: its place in the queue of the port, or in the virtqueue behind. */
 struct counter {

@@ -23,10 +23,9 @@
 #include <rte_alarm.h>
 #include <rte_cycles.h>
 
-#include "../rte_pmd_vsr.h"
 #include "virtio/vio_virtq_packed.h"
 #include "virtio/vio_virtq_split.h"
-#include "../base/vsr_dev.h"
+#include "vsr_doorbell.h"
 
 /* The alarm is for who stopped calling: it comes so long after the delay. */
 #define ALARM_US 1000
@@ -130,19 +129,4 @@ vsr_debts_stop(struct vsr_dev *dev)
 	/* Waits for one that runs; none is armed after, since no burst runs. */
 	rte_eal_alarm_cancel(alarm_expired, dev);
 	__atomic_store_n(&dev->alarm_armed, false, __ATOMIC_RELEASE);
-}
-
-int
-rte_pmd_vsr_tx_doorbell(uint16_t port_id, uint16_t queue_id)
-{
-	const struct rte_eth_dev *eth_dev;
-
-	if (!rte_eth_dev_is_valid_port(port_id) || !vsr_is_ours(&rte_eth_devices[port_id]))
-		return -ENODEV;
-	eth_dev = &rte_eth_devices[port_id];
-	if (queue_id >= eth_dev->data->nb_tx_queues || eth_dev->data->tx_queues[queue_id] == NULL)
-		return -EINVAL;
-	if (!eth_dev->data->dev_started)
-		return -EAGAIN;
-	return vsr_txq_doorbell(eth_dev->data->tx_queues[queue_id]) ? 1 : 0;
 }

@@ -2,15 +2,15 @@
  * Copyright (c) 2026 The vsr authors
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <rte_cpuflags.h>
-#include <rte_cycles.h>
-#include <rte_kvargs.h>
 #include <rte_vect.h>
 
-#include "../base/vsr_dev.h"
+#include "vsr_path.h"
+#include "vsr_rx.h"
+#include "vsr_tx.h"
+#include "vsr_vec.h"
 
 /* clang-format off: tables in columns. */
 const struct vsr_rx_path vsr_rx_paths[] = {
@@ -113,99 +113,4 @@ vsr_path_choose(struct vsr_dev *dev)
 	dev->rx_path = rx;
 	dev->tx_path = tx;
 	return 0;
-}
-
-static int
-flag_off_parse(const char *key, const char *value, void *arg)
-{
-	bool *off = arg;
-
-	if (value == NULL || (strcmp(value, "0") != 0 && strcmp(value, "1") != 0))
-		return -EINVAL;
-	*off = value[0] == '0';
-	return 0;
-}
-
-/* A second is more than anybody can mean. */
-static int
-delay_parse(const char *key, const char *value, void *arg)
-{
-	unsigned long us_asked;
-	uint32_t *us = arg;
-	char *end;
-
-	if (value == NULL || value[0] < '0' || value[0] > '9')
-		return -EINVAL;
-	errno = 0;
-	us_asked = strtoul(value, &end, 10);
-	*us = (uint32_t)us_asked;
-	return errno != 0 || *end != '\0' || us_asked > US_PER_S ? -EINVAL : 0;
-}
-
-static int
-rx_path_parse(const char *key, const char *value, void *arg)
-{
-	struct vsr_args *args = arg;
-
-	for (const struct vsr_rx_path *p = vsr_rx_paths; value != NULL && p->name != NULL; p++)
-		if (strcmp(p->name, value) == 0) {
-			snprintf(args->rx_path, sizeof(args->rx_path), "%s", value);
-			return 0;
-		}
-	return -EINVAL;
-}
-
-static int
-tx_path_parse(const char *key, const char *value, void *arg)
-{
-	struct vsr_args *args = arg;
-
-	for (const struct vsr_tx_path *p = vsr_tx_paths; value != NULL && p->name != NULL; p++)
-		if (strcmp(p->name, value) == 0) {
-			snprintf(args->tx_path, sizeof(args->tx_path), "%s", value);
-			return 0;
-		}
-	return -EINVAL;
-}
-
-int
-vsr_args_parse(struct vsr_dev *dev, const char *args)
-{
-	static const char *const keys[] = { "packed", "mrg_rxbuf", "in_order", "rx_path", "tx_path",
-		"tx_db_delay_us", NULL };
-	const struct {
-		arg_handler_t parse;
-		void *to;
-	} handlers[] = {
-		{ flag_off_parse, &dev->args.no_packed },
-		{ flag_off_parse, &dev->args.no_mrg_rxbuf },
-		{ flag_off_parse, &dev->args.no_in_order },
-		{ rx_path_parse, &dev->args },
-		{ tx_path_parse, &dev->args },
-		{ delay_parse, &dev->args.tx_db_delay_us },
-	};
-	struct rte_kvargs *kvlist;
-	int ret = 0;
-
-	if (args == NULL || args[0] == '\0')
-		return 0;
-	kvlist = rte_kvargs_parse(args, keys);
-	if (kvlist == NULL) {
-		VSR_LOG(ERR, dev,
-				"device arguments \"%s\" are not made of "
-				"packed=, mrg_rxbuf=, in_order= (0 or 1), rx_path=, tx_path=, "
-				"tx_db_delay_us=",
-				args);
-		return -EINVAL;
-	}
-	for (unsigned int i = 0; ret == 0 && keys[i] != NULL; i++) {
-		ret = rte_kvargs_process(kvlist, keys[i], handlers[i].parse, handlers[i].to);
-		if (ret != 0) {
-			VSR_LOG(ERR, dev, "device argument %s has a bad value in \"%s\"", keys[i],
-					args);
-			ret = -EINVAL;
-		}
-	}
-	rte_kvargs_free(kvlist);
-	return ret;
 }

@@ -1,51 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
+#include "vsr_rx.h"
 #include "vsr_rx_body.h"
-
-/* The device said a length that the buffer does not have: the packet is lost, the buffer is not. */
-struct rte_mbuf *
-vsr_rx_bad_len(struct vsr_rxq *rxq, struct rte_mbuf *m)
-{
-	rxq->stats.bad_len++;
-	rte_pktmbuf_free(m);
-	return NULL;
-}
-
-struct rte_mbuf *
-vsr_rx_bad_num_buffers(struct vsr_rxq *rxq, struct rte_mbuf *m)
-{
-	rxq->stats.bad_num_buffers++;
-	rte_pktmbuf_free(m);
-	return NULL;
-}
-
-struct rte_mbuf *
-vsr_rx_merge_drop(struct vsr_rxq *rxq, struct rte_mbuf *m)
-{
-	if (rxq->head != NULL) {
-		rxq->stats.bad_len++;
-		rte_pktmbuf_free(rxq->head);
-		rxq->head = NULL;
-	}
-	rte_pktmbuf_free(m);
-	rxq->left--;
-	return NULL;
-}
-
-uint16_t
-vsr_rx_alloc_few(struct vsr_rxq *rxq, struct rte_mbuf **bufs, uint16_t nb)
-{
-	while (nb > 1) {
-		nb /= 2;
-		if (rte_mempool_get_bulk(rxq->pool, (void **)bufs, nb) == 0) {
-			rxq->stats.partial_refills++;
-			return nb;
-		}
-	}
-	rxq->stats.no_mbuf++;
-	return 0;
-}
 
 static const struct vsr_rx_row split_row = { .ring = &vio_ring_split };
 static const struct vsr_rx_row split_mrg_row = { .ring = &vio_ring_split, .mergeable = true };

@@ -18,7 +18,10 @@
 
 #include "virtio/vio_virtq_packed.h"
 #include "virtio/vio_virtq_split.h"
-#include "../base/vsr_dev.h"
+#include "vsr_doorbell.h"
+#include "vsr_slow.h"
+
+#define VSR_RX_BULK 32 /**< Buffers taken from the pool at once. */
 
 /** Several packets at once, when all is plain. @return how many, 0: not this time. */
 typedef uint16_t (*vsr_rx_take_fn)(struct vsr_rxq *rxq, struct rte_mbuf **pkts, uint64_t *bytes);

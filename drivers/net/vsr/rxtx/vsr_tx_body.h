@@ -12,9 +12,9 @@
  * of it. See doc/datapath.rst.
  */
 
-#include "virtio/vio_virtq_packed.h"
-#include "virtio/vio_virtq_split.h"
-#include "../base/vsr_dev.h"
+#include "vsr_doorbell.h"
+#include "vsr_slow.h"
+#include "vsr_tx_hdr.h"
 
 #define TX_CLEAN_BULK 64
 
@@ -30,13 +30,6 @@ struct vsr_tx_row {
 	vsr_tx_take_fn take;
 	uint16_t step; /**< How many the two do at once. */
 };
-
-/* Nobody else has this mbuf, and it is all of the packet. */
-static __rte_always_inline bool
-tx_is_plain(const struct rte_mbuf *m)
-{
-	return rte_mbuf_refcnt_read(m) == 1 && m->nb_segs == 1 && RTE_MBUF_DIRECT(m);
-}
 
 /* Free what was sent, at most nb_max packets. */
 static __rte_always_inline uint32_t
@@ -78,29 +71,6 @@ tx_acceptable(struct vsr_txq *txq, struct rte_mbuf *m)
 	else
 		return true;
 	return false;
-}
-
-/* The header may stand in front of the data: nobody else has that memory, and there is room. */
-static inline bool
-tx_can_push(const struct vsr_txq *txq, const struct rte_mbuf *m)
-{
-	return rte_mbuf_refcnt_read(m) == 1 && RTE_MBUF_DIRECT(m) &&
-			rte_pktmbuf_headroom(m) >= txq->hdr_len;
-}
-
-/* No offload is negotiated: all of the header is zero (virtio 1.4 5.1.6.2). It is often so from
- * the last time, and then the line is only looked at. */
-static __rte_always_inline void
-tx_header(void *hdr)
-{
-	uint64_t low;
-	uint32_t high;
-
-	memcpy(&low, hdr, sizeof(low));
-	memcpy(&high, RTE_PTR_ADD(hdr, sizeof(low)), sizeof(high));
-	RTE_BUILD_BUG_ON(VIRTIO_NET_HDR_LEN != sizeof(low) + sizeof(high));
-	if ((low | high) != 0)
-		memset(hdr, 0, VIRTIO_NET_HDR_LEN);
 }
 
 /* Returns false when the ring has no room. */

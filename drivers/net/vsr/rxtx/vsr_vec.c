@@ -14,6 +14,7 @@
 #include "virtio/vio_virtq_vec.h"
 #include "vsr_rx_body.h"
 #include "vsr_tx_body.h"
+#include "vsr_vec.h"
 
 /* ------------------------------------------------------------------ RX */
 

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+
+/* What applications may call beyond ethdev: rte_pmd_vsr.h. */
+
+#include <errno.h>
+
+#include "rte_pmd_vsr.h"
+#include "rxtx/vsr_doorbell.h"
+#include "vsr_ethdev.h"
+
+int
+rte_pmd_vsr_tx_doorbell(uint16_t port_id, uint16_t queue_id)
+{
+	const struct rte_eth_dev *eth_dev;
+
+	if (!rte_eth_dev_is_valid_port(port_id) || !vsr_is_ours(&rte_eth_devices[port_id]))
+		return -ENODEV;
+	eth_dev = &rte_eth_devices[port_id];
+	if (queue_id >= eth_dev->data->nb_tx_queues || eth_dev->data->tx_queues[queue_id] == NULL)
+		return -EINVAL;
+	if (!eth_dev->data->dev_started)
+		return -EAGAIN;
+	return vsr_txq_doorbell(eth_dev->data->tx_queues[queue_id]) ? 1 : 0;
+}
