@@ -57,6 +57,7 @@ forbid() {
 # driver: the two share layouts and nothing else.
 include_direction() {
 	forbid lib/virtio_spec 'rte_|virtio/|vsim/|vfio_user/' 'wire layouts stand on nothing'
+	forbid lib/base 'rte_|virtio|vsim/|vfio_user/|vpci/|linux/v' 'the base knows no device'
 	forbid lib/vfio_user 'rte_|virtio/|virtio_spec/|vsim/' 'vfio-user knows no virtio'
 	forbid lib/vsim 'rte_|virtio/|vfio_user/|linux/virtio' 'the NIC shares layouts only'
 	forbid lib/virtio 'vsim/|vfio_user/' 'the driver side knows no simulator'

@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+
+/* lib/base: addresses, digits, UUIDs, eventfds, and the server with a thread per client. */
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/base_bdf.h"
+#include "base/base_eventfd.h"
+#include "base/base_hex.h"
+#include "base/base_listen.h"
+#include "base/base_server.h"
+#include "base/base_uuid.h"
+
+#include "test/fixture/vtest.h"
+
+/* ---------------------------------------------------------------- texts */
+
+static void
+bdf_is_parsed_with_and_without_domain(void)
+{
+	char text[BASE_BDF_LEN];
+	struct base_bdf bdf;
+
+	VTEST_EQ(base_bdf_parse("ABCD:12:1f.7", &bdf), 0);
+	VTEST_EQ(bdf.domain, 0xabcd);
+	VTEST_EQ(bdf.rid, 0x12ff);
+	base_bdf_format(bdf, text);
+	VTEST(strcmp(text, "abcd:12:1f.7") == 0);
+	VTEST_EQ(base_bdf_parse("1:2.3", &bdf), 0);
+	base_bdf_format(bdf, text);
+	VTEST(strcmp(text, "0000:01:02.3") == 0);
+	VTEST_EQ(base_bdf_expand("F:2.3", text), 0);
+	VTEST(strcmp(text, "0000:0f:02.3") == 0);
+	VTEST_EQ(base_bdf_expand("F:2.8", text), -EINVAL);
+}
+
+static void
+bdf_of_another_form_is_refused(void)
+{
+	static const char *const wrong[] = { "", "01", "01:00", "01:00.", "01:00.8", "01:00.0 ",
+		" 01:00.0", "+1:00.0", "-1:00:00.0", "0x1:00.0", "01:20.0", "001:00.0",
+		"10000:01:00.0", "0000:01:00.00", "0000:01:00.0x", "0000:01:00:0", "0000:01:00.f" };
+	struct base_bdf bdf;
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		VTEST_EQ(base_bdf_parse(wrong[i], &bdf) == -EINVAL ? -1 : (int)i, -1);
+}
+
+static void
+hex_goes_both_ways(void)
+{
+	uint8_t data[3];
+	char text[7];
+
+	VTEST_EQ(base_hex_parse("00fFA5", data, sizeof(data)), 3);
+	base_hex_format(data, 3, text);
+	VTEST(strcmp(text, "00ffa5") == 0);
+	VTEST_EQ(base_hex_parse("", data, 0), 0);
+	base_hex_format(data, 0, text);
+	VTEST(text[0] == '\0');
+}
+
+static void
+hex_of_another_form_is_refused(void)
+{
+	static const char *const wrong[] = { "0", "000", "0g", "g0", "0x", " 0", "00000000" };
+	uint8_t data[3];
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		VTEST_EQ(base_hex_parse(wrong[i], data, sizeof(data)), -EINVAL);
+	/* Neighbours of the digits, and characters that differ from a digit in bit 5. */
+	for (const char *c = "/:@G`g\x10\x19"; *c != '\0'; c++)
+		VTEST_EQ(base_hex_digit(*c), -1);
+	VTEST_EQ(base_hex_digit('\0'), -1);
+}
+
+static void
+uuid_goes_both_ways(void)
+{
+	static const char mixed[] = "F81d4fae-7DEC-41d0-a765-00a0c91e6bf6 and more";
+	char text[BASE_UUID_LEN + 1];
+	uint8_t uuid[16];
+
+	VTEST_EQ(base_uuid_parse(mixed, uuid), 0);
+	VTEST_EQ(uuid[0], 0xf8);
+	VTEST_EQ(uuid[4], 0x7d);
+	VTEST_EQ(uuid[15], 0xf6);
+	base_uuid_format(uuid, text);
+	VTEST(strcmp(text, "f81d4fae-7dec-41d0-a765-00a0c91e6bf6") == 0);
+}
+
+static void
+uuid_of_another_form_is_refused(void)
+{
+	static const char right[] = "f81d4fae-7dec-41d0-a765-00a0c91e6bf6";
+	char text[BASE_UUID_LEN + 1];
+	uint8_t uuid[16];
+
+	for (size_t len = 0; len < BASE_UUID_LEN; len++) {
+		snprintf(text, sizeof(text), "%.*s", (int)len, right);
+		VTEST_EQ(base_uuid_parse(text, uuid), -EINVAL);
+		snprintf(text, sizeof(text), "%s", right);
+		text[len] = text[len] == '-' ? '0' : '-';
+		VTEST_EQ(base_uuid_parse(text, uuid), -EINVAL);
+	}
+}
+
+static void
+uuid_is_random_and_of_version_4(void)
+{
+	uint8_t one[16], two[16];
+
+	VTEST_EQ(base_uuid_make(one), 0);
+	VTEST_EQ(base_uuid_make(two), 0);
+	VTEST(memcmp(one, two, sizeof(one)) != 0);
+	VTEST_EQ(one[6] >> 4, 4);
+	VTEST_EQ(one[8] >> 6, 2);
+}
+
+static void
+eventfd_is_told_from_other_files(void)
+{
+	int fds[2], fd = eventfd(0, EFD_CLOEXEC);
+
+	VTEST(base_is_eventfd(fd));
+	close(fd);
+	VTEST(!base_is_eventfd(fd));
+	VTEST_EQ(pipe(fds), 0);
+	VTEST(!base_is_eventfd(fds[1]));
+	close(fds[0]);
+	close(fds[1]);
+	VTEST(!base_is_eventfd(-1));
+}
+
+/* ---------------------------------------------------------------- server */
+
+static char path[64];
+static unsigned int nb_refused;
+static int last_err;
+static bool admit_all;
+
+/* Send each byte back, until the client leaves or the server stops; 'x': leave first. */
+static void
+echo(struct base_client *client)
+{
+	struct pollfd wait[2] = { { .fd = client->fd, .events = POLLIN },
+		{ .fd = client->stop_fd, .events = POLLIN } };
+	char c;
+
+	while (poll(wait, 2, -1) > 0 && wait[1].revents == 0 && recv(client->fd, &c, 1, 0) == 1 &&
+			c != 'x')
+		send(client->fd, &c, 1, MSG_NOSIGNAL);
+}
+
+/* Tell which signals the thread of the client blocks. */
+static void
+tell_signals(struct base_client *client)
+{
+	sigset_t now;
+	char c;
+
+	pthread_sigmask(SIG_SETMASK, NULL, &now);
+	c = (char)(sigismember(&now, SIGTERM) | sigismember(&now, SIGSEGV) << 1);
+	send(client->fd, &c, 1, MSG_NOSIGNAL);
+}
+
+static bool
+admit(void *ctx, const struct base_client *client)
+{
+	return ctx == path && admit_all && client->pid == getpid() && client->uid == geteuid();
+}
+
+static void
+refuse(void *ctx, const struct base_client *client, int err)
+{
+	__atomic_store_n(&last_err, err, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&nb_refused, 1, __ATOMIC_RELEASE);
+	send(client->fd, "r", 1, MSG_NOSIGNAL);
+}
+
+static struct base_server *
+start(unsigned int max_clients, mode_t mode, void (*serve)(struct base_client *client))
+{
+	const struct base_server_conf conf = { .path = path,
+		.type = SOCK_STREAM,
+		.mode = mode,
+		.max_clients = max_clients,
+		.ctx = path,
+		.admit = admit,
+		.refuse = refuse,
+		.serve = serve };
+	struct base_server *server;
+
+	snprintf(path, sizeof(path), "/tmp/test_base.%d", (int)getpid());
+	admit_all = true;
+	nb_refused = 0;
+	return base_server_start(&conf, &server) == 0 ? server : NULL;
+}
+
+static int
+join(void)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_un addr;
+
+	base_address(&addr, path);
+	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* @return what the server sends next, 0 when it closes the connection, -1 when 5 s bring nothing. */
+static int
+next(int fd)
+{
+	struct pollfd wait = { .fd = fd, .events = POLLIN };
+	char c;
+
+	if (poll(&wait, 1, 5000) != 1)
+		return -1;
+	return recv(fd, &c, 1, 0) == 1 ? c : 0;
+}
+
+static int
+ask(int fd, char c)
+{
+	return send(fd, &c, 1, MSG_NOSIGNAL) == 1 ? next(fd) : -2;
+}
+
+static void
+clients_are_served_at_the_same_time(void)
+{
+	struct base_server *server = start(3, 0, echo);
+	int fds[3];
+
+	VTEST(server != NULL);
+	for (int i = 0; i < 3; i++) {
+		fds[i] = join();
+		VTEST_EQ(ask(fds[i], 'a'), 'a');
+	}
+	VTEST_EQ(base_server_nb_clients(server), 3);
+	for (int i = 3; i-- > 0;)
+		VTEST_EQ(ask(fds[i], (char)('b' + i)), 'b' + i);
+	base_server_stop(server);
+	for (int i = 0; i < 3; i++) {
+		VTEST_EQ(next(fds[i]), 0);
+		close(fds[i]);
+	}
+	VTEST(access(path, F_OK) != 0);
+}
+
+static void
+client_over_the_limit_is_refused_until_another_leaves(void)
+{
+	struct base_server *server = start(1, 0, echo);
+	int one, two;
+
+	VTEST(server != NULL);
+	one = join();
+	VTEST_EQ(ask(one, 'a'), 'a');
+	two = join();
+	VTEST_EQ(next(two), 'r');
+	VTEST_EQ(next(two), 0);
+	VTEST_EQ(last_err, -EUSERS);
+	close(two);
+	VTEST_EQ(ask(one, 'x'), 0);
+	while (base_server_nb_clients(server) != 0)
+		usleep(1000);
+	/* The slot is free once the thread has ended, a moment later. */
+	for (int i = 0; i < 1000; i++) {
+		two = join();
+		if (ask(two, 'c') == 'c')
+			break;
+		close(two);
+		usleep(1000);
+	}
+	VTEST_EQ(ask(two, 'b'), 'b');
+	close(one);
+	close(two);
+	base_server_stop(server);
+}
+
+static void
+client_that_is_not_admitted_gets_no_thread(void)
+{
+	struct base_server *server = start(2, 0, echo);
+	int fd;
+
+	VTEST(server != NULL);
+	admit_all = false;
+	fd = join();
+	VTEST_EQ(next(fd), 'r');
+	VTEST_EQ(next(fd), 0);
+	VTEST_EQ(last_err, -EACCES);
+	VTEST_EQ(nb_refused, 1);
+	VTEST_EQ(base_server_nb_clients(server), 0);
+	close(fd);
+	base_server_stop(server);
+}
+
+static void
+threads_of_clients_block_signals_but_their_own_faults(void)
+{
+	struct base_server *server = start(1, 0, tell_signals);
+	int fd;
+
+	VTEST(server != NULL);
+	fd = join();
+	VTEST_EQ(next(fd), 1);
+	close(fd);
+	base_server_stop(server);
+}
+
+static void
+socket_has_the_mode_asked_for(void)
+{
+	static const mode_t modes[] = { 0600, 0666 };
+
+	for (size_t i = 0; i < 2; i++) {
+		const mode_t old = umask(027);
+		struct base_server *server = start(1, modes[i], echo);
+		struct stat st;
+
+		VTEST_EQ(umask(old), 027);
+		VTEST(server != NULL);
+		VTEST_EQ(stat(path, &st), 0);
+		VTEST_EQ(st.st_mode & 0777, modes[i]);
+		base_server_stop(server);
+	}
+}
+
+static void
+socket_of_a_dead_process_is_replaced_and_no_other(void)
+{
+	struct base_server *server = start(1, 0, echo), *second;
+	struct sockaddr_un addr;
+	int fd;
+
+	VTEST(server != NULL);
+	second = start(1, 0, echo);
+	VTEST(second == NULL);
+	VTEST_EQ(base_listen(path, SOCK_STREAM, 0, 1), -EADDRINUSE);
+	base_server_stop(server);
+
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	base_address(&addr, path);
+	VTEST_EQ(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	close(fd);
+	fd = base_listen(path, SOCK_STREAM, 0, 1);
+	VTEST(fd >= 0);
+	close(fd);
+	unlink(path);
+
+	fd = open(path, O_CREAT | O_EXCL | O_WRONLY, 0600);
+	VTEST(fd >= 0);
+	close(fd);
+	VTEST_EQ(base_listen(path, SOCK_STREAM, 0, 1), -EADDRINUSE);
+	VTEST_EQ(unlink(path), 0);
+}
+
+static void
+path_without_room_or_characters_is_refused(void)
+{
+	char name[sizeof(((struct sockaddr_un *)0)->sun_path) + 1];
+
+	memset(name, 'n', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	VTEST_EQ(base_listen(name, SOCK_STREAM, 0, 1), -ENAMETOOLONG);
+	VTEST_EQ(base_listen("", SOCK_STREAM, 0, 1), -EINVAL);
+}
+
+static const struct vtest_case cases[] = {
+	{ "bdf_is_parsed_with_and_without_domain", bdf_is_parsed_with_and_without_domain },
+	{ "bdf_of_another_form_is_refused", bdf_of_another_form_is_refused },
+	{ "hex_goes_both_ways", hex_goes_both_ways },
+	{ "hex_of_another_form_is_refused", hex_of_another_form_is_refused },
+	{ "uuid_goes_both_ways", uuid_goes_both_ways },
+	{ "uuid_of_another_form_is_refused", uuid_of_another_form_is_refused },
+	{ "uuid_is_random_and_of_version_4", uuid_is_random_and_of_version_4 },
+	{ "eventfd_is_told_from_other_files", eventfd_is_told_from_other_files },
+	{ "clients_are_served_at_the_same_time", clients_are_served_at_the_same_time },
+	{ "client_over_the_limit_is_refused_until_another_leaves",
+			client_over_the_limit_is_refused_until_another_leaves },
+	{ "client_that_is_not_admitted_gets_no_thread",
+			client_that_is_not_admitted_gets_no_thread },
+	{ "threads_of_clients_block_signals_but_their_own_faults",
+			threads_of_clients_block_signals_but_their_own_faults },
+	{ "socket_has_the_mode_asked_for", socket_has_the_mode_asked_for },
+	{ "socket_of_a_dead_process_is_replaced_and_no_other",
+			socket_of_a_dead_process_is_replaced_and_no_other },
+	{ "path_without_room_or_characters_is_refused",
+			path_without_room_or_characters_is_refused },
+};
+
+int
+main(int argc, char **argv)
+{
+	return vtest_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));
+}

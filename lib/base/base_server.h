@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+#ifndef BASE_SERVER_H
+#define BASE_SERVER_H
+
+/**
+ * @file
+ * A server on a UNIX socket with one thread per client.
+ *
+ * A thread of the server accepts clients, up to a limit. Each client that is admitted gets a thread,
+ * which calls conf.serve(); the client is gone when that function returns. The threads of a server
+ * block all signals, except those that an instruction of the thread itself causes.
+ */
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct base_server;
+
+/** A client; valid until conf.serve() returns. */
+struct base_client {
+	void *ctx; /**< conf.ctx of its server. */
+	int fd; /**< Its connection, blocking; the server closes it. */
+	int stop_fd; /**< Readable once the server is stopped: conf.serve() must then return. */
+	pid_t pid; /**< Process that connected. */
+	uid_t uid; /**< User of that process. */
+};
+
+struct base_server_conf {
+	const char *path; /**< Of the socket; used by base_server_start() only. */
+	int type; /**< SOCK_STREAM or SOCK_SEQPACKET. */
+	mode_t mode; /**< As base_listen(). */
+	unsigned int max_clients; /**< At the same time. */
+	void *ctx; /**< First argument of the functions below. */
+
+	/** Decide whether this client is served. NULL: every client is. In the accepting thread. */
+	bool (*admit)(void *ctx, const struct base_client *client);
+	/**
+	 * A client is refused; its connection is closed after this call. In the accepting thread.
+	 * @param err  -EACCES: not admitted; -EUSERS: there are max_clients clients, or no memory for
+	 *             another one; -EAGAIN: no thread for another one.
+	 */
+	void (*refuse)(void *ctx, const struct base_client *client, int err);
+	/** Serve a client until it is gone or stop_fd is readable. In the client's own thread. */
+	void (*serve)(struct base_client *client);
+};
+
+/**
+ * Listen at conf->path and serve clients from now on.
+ * @param server  Out: the server, on success.
+ * @return 0, an error of base_listen(), -ENOMEM, or the error of eventfd(2) or pthread_create(3).
+ */
+int base_server_start(const struct base_server_conf *conf, struct base_server **server);
+
+/** Remove the socket, stop all clients, wait for their threads, free the server. NULL is allowed. */
+void base_server_stop(struct base_server *server);
+
+/** Number of clients that are served now; from any thread. */
+unsigned int base_server_nb_clients(const struct base_server *server);
+
+#endif /* BASE_SERVER_H */
