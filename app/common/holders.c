@@ -164,7 +164,7 @@ holders_of_vfs(const char *sysfs, const struct sysfs_fn *pf, struct vf_user *out
 
 	for (unsigned int i = 1; ret == 0 && i <= pf->num_vfs && nb < max; i++) {
 		const struct holder *h;
-		char bdf[SYSFS_BDF_LEN];
+		char bdf[BASE_BDF_LEN];
 		struct sysfs_fn vf;
 
 		if (sysfs_vf_bdf(sysfs, pf->bdf, i, bdf) != 0 ||

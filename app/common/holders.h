@@ -50,7 +50,7 @@ bool holders_group_busy(int group);
 /** A VF that is in use. */
 struct vf_user {
 	unsigned int vf; /**< From 1. */
-	char bdf[SYSFS_BDF_LEN];
+	char bdf[BASE_BDF_LEN];
 	pid_t pid; /**< 0: a process that cannot be seen. */
 	char name[32];
 };

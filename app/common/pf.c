@@ -49,10 +49,10 @@ refuse_driver(const struct pf_host *host, const struct sysfs_fn *fn, struct why 
 int
 pf_find(const struct pf_host *host, const char *name, struct sysfs_fn *fn, struct why *why)
 {
-	char bdf[SYSFS_BDF_LEN];
+	char bdf[BASE_BDF_LEN];
 	int err;
 
-	if (sysfs_bdf_parse(name, bdf) != 0)
+	if (base_bdf_expand(name, bdf) != 0)
 		return why_not(why, -EINVAL, "\"%.64s\" is no PCI address such as 0000:01:00.0",
 				name);
 	err = sysfs_fn_read(host->sysfs, bdf, fn);

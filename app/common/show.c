@@ -72,7 +72,7 @@ show_vfs(const struct pf_host *host, const struct sysfs_fn *pf)
 
 	holders_scan(&holders);
 	for (unsigned int i = 1; i <= pf->num_vfs; i++) {
-		char bdf[SYSFS_BDF_LEN];
+		char bdf[BASE_BDF_LEN];
 		struct sysfs_fn vf;
 		json_t *users;
 

@@ -14,26 +14,6 @@
 
 #include "sysfs.h"
 
-int
-sysfs_bdf_parse(const char *text, char bdf[SYSFS_BDF_LEN])
-{
-	unsigned int domain = 0, bus, dev, func;
-	int end = -1;
-
-	if (sscanf(text, "%4x:%2x:%2x.%1x%n", &domain, &bus, &dev, &func, &end) != 4 || end < 0 ||
-			text[end] != '\0') {
-		domain = 0;
-		end = -1;
-		if (sscanf(text, "%2x:%2x.%1x%n", &bus, &dev, &func, &end) != 3 || end < 0 ||
-				text[end] != '\0')
-			return -EINVAL;
-	}
-	if (domain > 0xffff || bus > 0xff || dev > 0x1f || func > 7)
-		return -EINVAL;
-	snprintf(bdf, SYSFS_BDF_LEN, "%04x:%02x:%02x.%x", domain, bus, dev, func);
-	return 0;
-}
-
 bool
 sysfs_fn_is_virtio_net(const struct sysfs_fn *fn)
 {
@@ -148,7 +128,7 @@ read_group(const char *sysfs, struct sysfs_fn *fn)
 static bool
 has_vf(const char *sysfs, const char *pf, unsigned int vf)
 {
-	char bdf[SYSFS_BDF_LEN];
+	char bdf[BASE_BDF_LEN];
 
 	return vf <= SYSFS_MAX_VFS && sysfs_vf_bdf(sysfs, pf, vf, bdf) == 0;
 }
@@ -210,13 +190,13 @@ sysfs_fn_read(const char *sysfs, const char *bdf, struct sysfs_fn *fn)
 }
 
 int
-sysfs_vf_bdf(const char *sysfs, const char *pf, unsigned int vf, char bdf[SYSFS_BDF_LEN])
+sysfs_vf_bdf(const char *sysfs, const char *pf, unsigned int vf, char bdf[BASE_BDF_LEN])
 {
 	char link[32];
 
 	/* Sysfs counts from 0, everything else (virtio group members too) from 1. */
 	snprintf(link, sizeof(link), "virtfn%u", vf - 1);
-	return read_link_name(sysfs, pf, link, bdf, SYSFS_BDF_LEN);
+	return read_link_name(sysfs, pf, link, bdf, BASE_BDF_LEN);
 }
 
 static int
@@ -247,7 +227,7 @@ sysfs_list(const char *sysfs, struct sysfs_fn **out)
 {
 	struct sysfs_fn *fns = NULL;
 	size_t nb_fns = 0, room = 0;
-	char path[PATH_MAX], bdf[SYSFS_BDF_LEN];
+	char path[PATH_MAX], bdf[BASE_BDF_LEN];
 	struct dirent *entry;
 	DIR *dir;
 	int err = fn_path(path, sysfs, "", "");
@@ -259,7 +239,7 @@ sysfs_list(const char *sysfs, struct sysfs_fn **out)
 	if (dir == NULL)
 		return -errno;
 	while ((entry = readdir(dir)) != NULL) {
-		if (sysfs_bdf_parse(entry->d_name, bdf) != 0)
+		if (base_bdf_expand(entry->d_name, bdf) != 0)
 			continue;
 		if (nb_fns == room) {
 			struct sysfs_fn *more;

@@ -15,24 +15,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SYSFS_BDF_LEN 16 /**< "0000:01:00.0" and its end. */
+#include "base/base_bdf.h"
+
 #define SYSFS_DRIVER_LEN 32
 #define SYSFS_MAX_VFS 65535
 
 /** One function. */
 struct sysfs_fn {
-	char bdf[SYSFS_BDF_LEN];
+	char bdf[BASE_BDF_LEN];
 	uint16_t vendor, device, subsys_vendor, subsys;
 	char driver[SYSFS_DRIVER_LEN]; /**< Bound driver; empty when none. */
 	int group; /**< IOMMU group, -1 when it has none. */
-	char pf[SYSFS_BDF_LEN]; /**< Of a VF: its PF. Else empty. */
+	char pf[BASE_BDF_LEN]; /**< Of a VF: its PF. Else empty. */
 	unsigned int vf; /**< Of a VF: its number, from 1; see sysfs_list(). Else 0. */
 	bool has_sriov;
 	unsigned int total_vfs, num_vfs;
 };
-
-/** The full form of a PCI address ("01:00.0" is in domain 0). @return 0 or -EINVAL. */
-int sysfs_bdf_parse(const char *text, char bdf[SYSFS_BDF_LEN]);
 
 /** A virtio network device, PF or VF. */
 bool sysfs_fn_is_virtio_net(const struct sysfs_fn *fn);
@@ -52,7 +50,7 @@ int sysfs_fn_read(const char *sysfs, const char *bdf, struct sysfs_fn *fn);
 int sysfs_list(const char *sysfs, struct sysfs_fn **out);
 
 /** Address of VF number vf (from 1) of a PF. @return 0, -ENOENT when there is none (yet). */
-int sysfs_vf_bdf(const char *sysfs, const char *pf, unsigned int vf, char bdf[SYSFS_BDF_LEN]);
+int sysfs_vf_bdf(const char *sysfs, const char *pf, unsigned int vf, char bdf[BASE_BDF_LEN]);
 
 /** Write sriov_numvfs. @return 0 or -errno as the kernel gave it. */
 int sysfs_num_vfs_set(const char *sysfs, const char *pf, unsigned int num_vfs);

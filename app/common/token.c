@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -9,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,41 +16,25 @@
 int
 token_parse(const char *text, char token[TOKEN_LEN])
 {
-	bool any = false;
+	static const uint8_t none[16];
+	uint8_t uuid[16];
 
-	if (strlen(text) != TOKEN_LEN - 1)
+	if (strlen(text) != BASE_UUID_LEN || base_uuid_parse(text, uuid) != 0 ||
+			memcmp(uuid, none, sizeof(uuid)) == 0)
 		return -EINVAL;
-	for (size_t i = 0; i < TOKEN_LEN - 1; i++) {
-		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-		unsigned char c = (unsigned char)text[i];
-
-		if (dash ? c != '-' : !isxdigit(c))
-			return -EINVAL;
-		any |= !dash && c != '0';
-		token[i] = (char)tolower(c);
-	}
-	token[TOKEN_LEN - 1] = '\0';
-	return any ? 0 : -EINVAL;
+	base_uuid_format(uuid, token);
+	return 0;
 }
 
 int
 token_make(char token[TOKEN_LEN])
 {
-	uint8_t raw[16];
-	ssize_t got = getrandom(raw, sizeof(raw), 0);
-	size_t pos = 0;
+	uint8_t uuid[16];
+	const int ret = base_uuid_make(uuid);
 
-	if (got != (ssize_t)sizeof(raw))
-		return got < 0 ? -errno : -EIO;
-	raw[6] = (raw[6] & 0x0f) | 0x40; /* version 4 */
-	raw[8] = (raw[8] & 0x3f) | 0x80; /* variant 1 */
-	for (size_t i = 0; i < sizeof(raw); i++) {
-		if (i == 4 || i == 6 || i == 8 || i == 10)
-			token[pos++] = '-';
-		snprintf(token + pos, TOKEN_LEN - pos, "%02x", raw[i]);
-		pos += 2;
-	}
-	return 0;
+	if (ret == 0)
+		base_uuid_format(uuid, token);
+	return ret;
 }
 
 int

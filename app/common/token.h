@@ -13,7 +13,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define TOKEN_LEN 37 /**< "f81d4fae-7dec-11d0-a765-00a0c91e6bf6" and its end. */
+#include "base/base_uuid.h"
+
+#define TOKEN_LEN (BASE_UUID_LEN + 1) /**< Room for a token and its terminator. */
 
 /**
  * A UUID as people write it, made lower case. All zeros is no token: VFIO takes it for none.

@@ -4,9 +4,12 @@
  * vsrctl admin and legacy: the admin queue of a PF, and the legacy registers of its VFs, by vsrd.
  */
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "base/base_hex.h"
 
 #include "ctl.h"
 
@@ -217,13 +220,10 @@ static unsigned long long
 value_of(const char *hex)
 {
 	unsigned long long value = 0;
+	uint8_t data[sizeof(value)];
 
-	for (size_t i = strlen(hex); i >= 2; i -= 2) {
-		unsigned int byte = 0;
-
-		sscanf(hex + i - 2, "%2x", &byte);
-		value = value << 8 | byte;
-	}
+	for (int i = base_hex_parse(hex, data, sizeof(data)); i-- > 0;)
+		value = value << 8 | data[i];
 	return value;
 }
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base_hex.h"
 #include "virtio_spec/legacy.h"
 
 #include "vsrd.h"
@@ -50,39 +51,10 @@ to_hex(const uint8_t *data, size_t len)
 
 	if (text == NULL)
 		return NULL;
-	for (size_t i = 0; i < len; i++)
-		snprintf(text + 2 * i, 3, "%02x", data[i]);
-	text[2 * len] = '\0';
+	base_hex_format(data, len, text);
 	out = json_string(text);
 	free(text);
 	return out;
-}
-
-static int
-digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* @return bytes, or -1: no pairs of digits, or too many. */
-static ssize_t
-from_hex(const char *text, uint8_t *data, size_t max)
-{
-	const size_t len = strlen(text);
-
-	if (len % 2 != 0 || len / 2 > max)
-		return -1;
-	for (size_t i = 0; i < len; i += 2) {
-		const int high = digit(text[i]), low = digit(text[i + 1]);
-
-		if (high < 0 || low < 0)
-			return -1;
-		data[i / 2] = (uint8_t)(high << 4 | low);
-	}
-	return (ssize_t)(len / 2);
 }
 
 /* ---------------------------------------------------------------- lists and capabilities */
@@ -214,7 +186,7 @@ method_admin_raw(struct rpc_call *call)
 	uint8_t *data, *result;
 	struct owner_pf *pf;
 	json_t *opcode, *out = NULL;
-	ssize_t len;
+	int len;
 
 	if (rpc_params(call, "{s:s, s:o, s?s, s?I, s?s, s?I}", "pf", &name, "opcode", &opcode,
 			    "group", &group, "member", &member, "data", &hex, "result_len",
@@ -233,7 +205,7 @@ method_admin_raw(struct rpc_call *call)
 	if (data == NULL)
 		return rpc_refuse(call, why_not(&call->why, -ENOMEM, "there is no memory"));
 	result = data + VIO_ADMIN_DATA_MAX;
-	len = from_hex(hex, data, VIO_ADMIN_DATA_MAX);
+	len = base_hex_parse(hex, data, VIO_ADMIN_DATA_MAX);
 	if (len < 0) {
 		free(data);
 		return rpc_bad_params(call, "data is up to %d pairs of hexadecimal digits",
@@ -357,13 +329,13 @@ method_legacy_write(struct rpc_call *call)
 	json_int_t vf, offset;
 	struct owner_pf *pf;
 	uint8_t data[8];
-	ssize_t len;
+	int len;
 	int err;
 
 	if (rpc_params(call, "{s:s, s:I, s?s, s:I, s:s}", "pf", &name, "vf", &vf, "area",
 			    &area_name, "offset", &offset, "data", &hex) != 0)
 		return NULL;
-	len = from_hex(hex, data, sizeof(data));
+	len = base_hex_parse(hex, data, sizeof(data));
 	if (area_of(area_name, &area) != 0 || vf < 1 || offset < 0 || offset > UINT8_MAX || len < 1)
 		return rpc_bad_params(call,
 				"a write is to VF 1.., area common or net, offset 0 "
@@ -474,7 +446,7 @@ method_legacy_notify_info(struct rpc_call *call)
 {
 	struct vio_admin_doorbell bells[VIRTIO_ADMIN_NOTIFY_ENTRIES];
 	uint64_t owner_len[6], member_len[6];
-	char bdf[SYSFS_BDF_LEN] = "";
+	char bdf[BASE_BDF_LEN] = "";
 	struct owner_pf *pf;
 	const char *name;
 	json_int_t vf;
@@ -543,12 +515,12 @@ method_legacy_unserve(struct rpc_call *call)
 json_t *
 method_legacy_served(struct rpc_call *call)
 {
-	char bdf[SYSFS_BDF_LEN];
+	char bdf[BASE_BDF_LEN];
 	const char *name = NULL;
 
 	if (rpc_params(call, "{s?s}", "pf", &name) != 0)
 		return NULL;
-	if (name != NULL && sysfs_bdf_parse(name, bdf) != 0)
+	if (name != NULL && base_bdf_expand(name, bdf) != 0)
 		return rpc_bad_params(call, "\"%.64s\" is no PCI address such as 0000:01:00.0",
 				name);
 	return json_pack("{s:o}", "served",

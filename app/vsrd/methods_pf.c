@@ -362,7 +362,7 @@ pasid_change(struct rpc_call *call, bool acquire)
 	pthread_mutex_lock(&pf->users_lock);
 	if (err == 0 && acquire) {
 		err = pasid_acquire(&pf->pasid, &state, call->conn, (unsigned int)vf,
-				call->conn != NULL ? call->conn->pid : 0);
+				call->conn != NULL ? call->conn->client->pid : 0);
 		if (err != 0)
 			why_not(&call->why, err,
 					err == -EINVAL ?

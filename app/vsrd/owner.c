@@ -456,10 +456,10 @@ owner_adopt(struct owner *owner, struct fdstore *store)
 struct owner_pf *
 owner_get(struct owner *owner, const char *name, bool change, int *err, struct why *why)
 {
-	char bdf[SYSFS_BDF_LEN];
+	char bdf[BASE_BDF_LEN];
 	struct owner_pf *pf;
 
-	if (sysfs_bdf_parse(name, bdf) != 0) {
+	if (base_bdf_expand(name, bdf) != 0) {
 		*err = why_not(why, -EINVAL, "\"%.64s\" is no PCI address such as 0000:01:00.0",
 				name);
 		return NULL;
@@ -506,7 +506,7 @@ owner_release(struct owner *owner, const char *name, json_t **users, struct why 
 		return ret;
 	ret = owner_unused(owner, pf, "release the PF", users, why);
 	if (ret == 0) {
-		char bdf[SYSFS_BDF_LEN];
+		char bdf[BASE_BDF_LEN];
 
 		strcpy(bdf, pf->fn.bdf);
 		forget(pf);

@@ -30,7 +30,7 @@
 struct owner_pf {
 	pthread_rwlock_t lock;
 	atomic_bool used;
-	char bdf[SYSFS_BDF_LEN]; /**< As long as it is used. */
+	char bdf[BASE_BDF_LEN]; /**< As long as it is used. */
 	bool live; /**< Negotiated; else state_why says why not. */
 	bool gone; /**< Its registers cannot be read any more. */
 	bool sick; /**< It says DEVICE_NEEDS_RESET. */

@@ -79,7 +79,7 @@ tell_vfs(struct owner *owner, const struct owner_pf *pf, unsigned int from, unsi
 		const char *type)
 {
 	for (unsigned int i = from; i <= to; i++) {
-		char bdf[SYSFS_BDF_LEN] = "";
+		char bdf[BASE_BDF_LEN] = "";
 		json_t *what = json_pack("{s:s, s:i}", "pf", pf->fn.bdf, "vf", (int)i);
 
 		if (sysfs_vf_bdf(owner->host.sysfs, pf->fn.bdf, i, bdf) == 0)
@@ -260,7 +260,7 @@ look_at(struct owner *owner, struct owner_pf *pf)
 	eventfd_t count;
 
 	if (pf->request >= 0 && eventfd_read(pf->request, &count) == 0) {
-		char bdf[SYSFS_BDF_LEN];
+		char bdf[BASE_BDF_LEN];
 
 		/* It is unbound or unplugged, which waits for us, and takes the VFs along. */
 		strcpy(bdf, pf->fn.bdf);

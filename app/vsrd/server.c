@@ -2,28 +2,23 @@
  * Copyright (c) 2026 The vsr authors
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "base/base_server.h"
 
 #include "log.h"
 #include "server.h"
 
 struct server {
 	struct server_conf conf;
-	struct sockaddr_un addr;
-	int listener, stop_fd;
-	pthread_t thread;
-	struct conn *conns[SERVER_MAX_CONNS];
-	pthread_mutex_t lock; /* of stats */
-	struct server_stats stats;
+	struct base_server *base;
+	unsigned long requests, turned_away;
 };
 
 static long long
@@ -35,14 +30,6 @@ now_ms(void)
 	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }
 
-static void
-count(struct server *server, int clients)
-{
-	pthread_mutex_lock(&server->lock);
-	server->stats.clients += (unsigned int)clients;
-	pthread_mutex_unlock(&server->lock);
-}
-
 /* ---------------------------------------------------------------- one client */
 
 /* @return false: it does not take it in time, or is gone. */
@@ -50,10 +37,10 @@ static bool
 send_all(const struct conn *conn, const char *text, size_t len)
 {
 	const long long end = now_ms() + SERVER_PEER_MS;
-	struct pollfd wait = { .fd = conn->fd, .events = POLLOUT };
+	struct pollfd wait = { .fd = conn->client->fd, .events = POLLOUT };
 
 	while (len != 0) {
-		const ssize_t n = send(conn->fd, text, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+		const ssize_t n = send(conn->client->fd, text, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		if (n > 0) {
 			text += n;
@@ -76,9 +63,7 @@ answer_line(struct conn *conn, const char *line, size_t len)
 	char *text = rpc_answer(server->conf.methods, &call, line, len);
 	bool fine = true;
 
-	pthread_mutex_lock(&server->lock);
-	server->stats.requests++;
-	pthread_mutex_unlock(&server->lock);
+	__atomic_add_fetch(&server->requests, 1, __ATOMIC_RELAXED);
 	if (text != NULL)
 		fine = send_all(conn, text, strlen(text));
 	free(text);
@@ -121,8 +106,8 @@ static bool
 wait_input(struct conn *conn, long long end)
 {
 	for (;;) {
-		struct pollfd wait[3] = { { .fd = conn->fd, .events = POLLIN },
-			{ .fd = conn->server->stop_fd, .events = POLLIN },
+		struct pollfd wait[3] = { { .fd = conn->client->fd, .events = POLLIN },
+			{ .fd = conn->client->stop_fd, .events = POLLIN },
 			{ .fd = conn->listener.on ? conn->listener.wake : -1, .events = POLLIN } };
 		const long long left = end < 0 ? -1 : end - now_ms();
 		const int nb = end >= 0 && left <= 0 ? 0 : poll(wait, 3, (int)left);
@@ -141,7 +126,7 @@ wait_input(struct conn *conn, long long end)
 }
 
 static void
-serve(struct conn *conn, char *room)
+answer_all(struct conn *conn, char *room)
 {
 	static const char too_long[] =
 			"{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":"
@@ -151,7 +136,7 @@ serve(struct conn *conn, char *room)
 	ssize_t len = 0;
 
 	while (wait_input(conn, end)) {
-		const ssize_t n = recv(conn->fd, room + len, RPC_MAX_REQUEST - (size_t)len,
+		const ssize_t n = recv(conn->client->fd, room + len, RPC_MAX_REQUEST - (size_t)len,
 				MSG_DONTWAIT);
 		const ssize_t before = len;
 
@@ -173,217 +158,108 @@ serve(struct conn *conn, char *room)
 	}
 }
 
-static void *
-conn_main(void *arg)
+static void
+serve(struct base_client *client)
 {
-	struct conn *conn = arg;
+	struct server *server = client->ctx;
+	struct conn conn = { .server = server, .client = client };
 	char *room = malloc(RPC_MAX_REQUEST);
 
 	if (room != NULL)
-		serve(conn, room);
+		answer_all(&conn, room);
 	free(room);
-	events_leave(&conn->listener);
-	if (conn->server->conf.on_leave != NULL)
-		conn->server->conf.on_leave(conn->server->conf.vsrd, conn);
-	shutdown(conn->fd, SHUT_RDWR);
-	count(conn->server, -1);
-	__atomic_store_n(&conn->done, true, __ATOMIC_RELEASE);
-	return NULL;
+	events_leave(&conn.listener);
+	if (server->conf.on_leave != NULL)
+		server->conf.on_leave(server->conf.vsrd, &conn);
 }
 
 /* ---------------------------------------------------------------- clients come and go */
 
 static bool
-may_ask(const struct server *server, uid_t uid)
+admit(void *ctx, const struct base_client *client)
 {
-	if (uid == 0 || uid == geteuid())
+	const struct server *server = ctx;
+
+	if (client->uid == 0 || client->uid == geteuid())
 		return true;
 	for (unsigned int i = 0; i < server->conf.nb_uids; i++)
-		if (server->conf.uids[i] == uid)
+		if (server->conf.uids[i] == client->uid)
 			return true;
 	return false;
 }
 
 static void
-conn_end(struct server *server, unsigned int i)
+refuse(void *ctx, const struct base_client *client, int err)
 {
-	struct conn *conn = server->conns[i];
-
-	pthread_join(conn->thread, NULL);
-	close(conn->fd);
-	free(conn);
-	server->conns[i] = NULL;
-}
-
-/* Sweep, and find a free place. @return it, or SERVER_MAX_CONNS. */
-static unsigned int
-free_place(struct server *server)
-{
-	unsigned int at = SERVER_MAX_CONNS;
-
-	for (unsigned int i = 0; i < SERVER_MAX_CONNS; i++) {
-		if (server->conns[i] != NULL &&
-				__atomic_load_n(&server->conns[i]->done, __ATOMIC_ACQUIRE))
-			conn_end(server, i);
-		if (server->conns[i] == NULL && at == SERVER_MAX_CONNS)
-			at = i;
-	}
-	return at;
-}
-
-static void
-turn_away(struct server *server, int fd, const char *why)
-{
-	char text[256];
+	struct server *server = ctx;
+	char reason[128], text[256];
 	int len;
 
-	log_warn("client turned away: %s", why);
-	pthread_mutex_lock(&server->lock);
-	server->stats.turned_away++;
-	pthread_mutex_unlock(&server->lock);
+	if (err == -EACCES)
+		snprintf(reason, sizeof(reason),
+				"user %u may not use this daemon: start it with "
+				"--allow-uid %u",
+				client->uid, client->uid);
+	else
+		snprintf(reason, sizeof(reason), "there %s: try again later",
+				err == -EUSERS ? "are too many clients" :
+						 "is no thread for another client");
+	log_warn("client turned away: %s", reason);
+	__atomic_add_fetch(&server->turned_away, 1, __ATOMIC_RELAXED);
 	len = snprintf(text, sizeof(text),
 			"{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":"
 			"-32000,\"message\":\"%s\",\"data\":{\"errno\":\"EACCES\"}}}\n",
-			why);
-	send(fd, text, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL);
-	close(fd);
-}
-
-static void
-conn_start(struct server *server, int fd)
-{
-	struct ucred peer;
-	socklen_t len = sizeof(peer);
-	const unsigned int at = free_place(server);
-	struct conn *conn;
-	char text[128];
-
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0 ||
-			!may_ask(server, peer.uid)) {
-		snprintf(text, sizeof(text),
-				"user %u may not use this daemon: start it with "
-				"--allow-uid %u",
-				peer.uid, peer.uid);
-		turn_away(server, fd, text);
-		return;
-	}
-	conn = at == SERVER_MAX_CONNS ? NULL : calloc(1, sizeof(*conn));
-	if (conn == NULL) {
-		turn_away(server, fd, "there are too many clients: try again later");
-		return;
-	}
-	conn->server = server;
-	conn->fd = fd;
-	conn->pid = peer.pid;
-	conn->uid = peer.uid;
-	count(server, 1);
-	if (pthread_create(&conn->thread, NULL, conn_main, conn) != 0) {
-		count(server, -1);
-		free(conn);
-		turn_away(server, fd, "there is no thread for another client: try again later");
-		return;
-	}
-	server->conns[at] = conn;
-}
-
-static void *
-accept_main(void *arg)
-{
-	struct server *server = arg;
-	struct pollfd wait[2] = { { .fd = server->listener, .events = POLLIN },
-		{ .fd = server->stop_fd, .events = POLLIN } };
-	const struct timespec pause = { .tv_nsec = 50000000 };
-
-	for (;;) {
-		int fd;
-
-		if (poll(wait, 2, -1) < 0 && errno != EINTR)
-			break;
-		if (wait[1].revents != 0)
-			break;
-		fd = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC);
-		if (fd >= 0)
-			conn_start(server, fd);
-		else if (errno != EAGAIN && errno != EINTR)
-			nanosleep(&pause, NULL); /* The backlog would keep poll() spinning. */
-	}
-	for (unsigned int i = 0; i < SERVER_MAX_CONNS; i++)
-		if (server->conns[i] != NULL)
-			conn_end(server, i);
-	return NULL;
+			reason);
+	send(client->fd, text, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 /* ---------------------------------------------------------------- life */
 
 static int
-listen_at(struct server *server, struct why *why)
+refuse_start(const char *path, int err, struct why *why)
 {
-	const struct sockaddr *addr = (const struct sockaddr *)&server->addr;
-	const char *path = server->conf.path;
-	mode_t mask;
-	int probe, ret;
-
-	/* A socket that nobody answers on was left by a dead process. */
-	probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	ret = probe < 0 ? -1 : connect(probe, addr, sizeof(server->addr));
-	if (ret != 0 && errno == ECONNREFUSED)
-		unlink(path);
-	if (probe >= 0)
-		close(probe);
-	if (ret == 0)
-		return why_not(why, -EADDRINUSE,
+	switch (err) {
+	case -ENAMETOOLONG:
+		return why_not(why, err, "the name of the socket is too long: %s", path);
+	case -EADDRINUSE:
+		return why_not(why, err,
 				"another vsrd answers on %s: stop it first, or "
 				"name another folder with --run-dir",
 				path);
-	server->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (server->listener < 0)
-		return why_not(why, -errno, "there is no socket: %s", strerror(errno));
-	mask = umask(0177);
-	ret = bind(server->listener, addr, sizeof(server->addr)) != 0 ? -errno : 0;
-	umask(mask);
-	/* Those whom --allow-uid names must get as far as being asked who they are. */
-	if (ret == 0 && server->conf.nb_uids != 0 && chmod(path, 0666) != 0)
-		ret = -errno;
-	if (ret == 0 && listen(server->listener, SERVER_MAX_CONNS) != 0)
-		ret = -errno;
-	return ret == 0 ?
-			0 :
-			why_not(why, ret, "the socket %s cannot be made: %s", path, strerror(-ret));
+	default:
+		return why_not(why, err, "the socket %s cannot be made: %s", path, strerror(-err));
+	}
 }
 
 struct server *
 server_start(const struct server_conf *conf, struct why *why)
 {
 	struct server *server = calloc(1, sizeof(*server));
+	const struct base_server_conf base = {
+		.path = conf->path,
+		.type = SOCK_STREAM,
+		/* Users named by --allow-uid must be able to connect before they are admitted. */
+		.mode = conf->nb_uids != 0 ? 0666 : 0600,
+		.max_clients = SERVER_MAX_CONNS,
+		.ctx = server,
+		.admit = admit,
+		.refuse = refuse,
+		.serve = serve,
+	};
 	int ret;
 
-	if (server == NULL || strlen(conf->path) >= sizeof(server->addr.sun_path)) {
-		why_not(why, -ENAMETOOLONG, "the name of the socket is too long: %s", conf->path);
-		free(server);
+	if (server == NULL) {
+		why_not(why, -ENOMEM, "there is no memory");
 		return NULL;
 	}
 	server->conf = *conf;
-	server->addr.sun_family = AF_UNIX;
-	strcpy(server->addr.sun_path, conf->path);
-	server->listener = -1;
-	pthread_mutex_init(&server->lock, NULL);
-	server->stop_fd = eventfd(0, EFD_CLOEXEC);
-	ret = server->stop_fd < 0 ?
-			why_not(why, -errno, "there is no event descriptor: %s", strerror(errno)) :
-			listen_at(server, why);
-	if (ret == 0) {
-		ret = -pthread_create(&server->thread, NULL, accept_main, server);
-		if (ret == 0)
-			return server;
-		unlink(conf->path);
-		why_not(why, ret, "there is no thread: %s", strerror(-ret));
+	ret = base_server_start(&base, &server->base);
+	if (ret != 0) {
+		refuse_start(conf->path, ret, why);
+		free(server);
+		return NULL;
 	}
-	if (server->listener >= 0)
-		close(server->listener);
-	if (server->stop_fd >= 0)
-		close(server->stop_fd);
-	free(server);
-	return NULL;
+	return server;
 }
 
 void
@@ -391,11 +267,7 @@ server_stop(struct server *server)
 {
 	if (server == NULL)
 		return;
-	unlink(server->addr.sun_path);
-	eventfd_write(server->stop_fd, 1);
-	pthread_join(server->thread, NULL);
-	close(server->listener);
-	close(server->stop_fd);
+	base_server_stop(server->base);
 	free(server);
 }
 
@@ -405,7 +277,7 @@ server_stats(struct server *server, struct server_stats *stats)
 	memset(stats, 0, sizeof(*stats));
 	if (server == NULL)
 		return;
-	pthread_mutex_lock(&server->lock);
-	*stats = server->stats;
-	pthread_mutex_unlock(&server->lock);
+	stats->clients = base_server_nb_clients(server->base);
+	stats->requests = __atomic_load_n(&server->requests, __ATOMIC_RELAXED);
+	stats->turned_away = __atomic_load_n(&server->turned_away, __ATOMIC_RELAXED);
 }

@@ -12,9 +12,9 @@
  * an answer be taken, within SERVER_PEER_MS.
  */
 
-#include <pthread.h>
-#include <stdbool.h>
 #include <sys/types.h>
+
+#include "base/base_server.h"
 
 #include "events.h"
 #include "rpc.h"
@@ -28,12 +28,8 @@ struct server;
 /** A client. */
 struct conn {
 	struct server *server;
-	int fd;
-	pid_t pid;
-	uid_t uid;
-	pthread_t thread;
+	const struct base_client *client;
 	struct listener listener;
-	bool done; /**< Its thread has ended. */
 };
 
 struct server_conf {

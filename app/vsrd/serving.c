@@ -20,7 +20,7 @@ struct served {
 	struct served *next;
 	struct owner *owner;
 	struct owner_pf *held; /**< Between owner_hold() and owner_let_go(). */
-	char pf[SYSFS_BDF_LEN], bdf[SYSFS_BDF_LEN];
+	char pf[BASE_BDF_LEN], bdf[BASE_BDF_LEN];
 	unsigned int vf;
 	char *path;
 	struct vfdev *vfdev;
@@ -258,7 +258,7 @@ serving_start(struct serving *serving, struct owner *owner, const char *pf, unsi
 	if (s->stop < 0 || s->path == NULL)
 		ret = why_not(why, -ENOMEM, "there is no memory or no descriptor");
 	else
-		ret = sysfs_bdf_parse(pf, s->pf) == 0 ?
+		ret = base_bdf_expand(pf, s->pf) == 0 ?
 				0 :
 				why_not(why, -EINVAL,
 						"\"%.64s\" is no PCI address such as 0000:01:00.0",
@@ -289,10 +289,10 @@ serving_start(struct serving *serving, struct owner *owner, const char *pf, unsi
 int
 serving_stop(struct serving *serving, const char *pf, unsigned int vf, struct why *why)
 {
-	char bdf[SYSFS_BDF_LEN];
+	char bdf[BASE_BDF_LEN];
 	struct served **at, *s;
 
-	if (sysfs_bdf_parse(pf, bdf) != 0)
+	if (base_bdf_expand(pf, bdf) != 0)
 		return why_not(why, -EINVAL, "\"%.64s\" is no PCI address such as 0000:01:00.0",
 				pf);
 	pthread_mutex_lock(&serving->lock);

@@ -8,9 +8,9 @@
  * @file
  * A server on a UNIX socket with one thread per client.
  *
- * A thread of the server accepts clients, up to a limit. Each client that is admitted gets a thread,
- * which calls conf.serve(); the client is gone when that function returns. The threads of a server
- * block all signals, except those that an instruction of the thread itself causes.
+ * A thread of the server accepts clients, up to a limit. Each client that is admitted gets a
+ * thread, which calls conf.serve(); the connection ends when that function returns. The threads of
+ * a server block all signals, except those that an instruction of the thread itself causes.
  */
 
 #include <stdbool.h>
@@ -38,8 +38,8 @@ struct base_server_conf {
 	bool (*admit)(void *ctx, const struct base_client *client);
 	/**
 	 * A client is refused; its connection is closed after this call. In the accepting thread.
-	 * @param err  -EACCES: not admitted; -EUSERS: there are max_clients clients, or no memory for
-	 *             another one; -EAGAIN: no thread for another one.
+	 * @param err  -EACCES: not admitted; -EUSERS: there are max_clients clients, or no memory
+	 *             for another one; -EAGAIN: no thread for another one.
 	 */
 	void (*refuse)(void *ctx, const struct base_client *client, int err);
 	/** Serve a client until it is gone or stop_fd is readable. In the client's own thread. */
@@ -53,7 +53,7 @@ struct base_server_conf {
  */
 int base_server_start(const struct base_server_conf *conf, struct base_server **server);
 
-/** Remove the socket, stop all clients, wait for their threads, free the server. NULL is allowed. */
+/** Remove the socket, stop all clients, wait for their threads, free the server. NULL: nothing. */
 void base_server_stop(struct base_server *server);
 
 /** Number of clients that are served now; from any thread. */

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -302,19 +301,4 @@ vuser_send_full(int sock, struct vuser_msg *msg, uint64_t deadline_ns)
 			break;
 	}
 	return ret;
-}
-
-int
-vuser_address(struct sockaddr_un *addr, const char *path)
-{
-	size_t len = strlen(path);
-
-	memset(addr, 0, sizeof(*addr));
-	if (len == 0)
-		return -EINVAL;
-	if (len >= sizeof(addr->sun_path))
-		return -ENAMETOOLONG;
-	addr->sun_family = AF_UNIX;
-	memcpy(addr->sun_path, path, len);
-	return 0;
 }

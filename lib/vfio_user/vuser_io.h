@@ -70,11 +70,4 @@ uint64_t vuser_deadline(unsigned int timeout_ms);
 int vuser_recv_full(int sock, struct vuser_msg *msg, uint64_t deadline_ns);
 int vuser_send_full(int sock, struct vuser_msg *msg, uint64_t deadline_ns);
 
-/**
- * Fill a socket address.
- * @return 0, or -ENAMETOOLONG, or -EINVAL for an empty path.
- */
-struct sockaddr_un;
-int vuser_address(struct sockaddr_un *addr, const char *path);
-
 #endif /* VUSER_IO_H */

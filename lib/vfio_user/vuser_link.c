@@ -12,9 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "base/base_listen.h"
 
 #include "vuser_link.h"
 
@@ -221,7 +222,7 @@ connect_path(const char *path, uint64_t deadline)
 	struct sockaddr_un addr;
 	int sock, ret;
 
-	ret = vuser_address(&addr, path);
+	ret = base_address(&addr, path);
 	if (ret != 0)
 		return ret;
 	sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

@@ -15,8 +15,9 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
+
+#include "base/base_listen.h"
 
 #include "vuser_priv.h"
 
@@ -57,40 +58,6 @@ ops_are_complete(const struct vuser_device_ops *ops)
 			ops->dma_unmap != NULL && ops->reset != NULL && ops->released != NULL;
 }
 
-/* Whether a socket stands at the path that nobody listens on any more. */
-static bool
-is_stale(const struct sockaddr_un *addr)
-{
-	struct stat st;
-	bool stale;
-	int sock;
-
-	/* connect() says ECONNREFUSED for a plain file too, and that one is not ours to remove */
-	if (lstat(addr->sun_path, &st) != 0 || !S_ISSOCK(st.st_mode))
-		return false;
-	sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (sock < 0)
-		return false;
-	stale = connect(sock, (const struct sockaddr *)addr, sizeof(*addr)) != 0 &&
-			errno == ECONNREFUSED;
-	close(sock);
-	return stale;
-}
-
-static int
-bind_path(int sock, const struct sockaddr_un *addr)
-{
-	if (bind(sock, (const struct sockaddr *)addr, sizeof(*addr)) == 0)
-		return 0;
-	if (errno != EADDRINUSE)
-		return -errno;
-	if (!is_stale(addr))
-		return -EADDRINUSE;
-	if (unlink(addr->sun_path) != 0 && errno != ENOENT)
-		return -errno;
-	return bind(sock, (const struct sockaddr *)addr, sizeof(*addr)) == 0 ? 0 : -errno;
-}
-
 static int
 watch(struct vuser_server *server, int op, int fd, uint32_t events)
 {
@@ -103,25 +70,16 @@ watch(struct vuser_server *server, int op, int fd, uint32_t events)
 static int
 start_listening(struct vuser_server *server)
 {
-	struct sockaddr_un addr;
 	struct stat st;
-	int ret;
+	const int sock = base_listen(server->path, SOCK_STREAM, 0, 8);
 
-	ret = vuser_address(&addr, server->path);
-	if (ret != 0)
-		return ret;
-	server->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (server->listener < 0)
-		return -errno;
-	ret = bind_path(server->listener, &addr);
-	if (ret != 0)
-		return ret;
+	if (sock < 0)
+		return sock;
+	server->listener = sock;
 	if (lstat(server->path, &st) != 0)
 		return -errno;
 	server->path_dev = st.st_dev;
 	server->path_ino = st.st_ino;
-	if (listen(server->listener, 8) != 0)
-		return -errno;
 	return watch(server, EPOLL_CTL_ADD, server->listener, EPOLLIN);
 }
 

@@ -222,7 +222,7 @@ join(void)
 	return -1;
 }
 
-/* @return what the server sends next, 0 when it closes the connection, -1 when 5 s bring nothing. */
+/* @return what the server sends next; 0: it closes the connection; -1: nothing for 5 s. */
 static int
 next(int fd)
 {

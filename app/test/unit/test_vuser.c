@@ -463,7 +463,7 @@ successor_is_welcome_whatever_the_dead_one_left_unread(void)
 
 	rig_start(RIG_MANUAL);
 	sock = socket(AF_UNIX, SOCK_STREAM, 0);
-	VTEST_EQ(vuser_address(&addr, rig.path), 0);
+	VTEST_EQ(base_address(&addr, rig.path), 0);
 	VTEST_EQ(connect(sock, (struct sockaddr *)&addr, sizeof(addr)), 0);
 	vuser_msg_init(&msg);
 	VTEST_EQ(vuser_version_put(&msg, VUSER_PROTO_MINOR), 0);
@@ -545,7 +545,7 @@ connect_times_out_when_the_backlog_is_full(void)
 	int socks[32], nb = 0;
 
 	rig_start(RIG_MANUAL);
-	VTEST_EQ(vuser_address(&addr, rig.path), 0);
+	VTEST_EQ(base_address(&addr, rig.path), 0);
 	while (nb < 32) {
 		socks[nb] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
 		if (connect(socks[nb++], (struct sockaddr *)&addr, sizeof(addr)) != 0)
@@ -589,7 +589,7 @@ stale_socket_is_replaced(void)
 	rig_halt();
 	vuser_server_destroy(rig.server);
 	sock = socket(AF_UNIX, SOCK_STREAM, 0);
-	VTEST_EQ(vuser_address(&addr, rig.path), 0);
+	VTEST_EQ(base_address(&addr, rig.path), 0);
 	VTEST_EQ(bind(sock, (struct sockaddr *)&addr, sizeof(addr)), 0);
 	close(sock);
 

@@ -28,7 +28,7 @@ raw_connect(void)
 	struct sockaddr_un addr;
 
 	raw = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	VTEST_EQ(vuser_address(&addr, rig.path), 0);
+	VTEST_EQ(base_address(&addr, rig.path), 0);
 	VTEST_EQ(connect(raw, (struct sockaddr *)&addr, sizeof(addr)), 0);
 }
 

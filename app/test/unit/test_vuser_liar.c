@@ -163,7 +163,7 @@ client_believes_no_lie(void)
 	vuser_server_destroy(rig.server);
 	rig.server = NULL;
 	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	VTEST_EQ(vuser_address(&addr, rig.path), 0);
+	VTEST_EQ(base_address(&addr, rig.path), 0);
 	VTEST_EQ(bind(listener, (struct sockaddr *)&addr, sizeof(addr)), 0);
 	VTEST_EQ(listen(listener, 1), 0);
 	if (pthread_create(&thread, NULL, tell_all, &listener) != 0)
