@@ -6,12 +6,14 @@
 #
 # VSR_BUILD (environment): build folder; default <tree>/build.
 # VSR_DEPS  (environment): folder for the driver-SDK headers; default <tree>/build-deps.
+# VSR_VM    (environment): folder for the pieces of the virtual machine; default $VSR_BUILD/vm.
 
 set -euo pipefail
 
 VSR_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 VSR_BUILD=${VSR_BUILD:-$VSR_ROOT/build}
 VSR_DEPS=${VSR_DEPS:-$VSR_ROOT/build-deps}
+VSR_VM=${VSR_VM:-$VSR_BUILD/vm}
 # The distribution's python3 and meson come first: a python3 from elsewhere lacks its modules.
 export PATH="/usr/sbin:/usr/bin:/sbin:/bin:$PATH"
 export LC_ALL=C.UTF-8

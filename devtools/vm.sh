@@ -5,7 +5,7 @@
 # A stock Debian kernel with VFIO, an IOMMU and an SR-IOV virtio-net NIC that QEMU implements, in a
 # virtual machine under software emulation: an independent judge of net_vsr, vsrctl and vsr-sim.
 #
-#   vm.sh get             fetch and unpack what it is made of, into $VSR_BUILD/vm; once
+#   vm.sh get             fetch and unpack what it is made of, into $VSR_VM; once
 #   vm.sh run COMMAND...  boot, run the command in it as root, end with its exit code
 #   vm.sh shell           boot and give a shell in it
 #
@@ -16,8 +16,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 . "$VSR_ROOT/devtools/apt.sh"
 
-export VSR_BUILD
-VM=$VSR_BUILD/vm
+export VSR_BUILD VSR_VM
 SUITE=trixie
 # Modules the guest needs, in the order of loading, as paths below /lib/modules/VERSION/kernel.
 MODULES=(virt/lib/irqbypass drivers/vfio/vfio drivers/vfio/vfio_iommu_type1
@@ -78,10 +77,10 @@ vm_initrd() {
 # Everything is made in a folder beside and moved at the end, so that half of it is never found.
 vm_get() {
 	local tmp file
-	[ -e "$VM/complete" ] || {
+	[ -e "$VSR_VM/complete" ] || {
 		vsr_say "fetching the pieces of the virtual machine (70 MB)"
-		mkdir -p "$VSR_BUILD"
-		tmp=$(mktemp -d "$VSR_BUILD/.vm.XXXXXX")
+		mkdir -p "$(dirname "$VSR_VM")"
+		tmp=$(mktemp -d "$(dirname "$VSR_VM")/.vm.XXXXXX")
 		# shellcheck disable=SC2064
 		trap "rm -rf '$tmp'" EXIT
 		mkdir "$tmp/apt" "$tmp/root"
@@ -97,19 +96,19 @@ vm_get() {
 		cp "$tmp"/root/boot/vmlinuz-* "$tmp/vmlinuz"
 		rm -rf "$tmp/apt"
 		touch "$tmp/complete"
-		rm -rf "$VM"
-		mv "$tmp" "$VM"
+		rm -rf "$VSR_VM"
+		mv "$tmp" "$VSR_VM"
 		trap - EXIT
 	}
 	# The initramfs is of this tree: cheap, and made anew when its init changed.
-	if [ ! -e "$VM/initrd" ] || ! cmp -s "$VSR_ROOT/devtools/vm_init.sh" "$VM/init" ||
-			[ "$(cat "$VM/modules" 2>/dev/null)" != "${MODULES[*]}" ]; then
-		tmp=$(mktemp -d "$VM/.initrd.XXXXXX")
-		vm_initrd "$VM/root" "$tmp" >"$VM/initrd.new" || vsr_die "the initramfs could not be made."
+	if [ ! -e "$VSR_VM/initrd" ] || ! cmp -s "$VSR_ROOT/devtools/vm_init.sh" "$VSR_VM/init" ||
+			[ "$(cat "$VSR_VM/modules" 2>/dev/null)" != "${MODULES[*]}" ]; then
+		tmp=$(mktemp -d "$VSR_VM/.initrd.XXXXXX")
+		vm_initrd "$VSR_VM/root" "$tmp" >"$VSR_VM/initrd.new" || vsr_die "the initramfs could not be made."
 		rm -rf "$tmp"
-		mv "$VM/initrd.new" "$VM/initrd"
-		cp "$VSR_ROOT/devtools/vm_init.sh" "$VM/init"
-		printf '%s\n' "${MODULES[*]}" >"$VM/modules"
+		mv "$VSR_VM/initrd.new" "$VSR_VM/initrd"
+		cp "$VSR_ROOT/devtools/vm_init.sh" "$VSR_VM/init"
+		printf '%s\n' "${MODULES[*]}" >"$VSR_VM/modules"
 	fi
 }
 

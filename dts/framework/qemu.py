@@ -15,7 +15,7 @@ from . import paths
 from .child import Child
 from .wait import SLOW, wait_for
 
-VM = paths.BUILD / "vm"
+VM = pathlib.Path(os.environ.get("VSR_VM", paths.BUILD / "vm")).resolve()
 ROOT = VM / "root"
 HERE = pathlib.Path(__file__).resolve().parent
 PORTS = 6

@@ -1,0 +1,221 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The vsr authors
+
+# Run test.sh in a fresh clone of HEAD, in surroundings that differ from those of a developer:
+#
+#   surroundings.sh SURROUNDING[+SURROUNDING...] [LEVEL...]
+#   surroundings.sh all [LEVEL...]
+#
+#   home       the clone is below the home folder, which other users cannot enter
+#   space      the path of the clone has a space in it
+#   plain-cpu  no program sees AVX2 or AVX-512 in the processor
+#   nice       nice value 19, beside one busy loop per processor with the same nice value
+#   umask      umask 077, and the signals HUP, INT, QUIT and PIPE are ignored, as a command that
+#              was started by "nohup ... &" from a service written in Python inherits them
+#
+# Several surroundings joined by + make one run. "all" runs one after the other. LEVELs are those of
+# test.sh. Prints the last line of each run. Must be run as root. Nothing stays behind, except the
+# output of a run with failures: it is kept in $VSR_BUILD-surroundings.
+#
+# The clones share the driver-SDK headers (VSR_DEPS) and the pieces of the virtual machine (VSR_VM)
+# with this tree. Everything else of a clone is built from nothing.
+
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+ALL=(home space plain-cpu nice umask)
+LOGS=$VSR_BUILD-surroundings
+
+# The nice value is the same for the busy loops, because each test program leads a session of its
+# own, and the scheduler divides the processor evenly between sessions (sched_autogroup_enabled).
+# Without autogroups, loops with nice value 0 would leave 1/70 of the processor to the tests.
+BUSY_NICE=19
+
+scratch=     # folder with the clone
+preload=     # folder with the library that hides processor features
+loops=()     # processes
+run=         # process
+
+clean_up() {
+	trap - EXIT
+	if [ -n "$run" ] && kill -0 "$run" 2>/dev/null; then
+		kill -TERM "$run" || :
+		wait "$run" || :
+	fi
+	[ ${#loops[@]} -eq 0 ] || kill "${loops[@]}" 2>/dev/null || :
+	rm -rf ${scratch:+"$scratch"} ${preload:+"$preload"}
+	run='' scratch='' preload='' loops=()
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+trap 'exit 129' HUP
+
+# Hide AVX2 and AVX-512 from programs that ask DPDK, and from those that read /proc/cpuinfo.
+# Programs that ask the processor itself cannot be deceived: see check_no_cpuid.
+make_plain_cpu() {
+	local eal
+	# Every program loads the library, whoever runs it. Its path must have no space in it.
+	preload=$(mktemp -d /tmp/vsr-plain-cpu.XXXXXX)
+	chmod 0755 "$preload"
+	cat >"$preload/plain_cpu.c" <<-'END'
+		#include <dlfcn.h>
+		#include <rte_cpuflags.h>
+
+		int
+		rte_cpu_get_flag_enabled(enum rte_cpu_flag_t feature)
+		{
+			int (*next)(enum rte_cpu_flag_t feature);
+
+			switch (feature) {
+			case RTE_CPUFLAG_AVX2:
+			case RTE_CPUFLAG_AVX512F:
+			case RTE_CPUFLAG_AVX512DQ ... RTE_CPUFLAG_AVX512VBMI2:
+			case RTE_CPUFLAG_AVX512VNNI ... RTE_CPUFLAG_AVX512VPOPCNTDQ:
+			case RTE_CPUFLAG_AVX512VP2INTERSECT:
+				return 0;
+			default:
+				*(void **)&next = dlsym(dlopen(EAL, RTLD_LAZY | RTLD_NOLOAD),
+						"rte_cpu_get_flag_enabled");
+				return next(feature);
+			}
+		}
+	END
+	eal=$(pkg-config --variable=libdir libdpdk)/librte_eal.so
+	# shellcheck disable=SC2046
+	gcc -D_GNU_SOURCE -D"EAL=\"$(basename "$(readlink -f "$eal")" | cut -d. -f1-3)\"" -O2 -Wall -Werror -shared -fPIC $(pkg-config --cflags libdpdk) \
+		-o "$preload/plain_cpu.so" "$preload/plain_cpu.c" ||
+		vsr_die "the library that hides processor features could not be built (see above)."
+	printf '%s\n' "$preload/plain_cpu.so" >"$preload/ld.so.preload"
+	sed -E '/^flags/s/ avx(2|512[a-z0-9_]*|_vnni)\>//g' /proc/cpuinfo >"$preload/cpuinfo"
+	chmod 0755 "$preload"/*
+	[ -e /etc/ld.so.preload ] || {
+		: >/etc/ld.so.preload
+		touch "$preload/made"
+	}
+}
+
+# Run in the mount namespace of a plain-cpu run: refuse to go on when DPDK sees what is hidden.
+PLAIN_CPU='
+set -e
+mount --bind "$0/ld.so.preload" /etc/ld.so.preload
+mount --bind "$0/cpuinfo" /proc/cpuinfo
+/usr/bin/python3 - <<-END
+	import ctypes, glob
+	ctypes.CDLL(glob.glob("/usr/lib/*/librte_eal.so.2*")[0], ctypes.RTLD_GLOBAL)
+	eal = ctypes.CDLL(None)
+	eal.rte_cpu_get_flag_name.restype = ctypes.c_char_p
+	for number in range(1000):
+	    name = eal.rte_cpu_get_flag_name(number)
+	    if not name:
+	        break
+	    if name.startswith((b"AVX2", b"AVX512")) and eal.rte_cpu_get_flag_enabled(number) > 0:
+	        raise SystemExit(f"surroundings.sh: DPDK still sees {name.decode()}")
+END
+exec "$@"'
+
+# No program of the build may ask the processor itself for its features. Sanitizers do.
+check_no_cpuid() {
+	local file
+	[ -d "$1" ] || return 0
+	find "$1" -type f \( -perm -u+x -o -name '*.so' \) -print0 | while read -r -d '' file; do
+		objdump -d "$file" 2>/dev/null | grep -qw cpuid && printf '%s\n' "${file#"$1"/}"
+	done || :
+}
+
+start_loops() {
+	local n
+	for ((n = $(nproc); n > 0; n--)); do
+		setsid nice -n "$BUSY_NICE" /bin/sh -c 'while :; do :; done' &
+		loops+=($!)
+	done
+}
+
+# surround NAME[+NAME...] LEVEL...: one run; the last line goes to $scratch/last.
+surround() {
+	local names=$1 base=/var/lib name=vsr command=() code=0 asking log
+	shift
+	case +$names+ in *+home+*) base=$HOME ;; esac
+	case +$names+ in *+space+*) name='a clone of vsr' ;; esac
+	log=$LOGS/$names.log
+	mkdir -p "$LOGS"
+	scratch=$(mktemp -d "$base/vsr-surroundings.XXXXXX")
+	# The commands below run from the inner to the outer.
+	command=("$scratch/$name/devtools/test.sh" "$@")
+	case +$names+ in *+nice+*)
+		start_loops
+		command=(nice -n 19 "${command[@]}")
+		;;
+	esac
+	case +$names+ in *+plain-cpu+*)
+		make_plain_cpu
+		command=(unshare -m bash -c "$PLAIN_CPU" "$preload" "${command[@]}")
+		;;
+	esac
+	case +$names+ in
+	*+umask+*)
+		umask 077
+		command=(env --ignore-signal=HUP,INT,QUIT,PIPE "${command[@]}")
+		;;
+	*)
+		umask 022
+		command=(env --default-signal=HUP,INT,QUIT,PIPE "${command[@]}")
+		;;
+	esac
+	git clone -q "$VSR_ROOT" "$scratch/$name"
+	vsr_say "$names: running test.sh${*:+ $*} in $scratch/$name"
+	(
+		unset VSR_BUILD
+		export VSR_DEPS VSR_VM
+		cd /
+		exec "${command[@]}"
+	) >"$log" 2>&1 </dev/null &
+	run=$!
+	wait "$run" || code=$?
+	run=
+	last=$(tail -n 1 "$log")
+	case +$names+ in *+plain-cpu+*)
+		asking=$(check_no_cpuid "$scratch/$name/build")
+		[ -z "$asking" ] || {
+			code=1
+			last="$last; but these ask the processor itself: $(echo $asking)"
+		}
+		[ ! -e "$preload/made" ] || [ -s /etc/ld.so.preload ] || rm -f /etc/ld.so.preload
+		;;
+	esac
+	if [ "$code" -eq 0 ]; then
+		rm -f "$log"
+	else
+		last="$last (exit code $code, output in $log)"
+	fi
+	clean_up
+	trap clean_up EXIT
+	rmdir "$LOGS" 2>/dev/null || :
+	return "$code"
+}
+
+[ $# -ge 1 ] || vsr_die "name a surrounding: ${ALL[*]}, several of them joined by +, or all."
+runs=("$1")
+[ "$1" != all ] || runs=("${ALL[@]}")
+shift
+for names in "${runs[@]}"; do
+	for name in ${names//+/ }; do
+		case " ${ALL[*]} " in
+		*" $name "*) ;;
+		*) vsr_die "there is no surrounding \"$name\": name some of ${ALL[*]}, or all." ;;
+		esac
+	done
+done
+[ "$(id -u)" -eq 0 ] || vsr_die "the system tests make network namespaces: run it as root."
+"$VSR_ROOT/devtools/setup.sh"
+
+table=
+failed=0
+for names in "${runs[@]}"; do
+	last=
+	surround "$names" "$@" || failed=1
+	vsr_say "$names: $last"
+	table+=$(printf '%-12s %s' "$names" "$last")$'\n'
+done
+printf '\n%s' "$table"
+exit "$failed"
