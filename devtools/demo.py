@@ -12,6 +12,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "dts"))
 
 from framework.net import Namespace, iperf3, tap_name  # noqa: E402
+from framework.signals import default_for_children  # noqa: E402
 from framework.sim import PF, Sim  # noqa: E402
 from framework.testpmd import Testpmd  # noqa: E402
 
@@ -159,6 +160,7 @@ def demonstrate(folder):
 
 
 def main():
+    default_for_children()
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, on_signal)
     try:

@@ -18,8 +18,8 @@
 # test.sh. Prints the last line of each run. Must be run as root. Nothing stays behind, except the
 # output of a run with failures: it is kept in $VSR_BUILD-surroundings.
 #
-# The clones share the driver-SDK headers (VSR_DEPS) and the pieces of the virtual machine (VSR_VM)
-# with this tree. Everything else of a clone is built from nothing.
+# A clone gets the driver-SDK headers (VSR_DEPS) of this tree, and shares the pieces of the virtual
+# machine (VSR_VM) with it. Everything else of a clone is built from nothing.
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -163,10 +163,13 @@ surround() {
 		;;
 	esac
 	git clone -q "$VSR_ROOT" "$scratch/$name"
+	[ ! -d "$VSR_DEPS" ] || cp -RL "$VSR_DEPS" "$scratch/$name/build-deps"
+	ln -s "$VSR_VM" "$scratch/pieces of the vm"
 	vsr_say "$names: running test.sh${*:+ $*} in $scratch/$name"
 	(
-		unset VSR_BUILD
-		export VSR_DEPS VSR_VM
+		unset VSR_BUILD VSR_DEPS
+		export VSR_VM
+		case +$names+ in *+space+*) VSR_VM="$scratch/pieces of the vm" ;; esac
 		cd /
 		exec "${command[@]}"
 	) >"$log" 2>&1 </dev/null &
@@ -194,28 +197,31 @@ surround() {
 	return "$code"
 }
 
-[ $# -ge 1 ] || vsr_die "name a surrounding: ${ALL[*]}, several of them joined by +, or all."
-runs=("$1")
-[ "$1" != all ] || runs=("${ALL[@]}")
-shift
-for names in "${runs[@]}"; do
-	for name in ${names//+/ }; do
-		case " ${ALL[*]} " in
-		*" $name "*) ;;
-		*) vsr_die "there is no surrounding \"$name\": name some of ${ALL[*]}, or all." ;;
-		esac
+# Bash reads a script as it goes: a function is read whole, so that the script may change meanwhile.
+main() {
+	[ $# -ge 1 ] || vsr_die "name a surrounding: ${ALL[*]}, several of them joined by +, or all."
+	local runs=("$1") names name table= failed=0
+	[ "$1" != all ] || runs=("${ALL[@]}")
+	shift
+	for names in "${runs[@]}"; do
+		for name in ${names//+/ }; do
+			case " ${ALL[*]} " in
+			*" $name "*) ;;
+			*) vsr_die "there is no surrounding \"$name\": name some of ${ALL[*]}, or all." ;;
+			esac
+		done
 	done
-done
-[ "$(id -u)" -eq 0 ] || vsr_die "the system tests make network namespaces: run it as root."
-"$VSR_ROOT/devtools/setup.sh"
+	[ "$(id -u)" -eq 0 ] || vsr_die "the system tests make network namespaces: run it as root."
+	"$VSR_ROOT/devtools/setup.sh"
 
-table=
-failed=0
-for names in "${runs[@]}"; do
-	last=
-	surround "$names" "$@" || failed=1
-	vsr_say "$names: $last"
-	table+=$(printf '%-12s %s' "$names" "$last")$'\n'
-done
-printf '\n%s' "$table"
-exit "$failed"
+	for names in "${runs[@]}"; do
+		last=
+		surround "$names" "$@" || failed=1
+		vsr_say "$names: $last"
+		table+=$(printf '%-12s %s' "$names" "$last")$'\n'
+	done
+	printf '\n%s' "$table"
+	exit "$failed"
+}
+
+main "$@"

@@ -22,6 +22,10 @@ import time
 import xml.etree.ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "dts"))
+
+from framework.signals import default_for_children  # noqa: E402
+
 JOBS = max(1, min(4, os.cpu_count() or 1))
 FUZZ_SECONDS = 20
 HOST_TIMEOUT = 20 * 60
@@ -269,6 +273,8 @@ def main():
     parser.add_argument("--interop", action="store_true", help="write doc/interop.rst anew")
     parser.add_argument("levels", nargs="+", choices=LEVELS)
     args = parser.parse_args()
+    default_for_children()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     args.build = pathlib.Path(args.build).resolve()
     start = time.monotonic()
     cases, times = [], []

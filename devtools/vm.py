@@ -13,6 +13,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "dts"))
 
 from framework.machine import Booted  # noqa: E402
+from framework.signals import default_for_children  # noqa: E402
 
 
 def say(*words):
@@ -29,6 +30,7 @@ def keep(out):
 
 
 def main():
+    default_for_children()
     # On these the machine is put away as on any other way out.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda got, _: sys.exit(128 + got))

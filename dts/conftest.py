@@ -21,6 +21,7 @@ from framework import interop as document  # noqa: E402
 from framework.host import NEEDS  # noqa: E402
 from framework.machine import Booted, Machine  # noqa: E402
 from framework.net import Namespace, tap_name  # noqa: E402
+from framework.signals import default_for_children  # noqa: E402
 from framework.sim import Sim  # noqa: E402
 from framework.testpmd import Testpmd  # noqa: E402
 from framework.vsrd import Vsrd  # noqa: E402
@@ -36,6 +37,7 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    default_for_children()
     config.record = document.Record()
     config.addinivalue_line("markers", f"needs(what, ...): one of {', '.join(NEEDS)}")
 

@@ -19,7 +19,7 @@ TESTPMD = "/usr/bin/dpdk-testpmd"
 def plugin() -> str:
     """net_vsr, at a path that EAL's -d takes (not below a world-writable folder)."""
     answer = subprocess.run(
-        ["bash", "-c", f". {ROOT}/devtools/lib.sh; vsr_plugin"],
+        ["bash", "-c", '. "$0/devtools/lib.sh"; vsr_plugin', str(ROOT)],
         env={**os.environ, "VSR_BUILD": str(BUILD)},
         capture_output=True,
         text=True,

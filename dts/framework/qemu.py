@@ -15,7 +15,7 @@ from . import paths
 from .child import Child
 from .wait import SLOW, wait_for
 
-VM = pathlib.Path(os.environ.get("VSR_VM", paths.BUILD / "vm")).resolve()
+VM = pathlib.Path(os.environ.get("VSR_VM", paths.BUILD / "vm")).absolute()
 ROOT = VM / "root"
 HERE = pathlib.Path(__file__).resolve().parent
 PORTS = 6
@@ -114,7 +114,10 @@ class Vm:
                 "-device", f"vhost-user-fs-pci,chardev={tag},tag={tag},queue-size=1024"]
 
     def _command(self):
-        append = f"{KERNEL} vsr.agent={HERE / 'guest_agent.py'} {self.kernel_args}"
+        # Words of the kernel's command line end at a space, which the path of the tree may have.
+        agent = self.dir / "framework"
+        agent.symlink_to(HERE)
+        append = f"{KERNEL} vsr.agent={agent / 'guest_agent.py'} {self.kernel_args}"
         args = [
             "-L", ROOT / "usr/share/qemu", "-L", ROOT / "usr/share/seabios",
             "-L", ROOT / "usr/lib/ipxe/qemu",

@@ -3,8 +3,13 @@
 """The set-up most tests share: two ports of one testpmd, each wired to a namespace."""
 
 import re
+import socket
 
 from .net import iperf3
+from .wait import SLOW
+
+SINK_PORT, FIRST_PORT = 9000, 20000
+FLOWS = 64
 
 
 class Bridge:
@@ -43,6 +48,31 @@ class Bridge:
             rates.append(end["sum_received"]["bits_per_second"] / 1e9)
         assert not self.drops()
         return rates
+
+
+    def check_flows(self):
+        """Datagrams of many UDP flows, both ways, each of which arrives.
+
+        Addresses and ports are the same in each run, and so many flows reach every queue, however
+        they are hashed. Of a few TCP connections, whose ports the kernel picks, all may share one.
+        """
+        for source, target in ((self.left, self.right), (self.right, self.left)):
+            with target.entered():
+                sink = udp_socket(target.address, SINK_PORT)
+            with sink:
+                for flow in range(FLOWS):
+                    with source.entered():
+                        sender = udp_socket(source.address, FIRST_PORT + flow)
+                    with sender:
+                        sender.sendto(bytes([flow]), (target.address, SINK_PORT))
+                        assert sink.recv(16) == bytes([flow])
+
+
+def udp_socket(address, port):
+    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    made.settimeout(SLOW)
+    made.bind((address, port))
+    return made
 
 
 def bridge(

@@ -168,7 +168,8 @@ def test_mac_changes_with_one_command(forwarding):
     pmd.cmd(f"set promisc {LEGACY} off")
     wanted = [frame_to(new, taps[0].mac, b"n")]
     taps[0].send([frame_to(old, taps[0].mac, b"o"), *wanted])
-    assert taps[1].receive(2, timeout=3) == wanted
+    # The way keeps the order: the other frame would come first.
+    assert taps[1].receive(1) == wanted
     assert pmd.quit() == 0
 
 

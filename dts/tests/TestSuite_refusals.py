@@ -2,8 +2,10 @@
 # Copyright (c) 2026 The vsr authors
 """What goes wrong is said in one clear sentence, with an exit code that is not 0."""
 
-import os
+import pathlib
+import shutil
 import subprocess
+import tempfile
 
 import pytest
 
@@ -99,18 +101,35 @@ def test_missing_hugepage_mount_is_named(sim):
     assert "hugepage" in (done.stdout + done.stderr).lower()
 
 
-def test_setup_names_the_missing_hugepage_mount():
+@pytest.fixture
+def public_setup():
+    """A copy of setup.sh that any user can run, with driver-SDK headers beside it. The tree itself
+    may be in a folder that only its owner can enter."""
+    devtools = paths.ROOT / "devtools"
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        folder = pathlib.Path(name)
+        shutil.copytree(devtools, folder / "devtools")
+        sdk = plain("bash", "-c", 'VSR_DEPS=; . "$0/lib.sh"; vsr_sdk_dir', folder / "devtools")
+        header = pathlib.Path(sdk.stdout) / "lib/ethdev/ethdev_driver.h"
+        assert folder in header.parents, sdk
+        header.parent.mkdir(parents=True)
+        header.touch()
+        subprocess.run(["chmod", "-R", "a+rX", folder], check=True, timeout=20)
+        yield folder / "devtools/setup.sh"
+
+
+def test_setup_names_the_missing_hugepage_mount(public_setup):
     """Verify: without the right to mount, setup.sh says which command helps."""
-    setup = paths.ROOT / "devtools/setup.sh"
-    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-    done = plain(*without_hugetlbfs(*nobody, setup))
+    nobody = ["env", "-u", "VSR_DEPS", "setpriv", "--reuid=65534", "--regid=65534",
+              "--clear-groups"]
+    done = plain(*without_hugetlbfs(*nobody, public_setup))
     one_sentence(done, "mount -t hugetlbfs", "root")
 
 
 def test_setup_mounts_what_is_missing():
     setup = paths.ROOT / "devtools/setup.sh"
-    script = f"{setup} && grep -q ' /dev/hugepages hugetlbfs ' /proc/mounts && {setup}"
-    done = plain(*without_hugetlbfs("bash", "-c", script))
+    script = '"$0" && grep -q " /dev/hugepages hugetlbfs " /proc/mounts && "$0"'
+    done = plain(*without_hugetlbfs("bash", "-c", script, setup))
     assert done.returncode == 0, done.stderr
     # The second run has nothing to do and says nothing.
     assert done.stdout.splitlines() == ["setup: mounted hugetlbfs at /dev/hugepages"]

@@ -37,6 +37,7 @@ def test_tcp_crosses_without_loss(ring, buffers, ports, sim, testpmd, namespaces
     b.check_ping()
     b.check_ping(count=5, size=1400)
     b.check_tcp(streams=4, window="64K")
+    b.check_flows()
     for name in b.functions:
         queues = b.sim.fn(name)["queues"]
         for kind in ("rx", "tx"):

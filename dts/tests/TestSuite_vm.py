@@ -44,8 +44,8 @@ def descendants(pid):
 
 def test_job_brings_out_results_and_exit_code(vm_command, tmp_path):
     """Verify: the command runs as root on the other kernel, with this machine's files read-only."""
-    job = f"id -u; uname -r; cmp {VM} {VM} && ! touch {VM}.new; echo done > /mnt/result; exit 7"
-    child = vm_command("run", "sh", "-c", job)
+    job = 'id -u; uname -r; cmp "$0" "$0" && ! touch "$0.new"; echo done > /mnt/result; exit 7'
+    child = vm_command("run", "sh", "-c", job, VM)
     assert child.wait(120) == 7
     lines = child.output.splitlines()
     assert "0" in lines and any(re.match(r"6\.\d+.*-cloud-amd64$", line) for line in lines)

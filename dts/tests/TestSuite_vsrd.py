@@ -670,8 +670,9 @@ def test_completion_and_manuals_know_every_command():
         done = subprocess.run(
             [
                 "bash", "-c",
-                f'. {script}; COMP_WORDS=({typed}); COMP_CWORD={len(words) - 1};'
+                f'. "$0"; COMP_WORDS=({typed}); COMP_CWORD={len(words) - 1};'
                 ' _vsrctl; printf "%s\\n" "${COMPREPLY[@]}"',
+                script,
             ],
             capture_output=True, text=True, timeout=20, check=True,
         )  # fmt: skip

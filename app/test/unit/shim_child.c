@@ -473,6 +473,7 @@ files(void)
 	fd = mkstemp(name);
 	CHECK(fd >= 0 && unlink(name) == 0);
 	close(fd);
+	umask(022);
 	fd = open(name, O_CREAT | O_EXCL | O_RDWR, 0640);
 	CHECK(fd >= 0 && fstat(fd, &st) == 0 && (st.st_mode & 0777) == 0640);
 	CHECK(pwrite(fd, "abcd", 4, 1ll << 40) == 4 && pread(fd, text, 4, 1ll << 40) == 4);

@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 
+from framework.signals import default_for_children
+
 from . import admin, latency, notify, pmd, scale
 from .common import Refused, go_first, program_path
 
@@ -75,6 +77,7 @@ def main(argv):
         print(TOP, end="")
         return 0 if argv else 2
     name, args = argv[0], argv[1:]
+    default_for_children()
     # What was started is ended however this one is told to.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupt)
