@@ -12,19 +12,19 @@
 #include <ethdev_driver.h>
 #include <rte_version.h>
 
-/* clang-format off: the macro is an argument list. */
+/* clang-format off */
 
 /* Since 25.11 the counters per queue travel beside the basic ones. */
 #if RTE_VERSION >= RTE_VERSION_NUM(25, 11, 0, 0)
 /** Arguments of a stats_get operation; stats and qstats are names of its arguments. */
-#define VSR_STATS_GET_ARGS(eth_dev, stats, qstats)                   \
-	(struct rte_eth_dev * eth_dev, struct rte_eth_stats * stats, \
-			struct eth_queue_stats * qstats)
+#define VSR_STATS_GET_ARGS(eth_dev, stats, qstats) \
+	(struct rte_eth_dev *eth_dev, struct rte_eth_stats *stats, \
+			struct eth_queue_stats *qstats)
 /** Where the counters per queue go; may be NULL. */
 #define VSR_QSTATS(stats, qstats) (qstats)
 #else
 #define VSR_STATS_GET_ARGS(eth_dev, stats, qstats) \
-	(struct rte_eth_dev * eth_dev, struct rte_eth_stats * stats)
+	(struct rte_eth_dev *eth_dev, struct rte_eth_stats *stats)
 #define VSR_QSTATS(stats, qstats) (stats)
 #endif
 

@@ -12,12 +12,11 @@
  * install; vsr_pci.c checks at build time that these numbers are those of its table.
  */
 
+#include "rxtx/vsr_path_list.h"
+
 #define VSR_KMODS "* vfio-pci"
-#define VSR_PARAMS                                                                \
-	"rx_path=packed_avx512|split_avx512|packed_avx2|split_avx2|"              \
-	"packed|packed_mrg|split|split_mrg "                                      \
-	"tx_path=packed_avx512|split_avx512|packed_avx2|split_avx2|packed|split " \
-	"tx_db_delay_us=<0-1000000> "                                             \
+#define VSR_PARAMS                                                                      \
+	"rx_path=" VSR_RX_NAMES " tx_path=" VSR_TX_NAMES " tx_db_delay_us=<0-1000000> " \
 	"packed=<0|1> mrg_rxbuf=<0|1> in_order=<0|1>"
 
 /* In decimal, as JSON has no other numbers. */

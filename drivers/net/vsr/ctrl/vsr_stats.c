@@ -48,9 +48,10 @@ counter_at(const struct counter *counter, void *queue, struct vio_virtq *vq)
 	return RTE_PTR_ADD(counter->of_virtq ? (void *)vq : queue, counter->offset);
 }
 
-/* clang-format off: the macro is an argument list. */
-int vsr_stats_get
-VSR_STATS_GET_ARGS(eth_dev, stats, qstats)
+/* The macro is an argument list. */
+/* clang-format off */
+int
+vsr_stats_get VSR_STATS_GET_ARGS(eth_dev, stats, qstats)
 /* clang-format on */
 {
 	for (uint16_t i = 0; i < eth_dev->data->nb_rx_queues; i++) {

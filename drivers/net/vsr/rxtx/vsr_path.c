@@ -12,37 +12,34 @@
 #include "vsr_tx.h"
 #include "vsr_vec.h"
 
-/* clang-format off: tables in columns. */
+#define LAYOUT_packed true
+#define LAYOUT_split false
+
+#define RX_PATH(name, layout, mergeable, single, simd) \
+	{ #name, vsr_rx_##name, LAYOUT_##layout, mergeable, single, simd },
+#define TX_PATH(name, layout, simd) { #name, vsr_tx_##name, LAYOUT_##layout, simd },
+
+/* clang-format off */
 const struct vsr_rx_path vsr_rx_paths[] = {
-/* name             burst                  packed mrg    single simd */
 #ifdef VSR_HAVE_AVX512
-	{ "packed_avx512", vsr_rx_packed_avx512, true, true, true, 512 },
-	{ "split_avx512", vsr_rx_split_avx512, false, true, true, 512 },
+	VSR_RX_AVX512(RX_PATH, )
 #endif
 #ifdef VSR_HAVE_AVX2
-	{ "packed_avx2", vsr_rx_packed_avx2, true, true, true, 256 },
-	{ "split_avx2", vsr_rx_split_avx2, false, true, true, 256 },
+	VSR_RX_AVX2(RX_PATH, )
 #endif
-	{ "packed", vsr_rx_packed, true, false, true, 0 },
-	{ "packed_mrg", vsr_rx_packed_mrg, true, true, false, 0 },
-	{ "split", vsr_rx_split, false, false, true, 0 },
-	{ "split_mrg", vsr_rx_split_mrg, false, true, false, 0 },
-	{ NULL, NULL, false, false, false, 0 },
+	VSR_RX_SCALAR(RX_PATH, )
+	{ .name = NULL },
 };
 
 const struct vsr_tx_path vsr_tx_paths[] = {
-/* name             burst                  packed simd */
 #ifdef VSR_HAVE_AVX512
-	{ "packed_avx512", vsr_tx_packed_avx512, true, 512 },
-	{ "split_avx512", vsr_tx_split_avx512, false, 512 },
+	VSR_TX_AVX512(TX_PATH, )
 #endif
 #ifdef VSR_HAVE_AVX2
-	{ "packed_avx2", vsr_tx_packed_avx2, true, 256 },
-	{ "split_avx2", vsr_tx_split_avx2, false, 256 },
+	VSR_TX_AVX2(TX_PATH, )
 #endif
-	{ "packed", vsr_tx_packed, true, 0 },
-	{ "split", vsr_tx_split, false, 0 },
-	{ NULL, NULL, false, 0 },
+	VSR_TX_SCALAR(TX_PATH, )
+	{ .name = NULL },
 };
 /* clang-format on */
 

@@ -4,34 +4,19 @@
 #include "vsr_rx.h"
 #include "vsr_rx_body.h"
 
+#define RX_BURST(name, layout, may_merge, single, simd)                               \
+	uint16_t vsr_rx_##name(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts) \
+	{                                                                             \
+		static const struct vsr_rx_row row = { .ring = &vio_ring_##layout,    \
+			.mergeable = (may_merge) };                                   \
+                                                                                      \
+		return rx_burst(queue, pkts, nb_pkts, row);                           \
+	}
+
+VSR_RX_SCALAR(RX_BURST, )
+
 static const struct vsr_rx_row split_row = { .ring = &vio_ring_split };
-static const struct vsr_rx_row split_mrg_row = { .ring = &vio_ring_split, .mergeable = true };
 static const struct vsr_rx_row packed_row = { .ring = &vio_ring_packed };
-static const struct vsr_rx_row packed_mrg_row = { .ring = &vio_ring_packed, .mergeable = true };
-
-uint16_t
-vsr_rx_split(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
-{
-	return rx_burst(queue, pkts, nb_pkts, split_row);
-}
-
-uint16_t
-vsr_rx_split_mrg(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
-{
-	return rx_burst(queue, pkts, nb_pkts, split_mrg_row);
-}
-
-uint16_t
-vsr_rx_packed(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
-{
-	return rx_burst(queue, pkts, nb_pkts, packed_row);
-}
-
-uint16_t
-vsr_rx_packed_mrg(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
-{
-	return rx_burst(queue, pkts, nb_pkts, packed_mrg_row);
-}
 
 void
 vsr_rxq_fill(struct vsr_rxq *rxq)

@@ -10,11 +10,10 @@
  */
 
 #include "../base/vsr_queue.h"
+#include "vsr_path_list.h"
 
-uint16_t vsr_rx_split(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
-uint16_t vsr_rx_split_mrg(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
-uint16_t vsr_rx_packed(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
-uint16_t vsr_rx_packed_mrg(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
+VSR_RX_SCALAR(VSR_RX_DECLARE, )
+
 /** Give the device all the buffers that the pool has, up to a full ring; no doorbell. */
 void vsr_rxq_fill(struct vsr_rxq *rxq);
 /** First doorbell after the start. */

@@ -4,20 +4,18 @@
 #include "vsr_tx.h"
 #include "vsr_tx_body.h"
 
+#define TX_BURST(name, layout, simd)                                                  \
+	uint16_t vsr_tx_##name(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts) \
+	{                                                                             \
+		static const struct vsr_tx_row row = { .ring = &vio_ring_##layout };  \
+                                                                                      \
+		return tx_burst(queue, pkts, nb_pkts, row);                           \
+	}
+
+VSR_TX_SCALAR(TX_BURST, )
+
 static const struct vsr_tx_row split_row = { .ring = &vio_ring_split };
 static const struct vsr_tx_row packed_row = { .ring = &vio_ring_packed };
-
-uint16_t
-vsr_tx_split(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
-{
-	return tx_burst(queue, pkts, nb_pkts, split_row);
-}
-
-uint16_t
-vsr_tx_packed(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
-{
-	return tx_burst(queue, pkts, nb_pkts, packed_row);
-}
 
 int
 vsr_tx_done_cleanup(void *queue, uint32_t nb_max)

@@ -10,9 +10,10 @@
  */
 
 #include "../base/vsr_queue.h"
+#include "vsr_path_list.h"
 
-uint16_t vsr_tx_split(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
-uint16_t vsr_tx_packed(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
+VSR_TX_SCALAR(VSR_TX_DECLARE, )
+
 /** Free sent packets, at most nb_max of them (0: all). @return how many. */
 int vsr_tx_done_cleanup(void *queue, uint32_t nb_max);
 

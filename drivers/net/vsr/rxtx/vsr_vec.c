@@ -4,8 +4,7 @@
 
 /**
  * @file
- * The vector rows of the path table. The build compiles this file once for AVX2 and once for
- * AVX-512; VSR_VEC(name) is the name that a function has then.
+ * The bursts that use vectors. The build compiles this file once for AVX2 and once for AVX-512.
  *
  * A step takes or posts VIO_LANES packets, all or none of them. What is not plain is left to the
  * scalar code of the bursts.
@@ -192,48 +191,33 @@ tx_put_packed(struct vsr_txq *txq, struct rte_mbuf **pkts, uint64_t *bytes)
 	return tx_put(txq, pkts, bytes, true);
 }
 
-uint16_t
-VSR_VEC(vsr_rx_split)(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
-{
-	static const struct vsr_rx_row row = { .ring = &vio_ring_split,
-		.mergeable = true,
-		.take = rx_take_split,
-		.post = rx_put_split,
-		.step = VIO_LANES };
+#define RX_BURST(name, layout, may_merge, single, simd)                               \
+	uint16_t vsr_rx_##name(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts) \
+	{                                                                             \
+		static const struct vsr_rx_row row = { .ring = &vio_ring_##layout,    \
+			.mergeable = (may_merge),                                     \
+			.take = rx_take_##layout,                                     \
+			.post = rx_put_##layout,                                      \
+			.step = VIO_LANES };                                          \
+                                                                                      \
+		return rx_burst(queue, pkts, nb_pkts, row);                           \
+	}
 
-	return rx_burst(queue, pkts, nb_pkts, row);
-}
+#define TX_BURST(name, layout, simd)                                                  \
+	uint16_t vsr_tx_##name(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts) \
+	{                                                                             \
+		static const struct vsr_tx_row row = { .ring = &vio_ring_##layout,    \
+			.take = tx_take_##layout,                                     \
+			.post = tx_put_##layout,                                      \
+			.step = VIO_LANES };                                          \
+                                                                                      \
+		return tx_burst(queue, pkts, nb_pkts, row);                           \
+	}
 
-uint16_t
-VSR_VEC(vsr_tx_split)(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
-{
-	static const struct vsr_tx_row row = { .ring = &vio_ring_split,
-		.take = tx_take_split,
-		.post = tx_put_split,
-		.step = VIO_LANES };
-
-	return tx_burst(queue, pkts, nb_pkts, row);
-}
-
-uint16_t
-VSR_VEC(vsr_rx_packed)(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
-{
-	static const struct vsr_rx_row row = { .ring = &vio_ring_packed,
-		.mergeable = true,
-		.take = rx_take_packed,
-		.post = rx_put_packed,
-		.step = VIO_LANES };
-
-	return rx_burst(queue, pkts, nb_pkts, row);
-}
-
-uint16_t
-VSR_VEC(vsr_tx_packed)(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
-{
-	static const struct vsr_tx_row row = { .ring = &vio_ring_packed,
-		.take = tx_take_packed,
-		.post = tx_put_packed,
-		.step = VIO_LANES };
-
-	return tx_burst(queue, pkts, nb_pkts, row);
-}
+#if VIO_LANES == 8
+VSR_RX_AVX512(RX_BURST, )
+VSR_TX_AVX512(TX_BURST, )
+#else
+VSR_RX_AVX2(RX_BURST, )
+VSR_TX_AVX2(TX_BURST, )
+#endif

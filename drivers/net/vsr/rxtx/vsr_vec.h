@@ -11,12 +11,11 @@
 
 #include <rte_mbuf.h>
 
-#define VSR_VEC_BURSTS(simd)                                                                  \
-	uint16_t vsr_rx_split_##simd(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);  \
-	uint16_t vsr_rx_packed_##simd(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts); \
-	uint16_t vsr_tx_split_##simd(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);  \
-	uint16_t vsr_tx_packed_##simd(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
-VSR_VEC_BURSTS(avx2);
-VSR_VEC_BURSTS(avx512);
+#include "vsr_path_list.h"
+
+VSR_RX_AVX512(VSR_RX_DECLARE, )
+VSR_RX_AVX2(VSR_RX_DECLARE, )
+VSR_TX_AVX512(VSR_TX_DECLARE, )
+VSR_TX_AVX2(VSR_TX_DECLARE, )
 
 #endif /* VSR_VEC_H */
