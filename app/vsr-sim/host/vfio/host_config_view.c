@@ -9,7 +9,7 @@
 #include <linux/vfio.h>
 #include <string.h>
 
-#include "host_priv.h"
+#include "../host_priv.h"
 
 #define REGION VFIO_PCI_CONFIG_REGION_INDEX
 #define CFG_ROM 0x30

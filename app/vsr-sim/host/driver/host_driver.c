@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "host_priv.h"
+#include "../host_priv.h"
 
 static const char *const driver_names[] = {
 	[HOST_DRIVER_VFIO_PCI] = "vfio-pci",

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "host_priv.h"
+#include "../host_priv.h"
 
 #define REGION_SHIFT 40
 #define REGION_MASK ((UINT64_C(1) << REGION_SHIFT) - 1)

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "host_priv.h"
+#include "../host_priv.h"
 
 #define IOMMU_PAGE UINT64_C(4096)
 #define IOMMU_PAGES (UINT64_C(1) << 12 | UINT64_C(1) << 21 | UINT64_C(1) << 30)

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "host_priv.h"
+#include "../host_priv.h"
 
 void
 host_sriov_registers(struct host_dev *pf, uint16_t num_vfs)

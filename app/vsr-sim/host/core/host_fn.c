@@ -13,7 +13,7 @@
 #include <linux/vfio.h>
 #include <time.h>
 
-#include "host_priv.h"
+#include "../host_priv.h"
 
 /* This thread has remote_lock. */
 static _Thread_local bool remote_held;

@@ -8,7 +8,7 @@
 #include <linux/vfio.h>
 #include <string.h>
 
-#include "host_priv.h"
+#include "../host_priv.h"
 
 #define PCI_BAR_IO 1u
 #define EXPRESS_DEVCAP 4

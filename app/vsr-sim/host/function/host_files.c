@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "host_priv.h"
+#include "../host_priv.h"
 
 #define UUID_LEN 36
 #define TOKEN_ARG "vf_token="
