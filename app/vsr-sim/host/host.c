@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <linux/vfio.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,23 +14,17 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "host_priv.h"
+#include "core/host_cfg.h"
+#include "core/host_fn.h"
+#include "core/host_lock.h"
+#include "driver/host_driver.h"
+#include "driver/host_sriov.h"
+#include "function/host_files.h"
+#include "function/host_pci.h"
 
 /* Where the simulated machine has room for BARs: far above what RAM would take. */
 #define MEMORY_WINDOW UINT64_C(0x382000000000)
 #define PORT_WINDOW 0xc000
-
-void
-host_log(const char *who, const char *format, ...)
-{
-	char line[256];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(line, sizeof(line), format, args);
-	va_end(args);
-	fprintf(stderr, "vsr-sim: %s: %s\n", who, line);
-}
 
 /* ---------------------------------------------------------------- life of the host */
 
@@ -139,7 +132,6 @@ host_destroy(struct host *host)
 {
 	if (host == NULL)
 		return;
-	host_vfio_stop(host);
 	pthread_mutex_lock(&host->lock);
 	host->quit = true;
 	pthread_cond_broadcast(&host->wake);
@@ -171,61 +163,6 @@ host_server_process(struct host *host, struct vuser_server *server)
 }
 
 /* ---------------------------------------------------------------- functions */
-
-static int
-bdf_key(const char *bdf, uint32_t *key)
-{
-	unsigned int domain, bus, slot, function;
-	int end = 0;
-
-	if (strlen(bdf) >= HOST_BDF_LEN ||
-			sscanf(bdf, "%4x:%2x:%2x.%1x%n", &domain, &bus, &slot, &function, &end) !=
-					4 ||
-			bdf[end] != '\0' || slot > 31 || function > 7)
-		return -EINVAL;
-	*key = domain << 16 | bus << 8 | slot << 3 | function;
-	return 0;
-}
-
-struct host_dev *
-host_find(struct host *host, const char *bdf)
-{
-	for (size_t i = 0; i < host->nb_devs; i++)
-		if (strcmp(host->devs[i]->bdf, bdf) == 0)
-			return host->devs[i];
-	return NULL;
-}
-
-struct host_dev *
-host_next(struct host *host, const struct host_dev *prev)
-{
-	for (size_t i = 0; i < host->nb_devs; i++)
-		if (prev == NULL || host->devs[i]->key > prev->key)
-			return host->devs[i];
-	return NULL;
-}
-
-struct host_dev *
-host_next_vf(struct host *host, const struct host_dev *pf, const struct host_dev *prev)
-{
-	for (size_t i = 0; i < host->nb_devs; i++)
-		if (host->devs[i]->pf == pf && (prev == NULL || host->devs[i]->key > prev->key))
-			return host->devs[i];
-	return NULL;
-}
-
-static int
-free_group(const struct host *host)
-{
-	for (int group = 1;; group++) {
-		bool taken = false;
-
-		for (size_t i = 0; i < host->nb_devs && !taken; i++)
-			taken = host->devs[i]->group == group;
-		if (!taken)
-			return group;
-	}
-}
 
 /* What of a region can be mapped, which must be of one memory file of the function: *first.
  * @return 0, or -ENOTSUP. */
@@ -329,7 +266,7 @@ host_dev_add(struct host *host, const char *bdf, const char *pf_bdf, uint16_t vf
 	uint32_t key;
 	int ret;
 
-	if (bdf_key(bdf, &key) != 0 || (server == NULL) == (path == NULL))
+	if (host_bdf_key(bdf, &key) != 0 || (server == NULL) == (path == NULL))
 		return -EINVAL;
 	dev = calloc(1, sizeof(*dev));
 	if (dev == NULL)
@@ -365,7 +302,7 @@ host_dev_add(struct host *host, const char *bdf, const char *pf_bdf, uint16_t vf
 		host_unlock(host);
 		return ret;
 	}
-	dev->group = free_group(host);
+	dev->group = host_free_group(host);
 	while (at < host->nb_devs && host->devs[at]->key < key)
 		at++;
 	memmove(&host->devs[at + 1], &host->devs[at], (host->nb_devs - at) * sizeof(host->devs[0]));
@@ -377,43 +314,6 @@ host_dev_add(struct host *host, const char *bdf, const char *pf_bdf, uint16_t vf
 	host_driver_probe(host, dev);
 	host_unlock(host);
 	return 0;
-}
-
-static uint64_t
-now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-void
-host_ask_to_leave(struct host_dev *dev)
-{
-	if (dev->asked_ms == 0)
-		dev->asked_ms = now_ms();
-	if (dev->req_fd >= 0)
-		host_signal(dev->req_fd);
-}
-
-bool
-host_wait_unused(struct host *host, struct host_dev *dev)
-{
-	const struct timespec step = { .tv_nsec = 5000000 };
-	bool unused;
-
-	for (unsigned int n = 0;; n++) {
-		unused = !host_dev_in_use(host, dev);
-		if (unused || (dev->asked_ms != 0 && now_ms() - dev->asked_ms >= HOST_REMOVE_MS))
-			break;
-		/* Once a second: who was busy the first time hears it again. */
-		if (n % 200 == 0)
-			host_ask_to_leave(dev);
-		host_pause(host, &step);
-	}
-	dev->asked_ms = 0;
-	return unused;
 }
 
 int
@@ -506,33 +406,4 @@ host_dev_info(struct host *host, const char *bdf, struct host_dev_info *out)
 	out->remote = dev->remote != NULL;
 	pthread_mutex_unlock(&host->lock);
 	return 0;
-}
-
-size_t
-host_dev_list(struct host *host, char (*out)[HOST_BDF_LEN], size_t max)
-{
-	size_t nb;
-
-	pthread_mutex_lock(&host->lock);
-	nb = host->nb_devs;
-	for (size_t i = 0; i < nb && i < max; i++)
-		memcpy(out[i], host->devs[i]->bdf, HOST_BDF_LEN);
-	pthread_mutex_unlock(&host->lock);
-	return nb;
-}
-
-int
-host_group_dev(struct host *host, int group, char out[HOST_BDF_LEN])
-{
-	int ret = -ENODEV;
-
-	pthread_mutex_lock(&host->lock);
-	for (size_t i = 0; i < host->nb_devs; i++) {
-		if (host->devs[i]->group == group) {
-			memcpy(out, host->devs[i]->bdf, HOST_BDF_LEN);
-			ret = 0;
-		}
-	}
-	pthread_mutex_unlock(&host->lock);
-	return ret;
 }

@@ -6,7 +6,6 @@
  * host stops, and a peer that does not take its answer loses the connection.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/vfio.h>
 #include <poll.h>
 #include <signal.h>
@@ -20,8 +19,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "host_priv.h"
+#include "core/host_lock.h"
+#include "function/host_files.h"
 #include "host_proto.h"
+#include "vfio/host_device.h"
+#include "vfio/host_group.h"
 
 #define MAX_CONNS 512
 #define MAX_PIECES (1u << 20) /* Of one map: 4 GB in pages of 4 KB. */

@@ -9,11 +9,11 @@
 #include <linux/vfio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../host_priv.h"
+#include "host_fn.h"
+#include "host_iommu.h"
 
 #define IOMMU_PAGE UINT64_C(4096)
 #define IOMMU_PAGES (UINT64_C(1) << 12 | UINT64_C(1) << 21 | UINT64_C(1) << 30)

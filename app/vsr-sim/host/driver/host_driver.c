@@ -8,7 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../host_priv.h"
+#include "../core/host_lock.h"
+#include "../function/host_files.h"
+#include "../function/host_token.h"
+#include "host_driver.h"
+#include "host_sriov.h"
 
 static const char *const driver_names[] = {
 	[HOST_DRIVER_VFIO_PCI] = "vfio-pci",

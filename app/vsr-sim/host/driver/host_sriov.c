@@ -5,24 +5,11 @@
  * drivers/pci/iov.c; PCI Express Base Specification 9.3.3.
  */
 #include <errno.h>
-#include <stddef.h>
 #include <string.h>
 
-#include "../host_priv.h"
-
-void
-host_sriov_registers(struct host_dev *pf, uint16_t num_vfs)
-{
-	if (pf->sriov_cap == 0)
-		return;
-	/* NumVFs can be written only while VF Enable is 0 (9.3.3.7). */
-	host_cfg_write(pf, pf->sriov_cap + offsetof(struct pci_sriov_cap, control), 2, 0);
-	host_cfg_write(pf, pf->sriov_cap + offsetof(struct pci_sriov_cap, num_vfs), 2, num_vfs);
-	if (num_vfs != 0)
-		host_cfg_write(pf, pf->sriov_cap + offsetof(struct pci_sriov_cap, control), 2,
-				PCI_SRIOV_CTRL_VF_ENABLE | PCI_SRIOV_CTRL_VF_MSE |
-						PCI_SRIOV_CTRL_ARI);
-}
+#include "../function/host_files.h"
+#include "../function/host_pci.h"
+#include "host_sriov.h"
 
 bool
 host_any_vf_open(struct host *host, const struct host_dev *pf)

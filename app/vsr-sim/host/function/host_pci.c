@@ -6,32 +6,18 @@
  */
 #include <errno.h>
 #include <linux/vfio.h>
-#include <string.h>
+#include <stddef.h>
 
-#include "../host_priv.h"
+#include "../core/host_cfg.h"
+#include "../core/host_fn.h"
+#include "../core/host_iommu.h"
+#include "../core/host_irq.h"
+#include "host_pci.h"
 
 #define PCI_BAR_IO 1u
 #define EXPRESS_DEVCAP 4
 #define EXPRESS_DEVCAP_FLR 0x10000000u
 #define SRIOV_FIELD(name) (offsetof(struct pci_sriov_cap, name))
-
-uint32_t
-host_cfg_read(struct host_dev *dev, unsigned int offset, unsigned int width)
-{
-	uint8_t raw[4] = { 0 };
-
-	if (host_fn_read(dev, VFIO_PCI_CONFIG_REGION_INDEX, offset, raw, width) != 0)
-		memset(raw, 0xff, width);
-	return raw[0] | (uint32_t)raw[1] << 8 | (uint32_t)raw[2] << 16 | (uint32_t)raw[3] << 24;
-}
-
-void
-host_cfg_write(struct host_dev *dev, unsigned int offset, unsigned int width, uint32_t value)
-{
-	const uint8_t raw[4] = { value, value >> 8, value >> 16, value >> 24 };
-
-	host_fn_write(dev, VFIO_PCI_CONFIG_REGION_INDEX, offset, raw, width);
-}
 
 /* ---------------------------------------------------------------- enumeration */
 
@@ -227,6 +213,22 @@ host_pci_setup(struct host *host, struct host_dev *dev)
 	return 0;
 }
 
+/* ---------------------------------------------------------------- SR-IOV */
+
+void
+host_sriov_registers(struct host_dev *pf, uint16_t num_vfs)
+{
+	if (pf->sriov_cap == 0)
+		return;
+	/* NumVFs can be written only while VF Enable is 0 (9.3.3.7). */
+	host_cfg_write(pf, pf->sriov_cap + offsetof(struct pci_sriov_cap, control), 2, 0);
+	host_cfg_write(pf, pf->sriov_cap + offsetof(struct pci_sriov_cap, num_vfs), 2, num_vfs);
+	if (num_vfs != 0)
+		host_cfg_write(pf, pf->sriov_cap + offsetof(struct pci_sriov_cap, control), 2,
+				PCI_SRIOV_CTRL_VF_ENABLE | PCI_SRIOV_CTRL_VF_MSE |
+						PCI_SRIOV_CTRL_ARI);
+}
+
 /* ---------------------------------------------------------------- reset */
 
 static bool
@@ -264,52 +266,4 @@ host_pci_reset(struct host *host, struct host_dev *dev)
 	host_cfg_write(dev, PCI_CFG_COMMAND, 2, command);
 	host_device_msix_program(dev);
 	return 0;
-}
-
-int
-host_dev_reset(struct host *host, const char *bdf)
-{
-	struct host_dev *dev;
-	int ret;
-
-	dev = host_lock_dev(host, bdf);
-	ret = dev == NULL ? -ENODEV : host_pci_reset(host, dev);
-	host_unlock(host);
-	return ret;
-}
-
-/* ---------------------------------------------------------------- raw access, for sysfs */
-
-static int
-config_move(struct host *host, const char *bdf, uint64_t offset, void *in, const void *out,
-		size_t len)
-{
-	struct host_dev *dev;
-	uint64_t size;
-	int ret = 0;
-
-	dev = host_lock_dev(host, bdf);
-	size = dev == NULL ? 0 : dev->regions[VFIO_PCI_CONFIG_REGION_INDEX].size;
-	if (dev == NULL)
-		ret = -ENODEV;
-	else if (offset > size || len > size - offset)
-		ret = -EINVAL;
-	else if (len != 0 && in != NULL)
-		ret = host_fn_read(dev, VFIO_PCI_CONFIG_REGION_INDEX, offset, in, len);
-	else if (len != 0)
-		ret = host_fn_write(dev, VFIO_PCI_CONFIG_REGION_INDEX, offset, out, len);
-	host_unlock(host);
-	return ret;
-}
-
-int
-host_config_read(struct host *host, const char *bdf, uint64_t offset, void *data, size_t len)
-{
-	return config_move(host, bdf, offset, data, NULL, len);
-}
-
-int
-host_config_write(struct host *host, const char *bdf, uint64_t offset, const void *data, size_t len)
-{
-	return config_move(host, bdf, offset, NULL, data, len);
 }

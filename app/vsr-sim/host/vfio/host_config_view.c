@@ -9,7 +9,9 @@
 #include <linux/vfio.h>
 #include <string.h>
 
-#include "../host_priv.h"
+#include "../core/host_cfg.h"
+#include "../function/host_pci.h"
+#include "host_config_view.h"
 
 #define REGION VFIO_PCI_CONFIG_REGION_INDEX
 #define CFG_ROM 0x30

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+/* The bus of the simulated kernel: its functions, and how one is found. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "host_bus.h"
+
+void
+host_log(const char *who, const char *format, ...)
+{
+	char line[256];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	fprintf(stderr, "vsr-sim: %s: %s\n", who, line);
+}
+
+int
+host_bdf_key(const char *bdf, uint32_t *key)
+{
+	unsigned int domain, bus, slot, function;
+	int end = 0;
+
+	if (strlen(bdf) >= HOST_BDF_LEN ||
+			sscanf(bdf, "%4x:%2x:%2x.%1x%n", &domain, &bus, &slot, &function, &end) !=
+					4 ||
+			bdf[end] != '\0' || slot > 31 || function > 7)
+		return -EINVAL;
+	*key = domain << 16 | bus << 8 | slot << 3 | function;
+	return 0;
+}
+
+struct host_dev *
+host_find(struct host *host, const char *bdf)
+{
+	for (size_t i = 0; i < host->nb_devs; i++)
+		if (strcmp(host->devs[i]->bdf, bdf) == 0)
+			return host->devs[i];
+	return NULL;
+}
+
+struct host_dev *
+host_next(struct host *host, const struct host_dev *prev)
+{
+	for (size_t i = 0; i < host->nb_devs; i++)
+		if (prev == NULL || host->devs[i]->key > prev->key)
+			return host->devs[i];
+	return NULL;
+}
+
+struct host_dev *
+host_next_vf(struct host *host, const struct host_dev *pf, const struct host_dev *prev)
+{
+	for (size_t i = 0; i < host->nb_devs; i++)
+		if (host->devs[i]->pf == pf && (prev == NULL || host->devs[i]->key > prev->key))
+			return host->devs[i];
+	return NULL;
+}
+
+int
+host_free_group(const struct host *host)
+{
+	for (int group = 1;; group++) {
+		bool taken = false;
+
+		for (size_t i = 0; i < host->nb_devs && !taken; i++)
+			taken = host->devs[i]->group == group;
+		if (!taken)
+			return group;
+	}
+}
+
+size_t
+host_dev_list(struct host *host, char (*out)[HOST_BDF_LEN], size_t max)
+{
+	size_t nb;
+
+	pthread_mutex_lock(&host->lock);
+	nb = host->nb_devs;
+	for (size_t i = 0; i < nb && i < max; i++)
+		memcpy(out[i], host->devs[i]->bdf, HOST_BDF_LEN);
+	pthread_mutex_unlock(&host->lock);
+	return nb;
+}
+
+int
+host_group_dev(struct host *host, int group, char out[HOST_BDF_LEN])
+{
+	int ret = -ENODEV;
+
+	pthread_mutex_lock(&host->lock);
+	for (size_t i = 0; i < host->nb_devs; i++) {
+		if (host->devs[i]->group == group) {
+			memcpy(out, host->devs[i]->bdf, HOST_BDF_LEN);
+			ret = 0;
+		}
+	}
+	pthread_mutex_unlock(&host->lock);
+	return ret;
+}

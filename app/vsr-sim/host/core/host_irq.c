@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+/* Interrupts of a function. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/vfio.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "host_cfg.h"
+#include "host_fn.h"
+#include "host_irq.h"
+
+/* Where the system has messages of vectors sent: any address in the x86 window will do. */
+#define MSI_ADDRESS 0xfee00000u
+
+uint32_t
+host_irq_count(const struct host_dev *dev, uint32_t index)
+{
+	if (index == VFIO_PCI_INTX_IRQ_INDEX && dev->pf != NULL)
+		return 0; /* PCIe 9.3.4.1.18: a VF has no pin. */
+	if (index == VFIO_PCI_ERR_IRQ_INDEX)
+		return dev->express_cap != 0;
+	if (index == VFIO_PCI_REQ_IRQ_INDEX)
+		return 1;
+	return dev->irqs[index].count;
+}
+
+void
+host_device_msix_program(struct host_dev *dev)
+{
+	uint16_t control;
+
+	if (dev->msix_cap == 0)
+		return;
+	control = host_cfg_read(dev, dev->msix_cap + PCI_MSIX_CTRL, 2);
+	control &= ~(PCI_MSIX_CTRL_ENABLE | PCI_MSIX_CTRL_FUNCTION_MASK);
+	for (uint32_t v = 0; v < dev->nb_vectors; v++) {
+		const uint8_t entry[PCI_MSIX_ENTRY_LEN] = { MSI_ADDRESS & 0xff,
+			(MSI_ADDRESS >> 8) & 0xff, (MSI_ADDRESS >> 16) & 0xff, MSI_ADDRESS >> 24, 0,
+			0, 0, 0, v & 0xff, v >> 8, 0, 0, 0, 0, 0, 0 };
+
+		/* A word each, as a processor would; the mask last. */
+		for (unsigned int w = 0; w < PCI_MSIX_ENTRY_LEN; w += 4)
+			host_fn_write(dev, dev->msix_bar,
+					dev->msix_table + v * PCI_MSIX_ENTRY_LEN + w, entry + w, 4);
+	}
+	if (dev->nb_vectors != 0)
+		control |= PCI_MSIX_CTRL_ENABLE;
+	host_cfg_write(dev, dev->msix_cap + PCI_MSIX_CTRL, 2, control);
+}
+
+static void
+msix_off(struct host_dev *dev)
+{
+	if (dev->nb_vectors == 0)
+		return;
+	host_fn_irq_set_fds(dev, VFIO_PCI_MSIX_IRQ_INDEX, 0, 0, NULL);
+	dev->nb_vectors = 0;
+	host_device_msix_program(dev);
+}
+
+void
+host_device_irqs_off(struct host_dev *dev)
+{
+	msix_off(dev);
+	for (uint32_t i = 0; i < VFIO_PCI_ERR_IRQ_INDEX; i++)
+		if (dev->irqs[i].count != 0 && i != VFIO_PCI_MSIX_IRQ_INDEX)
+			host_fn_irq_set_fds(dev, i, 0, 0, NULL);
+	if (dev->req_fd >= 0)
+		close(dev->req_fd);
+	if (dev->err_fd >= 0)
+		close(dev->err_fd);
+	dev->req_fd = dev->err_fd = -1;
+}
+
+int
+host_signal(int fd)
+{
+	struct pollfd ready = { .fd = fd, .events = POLLOUT };
+	const uint64_t one = 1;
+
+	/* A counter that is full and blocks is signalled already. */
+	if (poll(&ready, 1, 0) != 1)
+		return 0;
+	return write(fd, &one, sizeof(one)) == sizeof(one) ? 0 : -errno;
+}
+
+/* Anything else could block whoever signals it. */
+static bool
+is_eventfd(int fd)
+{
+	static const char want[] = "anon_inode:[eventfd]";
+	char path[32], target[sizeof(want)];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return readlink(path, target, sizeof(target)) == sizeof(want) - 1 &&
+			memcmp(target, want, sizeof(want) - 1) == 0;
+}
+
+/* REQ and ERR are the system's own: it keeps the one event descriptor. */
+static int
+set_system_irq(int *kept, const struct vfio_irq_set *set, const int *fds)
+{
+	int fd = -1;
+
+	if (set->start != 0 || set->count > 1)
+		return -EINVAL;
+	if ((set->flags & VFIO_IRQ_SET_DATA_EVENTFD) != 0) {
+		if (set->count != 1)
+			return -EINVAL;
+		if (fds[0] >= 0) {
+			fd = fcntl(fds[0], F_DUPFD_CLOEXEC, 0);
+			if (fd < 0)
+				return -errno;
+		}
+	} else if ((set->flags & VFIO_IRQ_SET_DATA_NONE) == 0 || *kept < 0) {
+		return -EINVAL;
+	} else if (set->count == 1) {
+		return host_signal(*kept); /* A trigger for tests. */
+	}
+	if (*kept >= 0)
+		close(*kept);
+	*kept = fd;
+	return 0;
+}
+
+static int
+set_vectors(struct host_dev *dev, const struct vfio_irq_set *set, const int *fds)
+{
+	int ret = host_fn_irq_set_fds(dev, set->index, set->start, set->count, fds);
+
+	if (ret != 0)
+		return ret;
+	if (set->index == VFIO_PCI_MSIX_IRQ_INDEX && set->start + set->count > dev->nb_vectors) {
+		dev->nb_vectors = set->start + set->count;
+		host_device_msix_program(dev);
+	}
+	return 0;
+}
+
+static int
+trigger_vectors(struct host_dev *dev, const struct vfio_irq_set *set, const uint8_t *flags)
+{
+	int ret = 0;
+
+	for (uint32_t i = 0; i < set->count && ret == 0; i++)
+		if (flags == NULL || flags[i] != 0)
+			ret = host_fn_irq_trigger(dev, set->index, set->start + i);
+	return ret;
+}
+
+/* data: the header, then flags, or for event descriptors their numbers in fds (-1: none). */
+int
+host_irq_set(struct host_dev *dev, const uint8_t *data, size_t len, const int *fds,
+		unsigned int nb_fds)
+{
+	const uint32_t kind_mask = VFIO_IRQ_SET_DATA_TYPE_MASK;
+	int picked[VUSER_MAX_VECTORS];
+	struct vfio_irq_set set;
+	uint32_t max, kind;
+	size_t each;
+
+	if (len < sizeof(set))
+		return -EINVAL;
+	memcpy(&set, data, sizeof(set));
+	data += sizeof(set);
+	len -= sizeof(set);
+	/* vfio_set_irqs_validate_and_prepare() */
+	if (set.argsz < sizeof(set) || set.index >= VFIO_PCI_NUM_IRQS ||
+			(set.flags & ~(kind_mask | VFIO_IRQ_SET_ACTION_TYPE_MASK)) != 0)
+		return -EINVAL;
+	max = host_irq_count(dev, set.index);
+	if (set.start >= max || set.count > max - set.start || set.count > VUSER_MAX_VECTORS)
+		return -EINVAL;
+	kind = set.flags & kind_mask;
+	each = kind == VFIO_IRQ_SET_DATA_EVENTFD ? sizeof(int32_t) : kind == VFIO_IRQ_SET_DATA_BOOL;
+	if ((kind & (kind - 1)) != 0 || kind == 0 || len < each * set.count ||
+			(each != 0 && set.count == 0))
+		return -EINVAL;
+	for (uint32_t i = 0; kind == VFIO_IRQ_SET_DATA_EVENTFD && i < set.count; i++) {
+		int32_t number;
+
+		memcpy(&number, data + i * sizeof(number), sizeof(number));
+		if (number < -1 || (number >= 0 && (unsigned int)number >= nb_fds))
+			return -EINVAL;
+		picked[i] = number < 0 ? -1 : fds[number];
+		if (picked[i] >= 0 && !is_eventfd(picked[i]))
+			return -EINVAL;
+	}
+	if ((set.flags & VFIO_IRQ_SET_ACTION_TYPE_MASK) != VFIO_IRQ_SET_ACTION_TRIGGER)
+		return -ENOTTY; /* Masking: MSI-X and the system's own cannot, in Linux neither. */
+	if (set.index == VFIO_PCI_REQ_IRQ_INDEX)
+		return set_system_irq(&dev->req_fd, &set, picked);
+	if (set.index == VFIO_PCI_ERR_IRQ_INDEX)
+		return set_system_irq(&dev->err_fd, &set, picked);
+	if (kind == VFIO_IRQ_SET_DATA_EVENTFD)
+		return set_vectors(dev, &set, picked);
+	if (set.count == 0) {
+		if (set.index == VFIO_PCI_MSIX_IRQ_INDEX)
+			msix_off(dev);
+		else
+			host_fn_irq_set_fds(dev, set.index, 0, 0, NULL);
+		return 0;
+	}
+	return trigger_vectors(dev, &set, kind == VFIO_IRQ_SET_DATA_BOOL ? data : NULL);
+}

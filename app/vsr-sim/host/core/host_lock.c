@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+/* Locks of the simulated host. */
+#include <pthread.h>
+#include <time.h>
+
+#include "host_lock.h"
+
+/* This thread has remote_lock. */
+static _Thread_local bool remote_held;
+
+bool
+host_drop_remote(struct host *host)
+{
+	const bool held = remote_held;
+
+	remote_held = false;
+	if (held)
+		pthread_mutex_unlock(&host->remote_lock);
+	return held;
+}
+
+void
+host_lock(struct host *host, bool remote)
+{
+	if (remote)
+		pthread_mutex_lock(&host->remote_lock);
+	remote_held = remote;
+	pthread_mutex_lock(&host->lock);
+}
+
+void
+host_unlock(struct host *host)
+{
+	pthread_mutex_unlock(&host->lock);
+	host_drop_remote(host);
+}
+
+struct host_dev *
+host_lock_dev(struct host *host, const char *bdf)
+{
+	struct host_dev *dev;
+
+	host_lock(host, false);
+	dev = host_find(host, bdf);
+	if (dev == NULL || dev->remote == NULL)
+		return dev;
+	host_unlock(host);
+	host_lock(host, true);
+	return host_find(host, bdf);
+}
+
+bool
+host_try_remote(struct host *host)
+{
+	/* Against the order of the two, but it does not wait. */
+	remote_held = remote_held || pthread_mutex_trylock(&host->remote_lock) == 0;
+	return remote_held;
+}
+
+void
+host_pause(struct host *host, const struct timespec *pause)
+{
+	const bool remote = remote_held;
+
+	host_unlock(host);
+	nanosleep(pause, NULL);
+	host_lock(host, remote);
+}
+
+void
+host_let_go(const struct host_dev *dev)
+{
+	if (dev->remote != NULL)
+		pthread_mutex_unlock(&dev->remote->lock);
+}
+
+void
+host_take_back(const struct host_dev *dev)
+{
+	if (dev->remote != NULL)
+		pthread_mutex_lock(&dev->remote->lock);
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+/* Containers, groups and devices as a program opens and asks them. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/vfio.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../function/host_files.h"
+#include "../function/host_pci.h"
+#include "../function/host_token.h"
+#include "host_config_view.h"
+#include "host_group.h"
+
+/* ---------------------------------------------------------------- containers */
+
+int
+host_container_open(struct host *host)
+{
+	struct host_container *container = calloc(1, sizeof(*container));
+	struct stat st;
+	int fd;
+
+	if (container == NULL)
+		return -ENOMEM;
+	container->fd = host_memfile("/dev/vfio/vfio");
+	if (container->fd < 0 || fstat(container->fd, &st) != 0) {
+		fd = -errno;
+		free(container);
+		return fd;
+	}
+	container->ino = st.st_ino;
+	fd = host_open_new(host, container->fd, &container->open);
+	if (fd < 0) {
+		close(container->fd);
+		free(container);
+		return fd;
+	}
+	container->next = host->containers;
+	host->containers = container;
+	return fd;
+}
+
+static int
+container_set_iommu(struct host *host, struct host_container *container, uint64_t type)
+{
+	/* vfio_ioctl_set_iommu(): a group first, and only once. */
+	if (container->nb_groups == 0 || container->iommu != 0)
+		return -EINVAL;
+	if (type != VFIO_TYPE1_IOMMU && type != VFIO_TYPE1v2_IOMMU)
+		return -ENODEV;
+	container->iommu = type;
+	return 0;
+}
+
+static int
+container_unmap(struct host *host, struct host_container *container, void *data, size_t len,
+		size_t *out_len)
+{
+	const uint32_t known = VFIO_DMA_UNMAP_FLAG_ALL;
+	struct vfio_iommu_type1_dma_unmap arg;
+	uint64_t unmapped;
+	int ret;
+
+	if (len < sizeof(arg))
+		return -EINVAL;
+	memcpy(&arg, data, sizeof(arg));
+	if (arg.argsz < sizeof(arg) || (arg.flags & ~known) != 0)
+		return -EINVAL;
+	ret = host_iommu_unmap(host, container, arg.iova, arg.size,
+			(arg.flags & VFIO_DMA_UNMAP_FLAG_ALL) != 0, &unmapped);
+	if (ret != 0)
+		return ret;
+	arg.size = unmapped;
+	memcpy(data, &arg, sizeof(arg));
+	*out_len = sizeof(arg);
+	return 0;
+}
+
+int
+host_container_ioctl(struct host *host, struct host_container *container, unsigned long cmd,
+		uint64_t value, void *data, size_t len, size_t *out_len)
+{
+	switch (cmd) {
+	case VFIO_GET_API_VERSION:
+		return VFIO_API_VERSION;
+	case VFIO_CHECK_EXTENSION:
+		return value == VFIO_TYPE1_IOMMU || value == VFIO_TYPE1v2_IOMMU ||
+				value == VFIO_DMA_CC_IOMMU || value == VFIO_UNMAP_ALL;
+	case VFIO_SET_IOMMU:
+		return container_set_iommu(host, container, value);
+	default:
+		break;
+	}
+	/* What is left is the IOMMU's, and there is none before SET_IOMMU. */
+	if (container->iommu == 0)
+		return -EINVAL;
+	switch (cmd) {
+	case VFIO_IOMMU_GET_INFO:
+		return host_iommu_info(container, data, len, out_len);
+	case VFIO_IOMMU_UNMAP_DMA:
+		return container_unmap(host, container, data, len, out_len);
+	default:
+		return -ENOTTY;
+	}
+}
+
+/* ---------------------------------------------------------------- groups */
+
+int
+host_group_open(struct host *host, unsigned int number)
+{
+	struct host_dev *dev = NULL;
+	char name[32];
+	struct stat st;
+	int fd;
+
+	for (size_t i = 0; i < host->nb_devs && dev == NULL; i++)
+		if (host->devs[i]->group >= 0 && (unsigned int)host->devs[i]->group == number)
+			dev = host->devs[i];
+	/* /dev/vfio/N is there while a function of group N is bound to vfio-pci. */
+	if (dev == NULL || dev->driver != HOST_DRIVER_VFIO_PCI)
+		return -ENOENT;
+	if (dev->removing || dev->closing)
+		return -ENODEV;
+	host_dev_in_use(host, dev);
+	if (dev->group_fd >= 0)
+		return -EBUSY;
+	/* What /proc/PID/fd of its users shows, as the preload has it: the file's name on Linux. */
+	snprintf(name, sizeof(name), "/dev/vfio/%u", number);
+	dev->group_fd = host_memfile(name);
+	if (dev->group_fd < 0)
+		return -errno;
+	fd = fstat(dev->group_fd, &st) != 0 ? -errno :
+					      host_open_new(host, dev->group_fd, &dev->group_open);
+	if (fd < 0) {
+		close(dev->group_fd);
+		dev->group_fd = -1;
+		return fd;
+	}
+	dev->group_ino = st.st_ino;
+	return fd;
+}
+
+static int
+group_status(const struct host_dev *dev, void *data, size_t len, size_t *out_len)
+{
+	struct vfio_group_status status;
+
+	if (len < sizeof(status))
+		return -EINVAL;
+	memcpy(&status, data, sizeof(status));
+	if (status.argsz < sizeof(status))
+		return -EINVAL;
+	/* One function only, which is bound to vfio-pci: always viable. */
+	status.flags = VFIO_GROUP_FLAGS_VIABLE;
+	if (dev->container != NULL)
+		status.flags |= VFIO_GROUP_FLAGS_CONTAINER_SET;
+	memcpy(data, &status, sizeof(status));
+	*out_len = sizeof(status);
+	return 0;
+}
+
+static int
+group_set_container(struct host *host, struct host_dev *dev, ino_t ino)
+{
+	struct host_object object = host_lookup(host, ino);
+	int ret;
+
+	if (dev->container != NULL || object.kind != HOST_KIND_CONTAINER)
+		return -EINVAL;
+	/* First: it must not go, nor change, while a function of another process is asked. */
+	object.container->nb_groups++;
+	object.container->nb_remote += dev->remote != NULL;
+	ret = object.container->iommu == 0 ? 0 : host_iommu_attach(object.container, dev);
+	if (ret != 0) {
+		object.container->nb_remote -= dev->remote != NULL;
+		object.container->nb_groups--;
+		return ret;
+	}
+	dev->container = object.container;
+	return 0;
+}
+
+static int
+group_unset_container(struct host *host, struct host_dev *dev)
+{
+	if (dev->container == NULL)
+		return -EINVAL;
+	if (host_dev_in_use(host, dev))
+		return -EBUSY;
+	/* The call above may have let go of it. */
+	if (dev->container != NULL)
+		host_container_detach(host, dev->container, dev);
+	return 0;
+}
+
+int
+host_group_ioctl(struct host *host, struct host_dev *dev, unsigned long cmd, uint64_t value,
+		void *data, size_t len, size_t *out_len)
+{
+	switch (cmd) {
+	case VFIO_GROUP_GET_STATUS:
+		return group_status(dev, data, len, out_len);
+	case VFIO_GROUP_SET_CONTAINER:
+		return group_set_container(host, dev, value);
+	case VFIO_GROUP_UNSET_CONTAINER:
+		return group_unset_container(host, dev);
+	default:
+		return -ENOTTY;
+	}
+}
+
+/* ---------------------------------------------------------------- devices */
+
+int
+host_device_open(struct host *host, struct host_dev *dev, const char *name)
+{
+	int fd, ret;
+
+	/* Work of an earlier last close comes first. */
+	host_dev_in_use(host, dev);
+	if (dev->removing || dev->closing)
+		return -ENODEV;
+	ret = host_token_name_check(host, dev, name);
+	if (ret != 0)
+		return ret;
+	if (dev->container == NULL || dev->container->iommu == 0)
+		return -EINVAL;
+	if (dev->nb_open == HOST_MAX_OPENS)
+		return -EMFILE;
+	fd = host_open_new(host, dev->mem_fd, &dev->opens[dev->nb_open]);
+	if (fd < 0)
+		return fd;
+	/* As vfio_pci_core_enable(): the first to open it gets it reset. */
+	if (dev->nb_open++ == 0) {
+		host_pci_reset(host, dev);
+		host_config_init(dev);
+	}
+	return fd;
+}
