@@ -15,6 +15,7 @@
  *   shim_dma.c     memory of the program as files and offsets
  *   shim_trap.c    registers: loads and stores that fault
  *   shim_decode.c  the instructions that do them
+ *   shim_copy.c    memory of the program that may not be mapped
  *   shim_maps.c    reads /proc/self/maps
  *   shim_conn.c    requests to vsr-sim, and which descriptors are its files
  *
@@ -110,6 +111,12 @@ int shim_maps(shim_map_fn fn, void *arg);
 #define SHIM_MAP_PATH 64
 void shim_map_path(const struct shim_map *map, char path[SHIM_MAP_PATH]);
 
+/* ---------------------------------------------------------------- shim_copy.c */
+
+/** Copy from and to memory of the program that may not be there: 0 or -EFAULT. */
+int shim_copy_in(void *to, uintptr_t from, size_t len);
+int shim_copy_out(uintptr_t to, const void *from, size_t len);
+
 /* ---------------------------------------------------------------- shim_vfio.c, shim_dma.c */
 
 /* All: the result as the system call has it, or -errno. */
@@ -118,10 +125,6 @@ int shim_ioctl(int kind, ino_t ino, unsigned long cmd, uintptr_t arg);
 ssize_t shim_pread(ino_t ino, void *buf, size_t len, off_t offset);
 ssize_t shim_pwrite(ino_t ino, const void *buf, size_t len, off_t offset);
 int shim_dma_map(ino_t ino, uintptr_t arg);
-
-/** Copy from and to memory of the program that may not be there: 0 or -EFAULT. */
-int shim_copy_in(void *to, uintptr_t from, size_t len);
-int shim_copy_out(uintptr_t to, const void *from, size_t len);
 
 /* ---------------------------------------------------------------- shim_trap.c, shim_signal.c */
 

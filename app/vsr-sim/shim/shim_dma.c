@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "shim.h"
@@ -79,7 +80,10 @@ resolve_map(const struct shim_map *map, void *arg)
 static int
 find_own_fd(const struct shim_map *map)
 {
-	DIR *dir = opendir("/proc/self/fd");
+	/* opendir() of this library would look whether the path is one of VFIO. */
+	const int list = syscall(SYS_openat, AT_FDCWD, "/proc/self/fd",
+			O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = list >= 0 ? fdopendir(list) : NULL;
 	struct dirent *entry;
 	int fd = -1;
 
@@ -94,6 +98,8 @@ find_own_fd(const struct shim_map *map)
 	}
 	if (dir != NULL)
 		closedir(dir);
+	else if (list >= 0)
+		close(list);
 	return fd;
 }
 
@@ -104,7 +110,7 @@ open_file(const struct shim_map *map)
 	int fd;
 
 	shim_map_path(map, path);
-	fd = open(path, (map->writable ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+	fd = syscall(SYS_openat, AT_FDCWD, path, (map->writable ? O_RDWR : O_RDONLY) | O_CLOEXEC);
 	/* Only root may go that way; and it does not exist in every sandbox. */
 	return fd >= 0 ? fd : find_own_fd(map);
 }

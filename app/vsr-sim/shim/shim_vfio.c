@@ -9,8 +9,6 @@
 #include <linux/vfio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "shim.h"
@@ -19,41 +17,6 @@
 #define PAGE 4096u
 
 /* ---------------------------------------------------------------- memory of the program */
-
-static int
-copy(uintptr_t theirs, void *ours, size_t len, long call)
-{
-	struct iovec local = { ours, len }, remote = { (void *)theirs, len };
-	const int saved = errno;
-	/* All long: the last goes by the stack, where half an int is not cleared. */
-	const ssize_t done = syscall(call, syscall(SYS_getpid), &local, 1L, &remote, 1L, 0L);
-	const int why = errno;
-
-	errno = saved;
-	if (done == (ssize_t)len)
-		return 0;
-	if (done < 0 && (why == ENOSYS || why == EPERM)) {
-		/* Not allowed in this sandbox: trust the address. */
-		if (call == SYS_process_vm_readv)
-			memcpy(ours, (const void *)theirs, len);
-		else
-			memcpy((void *)theirs, ours, len);
-		return 0;
-	}
-	return -EFAULT;
-}
-
-int
-shim_copy_in(void *to, uintptr_t from, size_t len)
-{
-	return len == 0 ? 0 : copy(from, to, len, SYS_process_vm_readv);
-}
-
-int
-shim_copy_out(uintptr_t to, const void *from, size_t len)
-{
-	return len == 0 ? 0 : copy(to, (void *)(uintptr_t)from, len, SYS_process_vm_writev);
-}
 
 /* A string ended by 0, of at most max bytes with it; looked at page by page. */
 static int

@@ -180,10 +180,25 @@ store_sriov_numvfs(const struct tree *tree, const struct tree_node *node, const 
 	return host_sriov_numvfs_set(tree->host, node->bdf, (uint16_t)num);
 }
 
+/* "0", "1", "n", "y", ...: as kstrtobool(). 0, 1 or -EINVAL. */
+static int
+parse_bool(const char *text)
+{
+	if (strchr("1yYtT", text[0]) != NULL && text[0] != '\0')
+		return 1;
+	if (strchr("0nNfF", text[0]) != NULL && text[0] != '\0')
+		return 0;
+	if ((text[0] == 'o' || text[0] == 'O') && (text[1] == 'n' || text[1] == 'N'))
+		return 1;
+	if ((text[0] == 'o' || text[0] == 'O') && (text[1] == 'f' || text[1] == 'F'))
+		return 0;
+	return -EINVAL;
+}
+
 static int
 store_sriov_autoprobe(const struct tree *tree, const struct tree_node *node, const char *text)
 {
-	int on = tree_bool(text);
+	int on = parse_bool(text);
 
 	return on < 0 ? on : host_sriov_autoprobe_set(tree->host, node->bdf, on != 0);
 }

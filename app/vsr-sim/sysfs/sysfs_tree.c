@@ -62,20 +62,6 @@ show_text(char *buf, size_t len, const char *text)
 	return snprintf(buf, len, "%s", text);
 }
 
-int
-tree_bool(const char *text)
-{
-	if (strchr("1yYtT", text[0]) != NULL && text[0] != '\0')
-		return 1;
-	if (strchr("0nNfF", text[0]) != NULL && text[0] != '\0')
-		return 0;
-	if ((text[0] == 'o' || text[0] == 'O') && (text[1] == 'n' || text[1] == 'N'))
-		return 1;
-	if ((text[0] == 'o' || text[0] == 'O') && (text[1] == 'f' || text[1] == 'F'))
-		return 0;
-	return -EINVAL;
-}
-
 /* ---------------------------------------------------------------- bus/pci/devices */
 
 static const struct tree_dir dev_dir = {

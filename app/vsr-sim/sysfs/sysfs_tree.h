@@ -102,7 +102,5 @@ void tree_virtfn_list(const struct tree *tree, const struct tree_node *node, tre
 
 /** Processors near the functions, as a list "0-3" or a mask "f". */
 int tree_cpus(const struct tree *tree, bool list, char *buf, size_t len);
-/** "0", "1", "n", "y", ...: as kstrtobool(). 0, 1 or -EINVAL. */
-int tree_bool(const char *text);
 
 #endif /* VSR_SIM_SYSFS_TREE_H */
