@@ -193,7 +193,7 @@ cmd_attach(struct ctl *ctl, const json_t *request)
 		return answer;
 	if (path == NULL)
 		return fail("a string \"socket\" is missing in the request");
-	ret = host_dev_add(ctl->conf.host, bdf, NULL, 0, NULL, NULL, path);
+	ret = host_fn_add(ctl->conf.host, bdf, NULL, 0, NULL, NULL, path);
 	if (ret == 0)
 		return json_pack("{s:b, s:s}", "ok", 1, "bdf", bdf);
 	if (ret == -EEXIST)
@@ -207,21 +207,21 @@ cmd_attach(struct ctl *ctl, const json_t *request)
 static json_t *
 cmd_detach(struct ctl *ctl, const json_t *request)
 {
-	struct host_dev_info info;
+	struct host_fn_info info;
 	char text[128], full[HOST_BDF_LEN];
 	json_t *answer = NULL;
 	const char *bdf = find_bdf(request, full, &answer);
 
 	if (bdf == NULL)
 		return answer;
-	if (host_dev_info(ctl->conf.host, bdf, &info) != 0)
+	if (host_fn_info(ctl->conf.host, bdf, &info) != 0)
 		return fail_function(bdf);
 	if (!info.remote) {
 		snprintf(text, sizeof(text), "%s was not attached: it is part of the NIC", bdf);
 		return fail(text);
 	}
-	return host_dev_remove(ctl->conf.host, bdf) == 0 ? json_pack("{s:b}", "ok", 1) :
-							   fail_function(bdf);
+	return host_fn_remove(ctl->conf.host, bdf) == 0 ? json_pack("{s:b}", "ok", 1) :
+							  fail_function(bdf);
 }
 
 static json_t *

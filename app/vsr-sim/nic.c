@@ -233,7 +233,7 @@ fn_add(struct nic *nic, unsigned int index, const char *bdf)
 			.subsys = vids.subsys,
 			.revision = vids.revision,
 			.class_code = vids.class_code };
-		ret = host_dev_add(nic->host, bdf, index != 0 ? nic->pf_bdf : NULL, (uint16_t)index,
+		ret = host_fn_add(nic->host, bdf, index != 0 ? nic->pf_bdf : NULL, (uint16_t)index,
 				&ids, server, NULL);
 	}
 	if (ret != 0) {
@@ -252,7 +252,7 @@ fn_remove(struct nic *nic, unsigned int index)
 
 	if (fn->server == NULL)
 		return;
-	host_dev_remove(nic->host, fn->bdf);
+	host_fn_remove(nic->host, fn->bdf);
 	pthread_mutex_lock(&nic->servers_lock);
 	/* Closing the server's descriptor takes it out of the epoll set. */
 	vuser_server_destroy(fn->server);
@@ -265,7 +265,7 @@ static int
 vfs_sync(void *arg, const char *pf_bdf, uint16_t num_vfs)
 {
 	struct nic *nic = arg;
-	struct host_dev_info pf;
+	struct host_fn_info pf;
 	char bdf[HOST_BDF_LEN];
 	int ret;
 
@@ -273,7 +273,7 @@ vfs_sync(void *arg, const char *pf_bdf, uint16_t num_vfs)
 		fn_remove(nic, n);
 	if (num_vfs == 0)
 		return 0;
-	ret = host_dev_info(nic->host, pf_bdf, &pf);
+	ret = host_fn_info(nic->host, pf_bdf, &pf);
 	for (unsigned int n = 1; n <= num_vfs && n <= nic->total_vfs && ret == 0; n++) {
 		if (nic->fns[n].server != NULL)
 			continue;
@@ -507,9 +507,9 @@ nic_start(struct nic *nic, struct host *host, const unsigned int *cpus, size_t n
 int
 nic_rescan(struct nic *nic)
 {
-	struct host_dev_info info;
+	struct host_fn_info info;
 
-	if (host_dev_info(nic->host, nic->pf_bdf, &info) == 0)
+	if (host_fn_info(nic->host, nic->pf_bdf, &info) == 0)
 		return 0;
 	/* Without a host nothing can have been taken away from it. */
 	if (nic->sockets_only && nic->fns[0].server != NULL)

@@ -14,7 +14,7 @@
  *                 socket thread alike (host_server_process()): the objects are single-threaded.
  *   fn_lock       lib/vsim functions: a write of VF Enable or a reset of the PF takes VFs away,
  *                 so looking one up and using it is one step.
- * A change of the bus (host_dev_add, host_dev_remove) is made with none of them held.
+ * A change of the bus (host_fn_add, host_fn_remove) is made with none of them held.
  */
 
 #include <pthread.h>

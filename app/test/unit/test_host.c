@@ -12,9 +12,9 @@
 static enum host_driver
 driver_of(const char *bdf)
 {
-	struct host_dev_info info;
+	struct host_fn_info info;
 
-	VTEST_EQ(host_dev_info(rig.host, bdf, &info), 0);
+	VTEST_EQ(host_fn_info(rig.host, bdf, &info), 0);
 	return info.driver;
 }
 
@@ -32,16 +32,16 @@ static void
 functions_are_found_described_and_listed_in_bus_order(void)
 {
 	char list[4][HOST_BDF_LEN];
-	struct host_dev_info info;
+	struct host_fn_info info;
 	struct toy_fn third;
 
 	rig_up();
 	VTEST_EQ(toy_create(&third, false, NULL, NULL), 0);
-	VTEST_EQ(host_dev_add(rig.host, "0000:00:05.0", NULL, 0, &toy_ids, third.server, NULL), 0);
-	VTEST_EQ(host_dev_list(rig.host, list, 4), 3);
+	VTEST_EQ(host_fn_add(rig.host, "0000:00:05.0", NULL, 0, &toy_ids, third.server, NULL), 0);
+	VTEST_EQ(host_fn_list(rig.host, list, 4), 3);
 	VTEST(strcmp(list[0], "0000:00:05.0") == 0 && strcmp(list[1], PF) == 0 &&
 			strcmp(list[2], OTHER) == 0);
-	VTEST_EQ(host_dev_info(rig.host, PF, &info), 0);
+	VTEST_EQ(host_fn_info(rig.host, PF, &info), 0);
 	VTEST_EQ(info.driver, HOST_DRIVER_VFIO_PCI);
 	VTEST(info.has_sriov && info.sriov_totalvfs == TOY_MAX_VFS && info.sriov_numvfs == 0);
 	VTEST_EQ(info.sriov_offset, 1);
@@ -50,10 +50,10 @@ functions_are_found_described_and_listed_in_bus_order(void)
 	VTEST_EQ(info.bar_start[TOY_BAR] % TOY_BAR_SIZE, 0);
 	VTEST_EQ(info.bar_flags[TOY_BAR], 0x14220c);
 	VTEST_EQ(toy_get(rig.pf.config + PCI_CFG_BAR0 + 20, 4), info.bar_start[TOY_BAR] >> 32);
-	VTEST_EQ(host_dev_info(rig.host, "0000:09:00.0", &info), -ENODEV);
-	VTEST_EQ(host_dev_remove(rig.host, "0000:00:05.0"), 0);
+	VTEST_EQ(host_fn_info(rig.host, "0000:09:00.0", &info), -ENODEV);
+	VTEST_EQ(host_fn_remove(rig.host, "0000:00:05.0"), 0);
 	VTEST_EQ(third.released, 1);
-	VTEST_EQ(host_dev_remove(rig.host, "0000:00:05.0"), -ENODEV);
+	VTEST_EQ(host_fn_remove(rig.host, "0000:00:05.0"), -ENODEV);
 	toy_destroy(&third);
 	rig_down();
 }
@@ -61,7 +61,7 @@ functions_are_found_described_and_listed_in_bus_order(void)
 static int
 add(const char *bdf, const char *pf_bdf, struct vuser_server *server, const char *path)
 {
-	return host_dev_add(rig.host, bdf, pf_bdf, pf_bdf != NULL, &toy_ids, server, path);
+	return host_fn_add(rig.host, bdf, pf_bdf, pf_bdf != NULL, &toy_ids, server, path);
 }
 
 static void
@@ -156,7 +156,7 @@ sriov_numvfs_answers_as_linux_does(void)
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const uint16_t left = cases[i].want == 0 ? cases[i].to : cases[i].from;
-		struct host_dev_info info;
+		struct host_fn_info info;
 
 		rig_up();
 		VTEST_EQ(host_sriov_numvfs_set(rig.host, PF, cases[i].from), 0);
@@ -167,10 +167,10 @@ sriov_numvfs_answers_as_linux_does(void)
 			VTEST_EQ(host_driver_bind(rig.host, PF, HOST_DRIVER_VIRTIO_PCI), 0);
 		}
 		VTEST_EQ(host_sriov_numvfs_set(rig.host, PF, cases[i].to), cases[i].want);
-		VTEST_EQ(host_dev_info(rig.host, PF, &info), 0);
+		VTEST_EQ(host_fn_info(rig.host, PF, &info), 0);
 		VTEST_EQ(info.sriov_numvfs, left);
 		VTEST_EQ(rig.pf.num_vfs, left);
-		VTEST_EQ(host_dev_list(rig.host, NULL, 0), 2 + left);
+		VTEST_EQ(host_fn_list(rig.host, NULL, 0), 2 + left);
 		rig_down();
 	}
 	rig_up();
@@ -183,13 +183,13 @@ sriov_numvfs_answers_as_linux_does(void)
 static void
 vfs_are_captured_by_vfio_pci_with_their_own_bars(void)
 {
-	struct host_dev_info pf, first, last;
+	struct host_fn_info pf, first, last;
 
 	rig_up();
 	VTEST_EQ(host_sriov_numvfs_set(rig.host, PF, 8), 0);
-	VTEST_EQ(host_dev_info(rig.host, PF, &pf), 0);
-	VTEST_EQ(host_dev_info(rig.host, VF1, &first), 0);
-	VTEST_EQ(host_dev_info(rig.host, vf_bdf(8), &last), 0);
+	VTEST_EQ(host_fn_info(rig.host, PF, &pf), 0);
+	VTEST_EQ(host_fn_info(rig.host, VF1, &first), 0);
+	VTEST_EQ(host_fn_info(rig.host, vf_bdf(8), &last), 0);
 	VTEST_EQ(first.driver, HOST_DRIVER_VFIO_PCI);
 	VTEST(strcmp(first.driver_override, "vfio-pci") == 0 && strcmp(first.pf_bdf, PF) == 0);
 	VTEST(first.group != pf.group && first.group != last.group);
@@ -205,7 +205,7 @@ vfs_go_with_the_driver_of_their_pf(void)
 	rig_up();
 	VTEST_EQ(host_sriov_numvfs_set(rig.host, PF, 3), 0);
 	VTEST_EQ(host_driver_unbind(rig.host, PF, HOST_DRIVER_VFIO_PCI), 0);
-	VTEST_EQ(host_dev_list(rig.host, NULL, 0), 2);
+	VTEST_EQ(host_fn_list(rig.host, NULL, 0), 2);
 	VTEST_EQ(rig.pf.num_vfs, 0);
 	rig_down();
 }
@@ -213,15 +213,15 @@ vfs_go_with_the_driver_of_their_pf(void)
 static void
 vfs_that_cannot_be_made_leave_nothing(void)
 {
-	struct host_dev_info info;
+	struct host_fn_info info;
 
 	rig_up();
 	rig.sync_answer = -ENOMEM;
 	VTEST_EQ(host_sriov_numvfs_set(rig.host, PF, 3), -ENOMEM);
-	VTEST_EQ(host_dev_info(rig.host, PF, &info), 0);
+	VTEST_EQ(host_fn_info(rig.host, PF, &info), 0);
 	VTEST_EQ(info.sriov_numvfs, 0);
 	VTEST_EQ(rig.pf.num_vfs, 0);
-	VTEST_EQ(host_dev_list(rig.host, NULL, 0), 2);
+	VTEST_EQ(host_fn_list(rig.host, NULL, 0), 2);
 	rig_down();
 }
 
@@ -236,7 +236,7 @@ open_vf_keeps_vfs_from_going(void)
 	VTEST_EQ(t_fn_open(&vf, -1, VF2, TOKEN_A), 0);
 	VTEST_EQ(host_sriov_numvfs_set(rig.host, PF, 0), -EBUSY);
 	VTEST_EQ(host_driver_unbind(rig.host, PF, HOST_DRIVER_VFIO_PCI), -EBUSY);
-	VTEST_EQ(host_dev_list(rig.host, NULL, 0), 4);
+	VTEST_EQ(host_fn_list(rig.host, NULL, 0), 4);
 	t_fn_close(&vf);
 	/* No wait: who looks, sees that it is closed. */
 	VTEST_EQ(host_sriov_numvfs_set(rig.host, PF, 0), 0);
@@ -423,7 +423,7 @@ token_is_out_of_place_without_vfio_pci_on_the_pf(void)
 	VTEST_EQ(host_driver_unbind(rig.host, PF, HOST_DRIVER_VFIO_PCI), 0);
 	VTEST_EQ(host_driver_override_set(rig.host, PF, ""), 0);
 	VTEST_EQ(host_driver_bind(rig.host, PF, HOST_DRIVER_VIRTIO_PCI), 0);
-	VTEST_EQ(host_dev_add(rig.host, VF1, PF, 1, &toy_ids, rig.vfs[0].server, NULL), 0);
+	VTEST_EQ(host_fn_add(rig.host, VF1, PF, 1, &toy_ids, rig.vfs[0].server, NULL), 0);
 	VTEST_EQ(driver_of(VF1), HOST_DRIVER_VIRTIO_PCI);
 	VTEST_EQ(host_driver_unbind(rig.host, VF1, HOST_DRIVER_VIRTIO_PCI), 0);
 	VTEST_EQ(host_driver_override_set(rig.host, VF1, "vfio-pci"), 0);
@@ -541,7 +541,7 @@ reset_of_a_pf_keeps_vfs_but_not_their_state(void)
 	void *memory = t_memory(8192);
 	const uint32_t dirt = 7;
 	struct t_fn pf, vf;
-	struct host_dev_info info;
+	struct host_fn_info info;
 
 	rig_up();
 	VTEST_EQ(t_fn_open(&pf, -1, PF, TOKEN_A), 0);
@@ -552,7 +552,7 @@ reset_of_a_pf_keeps_vfs_but_not_their_state(void)
 	t_fn_close(&pf);
 	VTEST_EQ(t_nb_open(PF), 0);
 	VTEST_EQ(rig.pf.resets, 2);
-	VTEST_EQ(host_dev_info(rig.host, PF, &info), 0);
+	VTEST_EQ(host_fn_info(rig.host, PF, &info), 0);
 	VTEST_EQ(info.sriov_numvfs, 2);
 	VTEST_EQ(rig.pf.num_vfs, 2);
 	VTEST_EQ(t_nb_open(VF1), 1);
@@ -612,7 +612,7 @@ removal_asks_users_to_let_go(void)
 	VTEST_EQ(pthread_create(&thread, NULL, polite_user, &fn), 0);
 	nanosleep(&settle, NULL);
 	start = now_ms();
-	VTEST_EQ(host_dev_remove(rig.host, OTHER), 0);
+	VTEST_EQ(host_fn_remove(rig.host, OTHER), 0);
 	VTEST(now_ms() - start < HOST_REMOVE_MS / 2);
 	pthread_join(thread, NULL);
 	VTEST_EQ(fn.device, -1);
@@ -631,7 +631,7 @@ removal_cuts_off_who_does_not_let_go(void)
 	rig_up();
 	VTEST_EQ(t_fn_open(&fn, -1, OTHER, NULL), 0);
 	start = now_ms();
-	VTEST_EQ(host_dev_remove(rig.host, OTHER), 0);
+	VTEST_EQ(host_fn_remove(rig.host, OTHER), 0);
 	VTEST(now_ms() - start < HOST_REMOVE_MS + 2000);
 	VTEST_EQ(t_ioctl(fn.device, VFIO_DEVICE_GET_INFO, (uintptr_t)&info), -ENODEV);
 	VTEST_EQ(t_pread(fn.device, &value, 4, CONFIG(0)), -ENODEV);
@@ -654,9 +654,9 @@ removal_of_a_pf_asks_all_its_vfs_at_once(void)
 	for (unsigned int i = 0; i < 4; i++)
 		VTEST_EQ(t_fn_open(&vfs[i], -1, vf_bdf(i + 1), TOKEN_A), 0);
 	start = now_ms();
-	VTEST_EQ(host_dev_remove(rig.host, PF), 0);
+	VTEST_EQ(host_fn_remove(rig.host, PF), 0);
 	VTEST(now_ms() - start < HOST_REMOVE_MS + 2000);
-	VTEST_EQ(host_dev_list(rig.host, NULL, 0), 1);
+	VTEST_EQ(host_fn_list(rig.host, NULL, 0), 1);
 	for (unsigned int i = 0; i < 4; i++)
 		t_fn_close(&vfs[i]);
 	t_fn_close(&pf);

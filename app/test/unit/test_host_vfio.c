@@ -428,7 +428,7 @@ static void
 reset_comes_by_ioctl_and_by_register(void)
 {
 	const uint16_t flr = 0x8000;
-	struct host_dev_info info;
+	struct host_fn_info info;
 	struct t_fn fn;
 
 	rig_up();
@@ -439,9 +439,9 @@ reset_comes_by_ioctl_and_by_register(void)
 	VTEST_EQ(rig.pf.config[PCI_CFG_COMMAND], 6);
 	VTEST_EQ(t_pwrite(fn.device, &flr, 2, CONFIG(TOY_CAP_EXPRESS + 8)), 2);
 	VTEST_EQ(rig.pf.resets, 3);
-	VTEST_EQ(host_dev_reset(rig.host, PF), 0);
+	VTEST_EQ(host_sysfs_reset(rig.host, PF), 0);
 	VTEST_EQ(rig.pf.resets, 4);
-	VTEST_EQ(host_dev_info(rig.host, PF, &info), 0);
+	VTEST_EQ(host_fn_info(rig.host, PF, &info), 0);
 	VTEST_EQ(toy_get(rig.pf.config + PCI_CFG_BAR0 + 16, 4), (uint32_t)info.bar_start[4] | 0xc);
 	t_fn_close(&fn);
 	rig_down();

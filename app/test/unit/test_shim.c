@@ -18,10 +18,10 @@ static void
 child_start(struct child *c, const char *role)
 {
 	int in[2], out[2], err[2];
-	struct host_dev_info info;
+	struct host_fn_info info;
 	char group[16];
 
-	VTEST_EQ(host_dev_info(rig.host, PF, &info), 0);
+	VTEST_EQ(host_fn_info(rig.host, PF, &info), 0);
 	snprintf(group, sizeof(group), "%d", info.group);
 	VTEST_EQ(pipe2(in, O_CLOEXEC), 0);
 	VTEST_EQ(pipe2(out, O_CLOEXEC), 0);

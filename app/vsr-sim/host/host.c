@@ -103,28 +103,28 @@ host_create(void)
 }
 
 static void
-dev_free(struct host_dev *dev)
+fn_free(struct host_fn *fn)
 {
-	vuser_client_close(dev->client);
-	if (dev->mem_fd >= 0)
-		close(dev->mem_fd);
-	free(dev);
+	vuser_client_close(fn->client);
+	if (fn->mem_fd >= 0)
+		close(fn->mem_fd);
+	free(fn);
 }
 
 /* Take a function off the bus; whoever has it open has lost it. */
 static void
-dev_drop(struct host *host, struct host_dev *dev)
+fn_drop(struct host *host, struct host_fn *fn)
 {
-	host_vfio_cut(host, dev);
-	for (size_t i = 0; i < host->nb_devs; i++) {
-		if (host->devs[i] == dev) {
-			host->nb_devs--;
-			memmove(&host->devs[i], &host->devs[i + 1],
-					(host->nb_devs - i) * sizeof(host->devs[0]));
+	host_vfio_cut(host, fn);
+	for (size_t i = 0; i < host->nb_fns; i++) {
+		if (host->fns[i] == fn) {
+			host->nb_fns--;
+			memmove(&host->fns[i], &host->fns[i + 1],
+					(host->nb_fns - i) * sizeof(host->fns[0]));
 			break;
 		}
 	}
-	dev_free(dev);
+	fn_free(fn);
 }
 
 void
@@ -140,11 +140,11 @@ host_destroy(struct host *host)
 
 	/* VFs before their PF. */
 	host_lock(host, true);
-	for (size_t i = host->nb_devs; i > 0; i--)
-		if (host->devs[i - 1]->pf != NULL)
-			dev_drop(host, host->devs[i - 1]);
-	while (host->nb_devs > 0)
-		dev_drop(host, host->devs[0]);
+	for (size_t i = host->nb_fns; i > 0; i--)
+		if (host->fns[i - 1]->pf != NULL)
+			fn_drop(host, host->fns[i - 1]);
+	while (host->nb_fns > 0)
+		fn_drop(host, host->fns[0]);
 	host_vfio_free(host);
 	host_unlock(host);
 	pthread_cond_destroy(&host->wake);
@@ -167,14 +167,14 @@ host_server_process(struct host *host, struct vuser_server *server)
 /* What of a region can be mapped, which must be of one memory file of the function: *first.
  * @return 0, or -ENOTSUP. */
 static int
-region_memory(struct host *host, struct host_dev *dev, unsigned int r, struct stat *first)
+region_memory(struct host *host, struct host_fn *fn, unsigned int r, struct stat *first)
 {
-	struct vuser_region *region = &dev->regions[r];
+	struct vuser_region *region = &fn->regions[r];
 	const int fd = region->fd;
 	struct stat st;
 
 	region->fd = -1;
-	if (fd < 0 || dev->remote != NULL) {
+	if (fd < 0 || fn->remote != NULL) {
 		/* Memory of another process has a name there already: traps could not tell it
 		 * from that. Registers are reached by system calls. */
 		region->flags &= ~(uint32_t)VFIO_REGION_INFO_FLAG_MMAP;
@@ -186,14 +186,14 @@ region_memory(struct host *host, struct host_dev *dev, unsigned int r, struct st
 			region->fd_offset == (uint64_t)r << 40 &&
 			(first->st_ino == 0 || st.st_ino == first->st_ino)) {
 		if (first->st_ino == 0)
-			dev->mem_fd = fd;
+			fn->mem_fd = fd;
 		else
 			close(fd);
 		*first = st;
 		return 0;
 	}
 	close(fd);
-	host_log(dev->bdf,
+	host_log(fn->bdf,
 			"region %u can be mapped, but is not at offset %u << 40 of one memory "
 			"file of the function: cannot be shown by VFIO",
 			r, r);
@@ -203,36 +203,36 @@ region_memory(struct host *host, struct host_dev *dev, unsigned int r, struct st
 /* The one memory file of a function, of which programs get descriptions; else a file of its own,
  * which nothing can be mapped of. */
 static int
-dev_memory(struct host *host, struct host_dev *dev)
+fn_memory(struct host *host, struct host_fn *fn)
 {
 	struct stat first = { .st_ino = 0 };
 	int ret = 0;
 
 	for (unsigned int r = 0; r < HOST_NB_REGIONS; r++) {
-		const int one = region_memory(host, dev, r, &first);
+		const int one = region_memory(host, fn, r, &first);
 
 		ret = ret != 0 ? ret : one;
 	}
 	if (ret != 0)
 		return ret;
-	if (dev->mem_fd < 0) {
-		dev->mem_fd = host_memfile(dev->bdf);
-		if (dev->mem_fd < 0 || fstat(dev->mem_fd, &first) != 0)
+	if (fn->mem_fd < 0) {
+		fn->mem_fd = host_memfile(fn->bdf);
+		if (fn->mem_fd < 0 || fstat(fn->mem_fd, &first) != 0)
 			return -errno;
 	}
-	dev->mem_ino = first.st_ino;
+	fn->mem_ino = first.st_ino;
 	return 0;
 }
 
 /* Who it is, as its own registers say. */
 static void
-dev_identify(struct host_dev *dev)
+fn_identify(struct host_fn *fn)
 {
-	const uint32_t id = host_cfg_read(dev, PCI_CFG_VENDOR_ID, 4);
-	const uint32_t class = host_cfg_read(dev, PCI_CFG_REVISION, 4);
-	const uint32_t subsys = host_cfg_read(dev, PCI_CFG_SUBSYS_VENDOR_ID, 4);
+	const uint32_t id = host_cfg_read(fn, PCI_CFG_VENDOR_ID, 4);
+	const uint32_t class = host_cfg_read(fn, PCI_CFG_REVISION, 4);
+	const uint32_t subsys = host_cfg_read(fn, PCI_CFG_SUBSYS_VENDOR_ID, 4);
 
-	dev->ids = (struct host_ids){ .vendor = id & 0xffff,
+	fn->ids = (struct host_ids){ .vendor = id & 0xffff,
 		.device = id >> 16,
 		.subsys_vendor = subsys & 0xffff,
 		.subsys = subsys >> 16,
@@ -241,154 +241,154 @@ dev_identify(struct host_dev *dev)
 }
 
 static int
-dev_connect(struct host *host, struct host_dev *dev, struct vuser_server *server, const char *path)
+fn_connect(struct host *host, struct host_fn *fn, struct vuser_server *server, const char *path)
 {
-	int ret = host_fn_connect(dev, server, path);
+	int ret = host_fn_connect(fn, server, path);
 
 	/* Also what came before an error has descriptors. */
 	if (ret == 0)
-		ret = dev_memory(host, dev);
+		ret = fn_memory(host, fn);
 	else
 		for (unsigned int r = 0; r < HOST_NB_REGIONS; r++)
-			if (dev->regions[r].fd >= 0)
-				close(dev->regions[r].fd);
+			if (fn->regions[r].fd >= 0)
+				close(fn->regions[r].fd);
 	if (ret == 0)
-		ret = host_pci_setup(host, dev);
+		ret = host_pci_setup(host, fn);
 	return ret;
 }
 
 int
-host_dev_add(struct host *host, const char *bdf, const char *pf_bdf, uint16_t vf_index,
+host_fn_add(struct host *host, const char *bdf, const char *pf_bdf, uint16_t vf_index,
 		const struct host_ids *ids, struct vuser_server *server, const char *path)
 {
-	struct host_dev *dev;
+	struct host_fn *fn;
 	size_t at = 0;
 	uint32_t key;
 	int ret;
 
 	if (host_bdf_key(bdf, &key) != 0 || (server == NULL) == (path == NULL))
 		return -EINVAL;
-	dev = calloc(1, sizeof(*dev));
-	if (dev == NULL)
+	fn = calloc(1, sizeof(*fn));
+	if (fn == NULL)
 		return -ENOMEM;
-	snprintf(dev->bdf, sizeof(dev->bdf), "%s", bdf);
-	dev->key = key;
+	snprintf(fn->bdf, sizeof(fn->bdf), "%s", bdf);
+	fn->key = key;
 	if (ids != NULL)
-		dev->ids = *ids;
-	dev->vf_index = vf_index;
-	dev->remote = path != NULL ? host : NULL;
-	dev->mem_fd = dev->group_fd = dev->req_fd = dev->err_fd = -1;
+		fn->ids = *ids;
+	fn->vf_index = vf_index;
+	fn->remote = path != NULL ? host : NULL;
+	fn->mem_fd = fn->group_fd = fn->req_fd = fn->err_fd = -1;
 	for (unsigned int r = 0; r < HOST_NB_REGIONS; r++)
-		dev->regions[r].fd = -1;
+		fn->regions[r].fd = -1;
 
 	host_lock(host, path != NULL);
 	if (pf_bdf != NULL)
-		dev->pf = host_find(host, pf_bdf);
+		fn->pf = host_find(host, pf_bdf);
 	if (host_find(host, bdf) != NULL)
 		ret = -EEXIST;
-	else if (pf_bdf != NULL && dev->pf == NULL)
+	else if (pf_bdf != NULL && fn->pf == NULL)
 		ret = -ENODEV;
 	else
-		ret = dev_connect(host, dev, server, path);
+		ret = fn_connect(host, fn, server, path);
 	if (ret == 0 && ids == NULL)
-		dev_identify(dev);
+		fn_identify(fn);
 	/* Others may have come meanwhile. */
 	if (ret == 0 && host_find(host, bdf) != NULL)
 		ret = -EEXIST;
-	if (ret == 0 && host->nb_devs == HOST_MAX_DEVS)
+	if (ret == 0 && host->nb_fns == HOST_MAX_FNS)
 		ret = -ENOSPC;
 	if (ret != 0) {
-		dev_free(dev);
+		fn_free(fn);
 		host_unlock(host);
 		return ret;
 	}
-	dev->group = host_free_group(host);
-	while (at < host->nb_devs && host->devs[at]->key < key)
+	fn->group = host_free_group(host);
+	while (at < host->nb_fns && host->fns[at]->key < key)
 		at++;
-	memmove(&host->devs[at + 1], &host->devs[at], (host->nb_devs - at) * sizeof(host->devs[0]));
-	host->devs[at] = dev;
-	host->nb_devs++;
-	if (dev->pf == NULL || dev->pf->driver == HOST_DRIVER_VFIO_PCI)
-		snprintf(dev->driver_override, sizeof(dev->driver_override), "%s",
+	memmove(&host->fns[at + 1], &host->fns[at], (host->nb_fns - at) * sizeof(host->fns[0]));
+	host->fns[at] = fn;
+	host->nb_fns++;
+	if (fn->pf == NULL || fn->pf->driver == HOST_DRIVER_VFIO_PCI)
+		snprintf(fn->driver_override, sizeof(fn->driver_override), "%s",
 				host_driver_name(HOST_DRIVER_VFIO_PCI));
-	host_driver_probe(host, dev);
+	host_driver_probe(host, fn);
 	host_unlock(host);
 	return 0;
 }
 
 int
-host_dev_remove(struct host *host, const char *bdf)
+host_fn_remove(struct host *host, const char *bdf)
 {
-	struct host_dev *dev;
+	struct host_fn *fn;
 	bool is_pf, remote;
 	int ret = 0;
 
-	dev = host_lock_dev(host, bdf);
-	if (dev == NULL || dev->removing) {
+	fn = host_lock_fn(host, bdf);
+	if (fn == NULL || fn->removing) {
 		host_unlock(host);
-		return dev == NULL ? -ENODEV : -EBUSY;
+		return fn == NULL ? -ENODEV : -EBUSY;
 	}
-	dev->removing = true;
-	is_pf = dev->sriov_cap != 0;
-	remote = dev->remote != NULL;
+	fn->removing = true;
+	is_pf = fn->sriov_cap != 0;
+	remote = fn->remote != NULL;
 	/* All at once, so that they take no longer than one would. */
-	host_ask_to_leave(dev);
-	host_vfs_closing(host, dev, true);
-	for (struct host_dev *vf = NULL; (vf = host_next_vf(host, dev, vf)) != NULL;)
+	host_ask_to_leave(fn);
+	host_vfs_closing(host, fn, true);
+	for (struct host_fn *vf = NULL; (vf = host_next_vf(host, fn, vf)) != NULL;)
 		host_ask_to_leave(vf);
 	host_unlock(host);
 
 	if (is_pf) {
 		pthread_mutex_lock(&host->sriov_lock);
-		if (dev->sriov_numvfs != 0)
+		if (fn->sriov_numvfs != 0)
 			ret = host_vfs_off(host, bdf);
 		pthread_mutex_unlock(&host->sriov_lock);
 		if (ret != 0)
 			host_log(bdf, "its VFs could not be taken away: %s", strerror(-ret));
 	}
 	host_lock(host, remote);
-	if (!host_wait_unused(host, dev))
+	if (!host_wait_unused(host, fn))
 		host_log(bdf, "still open %u s after its removal was asked for: cut off",
 				HOST_REMOVE_MS / 1000);
-	for (struct host_dev *vf = NULL; (vf = host_next_vf(host, dev, vf)) != NULL;)
+	for (struct host_fn *vf = NULL; (vf = host_next_vf(host, fn, vf)) != NULL;)
 		vf->pf = NULL;
-	dev_drop(host, dev);
+	fn_drop(host, fn);
 	host_unlock(host);
 	return 0;
 }
 
 int
-host_dev_info(struct host *host, const char *bdf, struct host_dev_info *out)
+host_fn_info(struct host *host, const char *bdf, struct host_fn_info *out)
 {
-	struct host_dev *dev;
+	struct host_fn *fn;
 
 	pthread_mutex_lock(&host->lock);
-	dev = host_find(host, bdf);
-	if (dev == NULL) {
+	fn = host_find(host, bdf);
+	if (fn == NULL) {
 		pthread_mutex_unlock(&host->lock);
 		return -ENODEV;
 	}
 	/* Who watches sysfs must not wait for another process: the reaper looks after those. */
-	if (dev->remote == NULL)
-		host_dev_in_use(host, dev);
+	if (fn->remote == NULL)
+		host_fn_in_use(host, fn);
 	memset(out, 0, sizeof(*out));
-	memcpy(out->bdf, dev->bdf, sizeof(out->bdf));
-	if (dev->pf != NULL)
-		memcpy(out->pf_bdf, dev->pf->bdf, sizeof(out->pf_bdf));
-	out->vf_index = dev->vf_index;
-	out->ids = dev->ids;
-	out->group = dev->group;
-	out->driver = dev->driver;
-	memcpy(out->driver_override, dev->driver_override, sizeof(out->driver_override));
-	out->has_sriov = dev->sriov_cap != 0;
-	out->sriov_autoprobe = !dev->no_autoprobe;
-	out->sriov_totalvfs = dev->sriov_totalvfs;
-	out->sriov_numvfs = dev->sriov_numvfs;
-	out->sriov_offset = dev->sriov_offset;
-	out->sriov_stride = dev->sriov_stride;
-	out->sriov_vf_device = dev->sriov_vf_device;
+	memcpy(out->bdf, fn->bdf, sizeof(out->bdf));
+	if (fn->pf != NULL)
+		memcpy(out->pf_bdf, fn->pf->bdf, sizeof(out->pf_bdf));
+	out->vf_index = fn->vf_index;
+	out->ids = fn->ids;
+	out->group = fn->group;
+	out->driver = fn->driver;
+	memcpy(out->driver_override, fn->driver_override, sizeof(out->driver_override));
+	out->has_sriov = fn->sriov_cap != 0;
+	out->sriov_autoprobe = !fn->no_autoprobe;
+	out->sriov_totalvfs = fn->sriov_totalvfs;
+	out->sriov_numvfs = fn->sriov_numvfs;
+	out->sriov_offset = fn->sriov_offset;
+	out->sriov_stride = fn->sriov_stride;
+	out->sriov_vf_device = fn->sriov_vf_device;
 	for (unsigned int i = 0; i < 6; i++) {
-		const struct host_bar *bar = &dev->bars[i];
+		const struct host_bar *bar = &fn->bars[i];
 
 		if (bar->size == 0)
 			continue;
@@ -402,8 +402,8 @@ host_dev_info(struct host *host, const char *bdf, struct host_dev_info *out)
 			out->bar_flags[i] |= 0x200 | ((bar->bits & 4) != 0 ? 0x100000 : 0) |
 					((bar->bits & 8) != 0 ? 0x2000 : 0);
 	}
-	out->nb_open = dev->nb_open;
-	out->remote = dev->remote != NULL;
+	out->nb_open = fn->nb_open;
+	out->remote = fn->remote != NULL;
 	pthread_mutex_unlock(&host->lock);
 	return 0;
 }

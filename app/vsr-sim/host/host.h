@@ -25,7 +25,7 @@
 #include "vfio_user/vuser.h"
 
 #define HOST_BDF_LEN 16 /**< "0000:01:00.0" and its end. */
-#define HOST_MAX_DEVS 512
+#define HOST_MAX_FNS 512
 
 /** A driver of the simulated kernel; a function may be bound to one of them. */
 enum host_driver {
@@ -58,7 +58,7 @@ void host_server_process(struct host *host, struct vuser_server *server);
  * at once (as driverctl would); so does a VF under a vfio-pci PF, as Linux does. Any other VF is
  * bound to the driver that matches.
  *
- * The host is the one client of the function until host_dev_remove(). A function whose regions
+ * The host is the one client of the function until host_fn_remove(). A function whose regions
  * can be mapped must have them in one memory file at offset (region << 40), as linux/vfio.h
  * numbers the offsets of a device descriptor: that file is what programs get as the descriptor.
  *
@@ -74,7 +74,7 @@ void host_server_process(struct host *host, struct vuser_server *server);
  *                 cannot be mapped: programs reach its registers by system calls. Its process
  *                 may use this host to answer, and has some seconds for each request.
  * @return 0; -EINVAL (name, or neither server nor path); -EEXIST (name); -ENODEV (no such PF);
- *         -ENOSPC (HOST_MAX_DEVS); -ENOTSUP (memory laid out otherwise; said on stderr); -EBUSY
+ *         -ENOSPC (HOST_MAX_FNS); -ENOTSUP (memory laid out otherwise; said on stderr); -EBUSY
  *         (the server has a client); -ENOMEM; or what the function answered.
  */
 struct host_ids {
@@ -82,7 +82,7 @@ struct host_ids {
 	uint8_t revision;
 	uint32_t class_code;
 };
-int host_dev_add(struct host *host, const char *bdf, const char *pf_bdf, uint16_t vf_index,
+int host_fn_add(struct host *host, const char *bdf, const char *pf_bdf, uint16_t vf_index,
 		const struct host_ids *ids, struct vuser_server *server, const char *path);
 
 /**
@@ -91,11 +91,11 @@ int host_dev_add(struct host *host, const char *bdf, const char *pf_bdf, uint16_
  * the host has left the function's server.
  * @return 0, -ENODEV, or -EBUSY (another thread is at it).
  */
-int host_dev_remove(struct host *host, const char *bdf);
+int host_fn_remove(struct host *host, const char *bdf);
 #define HOST_REMOVE_MS 3000
 
 /** What sysfs shows of a function: a copy, taken under the lock. */
-struct host_dev_info {
+struct host_fn_info {
 	char bdf[HOST_BDF_LEN];
 	char pf_bdf[HOST_BDF_LEN]; /**< Empty for a PF. */
 	uint16_t vf_index;
@@ -110,11 +110,11 @@ struct host_dev_info {
 	unsigned int nb_open; /**< VFIO device descriptors alive now. */
 	bool remote; /**< It is a function of another process. */
 };
-int host_dev_info(struct host *host, const char *bdf, struct host_dev_info *out);
+int host_fn_info(struct host *host, const char *bdf, struct host_fn_info *out);
 /** Names of all functions in bus order; at most max are written. @return how many there are. */
-size_t host_dev_list(struct host *host, char (*out)[HOST_BDF_LEN], size_t max);
+size_t host_fn_list(struct host *host, char (*out)[HOST_BDF_LEN], size_t max);
 /** The one function of an IOMMU group. 0 or -ENODEV. */
-int host_group_dev(struct host *host, int group, char out[HOST_BDF_LEN]);
+int host_group_fn(struct host *host, int group, char out[HOST_BDF_LEN]);
 
 /* What writing to sysfs does. All: -ENODEV when there is no such function. */
 
@@ -145,7 +145,7 @@ int host_sriov_autoprobe_set(struct host *host, const char *bdf, bool on);
  */
 int host_sriov_numvfs_set(struct host *host, const char *bdf, uint16_t num_vfs);
 /** Function level reset, configuration kept; -ENOTTY when the function cannot. */
-int host_dev_reset(struct host *host, const char *bdf);
+int host_sysfs_reset(struct host *host, const char *bdf);
 /** Raw configuration space as root sees it through sysfs (no VFIO filtering). */
 int host_config_read(struct host *host, const char *bdf, uint64_t offset, void *data, size_t len);
 int host_config_write(struct host *host, const char *bdf, uint64_t offset, const void *data,
@@ -153,12 +153,12 @@ int host_config_write(struct host *host, const char *bdf, uint64_t offset, const
 
 /**
  * How the host asks its owner to put num_vfs VFs of a PF on the bus (0: none), by
- * host_dev_add()/_remove(). Called without the host's lock: for VFs to come after the SR-IOV
+ * host_fn_add()/_remove(). Called without the host's lock: for VFs to come after the SR-IOV
  * registers were written, for VFs to go before VF Enable is cleared. Returns 0 or -errno; after
  * an error no VF may be left on the bus. One call at a time.
  */
 typedef int (*host_vfs_sync)(void *arg, const char *pf_bdf, uint16_t num_vfs);
-void host_on_vfs_sync(struct host *host, host_vfs_sync fn, void *arg);
+void host_on_vfs_sync(struct host *host, host_vfs_sync sync, void *arg);
 
 /* ---------------------------------------------------------------- VFIO, host_vfio.c */
 

@@ -154,11 +154,11 @@ do_ioctl(struct host_conn *conn, const struct host_object *object)
 				conn->req.arg[1], conn->data, conn->req.data_len, &out_len);
 		break;
 	case HOST_KIND_GROUP:
-		ret = host_group_ioctl(host, object->dev, conn->req.arg[0], conn->req.arg[1],
+		ret = host_group_ioctl(host, object->fn, conn->req.arg[0], conn->req.arg[1],
 				conn->data, conn->req.data_len, &out_len);
 		break;
 	default:
-		ret = host_device_ioctl(host, object->dev, conn->req.arg[0], conn->data,
+		ret = host_device_ioctl(host, object->fn, conn->req.arg[0], conn->data,
 				conn->req.data_len, &out_len, conn->fds, conn->nb_fds);
 		break;
 	}
@@ -171,7 +171,7 @@ do_lookup(struct host_conn *conn, const struct host_object *object)
 {
 	if (object->kind == HOST_KIND_DEVICE)
 		for (unsigned int r = 0; r < 6; r++)
-			conn->rep.arg[r] = object->dev->regions[r].size;
+			conn->rep.arg[r] = object->fn->regions[r].size;
 	return object->kind;
 }
 
@@ -192,19 +192,19 @@ is_remote(const struct host_conn *conn)
 	struct host_object object;
 
 	if (req->op == HOST_OP_OPEN_GROUP) {
-		for (size_t i = 0; i < conn->host->nb_devs; i++)
-			if (conn->host->devs[i]->remote != NULL &&
-					(uint64_t)conn->host->devs[i]->group == req->arg[0])
+		for (size_t i = 0; i < conn->host->nb_fns; i++)
+			if (conn->host->fns[i]->remote != NULL &&
+					(uint64_t)conn->host->fns[i]->group == req->arg[0])
 				return true;
 		return false;
 	}
 	if (req->op == HOST_OP_HELLO || req->op == HOST_OP_OPEN_CONTAINER)
 		return false;
 	object = host_lookup(conn->host, req->ino);
-	if (object.dev != NULL && object.dev->remote != NULL)
+	if (object.fn != NULL && object.fn->remote != NULL)
 		return true;
-	if (object.kind == HOST_KIND_GROUP && object.dev->container != NULL)
-		object.container = object.dev->container;
+	if (object.kind == HOST_KIND_GROUP && object.fn->container != NULL)
+		object.container = object.fn->container;
 	else if (object.kind == HOST_KIND_GROUP && req->op == HOST_OP_IOCTL &&
 			req->arg[0] == VFIO_GROUP_SET_CONTAINER)
 		object = host_lookup(conn->host, req->arg[1]);
@@ -240,17 +240,17 @@ do_file(struct host_conn *conn)
 		if (req->data_len == 0 || conn->data[req->data_len - 1] != '\0')
 			return -EINVAL;
 		return opened(conn,
-				host_device_open(conn->host, object.dev, (const char *)conn->data));
+				host_device_open(conn->host, object.fn, (const char *)conn->data));
 	case HOST_OP_READ:
 		if (object.kind != HOST_KIND_DEVICE || req->arg[1] > HOST_PROTO_DATA)
 			return -EINVAL;
-		ret = host_device_read(object.dev, req->arg[0], conn->data, req->arg[1]);
+		ret = host_device_read(object.fn, req->arg[0], conn->data, req->arg[1]);
 		conn->rep.data_len = ret < 0 ? 0 : ret;
 		return ret;
 	case HOST_OP_WRITE:
 		if (object.kind != HOST_KIND_DEVICE)
 			return -EINVAL;
-		return host_device_write(conn->host, object.dev, req->arg[0], conn->data,
+		return host_device_write(conn->host, object.fn, req->arg[0], conn->data,
 				req->data_len);
 	default:
 		return -EINVAL;

@@ -3,7 +3,7 @@
  *
  * Folders of the simulated /sys:
  *
- *   bus/pci/devices/BDF/         see sysfs_dev.c
+ *   bus/pci/devices/BDF/         see sysfs_fn.c
  *   bus/pci/drivers/DRIVER/      bind, unbind, new_id, remove_id, links to bound functions
  *   bus/pci/drivers_probe, rescan
  *   kernel/iommu_groups/N/       type, devices/
@@ -26,30 +26,30 @@
 /* ---------------------------------------------------------------- helpers */
 
 static bool
-dev_exists(const struct tree *tree, const char *name, struct host_dev_info *info)
+fn_exists(const struct tree *tree, const char *name, struct host_fn_info *info)
 {
-	return strlen(name) < HOST_BDF_LEN && host_dev_info(tree->host, name, info) == 0;
+	return strlen(name) < HOST_BDF_LEN && host_fn_info(tree->host, name, info) == 0;
 }
 
-/* Call fn for each function on the bus. */
+/* Call visit for each function on the bus. */
 static void
-each_dev(const struct tree *tree, void (*fn)(const struct host_dev_info *dev, void *arg), void *arg)
+each_fn(const struct tree *tree, void (*visit)(const struct host_fn_info *fn, void *arg), void *arg)
 {
-	char(*names)[HOST_BDF_LEN] = calloc(HOST_MAX_DEVS, HOST_BDF_LEN);
-	struct host_dev_info info;
+	char(*names)[HOST_BDF_LEN] = calloc(HOST_MAX_FNS, HOST_BDF_LEN);
+	struct host_fn_info info;
 	size_t n;
 
 	if (names == NULL)
 		return;
-	n = host_dev_list(tree->host, names, HOST_MAX_DEVS);
-	for (size_t i = 0; i < n && i < HOST_MAX_DEVS; i++) {
-		if (host_dev_info(tree->host, names[i], &info) == 0)
-			fn(&info, arg);
+	n = host_fn_list(tree->host, names, HOST_MAX_FNS);
+	for (size_t i = 0; i < n && i < HOST_MAX_FNS; i++) {
+		if (host_fn_info(tree->host, names[i], &info) == 0)
+			visit(&info, arg);
 	}
 	free(names);
 }
 
-/* What the list functions of folders carry through each_dev(). */
+/* What the list functions of folders carry through each_fn(). */
 struct listing {
 	tree_emit emit;
 	void *arg;
@@ -64,8 +64,8 @@ show_text(char *buf, size_t len, const char *text)
 
 /* ---------------------------------------------------------------- bus/pci/devices */
 
-static const struct tree_dir dev_dir = {
-	.attrs = tree_dev_attrs,
+static const struct tree_dir fn_dir = {
+	.attrs = tree_fn_attrs,
 	.find = tree_virtfn_find,
 	.list = tree_virtfn_list,
 };
@@ -73,21 +73,21 @@ static const struct tree_dir dev_dir = {
 static int
 devices_find(const struct tree *tree, struct tree_node *node, const char *name)
 {
-	struct host_dev_info info;
+	struct host_fn_info info;
 
-	if (!dev_exists(tree, name, &info))
+	if (!fn_exists(tree, name, &info))
 		return -ENOENT;
 	memcpy(node->bdf, info.bdf, sizeof(node->bdf));
-	node->dir = &dev_dir;
+	node->dir = &fn_dir;
 	return 0;
 }
 
 static void
-devices_list_one(const struct host_dev_info *dev, void *arg)
+devices_list_one(const struct host_fn_info *fn, void *arg)
 {
 	struct listing *listing = arg;
 
-	listing->emit(listing->arg, dev->bdf);
+	listing->emit(listing->arg, fn->bdf);
 }
 
 static void
@@ -95,7 +95,7 @@ devices_list(const struct tree *tree, const struct tree_node *node, tree_emit em
 {
 	struct listing listing = { emit, arg, node };
 
-	each_dev(tree, devices_list_one, &listing);
+	each_fn(tree, devices_list_one, &listing);
 }
 
 /* ---------------------------------------------------------------- bus/pci/drivers/X */
@@ -104,9 +104,9 @@ devices_list(const struct tree *tree, const struct tree_node *node, tree_emit em
 static int
 store_bind(const struct tree *tree, const struct tree_node *node, const char *text)
 {
-	struct host_dev_info info;
+	struct host_fn_info info;
 
-	if (!dev_exists(tree, text, &info))
+	if (!fn_exists(tree, text, &info))
 		return -ENODEV;
 	return host_driver_bind(tree->host, text, node->driver);
 }
@@ -114,9 +114,9 @@ store_bind(const struct tree *tree, const struct tree_node *node, const char *te
 static int
 store_unbind(const struct tree *tree, const struct tree_node *node, const char *text)
 {
-	struct host_dev_info info;
+	struct host_fn_info info;
 
-	if (!dev_exists(tree, text, &info) || info.driver != node->driver)
+	if (!fn_exists(tree, text, &info) || info.driver != node->driver)
 		return -ENODEV;
 	return host_driver_unbind(tree->host, text, node->driver);
 }
@@ -167,35 +167,35 @@ static const struct tree_attr driver_attrs[] = {
 };
 
 static int
-show_driver_dev(const struct tree *tree, const struct tree_node *node, char *buf, size_t len)
+show_driver_fn(const struct tree *tree, const struct tree_node *node, char *buf, size_t len)
 {
 	return snprintf(buf, len, "../../devices/%s", node->bdf);
 }
 
-static const struct tree_attr driver_dev_link = {
+static const struct tree_attr driver_fn_link = {
 	.mode = S_IFLNK | 0777,
-	.show = show_driver_dev,
+	.show = show_driver_fn,
 };
 
 static int
 driver_find(const struct tree *tree, struct tree_node *node, const char *name)
 {
-	struct host_dev_info info;
+	struct host_fn_info info;
 
-	if (!dev_exists(tree, name, &info) || info.driver != node->driver)
+	if (!fn_exists(tree, name, &info) || info.driver != node->driver)
 		return -ENOENT;
 	memcpy(node->bdf, info.bdf, sizeof(node->bdf));
-	node->attr = &driver_dev_link;
+	node->attr = &driver_fn_link;
 	return 0;
 }
 
 static void
-driver_list_one(const struct host_dev_info *dev, void *arg)
+driver_list_one(const struct host_fn_info *fn, void *arg)
 {
 	struct listing *listing = arg;
 
-	if (dev->driver == listing->node->driver)
-		listing->emit(listing->arg, dev->bdf);
+	if (fn->driver == listing->node->driver)
+		listing->emit(listing->arg, fn->bdf);
 }
 
 static void
@@ -203,7 +203,7 @@ driver_list(const struct tree *tree, const struct tree_node *node, tree_emit emi
 {
 	struct listing listing = { emit, arg, node };
 
-	each_dev(tree, driver_list_one, &listing);
+	each_fn(tree, driver_list_one, &listing);
 }
 
 static const struct tree_dir driver_dir = {
@@ -236,9 +236,9 @@ drivers_list(const struct tree *tree, const struct tree_node *node, tree_emit em
 static int
 store_drivers_probe(const struct tree *tree, const struct tree_node *node, const char *text)
 {
-	struct host_dev_info info;
+	struct host_fn_info info;
 
-	return dev_exists(tree, text, &info) ? host_drivers_probe(tree->host, text) : -ENODEV;
+	return fn_exists(tree, text, &info) ? host_drivers_probe(tree->host, text) : -ENODEV;
 }
 
 static int
@@ -272,25 +272,25 @@ static const struct tree_dir bus_dirs[] = {
 /* ---------------------------------------------------------------- kernel/iommu_groups */
 
 static int
-show_group_dev(const struct tree *tree, const struct tree_node *node, char *buf, size_t len)
+show_group_fn(const struct tree *tree, const struct tree_node *node, char *buf, size_t len)
 {
 	return snprintf(buf, len, "../../../../bus/pci/devices/%s", node->bdf);
 }
 
-static const struct tree_attr group_dev_link = {
+static const struct tree_attr group_fn_link = {
 	.mode = S_IFLNK | 0777,
-	.show = show_group_dev,
+	.show = show_group_fn,
 };
 
 static int
 group_devices_find(const struct tree *tree, struct tree_node *node, const char *name)
 {
-	struct host_dev_info info;
+	struct host_fn_info info;
 
-	if (!dev_exists(tree, name, &info) || info.group != node->group)
+	if (!fn_exists(tree, name, &info) || info.group != node->group)
 		return -ENOENT;
 	memcpy(node->bdf, info.bdf, sizeof(node->bdf));
-	node->attr = &group_dev_link;
+	node->attr = &group_fn_link;
 	return 0;
 }
 
@@ -299,7 +299,7 @@ group_devices_list(const struct tree *tree, const struct tree_node *node, tree_e
 {
 	char bdf[HOST_BDF_LEN];
 
-	if (host_group_dev(tree->host, node->group, bdf) == 0)
+	if (host_group_fn(tree->host, node->group, bdf) == 0)
 		emit(arg, bdf);
 }
 
@@ -328,7 +328,7 @@ groups_find(const struct tree *tree, struct tree_node *node, const char *name)
 	int group = atoi(name);
 
 	snprintf(canonical, sizeof(canonical), "%d", group);
-	if (strcmp(canonical, name) != 0 || host_group_dev(tree->host, group, bdf) != 0)
+	if (strcmp(canonical, name) != 0 || host_group_fn(tree->host, group, bdf) != 0)
 		return -ENOENT;
 	node->group = group;
 	node->dir = &group_dir;
@@ -337,12 +337,12 @@ groups_find(const struct tree *tree, struct tree_node *node, const char *name)
 
 /* Every function has a group of its own, so no name comes twice. */
 static void
-groups_list_one(const struct host_dev_info *dev, void *arg)
+groups_list_one(const struct host_fn_info *fn, void *arg)
 {
 	struct listing *listing = arg;
 	char name[16];
 
-	snprintf(name, sizeof(name), "%d", dev->group);
+	snprintf(name, sizeof(name), "%d", fn->group);
 	listing->emit(listing->arg, name);
 }
 
@@ -351,7 +351,7 @@ groups_list(const struct tree *tree, const struct tree_node *node, tree_emit emi
 {
 	struct listing listing = { emit, arg, node };
 
-	each_dev(tree, groups_list_one, &listing);
+	each_fn(tree, groups_list_one, &listing);
 }
 
 static const struct tree_dir kernel_dirs[] = {
@@ -416,7 +416,7 @@ static int
 find_in(const struct tree *tree, struct tree_node *node, const char *name)
 {
 	const struct tree_dir *dir = node->dir;
-	struct host_dev_info info;
+	struct host_fn_info info;
 
 	if (dir == NULL)
 		return -ENOTDIR;
@@ -425,7 +425,7 @@ find_in(const struct tree *tree, struct tree_node *node, const char *name)
 		if (strcmp(attr->name, name) != 0)
 			continue;
 		if (attr->shown != NULL &&
-				(host_dev_info(tree->host, node->bdf, &info) != 0 ||
+				(host_fn_info(tree->host, node->bdf, &info) != 0 ||
 						!attr->shown(&info)))
 			return -ENOENT;
 		node->attr = attr;
@@ -488,14 +488,14 @@ int
 tree_list(const struct tree *tree, const struct tree_node *node, tree_emit emit, void *arg)
 {
 	const struct tree_dir *dir = node->dir;
-	struct host_dev_info info;
+	struct host_fn_info info;
 
 	if (dir == NULL)
 		return -ENOTDIR;
 	for (const struct tree_attr *attr = dir->attrs; attr != NULL && attr->name != NULL;
 			attr++) {
 		if (attr->shown == NULL ||
-				(host_dev_info(tree->host, node->bdf, &info) == 0 &&
+				(host_fn_info(tree->host, node->bdf, &info) == 0 &&
 						attr->shown(&info)))
 			emit(arg, attr->name);
 	}

@@ -8,7 +8,7 @@
  * @file
  * The names and contents of the simulated /sys, without any file system: which nodes there are,
  * what reading one gives and what writing one does. sysfs.c shows it through FUSE,
- * sysfs_tree.c holds the folders, sysfs_dev.c the files of a PCI function.
+ * sysfs_tree.c holds the folders, sysfs_fn.c the files of a PCI function.
  *
  * Nothing is cached: every call asks the host, so that a change shows at once. All functions
  * return 0 (or a count) or the -errno a Linux kernel gives, and may be called from any thread.
@@ -52,7 +52,7 @@ struct tree_attr {
 	const char *name;
 	mode_t mode; /**< Type and permissions. */
 	/** Whether this function has it; NULL: always. */
-	bool (*shown)(const struct host_dev_info *dev);
+	bool (*shown)(const struct host_fn_info *fn);
 	/** Text of a file or target of a link. */
 	int (*show)(const struct tree *tree, const struct tree_node *node, char *buf, size_t len);
 	/** The text is stripped of white space at its end. */
@@ -92,10 +92,10 @@ ssize_t tree_write(struct tree *tree, const struct tree_node *node, const char *
 /** Target of a link, ended by a zero byte. 0 or -EINVAL. */
 int tree_readlink(const struct tree *tree, const struct tree_node *node, char *buf, size_t len);
 
-/* sysfs_dev.c */
+/* sysfs_fn.c */
 
 /** Files and links of a function, and its virtfnN. */
-extern const struct tree_attr tree_dev_attrs[];
+extern const struct tree_attr tree_fn_attrs[];
 int tree_virtfn_find(const struct tree *tree, struct tree_node *node, const char *name);
 void tree_virtfn_list(const struct tree *tree, const struct tree_node *node, tree_emit emit,
 		void *arg);

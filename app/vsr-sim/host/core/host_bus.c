@@ -36,30 +36,30 @@ host_bdf_key(const char *bdf, uint32_t *key)
 	return 0;
 }
 
-struct host_dev *
+struct host_fn *
 host_find(struct host *host, const char *bdf)
 {
-	for (size_t i = 0; i < host->nb_devs; i++)
-		if (strcmp(host->devs[i]->bdf, bdf) == 0)
-			return host->devs[i];
+	for (size_t i = 0; i < host->nb_fns; i++)
+		if (strcmp(host->fns[i]->bdf, bdf) == 0)
+			return host->fns[i];
 	return NULL;
 }
 
-struct host_dev *
-host_next(struct host *host, const struct host_dev *prev)
+struct host_fn *
+host_next(struct host *host, const struct host_fn *prev)
 {
-	for (size_t i = 0; i < host->nb_devs; i++)
-		if (prev == NULL || host->devs[i]->key > prev->key)
-			return host->devs[i];
+	for (size_t i = 0; i < host->nb_fns; i++)
+		if (prev == NULL || host->fns[i]->key > prev->key)
+			return host->fns[i];
 	return NULL;
 }
 
-struct host_dev *
-host_next_vf(struct host *host, const struct host_dev *pf, const struct host_dev *prev)
+struct host_fn *
+host_next_vf(struct host *host, const struct host_fn *pf, const struct host_fn *prev)
 {
-	for (size_t i = 0; i < host->nb_devs; i++)
-		if (host->devs[i]->pf == pf && (prev == NULL || host->devs[i]->key > prev->key))
-			return host->devs[i];
+	for (size_t i = 0; i < host->nb_fns; i++)
+		if (host->fns[i]->pf == pf && (prev == NULL || host->fns[i]->key > prev->key))
+			return host->fns[i];
 	return NULL;
 }
 
@@ -69,35 +69,35 @@ host_free_group(const struct host *host)
 	for (int group = 1;; group++) {
 		bool taken = false;
 
-		for (size_t i = 0; i < host->nb_devs && !taken; i++)
-			taken = host->devs[i]->group == group;
+		for (size_t i = 0; i < host->nb_fns && !taken; i++)
+			taken = host->fns[i]->group == group;
 		if (!taken)
 			return group;
 	}
 }
 
 size_t
-host_dev_list(struct host *host, char (*out)[HOST_BDF_LEN], size_t max)
+host_fn_list(struct host *host, char (*out)[HOST_BDF_LEN], size_t max)
 {
 	size_t nb;
 
 	pthread_mutex_lock(&host->lock);
-	nb = host->nb_devs;
+	nb = host->nb_fns;
 	for (size_t i = 0; i < nb && i < max; i++)
-		memcpy(out[i], host->devs[i]->bdf, HOST_BDF_LEN);
+		memcpy(out[i], host->fns[i]->bdf, HOST_BDF_LEN);
 	pthread_mutex_unlock(&host->lock);
 	return nb;
 }
 
 int
-host_group_dev(struct host *host, int group, char out[HOST_BDF_LEN])
+host_group_fn(struct host *host, int group, char out[HOST_BDF_LEN])
 {
 	int ret = -ENODEV;
 
 	pthread_mutex_lock(&host->lock);
-	for (size_t i = 0; i < host->nb_devs; i++) {
-		if (host->devs[i]->group == group) {
-			memcpy(out, host->devs[i]->bdf, HOST_BDF_LEN);
+	for (size_t i = 0; i < host->nb_fns; i++) {
+		if (host->fns[i]->group == group) {
+			memcpy(out, host->fns[i]->bdf, HOST_BDF_LEN);
 			ret = 0;
 		}
 	}

@@ -39,11 +39,11 @@ struct host_bar {
 	bool upper; /**< Second half of a 64-bit BAR. */
 };
 
-struct host_dev {
+struct host_fn {
 	/* bus */
 	char bdf[HOST_BDF_LEN];
 	uint32_t key; /**< Order on the bus. */
-	struct host_dev *pf; /**< NULL: not a VF. */
+	struct host_fn *pf; /**< NULL: not a VF. */
 	uint16_t vf_index;
 	struct host_ids ids;
 	enum host_driver driver;
@@ -98,8 +98,8 @@ struct host {
 	pthread_mutex_t remote_lock; /**< See host_fn.c; taken before lock. */
 	pthread_mutex_t lock;
 	pthread_mutex_t sriov_lock; /**< One change of VFs at a time; taken before lock. */
-	struct host_dev *devs[HOST_MAX_DEVS]; /**< In bus order. */
-	size_t nb_devs;
+	struct host_fn *fns[HOST_MAX_FNS]; /**< In bus order. */
+	size_t nb_fns;
 	struct host_id_match ids[HOST_MAX_IDS];
 	unsigned int nb_ids;
 	uint64_t next_address; /**< Of the memory window. */
@@ -124,11 +124,11 @@ int host_bdf_key(const char *bdf, uint32_t *key);
 /** The lowest number of an IOMMU group that no function has. */
 int host_free_group(const struct host *host);
 
-struct host_dev *host_find(struct host *host, const char *bdf);
+struct host_fn *host_find(struct host *host, const char *bdf);
 /** The function after prev on the bus (NULL: the first), or NULL; others may come and go. */
-struct host_dev *host_next(struct host *host, const struct host_dev *prev);
+struct host_fn *host_next(struct host *host, const struct host_fn *prev);
 /** VFs of a PF that are on the bus, in order: the one after prev (NULL: the first). */
-struct host_dev *host_next_vf(struct host *host, const struct host_dev *pf,
-		const struct host_dev *prev);
+struct host_fn *host_next_vf(struct host *host, const struct host_fn *pf,
+		const struct host_fn *prev);
 
 #endif /* VSR_SIM_HOST_BUS_H */

@@ -12,7 +12,7 @@
 #include "host_bus.h"
 
 /** Registers of 1, 2 or 4 bytes; all ones when the function does not answer. */
-uint32_t host_cfg_read(struct host_dev *dev, unsigned int offset, unsigned int width);
-void host_cfg_write(struct host_dev *dev, unsigned int offset, unsigned int width, uint32_t value);
+uint32_t host_cfg_read(struct host_fn *fn, unsigned int offset, unsigned int width);
+void host_cfg_write(struct host_fn *fn, unsigned int offset, unsigned int width, uint32_t value);
 
 #endif /* VSR_SIM_HOST_CFG_H */

@@ -10,111 +10,110 @@
 #include "host_lock.h"
 
 int
-host_fn_read(struct host_dev *dev, unsigned int region, uint64_t offset, void *data, size_t len)
+host_fn_read(struct host_fn *fn, unsigned int region, uint64_t offset, void *data, size_t len)
 {
 	int ret;
 
-	host_let_go(dev);
-	ret = vuser_client_region_read(dev->client, region, offset, data, len);
-	host_take_back(dev);
+	host_let_go(fn);
+	ret = vuser_client_region_read(fn->client, region, offset, data, len);
+	host_take_back(fn);
 	return ret;
 }
 
 int
-host_fn_write(struct host_dev *dev, unsigned int region, uint64_t offset, const void *data,
+host_fn_write(struct host_fn *fn, unsigned int region, uint64_t offset, const void *data,
 		size_t len)
 {
 	int ret;
 
-	host_let_go(dev);
-	ret = vuser_client_region_write(dev->client, region, offset, data, len);
-	host_take_back(dev);
+	host_let_go(fn);
+	ret = vuser_client_region_write(fn->client, region, offset, data, len);
+	host_take_back(fn);
 	return ret;
 }
 
 int
-host_fn_irq_set_fds(struct host_dev *dev, unsigned int index, uint32_t start, uint32_t count,
+host_fn_irq_set_fds(struct host_fn *fn, unsigned int index, uint32_t start, uint32_t count,
 		const int *fds)
 {
 	int ret;
 
-	host_let_go(dev);
-	ret = vuser_client_irq_set_fds(dev->client, index, start, count, fds);
-	host_take_back(dev);
+	host_let_go(fn);
+	ret = vuser_client_irq_set_fds(fn->client, index, start, count, fds);
+	host_take_back(fn);
 	return ret;
 }
 
 int
-host_fn_irq_trigger(struct host_dev *dev, unsigned int index, uint32_t vector)
+host_fn_irq_trigger(struct host_fn *fn, unsigned int index, uint32_t vector)
 {
 	int ret;
 
-	host_let_go(dev);
-	ret = vuser_client_irq_trigger(dev->client, index, vector, 1);
-	host_take_back(dev);
+	host_let_go(fn);
+	ret = vuser_client_irq_trigger(fn->client, index, vector, 1);
+	host_take_back(fn);
 	return ret;
 }
 
 int
-host_fn_dma_map(struct host_dev *dev, uint64_t iova, uint64_t size, int prot, int fd,
-		uint64_t offset)
+host_fn_dma_map(struct host_fn *fn, uint64_t iova, uint64_t size, int prot, int fd, uint64_t offset)
 {
 	int ret;
 
-	host_let_go(dev);
-	ret = vuser_client_dma_map(dev->client, iova, size, prot, fd, offset);
-	host_take_back(dev);
+	host_let_go(fn);
+	ret = vuser_client_dma_map(fn->client, iova, size, prot, fd, offset);
+	host_take_back(fn);
 	return ret;
 }
 
 int
-host_fn_dma_unmap(struct host_dev *dev, uint64_t iova, uint64_t size)
+host_fn_dma_unmap(struct host_fn *fn, uint64_t iova, uint64_t size)
 {
 	int ret;
 
-	host_let_go(dev);
-	ret = vuser_client_dma_unmap(dev->client, iova, size);
-	host_take_back(dev);
+	host_let_go(fn);
+	ret = vuser_client_dma_unmap(fn->client, iova, size);
+	host_take_back(fn);
 	return ret;
 }
 
 int
-host_fn_reset(struct host_dev *dev)
+host_fn_reset(struct host_fn *fn)
 {
 	int ret;
 
-	host_let_go(dev);
-	ret = vuser_client_reset(dev->client);
-	host_take_back(dev);
+	host_let_go(fn);
+	ret = vuser_client_reset(fn->client);
+	host_take_back(fn);
 	return ret;
 }
 
 static int
-fn_ask(struct host_dev *dev)
+fn_ask(struct host_fn *fn)
 {
 	uint32_t nb_regions, nb_irqs;
-	int ret = vuser_client_device_info(dev->client, &dev->flags, &nb_regions, &nb_irqs);
+	int ret = vuser_client_device_info(fn->client, &fn->flags, &nb_regions, &nb_irqs);
 
 	for (unsigned int r = 0; ret == 0 && r < HOST_NB_REGIONS; r++)
-		ret = vuser_client_region_info(dev->client, r, &dev->regions[r]);
+		ret = vuser_client_region_info(fn->client, r, &fn->regions[r]);
 	/* REQ is the system's own: the function is not asked. */
 	for (unsigned int i = 0; ret == 0 && i < VFIO_PCI_REQ_IRQ_INDEX && i < nb_irqs; i++)
-		ret = vuser_client_irq_info(dev->client, i, &dev->irqs[i]);
+		ret = vuser_client_irq_info(fn->client, i, &fn->irqs[i]);
 	return ret;
 }
 
 int
-host_fn_connect(struct host_dev *dev, struct vuser_server *server, const char *path)
+host_fn_connect(struct host_fn *fn, struct vuser_server *server, const char *path)
 {
 	int ret = 0;
 
-	host_let_go(dev);
-	dev->client = server != NULL ? vuser_client_attach(server) :
-				       vuser_client_connect(path, HOST_REMOTE_MS);
-	if (dev->client == NULL)
+	host_let_go(fn);
+	fn->client = server != NULL ? vuser_client_attach(server) :
+				      vuser_client_connect(path, HOST_REMOTE_MS);
+	if (fn->client == NULL)
 		ret = -errno;
 	else
-		ret = fn_ask(dev);
-	host_take_back(dev);
+		ret = fn_ask(fn);
+	host_take_back(fn);
 	return ret;
 }

@@ -86,27 +86,27 @@ host_map_free(struct host *host, struct host_map *map)
 /* ---------------------------------------------------------------- showing maps to functions */
 
 static void
-hide_map(struct host_dev *dev, const struct host_map *map)
+hide_map(struct host_fn *fn, const struct host_map *map)
 {
-	host_fn_dma_unmap(dev, map->iova, map->size);
+	host_fn_dma_unmap(fn, map->iova, map->size);
 }
 
 /* again: the function may have all or part of it, which is fine. */
 static int
-show_map(struct host_dev *dev, const struct host_map *map, bool again)
+show_map(struct host_fn *fn, const struct host_map *map, bool again)
 {
 	uint64_t iova = map->iova;
 
 	for (size_t i = 0; i < map->nb_pieces; i++) {
 		const struct host_piece *piece = &map->pieces[i];
-		int ret = host_fn_dma_map(dev, iova, piece->size, map->prot, piece->file->fd,
+		int ret = host_fn_dma_map(fn, iova, piece->size, map->prot, piece->file->fd,
 				piece->offset);
 
 		if (ret != 0 && !(again && ret == -EEXIST)) {
-			host_log(dev->bdf, "cannot map 0x%llx bytes for DMA at 0x%llx: %s",
+			host_log(fn->bdf, "cannot map 0x%llx bytes for DMA at 0x%llx: %s",
 					(unsigned long long)piece->size, (unsigned long long)iova,
 					strerror(-ret));
-			hide_map(dev, map);
+			hide_map(fn, map);
 			return ret;
 		}
 		iova += piece->size;
@@ -115,25 +115,25 @@ show_map(struct host_dev *dev, const struct host_map *map, bool again)
 }
 
 int
-host_iommu_attach(struct host_container *container, struct host_dev *dev)
+host_iommu_attach(struct host_container *container, struct host_fn *fn)
 {
 	for (size_t i = 0; i < container->nb_maps; i++) {
-		int ret = show_map(dev, container->maps[i], true);
+		int ret = show_map(fn, container->maps[i], true);
 
 		if (ret == 0)
 			continue;
 		while (i-- > 0)
-			hide_map(dev, container->maps[i]);
+			hide_map(fn, container->maps[i]);
 		return ret;
 	}
 	return 0;
 }
 
 void
-host_iommu_detach(struct host_container *container, struct host_dev *dev)
+host_iommu_detach(struct host_container *container, struct host_fn *fn)
 {
 	for (size_t i = 0; i < container->nb_maps; i++)
-		hide_map(dev, container->maps[i]);
+		hide_map(fn, container->maps[i]);
 }
 
 void
@@ -199,11 +199,11 @@ host_iommu_check(const struct host_container *container, const struct vfio_iommu
 /* From the functions of the container that stand before one on the bus; NULL: from all. */
 static void
 hide_all(struct host *host, const struct host_container *container, const struct host_map *map,
-		bool remote, const struct host_dev *before)
+		bool remote, const struct host_fn *before)
 {
-	for (struct host_dev *dev = NULL; (dev = host_next(host, dev)) != before;)
-		if (dev->container == container && (dev->remote != NULL) == remote)
-			hide_map(dev, map);
+	for (struct host_fn *fn = NULL; (fn = host_next(host, fn)) != before;)
+		if (fn->container == container && (fn->remote != NULL) == remote)
+			hide_map(fn, map);
 }
 
 /* All or none. */
@@ -211,15 +211,15 @@ static int
 show_all(struct host *host, const struct host_container *container, const struct host_map *map,
 		bool remote)
 {
-	for (struct host_dev *dev = NULL; (dev = host_next(host, dev)) != NULL;) {
+	for (struct host_fn *fn = NULL; (fn = host_next(host, fn)) != NULL;) {
 		int ret;
 
-		if (dev->container != container || (dev->remote != NULL) != remote)
+		if (fn->container != container || (fn->remote != NULL) != remote)
 			continue;
-		ret = show_map(dev, map, false);
+		ret = show_map(fn, map, false);
 		if (ret == 0)
 			continue;
-		hide_all(host, container, map, remote, dev);
+		hide_all(host, container, map, remote, fn);
 		return ret;
 	}
 	return 0;

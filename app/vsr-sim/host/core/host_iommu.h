@@ -60,8 +60,8 @@ int host_iommu_map(struct host *host, struct host_container *container, struct h
 int host_iommu_unmap(struct host *host, struct host_container *container, uint64_t iova,
 		uint64_t size, bool all, uint64_t *unmapped);
 /** Show a function all maps of its container; those it has already are fine. */
-int host_iommu_attach(struct host_container *container, struct host_dev *dev);
-void host_iommu_detach(struct host_container *container, struct host_dev *dev);
+int host_iommu_attach(struct host_container *container, struct host_fn *fn);
+void host_iommu_detach(struct host_container *container, struct host_fn *fn);
 /** Forget all maps; no function may be attached. */
 void host_iommu_free(struct host *host, struct host_container *container);
 int host_iommu_info(const struct host_container *container, void *data, size_t len,

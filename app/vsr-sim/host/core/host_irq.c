@@ -18,63 +18,63 @@
 #define MSI_ADDRESS 0xfee00000u
 
 uint32_t
-host_irq_count(const struct host_dev *dev, uint32_t index)
+host_irq_count(const struct host_fn *fn, uint32_t index)
 {
-	if (index == VFIO_PCI_INTX_IRQ_INDEX && dev->pf != NULL)
+	if (index == VFIO_PCI_INTX_IRQ_INDEX && fn->pf != NULL)
 		return 0; /* PCIe 9.3.4.1.18: a VF has no pin. */
 	if (index == VFIO_PCI_ERR_IRQ_INDEX)
-		return dev->express_cap != 0;
+		return fn->express_cap != 0;
 	if (index == VFIO_PCI_REQ_IRQ_INDEX)
 		return 1;
-	return dev->irqs[index].count;
+	return fn->irqs[index].count;
 }
 
 void
-host_device_msix_program(struct host_dev *dev)
+host_device_msix_program(struct host_fn *fn)
 {
 	uint16_t control;
 
-	if (dev->msix_cap == 0)
+	if (fn->msix_cap == 0)
 		return;
-	control = host_cfg_read(dev, dev->msix_cap + PCI_MSIX_CTRL, 2);
+	control = host_cfg_read(fn, fn->msix_cap + PCI_MSIX_CTRL, 2);
 	control &= ~(PCI_MSIX_CTRL_ENABLE | PCI_MSIX_CTRL_FUNCTION_MASK);
-	for (uint32_t v = 0; v < dev->nb_vectors; v++) {
+	for (uint32_t v = 0; v < fn->nb_vectors; v++) {
 		const uint8_t entry[PCI_MSIX_ENTRY_LEN] = { MSI_ADDRESS & 0xff,
 			(MSI_ADDRESS >> 8) & 0xff, (MSI_ADDRESS >> 16) & 0xff, MSI_ADDRESS >> 24, 0,
 			0, 0, 0, v & 0xff, v >> 8, 0, 0, 0, 0, 0, 0 };
 
 		/* A word each, as a processor would; the mask last. */
 		for (unsigned int w = 0; w < PCI_MSIX_ENTRY_LEN; w += 4)
-			host_fn_write(dev, dev->msix_bar,
-					dev->msix_table + v * PCI_MSIX_ENTRY_LEN + w, entry + w, 4);
+			host_fn_write(fn, fn->msix_bar, fn->msix_table + v * PCI_MSIX_ENTRY_LEN + w,
+					entry + w, 4);
 	}
-	if (dev->nb_vectors != 0)
+	if (fn->nb_vectors != 0)
 		control |= PCI_MSIX_CTRL_ENABLE;
-	host_cfg_write(dev, dev->msix_cap + PCI_MSIX_CTRL, 2, control);
+	host_cfg_write(fn, fn->msix_cap + PCI_MSIX_CTRL, 2, control);
 }
 
 static void
-msix_off(struct host_dev *dev)
+msix_off(struct host_fn *fn)
 {
-	if (dev->nb_vectors == 0)
+	if (fn->nb_vectors == 0)
 		return;
-	host_fn_irq_set_fds(dev, VFIO_PCI_MSIX_IRQ_INDEX, 0, 0, NULL);
-	dev->nb_vectors = 0;
-	host_device_msix_program(dev);
+	host_fn_irq_set_fds(fn, VFIO_PCI_MSIX_IRQ_INDEX, 0, 0, NULL);
+	fn->nb_vectors = 0;
+	host_device_msix_program(fn);
 }
 
 void
-host_device_irqs_off(struct host_dev *dev)
+host_device_irqs_off(struct host_fn *fn)
 {
-	msix_off(dev);
+	msix_off(fn);
 	for (uint32_t i = 0; i < VFIO_PCI_ERR_IRQ_INDEX; i++)
-		if (dev->irqs[i].count != 0 && i != VFIO_PCI_MSIX_IRQ_INDEX)
-			host_fn_irq_set_fds(dev, i, 0, 0, NULL);
-	if (dev->req_fd >= 0)
-		close(dev->req_fd);
-	if (dev->err_fd >= 0)
-		close(dev->err_fd);
-	dev->req_fd = dev->err_fd = -1;
+		if (fn->irqs[i].count != 0 && i != VFIO_PCI_MSIX_IRQ_INDEX)
+			host_fn_irq_set_fds(fn, i, 0, 0, NULL);
+	if (fn->req_fd >= 0)
+		close(fn->req_fd);
+	if (fn->err_fd >= 0)
+		close(fn->err_fd);
+	fn->req_fd = fn->err_fd = -1;
 }
 
 int
@@ -129,33 +129,33 @@ set_system_irq(int *kept, const struct vfio_irq_set *set, const int *fds)
 }
 
 static int
-set_vectors(struct host_dev *dev, const struct vfio_irq_set *set, const int *fds)
+set_vectors(struct host_fn *fn, const struct vfio_irq_set *set, const int *fds)
 {
-	int ret = host_fn_irq_set_fds(dev, set->index, set->start, set->count, fds);
+	int ret = host_fn_irq_set_fds(fn, set->index, set->start, set->count, fds);
 
 	if (ret != 0)
 		return ret;
-	if (set->index == VFIO_PCI_MSIX_IRQ_INDEX && set->start + set->count > dev->nb_vectors) {
-		dev->nb_vectors = set->start + set->count;
-		host_device_msix_program(dev);
+	if (set->index == VFIO_PCI_MSIX_IRQ_INDEX && set->start + set->count > fn->nb_vectors) {
+		fn->nb_vectors = set->start + set->count;
+		host_device_msix_program(fn);
 	}
 	return 0;
 }
 
 static int
-trigger_vectors(struct host_dev *dev, const struct vfio_irq_set *set, const uint8_t *flags)
+trigger_vectors(struct host_fn *fn, const struct vfio_irq_set *set, const uint8_t *flags)
 {
 	int ret = 0;
 
 	for (uint32_t i = 0; i < set->count && ret == 0; i++)
 		if (flags == NULL || flags[i] != 0)
-			ret = host_fn_irq_trigger(dev, set->index, set->start + i);
+			ret = host_fn_irq_trigger(fn, set->index, set->start + i);
 	return ret;
 }
 
 /* data: the header, then flags, or for event descriptors their numbers in fds (-1: none). */
 int
-host_irq_set(struct host_dev *dev, const uint8_t *data, size_t len, const int *fds,
+host_irq_set(struct host_fn *fn, const uint8_t *data, size_t len, const int *fds,
 		unsigned int nb_fds)
 {
 	const uint32_t kind_mask = VFIO_IRQ_SET_DATA_TYPE_MASK;
@@ -173,7 +173,7 @@ host_irq_set(struct host_dev *dev, const uint8_t *data, size_t len, const int *f
 	if (set.argsz < sizeof(set) || set.index >= VFIO_PCI_NUM_IRQS ||
 			(set.flags & ~(kind_mask | VFIO_IRQ_SET_ACTION_TYPE_MASK)) != 0)
 		return -EINVAL;
-	max = host_irq_count(dev, set.index);
+	max = host_irq_count(fn, set.index);
 	if (set.start >= max || set.count > max - set.start || set.count > VUSER_MAX_VECTORS)
 		return -EINVAL;
 	kind = set.flags & kind_mask;
@@ -194,17 +194,17 @@ host_irq_set(struct host_dev *dev, const uint8_t *data, size_t len, const int *f
 	if ((set.flags & VFIO_IRQ_SET_ACTION_TYPE_MASK) != VFIO_IRQ_SET_ACTION_TRIGGER)
 		return -ENOTTY; /* Masking: MSI-X and the system's own cannot, in Linux neither. */
 	if (set.index == VFIO_PCI_REQ_IRQ_INDEX)
-		return set_system_irq(&dev->req_fd, &set, picked);
+		return set_system_irq(&fn->req_fd, &set, picked);
 	if (set.index == VFIO_PCI_ERR_IRQ_INDEX)
-		return set_system_irq(&dev->err_fd, &set, picked);
+		return set_system_irq(&fn->err_fd, &set, picked);
 	if (kind == VFIO_IRQ_SET_DATA_EVENTFD)
-		return set_vectors(dev, &set, picked);
+		return set_vectors(fn, &set, picked);
 	if (set.count == 0) {
 		if (set.index == VFIO_PCI_MSIX_IRQ_INDEX)
-			msix_off(dev);
+			msix_off(fn);
 		else
-			host_fn_irq_set_fds(dev, set.index, 0, 0, NULL);
+			host_fn_irq_set_fds(fn, set.index, 0, 0, NULL);
 		return 0;
 	}
-	return trigger_vectors(dev, &set, kind == VFIO_IRQ_SET_DATA_BOOL ? data : NULL);
+	return trigger_vectors(fn, &set, kind == VFIO_IRQ_SET_DATA_BOOL ? data : NULL);
 }

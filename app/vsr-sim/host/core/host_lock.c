@@ -37,15 +37,15 @@ host_unlock(struct host *host)
 	host_drop_remote(host);
 }
 
-struct host_dev *
-host_lock_dev(struct host *host, const char *bdf)
+struct host_fn *
+host_lock_fn(struct host *host, const char *bdf)
 {
-	struct host_dev *dev;
+	struct host_fn *fn;
 
 	host_lock(host, false);
-	dev = host_find(host, bdf);
-	if (dev == NULL || dev->remote == NULL)
-		return dev;
+	fn = host_find(host, bdf);
+	if (fn == NULL || fn->remote == NULL)
+		return fn;
 	host_unlock(host);
 	host_lock(host, true);
 	return host_find(host, bdf);
@@ -70,15 +70,15 @@ host_pause(struct host *host, const struct timespec *pause)
 }
 
 void
-host_let_go(const struct host_dev *dev)
+host_let_go(const struct host_fn *fn)
 {
-	if (dev->remote != NULL)
-		pthread_mutex_unlock(&dev->remote->lock);
+	if (fn->remote != NULL)
+		pthread_mutex_unlock(&fn->remote->lock);
 }
 
 void
-host_take_back(const struct host_dev *dev)
+host_take_back(const struct host_fn *fn)
 {
-	if (dev->remote != NULL)
-		pthread_mutex_lock(&dev->remote->lock);
+	if (fn->remote != NULL)
+		pthread_mutex_lock(&fn->remote->lock);
 }

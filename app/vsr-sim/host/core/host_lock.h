@@ -22,7 +22,7 @@ void host_lock(struct host *host, bool remote);
 /** Let go of what host_lock() took. */
 void host_unlock(struct host *host);
 /** Take what a request about this function needs, and host_unlock() in any case. @return it. */
-struct host_dev *host_lock_dev(struct host *host, const char *bdf);
+struct host_fn *host_lock_fn(struct host *host, const char *bdf);
 /** With host->lock held: have the other too, if nobody has it now. */
 bool host_try_remote(struct host *host);
 /** Let go of that alone. @return whether there was something to let go of. */
@@ -31,7 +31,7 @@ bool host_drop_remote(struct host *host);
 void host_pause(struct host *host, const struct timespec *pause);
 
 /** Release host->lock while a function of another process is asked; else do nothing. */
-void host_let_go(const struct host_dev *dev);
-void host_take_back(const struct host_dev *dev);
+void host_let_go(const struct host_fn *fn);
+void host_take_back(const struct host_fn *fn);
 
 #endif /* VSR_SIM_HOST_LOCK_H */

@@ -38,41 +38,41 @@ host_driver_find(const char *name)
 
 /* Whether a driver takes the function: an override names the only one that may. */
 static bool
-driver_matches(const struct host *host, const struct host_dev *dev, enum host_driver driver)
+driver_matches(const struct host *host, const struct host_fn *fn, enum host_driver driver)
 {
-	if (dev->driver_override[0] != '\0')
-		return strcmp(dev->driver_override, driver_names[driver]) == 0;
-	if (dev->pf != NULL && dev->pf->no_autoprobe)
+	if (fn->driver_override[0] != '\0')
+		return strcmp(fn->driver_override, driver_names[driver]) == 0;
+	if (fn->pf != NULL && fn->pf->no_autoprobe)
 		return false;
 	for (unsigned int i = 0; i < host->nb_ids; i++)
-		if (host->ids[i].driver == driver && host->ids[i].vendor == dev->ids.vendor &&
-				host->ids[i].device == dev->ids.device)
+		if (host->ids[i].driver == driver && host->ids[i].vendor == fn->ids.vendor &&
+				host->ids[i].device == fn->ids.device)
 			return true;
-	return driver == HOST_DRIVER_VIRTIO_PCI && dev->ids.vendor == VIRTIO_PCI_VENDOR_ID;
+	return driver == HOST_DRIVER_VIRTIO_PCI && fn->ids.vendor == VIRTIO_PCI_VENDOR_ID;
 }
 
 static int
-driver_attach(struct host *host, struct host_dev *dev, enum host_driver driver)
+driver_attach(struct host *host, struct host_fn *fn, enum host_driver driver)
 {
-	if (dev->driver != HOST_DRIVER_NONE)
+	if (fn->driver != HOST_DRIVER_NONE)
 		return -EBUSY;
 	if (driver == HOST_DRIVER_VFIO_PCI) {
 		/* vfio-pci cannot tell who uses VFs that are there already. */
-		if (dev->sriov_numvfs != 0)
+		if (fn->sriov_numvfs != 0)
 			return -EBUSY;
-		if (dev->sriov_cap != 0)
-			host_token_new(dev->vf_token);
+		if (fn->sriov_cap != 0)
+			host_token_new(fn->vf_token);
 	}
-	dev->driver = driver;
+	fn->driver = driver;
 	return 0;
 }
 
 void
-host_driver_probe(struct host *host, struct host_dev *dev)
+host_driver_probe(struct host *host, struct host_fn *fn)
 {
 	for (int d = HOST_DRIVER_VFIO_PCI; d <= HOST_DRIVER_VIRTIO_PCI; d++)
-		if (dev->driver == HOST_DRIVER_NONE && driver_matches(host, dev, d))
-			driver_attach(host, dev, d);
+		if (fn->driver == HOST_DRIVER_NONE && driver_matches(host, fn, d))
+			driver_attach(host, fn, d);
 }
 
 /* ---------------------------------------------------------------- writes to sysfs */
@@ -80,14 +80,14 @@ host_driver_probe(struct host *host, struct host_dev *dev)
 int
 host_driver_bind(struct host *host, const char *bdf, enum host_driver driver)
 {
-	struct host_dev *dev;
+	struct host_fn *fn;
 	int ret = -ENODEV;
 
 	pthread_mutex_lock(&host->lock);
-	dev = host_find(host, bdf);
-	if (dev != NULL && !dev->removing && driver != HOST_DRIVER_NONE &&
-			driver_matches(host, dev, driver))
-		ret = driver_attach(host, dev, driver);
+	fn = host_find(host, bdf);
+	if (fn != NULL && !fn->removing && driver != HOST_DRIVER_NONE &&
+			driver_matches(host, fn, driver))
+		ret = driver_attach(host, fn, driver);
 	pthread_mutex_unlock(&host->lock);
 	return ret;
 }
@@ -95,39 +95,39 @@ host_driver_bind(struct host *host, const char *bdf, enum host_driver driver)
 int
 host_driver_unbind(struct host *host, const char *bdf, enum host_driver driver)
 {
-	struct host_dev *dev;
+	struct host_fn *fn;
 	bool vfs, remote;
 	int ret = 0;
 
 	pthread_mutex_lock(&host->sriov_lock);
-	dev = host_lock_dev(host, bdf);
-	if (dev == NULL || dev->driver != driver || driver == HOST_DRIVER_NONE)
+	fn = host_lock_fn(host, bdf);
+	if (fn == NULL || fn->driver != driver || driver == HOST_DRIVER_NONE)
 		ret = -ENODEV;
-	else if (dev->removing || host_any_vf_open(host, dev))
+	else if (fn->removing || host_any_vf_open(host, fn))
 		ret = -EBUSY;
 	if (ret != 0) {
 		host_unlock(host);
 		pthread_mutex_unlock(&host->sriov_lock);
 		return ret;
 	}
-	dev->removing = true;
-	remote = dev->remote != NULL;
-	host_vfs_closing(host, dev, true);
-	vfs = dev->sriov_numvfs != 0;
+	fn->removing = true;
+	remote = fn->remote != NULL;
+	host_vfs_closing(host, fn, true);
+	vfs = fn->sriov_numvfs != 0;
 	host_unlock(host);
 	if (vfs)
 		ret = host_vfs_off(host, bdf);
 	pthread_mutex_unlock(&host->sriov_lock);
 
 	host_lock(host, remote);
-	if (ret == 0 && host_wait_unused(host, dev)) {
+	if (ret == 0 && host_wait_unused(host, fn)) {
 		/* A group of which no device is open is let go with the driver. */
-		host_vfio_cut(host, dev);
-		dev->driver = HOST_DRIVER_NONE;
+		host_vfio_cut(host, fn);
+		fn->driver = HOST_DRIVER_NONE;
 	} else if (ret == 0) {
 		ret = -EBUSY;
 	}
-	dev->removing = false;
+	fn->removing = false;
 	host_unlock(host);
 	return ret;
 }
@@ -135,19 +135,19 @@ host_driver_unbind(struct host *host, const char *bdf, enum host_driver driver)
 int
 host_driver_override_set(struct host *host, const char *bdf, const char *name)
 {
-	struct host_dev *dev;
+	struct host_fn *fn;
 	int ret = 0;
 
 	if (strcmp(name, "(null)") == 0)
 		name = "";
 	pthread_mutex_lock(&host->lock);
-	dev = host_find(host, bdf);
-	if (dev == NULL)
+	fn = host_find(host, bdf);
+	if (fn == NULL)
 		ret = -ENODEV;
-	else if (strlen(name) >= sizeof(dev->driver_override))
+	else if (strlen(name) >= sizeof(fn->driver_override))
 		ret = -EINVAL;
 	else
-		snprintf(dev->driver_override, sizeof(dev->driver_override), "%s", name);
+		snprintf(fn->driver_override, sizeof(fn->driver_override), "%s", name);
 	pthread_mutex_unlock(&host->lock);
 	return ret;
 }
@@ -155,14 +155,14 @@ host_driver_override_set(struct host *host, const char *bdf, const char *name)
 int
 host_drivers_probe(struct host *host, const char *bdf)
 {
-	struct host_dev *dev;
+	struct host_fn *fn;
 
 	pthread_mutex_lock(&host->lock);
-	dev = host_find(host, bdf);
-	if (dev != NULL && !dev->removing)
-		host_driver_probe(host, dev);
+	fn = host_find(host, bdf);
+	if (fn != NULL && !fn->removing)
+		host_driver_probe(host, fn);
 	pthread_mutex_unlock(&host->lock);
-	return dev == NULL ? -ENODEV : 0;
+	return fn == NULL ? -ENODEV : 0;
 }
 
 int
@@ -181,9 +181,9 @@ host_driver_new_id(struct host *host, enum host_driver driver, uint16_t vendor, 
 		ret = -ENOMEM;
 	if (ret == 0) {
 		host->ids[host->nb_ids++] = (struct host_id_match){ driver, vendor, device };
-		for (size_t i = 0; i < host->nb_devs; i++)
-			if (!host->devs[i]->removing && driver_matches(host, host->devs[i], driver))
-				driver_attach(host, host->devs[i], driver);
+		for (size_t i = 0; i < host->nb_fns; i++)
+			if (!host->fns[i]->removing && driver_matches(host, host->fns[i], driver))
+				driver_attach(host, host->fns[i], driver);
 	}
 	pthread_mutex_unlock(&host->lock);
 	return ret;

@@ -12,6 +12,6 @@
 #include "../core/host_bus.h"
 
 /** Bind an unbound function to the driver that matches, if any. */
-void host_driver_probe(struct host *host, struct host_dev *dev);
+void host_driver_probe(struct host *host, struct host_fn *fn);
 
 #endif /* VSR_SIM_HOST_DRIVER_H */

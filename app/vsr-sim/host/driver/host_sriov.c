@@ -12,18 +12,18 @@
 #include "host_sriov.h"
 
 bool
-host_any_vf_open(struct host *host, const struct host_dev *pf)
+host_any_vf_open(struct host *host, const struct host_fn *pf)
 {
-	for (struct host_dev *vf = NULL; (vf = host_next_vf(host, pf, vf)) != NULL;)
-		if (host_dev_in_use(host, vf))
+	for (struct host_fn *vf = NULL; (vf = host_next_vf(host, pf, vf)) != NULL;)
+		if (host_fn_in_use(host, vf))
 			return true;
 	return false;
 }
 
 void
-host_vfs_closing(struct host *host, const struct host_dev *pf, bool closing)
+host_vfs_closing(struct host *host, const struct host_fn *pf, bool closing)
 {
-	for (struct host_dev *vf = NULL; (vf = host_next_vf(host, pf, vf)) != NULL;) {
+	for (struct host_fn *vf = NULL; (vf = host_next_vf(host, pf, vf)) != NULL;) {
 		vf->closing = closing;
 		vf->asked_ms = 0;
 	}
@@ -32,7 +32,7 @@ host_vfs_closing(struct host *host, const struct host_dev *pf, bool closing)
 int
 host_vfs_off(struct host *host, const char *pf_bdf)
 {
-	struct host_dev *pf;
+	struct host_fn *pf;
 	int ret = host->vfs_sync != NULL ? host->vfs_sync(host->vfs_sync_arg, pf_bdf, 0) : 0;
 
 	pthread_mutex_lock(&host->lock);
@@ -50,26 +50,26 @@ host_vfs_off(struct host *host, const char *pf_bdf)
 int
 host_sriov_autoprobe_set(struct host *host, const char *bdf, bool on)
 {
-	struct host_dev *dev;
+	struct host_fn *fn;
 	int ret = 0;
 
 	pthread_mutex_lock(&host->lock);
-	dev = host_find(host, bdf);
-	if (dev == NULL)
+	fn = host_find(host, bdf);
+	if (fn == NULL)
 		ret = -ENODEV;
-	else if (dev->sriov_cap == 0)
+	else if (fn->sriov_cap == 0)
 		ret = -ENOENT;
 	else
-		dev->no_autoprobe = !on;
+		fn->no_autoprobe = !on;
 	pthread_mutex_unlock(&host->lock);
 	return ret;
 }
 
 void
-host_on_vfs_sync(struct host *host, host_vfs_sync fn, void *arg)
+host_on_vfs_sync(struct host *host, host_vfs_sync sync, void *arg)
 {
 	pthread_mutex_lock(&host->lock);
-	host->vfs_sync = fn;
+	host->vfs_sync = sync;
 	host->vfs_sync_arg = arg;
 	pthread_mutex_unlock(&host->lock);
 }
@@ -77,7 +77,7 @@ host_on_vfs_sync(struct host *host, host_vfs_sync fn, void *arg)
 /* The checks of the kernel's sriov_numvfs_store() and of vfio-pci, in their order.
  * @return 1: go on. */
 static int
-sriov_check(struct host *host, struct host_dev *pf, uint16_t num_vfs)
+sriov_check(struct host *host, struct host_fn *pf, uint16_t num_vfs)
 {
 	if (pf == NULL)
 		return -ENODEV;
@@ -99,7 +99,7 @@ sriov_check(struct host *host, struct host_dev *pf, uint16_t num_vfs)
 int
 host_sriov_numvfs_set(struct host *host, const char *bdf, uint16_t num_vfs)
 {
-	struct host_dev *pf;
+	struct host_fn *pf;
 	int ret;
 
 	pthread_mutex_lock(&host->sriov_lock);

@@ -10,13 +10,13 @@
 #include "../function/host_pci.h"
 
 int
-host_dev_reset(struct host *host, const char *bdf)
+host_sysfs_reset(struct host *host, const char *bdf)
 {
-	struct host_dev *dev;
+	struct host_fn *fn;
 	int ret;
 
-	dev = host_lock_dev(host, bdf);
-	ret = dev == NULL ? -ENODEV : host_pci_reset(host, dev);
+	fn = host_lock_fn(host, bdf);
+	ret = fn == NULL ? -ENODEV : host_pci_reset(host, fn);
 	host_unlock(host);
 	return ret;
 }
@@ -25,20 +25,20 @@ static int
 config_move(struct host *host, const char *bdf, uint64_t offset, void *in, const void *out,
 		size_t len)
 {
-	struct host_dev *dev;
+	struct host_fn *fn;
 	uint64_t size;
 	int ret = 0;
 
-	dev = host_lock_dev(host, bdf);
-	size = dev == NULL ? 0 : dev->regions[VFIO_PCI_CONFIG_REGION_INDEX].size;
-	if (dev == NULL)
+	fn = host_lock_fn(host, bdf);
+	size = fn == NULL ? 0 : fn->regions[VFIO_PCI_CONFIG_REGION_INDEX].size;
+	if (fn == NULL)
 		ret = -ENODEV;
 	else if (offset > size || len > size - offset)
 		ret = -EINVAL;
 	else if (len != 0 && in != NULL)
-		ret = host_fn_read(dev, VFIO_PCI_CONFIG_REGION_INDEX, offset, in, len);
+		ret = host_fn_read(fn, VFIO_PCI_CONFIG_REGION_INDEX, offset, in, len);
 	else if (len != 0)
-		ret = host_fn_write(dev, VFIO_PCI_CONFIG_REGION_INDEX, offset, out, len);
+		ret = host_fn_write(fn, VFIO_PCI_CONFIG_REGION_INDEX, offset, out, len);
 	host_unlock(host);
 	return ret;
 }

@@ -72,23 +72,23 @@ open_alive(int watch, const struct host_open *open_file)
 
 /* As vfio_pci_core_disable(): quiet, then reset; SR-IOV is put back by the reset. */
 static void
-device_last_close(struct host *host, struct host_dev *dev)
+device_last_close(struct host *host, struct host_fn *fn)
 {
 	uint16_t command;
 
-	host_device_irqs_off(dev);
-	command = host_cfg_read(dev, PCI_CFG_COMMAND, 2);
-	host_cfg_write(dev, PCI_CFG_COMMAND, 2, command & ~PCI_COMMAND_BUS_MASTER);
-	host_pci_reset(host, dev);
+	host_device_irqs_off(fn);
+	command = host_cfg_read(fn, PCI_CFG_COMMAND, 2);
+	host_cfg_write(fn, PCI_CFG_COMMAND, 2, command & ~PCI_COMMAND_BUS_MASTER);
+	host_pci_reset(host, fn);
 }
 
 void
-host_container_detach(struct host *host, struct host_container *container, struct host_dev *dev)
+host_container_detach(struct host *host, struct host_container *container, struct host_fn *fn)
 {
 	if (container->iommu != 0)
-		host_iommu_detach(container, dev);
-	dev->container = NULL;
-	container->nb_remote -= dev->remote != NULL;
+		host_iommu_detach(container, fn);
+	fn->container = NULL;
+	container->nb_remote -= fn->remote != NULL;
 	/* The last group takes the IOMMU with it: a container can start anew. */
 	if (--container->nb_groups == 0) {
 		host_iommu_free(host, container);
@@ -97,31 +97,31 @@ host_container_detach(struct host *host, struct host_container *container, struc
 }
 
 static void
-group_last_close(struct host *host, struct host_dev *dev)
+group_last_close(struct host *host, struct host_fn *fn)
 {
-	if (dev->container != NULL)
-		host_container_detach(host, dev->container, dev);
-	close(dev->group_fd);
-	dev->group_fd = -1;
+	if (fn->container != NULL)
+		host_container_detach(host, fn->container, fn);
+	close(fn->group_fd);
+	fn->group_fd = -1;
 }
 
 bool
-host_dev_in_use(struct host *host, struct host_dev *dev)
+host_fn_in_use(struct host *host, struct host_fn *fn)
 {
-	const unsigned int before = dev->nb_open;
+	const unsigned int before = fn->nb_open;
 
-	for (unsigned int i = 0; i < dev->nb_open;) {
-		if (open_alive(dev->mem_fd, &dev->opens[i]))
+	for (unsigned int i = 0; i < fn->nb_open;) {
+		if (open_alive(fn->mem_fd, &fn->opens[i]))
 			i++;
 		else
-			dev->opens[i] = dev->opens[--dev->nb_open];
+			fn->opens[i] = fn->opens[--fn->nb_open];
 	}
-	if (before != 0 && dev->nb_open == 0)
-		device_last_close(host, dev);
+	if (before != 0 && fn->nb_open == 0)
+		device_last_close(host, fn);
 	/* An open device keeps its group, whether or not the group's own descriptor is. */
-	if (dev->group_fd >= 0 && dev->nb_open == 0 && !open_alive(dev->group_fd, &dev->group_open))
-		group_last_close(host, dev);
-	return dev->nb_open != 0;
+	if (fn->group_fd >= 0 && fn->nb_open == 0 && !open_alive(fn->group_fd, &fn->group_open))
+		group_last_close(host, fn);
+	return fn->nb_open != 0;
 }
 
 bool
@@ -129,11 +129,11 @@ host_reap(struct host *host)
 {
 	bool any = false;
 
-	for (struct host_dev *dev = NULL; (dev = host_next(host, dev)) != NULL;) {
-		if ((dev->nb_open != 0 || dev->group_fd >= 0) &&
-				(dev->remote == NULL || host_try_remote(host)))
-			host_dev_in_use(host, dev);
-		any |= dev->nb_open != 0 || dev->group_fd >= 0;
+	for (struct host_fn *fn = NULL; (fn = host_next(host, fn)) != NULL;) {
+		if ((fn->nb_open != 0 || fn->group_fd >= 0) &&
+				(fn->remote == NULL || host_try_remote(host)))
+			host_fn_in_use(host, fn);
+		any |= fn->nb_open != 0 || fn->group_fd >= 0;
 	}
 	for (struct host_container **at = &host->containers; *at != NULL;) {
 		struct host_container *container = *at;
@@ -153,14 +153,14 @@ host_reap(struct host *host)
 }
 
 void
-host_vfio_cut(struct host *host, struct host_dev *dev)
+host_vfio_cut(struct host *host, struct host_fn *fn)
 {
-	if (dev->nb_open != 0) {
-		dev->nb_open = 0;
-		device_last_close(host, dev);
+	if (fn->nb_open != 0) {
+		fn->nb_open = 0;
+		device_last_close(host, fn);
 	}
-	if (dev->group_fd >= 0)
-		group_last_close(host, dev);
+	if (fn->group_fd >= 0)
+		group_last_close(host, fn);
 }
 
 void
@@ -181,16 +181,16 @@ host_lookup(struct host *host, ino_t ino)
 {
 	struct host_object object = { .kind = HOST_KIND_NONE };
 
-	for (size_t i = 0; i < host->nb_devs; i++) {
-		struct host_dev *dev = host->devs[i];
+	for (size_t i = 0; i < host->nb_fns; i++) {
+		struct host_fn *fn = host->fns[i];
 
-		if (dev->mem_ino == ino && dev->nb_open != 0)
+		if (fn->mem_ino == ino && fn->nb_open != 0)
 			object.kind = HOST_KIND_DEVICE;
-		else if (dev->group_fd >= 0 && dev->group_ino == ino)
+		else if (fn->group_fd >= 0 && fn->group_ino == ino)
 			object.kind = HOST_KIND_GROUP;
 		else
 			continue;
-		object.dev = dev;
+		object.fn = fn;
 		return object;
 	}
 	for (struct host_container *c = host->containers; c != NULL; c = c->next)
@@ -213,29 +213,29 @@ now_ms(void)
 }
 
 void
-host_ask_to_leave(struct host_dev *dev)
+host_ask_to_leave(struct host_fn *fn)
 {
-	if (dev->asked_ms == 0)
-		dev->asked_ms = now_ms();
-	if (dev->req_fd >= 0)
-		host_signal(dev->req_fd);
+	if (fn->asked_ms == 0)
+		fn->asked_ms = now_ms();
+	if (fn->req_fd >= 0)
+		host_signal(fn->req_fd);
 }
 
 bool
-host_wait_unused(struct host *host, struct host_dev *dev)
+host_wait_unused(struct host *host, struct host_fn *fn)
 {
 	const struct timespec step = { .tv_nsec = 5000000 };
 	bool unused;
 
 	for (unsigned int n = 0;; n++) {
-		unused = !host_dev_in_use(host, dev);
-		if (unused || (dev->asked_ms != 0 && now_ms() - dev->asked_ms >= HOST_REMOVE_MS))
+		unused = !host_fn_in_use(host, fn);
+		if (unused || (fn->asked_ms != 0 && now_ms() - fn->asked_ms >= HOST_REMOVE_MS))
 			break;
 		/* Once a second: who was busy the first time hears it again. */
 		if (n % 200 == 0)
-			host_ask_to_leave(dev);
+			host_ask_to_leave(fn);
 		host_pause(host, &step);
 	}
-	dev->asked_ms = 0;
+	fn->asked_ms = 0;
 	return unused;
 }

@@ -23,14 +23,13 @@
 int host_memfile(const char *name);
 /** A description of a memory file for a program, with a lock that tells how long it lives. */
 int host_open_new(struct host *host, int watch, struct host_open *open_file);
-void host_container_detach(struct host *host, struct host_container *container,
-		struct host_dev *dev);
+void host_container_detach(struct host *host, struct host_container *container, struct host_fn *fn);
 /** Do what last closes left to do. @return whether anything is still open anywhere. */
 bool host_reap(struct host *host);
 /** The same for one function. @return whether a device description of it is open. */
-bool host_dev_in_use(struct host *host, struct host_dev *dev);
+bool host_fn_in_use(struct host *host, struct host_fn *fn);
 /** The function leaves the bus: forget its group and descriptions, whoever holds them. */
-void host_vfio_cut(struct host *host, struct host_dev *dev);
+void host_vfio_cut(struct host *host, struct host_fn *fn);
 /** Nobody may hold what it frees. */
 void host_vfio_free(struct host *host);
 
@@ -38,18 +37,18 @@ enum host_kind { HOST_KIND_NONE, HOST_KIND_CONTAINER, HOST_KIND_GROUP, HOST_KIND
 struct host_object {
 	enum host_kind kind;
 	struct host_container *container;
-	struct host_dev *dev; /**< Of a group or device. */
+	struct host_fn *fn; /**< Of a group or device. */
 };
 /** What an inode of mem_dev is now. */
 struct host_object host_lookup(struct host *host, ino_t ino);
 
 /** Raise the REQ interrupt of whoever uses the function. */
-void host_ask_to_leave(struct host_dev *dev);
+void host_ask_to_leave(struct host_fn *fn);
 /**
  * Wait until nobody uses a function, for HOST_REMOVE_MS from the first time its users were asked.
- * Drops host->lock meanwhile: dev->removing must keep the function from being opened and freed.
+ * Drops host->lock meanwhile: fn->removing must keep the function from being opened and freed.
  * @return whether it is unused.
  */
-bool host_wait_unused(struct host *host, struct host_dev *dev);
+bool host_wait_unused(struct host *host, struct host_fn *fn);
 
 #endif /* VSR_SIM_HOST_FILES_H */

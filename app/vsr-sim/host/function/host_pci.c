@@ -22,43 +22,43 @@
 /* ---------------------------------------------------------------- enumeration */
 
 static void
-find_capabilities(struct host_dev *dev)
+find_capabilities(struct host_fn *fn)
 {
 	unsigned int at;
 
-	at = (host_cfg_read(dev, PCI_CFG_STATUS, 2) & PCI_STATUS_CAPS) != 0 ?
-			host_cfg_read(dev, PCI_CFG_CAP_PTR, 1) & 0xfc :
+	at = (host_cfg_read(fn, PCI_CFG_STATUS, 2) & PCI_STATUS_CAPS) != 0 ?
+			host_cfg_read(fn, PCI_CFG_CAP_PTR, 1) & 0xfc :
 			0;
 	/* A chain that loops ends when it must have named every word once. */
 	for (unsigned int hops = 0; at >= 0x40 && hops < PCI_CFG_SIZE / 4; hops++) {
-		const uint32_t word = host_cfg_read(dev, at, 4);
+		const uint32_t word = host_cfg_read(fn, at, 4);
 		const uint8_t id = word & 0xff;
 		unsigned int len = 4;
 
 		if (id == PCI_CAPABILITY_VENDOR) {
 			len = (word >> 16) & 0xff;
 		} else if (id == PCI_CAPABILITY_MSIX) {
-			dev->msix_cap = at;
+			fn->msix_cap = at;
 			len = PCI_MSIX_CAP_LEN;
 		} else if (id == PCI_CAPABILITY_EXPRESS) {
-			dev->express_cap = at;
+			fn->express_cap = at;
 			len = 0x3c;
 		}
 		for (unsigned int w = at / 4; w < (at + len + 3) / 4 && w < PCI_CFG_SIZE / 4; w++) {
-			dev->cap_at[w] = id;
-			dev->cap_start[w] = at;
+			fn->cap_at[w] = id;
+			fn->cap_start[w] = at;
 		}
 		at = (word >> 8) & 0xfc;
 	}
-	at = dev->regions[VFIO_PCI_CONFIG_REGION_INDEX].size > PCI_CFG_EXT_CAPS ? PCI_CFG_EXT_CAPS :
-										  0;
+	at = fn->regions[VFIO_PCI_CONFIG_REGION_INDEX].size > PCI_CFG_EXT_CAPS ? PCI_CFG_EXT_CAPS :
+										 0;
 	for (unsigned int hops = 0; at >= PCI_CFG_EXT_CAPS && hops < PCI_CFG_EXT_SIZE / 4; hops++) {
-		const uint32_t word = host_cfg_read(dev, at, 4);
+		const uint32_t word = host_cfg_read(fn, at, 4);
 
 		if (word == 0 || word == UINT32_MAX)
 			break;
 		if ((word & 0xffff) == PCI_EXT_CAPABILITY_SRIOV)
-			dev->sriov_cap = at;
+			fn->sriov_cap = at;
 		at = (word >> 20) & 0xffc;
 	}
 }
@@ -86,40 +86,40 @@ take_ports(struct host *host, uint64_t len)
 }
 
 static void
-write_bar(struct host_dev *dev, unsigned int regs, const struct host_bar *bars)
+write_bar(struct host_fn *fn, unsigned int regs, const struct host_bar *bars)
 {
 	for (unsigned int i = 0; i < 6; i++) {
 		if (bars[i].size == 0)
 			continue;
-		host_cfg_write(dev, regs + 4 * i, 4, (uint32_t)bars[i].start);
+		host_cfg_write(fn, regs + 4 * i, 4, (uint32_t)bars[i].start);
 		if ((bars[i].bits & 6) == 4 && i < 5)
-			host_cfg_write(dev, regs + 4 * i + 4, 4, bars[i].start >> 32);
+			host_cfg_write(fn, regs + 4 * i + 4, 4, bars[i].start >> 32);
 	}
 }
 
 /* Size BARs by writing ones, as the specification has it (7.5.1.2.1); registers are kept. */
 static void
-size_bars(struct host_dev *dev, unsigned int regs, struct host_bar *bars)
+size_bars(struct host_fn *fn, unsigned int regs, struct host_bar *bars)
 {
 	for (unsigned int i = 0; i < 6; i++) {
-		const uint32_t old = host_cfg_read(dev, regs + 4 * i, 4);
+		const uint32_t old = host_cfg_read(fn, regs + 4 * i, 4);
 		uint64_t mask;
 		uint32_t low_bits;
 
-		host_cfg_write(dev, regs + 4 * i, 4, UINT32_MAX);
-		mask = host_cfg_read(dev, regs + 4 * i, 4);
-		host_cfg_write(dev, regs + 4 * i, 4, old);
+		host_cfg_write(fn, regs + 4 * i, 4, UINT32_MAX);
+		mask = host_cfg_read(fn, regs + 4 * i, 4);
+		host_cfg_write(fn, regs + 4 * i, 4, old);
 		low_bits = (mask & 1) != 0 ? mask & 3 : mask & 0xf;
 		if (mask == 0 || mask == UINT32_MAX)
 			continue;
 		bars[i].bits = low_bits;
 		mask &= ~(uint64_t)((low_bits & 1) != 0 ? 3 : 0xf);
 		if ((low_bits & 7) == 4 && i < 5) {
-			const uint32_t old_high = host_cfg_read(dev, regs + 4 * i + 4, 4);
+			const uint32_t old_high = host_cfg_read(fn, regs + 4 * i + 4, 4);
 
-			host_cfg_write(dev, regs + 4 * i + 4, 4, UINT32_MAX);
-			mask |= (uint64_t)host_cfg_read(dev, regs + 4 * i + 4, 4) << 32;
-			host_cfg_write(dev, regs + 4 * i + 4, 4, old_high);
+			host_cfg_write(fn, regs + 4 * i + 4, 4, UINT32_MAX);
+			mask |= (uint64_t)host_cfg_read(fn, regs + 4 * i + 4, 4) << 32;
+			host_cfg_write(fn, regs + 4 * i + 4, 4, old_high);
 			bars[i].size = ~mask + 1;
 			bars[i + 1].upper = true;
 			i++;
@@ -130,14 +130,14 @@ size_bars(struct host_dev *dev, unsigned int regs, struct host_bar *bars)
 }
 
 static void
-place_bars(struct host *host, struct host_dev *dev)
+place_bars(struct host *host, struct host_fn *fn)
 {
 	uint16_t command = PCI_COMMAND_MEM_SPACE;
 
-	host_cfg_write(dev, PCI_CFG_COMMAND, 2, 0);
-	size_bars(dev, PCI_CFG_BAR0, dev->bars);
+	host_cfg_write(fn, PCI_CFG_COMMAND, 2, 0);
+	size_bars(fn, PCI_CFG_BAR0, fn->bars);
 	for (unsigned int i = 0; i < 6; i++) {
-		struct host_bar *bar = &dev->bars[i];
+		struct host_bar *bar = &fn->bars[i];
 
 		if (bar->size == 0)
 			continue;
@@ -147,76 +147,76 @@ place_bars(struct host *host, struct host_dev *dev)
 				take_ports(host, bar->size) :
 				take_addresses(host, bar->size, bar->size);
 	}
-	write_bar(dev, PCI_CFG_BAR0, dev->bars);
-	host_cfg_write(dev, PCI_CFG_COMMAND, 2, command);
+	write_bar(fn, PCI_CFG_BAR0, fn->bars);
+	host_cfg_write(fn, PCI_CFG_COMMAND, 2, command);
 }
 
 /* BARs of a VF follow from those in the PF's SR-IOV capability (9.3.3.14). */
 static void
-place_vf_bars(struct host *host, struct host_dev *dev)
+place_vf_bars(struct host *host, struct host_fn *fn)
 {
 	for (unsigned int i = 0; i < 6; i++) {
-		const struct host_bar *all = &dev->pf->vf_bars[i];
+		const struct host_bar *all = &fn->pf->vf_bars[i];
 
-		dev->bars[i] = *all;
+		fn->bars[i] = *all;
 		if (all->size != 0)
-			dev->bars[i].start = all->start + (dev->vf_index - 1) * all->size;
-		else if (dev->regions[i].size != 0)
-			dev->bars[i] = (struct host_bar){ .bits = 0xc,
-				.size = dev->regions[i].size,
-				.start = take_addresses(host, dev->regions[i].size,
-						dev->regions[i].size) };
+			fn->bars[i].start = all->start + (fn->vf_index - 1) * all->size;
+		else if (fn->regions[i].size != 0)
+			fn->bars[i] = (struct host_bar){ .bits = 0xc,
+				.size = fn->regions[i].size,
+				.start = take_addresses(host, fn->regions[i].size,
+						fn->regions[i].size) };
 	}
 }
 
 static void
-read_sriov(struct host *host, struct host_dev *dev)
+read_sriov(struct host *host, struct host_fn *fn)
 {
-	const unsigned int cap = dev->sriov_cap;
+	const unsigned int cap = fn->sriov_cap;
 
-	dev->sriov_totalvfs = host_cfg_read(dev, cap + SRIOV_FIELD(total_vfs), 2);
-	dev->sriov_offset = host_cfg_read(dev, cap + SRIOV_FIELD(first_vf_offset), 2);
-	dev->sriov_stride = host_cfg_read(dev, cap + SRIOV_FIELD(vf_stride), 2);
-	dev->sriov_vf_device = host_cfg_read(dev, cap + SRIOV_FIELD(vf_device_id), 2);
+	fn->sriov_totalvfs = host_cfg_read(fn, cap + SRIOV_FIELD(total_vfs), 2);
+	fn->sriov_offset = host_cfg_read(fn, cap + SRIOV_FIELD(first_vf_offset), 2);
+	fn->sriov_stride = host_cfg_read(fn, cap + SRIOV_FIELD(vf_stride), 2);
+	fn->sriov_vf_device = host_cfg_read(fn, cap + SRIOV_FIELD(vf_device_id), 2);
 	/* What an earlier owner left enabled is not on this bus. */
-	host_cfg_write(dev, cap + SRIOV_FIELD(control), 2, 0);
-	size_bars(dev, cap + SRIOV_FIELD(vf_bar), dev->vf_bars);
+	host_cfg_write(fn, cap + SRIOV_FIELD(control), 2, 0);
+	size_bars(fn, cap + SRIOV_FIELD(vf_bar), fn->vf_bars);
 	for (unsigned int i = 0; i < 6; i++)
-		if (dev->vf_bars[i].size != 0)
-			dev->vf_bars[i].start = take_addresses(host, dev->vf_bars[i].size,
-					dev->vf_bars[i].size * dev->sriov_totalvfs);
-	write_bar(dev, cap + SRIOV_FIELD(vf_bar), dev->vf_bars);
+		if (fn->vf_bars[i].size != 0)
+			fn->vf_bars[i].start = take_addresses(host, fn->vf_bars[i].size,
+					fn->vf_bars[i].size * fn->sriov_totalvfs);
+	write_bar(fn, cap + SRIOV_FIELD(vf_bar), fn->vf_bars);
 }
 
 int
-host_pci_setup(struct host *host, struct host_dev *dev)
+host_pci_setup(struct host *host, struct host_fn *fn)
 {
-	if (dev->regions[VFIO_PCI_CONFIG_REGION_INDEX].size < PCI_CFG_SIZE) {
-		host_log(dev->bdf, "no PCI configuration space");
+	if (fn->regions[VFIO_PCI_CONFIG_REGION_INDEX].size < PCI_CFG_SIZE) {
+		host_log(fn->bdf, "no PCI configuration space");
 		return -ENOTSUP;
 	}
-	find_capabilities(dev);
-	if (dev->msix_cap != 0) {
-		const uint32_t table = host_cfg_read(dev, dev->msix_cap + PCI_MSIX_TABLE, 4);
+	find_capabilities(fn);
+	if (fn->msix_cap != 0) {
+		const uint32_t table = host_cfg_read(fn, fn->msix_cap + PCI_MSIX_TABLE, 4);
 
-		dev->msix_bar = table & 7;
-		dev->msix_table = table & ~7u;
+		fn->msix_bar = table & 7;
+		fn->msix_table = table & ~7u;
 	}
-	if (dev->pf != NULL) {
-		dev->sriov_cap = 0; /* PCIe 9.3.1: none in a VF. */
-		place_vf_bars(host, dev);
+	if (fn->pf != NULL) {
+		fn->sriov_cap = 0; /* PCIe 9.3.1: none in a VF. */
+		place_vf_bars(host, fn);
 		return 0;
 	}
-	place_bars(host, dev);
-	if (dev->sriov_cap != 0)
-		read_sriov(host, dev);
+	place_bars(host, fn);
+	if (fn->sriov_cap != 0)
+		read_sriov(host, fn);
 	return 0;
 }
 
 /* ---------------------------------------------------------------- SR-IOV */
 
 void
-host_sriov_registers(struct host_dev *pf, uint16_t num_vfs)
+host_sriov_registers(struct host_fn *pf, uint16_t num_vfs)
 {
 	if (pf->sriov_cap == 0)
 		return;
@@ -232,38 +232,38 @@ host_sriov_registers(struct host_dev *pf, uint16_t num_vfs)
 /* ---------------------------------------------------------------- reset */
 
 static bool
-can_reset(struct host_dev *dev)
+can_reset(struct host_fn *fn)
 {
-	return (dev->flags & VFIO_DEVICE_FLAGS_RESET) != 0 ||
-			(dev->express_cap != 0 &&
-					(host_cfg_read(dev, dev->express_cap + EXPRESS_DEVCAP, 4) &
+	return (fn->flags & VFIO_DEVICE_FLAGS_RESET) != 0 ||
+			(fn->express_cap != 0 &&
+					(host_cfg_read(fn, fn->express_cap + EXPRESS_DEVCAP, 4) &
 							EXPRESS_DEVCAP_FLR) != 0);
 }
 
 int
-host_pci_reset(struct host *host, struct host_dev *dev)
+host_pci_reset(struct host *host, struct host_fn *fn)
 {
-	const uint16_t command = host_cfg_read(dev, PCI_CFG_COMMAND, 2);
+	const uint16_t command = host_cfg_read(fn, PCI_CFG_COMMAND, 2);
 	int ret;
 
-	if (!can_reset(dev))
+	if (!can_reset(fn))
 		return -ENOTTY;
-	ret = host_fn_reset(dev);
+	ret = host_fn_reset(fn);
 	if (ret != 0)
 		return ret;
-	if (dev->pf == NULL)
-		write_bar(dev, PCI_CFG_BAR0, dev->bars);
-	if (dev->sriov_cap != 0) {
-		write_bar(dev, dev->sriov_cap + SRIOV_FIELD(vf_bar), dev->vf_bars);
+	if (fn->pf == NULL)
+		write_bar(fn, PCI_CFG_BAR0, fn->bars);
+	if (fn->sriov_cap != 0) {
+		write_bar(fn, fn->sriov_cap + SRIOV_FIELD(vf_bar), fn->vf_bars);
 		/* An FLR of the PF cleared VF Enable (9.3.3.3.1): its VFs were gone, with all
 		 * state of theirs, and come back. The system's tables of memory still hold. */
-		if (dev->sriov_numvfs != 0)
-			host_sriov_registers(dev, dev->sriov_numvfs);
-		for (struct host_dev *vf = NULL; (vf = host_next_vf(host, dev, vf)) != NULL;)
+		if (fn->sriov_numvfs != 0)
+			host_sriov_registers(fn, fn->sriov_numvfs);
+		for (struct host_fn *vf = NULL; (vf = host_next_vf(host, fn, vf)) != NULL;)
 			if (vf->container != NULL)
 				host_iommu_attach(vf->container, vf);
 	}
-	host_cfg_write(dev, PCI_CFG_COMMAND, 2, command);
-	host_device_msix_program(dev);
+	host_cfg_write(fn, PCI_CFG_COMMAND, 2, command);
+	host_device_msix_program(fn);
 	return 0;
 }

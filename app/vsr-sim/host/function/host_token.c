@@ -55,56 +55,56 @@ uuid_parse(const char *text, uint8_t uuid[16])
 }
 
 static bool
-token_users(struct host *host, const struct host_dev *pf)
+token_users(struct host *host, const struct host_fn *pf)
 {
-	for (struct host_dev *vf = NULL; (vf = host_next_vf(host, pf, vf)) != NULL;)
-		if (vf->driver == HOST_DRIVER_VFIO_PCI && host_dev_in_use(host, vf))
+	for (struct host_fn *vf = NULL; (vf = host_next_vf(host, pf, vf)) != NULL;)
+		if (vf->driver == HOST_DRIVER_VFIO_PCI && host_fn_in_use(host, vf))
 			return true;
 	return false;
 }
 
 /* As vfio_pci_validate_vf_token(). token: NULL when none was given. */
 static int
-token_check(struct host *host, struct host_dev *dev, const uint8_t *token)
+token_check(struct host *host, struct host_fn *fn, const uint8_t *token)
 {
 	const char *why = NULL;
 	int ret = 0;
 
-	if (dev->pf != NULL && dev->pf->driver == HOST_DRIVER_VFIO_PCI) {
+	if (fn->pf != NULL && fn->pf->driver == HOST_DRIVER_VFIO_PCI) {
 		if (token == NULL)
 			why = "VF token required to access device", ret = -EACCES;
-		else if (memcmp(token, dev->pf->vf_token, 16) != 0)
+		else if (memcmp(token, fn->pf->vf_token, 16) != 0)
 			why = "incorrect VF token provided for device", ret = -EACCES;
-	} else if (dev->pf != NULL) {
+	} else if (fn->pf != NULL) {
 		if (token != NULL)
 			why = "VF token incorrectly provided, PF not bound to vfio-pci",
 			ret = -EINVAL;
-	} else if (dev->sriov_cap != 0) {
-		if (!token_users(host, dev)) {
+	} else if (fn->sriov_cap != 0) {
+		if (!token_users(host, fn)) {
 			if (token != NULL)
-				memcpy(dev->vf_token, token, 16);
+				memcpy(fn->vf_token, token, 16);
 		} else if (token == NULL) {
 			why = "VF token required to access device", ret = -EACCES;
-		} else if (memcmp(token, dev->vf_token, 16) != 0) {
+		} else if (memcmp(token, fn->vf_token, 16) != 0) {
 			why = "incorrect VF token provided for device", ret = -EACCES;
 		}
 	} else if (token != NULL) {
 		why = "VF token incorrectly provided, not a PF or VF", ret = -EINVAL;
 	}
 	if (why != NULL)
-		host_log(dev->bdf, "%s", why);
+		host_log(fn->bdf, "%s", why);
 	return ret;
 }
 
 /* As vfio_pci_core_match(): "0000:01:00.1", or with " vf_token=UUID" behind it. */
 int
-host_token_name_check(struct host *host, struct host_dev *dev, const char *name)
+host_token_name_check(struct host *host, struct host_fn *fn, const char *name)
 {
-	const size_t len = strlen(dev->bdf);
+	const size_t len = strlen(fn->bdf);
 	uint8_t token[16];
 	bool given = false;
 
-	if (strncmp(name, dev->bdf, len) != 0 || (name[len] != '\0' && name[len] != ' '))
+	if (strncmp(name, fn->bdf, len) != 0 || (name[len] != '\0' && name[len] != ' '))
 		return -ENODEV;
 	for (name += len; *name != '\0';) {
 		if (*name == ' ') {
@@ -119,5 +119,5 @@ host_token_name_check(struct host *host, struct host_dev *dev, const char *name)
 		given = true;
 		name += UUID_LEN;
 	}
-	return token_check(host, dev, given ? token : NULL);
+	return token_check(host, fn, given ? token : NULL);
 }

@@ -14,6 +14,6 @@
 /** A new random VF token. */
 void host_token_new(uint8_t token[16]);
 /** As vfio_pci_core_match(): "0000:01:00.1", or with " vf_token=UUID" behind it. */
-int host_token_name_check(struct host *host, struct host_dev *dev, const char *name);
+int host_token_name_check(struct host *host, struct host_fn *fn, const char *name);
 
 #endif /* VSR_SIM_HOST_TOKEN_H */

@@ -12,9 +12,9 @@
 #include "../core/host_bus.h"
 
 /** Start of a use by a program: nothing is written yet. */
-void host_config_init(struct host_dev *dev);
-int host_config_view_read(struct host_dev *dev, uint64_t offset, uint8_t *data, size_t len);
-int host_config_view_write(struct host *host, struct host_dev *dev, uint64_t offset,
+void host_config_init(struct host_fn *fn);
+int host_config_view_read(struct host_fn *fn, uint64_t offset, uint8_t *data, size_t len);
+int host_config_view_write(struct host *host, struct host_fn *fn, uint64_t offset,
 		const uint8_t *data, size_t len);
 
 #endif /* VSR_SIM_HOST_CONFIG_VIEW_H */

@@ -20,7 +20,7 @@
 /* ---------------------------------------------------------------- what it is made of */
 
 static int
-get_info(const struct host_dev *dev, void *data, size_t len, size_t *out_len)
+get_info(const struct host_fn *fn, void *data, size_t len, size_t *out_len)
 {
 	const size_t min = offsetof(struct vfio_device_info, num_irqs) + sizeof(uint32_t);
 	struct vfio_device_info info;
@@ -30,7 +30,7 @@ get_info(const struct host_dev *dev, void *data, size_t len, size_t *out_len)
 	memcpy(&info, data, min);
 	if (info.argsz < min)
 		return -EINVAL;
-	info.flags = VFIO_DEVICE_FLAGS_PCI | (dev->flags & VFIO_DEVICE_FLAGS_RESET);
+	info.flags = VFIO_DEVICE_FLAGS_PCI | (fn->flags & VFIO_DEVICE_FLAGS_RESET);
 	info.num_regions = VFIO_PCI_NUM_REGIONS;
 	info.num_irqs = VFIO_PCI_NUM_IRQS;
 	memcpy(data, &info, min);
@@ -70,7 +70,7 @@ sparse_put(const struct vuser_region *region, uint8_t *out)
 }
 
 static int
-get_region_info(const struct host_dev *dev, void *data, size_t len, size_t *out_len)
+get_region_info(const struct host_fn *fn, void *data, size_t len, size_t *out_len)
 {
 	struct vfio_region_info info;
 	const struct vuser_region *region;
@@ -81,7 +81,7 @@ get_region_info(const struct host_dev *dev, void *data, size_t len, size_t *out_
 	memcpy(&info, data, sizeof(info));
 	if (info.argsz < sizeof(info) || info.index >= VFIO_PCI_VGA_REGION_INDEX)
 		return -EINVAL;
-	region = &dev->regions[info.index];
+	region = &fn->regions[info.index];
 	info.flags = region->size == 0 ? 0 :
 					 region->flags &
 					(VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE |
@@ -106,7 +106,7 @@ get_region_info(const struct host_dev *dev, void *data, size_t len, size_t *out_
 }
 
 static int
-get_irq_info(const struct host_dev *dev, void *data, size_t len, size_t *out_len)
+get_irq_info(const struct host_fn *fn, void *data, size_t len, size_t *out_len)
 {
 	struct vfio_irq_info info;
 
@@ -115,9 +115,9 @@ get_irq_info(const struct host_dev *dev, void *data, size_t len, size_t *out_len
 	memcpy(&info, data, sizeof(info));
 	if (info.argsz < sizeof(info) || info.index >= VFIO_PCI_NUM_IRQS)
 		return -EINVAL;
-	if (info.index == VFIO_PCI_ERR_IRQ_INDEX && dev->express_cap == 0)
+	if (info.index == VFIO_PCI_ERR_IRQ_INDEX && fn->express_cap == 0)
 		return -EINVAL;
-	info.count = host_irq_count(dev, info.index);
+	info.count = host_irq_count(fn, info.index);
 	info.flags = VFIO_IRQ_INFO_EVENTFD;
 	if (info.index == VFIO_PCI_INTX_IRQ_INDEX)
 		info.flags |= VFIO_IRQ_INFO_MASKABLE | VFIO_IRQ_INFO_AUTOMASKED;
@@ -129,22 +129,22 @@ get_irq_info(const struct host_dev *dev, void *data, size_t len, size_t *out_len
 }
 
 int
-host_device_ioctl(struct host *host, struct host_dev *dev, unsigned long cmd, void *data,
-		size_t len, size_t *out_len, const int *fds, unsigned int nb_fds)
+host_device_ioctl(struct host *host, struct host_fn *fn, unsigned long cmd, void *data, size_t len,
+		size_t *out_len, const int *fds, unsigned int nb_fds)
 {
 	int ret;
 
 	switch (cmd) {
 	case VFIO_DEVICE_GET_INFO:
-		return get_info(dev, data, len, out_len);
+		return get_info(fn, data, len, out_len);
 	case VFIO_DEVICE_GET_REGION_INFO:
-		return get_region_info(dev, data, len, out_len);
+		return get_region_info(fn, data, len, out_len);
 	case VFIO_DEVICE_GET_IRQ_INFO:
-		return get_irq_info(dev, data, len, out_len);
+		return get_irq_info(fn, data, len, out_len);
 	case VFIO_DEVICE_SET_IRQS:
-		return host_irq_set(dev, data, len, fds, nb_fds);
+		return host_irq_set(fn, data, len, fds, nb_fds);
 	case VFIO_DEVICE_RESET:
-		ret = host_pci_reset(host, dev);
+		ret = host_pci_reset(host, fn);
 		return ret == -ENOTTY ? -EINVAL : ret;
 	default:
 		return -ENOTTY;
@@ -155,54 +155,54 @@ host_device_ioctl(struct host *host, struct host_dev *dev, unsigned long cmd, vo
 
 /* Bytes of one access of a processor: aligned, and on one side of the MSI-X table. */
 static size_t
-access_width(const struct host_dev *dev, unsigned int region, uint64_t offset, size_t len,
+access_width(const struct host_fn *fn, unsigned int region, uint64_t offset, size_t len,
 		bool *hidden)
 {
 	size_t width = len >= 8 && (offset & 7) == 0  ? 8 :
 			len >= 4 && (offset & 3) == 0 ? 4 :
 			len >= 2 && (offset & 1) == 0 ? 2 :
 							1;
-	const uint64_t vectors = dev->irqs[VFIO_PCI_MSIX_IRQ_INDEX].count;
+	const uint64_t vectors = fn->irqs[VFIO_PCI_MSIX_IRQ_INDEX].count;
 
 	/* The table is the system's: reads give ones, writes are dropped. */
-	*hidden = dev->msix_cap != 0 && region == dev->msix_bar && offset >= dev->msix_table &&
-			offset - dev->msix_table < vectors * PCI_MSIX_ENTRY_LEN;
+	*hidden = fn->msix_cap != 0 && region == fn->msix_bar && offset >= fn->msix_table &&
+			offset - fn->msix_table < vectors * PCI_MSIX_ENTRY_LEN;
 	return width;
 }
 
 /* @return the region of an offset of the descriptor, with *len cut at its end; or -errno. */
 static int
-find_region(const struct host_dev *dev, uint64_t *offset, size_t *len)
+find_region(const struct host_fn *fn, uint64_t *offset, size_t *len)
 {
 	const uint64_t region = *offset >> REGION_SHIFT;
 
-	if (region >= HOST_NB_REGIONS || dev->regions[region].size == 0)
+	if (region >= HOST_NB_REGIONS || fn->regions[region].size == 0)
 		return -EINVAL;
 	*offset &= REGION_MASK;
-	if (*offset >= dev->regions[region].size)
+	if (*offset >= fn->regions[region].size)
 		return region == VFIO_PCI_CONFIG_REGION_INDEX ? -EFAULT : -EINVAL;
-	if (*len > dev->regions[region].size - *offset)
-		*len = dev->regions[region].size - *offset;
+	if (*len > fn->regions[region].size - *offset)
+		*len = fn->regions[region].size - *offset;
 	return region;
 }
 
 int
-host_device_read(struct host_dev *dev, uint64_t offset, void *data, size_t len)
+host_device_read(struct host_fn *fn, uint64_t offset, void *data, size_t len)
 {
-	const int region = find_region(dev, &offset, &len);
+	const int region = find_region(fn, &offset, &len);
 	uint8_t *out = data;
 
 	if (region < 0)
 		return region;
 	if (region == VFIO_PCI_CONFIG_REGION_INDEX)
-		return host_config_view_read(dev, offset, data, len);
+		return host_config_view_read(fn, offset, data, len);
 	for (size_t done = 0, width; done < len; done += width) {
 		bool hidden;
 		int ret;
 
-		width = access_width(dev, region, offset + done, len - done, &hidden);
+		width = access_width(fn, region, offset + done, len - done, &hidden);
 		memset(out + done, 0xff, width);
-		ret = hidden ? 0 : host_fn_read(dev, region, offset + done, out + done, width);
+		ret = hidden ? 0 : host_fn_read(fn, region, offset + done, out + done, width);
 		if (ret != 0)
 			return done != 0 ? (int)done : ret;
 	}
@@ -210,22 +210,22 @@ host_device_read(struct host_dev *dev, uint64_t offset, void *data, size_t len)
 }
 
 int
-host_device_write(struct host *host, struct host_dev *dev, uint64_t offset, const void *data,
+host_device_write(struct host *host, struct host_fn *fn, uint64_t offset, const void *data,
 		size_t len)
 {
-	const int region = find_region(dev, &offset, &len);
+	const int region = find_region(fn, &offset, &len);
 	const uint8_t *in = data;
 
 	if (region < 0)
 		return region;
 	if (region == VFIO_PCI_CONFIG_REGION_INDEX)
-		return host_config_view_write(host, dev, offset, data, len);
+		return host_config_view_write(host, fn, offset, data, len);
 	for (size_t done = 0, width; done < len; done += width) {
 		bool hidden;
 		int ret;
 
-		width = access_width(dev, region, offset + done, len - done, &hidden);
-		ret = hidden ? 0 : host_fn_write(dev, region, offset + done, in + done, width);
+		width = access_width(fn, region, offset + done, len - done, &hidden);
+		ret = hidden ? 0 : host_fn_write(fn, region, offset + done, in + done, width);
 		if (ret != 0)
 			return done != 0 ? (int)done : ret;
 	}

@@ -115,40 +115,40 @@ host_container_ioctl(struct host *host, struct host_container *container, unsign
 int
 host_group_open(struct host *host, unsigned int number)
 {
-	struct host_dev *dev = NULL;
+	struct host_fn *fn = NULL;
 	char name[32];
 	struct stat st;
 	int fd;
 
-	for (size_t i = 0; i < host->nb_devs && dev == NULL; i++)
-		if (host->devs[i]->group >= 0 && (unsigned int)host->devs[i]->group == number)
-			dev = host->devs[i];
+	for (size_t i = 0; i < host->nb_fns && fn == NULL; i++)
+		if (host->fns[i]->group >= 0 && (unsigned int)host->fns[i]->group == number)
+			fn = host->fns[i];
 	/* /dev/vfio/N is there while a function of group N is bound to vfio-pci. */
-	if (dev == NULL || dev->driver != HOST_DRIVER_VFIO_PCI)
+	if (fn == NULL || fn->driver != HOST_DRIVER_VFIO_PCI)
 		return -ENOENT;
-	if (dev->removing || dev->closing)
+	if (fn->removing || fn->closing)
 		return -ENODEV;
-	host_dev_in_use(host, dev);
-	if (dev->group_fd >= 0)
+	host_fn_in_use(host, fn);
+	if (fn->group_fd >= 0)
 		return -EBUSY;
 	/* What /proc/PID/fd of its users shows, as the preload has it: the file's name on Linux. */
 	snprintf(name, sizeof(name), "/dev/vfio/%u", number);
-	dev->group_fd = host_memfile(name);
-	if (dev->group_fd < 0)
+	fn->group_fd = host_memfile(name);
+	if (fn->group_fd < 0)
 		return -errno;
-	fd = fstat(dev->group_fd, &st) != 0 ? -errno :
-					      host_open_new(host, dev->group_fd, &dev->group_open);
+	fd = fstat(fn->group_fd, &st) != 0 ? -errno :
+					     host_open_new(host, fn->group_fd, &fn->group_open);
 	if (fd < 0) {
-		close(dev->group_fd);
-		dev->group_fd = -1;
+		close(fn->group_fd);
+		fn->group_fd = -1;
 		return fd;
 	}
-	dev->group_ino = st.st_ino;
+	fn->group_ino = st.st_ino;
 	return fd;
 }
 
 static int
-group_status(const struct host_dev *dev, void *data, size_t len, size_t *out_len)
+group_status(const struct host_fn *fn, void *data, size_t len, size_t *out_len)
 {
 	struct vfio_group_status status;
 
@@ -159,7 +159,7 @@ group_status(const struct host_dev *dev, void *data, size_t len, size_t *out_len
 		return -EINVAL;
 	/* One function only, which is bound to vfio-pci: always viable. */
 	status.flags = VFIO_GROUP_FLAGS_VIABLE;
-	if (dev->container != NULL)
+	if (fn->container != NULL)
 		status.flags |= VFIO_GROUP_FLAGS_CONTAINER_SET;
 	memcpy(data, &status, sizeof(status));
 	*out_len = sizeof(status);
@@ -167,50 +167,50 @@ group_status(const struct host_dev *dev, void *data, size_t len, size_t *out_len
 }
 
 static int
-group_set_container(struct host *host, struct host_dev *dev, ino_t ino)
+group_set_container(struct host *host, struct host_fn *fn, ino_t ino)
 {
 	struct host_object object = host_lookup(host, ino);
 	int ret;
 
-	if (dev->container != NULL || object.kind != HOST_KIND_CONTAINER)
+	if (fn->container != NULL || object.kind != HOST_KIND_CONTAINER)
 		return -EINVAL;
 	/* First: it must not go, nor change, while a function of another process is asked. */
 	object.container->nb_groups++;
-	object.container->nb_remote += dev->remote != NULL;
-	ret = object.container->iommu == 0 ? 0 : host_iommu_attach(object.container, dev);
+	object.container->nb_remote += fn->remote != NULL;
+	ret = object.container->iommu == 0 ? 0 : host_iommu_attach(object.container, fn);
 	if (ret != 0) {
-		object.container->nb_remote -= dev->remote != NULL;
+		object.container->nb_remote -= fn->remote != NULL;
 		object.container->nb_groups--;
 		return ret;
 	}
-	dev->container = object.container;
+	fn->container = object.container;
 	return 0;
 }
 
 static int
-group_unset_container(struct host *host, struct host_dev *dev)
+group_unset_container(struct host *host, struct host_fn *fn)
 {
-	if (dev->container == NULL)
+	if (fn->container == NULL)
 		return -EINVAL;
-	if (host_dev_in_use(host, dev))
+	if (host_fn_in_use(host, fn))
 		return -EBUSY;
 	/* The call above may have let go of it. */
-	if (dev->container != NULL)
-		host_container_detach(host, dev->container, dev);
+	if (fn->container != NULL)
+		host_container_detach(host, fn->container, fn);
 	return 0;
 }
 
 int
-host_group_ioctl(struct host *host, struct host_dev *dev, unsigned long cmd, uint64_t value,
+host_group_ioctl(struct host *host, struct host_fn *fn, unsigned long cmd, uint64_t value,
 		void *data, size_t len, size_t *out_len)
 {
 	switch (cmd) {
 	case VFIO_GROUP_GET_STATUS:
-		return group_status(dev, data, len, out_len);
+		return group_status(fn, data, len, out_len);
 	case VFIO_GROUP_SET_CONTAINER:
-		return group_set_container(host, dev, value);
+		return group_set_container(host, fn, value);
 	case VFIO_GROUP_UNSET_CONTAINER:
-		return group_unset_container(host, dev);
+		return group_unset_container(host, fn);
 	default:
 		return -ENOTTY;
 	}
@@ -219,28 +219,28 @@ host_group_ioctl(struct host *host, struct host_dev *dev, unsigned long cmd, uin
 /* ---------------------------------------------------------------- devices */
 
 int
-host_device_open(struct host *host, struct host_dev *dev, const char *name)
+host_device_open(struct host *host, struct host_fn *fn, const char *name)
 {
 	int fd, ret;
 
 	/* Work of an earlier last close comes first. */
-	host_dev_in_use(host, dev);
-	if (dev->removing || dev->closing)
+	host_fn_in_use(host, fn);
+	if (fn->removing || fn->closing)
 		return -ENODEV;
-	ret = host_token_name_check(host, dev, name);
+	ret = host_token_name_check(host, fn, name);
 	if (ret != 0)
 		return ret;
-	if (dev->container == NULL || dev->container->iommu == 0)
+	if (fn->container == NULL || fn->container->iommu == 0)
 		return -EINVAL;
-	if (dev->nb_open == HOST_MAX_OPENS)
+	if (fn->nb_open == HOST_MAX_OPENS)
 		return -EMFILE;
-	fd = host_open_new(host, dev->mem_fd, &dev->opens[dev->nb_open]);
+	fd = host_open_new(host, fn->mem_fd, &fn->opens[fn->nb_open]);
 	if (fd < 0)
 		return fd;
 	/* As vfio_pci_core_enable(): the first to open it gets it reset. */
-	if (dev->nb_open++ == 0) {
-		host_pci_reset(host, dev);
-		host_config_init(dev);
+	if (fn->nb_open++ == 0) {
+		host_pci_reset(host, fn);
+		host_config_init(fn);
 	}
 	return fd;
 }

@@ -15,12 +15,12 @@
 int host_container_open(struct host *host);
 int host_group_open(struct host *host, unsigned int number);
 /** name as in VFIO_GROUP_GET_DEVICE_FD, ended by 0. */
-int host_device_open(struct host *host, struct host_dev *dev, const char *name);
+int host_device_open(struct host *host, struct host_fn *fn, const char *name);
 
 /** @param value  The third argument of ioctl(2), where it is no pointer. */
 int host_container_ioctl(struct host *host, struct host_container *container, unsigned long cmd,
 		uint64_t value, void *data, size_t len, size_t *out_len);
-int host_group_ioctl(struct host *host, struct host_dev *dev, unsigned long cmd, uint64_t value,
+int host_group_ioctl(struct host *host, struct host_fn *fn, unsigned long cmd, uint64_t value,
 		void *data, size_t len, size_t *out_len);
 
 #endif /* VSR_SIM_HOST_GROUP_H */

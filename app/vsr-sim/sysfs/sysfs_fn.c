@@ -26,9 +26,9 @@
 
 /* Begin a show or store function: the function as it is now, or it is gone. */
 static int
-dev_get(const struct tree *tree, const struct tree_node *node, struct host_dev_info *dev)
+fn_get(const struct tree *tree, const struct tree_node *node, struct host_fn_info *fn)
 {
-	return host_dev_info(tree->host, node->bdf, dev) == 0 ? 0 : -ENODEV;
+	return host_fn_info(tree->host, node->bdf, fn) == 0 ? 0 : -ENODEV;
 }
 
 /* A text made of one expression over the function. */
@@ -36,86 +36,86 @@ dev_get(const struct tree *tree, const struct tree_node *node, struct host_dev_i
 	static int show_##name(const struct tree *tree, const struct tree_node *node, char *buf, \
 			size_t len)                                                              \
 	{                                                                                        \
-		struct host_dev_info dev;                                                        \
-		int ret = dev_get(tree, node, &dev);                                             \
+		struct host_fn_info fn;                                                          \
+		int ret = fn_get(tree, node, &fn);                                               \
                                                                                                  \
 		return ret != 0 ? ret : snprintf(buf, len, __VA_ARGS__);                         \
 	}
 
-SHOW(vendor, "0x%04x\n", dev.ids.vendor)
-SHOW(device, "0x%04x\n", dev.ids.device)
-SHOW(subsystem_vendor, "0x%04x\n", dev.ids.subsys_vendor)
-SHOW(subsystem_device, "0x%04x\n", dev.ids.subsys)
-SHOW(class, "0x%06x\n", dev.ids.class_code)
-SHOW(revision, "0x%02x\n", dev.ids.revision)
+SHOW(vendor, "0x%04x\n", fn.ids.vendor)
+SHOW(device, "0x%04x\n", fn.ids.device)
+SHOW(subsystem_vendor, "0x%04x\n", fn.ids.subsys_vendor)
+SHOW(subsystem_device, "0x%04x\n", fn.ids.subsys)
+SHOW(class, "0x%06x\n", fn.ids.class_code)
+SHOW(revision, "0x%02x\n", fn.ids.revision)
 SHOW(numa_node, "%d\n", tree->numa_node)
 SHOW(irq, "0\n") /* No INTx pin. */
-SHOW(driver_override, "%s\n", dev.driver_override[0] != '\0' ? dev.driver_override : "(null)")
-SHOW(driver, "../../drivers/%s", host_driver_name(dev.driver))
-SHOW(iommu_group, "../../../../kernel/iommu_groups/%d", dev.group)
-SHOW(physfn, "../%s", dev.pf_bdf)
+SHOW(driver_override, "%s\n", fn.driver_override[0] != '\0' ? fn.driver_override : "(null)")
+SHOW(driver, "../../drivers/%s", host_driver_name(fn.driver))
+SHOW(iommu_group, "../../../../kernel/iommu_groups/%d", fn.group)
+SHOW(physfn, "../%s", fn.pf_bdf)
 SHOW(subsystem, "../../../../bus/pci")
-SHOW(sriov_totalvfs, "%u\n", dev.sriov_totalvfs)
-SHOW(sriov_numvfs, "%u\n", dev.sriov_numvfs)
-SHOW(sriov_offset, "%u\n", dev.sriov_offset)
-SHOW(sriov_stride, "%u\n", dev.sriov_stride)
-SHOW(sriov_vf_device, "%x\n", dev.sriov_vf_device)
-SHOW(sriov_drivers_autoprobe, "%u\n", dev.sriov_autoprobe)
+SHOW(sriov_totalvfs, "%u\n", fn.sriov_totalvfs)
+SHOW(sriov_numvfs, "%u\n", fn.sriov_numvfs)
+SHOW(sriov_offset, "%u\n", fn.sriov_offset)
+SHOW(sriov_stride, "%u\n", fn.sriov_stride)
+SHOW(sriov_vf_device, "%x\n", fn.sriov_vf_device)
+SHOW(sriov_drivers_autoprobe, "%u\n", fn.sriov_autoprobe)
 
 static int
-modalias(const struct host_dev_info *dev, char *buf, size_t len)
+modalias(const struct host_fn_info *fn, char *buf, size_t len)
 {
-	return snprintf(buf, len, "pci:v%08Xd%08Xsv%08Xsd%08Xbc%02Xsc%02Xi%02X\n", dev->ids.vendor,
-			dev->ids.device, dev->ids.subsys_vendor, dev->ids.subsys,
-			(dev->ids.class_code >> 16) & 0xff, (dev->ids.class_code >> 8) & 0xff,
-			dev->ids.class_code & 0xff);
+	return snprintf(buf, len, "pci:v%08Xd%08Xsv%08Xsd%08Xbc%02Xsc%02Xi%02X\n", fn->ids.vendor,
+			fn->ids.device, fn->ids.subsys_vendor, fn->ids.subsys,
+			(fn->ids.class_code >> 16) & 0xff, (fn->ids.class_code >> 8) & 0xff,
+			fn->ids.class_code & 0xff);
 }
 
 static int
 show_modalias(const struct tree *tree, const struct tree_node *node, char *buf, size_t len)
 {
-	struct host_dev_info dev;
-	int ret = dev_get(tree, node, &dev);
+	struct host_fn_info fn;
+	int ret = fn_get(tree, node, &fn);
 
-	return ret != 0 ? ret : modalias(&dev, buf, len);
+	return ret != 0 ? ret : modalias(&fn, buf, len);
 }
 
 static int
 show_uevent(const struct tree *tree, const struct tree_node *node, char *buf, size_t len)
 {
-	struct host_dev_info dev;
+	struct host_fn_info fn;
 	const char *driver;
 	char alias[96];
-	int ret = dev_get(tree, node, &dev);
+	int ret = fn_get(tree, node, &fn);
 
 	if (ret != 0)
 		return ret;
-	driver = host_driver_name(dev.driver);
-	modalias(&dev, alias, sizeof(alias));
+	driver = host_driver_name(fn.driver);
+	modalias(&fn, alias, sizeof(alias));
 	return snprintf(buf, len,
 			"%s%s%sPCI_CLASS=%04X\nPCI_ID=%04X:%04X\nPCI_SUBSYS_ID=%04X:%04X\n"
 			"PCI_SLOT_NAME=%s\nMODALIAS=%s",
 			driver != NULL ? "DRIVER=" : "", driver != NULL ? driver : "",
-			driver != NULL ? "\n" : "", dev.ids.class_code, dev.ids.vendor,
-			dev.ids.device, dev.ids.subsys_vendor, dev.ids.subsys, dev.bdf, alias);
+			driver != NULL ? "\n" : "", fn.ids.class_code, fn.ids.vendor, fn.ids.device,
+			fn.ids.subsys_vendor, fn.ids.subsys, fn.bdf, alias);
 }
 
 static int
 show_resource(const struct tree *tree, const struct tree_node *node, char *buf, size_t len)
 {
-	struct host_dev_info dev;
+	struct host_fn_info fn;
 	size_t at = 0;
-	int ret = dev_get(tree, node, &dev);
+	int ret = fn_get(tree, node, &fn);
 
 	if (ret != 0)
 		return ret;
 	for (unsigned int i = 0; i < RESOURCE_LINES && at < len; i++) {
 		uint64_t start = 0, end = 0, flags = 0;
 
-		if (i < 6 && dev.bar_size[i] != 0) {
-			start = dev.bar_start[i];
-			end = start + dev.bar_size[i] - 1;
-			flags = dev.bar_flags[i];
+		if (i < 6 && fn.bar_size[i] != 0) {
+			start = fn.bar_start[i];
+			end = start + fn.bar_size[i] - 1;
+			flags = fn.bar_flags[i];
 		}
 		at += (size_t)snprintf(buf + at, len - at, "0x%016llx 0x%016llx 0x%016llx\n",
 				(unsigned long long)start, (unsigned long long)end,
@@ -211,7 +211,7 @@ store_reset(const struct tree *tree, const struct tree_node *node, const char *t
 
 	if (ret != 0)
 		return ret;
-	return value == 1 ? host_dev_reset(tree->host, node->bdf) : -EINVAL;
+	return value == 1 ? host_sysfs_reset(tree->host, node->bdf) : -EINVAL;
 }
 
 static int
@@ -221,7 +221,7 @@ store_remove(const struct tree *tree, const struct tree_node *node, const char *
 
 	if (number(text, ULONG_MAX, &value) != 0)
 		return -EINVAL;
-	return value != 0 ? host_dev_remove(tree->host, node->bdf) : 0;
+	return value != 0 ? host_fn_remove(tree->host, node->bdf) : 0;
 }
 
 static int
@@ -237,17 +237,17 @@ store_rescan(const struct tree *tree, const struct tree_node *node, const char *
 static int
 store_enable(const struct tree *tree, const struct tree_node *node, const char *text)
 {
-	struct host_dev_info dev;
+	struct host_fn_info fn;
 	unsigned long value;
 	uint8_t command;
 	int ret = number(text, ULONG_MAX, &value);
 
 	if (ret != 0)
 		return ret;
-	ret = dev_get(tree, node, &dev);
+	ret = fn_get(tree, node, &fn);
 	if (ret != 0)
 		return ret;
-	if (dev.driver != HOST_DRIVER_NONE)
+	if (fn.driver != HOST_DRIVER_NONE)
 		return -EBUSY;
 	ret = host_config_read(tree->host, node->bdf, PCI_CFG_COMMAND, &command, 1);
 	if (ret != 0)
@@ -318,27 +318,27 @@ write_config(const struct tree *tree, const struct tree_node *node, const char *
 /* ---------------------------------------------------------------- the list */
 
 static bool
-is_bound(const struct host_dev_info *dev)
+is_bound(const struct host_fn_info *fn)
 {
-	return dev->driver != HOST_DRIVER_NONE;
+	return fn->driver != HOST_DRIVER_NONE;
 }
 
 static bool
-is_pf(const struct host_dev_info *dev)
+is_pf(const struct host_fn_info *fn)
 {
-	return dev->has_sriov;
+	return fn->has_sriov;
 }
 
 static bool
-is_vf(const struct host_dev_info *dev)
+is_vf(const struct host_fn_info *fn)
 {
-	return dev->pf_bdf[0] != '\0';
+	return fn->pf_bdf[0] != '\0';
 }
 
 #define TEXT(n, bits) .name = #n, .mode = FILE_MODE(bits), .show = show_##n
 #define LINK(n) .name = #n, .mode = LINK_MODE, .show = show_##n
 
-const struct tree_attr tree_dev_attrs[] = {
+const struct tree_attr tree_fn_attrs[] = {
 	{ TEXT(class, 0444) },
 	{ .name = "config",
 			.mode = FILE_MODE(0644),
@@ -380,13 +380,13 @@ const struct tree_attr tree_dev_attrs[] = {
 static int
 show_virtfn(const struct tree *tree, const struct tree_node *node, char *buf, size_t len)
 {
-	struct host_dev_info dev;
+	struct host_fn_info fn;
 	char bdf[HOST_BDF_LEN];
-	int ret = dev_get(tree, node, &dev);
+	int ret = fn_get(tree, node, &fn);
 
 	if (ret != 0)
 		return ret;
-	if (!bdf_of_vf(dev.bdf, dev.sriov_offset, dev.sriov_stride, node->n + 1, bdf, sizeof(bdf)))
+	if (!bdf_of_vf(fn.bdf, fn.sriov_offset, fn.sriov_stride, node->n + 1, bdf, sizeof(bdf)))
 		return -ENOENT;
 	return snprintf(buf, len, "../%s", bdf);
 }
@@ -396,11 +396,11 @@ static const struct tree_attr virtfn_link = { .mode = LINK_MODE, .show = show_vi
 int
 tree_virtfn_find(const struct tree *tree, struct tree_node *node, const char *name)
 {
-	struct host_dev_info dev;
+	struct host_fn_info fn;
 	unsigned long n;
 
 	if (strncmp(name, "virtfn", 6) != 0 || number(name + 6, UINT16_MAX, &n) != 0 ||
-			dev_get(tree, node, &dev) != 0 || !is_pf(&dev) || n >= dev.sriov_numvfs)
+			fn_get(tree, node, &fn) != 0 || !is_pf(&fn) || n >= fn.sriov_numvfs)
 		return -ENOENT;
 	node->n = (unsigned int)n;
 	node->attr = &virtfn_link;
@@ -410,12 +410,12 @@ tree_virtfn_find(const struct tree *tree, struct tree_node *node, const char *na
 void
 tree_virtfn_list(const struct tree *tree, const struct tree_node *node, tree_emit emit, void *arg)
 {
-	struct host_dev_info dev;
+	struct host_fn_info fn;
 	char name[16];
 
-	if (dev_get(tree, node, &dev) != 0 || !is_pf(&dev))
+	if (fn_get(tree, node, &fn) != 0 || !is_pf(&fn))
 		return;
-	for (unsigned int n = 0; n < dev.sriov_numvfs; n++) {
+	for (unsigned int n = 0; n < fn.sriov_numvfs; n++) {
 		snprintf(name, sizeof(name), "virtfn%u", n);
 		emit(arg, name);
 	}
