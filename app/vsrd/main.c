@@ -14,9 +14,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "fdstore.h"
-#include "log.h"
-#include "vsrd.h"
+#include "vsrd/core/fdstore.h"
+#include "vsrd/core/log.h"
+#include "vsrd/api/vsrd.h"
 
 #define WATCH_MS 500
 #define EXIT_USAGE 2

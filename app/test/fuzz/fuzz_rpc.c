@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vsrd/log.h"
-#include "vsrd/vsrd.h"
+#include "vsrd/core/log.h"
+#include "vsrd/api/vsrd.h"
 
 #define CHECK(cond)              \
 	do {                     \

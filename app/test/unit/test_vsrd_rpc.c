@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "vsrd/vsrd.h"
+#include "vsrd/api/vsrd.h"
 #include "test/fixture/vtest.h"
 
 static unsigned int nb_calls;

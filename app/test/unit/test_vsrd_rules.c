@@ -13,10 +13,10 @@
 #include "common/holders.h"
 #include "common/idtable.h"
 #include "common/pf.h"
-#include "vsrd/events.h"
-#include "vsrd/fdstore.h"
-#include "vsrd/pasid.h"
-#include "vsrd/vsrd.h"
+#include "vsrd/core/events.h"
+#include "vsrd/core/fdstore.h"
+#include "vsrd/owner/pasid.h"
+#include "vsrd/api/vsrd.h"
 #include "test/fixture/vtest.h"
 
 static char dir[] = "/tmp/vsr-rules-XXXXXX";

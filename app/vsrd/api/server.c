@@ -12,8 +12,8 @@
 
 #include "base/base_server.h"
 
-#include "log.h"
-#include "server.h"
+#include "vsrd/core/log.h"
+#include "vsrd/api/server.h"
 
 struct server {
 	struct server_conf conf;

@@ -21,9 +21,9 @@
 #include "common/pf.h"
 #include "virtio/vio_admin.h"
 
-#include "fdstore.h"
-#include "memory.h"
-#include "pasid.h"
+#include "vsrd/core/fdstore.h"
+#include "vsrd/core/memory.h"
+#include "vsrd/owner/pasid.h"
 
 #define OWNER_MAX_PFS 16
 

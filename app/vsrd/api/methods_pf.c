@@ -10,7 +10,7 @@
 #include "common/show.h"
 #include "virtio_spec/pci.h"
 
-#include "vsrd.h"
+#include "vsrd/api/vsrd.h"
 
 /* Find the PF that a call names; on NULL the call is refused. */
 static struct owner_pf *

@@ -11,10 +11,10 @@
 
 #include "vpci/vpci_legacy.h"
 
-#include "events.h"
-#include "log.h"
-#include "serving.h"
-#include "vfdev.h"
+#include "vsrd/core/events.h"
+#include "vsrd/core/log.h"
+#include "vsrd/guest/guest.h"
+#include "vsrd/guest/vfio_fn.h"
 
 struct served {
 	struct served *next;

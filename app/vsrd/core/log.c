@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <syslog.h>
 
-#include "log.h"
+#include "vsrd/core/log.h"
 
 static bool to_syslog;
 

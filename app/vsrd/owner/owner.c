@@ -14,10 +14,10 @@
 
 #include "common/show.h"
 
-#include "events.h"
-#include "log.h"
-#include "owner.h"
-#include "owner_priv.h"
+#include "vsrd/core/events.h"
+#include "vsrd/core/log.h"
+#include "vsrd/owner/owner.h"
+#include "vsrd/owner/owner_priv.h"
 
 void
 owner_init(struct owner *owner)

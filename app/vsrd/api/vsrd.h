@@ -11,10 +11,10 @@
 
 #include <time.h>
 
-#include "owner.h"
-#include "rpc.h"
-#include "server.h"
-#include "serving.h"
+#include "vsrd/owner/owner.h"
+#include "vsrd/core/rpc.h"
+#include "vsrd/api/server.h"
+#include "vsrd/guest/guest.h"
 
 struct vsrd {
 	struct owner owner;

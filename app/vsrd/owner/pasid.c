@@ -10,7 +10,7 @@
 
 #include "virtio_spec/pci.h"
 
-#include "pasid.h"
+#include "vsrd/owner/pasid.h"
 
 #define EXT_START 0x100
 #define CFG_BYTES 4096

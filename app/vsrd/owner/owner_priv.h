@@ -9,7 +9,7 @@
  * Between owner.c (PFs are taken and given up) and owner_vfs.c (what is done with them).
  */
 
-#include "owner.h"
+#include "vsrd/owner/owner.h"
 
 /** Negotiate and start the admin queue. 0 or -errno with pf->state_why. */
 int owner_bring_up(struct owner *owner, struct owner_pf *pf);

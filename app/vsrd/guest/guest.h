@@ -13,7 +13,7 @@
  * The VF is open, and so assigned, from the start to the end of serving, with or without a guest.
  */
 
-#include "owner.h"
+#include "vsrd/owner/owner.h"
 
 struct served;
 

@@ -12,10 +12,10 @@
 #include "common/show.h"
 #include "virtio_spec/pci.h"
 
-#include "events.h"
-#include "log.h"
-#include "owner.h"
-#include "owner_priv.h"
+#include "vsrd/core/events.h"
+#include "vsrd/core/log.h"
+#include "vsrd/owner/owner.h"
+#include "vsrd/owner/owner_priv.h"
 
 #define DRAIN_US 5000000
 

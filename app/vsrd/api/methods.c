@@ -9,8 +9,8 @@
 
 #include <rte_version.h>
 
-#include "fdstore.h"
-#include "vsrd.h"
+#include "vsrd/core/fdstore.h"
+#include "vsrd/api/vsrd.h"
 
 static json_t *
 method_version(struct rpc_call *call)

@@ -14,7 +14,7 @@
 #include <rte_errno.h>
 #include <rte_malloc.h>
 
-#include "memory.h"
+#include "vsrd/core/memory.h"
 
 #define PAGE 4096u
 

@@ -16,8 +16,8 @@
 
 #include "base/base_server.h"
 
-#include "events.h"
-#include "rpc.h"
+#include "vsrd/core/events.h"
+#include "vsrd/core/rpc.h"
 
 #define SERVER_MAX_CONNS 64
 #define SERVER_MAX_UIDS 16

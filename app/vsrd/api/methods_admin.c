@@ -11,7 +11,7 @@
 #include "base/base_hex.h"
 #include "virtio_spec/legacy.h"
 
-#include "vsrd.h"
+#include "vsrd/api/vsrd.h"
 
 /* Lock a PF for a command, for VF number vf (0: for itself); on NULL the call is refused. */
 static struct owner_pf *
