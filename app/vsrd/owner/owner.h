@@ -6,60 +6,17 @@
 
 /**
  * @file
- * The PFs that the daemon owns: opened through VFIO, brought up with the PF role (SR-IOV and
- * admin queue), their VFs made and unmade, given up again.
- *
- * Each PF has a lock: what changes it excludes everything else, commands of the admin queue go on
- * side by side. owner_get() takes it.
+ * The set of PFs that the daemon owns: opened through VFIO, brought up with SR-IOV and admin queue,
+ * given up again. owner_get() finds a PF and locks it.
  */
-
-#include <pthread.h>
-#include <stdatomic.h>
 
 #include <jansson.h>
 
-#include "common/pf.h"
-#include "virtio/vio_admin.h"
-
+#include "owner_admin.h"
+#include "owner_pf.h"
+#include "owner_types.h"
+#include "owner_vfs.h"
 #include "vsrd/core/fdstore.h"
-#include "vsrd/core/memory.h"
-#include "vsrd/owner/pasid.h"
-
-#define OWNER_MAX_PFS 16
-
-struct owner_pf {
-	pthread_rwlock_t lock;
-	atomic_bool used;
-	char bdf[BASE_BDF_LEN]; /**< As long as it is used. */
-	bool live; /**< Negotiated; else state_why says why not. */
-	bool gone; /**< Its registers cannot be read any more. */
-	bool sick; /**< It says DEVICE_NEEDS_RESET. */
-	bool kept; /**< Its descriptors outlive this process. */
-	bool adopted; /**< It was open already when this process began. */
-	struct sysfs_fn fn; /**< As last read. */
-	char token[TOKEN_LEN];
-	struct vio_vfio vfio;
-	struct vio_dev dev;
-	struct memory memory;
-	bool memory_kept;
-	struct vio_admin *admin; /**< NULL: it has no admin queue, admin_why says why. */
-	struct why state_why, admin_why;
-	int sriov_err; /**< 0, or why no VFs can be made: sriov_why. */
-	struct why sriov_why;
-	bool sriov_once; /**< They could be made after the last negotiation that succeeded. */
-	int request; /**< Event descriptor: the system wants the function back. */
-	unsigned int known_vfs; /**< Whose coming was told. */
-	bool token_in_file; /**< The file has this token. */
-
-	pthread_mutex_t users_lock;
-	struct pasid_users pasid;
-};
-
-struct owner {
-	struct pf_host host;
-	struct owner_pf pfs[OWNER_MAX_PFS];
-	pthread_mutex_t lock; /**< Of the set of PFs. */
-};
 
 void owner_init(struct owner *owner);
 
@@ -97,21 +54,5 @@ void owner_put(struct owner_pf *pf);
 
 /** Look after PFs: what went wrong or was changed by others becomes an event. Now and then. */
 void owner_watch(struct owner *owner);
-
-/* ---------------------------------------------------------------- with a PF locked for change */
-
-/** Virtio reset and negotiation anew. VFs and their traffic go on. */
-int owner_pf_reset(struct owner *owner, struct owner_pf *pf, struct why *why);
-/** @param token  NULL: the one it has. */
-int owner_vfs_create(struct owner *owner, struct owner_pf *pf, unsigned int count,
-		const char *token, json_t **users, struct why *why);
-int owner_vfs_destroy(struct owner *owner, struct owner_pf *pf, unsigned int *destroyed,
-		json_t **users, struct why *why);
-/** @param token  NULL: a new random one. */
-int owner_token_set(struct owner *owner, struct owner_pf *pf, const char *token, json_t **users,
-		struct why *why);
-
-/** The admin queue may be used for VF number vf (0: for the PF itself). 0 or -errno. */
-int owner_admin_ready(struct owner_pf *pf, unsigned int vf, struct why *why);
 
 #endif /* VSRD_OWNER_H */

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+
+/* The admin queue of a PF. */
+
+#include <errno.h>
+
+#include <rte_errno.h>
+
+#include "vsrd/core/events.h"
+#include "vsrd/core/log.h"
+
+#include "owner_admin.h"
+
+static void
+admin_dead(void *arg, unsigned int queue, const char *why)
+{
+	const struct owner_pf *pf = arg;
+
+	log_error("%s: admin queue %u is dead: %s", pf->fn.bdf, queue, why);
+	events_emit("admin_queue_dead",
+			json_pack("{s:s, s:i, s:s}", "pf", pf->fn.bdf, "queue", (int)queue, "why",
+					why));
+}
+
+/* The memory of queues, and the right to reach it. */
+static int
+memory_ready(struct owner_pf *pf, struct why *why)
+{
+	char text[256] = "";
+	int ret;
+
+	if (pf->memory.addr != NULL)
+		return 0;
+	ret = memory_create(&pf->memory, pf->fn.bdf, -1, why);
+	if (ret != 0)
+		return ret;
+	ret = vio_vfio_dma_map(&pf->vfio, pf->memory.addr, MEMORY_BYTES, MEMORY_IOVA, text,
+			sizeof(text));
+	if (ret == 0)
+		return 0;
+	memory_free(&pf->memory);
+	return why_not(why, ret, "%s", text);
+}
+
+static int
+admin_enable(struct owner_pf *pf, struct why *why)
+{
+	const struct vio_admin_conf conf = { .name = pf->memory.heap,
+		.socket = pf->memory.socket,
+		.max_queues = 4,
+		.on_dead = admin_dead,
+		.on_dead_arg = pf };
+	char text[256] = "";
+	int ret = vio_vfio_bus_master(&pf->vfio, text, sizeof(text));
+
+	if (ret != 0)
+		return why_not(why, ret, "%s", text);
+	if (pf->admin == NULL)
+		pf->admin = vio_admin_create(&pf->dev, &conf);
+	if (pf->admin == NULL)
+		return why_not(why, -rte_errno, "%s", pf->dev.why);
+	ret = vio_admin_enable(pf->admin);
+	return ret == 0 ? 0 : why_not(why, ret, "%s", pf->dev.why);
+}
+
+/* Which commands there are: of the PF itself, and of the VFs when there are some. */
+void
+owner_admin_agree(struct owner_pf *pf)
+{
+	int ret;
+
+	if (pf->admin == NULL)
+		return;
+	ret = vio_admin_agree(pf->admin, VIO_SELF, VIRTIO_ADMIN_LIST_ALL, NULL);
+	if (ret != 0)
+		log_warn("%s: no commands for the PF itself: %s", pf->fn.bdf, vio_admin_why());
+	if (pf->fn.num_vfs == 0) {
+		vio_admin_forget(pf->admin, VIO_SRIOV);
+		return;
+	}
+	ret = vio_admin_agree(pf->admin, VIO_SRIOV, VIRTIO_ADMIN_LIST_ALL, NULL);
+	if (ret != 0)
+		log_warn("%s: no commands for its VFs: %s", pf->fn.bdf, vio_admin_why());
+}
+
+/* A device without an admin queue, or whose admin queue does not work, is a PF all the same. */
+void
+owner_admin_start(struct owner_pf *pf)
+{
+	int ret = 0;
+
+	if (!vio_dev_has(&pf->dev, VIRTIO_F_ADMIN_VQ)) {
+		why_not(&pf->admin_why, 0,
+				"%s has no admin queue (it does not offer "
+				"VIRTIO_F_ADMIN_VQ)",
+				pf->fn.bdf);
+		return;
+	}
+	ret = memory_ready(pf, &pf->admin_why);
+	if (ret == 0)
+		ret = admin_enable(pf, &pf->admin_why);
+	if (ret == 0) {
+		vio_dev_driver_ok(&pf->dev);
+		owner_admin_agree(pf);
+		return;
+	}
+	vio_admin_free(pf->admin);
+	pf->admin = NULL;
+	log_error("%s: its admin queue cannot be used: %s", pf->fn.bdf, pf->admin_why.text);
+}
+
+int
+owner_admin_ready(struct owner_pf *pf, unsigned int vf, struct why *why)
+{
+	if (pf->admin == NULL) {
+		*why = pf->admin_why;
+		return -EOPNOTSUPP;
+	}
+	if (vf > pf->fn.num_vfs)
+		return why_not(why, -ENXIO, "%s has no VF %u: it has %u VFs", pf->fn.bdf, vf,
+				pf->fn.num_vfs);
+	return 0;
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+
+/* Descriptors of PFs that outlive the process. */
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "vsrd/core/log.h"
+
+#include "owner_keep.h"
+
+static const char *const kept_parts[] = { "container", "group", "device" };
+
+/* systemd wants no ':' in a name. */
+static void
+kept_name(char name[64], const char *bdf, const char *part)
+{
+	snprintf(name, 64, "%s.%s", bdf, part);
+	for (char *at = name; *at != '\0'; at++)
+		if (*at == ':')
+			*at = '-';
+}
+
+void
+owner_keep(struct owner_pf *pf)
+{
+	const int fds[] = { pf->vfio.container, pf->vfio.group, pf->vfio.device };
+	char name[64];
+	int ret = 0;
+
+	for (unsigned int i = 0; i < 3 && ret == 0 && !pf->kept; i++) {
+		kept_name(name, pf->fn.bdf, kept_parts[i]);
+		ret = fdstore_keep(name, fds[i]);
+	}
+	/* The queues' memory goes with the container that has it mapped. */
+	if (ret == 0 && pf->memory.addr != NULL && !pf->memory_kept) {
+		kept_name(name, pf->fn.bdf, "memory");
+		ret = fdstore_keep(name, pf->memory.fd);
+		pf->memory_kept = ret == 0;
+	}
+	if (ret == 0)
+		ret = fdstore_flush();
+	pf->kept = ret == 0;
+	if (!pf->kept)
+		log_warn("%s: nobody keeps its descriptors: when vsrd ends it is reset, and its "
+			 "VFs lose their state; run vsrd by systemd or vsrd-keeper",
+				pf->fn.bdf);
+}
+
+void
+owner_forget(const struct owner_pf *pf)
+{
+	char name[64];
+
+	for (unsigned int i = 0; i < 3; i++) {
+		kept_name(name, pf->fn.bdf, kept_parts[i]);
+		fdstore_forget(name);
+	}
+	kept_name(name, pf->fn.bdf, "memory");
+	fdstore_forget(name);
+	fdstore_flush();
+}
+
+/* @return whether all three are there; then they are the PF's. */
+bool
+owner_take_kept(struct owner_pf *pf, struct fdstore *store)
+{
+	int fds[3] = { -1, -1, -1 }, memory;
+	char name[64], text[256] = "";
+	struct why why;
+	bool all = true;
+
+	for (unsigned int i = 0; i < 3; i++) {
+		kept_name(name, pf->fn.bdf, kept_parts[i]);
+		fds[i] = fdstore_take(store, name);
+		all = all && fds[i] >= 0;
+	}
+	kept_name(name, pf->fn.bdf, "memory");
+	memory = fdstore_take(store, name);
+	if (all && vio_vfio_adopt(&pf->vfio, fds[0], fds[1], fds[2], text, sizeof(text)) != 0) {
+		log_error("%s: its kept descriptors are of no use: %s", pf->fn.bdf, text);
+		all = false;
+	} else if (!all) {
+		for (unsigned int i = 0; i < 3; i++)
+			if (fds[i] >= 0)
+				close(fds[i]);
+	}
+	if (all && memory >= 0) {
+		/* Its queues are still in that memory: it lets go of them first. */
+		vio_dev_init(&pf->dev, &pf->vfio.t);
+		vio_dev_reset(&pf->dev);
+		pf->memory_kept = memory_create(&pf->memory, pf->fn.bdf, memory, &why) == 0;
+		if (!pf->memory_kept)
+			log_error("%s: %s", pf->fn.bdf, why.text);
+	} else if (memory >= 0) {
+		close(memory);
+	}
+	if (!all)
+		owner_forget(pf);
+	return all;
+}
+
+bool
+owner_has_kept(const struct fdstore *store, const char *bdf)
+{
+	char name[64];
+
+	for (unsigned int part = 0; part < 3; part++) {
+		kept_name(name, bdf, kept_parts[part]);
+		for (size_t i = 0; i < store->nb; i++)
+			if (strcmp(store->fds[i].name, name) == 0)
+				return true;
+	}
+	return false;
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+
+/* One PF: it is brought up, reset, given its token, and dropped. */
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "vsrd/core/events.h"
+#include "vsrd/core/log.h"
+
+#include "owner_admin.h"
+#include "owner_keep.h"
+#include "owner_pf.h"
+#include "owner_users.h"
+
+static int
+bring_up(struct owner *owner, struct owner_pf *pf)
+{
+	const struct vio_features wanted = VIO_FEATURES(VIRTIO_F_VERSION_1,
+			VIRTIO_F_ACCESS_PLATFORM, VIRTIO_F_ORDER_PLATFORM, VIRTIO_F_SR_IOV,
+			VIRTIO_F_ADMIN_VQ);
+	int ret;
+
+	pf->live = false;
+	ret = pf_negotiate(&pf->fn, &pf->dev, &wanted, &pf->state_why);
+	if (ret != 0) {
+		/* It was reset: whatever its queues were doing has ended. */
+		vio_admin_free(pf->admin);
+		pf->admin = NULL;
+		pf->admin_why = pf->state_why;
+		/* What was accepted once holds over resets (virtio 1.4 6.1, VIRTIO_F_SR_IOV). */
+		if (!pf->sriov_once) {
+			pf->sriov_err = ret;
+			pf->sriov_why = pf->state_why;
+		}
+		log_error("%s", pf->state_why.text);
+		return ret;
+	}
+	pf->live = true;
+	pf->gone = pf->sick = false;
+	pf->sriov_err = pf_sriov_allowed(&owner->host, &pf->fn, &pf->dev, &pf->sriov_why);
+	pf->sriov_once = pf->sriov_err == 0;
+	if (!pf->sriov_once)
+		log_warn("%s", pf->sriov_why.text);
+	owner_admin_start(pf);
+	return 0;
+}
+
+/* The token that its VFs were made with, else a new one. */
+int
+owner_token_choose(struct owner *owner, struct owner_pf *pf, struct why *why)
+{
+	char file[PATH_MAX];
+	int ret = pf_token_file(&owner->host, &pf->fn, file, sizeof(file), why);
+
+	if (ret != 0)
+		return ret;
+	ret = token_load(file, pf->token);
+	pf->token_in_file = ret == 0;
+	if (ret == 0)
+		return 0;
+	if (ret != -ENOENT)
+		log_warn("%.512s holds no token: %s", file, strerror(-ret));
+	ret = token_make(pf->token);
+	return ret == 0 ? 0 : why_not(why, ret, "no random token can be made: %s", strerror(-ret));
+}
+
+int
+owner_token_keep(struct owner *owner, struct owner_pf *pf, struct why *why)
+{
+	char file[PATH_MAX];
+	int ret = pf_token_file(&owner->host, &pf->fn, file, sizeof(file), why);
+
+	if (ret == 0 && (ret = token_store(file, pf->token)) != 0)
+		why_not(why, ret, "the VF token cannot be kept in %.512s: %s", file,
+				strerror(-ret));
+	pf->token_in_file = ret == 0;
+	return ret;
+}
+
+/* With its descriptors there. */
+void
+owner_take(struct owner *owner, struct owner_pf *pf)
+{
+	struct why why;
+
+	vio_dev_init(&pf->dev, &pf->vfio.t);
+	pf->request = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (pf->request >= 0 && vio_vfio_on_request(&pf->vfio, pf->request) != 0)
+		log_warn("%s: vsrd will not be told when the system wants it back", pf->fn.bdf);
+	if (!pf->token_in_file && owner_token_keep(owner, pf, &why) != 0)
+		log_error("%s", why.text);
+	bring_up(owner, pf);
+	owner_keep(pf);
+	pf->known_vfs = pf->fn.num_vfs;
+	strcpy(pf->bdf, pf->fn.bdf);
+	pf->used = true;
+	events_emit("pf_attached",
+			json_pack("{s:s, s:b, s:b, s:i}", "pf", pf->fn.bdf, "adopted", pf->adopted,
+					"kept", pf->kept, "num_vfs", (int)pf->fn.num_vfs));
+}
+
+void
+owner_clear(struct owner_pf *pf)
+{
+	vio_admin_free(pf->admin);
+	vio_vfio_close(&pf->vfio);
+	memory_free(&pf->memory);
+	if (pf->request >= 0)
+		close(pf->request);
+	pf->admin = NULL;
+	pf->request = -1;
+	pf->used = pf->live = pf->gone = pf->sick = pf->adopted = false;
+	pf->kept = pf->memory_kept = pf->sriov_once = false;
+	pf->pasid.nb = 0;
+}
+
+void
+owner_drop(struct owner_pf *pf)
+{
+	owner_forget(pf);
+	owner_clear(pf);
+}
+
+int
+owner_token_set(struct owner *owner, struct owner_pf *pf, const char *token, json_t **users,
+		struct why *why)
+{
+	char fresh[TOKEN_LEN], text[256] = "";
+	int ret;
+
+	ret = token == NULL ? token_make(fresh) : token_parse(token, fresh);
+	if (ret != 0)
+		return why_not(why, ret,
+				"\"%.64s\" is no UUID such as "
+				"f81d4fae-7dec-41d0-a765-00a0c91e6bf6",
+				token != NULL ? token : "");
+	ret = owner_unused(owner, pf, "try again", users, why);
+	if (ret != 0)
+		return ret;
+	ret = vio_vfio_token_set(&pf->vfio, pf->fn.bdf, fresh, text, sizeof(text));
+	if (ret != 0)
+		return why_not(why, ret, "%s does not take the token: %s", pf->fn.bdf, text);
+	strcpy(pf->token, fresh);
+	return owner_token_keep(owner, pf, why);
+}
+
+int
+owner_pf_reset(struct owner *owner, struct owner_pf *pf, struct why *why)
+{
+	int ret = bring_up(owner, pf);
+
+	*why = pf->state_why;
+	if (pf->memory.addr != NULL && !pf->memory_kept)
+		owner_keep(pf);
+	if (ret == 0)
+		events_emit("pf_reset", json_pack("{s:s}", "pf", pf->fn.bdf));
+	return ret;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+
+/* Users of the VFs of a PF, who are in the way of a change. */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/show.h"
+
+#include "owner_users.h"
+
+int
+owner_pasid_unused(struct owner_pf *pf, const char *then, json_t **users, struct why *why)
+{
+	json_t *list = json_array();
+	struct pasid_user first;
+	size_t nb;
+
+	pthread_mutex_lock(&pf->users_lock);
+	nb = pf->pasid.nb;
+	if (nb != 0)
+		first = pf->pasid.v[0];
+	for (size_t i = 0; i < nb; i++)
+		json_array_append_new(list,
+				json_pack("{s:i, s:i, s:s}", "vf", (int)pf->pasid.v[i].vf, "pid",
+						pf->pasid.v[i].pid, "name", "pasid"));
+	pthread_mutex_unlock(&pf->users_lock);
+	if (nb == 0) {
+		json_decref(list);
+		return 0;
+	}
+	*users = list;
+	return why_not(why, -EBUSY,
+			"the PASID state of %s is used for VF %u by process %d: end "
+			"that use, then %s",
+			pf->fn.bdf, first.vf, first.pid, then);
+}
+
+int
+owner_unused(struct owner *owner, struct owner_pf *pf, const char *then, json_t **users,
+		struct why *why)
+{
+	struct vf_user *found = calloc(PF_MAX_USERS, sizeof(*found));
+	size_t nb = 0;
+	int ret;
+
+	*users = NULL;
+	if (found == NULL)
+		return why_not(why, -ENOMEM, "there is no memory");
+	ret = pf_unused(&owner->host, &pf->fn, then, found, &nb, why);
+	if (ret == -EBUSY)
+		*users = show_users(found, nb);
+	/* Those that are open in this process are those that it serves. */
+	if (ret == -EBUSY && found[0].pid == getpid())
+		why_not(why, ret,
+				"VF %u (%s) is served to guests: run vsrctl legacy unserve %s "
+				"%u, then %s",
+				found[0].vf, found[0].bdf, pf->fn.bdf, found[0].vf, then);
+	free(found);
+	return ret != 0 ? ret : owner_pasid_unused(pf, then, users, why);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+#ifndef VSRD_OWNER_USERS_H
+#define VSRD_OWNER_USERS_H
+
+/**
+ * @file
+ * Users that are in the way when a PF or its VFs are to change.
+ */
+
+#include <jansson.h>
+
+#include "owner_types.h"
+
+/**
+ * Check that nobody uses a VF of the PF or its PASID state.
+ * @param then   What to do once the users are gone, for the sentence.
+ * @param users  Out: the users, with -EBUSY; else NULL.
+ * @return 0, -EBUSY, or -errno of the search.
+ */
+int owner_unused(struct owner *owner, struct owner_pf *pf, const char *then, json_t **users,
+		struct why *why);
+/** As owner_unused(), for the PASID state alone; *users is written with -EBUSY only. */
+int owner_pasid_unused(struct owner_pf *pf, const char *then, json_t **users, struct why *why);
+
+#endif /* VSRD_OWNER_USERS_H */
