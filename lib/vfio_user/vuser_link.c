@@ -270,7 +270,7 @@ vuser_client_attach(struct vuser_server *server)
 	struct vuser_client *client;
 	int ret;
 
-	if (vuser_server_taken(server)) {
+	if (vuser_server_busy(server)) {
 		errno = EBUSY;
 		return NULL;
 	}
@@ -278,7 +278,7 @@ vuser_client_attach(struct vuser_server *server)
 	if (client == NULL)
 		return NULL;
 	client->server = server;
-	server->local = client;
+	server->local = &client->server;
 	ret = negotiate(client);
 	if (ret != 0) {
 		vuser_client_close(client);
@@ -286,12 +286,6 @@ vuser_client_attach(struct vuser_server *server)
 		return NULL;
 	}
 	return client;
-}
-
-void
-vuser_client_orphan(struct vuser_client *client)
-{
-	client->server = NULL;
 }
 
 void

@@ -26,7 +26,7 @@ struct vuser_server {
 
 	/* The one client, of either kind. */
 	int conn; /**< Its socket, or -1. */
-	struct vuser_client *local; /**< An in-process client, or NULL. */
+	struct vuser_server **local; /**< An in-process client's pointer to us, or NULL. */
 	bool negotiated; /**< The version was agreed on; other commands are served. */
 	bool hang_up; /**< Disconnect as soon as the reply is out. */
 	bool sending; /**< The reply is not out yet: nothing is read meanwhile. */
@@ -50,9 +50,6 @@ struct vuser_server {
  */
 bool vuser_handle(struct vuser_server *server, struct vuser_msg *req, struct vuser_msg *reply);
 
-/** Whether a client of either kind has the device. */
-bool vuser_server_taken(const struct vuser_server *server);
-
 /** The client is gone: tell the device, if it was ever asked anything. */
 void vuser_server_release(struct vuser_server *server);
 
@@ -61,9 +58,6 @@ void vuser_server_release(struct vuser_server *server);
  * @return 0 (the server owns the socket), or -EBUSY, or -errno of epoll_ctl(2).
  */
 int vuser_server_adopt(struct vuser_server *server, int sock);
-
-/** In vuser_link.c: the server of an in-process client goes away. */
-void vuser_client_orphan(struct vuser_client *client);
 
 /**
  * Fill a version message (either way) with this side's version and limits.

@@ -155,7 +155,7 @@ vuser_server_destroy(struct vuser_server *server)
 		return;
 	drop_conn(server);
 	if (server->local != NULL) {
-		vuser_client_orphan(server->local);
+		*server->local = NULL;
 		server->local = NULL;
 		vuser_server_release(server);
 	}
@@ -174,15 +174,9 @@ vuser_server_destroy(struct vuser_server *server)
 /* ---------------------------------------------------------------- clients */
 
 bool
-vuser_server_taken(const struct vuser_server *server)
-{
-	return server->conn >= 0 || server->local != NULL;
-}
-
-bool
 vuser_server_busy(const struct vuser_server *server)
 {
-	return vuser_server_taken(server);
+	return server->conn >= 0 || server->local != NULL;
 }
 
 int
@@ -212,7 +206,7 @@ vuser_server_adopt(struct vuser_server *server, int sock)
 {
 	int ret;
 
-	if (vuser_server_taken(server))
+	if (vuser_server_busy(server))
 		return -EBUSY;
 	if (server->epfd >= 0) {
 		ret = watch(server, EPOLL_CTL_ADD, sock, EPOLLIN);

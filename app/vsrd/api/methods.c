@@ -10,7 +10,7 @@
 #include <rte_version.h>
 
 #include "vsrd/core/fdstore.h"
-#include "vsrd/api/vsrd.h"
+#include "vsrd.h"
 
 static json_t *
 method_version(struct rpc_call *call)

@@ -10,19 +10,7 @@
 #include "common/show.h"
 #include "virtio_spec/pci.h"
 
-#include "vsrd/api/vsrd.h"
-
-/* Find the PF that a call names; on NULL the call is refused. */
-static struct owner_pf *
-get(struct rpc_call *call, const char *name, bool change)
-{
-	int err = 0;
-	struct owner_pf *pf = owner_get(&call->vsrd->owner, name, change, &err, &call->why);
-
-	if (pf == NULL)
-		rpc_refuse(call, err);
-	return pf;
-}
+#include "method.h"
 
 static json_t *
 refuse_users(struct rpc_call *call, int err, json_t *users)
@@ -109,7 +97,7 @@ method_pf_show(struct rpc_call *call)
 
 	if (rpc_params(call, "{s:s}", "pf", &name) != 0)
 		return NULL;
-	pf = get(call, name, false);
+	pf = method_pf_get(call, name, false);
 	if (pf == NULL)
 		return NULL;
 	fn = fresh(call, pf);
@@ -155,7 +143,7 @@ method_pf_reset(struct rpc_call *call)
 
 	if (rpc_params(call, "{s:s}", "pf", &name) != 0)
 		return NULL;
-	pf = get(call, name, true);
+	pf = method_pf_get(call, name, true);
 	if (pf == NULL)
 		return NULL;
 	err = owner_pf_reset(&call->vsrd->owner, pf, &call->why);
@@ -185,7 +173,7 @@ method_vf_create(struct rpc_call *call)
 				"\"%.64s\" is no UUID such as "
 				"f81d4fae-7dec-41d0-a765-00a0c91e6bf6",
 				token);
-	pf = get(call, name, true);
+	pf = method_pf_get(call, name, true);
 	if (pf == NULL)
 		return NULL;
 	err = owner_vfs_create(&call->vsrd->owner, pf, (unsigned int)count,
@@ -207,7 +195,7 @@ method_vf_destroy(struct rpc_call *call)
 
 	if (rpc_params(call, "{s:s}", "pf", &name) != 0)
 		return NULL;
-	pf = get(call, name, true);
+	pf = method_pf_get(call, name, true);
 	if (pf == NULL)
 		return NULL;
 	err = owner_vfs_destroy(&call->vsrd->owner, pf, &destroyed, &users, &call->why);
@@ -229,7 +217,7 @@ method_vf_show(struct rpc_call *call)
 
 	if (rpc_params(call, "{s:s}", "pf", &name) != 0)
 		return NULL;
-	pf = get(call, name, false);
+	pf = method_pf_get(call, name, false);
 	if (pf == NULL)
 		return NULL;
 	fn = fresh(call, pf);
@@ -269,7 +257,7 @@ method_token_show(struct rpc_call *call)
 
 	if (rpc_params(call, "{s:s}", "pf", &name) != 0)
 		return NULL;
-	pf = get(call, name, false);
+	pf = method_pf_get(call, name, false);
 	if (pf == NULL)
 		return NULL;
 	out = show_token(call, pf);
@@ -287,7 +275,7 @@ method_token_rotate(struct rpc_call *call)
 
 	if (rpc_params(call, "{s:s, s?s}", "pf", &name, "token", &token) != 0)
 		return NULL;
-	pf = get(call, name, true);
+	pf = method_pf_get(call, name, true);
 	if (pf == NULL)
 		return NULL;
 	err = owner_token_set(&call->vsrd->owner, pf, token, &users, &call->why);
@@ -320,7 +308,7 @@ method_pasid_show(struct rpc_call *call)
 
 	if (rpc_params(call, "{s:s}", "pf", &name) != 0)
 		return NULL;
-	pf = get(call, name, false);
+	pf = method_pf_get(call, name, false);
 	if (pf == NULL)
 		return NULL;
 	err = pasid_state(call, pf, &state);
@@ -352,7 +340,7 @@ pasid_change(struct rpc_call *call, bool acquire)
 
 	if (rpc_params(call, "{s:s, s:I}", "pf", &name, "vf", &vf) != 0)
 		return NULL;
-	pf = get(call, name, false);
+	pf = method_pf_get(call, name, false);
 	if (pf == NULL)
 		return NULL;
 	if (vf < 1 || vf > pf->fn.num_vfs)

@@ -13,7 +13,7 @@
 #include "base/base_server.h"
 
 #include "vsrd/core/log.h"
-#include "vsrd/api/server.h"
+#include "server.h"
 
 struct server {
 	struct server_conf conf;

@@ -13,7 +13,7 @@
 
 #include "vsrd/owner/owner.h"
 #include "vsrd/core/rpc.h"
-#include "vsrd/api/server.h"
+#include "server.h"
 #include "vsrd/guest/guest.h"
 
 struct vsrd {
@@ -49,6 +49,8 @@ json_t *method_admin_list(struct rpc_call *call);
 json_t *method_admin_caps(struct rpc_call *call);
 json_t *method_admin_raw(struct rpc_call *call);
 json_t *method_admin_stats(struct rpc_call *call);
+
+/* methods_legacy.c */
 json_t *method_legacy_read(struct rpc_call *call);
 json_t *method_legacy_write(struct rpc_call *call);
 json_t *method_legacy_dump(struct rpc_call *call);

@@ -9,9 +9,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "vsrd/core/events.h"
-#include "vsrd/core/log.h"
-#include "vsrd/core/rpc.h"
+#include "events.h"
+#include "log.h"
+#include "rpc.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct listener *listeners;

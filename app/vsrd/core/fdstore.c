@@ -13,7 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "vsrd/core/fdstore.h"
+#include "fdstore.h"
 
 #define FIRST_FD 3 /* SD_LISTEN_FDS_START */
 #define MAX_FDS 256

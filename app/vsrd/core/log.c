@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <syslog.h>
 
-#include "vsrd/core/log.h"
+#include "log.h"
 
 static bool to_syslog;
 

@@ -14,7 +14,7 @@
 #include <rte_errno.h>
 #include <rte_malloc.h>
 
-#include "vsrd/core/memory.h"
+#include "memory.h"
 
 #define PAGE 4096u
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vsrd/core/rpc.h"
+#include "rpc.h"
 
 #define MAX_DEPTH 32
 

@@ -13,8 +13,8 @@
 
 #include "vsrd/core/events.h"
 #include "vsrd/core/log.h"
-#include "vsrd/guest/guest.h"
-#include "vsrd/guest/vfio_fn.h"
+#include "guest.h"
+#include "vfio_fn.h"
 
 struct served {
 	struct served *next;

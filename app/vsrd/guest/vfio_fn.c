@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "vsrd/guest/vfio_fn.h"
+#include "vfio_fn.h"
 
 struct map {
 	uint64_t iova, size;

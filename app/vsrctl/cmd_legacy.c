@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+
+/* Commands about the legacy registers of VFs. */
+
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/base_hex.h"
+
+#include "ctl.h"
+
+/* The words that all of them start with: PF and VF. */
+static json_t *
+of_vf(const struct ctl *ctl, char *const args[])
+{
+	unsigned long vf;
+
+	if (ctl_number(args[1], SYSFS_MAX_VFS, &vf) && vf != 0)
+		return json_pack("{s:s, s:I}", "pf", args[0], "vf", (json_int_t)vf);
+	ctl_refuse(ctl, "\"%s\" is no number of a VF: they are counted from 1", args[1]);
+	return NULL;
+}
+
+/* And an offset, in an area. */
+static json_t *
+of_register(const struct ctl *ctl, char *const args[])
+{
+	json_t *params = of_vf(ctl, args);
+	unsigned long offset;
+
+	if (params == NULL)
+		return NULL;
+	if (!ctl_number(args[2], UINT8_MAX, &offset)) {
+		json_decref(params);
+		ctl_refuse(ctl, "\"%s\" is no offset: they go from 0 to 255", args[2]);
+		return NULL;
+	}
+	json_object_set_new(params, "offset", json_integer((json_int_t)offset));
+	if (ctl->area != NULL)
+		json_object_set_new(params, "area", json_string(ctl->area));
+	return params;
+}
+
+/* Little-endian bytes in hexadecimal digits, as a number. */
+static unsigned long long
+value_of(const char *hex)
+{
+	unsigned long long value = 0;
+	uint8_t data[sizeof(value)];
+
+	for (int i = base_hex_parse(hex, data, sizeof(data)); i-- > 0;)
+		value = value << 8 | data[i];
+	return value;
+}
+
+int
+cmd_legacy_read(const struct ctl *ctl, char *const args[])
+{
+	json_t *params = of_register(ctl, args), *answer;
+	unsigned long len;
+	const char *data;
+	int code;
+
+	if (params == NULL)
+		return CTL_REFUSED;
+	if (!ctl_number(args[3], 8, &len) || len == 0) {
+		json_decref(params);
+		return ctl_refuse(ctl, "a read has 1 to 8 bytes, not %s", args[3]);
+	}
+	json_object_set_new(params, "len", json_integer((json_int_t)len));
+	answer = ctl_call(ctl, "legacy.read", params, &code);
+	if (answer == NULL)
+		return code;
+	if (ctl->json)
+		return ctl_print_json(ctl, answer);
+	data = ctl_text(answer, "data");
+	printf("%s  0x%llx\n", data, value_of(data));
+	json_decref(answer);
+	return CTL_OK;
+}
+
+int
+cmd_legacy_write(const struct ctl *ctl, char *const args[])
+{
+	json_t *params = of_register(ctl, args), *answer;
+	int code;
+
+	if (params == NULL)
+		return CTL_REFUSED;
+	json_object_set_new(params, "data", json_string(args[3]));
+	answer = ctl_call(ctl, "legacy.write", params, &code);
+	if (answer == NULL)
+		return code;
+	if (ctl->json)
+		return ctl_print_json(ctl, answer);
+	printf("%lld bytes written\n", (long long)ctl_int(answer, "written"));
+	json_decref(answer);
+	return CTL_OK;
+}
+
+int
+cmd_legacy_dump(const struct ctl *ctl, char *const args[])
+{
+	json_t *params = of_vf(ctl, args), *dump, *reg;
+	struct table table;
+	size_t i;
+	int code;
+
+	if (params == NULL)
+		return CTL_REFUSED;
+	dump = ctl_call(ctl, "legacy.dump", params, &code);
+	if (dump == NULL)
+		return code;
+	if (ctl->json)
+		return ctl_print_json(ctl, dump);
+	table_start(&table, "AREA", ">OFFSET", "REGISTER", "BYTES", "VALUE", NULL);
+	json_array_foreach(json_object_get(dump, "registers"), i, reg)
+	{
+		const char *data = ctl_text(reg, "data");
+		char offset[16], value[24];
+
+		snprintf(offset, sizeof(offset), "%lld", (long long)ctl_int(reg, "offset"));
+		snprintf(value, sizeof(value), "0x%llx", value_of(data));
+		table_row(&table, ctl_text(reg, "area"), offset, ctl_text(reg, "name"), data,
+				strcmp(ctl_text(reg, "name"), "mac") == 0 ? "" : value);
+	}
+	table_print(ctl, &table);
+	json_decref(dump);
+	return CTL_OK;
+}
+
+int
+cmd_legacy_notify_info(const struct ctl *ctl, char *const args[])
+{
+	json_t *params = of_vf(ctl, args), *info, *bell;
+	struct table table;
+	size_t i;
+	int code;
+
+	if (params == NULL)
+		return CTL_REFUSED;
+	info = ctl_call(ctl, "legacy.notify_info", params, &code);
+	if (info == NULL)
+		return code;
+	if (ctl->json)
+		return ctl_print_json(ctl, info);
+	table_start(&table, "OF", ">BAR", "OFFSET", NULL);
+	json_array_foreach(json_object_get(info, "doorbells"), i, bell)
+	{
+		char bar[16], offset[24];
+
+		snprintf(bar, sizeof(bar), "%lld", (long long)ctl_int(bell, "bar"));
+		snprintf(offset, sizeof(offset), "0x%llx", (long long)ctl_int(bell, "offset"));
+		table_row(&table, ctl_text(bell, "of"), bar, offset);
+	}
+	table_print(ctl, &table);
+	json_decref(info);
+	return CTL_OK;
+}
+
+int
+cmd_legacy_serve(const struct ctl *ctl, char *const args[])
+{
+	json_t *params = of_vf(ctl, args), *answer;
+	char cwd[PATH_MAX], path[2 * PATH_MAX];
+	int code;
+
+	if (params == NULL)
+		return CTL_REFUSED;
+	/* The daemon stands in another folder. */
+	if (args[2][0] == '/' || getcwd(cwd, sizeof(cwd)) == NULL)
+		cwd[0] = '\0';
+	snprintf(path, sizeof(path), "%s%s%.4000s", cwd, cwd[0] != '\0' ? "/" : "", args[2]);
+	json_object_set_new(params, "socket", json_string(path));
+	answer = ctl_call(ctl, "legacy.serve", params, &code);
+	if (answer == NULL)
+		return code;
+	if (ctl->json)
+		return ctl_print_json(ctl, answer);
+	printf("VF %s of %s is served on %s\n", args[1], args[0], path);
+	json_decref(answer);
+	return CTL_OK;
+}
+
+int
+cmd_legacy_unserve(const struct ctl *ctl, char *const args[])
+{
+	json_t *params = of_vf(ctl, args), *answer;
+	int code;
+
+	if (params == NULL)
+		return CTL_REFUSED;
+	answer = ctl_call(ctl, "legacy.unserve", params, &code);
+	if (answer == NULL)
+		return code;
+	if (ctl->json)
+		return ctl_print_json(ctl, answer);
+	printf("VF %s of %s is served no more\n", args[1], args[0]);
+	json_decref(answer);
+	return CTL_OK;
+}
+
+static void
+add_served(struct table *table, const json_t *one)
+{
+	static const char *const names[] = { "vf", "reads", "writes", "doorbells", "commands",
+		"failures" };
+	char cells[6][24];
+
+	for (unsigned int i = 0; i < 6; i++)
+		snprintf(cells[i], sizeof(cells[i]), "%lld", (long long)ctl_int(one, names[i]));
+	table_row(table, ctl_text(one, "pf"), cells[0], cells[1], cells[2], cells[3], cells[4],
+			cells[5], json_is_true(json_object_get(one, "guest")) ? "yes" : "no",
+			ctl_text(one, "socket"));
+}
+
+int
+cmd_legacy_served(const struct ctl *ctl, char *const args[])
+{
+	json_t *params = json_object(), *answer, *one;
+	struct table table;
+	size_t i;
+	int code;
+
+	if (args[0] != NULL)
+		json_object_set_new(params, "pf", json_string(args[0]));
+	answer = ctl_call(ctl, "legacy.served", params, &code);
+	if (answer == NULL)
+		return code;
+	if (ctl->json)
+		return ctl_print_json(ctl, answer);
+	table_start(&table, "PF", ">VF", ">READS", ">WRITES", ">DOORBELLS", ">COMMANDS",
+			">FAILURES", "GUEST", "SOCKET", NULL);
+	json_array_foreach(json_object_get(answer, "served"), i, one) add_served(&table, one);
+	table_print(ctl, &table);
+	json_decref(answer);
+	return CTL_OK;
+}

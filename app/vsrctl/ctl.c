@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+
+/* What the commands of vsrctl share: refusals, numbers, JSON, colours. */
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl.h"
+
+int
+ctl_refuse(const struct ctl *ctl, const char *fmt, ...)
+{
+	char sentence[1024];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(sentence, sizeof(sentence), fmt, args);
+	va_end(args);
+	fprintf(stderr, "vsrctl: %s\n", sentence);
+	if (ctl->json)
+		ctl_print_json(ctl, json_pack("{s:s}", "error", sentence));
+	return CTL_REFUSED;
+}
+
+int
+ctl_print_json(const struct ctl *ctl, json_t *object)
+{
+	int err = object == NULL ? -1 : json_dumpf(object, stdout, JSON_INDENT(2));
+
+	json_decref(object);
+	if (err != 0 || putchar('\n') == EOF || fflush(stdout) != 0) {
+		fprintf(stderr, "vsrctl: the answer could not be written to stdout\n");
+		return CTL_REFUSED;
+	}
+	return CTL_OK;
+}
+
+bool
+ctl_number(const char *text, unsigned long max, unsigned long *value)
+{
+	char *end;
+
+	errno = 0;
+	*value = strtoul(text, &end, 0);
+	return end != text && *end == '\0' && errno == 0 && *value <= max && text[0] != '-';
+}
+
+const char *
+ctl_text(const json_t *object, const char *name)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+
+	return text != NULL ? text : "-";
+}
+
+json_int_t
+ctl_int(const json_t *object, const char *name)
+{
+	return json_integer_value(json_object_get(object, name));
+}
+
+const char *
+ctl_paint(const struct ctl *ctl, const char *code, char room[16])
+{
+	snprintf(room, 16, "\033[%.8sm", code);
+	return ctl->color ? room : "";
+}
+
+const char *
+ctl_plain(const struct ctl *ctl)
+{
+	return ctl->color ? "\033[0m" : "";
+}

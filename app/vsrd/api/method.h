@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+#ifndef VSRD_METHOD_H
+#define VSRD_METHOD_H
+
+/**
+ * @file
+ * What the methods share.
+ */
+
+#include "vsrd.h"
+
+/** As owner_get(). @return the PF, or NULL: the call is refused. */
+struct owner_pf *method_pf_get(struct rpc_call *call, const char *name, bool change);
+
+/**
+ * Find and lock a PF for a command of its admin queue.
+ * @param vf  Number of the VF that the command is for, 0 for the PF itself.
+ * @return the PF, or NULL: the call is refused.
+ */
+struct owner_pf *method_admin_get(struct rpc_call *call, const char *name, json_int_t vf);
+
+/** Refuse with the error text of the admin queue, and unlock the PF. @return NULL. */
+json_t *method_refuse_engine(struct rpc_call *call, struct owner_pf *pf, int err);
+
+/** Bytes as a JSON string of hexadecimal digits. */
+json_t *method_hex(const uint8_t *data, size_t len);
+
+#endif /* VSRD_METHOD_H */

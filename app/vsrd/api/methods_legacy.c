@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+
+/* Methods about the legacy registers of VFs, and about VFs shown to guests. */
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/base_hex.h"
+#include "virtio_spec/legacy.h"
+#include "virtio_spec/net.h"
+
+#include "method.h"
+
+static int
+area_of(const char *name, enum vio_legacy_area *area)
+{
+	if (strcmp(name, "common") != 0 && strcmp(name, "net") != 0)
+		return -EINVAL;
+	*area = name[0] == 'c' ? VIO_LEGACY_COMMON : VIO_LEGACY_NET;
+	return 0;
+}
+
+json_t *
+method_legacy_read(struct rpc_call *call)
+{
+	const char *name, *area_name = "common";
+	json_int_t vf, offset, len;
+	enum vio_legacy_area area;
+	struct owner_pf *pf;
+	uint8_t data[8];
+	int err;
+
+	if (rpc_params(call, "{s:s, s:I, s?s, s:I, s:I}", "pf", &name, "vf", &vf, "area",
+			    &area_name, "offset", &offset, "len", &len) != 0)
+		return NULL;
+	if (area_of(area_name, &area) != 0 || vf < 1 || offset < 0 || offset > UINT8_MAX ||
+			len < 1 || len > (json_int_t)sizeof(data))
+		return rpc_bad_params(call,
+				"a read is of VF 1.., area common or net, offset 0 to "
+				"255, 1 to 8 bytes");
+	pf = method_admin_get(call, name, vf);
+	if (pf == NULL)
+		return NULL;
+	err = vio_admin_legacy_read(pf->admin, (uint16_t)vf, area, (uint8_t)offset, data,
+			(size_t)len);
+	if (err != 0)
+		return method_refuse_engine(call, pf, err);
+	owner_put(pf);
+	return json_pack("{s:o}", "data", method_hex(data, (size_t)len));
+}
+
+json_t *
+method_legacy_write(struct rpc_call *call)
+{
+	const char *name, *area_name = "common", *hex;
+	enum vio_legacy_area area;
+	json_int_t vf, offset;
+	struct owner_pf *pf;
+	uint8_t data[8];
+	int len;
+	int err;
+
+	if (rpc_params(call, "{s:s, s:I, s?s, s:I, s:s}", "pf", &name, "vf", &vf, "area",
+			    &area_name, "offset", &offset, "data", &hex) != 0)
+		return NULL;
+	len = base_hex_parse(hex, data, sizeof(data));
+	if (area_of(area_name, &area) != 0 || vf < 1 || offset < 0 || offset > UINT8_MAX || len < 1)
+		return rpc_bad_params(call,
+				"a write is to VF 1.., area common or net, offset 0 "
+				"to 255, 1 to 8 bytes as hexadecimal digits");
+	pf = method_admin_get(call, name, vf);
+	if (pf == NULL)
+		return NULL;
+	err = vio_admin_legacy_write(pf->admin, (uint16_t)vf, area, (uint8_t)offset, data,
+			(size_t)len);
+	if (err != 0)
+		return method_refuse_engine(call, pf, err);
+	owner_put(pf);
+	return json_pack("{s:i}", "written", (int)len);
+}
+
+/* ISR is left out: reading it clears it. */
+static const struct {
+	const char *name;
+	enum vio_legacy_area area;
+	uint8_t offset, len;
+} legacy_fields[] = {
+	{ "device_features", VIO_LEGACY_COMMON, 0, 4 },
+	{ "driver_features", VIO_LEGACY_COMMON, 4, 4 },
+	{ "queue_address", VIO_LEGACY_COMMON, 8, 4 },
+	{ "queue_size", VIO_LEGACY_COMMON, 12, 2 },
+	{ "queue_select", VIO_LEGACY_COMMON, 14, 2 },
+	{ "device_status", VIO_LEGACY_COMMON, 18, 1 },
+	{ "config_vector", VIO_LEGACY_COMMON, 20, 2 },
+	{ "queue_vector", VIO_LEGACY_COMMON, 22, 2 },
+	{ "mac", VIO_LEGACY_NET, 0, 6 },
+	{ "status", VIO_LEGACY_NET, 6, 2 },
+	{ "max_virtqueue_pairs", VIO_LEGACY_NET, 8, 2 },
+	{ "mtu", VIO_LEGACY_NET, 10, 2 },
+};
+
+json_t *
+method_legacy_dump(struct rpc_call *call)
+{
+	struct owner_pf *pf;
+	const char *name;
+	json_int_t vf;
+	json_t *list;
+	int err = 0;
+
+	if (rpc_params(call, "{s:s, s:I}", "pf", &name, "vf", &vf) != 0)
+		return NULL;
+	if (vf < 1)
+		return rpc_bad_params(call, "VFs are counted from 1");
+	pf = method_admin_get(call, name, vf);
+	if (pf == NULL)
+		return NULL;
+	list = json_array();
+	for (size_t i = 0; i < sizeof(legacy_fields) / sizeof(legacy_fields[0]); i++) {
+		uint8_t data[8];
+
+		err = vio_admin_legacy_read(pf->admin, (uint16_t)vf, legacy_fields[i].area,
+				legacy_fields[i].offset, data, legacy_fields[i].len);
+		/* Vectors exist with MSI-X only, others with their features. */
+		if (err == -EINVAL && i != 0)
+			continue;
+		if (err != 0)
+			break;
+		json_array_append_new(list,
+				json_pack("{s:s, s:s, s:i, s:o}", "name", legacy_fields[i].name,
+						"area",
+						legacy_fields[i].area == VIO_LEGACY_COMMON ?
+								"common" :
+								"net",
+						"offset", legacy_fields[i].offset, "data",
+						method_hex(data, legacy_fields[i].len)));
+	}
+	if (err != 0 && err != -EINVAL) {
+		json_decref(list);
+		return method_refuse_engine(call, pf, err);
+	}
+	if (json_array_size(list) == 0) {
+		json_decref(list);
+		return method_refuse_engine(call, pf, err);
+	}
+	owner_put(pf);
+	return json_pack("{s:s, s:I, s:o}", "pf", name, "vf", vf, "registers", list);
+}
+
+/* Bytes of each BAR as sysfs has them: what a doorbell may lie in. */
+static void
+bar_lengths(const struct owner *owner, const char *bdf, uint64_t len[6])
+{
+	char path[512];
+	FILE *file;
+
+	memset(len, 0, 6 * sizeof(len[0]));
+	snprintf(path, sizeof(path), "%s/bus/pci/devices/%s/resource", owner->host.sysfs, bdf);
+	file = fopen(path, "re");
+	for (unsigned int i = 0; file != NULL && i < 6; i++) {
+		unsigned long long start, end, flags;
+
+		if (fscanf(file, "%llx %llx %llx", &start, &end, &flags) != 3)
+			break;
+		if (end > start)
+			len[i] = end - start + 1;
+	}
+	if (file != NULL)
+		fclose(file);
+}
+
+json_t *
+method_legacy_notify_info(struct rpc_call *call)
+{
+	struct vio_admin_doorbell bells[VIRTIO_ADMIN_NOTIFY_ENTRIES];
+	uint64_t owner_len[6], member_len[6];
+	char bdf[BASE_BDF_LEN] = "";
+	struct owner_pf *pf;
+	const char *name;
+	json_int_t vf;
+	json_t *list;
+	int nb;
+
+	if (rpc_params(call, "{s:s, s:I}", "pf", &name, "vf", &vf) != 0)
+		return NULL;
+	if (vf < 1)
+		return rpc_bad_params(call, "VFs are counted from 1");
+	pf = method_admin_get(call, name, vf);
+	if (pf == NULL)
+		return NULL;
+	sysfs_vf_bdf(call->vsrd->owner.host.sysfs, pf->fn.bdf, (unsigned int)vf, bdf);
+	bar_lengths(&call->vsrd->owner, pf->fn.bdf, owner_len);
+	bar_lengths(&call->vsrd->owner, bdf, member_len);
+	nb = vio_admin_legacy_notify_info(pf->admin, (uint16_t)vf, owner_len, member_len, bells);
+	if (nb < 0)
+		return method_refuse_engine(call, pf, nb);
+	list = json_array();
+	for (int i = 0; i < nb; i++)
+		json_array_append_new(list,
+				json_pack("{s:s, s:i, s:I}", "of", bells[i].member ? "vf" : "pf",
+						"bar", bells[i].bar, "offset",
+						(json_int_t)bells[i].offset));
+	owner_put(pf);
+	return json_pack("{s:s, s:I, s:o}", "pf", name, "vf", vf, "doorbells", list);
+}
+
+json_t *
+method_legacy_serve(struct rpc_call *call)
+{
+	const char *name, *path;
+	json_int_t vf;
+	int err;
+
+	if (rpc_params(call, "{s:s, s:I, s:s}", "pf", &name, "vf", &vf, "socket", &path) != 0)
+		return NULL;
+	if (vf < 1 || vf > SYSFS_MAX_VFS)
+		return rpc_bad_params(call, "there is no VF %lld", (long long)vf);
+	if (path[0] != '/')
+		return rpc_bad_params(call, "a socket is named from the root: \"/...\"");
+	err = serving_start(&call->vsrd->serving, &call->vsrd->owner, name, (unsigned int)vf, path,
+			&call->why);
+	return err != 0 ? rpc_refuse(call, err) :
+			  json_pack("{s:s, s:I, s:s}", "pf", name, "vf", vf, "socket", path);
+}
+
+json_t *
+method_legacy_unserve(struct rpc_call *call)
+{
+	const char *name;
+	json_int_t vf;
+	int err;
+
+	if (rpc_params(call, "{s:s, s:I}", "pf", &name, "vf", &vf) != 0)
+		return NULL;
+	if (vf < 1 || vf > SYSFS_MAX_VFS)
+		return rpc_bad_params(call, "there is no VF %lld", (long long)vf);
+	err = serving_stop(&call->vsrd->serving, name, (unsigned int)vf, &call->why);
+	return err != 0 ? rpc_refuse(call, err) : json_pack("{s:s, s:I}", "pf", name, "vf", vf);
+}
+
+json_t *
+method_legacy_served(struct rpc_call *call)
+{
+	char bdf[BASE_BDF_LEN];
+	const char *name = NULL;
+
+	if (rpc_params(call, "{s?s}", "pf", &name) != 0)
+		return NULL;
+	if (name != NULL && base_bdf_expand(name, bdf) != 0)
+		return rpc_bad_params(call, "\"%.64s\" is no PCI address such as 0000:01:00.0",
+				name);
+	return json_pack("{s:o}", "served",
+			serving_show(&call->vsrd->serving, name != NULL ? bdf : NULL));
+}
