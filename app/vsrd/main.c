@@ -93,7 +93,7 @@ parse_one(struct options *options, int opt)
 	case 'l':
 		if (strcmp(optarg, "syslog") != 0 && strcmp(optarg, "stderr") != 0)
 			return usage("--log takes stderr or syslog, not ", optarg);
-		log_to_syslog(optarg[1] == 'y');
+		log_to_syslog(strcmp(optarg, "syslog") == 0);
 		return -1;
 	case 'v':
 		printf("vsrd %s\n", VSR_VERSION);

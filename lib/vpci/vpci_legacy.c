@@ -32,7 +32,7 @@ struct vpci_legacy {
 	uint8_t mac_have;
 	/* Where doorbells go: a mapped word, or else a register of the VF, or else commands. */
 	volatile void *bell;
-	bool bell_member;
+	bool has_bell;
 	uint8_t bell_bar;
 	uint64_t bell_offset;
 	void *map;
@@ -87,7 +87,7 @@ static void
 bell_find(struct vpci_legacy *l)
 {
 	struct vio_admin_doorbell bells[VIRTIO_ADMIN_NOTIFY_ENTRIES];
-	uint64_t own[6] = { 0 };
+	uint64_t no_bars[6] = { 0 }, own[6] = { 0 };
 	struct vio_admin *admin;
 	int nb = 0;
 
@@ -96,23 +96,21 @@ bell_find(struct vpci_legacy *l)
 	admin = owner_hold(&l->conf);
 	if (admin != NULL && vio_admin_in_use(admin, VIO_SRIOV) & VIRTIO_ADMIN_LIST_NOTIFY_INFO) {
 		l->stats.commands++;
-		nb = vio_admin_legacy_notify_info(admin, l->conf.vf, l->conf.owner_bar_len, own,
-				bells);
+		nb = vio_admin_legacy_notify_info(admin, l->conf.vf, no_bars, own, bells);
 	}
 	owner_release(&l->conf);
-	if (nb <= 0)
+	if (nb <= 0 || !bells[0].member)
 		return;
-	l->bell_member = bells[0].member;
+	l->has_bell = true;
 	l->bell_bar = bells[0].bar;
 	l->bell_offset = bells[0].offset;
-	l->bell = bells[0].member ? member_map(l, &bells[0]) :
-				    l->conf.owner_bar[bells[0].bar] + bells[0].offset;
+	l->bell = member_map(l, &bells[0]);
 }
 
 bool
 vpci_legacy_has_doorbell(const struct vpci_legacy *l)
 {
-	return l->bell != NULL || l->bell_member;
+	return l->has_bell;
 }
 
 static int

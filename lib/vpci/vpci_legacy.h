@@ -36,12 +36,6 @@ struct vpci_legacy_conf {
 	void (*release)(void *owner);
 	void *owner; /**< First argument of both. */
 	uint16_t vf; /**< 1..NumVFs. */
-	/**
-	 * BARs of the PF that doorbells may be rung in, mapped here; NULL and 0: not at all. The
-	 * words of all VFs stand side by side there: whoever gives these trusts the device.
-	 */
-	volatile uint8_t *owner_bar[6];
-	uint64_t owner_bar_len[6];
 };
 
 struct vpci_legacy_stats {

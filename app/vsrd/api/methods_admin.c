@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "base/base_hex.h"
-#include "virtio_spec/legacy.h"
 
 #include "method.h"
 
@@ -116,6 +115,18 @@ opcode_of(const json_t *value)
 	return (int)json_integer_value(value);
 }
 
+static int
+group_of(const char *name, uint16_t *group)
+{
+	if (strcmp(name, "self") == 0)
+		*group = VIO_SELF;
+	else if (strcmp(name, "sriov") == 0)
+		*group = VIO_SRIOV;
+	else
+		return -EINVAL;
+	return 0;
+}
+
 static json_t *
 run_raw(struct rpc_call *call, struct owner_pf *pf, struct vio_admin_cmd *cmd)
 {
@@ -150,7 +161,7 @@ method_admin_raw(struct rpc_call *call)
 		return NULL;
 	if (opcode_of(opcode) < 0)
 		return rpc_bad_params(call, "there is no such opcode");
-	if (strcmp(group, "self") != 0 && strcmp(group, "sriov") != 0)
+	if (group_of(group, &cmd.group) != 0)
 		return rpc_bad_params(call, "a group is self or sriov");
 	if (result_len < 0 || result_len > VIO_ADMIN_DATA_MAX)
 		return rpc_bad_params(call, "a result has 0 to %d bytes", VIO_ADMIN_DATA_MAX);
@@ -168,7 +179,6 @@ method_admin_raw(struct rpc_call *call)
 				VIO_ADMIN_DATA_MAX);
 	}
 	cmd.opcode = (uint16_t)opcode_of(opcode);
-	cmd.group = group[1] == 'r' ? VIO_SRIOV : VIO_SELF;
 	cmd.member = (uint64_t)member;
 	cmd.data[0] = (struct iovec){ data, (size_t)len };
 	cmd.result = result;

@@ -18,9 +18,12 @@
 static int
 area_of(const char *name, enum vio_legacy_area *area)
 {
-	if (strcmp(name, "common") != 0 && strcmp(name, "net") != 0)
+	if (strcmp(name, "common") == 0)
+		*area = VIO_LEGACY_COMMON;
+	else if (strcmp(name, "net") == 0)
+		*area = VIO_LEGACY_NET;
+	else
 		return -EINVAL;
-	*area = name[0] == 'c' ? VIO_LEGACY_COMMON : VIO_LEGACY_NET;
 	return 0;
 }
 
@@ -83,24 +86,31 @@ method_legacy_write(struct rpc_call *call)
 	return json_pack("{s:i}", "written", (int)len);
 }
 
-/* ISR is left out: reading it clears it. */
+/* clang-format off */
+#define FIELD(type, area, name) \
+	{ #name, area, offsetof(type, name), sizeof(((type *)0)->name) }
+/* clang-format on */
+#define COMMON(name) FIELD(struct virtio_legacy_hdr, VIO_LEGACY_COMMON, name)
+#define NET(name) FIELD(struct virtio_net_config, VIO_LEGACY_NET, name)
+
+/* The registers of a dump: neither isr, which a read clears, nor queue_notify. */
 static const struct {
 	const char *name;
 	enum vio_legacy_area area;
 	uint8_t offset, len;
 } legacy_fields[] = {
-	{ "device_features", VIO_LEGACY_COMMON, 0, 4 },
-	{ "driver_features", VIO_LEGACY_COMMON, 4, 4 },
-	{ "queue_address", VIO_LEGACY_COMMON, 8, 4 },
-	{ "queue_size", VIO_LEGACY_COMMON, 12, 2 },
-	{ "queue_select", VIO_LEGACY_COMMON, 14, 2 },
-	{ "device_status", VIO_LEGACY_COMMON, 18, 1 },
-	{ "config_vector", VIO_LEGACY_COMMON, 20, 2 },
-	{ "queue_vector", VIO_LEGACY_COMMON, 22, 2 },
-	{ "mac", VIO_LEGACY_NET, 0, 6 },
-	{ "status", VIO_LEGACY_NET, 6, 2 },
-	{ "max_virtqueue_pairs", VIO_LEGACY_NET, 8, 2 },
-	{ "mtu", VIO_LEGACY_NET, 10, 2 },
+	COMMON(device_features),
+	COMMON(driver_features),
+	COMMON(queue_address),
+	COMMON(queue_size),
+	COMMON(queue_select),
+	COMMON(device_status),
+	COMMON(config_vector),
+	COMMON(queue_vector),
+	NET(mac),
+	NET(status),
+	NET(max_virtqueue_pairs),
+	NET(mtu),
 };
 
 json_t *

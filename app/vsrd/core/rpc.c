@@ -49,8 +49,8 @@ rpc_refuse(struct rpc_call *call, int err)
 	return NULL;
 }
 
-const char *
-rpc_errno_name(int err)
+static const char *
+errno_name(int err)
 {
 	const char *name = strerrorname_np(err < 0 ? -err : err);
 
@@ -91,7 +91,7 @@ result_answer(const struct rpc_call *call, json_t *id, json_t *result)
 	}
 	if (call->code == RPC_REFUSED || call->code == 0) {
 		data = call->data != NULL ? json_incref(call->data) : json_object();
-		json_object_set_new(data, "errno", json_string(rpc_errno_name(call->err)));
+		json_object_set_new(data, "errno", json_string(errno_name(call->err)));
 	}
 	return error_answer(id, call->code != 0 ? call->code : RPC_REFUSED, call->why.text, data);
 }

@@ -65,7 +65,4 @@ char *rpc_answer(const struct rpc_method *methods, struct rpc_call *call, const 
 /** A notification of the server: text with a newline, to free(); NULL without memory. */
 char *rpc_notification(const char *method, json_t *params);
 
-/** "EBUSY" of EBUSY or of -EBUSY. */
-const char *rpc_errno_name(int err);
-
 #endif /* VSRD_RPC_H */

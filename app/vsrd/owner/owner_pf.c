@@ -70,8 +70,8 @@ owner_token_choose(struct owner *owner, struct owner_pf *pf, struct why *why)
 	return ret == 0 ? 0 : why_not(why, ret, "no random token can be made: %s", strerror(-ret));
 }
 
-int
-owner_token_keep(struct owner *owner, struct owner_pf *pf, struct why *why)
+static int
+token_keep(struct owner *owner, struct owner_pf *pf, struct why *why)
 {
 	char file[PATH_MAX];
 	int ret = pf_token_file(&owner->host, &pf->fn, file, sizeof(file), why);
@@ -93,7 +93,7 @@ owner_take(struct owner *owner, struct owner_pf *pf)
 	pf->request = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (pf->request >= 0 && vio_vfio_on_request(&pf->vfio, pf->request) != 0)
 		log_warn("%s: vsrd will not be told when the system wants it back", pf->fn.bdf);
-	if (!pf->token_in_file && owner_token_keep(owner, pf, &why) != 0)
+	if (!pf->token_in_file && token_keep(owner, pf, &why) != 0)
 		log_error("%s", why.text);
 	bring_up(owner, pf);
 	owner_keep(pf);
@@ -147,7 +147,7 @@ owner_token_set(struct owner *owner, struct owner_pf *pf, const char *token, jso
 	if (ret != 0)
 		return why_not(why, ret, "%s does not take the token: %s", pf->fn.bdf, text);
 	strcpy(pf->token, fresh);
-	return owner_token_keep(owner, pf, why);
+	return token_keep(owner, pf, why);
 }
 
 int

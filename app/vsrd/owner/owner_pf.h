@@ -15,8 +15,6 @@
 
 /** Choose pf->token: the one that its VFs were made with, else a new one. */
 int owner_token_choose(struct owner *owner, struct owner_pf *pf, struct why *why);
-/** Write the token file. */
-int owner_token_keep(struct owner *owner, struct owner_pf *pf, struct why *why);
 /** Give the PF another token. @param token  NULL: a new random one. */
 int owner_token_set(struct owner *owner, struct owner_pf *pf, const char *token, json_t **users,
 		struct why *why);

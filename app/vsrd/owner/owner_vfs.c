@@ -73,7 +73,8 @@ owner_vfs_create(struct owner *owner, struct owner_pf *pf, unsigned int count, c
 	if (ret == 0)
 		ret = pf_count_parse(&pf->fn, text, &count, why);
 	if (ret == 0 && pf->fn.num_vfs != 0) {
-		ret = owner_unused(owner, pf, "try again", users, why);
+		/* For the list of users only: the refusal is that there are VFs. */
+		(void)owner_unused(owner, pf, "try again", users, why);
 		ret = pf_has_no_vfs(&owner->host, &pf->fn, why);
 	}
 	if (ret == 0 && pf->sriov_err != 0) {
