@@ -4,10 +4,6 @@
  * Server of the control socket. A client is a buffer for a line that is not complete yet and one
  * for an answer that did not go out yet; a client that breaks the rules loses its connection.
  */
-#include "ctl.h"
-#include "bdf.h"
-#include "host/host.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +12,11 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "base/base_bdf.h"
+#include "base/base_listen.h"
+#include "ctl.h"
+#include "host/host.h"
 
 #define MAX_CLIENTS 16
 
@@ -168,12 +169,9 @@ find_bdf(const json_t *request, char full[HOST_BDF_LEN], json_t **answer)
 {
 	const char *name = json_string_value(json_object_get(request, "bdf"));
 	char text[128];
-	struct bdf bdf;
 
-	if (name != NULL && bdf_parse(name, &bdf) == 0) {
-		bdf_format(bdf, full, HOST_BDF_LEN);
+	if (name != NULL && base_bdf_expand(name, full) == 0)
 		return full;
-	}
 	snprintf(text, sizeof(text), "%.40s is no name on the bus such as 0000:02:00.0",
 			name != NULL ? name : "(a string \"bdf\" is missing)");
 	*answer = fail(text);
@@ -404,8 +402,8 @@ struct ctl *
 ctl_create(const struct ctl_conf *conf, char *err, size_t err_len)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.u32 = MAX_CLIENTS };
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	struct ctl *ctl = calloc(1, sizeof(*ctl));
+	int ret = 0;
 
 	if (ctl == NULL) {
 		snprintf(err, err_len, "out of memory");
@@ -414,16 +412,16 @@ ctl_create(const struct ctl_conf *conf, char *err, size_t err_len)
 	ctl->conf = *conf;
 	for (size_t i = 0; i < MAX_CLIENTS; i++)
 		ctl->clients[i].fd = -1;
-	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", conf->path);
 	snprintf(ctl->path, sizeof(ctl->path), "%s", conf->path);
 	ctl->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	ctl->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	unlink(conf->path);
-	if (ctl->epoll_fd < 0 || ctl->listen_fd < 0 ||
-			bind(ctl->listen_fd, (struct sockaddr *)&addr, sizeof(addr)) != 0 ||
-			listen(ctl->listen_fd, MAX_CLIENTS) != 0 ||
-			epoll_ctl(ctl->epoll_fd, EPOLL_CTL_ADD, ctl->listen_fd, &event) != 0) {
-		snprintf(err, err_len, "cannot listen on %s: %s", conf->path, strerror(errno));
+	ctl->listen_fd = base_listen(conf->path, SOCK_STREAM, 0, MAX_CLIENTS);
+	if (ctl->listen_fd < 0)
+		ret = ctl->listen_fd;
+	else if (ctl->epoll_fd < 0 ||
+			epoll_ctl(ctl->epoll_fd, EPOLL_CTL_ADD, ctl->listen_fd, &event) != 0)
+		ret = -errno;
+	if (ret != 0) {
+		snprintf(err, err_len, "cannot listen on %s: %s", conf->path, strerror(-ret));
 		ctl_destroy(ctl);
 		return NULL;
 	}

@@ -15,7 +15,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "bdf.h"
+#include "base/base_bdf.h"
 #include "nic_priv.h"
 
 #define STOP_EVENT UINT32_MAX
@@ -277,7 +277,7 @@ vfs_sync(void *arg, const char *pf_bdf, uint16_t num_vfs)
 	for (unsigned int n = 1; n <= num_vfs && n <= nic->total_vfs && ret == 0; n++) {
 		if (nic->fns[n].server != NULL)
 			continue;
-		if (!bdf_of_vf(pf_bdf, pf.sriov_offset, pf.sriov_stride, n, bdf, sizeof(bdf)))
+		if (!host_vf_bdf(&pf, n, bdf))
 			ret = -ENOMEM; /* As Linux: not enough bus numbers. */
 		else
 			ret = fn_add(nic, n, bdf);
@@ -568,7 +568,6 @@ int
 nic_find(struct nic *nic, const char *name)
 {
 	char full[HOST_BDF_LEN], bdf[HOST_BDF_LEN];
-	struct bdf parsed;
 	unsigned int n;
 	int end = -1;
 
@@ -576,9 +575,8 @@ nic_find(struct nic *nic, const char *name)
 		return 0;
 	if (sscanf(name, "vf%3u%n", &n, &end) == 1 && end > 0 && name[end] == '\0')
 		return n > 0 && nic_bdf(nic, n, bdf) == 0 ? (int)n : -ENODEV;
-	if (bdf_parse(name, &parsed) != 0)
+	if (base_bdf_expand(name, full) != 0)
 		return -ENODEV;
-	bdf_format(parsed, full, sizeof(full));
 	for (unsigned int i = 0; i <= nic->total_vfs; i++) {
 		if (nic_bdf(nic, i, bdf) == 0 && strcmp(bdf, full) == 0)
 			return (int)i;

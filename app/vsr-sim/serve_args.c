@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bdf.h"
+#include "base/base_bdf.h"
 #include "serve.h"
 
 enum {
@@ -172,12 +172,9 @@ parse_mac(struct cli_args *args, struct serve_conf *conf)
 static int
 parse_pf(struct cli_args *args, struct serve_conf *conf)
 {
-	struct bdf bdf;
-
-	if (bdf_parse(args->value, &bdf) != 0)
+	if (base_bdf_expand(args->value, conf->pf_bdf) != 0)
 		return cli_usage(args, "%s is not a name on the bus such as 0000:01:00.0",
 				args->value);
-	bdf_format(bdf, conf->pf_bdf, sizeof(conf->pf_bdf));
 	return -1;
 }
 

@@ -22,9 +22,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/base_bdf.h"
 #include "vfio_user/vuser.h"
 
-#define HOST_BDF_LEN 16 /**< "0000:01:00.0" and its end. */
+#define HOST_BDF_LEN BASE_BDF_LEN
 #define HOST_MAX_FNS 512
 
 /** A driver of the simulated kernel; a function may be bound to one of them. */
@@ -115,6 +116,12 @@ int host_fn_info(struct host *host, const char *bdf, struct host_fn_info *out);
 size_t host_fn_list(struct host *host, char (*out)[HOST_BDF_LEN], size_t max);
 /** The one function of an IOMMU group. 0 or -ENODEV. */
 int host_group_fn(struct host *host, int group, char out[HOST_BDF_LEN]);
+/**
+ * Address of VF n (from 1) of a PF: routing id PF + offset + (n - 1) * stride, carries into the bus
+ * number included (PCI Express Base Specification 9.2.1.2 "VF Discovery").
+ * @return false when no bus number is left for the VF.
+ */
+bool host_vf_bdf(const struct host_fn_info *pf, unsigned int n, char out[HOST_BDF_LEN]);
 
 /* What writing to sysfs does. All: -ENODEV when there is no such function. */
 

@@ -8,17 +8,14 @@
 #include <errno.h>
 #include <linux/vfio.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/base_server.h"
 #include "core/host_lock.h"
 #include "function/host_files.h"
 #include "host_proto.h"
@@ -28,12 +25,10 @@
 #define MAX_CONNS 512
 #define MAX_PIECES (1u << 20) /* Of one map: 4 GB in pages of 4 KB. */
 
+/* A connection of a preloaded process. */
 struct host_conn {
 	struct host *host;
-	struct host_server *server;
 	int fd;
-	pthread_t thread;
-	bool used, done;
 
 	/* the request at hand */
 	struct host_request req;
@@ -48,14 +43,6 @@ struct host_conn {
 	/* a map of which pieces have arrived */
 	struct host_map *map;
 	ino_t map_ino; /* Of its container. */
-};
-
-struct host_server {
-	struct host *host;
-	struct sockaddr_un addr;
-	int listener, stop_fd;
-	pthread_t thread;
-	struct host_conn *conns[MAX_CONNS];
 };
 
 /* ---------------------------------------------------------------- DMA maps in steps */
@@ -184,73 +171,81 @@ opened(struct host_conn *conn, int fd)
 	return 0;
 }
 
-/* It needs what stands between functions of other processes; host->lock is held. */
-static bool
-is_remote(const struct host_conn *conn)
+/* What a request is about. Of HOST_OP_OPEN_GROUP: the function of that group. */
+static struct host_object
+find_object(struct host *host, const struct host_request *req)
 {
-	const struct host_request *req = &conn->req;
-	struct host_object object;
+	struct host_object object = { .kind = HOST_KIND_NONE };
 
-	if (req->op == HOST_OP_OPEN_GROUP) {
-		for (size_t i = 0; i < conn->host->nb_fns; i++)
-			if (conn->host->fns[i]->remote != NULL &&
-					(uint64_t)conn->host->fns[i]->group == req->arg[0])
-				return true;
-		return false;
+	switch (req->op) {
+	case HOST_OP_HELLO:
+	case HOST_OP_OPEN_CONTAINER:
+		break;
+	case HOST_OP_OPEN_GROUP:
+		object.fn = host_find_group(host, req->arg[0]);
+		break;
+	default:
+		object = host_lookup(host, req->ino);
+		break;
 	}
-	if (req->op == HOST_OP_HELLO || req->op == HOST_OP_OPEN_CONTAINER)
-		return false;
-	object = host_lookup(conn->host, req->ino);
-	if (object.fn != NULL && object.fn->remote != NULL)
+	return object;
+}
+
+/* Whether a request involves a function of another process. */
+static bool
+is_remote(struct host *host, const struct host_request *req, const struct host_object *object)
+{
+	const struct host_container *container = object->container;
+
+	if (object->fn != NULL && object->fn->remote != NULL)
 		return true;
-	if (object.kind == HOST_KIND_GROUP && object.fn->container != NULL)
-		object.container = object.fn->container;
-	else if (object.kind == HOST_KIND_GROUP && req->op == HOST_OP_IOCTL &&
+	if (object->kind == HOST_KIND_GROUP && object->fn->container != NULL)
+		container = object->fn->container;
+	else if (object->kind == HOST_KIND_GROUP && req->op == HOST_OP_IOCTL &&
 			req->arg[0] == VFIO_GROUP_SET_CONTAINER)
-		object = host_lookup(conn->host, req->arg[1]);
-	return object.container != NULL && object.container->nb_remote != 0;
+		container = host_lookup(host, req->arg[1]).container;
+	return container != NULL && container->nb_remote != 0;
 }
 
 /* Requests about an open file; host->lock is held. */
 static int
-do_file(struct host_conn *conn)
+do_file(struct host_conn *conn, const struct host_object *object)
 {
 	const struct host_request *req = &conn->req;
-	const struct host_object object = host_lookup(conn->host, req->ino);
 	int ret;
 
 	if (req->op == HOST_OP_LOOKUP)
-		return do_lookup(conn, &object);
-	if (object.kind == HOST_KIND_NONE)
+		return do_lookup(conn, object);
+	if (object->kind == HOST_KIND_NONE)
 		return -ENODEV;
 	switch (req->op) {
 	case HOST_OP_IOCTL:
-		return do_ioctl(conn, &object);
+		return do_ioctl(conn, object);
 	case HOST_OP_MAP_DMA:
-		if (object.kind != HOST_KIND_CONTAINER)
+		if (object->kind != HOST_KIND_CONTAINER)
 			return -ENOTTY;
-		ret = map_dma(conn, object.container, req->arg[0]);
+		ret = map_dma(conn, object->container, req->arg[0]);
 		/* A mere question of another thread leaves the map at hand alone. */
 		if (ret != 0 && req->arg[0] != HOST_MAP_CHECK)
 			drop_map(conn);
 		return ret;
 	case HOST_OP_OPEN_DEVICE:
-		if (object.kind != HOST_KIND_GROUP)
+		if (object->kind != HOST_KIND_GROUP)
 			return -ENOTTY;
 		if (req->data_len == 0 || conn->data[req->data_len - 1] != '\0')
 			return -EINVAL;
 		return opened(conn,
-				host_device_open(conn->host, object.fn, (const char *)conn->data));
+				host_device_open(conn->host, object->fn, (const char *)conn->data));
 	case HOST_OP_READ:
-		if (object.kind != HOST_KIND_DEVICE || req->arg[1] > HOST_PROTO_DATA)
+		if (object->kind != HOST_KIND_DEVICE || req->arg[1] > HOST_PROTO_DATA)
 			return -EINVAL;
-		ret = host_device_read(object.fn, req->arg[0], conn->data, req->arg[1]);
+		ret = host_device_read(object->fn, req->arg[0], conn->data, req->arg[1]);
 		conn->rep.data_len = ret < 0 ? 0 : ret;
 		return ret;
 	case HOST_OP_WRITE:
-		if (object.kind != HOST_KIND_DEVICE)
+		if (object->kind != HOST_KIND_DEVICE)
 			return -EINVAL;
-		return host_device_write(conn->host, object.fn, req->arg[0], conn->data,
+		return host_device_write(conn->host, object->fn, req->arg[0], conn->data,
 				req->data_len);
 	default:
 		return -EINVAL;
@@ -261,12 +256,15 @@ static int
 do_request(struct host_conn *conn)
 {
 	struct host *host = conn->host;
+	struct host_object object;
 	int ret;
 
 	host_lock(host, false);
-	if (is_remote(conn)) {
+	object = find_object(host, &conn->req);
+	if (is_remote(host, &conn->req, &object)) {
 		host_unlock(host);
 		host_lock(host, true);
+		object = find_object(host, &conn->req);
 	}
 	switch (conn->req.op) {
 	case HOST_OP_HELLO:
@@ -278,12 +276,10 @@ do_request(struct host_conn *conn)
 		ret = opened(conn, host_container_open(host));
 		break;
 	case HOST_OP_OPEN_GROUP:
-		ret = conn->req.arg[0] > INT32_MAX ?
-				-ENOENT :
-				opened(conn, host_group_open(host, conn->req.arg[0]));
+		ret = opened(conn, host_group_open(host, object.fn));
 		break;
 	default:
-		ret = do_file(conn);
+		ret = do_file(conn, &object);
 		break;
 	}
 	host_unlock(host);
@@ -366,12 +362,12 @@ reply(struct host_conn *conn)
 	return len < 0 ? -ECONNRESET : 0;
 }
 
-static void *
-conn_main(void *arg)
+static void
+conn_serve(struct base_client *client)
 {
-	struct host_conn *conn = arg;
-	struct pollfd wait[2] = { { .fd = conn->fd, .events = POLLIN },
-		{ .fd = conn->server->stop_fd, .events = POLLIN } };
+	struct host_conn conn = { .host = client->ctx, .fd = client->fd };
+	struct pollfd wait[2] = { { .fd = client->fd, .events = POLLIN },
+		{ .fd = client->stop_fd, .events = POLLIN } };
 	int ret = 0;
 
 	while (ret != -ECONNRESET) {
@@ -379,176 +375,52 @@ conn_main(void *arg)
 			break;
 		if (wait[1].revents != 0)
 			break;
-		ret = receive(conn);
+		ret = receive(&conn);
 		if (ret == 0 || ret == -EPROTO) {
-			memset(&conn->rep, 0, sizeof(conn->rep));
-			conn->rep_fd = -1;
-			conn->rep.ret = ret == 0 ? do_request(conn) : ret;
-			ret = reply(conn);
+			memset(&conn.rep, 0, sizeof(conn.rep));
+			conn.rep_fd = -1;
+			conn.rep.ret = ret == 0 ? do_request(&conn) : ret;
+			ret = reply(&conn);
 		}
-		close_fds(conn);
+		close_fds(&conn);
 	}
-	pthread_mutex_lock(&conn->host->lock);
-	drop_map(conn);
-	pthread_mutex_unlock(&conn->host->lock);
-	shutdown(conn->fd, SHUT_RDWR);
-	__atomic_store_n(&conn->done, true, __ATOMIC_RELEASE);
-	return NULL;
-}
-
-/* ---------------------------------------------------------------- connections */
-
-static void
-conn_end(struct host_server *server, unsigned int i)
-{
-	struct host_conn *conn = server->conns[i];
-
-	pthread_join(conn->thread, NULL);
-	close(conn->fd);
-	free(conn);
-	server->conns[i] = NULL;
+	pthread_mutex_lock(&conn.host->lock);
+	drop_map(&conn);
+	pthread_mutex_unlock(&conn.host->lock);
 }
 
 static void
-conn_start(struct host_server *server, int fd)
+conn_refuse(void *ctx, const struct base_client *client, int err)
 {
-	struct host_conn *conn;
-	unsigned int free_at = MAX_CONNS;
-
-	for (unsigned int i = 0; i < MAX_CONNS; i++) {
-		if (server->conns[i] != NULL &&
-				__atomic_load_n(&server->conns[i]->done, __ATOMIC_ACQUIRE))
-			conn_end(server, i);
-		if (server->conns[i] == NULL && free_at == MAX_CONNS)
-			free_at = i;
-	}
-	conn = free_at == MAX_CONNS ? NULL : calloc(1, sizeof(*conn));
-	if (conn == NULL) {
-		host_log("host", "too many programs: connection refused");
-		close(fd);
-		return;
-	}
-	conn->host = server->host;
-	conn->server = server;
-	conn->fd = fd;
-	if (pthread_create(&conn->thread, NULL, conn_main, conn) != 0) {
-		host_log("host", "no thread for another program: connection refused");
-		close(fd);
-		free(conn);
-		return;
-	}
-	server->conns[free_at] = conn;
+	host_log("host",
+			err == -EAGAIN ? "no thread for another program: connection refused" :
+					 "too many programs: connection refused");
 }
 
-static void *
-accept_main(void *arg)
-{
-	struct host_server *server = arg;
-	struct pollfd wait[2] = { { .fd = server->listener, .events = POLLIN },
-		{ .fd = server->stop_fd, .events = POLLIN } };
-	const struct timespec pause = { .tv_nsec = 50000000 };
-
-	for (;;) {
-		int fd;
-
-		if (poll(wait, 2, -1) < 0 && errno != EINTR)
-			break;
-		if (wait[1].revents != 0)
-			break;
-		fd = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC);
-		if (fd >= 0)
-			conn_start(server, fd);
-		else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
-			nanosleep(&pause, NULL); /* The backlog would keep poll() spinning. */
-	}
-	for (unsigned int i = 0; i < MAX_CONNS; i++)
-		if (server->conns[i] != NULL)
-			conn_end(server, i);
-	return NULL;
-}
-
-/* ---------------------------------------------------------------- life */
-
-static int
-listen_at(struct host_server *server)
-{
-	const struct sockaddr *addr = (const struct sockaddr *)&server->addr;
-	int probe, ret;
-
-	server->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (server->listener < 0)
-		return -errno;
-	/* A socket that nobody answers on was left by a dead process. */
-	probe = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (probe < 0)
-		return -errno;
-	ret = connect(probe, addr, sizeof(server->addr));
-	if (ret != 0 && errno == ECONNREFUSED)
-		unlink(server->addr.sun_path);
-	close(probe);
-	if (ret == 0)
-		return -EADDRINUSE;
-	if (bind(server->listener, addr, sizeof(server->addr)) != 0 ||
-			listen(server->listener, 64) != 0)
-		return -errno;
-	return 0;
-}
+/* ---------------------------------------------------------------- server */
 
 int
 host_vfio_start(struct host *host, const char *socket_path)
 {
-	struct host_server *server;
+	const struct base_server_conf conf = { .path = socket_path,
+		.type = SOCK_SEQPACKET,
+		.max_clients = MAX_CONNS,
+		.ctx = host,
+		.refuse = conn_refuse,
+		.serve = conn_serve };
 	struct rlimit limit;
-	sigset_t all, old;
-	int ret;
 
-	if (strlen(socket_path) >= sizeof(server->addr.sun_path))
-		return -ENAMETOOLONG;
+	/* Every file that holds DMA memory is kept open. */
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
 		limit.rlim_cur = limit.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &limit);
 	}
-	server = calloc(1, sizeof(*server));
-	if (server == NULL)
-		return -ENOMEM;
-	server->host = host;
-	server->addr.sun_family = AF_UNIX;
-	strcpy(server->addr.sun_path, socket_path);
-	server->listener = -1;
-	server->stop_fd = eventfd(0, EFD_CLOEXEC);
-	ret = server->stop_fd < 0 ? -errno : listen_at(server);
-	if (ret == 0) {
-		sigfillset(&all);
-		pthread_sigmask(SIG_SETMASK, &all, &old);
-		ret = -pthread_create(&server->thread, NULL, accept_main, server);
-		pthread_sigmask(SIG_SETMASK, &old, NULL);
-		if (ret != 0)
-			unlink(socket_path);
-	}
-	if (ret != 0) {
-		if (server->listener >= 0)
-			close(server->listener);
-		if (server->stop_fd >= 0)
-			close(server->stop_fd);
-		free(server);
-		return ret;
-	}
-	host->server = server;
-	return 0;
+	return base_server_start(&conf, &host->server);
 }
 
 void
 host_vfio_stop(struct host *host)
 {
-	struct host_server *server = host->server;
-
-	if (server == NULL)
-		return;
+	base_server_stop(host->server);
 	host->server = NULL;
-	eventfd_write(server->stop_fd, 1);
-	pthread_join(server->thread, NULL);
-	unlink(server->addr.sun_path);
-	close(server->listener);
-	close(server->stop_fd);
-	free(server);
 }

@@ -13,7 +13,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "bdf.h"
 #include "sysfs_tree.h"
 #include "virtio_spec/pci.h"
 
@@ -386,7 +385,7 @@ show_virtfn(const struct tree *tree, const struct tree_node *node, char *buf, si
 
 	if (ret != 0)
 		return ret;
-	if (!bdf_of_vf(fn.bdf, fn.sriov_offset, fn.sriov_stride, node->n + 1, bdf, sizeof(bdf)))
+	if (!host_vf_bdf(&fn, node->n + 1, bdf))
 		return -ENOENT;
 	return snprintf(buf, len, "../%s", bdf);
 }

@@ -17,7 +17,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "bdf.h"
 #include "sysfs_tree.h"
 
 /* Longest text that reading a file can give: the largest, resource, has 13 lines of 57. */

@@ -22,17 +22,18 @@ host_log(const char *who, const char *format, ...)
 }
 
 int
-host_bdf_key(const char *bdf, uint32_t *key)
+host_bdf_key(const char *text, uint32_t *key)
 {
-	unsigned int domain, bus, slot, function;
-	int end = 0;
+	char full[BASE_BDF_LEN];
+	struct base_bdf bdf;
 
-	if (strlen(bdf) >= HOST_BDF_LEN ||
-			sscanf(bdf, "%4x:%2x:%2x.%1x%n", &domain, &bus, &slot, &function, &end) !=
-					4 ||
-			bdf[end] != '\0' || slot > 31 || function > 7)
+	if (base_bdf_parse(text, &bdf) != 0)
 		return -EINVAL;
-	*key = domain << 16 | bus << 8 | slot << 3 | function;
+	/* Functions are found by the text of their address. */
+	base_bdf_format(bdf, full);
+	if (strcmp(text, full) != 0)
+		return -EINVAL;
+	*key = (uint32_t)bdf.domain << 16 | bdf.rid;
 	return 0;
 }
 
@@ -41,6 +42,15 @@ host_find(struct host *host, const char *bdf)
 {
 	for (size_t i = 0; i < host->nb_fns; i++)
 		if (strcmp(host->fns[i]->bdf, bdf) == 0)
+			return host->fns[i];
+	return NULL;
+}
+
+struct host_fn *
+host_find_group(struct host *host, uint64_t group)
+{
+	for (size_t i = 0; i < host->nb_fns; i++)
+		if ((uint64_t)host->fns[i]->group == group)
 			return host->fns[i];
 	return NULL;
 }
@@ -92,15 +102,28 @@ host_fn_list(struct host *host, char (*out)[HOST_BDF_LEN], size_t max)
 int
 host_group_fn(struct host *host, int group, char out[HOST_BDF_LEN])
 {
-	int ret = -ENODEV;
+	const struct host_fn *fn;
 
 	pthread_mutex_lock(&host->lock);
-	for (size_t i = 0; i < host->nb_fns; i++) {
-		if (host->fns[i]->group == group) {
-			memcpy(out, host->fns[i]->bdf, HOST_BDF_LEN);
-			ret = 0;
-		}
-	}
+	fn = group < 0 ? NULL : host_find_group(host, (uint64_t)group);
+	if (fn != NULL)
+		memcpy(out, fn->bdf, HOST_BDF_LEN);
 	pthread_mutex_unlock(&host->lock);
-	return ret;
+	return fn != NULL ? 0 : -ENODEV;
+}
+
+bool
+host_vf_bdf(const struct host_fn_info *pf, unsigned int n, char out[HOST_BDF_LEN])
+{
+	struct base_bdf bdf;
+	uint32_t rid;
+
+	if (base_bdf_parse(pf->bdf, &bdf) != 0)
+		return false;
+	rid = bdf.rid + (uint32_t)pf->sriov_offset + (uint32_t)(n - 1) * pf->sriov_stride;
+	if (rid > UINT16_MAX)
+		return false;
+	bdf.rid = (uint16_t)rid;
+	base_bdf_format(bdf, out);
+	return true;
 }

@@ -23,9 +23,9 @@
 #define HOST_MAX_OPENS 64 /**< Device descriptions handed out of one function. */
 #define HOST_MAX_IDS 16
 
+struct base_server;
 struct host_container;
 struct host_file;
-struct host_server;
 
 /** An open file description that was handed out. */
 struct host_open {
@@ -113,18 +113,20 @@ struct host {
 	pthread_t reaper;
 	pthread_cond_t wake; /**< Something is open, or quit. */
 	bool quit;
-	struct host_server *server;
+	struct base_server *server; /**< Of preloaded processes; NULL: not started. */
 };
 
 /** A line on stderr, as a kernel log: "vsr-sim: WHO: ...". */
 void host_log(const char *who, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/** The order on the bus of a BDF. 0 or -EINVAL. */
+/** The order on the bus of an address in its full form. 0 or -EINVAL. */
 int host_bdf_key(const char *bdf, uint32_t *key);
 /** The lowest number of an IOMMU group that no function has. */
 int host_free_group(const struct host *host);
 
 struct host_fn *host_find(struct host *host, const char *bdf);
+/** The one function of an IOMMU group. */
+struct host_fn *host_find_group(struct host *host, uint64_t group);
 /** The function after prev on the bus (NULL: the first), or NULL; others may come and go. */
 struct host_fn *host_next(struct host *host, const struct host_fn *prev);
 /** VFs of a PF that are on the bus, in order: the one after prev (NULL: the first). */

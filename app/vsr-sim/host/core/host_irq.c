@@ -6,10 +6,10 @@
 #include <fcntl.h>
 #include <linux/vfio.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/base_eventfd.h"
 #include "host_cfg.h"
 #include "host_fn.h"
 #include "host_irq.h"
@@ -87,18 +87,6 @@ host_signal(int fd)
 	if (poll(&ready, 1, 0) != 1)
 		return 0;
 	return write(fd, &one, sizeof(one)) == sizeof(one) ? 0 : -errno;
-}
-
-/* Anything else could block whoever signals it. */
-static bool
-is_eventfd(int fd)
-{
-	static const char want[] = "anon_inode:[eventfd]";
-	char path[32], target[sizeof(want)];
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return readlink(path, target, sizeof(target)) == sizeof(want) - 1 &&
-			memcmp(target, want, sizeof(want) - 1) == 0;
 }
 
 /* REQ and ERR are the system's own: it keeps the one event descriptor. */
@@ -188,7 +176,7 @@ host_irq_set(struct host_fn *fn, const uint8_t *data, size_t len, const int *fds
 		if (number < -1 || (number >= 0 && (unsigned int)number >= nb_fds))
 			return -EINVAL;
 		picked[i] = number < 0 ? -1 : fds[number];
-		if (picked[i] >= 0 && !is_eventfd(picked[i]))
+		if (picked[i] >= 0 && !base_is_eventfd(picked[i]))
 			return -EINVAL;
 	}
 	if ((set.flags & VFIO_IRQ_SET_ACTION_TYPE_MASK) != VFIO_IRQ_SET_ACTION_TRIGGER)

@@ -4,54 +4,18 @@
 /* VF tokens: who may open a VF, or its PF. */
 #include <errno.h>
 #include <string.h>
-#include <sys/random.h>
 
+#include "base/base_uuid.h"
 #include "host_files.h"
 #include "host_token.h"
 
-#define UUID_LEN 36
 #define TOKEN_ARG "vf_token="
 
 void
 host_token_new(uint8_t token[16])
 {
-	/* Never blocks once the system is up; a short answer cannot happen for 16 bytes. */
-	if (getrandom(token, 16, 0) != 16)
+	if (base_uuid_make(token) != 0)
 		host_log("host", "no random numbers for a VF token");
-	token[6] = (token[6] & 0x0f) | 0x40; /* RFC 4122: version 4 */
-	token[8] = (token[8] & 0x3f) | 0x80; /* and variant 1. */
-}
-
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static int
-uuid_parse(const char *text, uint8_t uuid[16])
-{
-	unsigned int n = 0;
-
-	for (unsigned int i = 0; i < UUID_LEN; i++) {
-		int high, low;
-
-		if (i == 8 || i == 13 || i == 18 || i == 23) {
-			if (text[i] != '-')
-				return -EINVAL;
-			continue;
-		}
-		high = hex_digit(text[i]);
-		low = high < 0 ? -1 : hex_digit(text[i + 1]);
-		if (low < 0)
-			return -EINVAL;
-		uuid[n++] = high << 4 | low;
-		i++;
-	}
-	return 0;
 }
 
 static bool
@@ -114,10 +78,10 @@ host_token_name_check(struct host *host, struct host_fn *fn, const char *name)
 		if (given || strncmp(name, TOKEN_ARG, strlen(TOKEN_ARG)) != 0)
 			return -EINVAL;
 		name += strlen(TOKEN_ARG);
-		if (strlen(name) < UUID_LEN || uuid_parse(name, token) != 0)
+		if (base_uuid_parse(name, token) != 0)
 			return -EINVAL;
 		given = true;
-		name += UUID_LEN;
+		name += BASE_UUID_LEN;
 	}
 	return token_check(host, fn, given ? token : NULL);
 }

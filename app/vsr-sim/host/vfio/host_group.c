@@ -113,16 +113,12 @@ host_container_ioctl(struct host *host, struct host_container *container, unsign
 /* ---------------------------------------------------------------- groups */
 
 int
-host_group_open(struct host *host, unsigned int number)
+host_group_open(struct host *host, struct host_fn *fn)
 {
-	struct host_fn *fn = NULL;
 	char name[32];
 	struct stat st;
 	int fd;
 
-	for (size_t i = 0; i < host->nb_fns && fn == NULL; i++)
-		if (host->fns[i]->group >= 0 && (unsigned int)host->fns[i]->group == number)
-			fn = host->fns[i];
 	/* /dev/vfio/N is there while a function of group N is bound to vfio-pci. */
 	if (fn == NULL || fn->driver != HOST_DRIVER_VFIO_PCI)
 		return -ENOENT;
@@ -132,7 +128,7 @@ host_group_open(struct host *host, unsigned int number)
 	if (fn->group_fd >= 0)
 		return -EBUSY;
 	/* What /proc/PID/fd of its users shows, as the preload has it: the file's name on Linux. */
-	snprintf(name, sizeof(name), "/dev/vfio/%u", number);
+	snprintf(name, sizeof(name), "/dev/vfio/%d", fn->group);
 	fn->group_fd = host_memfile(name);
 	if (fn->group_fd < 0)
 		return -errno;

@@ -13,7 +13,8 @@
 
 /** Each returns a new descriptor for the program, or -errno. */
 int host_container_open(struct host *host);
-int host_group_open(struct host *host, unsigned int number);
+/** @param fn  The function of the group, or NULL: there is no such group. */
+int host_group_open(struct host *host, struct host_fn *fn);
 /** name as in VFIO_GROUP_GET_DEVICE_FD, ended by 0. */
 int host_device_open(struct host *host, struct host_fn *fn, const char *name);
 
