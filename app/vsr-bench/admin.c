@@ -21,7 +21,7 @@
 #include <rte_pause.h>
 
 #include "virtio_spec/legacy.h"
-#include "vsim/vsim_priv.h"
+#include "vsim/core/vsim_fn.h"
 
 #include "machine.h"
 #include "owner.h"

@@ -31,7 +31,7 @@
 
 #include "test/fixture/vsim_backend.h"
 #include "vpci/vpci_legacy.h"
-#include "vsim/vsim_regs.h"
+#include "vsim/regs/vsim_regs.h"
 
 #include "machine.h"
 #include "owner.h"

@@ -18,7 +18,7 @@
 #include <sched.h>
 #include <time.h>
 
-#include "vsim/vsim_data.h"
+#include "vsim/ring/vsim_walk.h"
 #include "test/fixture/vsim_driver.h"
 
 #define NB_BUFS 1024

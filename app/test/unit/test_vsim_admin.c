@@ -5,7 +5,7 @@
 /* The device side of the admin queue: what it checks, in which order it answers, and how it
  * misbehaves when it is told to. */
 
-#include "vsim/vsim_admin.h"
+#include "vsim/admin/vsim_admin_call.h"
 #include "test/fixture/vsim_owner.h"
 
 #define NB(a) (sizeof(a) / sizeof((a)[0]))

@@ -7,7 +7,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "vsim/vsim_data.h"
+#include "vsim/ring/vsim_walk.h"
 #include "test/fixture/vsim_driver.h"
 
 #define NB(array) (sizeof(array) / sizeof((array)[0]))

@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+
+/**
+ * @file
+ * The DMA map of a function: which bus addresses it may reach, and where they stand here.
+ *
+ * Clients map their memory in many pieces (a page of huge memory each), neighbours in bus
+ * addresses. They are placed as neighbours here too, inside windows of reserved address space, so
+ * that a whole heap becomes one segment and the one-entry cache of a queue nearly always hits.
+ *
+ * A client may cut its file short while it is mapped; touching what is gone raises SIGBUS. The
+ * handler below puts zeros in its place and notes the loss; the worker then breaks the function.
+ * It is the one handler of SIGBUS of the NIC, installed with its first function, passes on what
+ * does not concern it, and looks only at the NIC that the faulting thread is working for.
+ */
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "vsim/ring/vsim_walk.h"
+
+#ifndef HUGETLBFS_MAGIC
+#define HUGETLBFS_MAGIC 0x958458f6
+#endif
+#define BASE_PAGE 4096u
+
+static __thread struct vsim_nic *guarded;
+static struct sigaction bus_before;
+
+/* ---------------------------------------------------------------- lookup */
+
+/** First piece or segment that ends behind iova, by halving; n when there is none. */
+#define FIRST_BEHIND(array, n, address)                                              \
+	({                                                                           \
+		unsigned int lo_ = 0, hi_ = (n);                                     \
+		while (lo_ < hi_) {                                                  \
+			unsigned int mid_ = lo_ + (hi_ - lo_) / 2;                   \
+			if ((array)[mid_].iova + (array)[mid_].size - 1 < (address)) \
+				lo_ = mid_ + 1;                                      \
+			else                                                         \
+				hi_ = mid_;                                          \
+		}                                                                    \
+		lo_;                                                                 \
+	})
+
+uint8_t *
+vsim_dma_find(const struct vsim_dma *dma, uint64_t iova, uint64_t *len, int prot,
+		struct vsim_dma_cache *cache)
+{
+	unsigned int i = FIRST_BEHIND(dma->segs, dma->nb_segs, iova);
+	const struct vsim_dma_seg *seg = &dma->segs[i];
+	uint64_t rest;
+
+	if (i == dma->nb_segs || iova < seg->iova || (seg->prot & prot) != prot)
+		return NULL;
+	rest = seg->size - (iova - seg->iova);
+	if (*len > rest)
+		*len = rest;
+	/* The cache is asked without a direction, so it may only hold what allows both. */
+	if (cache != NULL && seg->prot == (PROT_READ | PROT_WRITE)) {
+		cache->iova = seg->iova;
+		cache->size = seg->size;
+		cache->ptr = seg->ptr;
+	}
+	return seg->ptr + (iova - seg->iova);
+}
+
+static void
+dma_merge(struct vsim_dma *dma)
+{
+	struct vsim_dma_seg *seg = NULL;
+
+	dma->nb_segs = 0;
+	dma->bytes = 0;
+	for (unsigned int i = 0; i < dma->nb_pieces; i++) {
+		const struct vsim_dma_piece *p = &dma->pieces[i];
+
+		dma->bytes += p->size;
+		if (seg != NULL && seg->iova + seg->size == p->iova &&
+				seg->ptr + seg->size == p->ptr && seg->prot == p->prot) {
+			seg->size += p->size;
+			continue;
+		}
+		seg = &dma->segs[dma->nb_segs++];
+		*seg = (struct vsim_dma_seg){ p->iova, p->size, p->ptr, p->prot };
+	}
+}
+
+uint64_t
+vsim_dma_bytes(const struct vsim_fn *fn)
+{
+	return fn->dma == NULL ? 0 : fn->dma->bytes;
+}
+
+/* ---------------------------------------------------------------- placing memory */
+
+static void *
+reserve(void *hint, size_t len, int flags)
+{
+	void *p = mmap(hint, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags,
+			-1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+/** The window for this range, made if there is room for one; -1: none. */
+static int
+window_get(struct vsim_dma *dma, uint64_t iova, uint64_t size)
+{
+	uint64_t base = iova & ~(VSIM_DMA_WINDOW - 1);
+	uint8_t *hint = NULL;
+	uint8_t *raw;
+	int i, unused = -1;
+
+	if (((iova + size - 1) & ~(VSIM_DMA_WINDOW - 1)) != base)
+		return -1;
+	for (i = 0; i < VSIM_DMA_WINDOWS; i++) {
+		struct vsim_dma_window *w = &dma->windows[i];
+
+		if (w->ptr == NULL)
+			unused = i;
+		else if (w->iova == base)
+			return w->spoilt ? -1 : i;
+		else if (w->iova + VSIM_DMA_WINDOW == base)
+			hint = w->ptr + VSIM_DMA_WINDOW;
+		else if (w->iova - VSIM_DMA_WINDOW == base)
+			hint = w->ptr - VSIM_DMA_WINDOW;
+	}
+	if (unused < 0)
+		return -1;
+	/* Beside a neighbour if that place is free, else anywhere aligned like large pages are. */
+	raw = hint == NULL ? NULL : reserve(hint, VSIM_DMA_WINDOW, MAP_FIXED_NOREPLACE);
+	if (raw == NULL) {
+		const size_t align = UINT64_C(1) << 30;
+		size_t head;
+
+		raw = reserve(NULL, VSIM_DMA_WINDOW + align, 0);
+		if (raw == NULL)
+			return -1;
+		head = -(uintptr_t)raw & (align - 1);
+		if (head > 0)
+			munmap(raw, head);
+		munmap(raw + head + VSIM_DMA_WINDOW, align - head);
+		raw += head;
+	}
+	dma->windows[unused] = (struct vsim_dma_window){ .iova = base, .ptr = raw };
+	return unused;
+}
+
+static void
+window_put(struct vsim_dma *dma, int window)
+{
+	struct vsim_dma_window *w = &dma->windows[window];
+
+	if (--w->nb_pieces > 0)
+		return;
+	/* A spoilt window has somebody else's memory in it: leave the address space. */
+	if (!w->spoilt)
+		munmap(w->ptr, VSIM_DMA_WINDOW);
+	w->ptr = NULL;
+}
+
+/** Map a file range where its bus address says, or anywhere if that cannot be. */
+static int
+piece_map(struct vsim_dma *dma, struct vsim_dma_piece *p, int fd, uint64_t offset)
+{
+	const int flags = MAP_SHARED | MAP_NORESERVE;
+	struct statfs fs;
+	uint64_t page = BASE_PAGE, head, len;
+	int err;
+
+	if (fstatfs(fd, &fs) < 0)
+		return -errno;
+	if (fs.f_type == HUGETLBFS_MAGIC && fs.f_bsize > 0)
+		page = fs.f_bsize;
+	head = offset & (page - 1);
+	len = (head + p->size + page - 1) & ~(page - 1);
+
+	p->window = -1;
+	if (head == 0 && len == p->size && (p->iova & (page - 1)) == 0)
+		p->window = window_get(dma, p->iova, p->size);
+	if (p->window >= 0) {
+		struct vsim_dma_window *w = &dma->windows[p->window];
+		uint8_t *at = w->ptr + (p->iova - w->iova);
+
+		w->nb_pieces++;
+		if (mmap(at, p->size, p->prot, flags | MAP_FIXED, fd, offset) != MAP_FAILED) {
+			p->map = p->ptr = at;
+			p->map_len = p->size;
+			return 0;
+		}
+		err = errno;
+		/* The kernel may have taken the reservation away before it failed. */
+		if (reserve(at, p->size, MAP_FIXED_NOREPLACE) == NULL && errno != EEXIST)
+			w->spoilt = true;
+		window_put(dma, p->window);
+		p->window = -1;
+		return -err;
+	}
+	p->map = mmap(NULL, len, p->prot, flags, fd, offset - head);
+	if (p->map == MAP_FAILED)
+		return -errno;
+	p->map_len = len;
+	p->ptr = p->map + head;
+	return 0;
+}
+
+static void
+piece_unmap(struct vsim_dma *dma, struct vsim_dma_piece *p)
+{
+	if (p->map == NULL)
+		return;
+	if (p->window < 0) {
+		munmap(p->map, p->map_len);
+		return;
+	}
+	/* Out of mappings: at least nobody can reach it any more. */
+	if (reserve(p->map, p->map_len, MAP_FIXED) == NULL)
+		mprotect(p->map, p->map_len, PROT_NONE);
+	window_put(dma, p->window);
+}
+
+/* ---------------------------------------------------------------- map, unmap */
+
+/** Make room for one piece more at index i. */
+static int
+piece_insert(struct vsim_dma *dma, unsigned int i, const struct vsim_dma_piece *piece)
+{
+	if (dma->nb_pieces == dma->room) {
+		unsigned int room = dma->room == 0 ? 64 : 2 * dma->room;
+		struct vsim_dma_piece *pieces;
+		struct vsim_dma_seg *segs;
+
+		if (dma->nb_pieces >= VSIM_DMA_PIECES)
+			return -ENOMEM;
+		pieces = realloc(dma->pieces, room * sizeof(*pieces));
+		if (pieces == NULL)
+			return -ENOMEM;
+		dma->pieces = pieces;
+		segs = realloc(dma->segs, room * sizeof(*segs));
+		if (segs == NULL)
+			return -ENOMEM;
+		dma->segs = segs;
+		dma->room = room;
+	}
+	memmove(&dma->pieces[i + 1], &dma->pieces[i], (dma->nb_pieces - i) * sizeof(*dma->pieces));
+	dma->pieces[i] = *piece;
+	dma->nb_pieces++;
+	return 0;
+}
+
+static int
+dma_map_locked(struct vsim_fn *fn, struct vsim_dma_piece *piece, int fd, uint64_t offset)
+{
+	struct vsim_dma *dma = fn->dma;
+	unsigned int i = FIRST_BEHIND(dma->pieces, dma->nb_pieces, piece->iova);
+	int ret;
+
+	if (i < dma->nb_pieces && dma->pieces[i].iova <= piece->iova + piece->size - 1)
+		return -EEXIST;
+	if (fd >= 0) {
+		ret = piece_map(dma, piece, fd, offset);
+		if (ret < 0)
+			return ret;
+	}
+	ret = piece_insert(dma, i, piece);
+	if (ret < 0) {
+		piece_unmap(dma, piece);
+		return ret;
+	}
+	dma_merge(dma);
+	vsim_queues_remap(fn);
+	return 0;
+}
+
+static int
+dma_map(struct vsim_fn *fn, struct vsim_dma_piece *piece, int fd, uint64_t offset)
+{
+	int ret;
+
+	piece->prot &= PROT_READ | PROT_WRITE;
+	if (piece->size == 0 || piece->iova > UINT64_MAX - piece->size || piece->prot == 0)
+		return -EINVAL;
+	vsim_nic_lock(fn->nic);
+	ret = dma_map_locked(fn, piece, fd, offset);
+	vsim_nic_unlock(fn->nic);
+	return ret;
+}
+
+int
+vsim_fn_dma_map(struct vsim_fn *fn, uint64_t iova, uint64_t size, int prot, int fd, uint64_t offset)
+{
+	struct vsim_dma_piece piece = { .iova = iova, .size = size, .prot = prot };
+
+	if (((iova | size | offset) & (BASE_PAGE - 1)) != 0 || offset > INT64_MAX - size)
+		return -EINVAL;
+	if (fd < 0)
+		return -EBADF;
+	return dma_map(fn, &piece, fd, offset);
+}
+
+int
+vsim_fn_dma_map_ptr(struct vsim_fn *fn, uint64_t iova, uint64_t size, int prot, void *ptr)
+{
+	struct vsim_dma_piece piece = { .iova = iova,
+		.size = size,
+		.prot = prot,
+		.ptr = ptr,
+		.window = -1 };
+
+	if (ptr == NULL)
+		return -EINVAL;
+	return dma_map(fn, &piece, -1, 0);
+}
+
+int
+vsim_fn_dma_unmap(struct vsim_fn *fn, uint64_t iova, uint64_t size)
+{
+	struct vsim_dma *dma = fn->dma;
+	unsigned int first, end;
+	int ret = 0;
+
+	if (size == 0 || iova > UINT64_MAX - size)
+		return -EINVAL;
+	vsim_nic_lock(fn->nic);
+	first = FIRST_BEHIND(dma->pieces, dma->nb_pieces, iova);
+	for (end = first; end < dma->nb_pieces && dma->pieces[end].iova < iova + size; end++) {
+		const struct vsim_dma_piece *p = &dma->pieces[end];
+
+		if (p->iova < iova || p->iova + p->size > iova + size)
+			ret = -EINVAL;
+	}
+	if (first == end)
+		ret = -ENOENT;
+	if (ret == 0) {
+		for (unsigned int i = first; i < end; i++)
+			piece_unmap(dma, &dma->pieces[i]);
+		memmove(&dma->pieces[first], &dma->pieces[end],
+				(dma->nb_pieces - end) * sizeof(*dma->pieces));
+		dma->nb_pieces -= end - first;
+		dma_merge(dma);
+		vsim_queues_remap(fn);
+	}
+	vsim_nic_unlock(fn->nic);
+	return ret;
+}
+
+static void
+dma_clear(struct vsim_dma *dma)
+{
+	for (unsigned int i = 0; i < dma->nb_pieces; i++)
+		piece_unmap(dma, &dma->pieces[i]);
+	dma->nb_pieces = 0;
+	dma->nb_lost = 0;
+	dma_merge(dma);
+}
+
+void
+vsim_fn_dma_unmap_all(struct vsim_fn *fn)
+{
+	vsim_nic_lock(fn->nic);
+	dma_clear(fn->dma);
+	vsim_queues_remap(fn);
+	vsim_nic_unlock(fn->nic);
+}
+
+/* ---------------------------------------------------------------- memory cut short */
+
+/** The piece lost its file from here on: whole piece to zeros, for pages of any size. */
+static bool
+piece_replace(struct vsim_dma *dma, uint8_t *at)
+{
+	for (unsigned int i = 0; i < dma->nb_pieces; i++) {
+		struct vsim_dma_piece *p = &dma->pieces[i];
+
+		if (p->map == NULL || at < p->map || at >= p->map + p->map_len || p->lost)
+			continue;
+		if (mmap(p->map, p->map_len, PROT_READ | PROT_WRITE,
+				    MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+				    0) == MAP_FAILED)
+			return false;
+		p->lost = true;
+		dma->nb_lost++;
+		return true;
+	}
+	return false;
+}
+
+static void
+bus_handler(int sig, siginfo_t *info, void *context)
+{
+	struct vsim_nic *nic = guarded;
+	int saved = errno;
+
+	/* The map cannot change meanwhile: the thread that faulted holds its worker's lock. */
+	for (unsigned int i = 0; nic != NULL && i < VSIM_MAX_FNS; i++) {
+		struct vsim_fn *fn = nic->fns[i];
+
+		if (fn != NULL && fn->dma != NULL && piece_replace(fn->dma, info->si_addr)) {
+			errno = saved;
+			return;
+		}
+	}
+	errno = saved;
+	if (bus_before.sa_flags & SA_SIGINFO)
+		bus_before.sa_sigaction(sig, info, context);
+	else if (bus_before.sa_handler != SIG_DFL && bus_before.sa_handler != SIG_IGN)
+		bus_before.sa_handler(sig);
+	else
+		signal(SIGBUS, SIG_DFL); /* The access is repeated and ends the process. */
+}
+
+static void
+bus_install(void)
+{
+	struct sigaction sa = { .sa_sigaction = bus_handler, .sa_flags = SA_SIGINFO };
+
+	sigemptyset(&sa.sa_mask);
+	sigaction(SIGBUS, &sa, &bus_before);
+}
+
+void
+vsim_dma_guard_enter(struct vsim_nic *nic)
+{
+	guarded = nic;
+}
+
+void
+vsim_dma_guard_leave(void)
+{
+	guarded = NULL;
+}
+
+struct vsim_dma *
+vsim_dma_create(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, bus_install);
+	return calloc(1, sizeof(struct vsim_dma));
+}
+
+void
+vsim_dma_free(struct vsim_dma *dma)
+{
+	if (dma == NULL)
+		return;
+	dma_clear(dma);
+	free(dma->pieces);
+	free(dma->segs);
+	free(dma);
+}

@@ -1,0 +1,662 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+
+/**
+ * @file
+ * Packets between rings and wires, in bursts: one TX body and one RX body, each made for both
+ * ring layouts by a constant argument. virtio 1.4 5.1.6.
+ *
+ * Order of the work, which is what makes it fast: pop a burst and ask for the memory it names
+ * (for writing where it will be written), then touch that memory, then give all back at once.
+ */
+
+#include "vsim/ring/vsim_walk.h"
+#include "vsim/ring/vsim_packed.h"
+#include "vsim/ring/vsim_split.h"
+#include "vsim/wire/vsim_wire.h"
+
+VSIM_INLINE int
+ring_pop(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool *pool, const bool write,
+		const bool packed)
+{
+	return packed ? vsim_packed_pop(q, buf, pool, write) : vsim_split_pop(q, buf, pool, write);
+}
+
+VSIM_INLINE void
+ring_prefetch(const struct vsim_queue *q, const bool packed)
+{
+	if (packed)
+		vsim_packed_prefetch(q);
+	else
+		vsim_split_prefetch(q);
+}
+
+/** Give back, and interrupt if that is wanted. */
+VSIM_INLINE void
+ring_push(struct vsim_queue *q, const struct vsim_buf *bufs, unsigned int n, const bool write,
+		const bool packed)
+{
+	uint16_t added = packed ? vsim_packed_push(q, bufs, n, write) :
+				  vsim_split_push(q, bufs, n, write);
+
+	if (vsim_queue_mute(q))
+		return;
+	if (packed ? vsim_packed_call_needed(q, added) : vsim_split_call_needed(q, added))
+		vsim_queue_irq(q);
+}
+
+/** Copy where most frames are one or two cache lines. Nobody but the drivers says that what one
+ * sends and another receives does not overlap, so this must stand it. */
+VSIM_INLINE void
+copy(uint8_t *to, const uint8_t *from, size_t len)
+{
+	typedef struct {
+		uint64_t w[2];
+	} __attribute__((may_alias, packed)) chunk;
+
+	if (len < 32 || len > 64) {
+		memmove(to, from, len);
+		return;
+	}
+	chunk a = *(const chunk *)from, b = *(const chunk *)(from + 16);
+	chunk c = *(const chunk *)(from + len - 32), d = *(const chunk *)(from + len - 16);
+
+	*(chunk *)to = a;
+	*(chunk *)(to + 16) = b;
+	*(chunk *)(to + len - 32) = c;
+	*(chunk *)(to + len - 16) = d;
+}
+
+size_t
+vsim_frame_peek(const struct vsim_frame *frame, uint8_t *buf, size_t len)
+{
+	size_t done = 0;
+
+	if (frame->nb_segs == 1) {
+		done = frame->len < len ? frame->len : len;
+		memcpy(buf, frame->ptr, done);
+		return done;
+	}
+	for (unsigned int i = 0; i < frame->nb_segs && done < len; i++) {
+		const struct vsim_seg *seg = &frame->segs[i];
+		size_t n = seg->len < len - done ? seg->len : len - done;
+
+		memcpy(buf + done, seg->ptr, n);
+		done += n;
+	}
+	return done;
+}
+
+/* ---------------------------------------------------------------- RX: into buffers */
+
+/** Place in a run of buffers, for writing through their segments. */
+struct cursor {
+	struct vsim_buf *buf;
+	uint32_t seg, offset; /**< In buf. */
+};
+
+/** Write at the cursor (from NULL: go on without writing); the caller made sure that it fits. */
+static void
+cursor_write(struct cursor *c, const uint8_t *from, size_t len)
+{
+	while (len > 0) {
+		const struct vsim_seg one = { c->buf->ptr, c->buf->len };
+		const struct vsim_seg *segs = c->buf->nb_segs == 1 ? &one : c->buf->segs;
+		size_t n;
+
+		if (c->seg == c->buf->nb_segs) {
+			c->buf++;
+			c->seg = c->offset = 0;
+			c->buf->used = 0;
+			continue;
+		}
+		n = segs[c->seg].len - c->offset;
+		if (n > len)
+			n = len;
+		if (from != NULL) {
+			memmove(segs[c->seg].ptr + c->offset, from, n);
+			from += n;
+		}
+		c->buf->used += n;
+		c->offset += n;
+		len -= n;
+		if (c->offset == segs[c->seg].len) {
+			c->seg++;
+			c->offset = 0;
+		}
+	}
+}
+
+/** Header and frame into nb buffers, all but the last filled completely (5.1.6.4). */
+static VSIM_COLD void
+scatter(struct vsim_queue *q, struct vsim_buf *bufs, unsigned int nb,
+		const struct vsim_frame *frame)
+{
+	struct virtio_net_hdr hdr = { .num_buffers = htole16(nb) };
+	struct cursor c = { .buf = bufs };
+
+	bufs->used = 0;
+	cursor_write(&c, (const uint8_t *)&hdr, q->hdr_len);
+	if (frame->nb_segs == 1) {
+		cursor_write(&c, frame->ptr, frame->len);
+		cursor_write(&c, NULL, frame->total - frame->len);
+		return;
+	}
+	for (unsigned int i = 0; i < frame->nb_segs; i++)
+		cursor_write(&c, frame->segs[i].ptr, frame->segs[i].len);
+}
+
+/** Header and frame into one contiguous buffer. */
+VSIM_INLINE void
+fill(const struct vsim_queue *q, struct vsim_buf *buf, const struct vsim_frame *frame)
+{
+	uint8_t *at = buf->ptr;
+
+	if (likely(q->hdr_len == VIRTIO_NET_HDR_LEN)) {
+		const uint64_t zero = 0;
+		const uint32_t one = htole32(1u << 16); /* csum_offset 0, num_buffers 1 */
+
+		memcpy(at, &zero, sizeof(zero));
+		memcpy(at + 8, &one, sizeof(one));
+		at += VIRTIO_NET_HDR_LEN;
+	} else {
+		const struct virtio_net_hdr hdr = { .num_buffers = htole16(1) };
+
+		memcpy(at, &hdr, q->hdr_len);
+		at += q->hdr_len;
+	}
+	buf->used = q->hdr_len + frame->total;
+	if (likely(frame->nb_segs == 1)) {
+		copy(at, frame->ptr, frame->len);
+		return;
+	}
+	for (unsigned int i = 0; i < frame->nb_segs; i++) {
+		memmove(at, frame->segs[i].ptr, frame->segs[i].len);
+		at += frame->segs[i].len;
+	}
+}
+
+/** What became of one frame. */
+enum rx_verdict { RX_DONE, RX_TOO_BIG, RX_NO_BUFFER, RX_DEAD };
+
+struct rx_burst {
+	struct vsim_buf *bufs;
+	struct vsim_pool *pool;
+	unsigned int nb; /**< Popped. */
+	unsigned int done; /**< Of these, filled. */
+};
+
+/** Have one buffer more in hand. */
+VSIM_INLINE enum rx_verdict
+rx_pop(struct vsim_queue *q, struct rx_burst *b, const bool packed)
+{
+	int ret;
+
+	if (b->nb == VSIM_RX_BUFS)
+		return RX_TOO_BIG;
+	ret = ring_pop(q, &b->bufs[b->nb], b->pool, true, packed);
+	/* The driver may have posted more since this round looked at its doorbell. */
+	if (unlikely(ret == 0) && vsim_queue_doorbell(q))
+		ret = ring_pop(q, &b->bufs[b->nb], b->pool, true, packed);
+	if (likely(ret > 0)) {
+		b->nb++;
+		return RX_DONE;
+	}
+	return ret == 0 ? RX_NO_BUFFER : ret == -EAGAIN ? RX_TOO_BIG : RX_DEAD;
+}
+
+/** The frame needs several segments or several buffers. */
+static VSIM_COLD enum rx_verdict
+rx_scatter(struct vsim_queue *q, struct rx_burst *b, const struct vsim_frame *frame,
+		const bool packed)
+{
+	const uint64_t need = (uint64_t)q->hdr_len + frame->total;
+	unsigned int nb = 0;
+	uint64_t room = 0;
+
+	while (room < need) {
+		if (nb > 0 && !q->mergeable)
+			return RX_TOO_BIG;
+		if (b->done + nb == b->nb) {
+			enum rx_verdict v = rx_pop(q, b, packed);
+
+			/* What does not fit behind others gets another try, alone. */
+			if (v == RX_TOO_BIG && b->done > 0)
+				return RX_NO_BUFFER;
+			if (v != RX_DONE)
+				return v;
+		}
+		/* 5.1.6.3.1: each holds the header at least. */
+		if (q->mergeable && b->bufs[b->done + nb].total < q->hdr_len) {
+			vsim_queue_fail(q, 105);
+			return RX_DEAD;
+		}
+		room += b->bufs[b->done + nb++].total;
+	}
+	scatter(q, &b->bufs[b->done], nb, frame);
+	b->done += nb;
+	return RX_DONE;
+}
+
+VSIM_INLINE enum rx_verdict
+rx_one(struct vsim_queue *q, struct rx_burst *b, const struct vsim_frame *frame, const bool packed)
+{
+	struct vsim_buf *buf;
+
+	if (b->done == b->nb) {
+		enum rx_verdict v = rx_pop(q, b, packed);
+
+		if (v != RX_DONE)
+			return v;
+	}
+	buf = &b->bufs[b->done];
+	if (unlikely(buf->nb_segs != 1 || buf->len < q->hdr_len + frame->total))
+		return rx_scatter(q, b, frame, packed);
+	fill(q, buf, frame);
+	b->done++;
+	return RX_DONE;
+}
+
+VSIM_INLINE unsigned int
+rx_burst(struct vsim_queue *q, const struct vsim_frame *frames, unsigned int n, bool hold,
+		const bool packed)
+{
+	struct vsim_worker *w = q->fn->nic->workers[q->fn->worker];
+	const uint32_t max_frame = vsim_fn_max_frame(q->fn);
+	struct rx_burst b = { .bufs = w->rx_bufs, .pool = &w->rx_pool };
+	uint64_t packets = 0, bytes = 0, descs = 0, no_buffer = 0, too_big = 0;
+	enum rx_verdict v = RX_DONE;
+	unsigned int i;
+
+	w->rx_pool.nb = 0;
+	ring_prefetch(q, packed);
+	/* pop: as many as there are frames, which is what most need */
+	while (b.nb < n && (v = rx_pop(q, &b, packed)) == RX_DONE) {
+		const uint8_t *at = b.bufs[b.nb - 1].ptr;
+
+		__builtin_prefetch(at, 1);
+		__builtin_prefetch(at + VSIM_CACHE_LINE, 1);
+	}
+	/* fill */
+	for (i = 0; i < n && !q->dead; i++) {
+		const struct vsim_frame *frame = &frames[i];
+
+		v = unlikely(frame->total > max_frame) ? RX_TOO_BIG : rx_one(q, &b, frame, packed);
+		if (likely(v == RX_DONE)) {
+			packets++;
+			bytes += frame->total;
+		} else if (v == RX_TOO_BIG) {
+			too_big++;
+		} else if (v == RX_NO_BUFFER) {
+			if (hold)
+				break;
+			no_buffer++;
+		}
+	}
+	/* push; of a dead queue nothing is touched any more */
+	if (likely(!q->dead)) {
+		if (b.done > 0) {
+			for (unsigned int k = 0; k < b.done; k++)
+				descs += b.bufs[k].nb_descs;
+			ring_push(q, b.bufs, b.done, true, packed);
+		}
+		if (unlikely(b.nb > b.done)) {
+			if (packed)
+				vsim_packed_rewind(q, b.nb - b.done);
+			else
+				vsim_split_rewind(q);
+		}
+	}
+	vsim_count(&q->ctr->packets, packets);
+	vsim_count(&q->ctr->bytes, bytes);
+	vsim_count(&q->ctr->descriptors, descs);
+	if (unlikely(no_buffer | too_big)) {
+		vsim_count(&q->ctr->drop_no_buffer, no_buffer);
+		vsim_count(&q->ctr->drop_too_big, too_big);
+	}
+	return q->dead ? n : i;
+}
+
+static unsigned int
+rx_split(struct vsim_queue *q, const struct vsim_frame *frames, unsigned int n, bool hold)
+{
+	return rx_burst(q, frames, n, hold, false);
+}
+
+static unsigned int
+rx_packed(struct vsim_queue *q, const struct vsim_frame *frames, unsigned int n, bool hold)
+{
+	return rx_burst(q, frames, n, hold, true);
+}
+
+/** No doorbell since the ring was found empty, and nothing left from before. */
+VSIM_INLINE bool
+rx_nothing_known(const struct vsim_queue *q)
+{
+	return !q->active && (q->is_packed ? q->known == 0 : q->avail_i == q->avail_seen);
+}
+
+unsigned int
+vsim_rx_queue(struct vsim_queue *q, const struct vsim_frame *frames, unsigned int n, bool hold)
+{
+	if (unlikely(rx_nothing_known(q) && !vsim_queue_doorbell(q))) {
+		if (hold)
+			return 0;
+		vsim_count(&q->ctr->drop_no_buffer, n);
+		return n;
+	}
+	if (unlikely(q->dead || q->unmapped)) {
+		if (!q->dead)
+			vsim_queue_fault(q);
+		return n;
+	}
+	return q->is_packed ? rx_packed(q, frames, n, hold) : rx_split(q, frames, n, hold);
+}
+
+/* ---------------------------------------------------------------- RX: filter, steer */
+
+/**
+ * Receive steering without RSS (virtio 1.4 5.1.6.5.6 "Automatic receive steering"): a sum over
+ * addresses and ports of TCP and UDP, or over the Ethernet addresses, so that a flow stays on
+ * one queue. Both directions of a flow give the same queue.
+ */
+static unsigned int
+flow_hash(const uint8_t *f, size_t len)
+{
+	size_t l3 = VSIM_ETHER_LEN, l4 = 0;
+	uint16_t type = f[12] << 8 | f[13];
+	uint32_t h = 0, word;
+
+	if (type == 0x8100 && len >= 18) {
+		type = f[16] << 8 | f[17];
+		l3 = 18;
+	}
+	if (type == 0x0800 && len >= l3 + 20) {
+		for (size_t i = 12; i < 20; i += 4) {
+			memcpy(&word, f + l3 + i, 4);
+			h ^= word;
+		}
+		if ((f[l3 + 9] == 6 || f[l3 + 9] == 17) && !((f[l3 + 6] << 8 | f[l3 + 7]) & 0x3fff))
+			l4 = l3 + 4 * (f[l3] & 15);
+	} else if (type == 0x86dd && len >= l3 + 40) {
+		for (size_t i = 8; i < 40; i += 4) {
+			memcpy(&word, f + l3 + i, 4);
+			h ^= word;
+		}
+		if (f[l3 + 6] == 6 || f[l3 + 6] == 17)
+			l4 = l3 + 40;
+	} else {
+		for (size_t i = 0; i < 12; i += 4) {
+			memcpy(&word, f + i, 4);
+			h ^= word;
+		}
+	}
+	if (l4 != 0 && len >= l4 + 4)
+		h ^= (uint32_t)(f[l4] << 8 | f[l4 + 1]) ^ (uint32_t)(f[l4 + 2] << 8 | f[l4 + 3]);
+	h *= 0x9e3779b1u;
+	return h >> 16;
+}
+
+/** Where a frame goes. NULL: nowhere, and *drop is the counter of the reason. */
+static struct vsim_queue *
+rx_steer(struct vsim_fn *fn, const struct vsim_frame *frame, unsigned int pairs, uint64_t **drop)
+{
+	uint8_t head[80] __attribute__((aligned(16)));
+	struct vsim_queue *q;
+	const uint8_t *f = frame->ptr;
+	size_t len = frame->len;
+
+	/* Too little in one place for the filter or for the hash: gather it. */
+	if (frame->nb_segs != 1 || len < 18) {
+		len = vsim_frame_peek(frame, head, sizeof(head));
+		memset(head + len, 0, len < 18 ? 18 - len : 0);
+		f = head;
+	}
+	if (unlikely(!vsim_filter_accept(fn, f))) {
+		*drop = &fn->counters->drop_filtered;
+		return NULL;
+	}
+	q = fn->queue[pairs == 1 ? 0 : 2 * (flow_hash(f, len) % pairs)];
+	*drop = &fn->counters->drop_queue_off; /* In reset, or never enabled. */
+	return q;
+}
+
+unsigned int
+vsim_rx_frames(struct vsim_fn *fn, const struct vsim_frame *frames, unsigned int n, bool hold)
+{
+	unsigned int pairs = atomic_load_explicit(&fn->pairs_in_use, memory_order_relaxed);
+	struct vsim_queue *next;
+	unsigned int i = 0;
+	uint64_t *drop;
+
+	if (n == 0)
+		return 0;
+	if (!vsim_fn_running(fn)) {
+		vsim_count(&fn->counters->drop_queue_off, n);
+		return n;
+	}
+	if (!fn->link_up) {
+		vsim_count(&fn->counters->drop_link_down, n);
+		return n;
+	}
+	next = rx_steer(fn, &frames[0], pairs, &drop);
+	while (i < n) {
+		struct vsim_queue *q = next;
+		unsigned int end = i, done;
+
+		if (q == NULL) {
+			vsim_count(drop, 1);
+			if (++i < n)
+				next = rx_steer(fn, &frames[i], pairs, &drop);
+			continue;
+		}
+		/* Neighbours that go to the same queue go together. */
+		while (++end < n) {
+			next = rx_steer(fn, &frames[end], pairs, &drop);
+			if (next != q)
+				break;
+		}
+		done = vsim_rx_queue(q, &frames[i], end - i, hold);
+		if (done < end - i)
+			return i + done;
+		i = end;
+	}
+	return n;
+}
+
+/* ---------------------------------------------------------------- TX */
+
+/** Rules on the header that the driver fills (5.1.6.2.1), and whether the packet can be sent. */
+static VSIM_COLD bool
+tx_hdr_judge(struct vsim_fn *fn, const struct virtio_net_hdr *hdr)
+{
+	const struct vsim_features *f = &fn->accepted;
+	uint8_t gso = hdr->gso_type & ~VIRTIO_NET_HDR_GSO_ECN;
+	static const struct {
+		uint8_t gso, feature;
+	} needs[] = {
+		{ VIRTIO_NET_HDR_GSO_TCPV4, VIRTIO_NET_F_HOST_TSO4 },
+		{ VIRTIO_NET_HDR_GSO_TCPV6, VIRTIO_NET_F_HOST_TSO6 },
+		{ VIRTIO_NET_HDR_GSO_UDP, VIRTIO_NET_F_HOST_UFO },
+		{ VIRTIO_NET_HDR_GSO_UDP_L4, VIRTIO_NET_F_HOST_USO },
+	};
+	bool known = gso == VIRTIO_NET_HDR_GSO_NONE;
+
+	if (hdr->num_buffers != 0)
+		vsim_fn_violation(fn, 99);
+	if (hdr->flags & (VIRTIO_NET_HDR_F_DATA_VALID | VIRTIO_NET_HDR_F_RSC_INFO))
+		vsim_fn_violation(fn, 101);
+	if ((hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) &&
+			!vsim_features_has(f, VIRTIO_NET_F_CSUM)) {
+		vsim_fn_violation(fn, 100);
+		return false;
+	}
+	for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++)
+		if (gso == needs[i].gso && vsim_features_has(f, needs[i].feature))
+			known = true;
+	if (gso != VIRTIO_NET_HDR_GSO_NONE &&
+			(hdr->gso_size == 0 || !(hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)))
+		known = false;
+	if (!known) {
+		vsim_fn_violation(fn, 100);
+		return false;
+	}
+	/* The offloads themselves are none of this model's features: nothing would do the work. */
+	return gso == VIRTIO_NET_HDR_GSO_NONE && !(hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM);
+}
+
+/** The header is not in one piece with the first bytes of the frame, or there are more pieces. */
+static VSIM_COLD bool
+tx_frame_gather(const struct vsim_queue *q, struct vsim_buf *buf, struct vsim_frame *frame,
+		struct virtio_net_hdr *hdr)
+{
+	struct vsim_frame whole = { .ptr = buf->ptr,
+		.len = buf->len,
+		.nb_segs = buf->nb_segs,
+		.segs = buf->segs };
+	uint32_t skip = q->hdr_len;
+	unsigned int i;
+
+	memset(hdr, 0, sizeof(*hdr));
+	if (vsim_frame_peek(&whole, (uint8_t *)hdr, q->hdr_len) < q->hdr_len)
+		return false;
+	if (q->legacy)
+		hdr->num_buffers = 0;
+	if (buf->nb_segs == 1) {
+		frame->ptr = buf->ptr + skip;
+		frame->len = frame->total = buf->len - skip;
+		frame->nb_segs = 1;
+		return true;
+	}
+	for (i = 0; i < buf->nb_segs && skip >= buf->segs[i].len; i++)
+		skip -= buf->segs[i].len;
+	if (i == buf->nb_segs)
+		return false;
+	buf->segs[i].ptr += skip;
+	buf->segs[i].len -= skip;
+	frame->segs = &buf->segs[i];
+	frame->nb_segs = buf->nb_segs - i;
+	frame->ptr = frame->segs->ptr;
+	frame->len = frame->segs->len;
+	frame->total = buf->total - q->hdr_len;
+	return true;
+}
+
+/** Make a frame of a buffer. @return false: dropped and counted. */
+VSIM_INLINE bool
+tx_frame(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_frame *frame, uint32_t max_frame)
+{
+	struct virtio_net_hdr hdr;
+	bool judge;
+
+	if (likely(buf->nb_segs == 1 && buf->len > q->hdr_len)) {
+		uint64_t low;
+
+		memcpy(&low, buf->ptr, sizeof(low));
+		memcpy(&hdr.num_buffers, buf->ptr + offsetof(struct virtio_net_hdr, num_buffers),
+				2);
+		frame->ptr = buf->ptr + q->hdr_len;
+		frame->len = frame->total = buf->len - q->hdr_len;
+		frame->nb_segs = 1;
+		if (unlikely(q->legacy))
+			hdr.num_buffers = 0;
+		judge = (le64toh(low) & 0xffff) != 0 || hdr.num_buffers != 0;
+		if (unlikely(judge)) {
+			uint16_t num_buffers = hdr.num_buffers;
+
+			memset(&hdr, 0, sizeof(hdr));
+			memcpy(&hdr, &low, sizeof(low));
+			hdr.num_buffers = num_buffers;
+		}
+	} else {
+		judge = tx_frame_gather(q, buf, frame, &hdr);
+		if (!judge) {
+			vsim_count(&q->ctr->drop_malformed, 1);
+			return false;
+		}
+	}
+	if (unlikely(judge && !tx_hdr_judge(q->fn, &hdr))) {
+		vsim_count(&q->ctr->drop_malformed, 1);
+		return false;
+	}
+	if (unlikely(frame->total < VSIM_ETHER_LEN)) {
+		vsim_count(&q->ctr->drop_malformed, 1);
+		return false;
+	}
+	if (unlikely(frame->total > max_frame)) {
+		if (vsim_features_has(&q->fn->accepted, VIRTIO_NET_F_MTU))
+			vsim_fn_violation(q->fn, 98);
+		vsim_count(&q->ctr->drop_too_big, 1);
+		return false;
+	}
+	return true;
+}
+
+VSIM_INLINE unsigned int
+tx_burst(struct vsim_queue *q, const bool packed)
+{
+	struct vsim_fn *fn = q->fn;
+	struct vsim_worker *w = fn->nic->workers[fn->worker];
+	const uint32_t max_frame = vsim_fn_max_frame(fn);
+	struct vsim_buf *bufs = w->tx_bufs;
+	struct vsim_frame *frames = w->tx_frames;
+	unsigned int nb = 0, nb_frames = 0, taken;
+	uint64_t bytes = 0, descs = 0;
+
+	w->tx_pool.nb = 0;
+	ring_prefetch(q, packed);
+	/* pop */
+	while (nb < VSIM_BURST && ring_pop(q, &bufs[nb], &w->tx_pool, false, packed) > 0) {
+		__builtin_prefetch(bufs[nb].ptr);
+		nb++;
+	}
+	if (nb == 0 || unlikely(q->dead))
+		return nb;
+	/* send */
+	for (unsigned int i = 0; i < nb; i++) {
+		descs += bufs[i].nb_descs;
+		if (likely(tx_frame(q, &bufs[i], &frames[nb_frames], max_frame)))
+			bytes += frames[nb_frames++].total;
+	}
+	if (unlikely(!fn->link_up))
+		vsim_count(&fn->counters->drop_link_down, nb_frames);
+	else if (nb_frames > 0) {
+		taken = vsim_wire_tx(fn, frames, nb_frames);
+		if (unlikely(taken < nb_frames)) {
+			vsim_count(&q->ctr->drop_wire, nb_frames - taken);
+			for (unsigned int i = taken; i < nb_frames; i++)
+				bytes -= frames[i].total;
+		}
+		vsim_count(&q->ctr->packets, taken);
+		vsim_count(&q->ctr->bytes, bytes);
+	}
+	vsim_count(&q->ctr->descriptors, descs);
+	/* push */
+	ring_push(q, bufs, nb, false, packed);
+	return nb;
+}
+
+static unsigned int
+tx_split(struct vsim_queue *q)
+{
+	return tx_burst(q, false);
+}
+
+static unsigned int
+tx_packed(struct vsim_queue *q)
+{
+	return tx_burst(q, true);
+}
+
+unsigned int
+vsim_tx_queue(struct vsim_queue *q)
+{
+	if (unlikely(q->dead))
+		return 0;
+	if (unlikely(q->unmapped)) {
+		vsim_queue_fault(q);
+		return 0;
+	}
+	return q->is_packed ? tx_packed(q) : tx_split(q);
+}

@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+
+/**
+ * @file
+ * Workers: the threads that poll doorbells and move packets, and the locks that stop them; and
+ * the data half of a function, which they serve.
+ *
+ * Locks. nic->lock comes first, then the locks of the workers in their order. A worker holds its
+ * own lock while it polls and takes no other, so there is no way round in a circle. It gives way
+ * between two rounds when somebody waits, which costs it one relaxed load per round.
+ */
+
+#include <poll.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+#if defined(__x86_64__)
+#include <x86intrin.h>
+#endif
+
+#include "vsim/wire/vsim_wire.h"
+
+#define IDLE_US 2000 /* Without work for so long: sleep between rounds. */
+#define SLEEP_MIN_US 50
+#define SLEEP_MAX_US 1000 /* A doorbell is a plain store and wakes nobody: seen after this. */
+#define SLEEP_FDS 64 /* Wires that can wake a worker; others are seen after SLEEP_MAX_US. */
+
+/* ---------------------------------------------------------------- clock */
+
+uint64_t
+vsim_clock(void)
+{
+#if defined(__x86_64__)
+	return __rdtsc();
+#else
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
+#endif
+}
+
+static uint64_t clock_hz;
+
+static void
+clock_measure(void)
+{
+#if defined(__x86_64__)
+	struct timespec a, b;
+	uint64_t ticks, ns;
+
+	clock_gettime(CLOCK_MONOTONIC, &a);
+	ticks = vsim_clock();
+	do {
+		clock_gettime(CLOCK_MONOTONIC, &b);
+		ns = (b.tv_sec - a.tv_sec) * UINT64_C(1000000000) + b.tv_nsec - a.tv_nsec;
+	} while (ns < 2000000);
+	clock_hz = (double)(vsim_clock() - ticks) * 1e9 / ns;
+#else
+	clock_hz = UINT64_C(1000000000);
+#endif
+}
+
+uint64_t
+vsim_clock_hz(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, clock_measure);
+	return clock_hz;
+}
+
+/* ---------------------------------------------------------------- life */
+
+int
+vsim_worker_create(struct vsim_nic *nic, unsigned int w)
+{
+	struct vsim_worker *worker = calloc(1, sizeof(*worker));
+	int error;
+
+	if (worker == NULL)
+		return -ENOMEM;
+	worker->nic = nic;
+	worker->ports = calloc(VSIM_MAX_FNS, sizeof(*worker->ports));
+	worker->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (worker->ports == NULL || worker->wake_fd < 0) {
+		error = worker->ports == NULL ? ENOMEM : errno;
+		if (worker->wake_fd >= 0)
+			close(worker->wake_fd);
+		free(worker->ports);
+		free(worker);
+		return -error;
+	}
+	pthread_mutex_init(&worker->lock, NULL);
+	nic->workers[w] = worker;
+	vsim_clock_hz();
+	worker->asked = vsim_clock();
+	return 0;
+}
+
+void
+vsim_worker_destroy(struct vsim_nic *nic, unsigned int w)
+{
+	struct vsim_worker *worker = nic->workers[w];
+
+	if (worker == NULL)
+		return;
+	if (w == 0)
+		vsim_wires_close(nic);
+	nic->workers[w] = NULL;
+	pthread_mutex_destroy(&worker->lock);
+	close(worker->wake_fd);
+	free(worker->ports);
+	free(worker);
+}
+
+void
+vsim_workers_stale(struct vsim_nic *nic)
+{
+	for (unsigned int w = 0; w < nic->conf.workers; w++)
+		if (nic->workers[w] != NULL)
+			nic->workers[w]->stale = true;
+}
+
+/** List again what this worker serves. */
+static void
+ports_collect(struct vsim_worker *worker, unsigned int w)
+{
+	struct vsim_nic *nic = worker->nic;
+
+	worker->stale = false;
+	worker->nb_ports = 0;
+	for (unsigned int i = 0; i < VSIM_MAX_FNS; i++) {
+		struct vsim_port *port = &worker->ports[worker->nb_ports];
+		struct vsim_fn *fn = nic->fns[i];
+
+		if (fn == NULL || fn->worker != w)
+			continue;
+		*port = (struct vsim_port){ .fn = fn };
+		for (unsigned int qi = 0; qi < VSIM_MAX_QUEUES; qi++) {
+			struct vsim_queue *q = fn->queue[qi];
+
+			if (q == NULL)
+				continue;
+			if (q->is_ctrl)
+				port->ctrl = q;
+			else if (q->is_admin)
+				port->admin[port->nb_admin++] = q;
+			else if (q->write)
+				port->rx[port->nb_rx++] = q;
+			else
+				port->tx[port->nb_tx++] = q;
+		}
+		if (port->nb_rx + port->nb_tx + port->nb_admin > 0 || port->ctrl != NULL)
+			worker->nb_ports++;
+	}
+}
+
+/* ---------------------------------------------------------------- locks */
+
+static void
+worker_wake(struct vsim_worker *worker)
+{
+	const uint64_t one = 1;
+
+	/* A full counter has woken it already. */
+	if (write(worker->wake_fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+static void
+worker_lock(struct vsim_worker *worker)
+{
+	atomic_fetch_add(&worker->waiters, 1);
+	pthread_mutex_lock(&worker->lock);
+	atomic_fetch_sub(&worker->waiters, 1);
+}
+
+void
+vsim_nic_lock(struct vsim_nic *nic)
+{
+	pthread_mutex_lock(&nic->lock);
+	for (unsigned int w = 0; w < nic->conf.workers; w++)
+		if (nic->workers[w] != NULL)
+			worker_lock(nic->workers[w]);
+}
+
+void
+vsim_nic_unlock(struct vsim_nic *nic)
+{
+	for (unsigned int w = nic->conf.workers; w-- > 0;) {
+		struct vsim_worker *worker = nic->workers[w];
+
+		if (worker == NULL)
+			continue;
+		pthread_mutex_unlock(&worker->lock);
+		if (atomic_load(&worker->asleep))
+			worker_wake(worker);
+	}
+	pthread_mutex_unlock(&nic->lock);
+}
+
+/* ---------------------------------------------------------------- a round */
+
+static unsigned int
+ctrl_serve(struct vsim_fn *fn, struct vsim_queue *q)
+{
+	unsigned int work = vsim_queue_doorbell(q);
+
+	if (!q->active || q->dead)
+		return work;
+	if (q->unmapped) {
+		vsim_queue_fault(q);
+		return work;
+	}
+	return work + vsim_ctrl_run(fn, q);
+}
+
+/** A word that stands for all queues of a VF. */
+static unsigned int
+word_take(struct vsim_fn *fn, _Atomic uint32_t *word, uint64_t *counter)
+{
+	uint32_t value;
+
+	if (likely(atomic_load_explicit(word, memory_order_relaxed) == VSIM_DOORBELL_IDLE))
+		return 0;
+	/* Before the rings are read, as in vsim_queue_doorbell_take(). */
+	value = atomic_exchange(word, VSIM_DOORBELL_IDLE);
+	vsim_count(counter, 1);
+	vsim_queues_ring(fn, value & 0xffff);
+	return 1;
+}
+
+static VSIM_COLD unsigned int
+legacy_doorbells(struct vsim_fn *fn)
+{
+	const struct vsim_fn *pf = fn->nic->fns[0];
+	unsigned int work;
+
+	work = word_take(fn, &fn->doorbells[VSIM_LEGACY_DOORBELL / sizeof(uint32_t)],
+			&fn->counters->legacy_doorbells);
+	if (fn->index > 0 && pf != NULL)
+		work += word_take(fn,
+				&pf->doorbells[VSIM_LEGACY_OWNER_DOORBELLS / 4 + fn->index - 1],
+				&fn->counters->legacy_owner_doorbells);
+	return work;
+}
+
+/** Only see whether there is something: doing it takes the NIC's lock. */
+static VSIM_COLD void
+admin_look(struct vsim_worker *worker, struct vsim_port *port)
+{
+	bool rung = false;
+
+	for (unsigned int i = 0; i < port->nb_admin; i++) {
+		vsim_queue_doorbell(port->admin[i]);
+		rung = rung || (port->admin[i]->active && !port->admin[i]->dead);
+	}
+	if (vsim_admin_due(port->fn, rung))
+		worker->admin_fn = port->fn;
+}
+
+static unsigned int
+port_serve(struct vsim_worker *worker, struct vsim_port *port)
+{
+	struct vsim_fn *fn = port->fn;
+	struct vsim_wire *wire = fn->wire;
+	unsigned int work = 0;
+
+	if (!vsim_fn_running(fn))
+		return 0;
+	if (unlikely(fn->legacy))
+		work += legacy_doorbells(fn);
+	if (unlikely(port->nb_admin > 0))
+		admin_look(worker, port);
+	for (unsigned int i = 0; i < port->nb_rx; i++)
+		work += vsim_queue_doorbell(port->rx[i]);
+	for (unsigned int i = 0; i < port->nb_tx; i++) {
+		work += vsim_queue_doorbell(port->tx[i]);
+		if (port->tx[i]->active)
+			work += vsim_tx_queue(port->tx[i]);
+	}
+	if (port->ctrl != NULL)
+		work += ctrl_serve(fn, port->ctrl);
+	if (wire != NULL && wire->ops->rx != NULL && vsim_fn_running(fn))
+		work += wire->ops->rx(wire, fn);
+	/* Memory went away under this round: the driver's fault, told as hardware tells it. */
+	if (unlikely(fn->dma->nb_lost > 0)) {
+		vsim_count(&fn->counters->dma_faults, fn->dma->nb_lost);
+		fn->dma->nb_lost = 0;
+		vsim_fn_broken(fn);
+	}
+	return work;
+}
+
+static unsigned int
+worker_round(struct vsim_worker *worker, unsigned int w)
+{
+	unsigned int work = 0;
+
+	if (unlikely(worker->stale))
+		ports_collect(worker, w);
+	for (unsigned int i = 0; i < worker->nb_ports; i++)
+		work += port_serve(worker, &worker->ports[i]);
+	return work;
+}
+
+/** Serve admin queues that a round found rung, with no lock held before. */
+static unsigned int
+admin_round(struct vsim_worker *worker)
+{
+	struct vsim_nic *nic = worker->nic;
+	unsigned int work = 0;
+
+	vsim_nic_lock(nic);
+	if (worker->admin_fn != NULL && vsim_fn_running(worker->admin_fn))
+		work = vsim_admin_run(worker->admin_fn);
+	worker->admin_fn = NULL;
+	vsim_nic_unlock(nic);
+	return work;
+}
+
+/** Mutexes are not fair: who polls in a loop lets those who asked have the lock first. */
+static void
+wait_for_waiters(struct vsim_worker *worker)
+{
+	while (atomic_load_explicit(&worker->waiters, memory_order_relaxed) > 0)
+		sched_yield();
+}
+
+unsigned int
+vsim_worker_poll(struct vsim_nic *nic, unsigned int w)
+{
+	struct vsim_worker *worker = nic->workers[w];
+	unsigned int work;
+	bool admin;
+
+	wait_for_waiters(worker);
+	pthread_mutex_lock(&worker->lock);
+	vsim_dma_guard_enter(nic);
+	work = worker_round(worker, w);
+	admin = worker->admin_fn != NULL;
+	pthread_mutex_unlock(&worker->lock);
+	if (unlikely(admin))
+		work += admin_round(worker);
+	vsim_dma_guard_leave();
+	return work;
+}
+
+/* ---------------------------------------------------------------- for ever */
+
+/** Sleep until a wire has something, somebody changed something, or the time is up. Locked. */
+static void
+worker_sleep(struct vsim_worker *worker, unsigned int us)
+{
+	struct pollfd fds[1 + SLEEP_FDS] = { { .fd = worker->wake_fd, .events = POLLIN } };
+	const struct timespec timeout = { .tv_nsec = us * 1000 };
+	unsigned int nb = 1;
+	uint64_t count;
+
+	for (unsigned int i = 0; i < worker->nb_ports && nb <= SLEEP_FDS; i++) {
+		const struct vsim_wire *wire = worker->ports[i].fn->wire;
+		int fd = wire != NULL && wire->ops->fd != NULL ? wire->ops->fd(wire) : -1;
+
+		if (fd >= 0)
+			fds[nb++] = (struct pollfd){ .fd = fd, .events = POLLIN };
+	}
+	atomic_store(&worker->asleep, true);
+	pthread_mutex_unlock(&worker->lock);
+	/* Whoever took the lock before asleep was set is not waited for: the time is short. */
+	if (!atomic_load(&worker->stop))
+		ppoll(fds, nb, &timeout, NULL);
+	atomic_store(&worker->asleep, false);
+	if (read(worker->wake_fd, &count, sizeof(count)) < 0)
+		count = 0; /* Nobody woke it. */
+	pthread_mutex_lock(&worker->lock);
+}
+
+static void
+give_way(struct vsim_worker *worker)
+{
+	pthread_mutex_unlock(&worker->lock);
+	wait_for_waiters(worker);
+	pthread_mutex_lock(&worker->lock);
+}
+
+void
+vsim_worker_run(struct vsim_nic *nic, unsigned int w)
+{
+	struct vsim_worker *worker = nic->workers[w];
+	const uint64_t idle_ticks = vsim_clock_hz() / 1000000 * IDLE_US;
+	uint64_t last = vsim_clock(), last_work = last;
+	unsigned int sleep_us = SLEEP_MIN_US;
+
+	pthread_mutex_lock(&worker->lock);
+	vsim_dma_guard_enter(nic);
+	while (!atomic_load_explicit(&worker->stop, memory_order_relaxed)) {
+		unsigned int work = worker_round(worker, w);
+		uint64_t now;
+
+		if (unlikely(worker->admin_fn != NULL)) {
+			pthread_mutex_unlock(&worker->lock);
+			work += admin_round(worker);
+			pthread_mutex_lock(&worker->lock);
+		}
+		now = vsim_clock();
+
+		if (work > 0) {
+			atomic_store_explicit(&worker->busy, worker->busy + (now - last),
+					memory_order_relaxed);
+			last_work = now;
+			sleep_us = SLEEP_MIN_US;
+		} else if (now - last_work > idle_ticks) {
+			worker_sleep(worker, sleep_us);
+			sleep_us = 2 * sleep_us < SLEEP_MAX_US ? 2 * sleep_us : SLEEP_MAX_US;
+			now = vsim_clock();
+		}
+		last = now;
+		if (unlikely(atomic_load_explicit(&worker->waiters, memory_order_relaxed) > 0))
+			give_way(worker);
+	}
+	vsim_dma_guard_leave();
+	pthread_mutex_unlock(&worker->lock);
+}
+
+void
+vsim_worker_stop(struct vsim_nic *nic)
+{
+	for (unsigned int w = 0; w < nic->conf.workers; w++) {
+		if (nic->workers[w] == NULL)
+			continue;
+		atomic_store(&nic->workers[w]->stop, true);
+		worker_wake(nic->workers[w]);
+	}
+}
+
+int
+vsim_worker_busy(struct vsim_nic *nic, unsigned int w)
+{
+	struct vsim_worker *worker;
+	uint64_t busy, now, past, part;
+
+	if (w >= nic->conf.workers || nic->workers[w] == NULL)
+		return -1;
+	worker = nic->workers[w];
+	pthread_mutex_lock(&nic->lock);
+	busy = atomic_load_explicit(&worker->busy, memory_order_relaxed);
+	now = vsim_clock();
+	part = busy - worker->busy_asked;
+	past = now - worker->asked;
+	worker->busy_asked = busy;
+	worker->asked = now;
+	pthread_mutex_unlock(&nic->lock);
+	if (past == 0 || part > past)
+		return 1000;
+	return (double)part * 1000 / past;
+}

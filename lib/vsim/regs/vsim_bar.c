@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+
+/*
+ * The BAR: what stands at which offset, and one dispatcher for whoever makes an access. Common
+ * configuration goes to its table; ISR, device configuration, MSI-X table and doorbells by
+ * register access are here. virtio 1.4 4.1.4.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include "vsim/regs/vsim_regs.h"
+
+/* ---------------------------------------------------------------- device configuration */
+
+#define FIELD(field, width, count, feature, or_feature)                                   \
+	{                                                                                 \
+#field, offsetof(struct virtio_net_config, field), width, count, feature, \
+				or_feature                                                \
+	}
+
+const struct vsim_net_field vsim_net_fields[] = {
+	FIELD(mac, 1, 6, -1, -1),
+	FIELD(status, 2, 1, VIRTIO_NET_F_STATUS, -1),
+	FIELD(max_virtqueue_pairs, 2, 1, VIRTIO_NET_F_MQ, VIRTIO_NET_F_RSS),
+	FIELD(mtu, 2, 1, VIRTIO_NET_F_MTU, -1),
+	FIELD(speed, 4, 1, VIRTIO_NET_F_SPEED_DUPLEX, -1),
+	FIELD(duplex, 1, 1, VIRTIO_NET_F_SPEED_DUPLEX, -1),
+	FIELD(rss_max_key_size, 1, 1, VIRTIO_NET_F_RSS, VIRTIO_NET_F_HASH_REPORT),
+	FIELD(rss_max_indirection_table_length, 2, 1, VIRTIO_NET_F_RSS, -1),
+	FIELD(supported_hash_types, 4, 1, VIRTIO_NET_F_RSS, VIRTIO_NET_F_HASH_REPORT),
+	FIELD(supported_tunnel_types, 4, 1, VIRTIO_NET_F_HASH_TUNNEL, -1),
+};
+const size_t vsim_nb_net_fields = sizeof(vsim_net_fields) / sizeof(vsim_net_fields[0]);
+
+/* Count what is wrong with an access to device configuration; it is served all the same, because
+ * drivers that read byte by byte are many and old. */
+static void
+net_config_judge(struct vsim_fn *fn, uint32_t offset, size_t len, bool write)
+{
+	bool exact = false, conditional = false;
+
+	for (size_t i = 0; i < vsim_nb_net_fields; i++) {
+		const struct vsim_net_field *f = &vsim_net_fields[i];
+		uint32_t end = f->offset + f->width * f->count;
+
+		if (offset + len <= f->offset || offset >= end)
+			continue;
+		exact = exact || (len == f->width && (offset - f->offset) % f->width == 0);
+		if (f->feature >= 0 && !vsim_features_has(&fn->offered, f->feature) &&
+				(f->or_feature < 0 ||
+						!vsim_features_has(&fn->offered, f->or_feature)))
+			conditional = true;
+	}
+	if (!exact)
+		vsim_fn_violation(fn, 5);
+	if (!write && conditional)
+		vsim_fn_violation(fn, 57);
+	if (write)
+		vsim_fn_violation(fn, 96);
+	if (write && !(fn->status & VIRTIO_STATUS_FEATURES_OK))
+		vsim_fn_violation(fn, 47);
+}
+
+static uint32_t
+net_config_read(struct vsim_fn *fn, uint32_t offset, size_t len)
+{
+	uint32_t value = 0;
+
+	net_config_judge(fn, offset, len, false);
+	memcpy(&value, (const uint8_t *)&fn->net_config + offset, len);
+	return le32toh(value);
+}
+
+/* ---------------------------------------------------------------- MSI-X */
+
+bool
+vsim_msix_masked(const struct vsim_fn *fn, uint16_t vector)
+{
+	const uint8_t *ctrl = &fn->config[fn->nic->layout[fn->index > 0].msix + PCI_MSIX_CTRL];
+
+	if ((ctrl[0] | ctrl[1] << 8) & PCI_MSIX_CTRL_FUNCTION_MASK)
+		return true;
+	return fn->msix_table[vector * PCI_MSIX_ENTRY_LEN + PCI_MSIX_ENTRY_CTRL] &
+			PCI_MSIX_ENTRY_MASKED;
+}
+
+void
+vsim_msix_connect(struct vsim_fn *fn, uint16_t vector, bool connected)
+{
+	fn->msix_table[vector * PCI_MSIX_ENTRY_LEN + PCI_MSIX_ENTRY_CTRL] = connected ?
+			0 :
+			PCI_MSIX_ENTRY_MASKED;
+	if (!connected)
+		fn->msix_pba[vector / 8] &= ~(1u << vector % 8);
+}
+
+void
+vsim_msix_flush(struct vsim_fn *fn)
+{
+	for (uint16_t v = 0; v < fn->nic->nb_vectors; v++) {
+		if (!(fn->msix_pba[v / 8] & (1u << v % 8)) || vsim_msix_masked(fn, v))
+			continue;
+		fn->msix_pba[v / 8] &= ~(1u << v % 8);
+		vsim_irq_raise(fn, v);
+	}
+}
+
+static void
+msix_table_write(struct vsim_fn *fn, uint32_t offset, uint32_t value, size_t len)
+{
+	uint8_t *entry = &fn->msix_table[offset - offset % PCI_MSIX_ENTRY_LEN];
+
+	value = htole32(value);
+	memcpy(&fn->msix_table[offset], &value, len);
+	/* All of Vector Control but the mask bit is reserved. */
+	entry[PCI_MSIX_ENTRY_CTRL] &= PCI_MSIX_ENTRY_MASKED;
+	memset(&entry[PCI_MSIX_ENTRY_CTRL + 1], 0, 3);
+	vsim_msix_flush(fn);
+}
+
+/* ---------------------------------------------------------------- dispatch */
+
+/* What stands at an offset of the BAR. */
+enum place {
+	PLACE_NOTHING,
+	PLACE_MSIX_TABLE,
+	PLACE_MSIX_PBA,
+	PLACE_COMMON,
+	PLACE_ISR,
+	PLACE_DEVICE,
+	PLACE_DOORBELL,
+	PLACE_WINDOW,
+	PLACE_PAIR,
+};
+
+static enum place
+bar_place(const struct vsim_fn *fn, uint64_t offset, uint32_t *rel)
+{
+	const bool vf = fn->index > 0;
+	const struct {
+		enum place place;
+		uint32_t start;
+		uint64_t len;
+	} map[] = {
+		{ PLACE_MSIX_TABLE, VSIM_REG_MSIX_TABLE,
+				(uint64_t)fn->nic->nb_vectors * PCI_MSIX_ENTRY_LEN },
+		{ PLACE_MSIX_PBA, VSIM_REG_MSIX_PBA, sizeof(fn->msix_pba) },
+		{ PLACE_COMMON, VSIM_REG_COMMON, sizeof(struct virtio_pci_common_cfg) },
+		{ PLACE_ISR, VSIM_REG_ISR, 1 },
+		{ PLACE_DEVICE, VSIM_REG_DEVICE, sizeof(struct virtio_net_config) },
+		{ PLACE_DOORBELL, VSIM_BAR_DOORBELLS, fn->mem_size },
+		{ PLACE_WINDOW, VSIM_REG_LEGACY_WINDOW,
+				vf && fn->nic->conf.legacy_alt.window ? VSIM_LEGACY_WINDOW_LEN :
+									0 },
+		{ PLACE_PAIR, VSIM_REG_LEGACY_PAIR,
+				vf && fn->nic->conf.legacy_alt.pair ? VSIM_LEGACY_PAIR_LEN : 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(map) / sizeof(map[0]); i++) {
+		if (offset < map[i].start || offset - map[i].start >= map[i].len)
+			continue;
+		*rel = offset - map[i].start;
+		return map[i].place;
+	}
+	return PLACE_NOTHING;
+}
+
+static const struct vsim_reg *
+common_reg(struct vsim_fn *fn, uint32_t offset, size_t len)
+{
+	for (size_t i = 0; i < vsim_nb_common_regs; i++)
+		if (vsim_common_regs[i].offset == offset && vsim_common_regs[i].width == len)
+			return &vsim_common_regs[i];
+	vsim_fn_violation(fn, 5);
+	return NULL;
+}
+
+/* One access of 1, 2 or 4 aligned bytes inside the BAR. */
+static int
+access_read(struct vsim_fn *fn, uint64_t offset, uint32_t *value, size_t len)
+{
+	const struct vsim_reg *reg;
+	uint32_t rel = 0, raw = 0;
+
+	*value = 0;
+	switch (bar_place(fn, offset, &rel)) {
+	case PLACE_NOTHING:
+		return 0;
+	case PLACE_MSIX_TABLE:
+		memcpy(&raw, &fn->msix_table[rel], len);
+		*value = le32toh(raw);
+		return 0;
+	case PLACE_MSIX_PBA:
+		memcpy(&raw, &fn->msix_pba[rel], len);
+		*value = le32toh(raw);
+		return 0;
+	case PLACE_COMMON:
+		reg = common_reg(fn, rel, len);
+		if (reg == NULL)
+			return -EINVAL;
+		*value = reg->read(fn);
+		return 0;
+	case PLACE_ISR:
+		if (len != 1) {
+			vsim_fn_violation(fn, 5);
+			return -EINVAL;
+		}
+		*value = fn->isr;
+		fn->isr = 0;
+		return 0;
+	case PLACE_DEVICE:
+		*value = net_config_read(fn, rel, len);
+		return 0;
+	case PLACE_DOORBELL:
+		/* Write-only in the specification; the mapped page shows the same when idle. */
+		*value = VSIM_DOORBELL_IDLE;
+		return 0;
+	case PLACE_WINDOW:
+		*value = vsim_legacy_window_read(fn, rel, len);
+		return 0;
+	case PLACE_PAIR:
+		if (len != 4)
+			return -EINVAL;
+		*value = vsim_legacy_pair_read(fn, rel);
+		return 0;
+	}
+	return 0;
+}
+
+static int
+doorbell_write(struct vsim_fn *fn, uint32_t offset, uint32_t value, size_t len)
+{
+	if (len == 1) {
+		vsim_fn_violation(fn, 29);
+		return -EINVAL;
+	}
+	/* That of the owner may stand for a VF whose driver is live while the owner's is not. */
+	if (!(fn->status & VIRTIO_STATUS_DRIVER_OK) && !fn->legacy &&
+			(fn->index > 0 || offset < VSIM_LEGACY_OWNER_DOORBELLS)) {
+		vsim_fn_violation(fn, 46);
+		return 0;
+	}
+	vsim_queue_ring(fn, offset, value, len);
+	return 0;
+}
+
+static int
+access_write(struct vsim_fn *fn, uint64_t offset, uint32_t value, size_t len)
+{
+	const struct vsim_reg *reg;
+	uint32_t rel = 0;
+
+	switch (bar_place(fn, offset, &rel)) {
+	case PLACE_NOTHING:
+	case PLACE_MSIX_PBA:
+		return 0;
+	case PLACE_MSIX_TABLE:
+		msix_table_write(fn, rel, value, len);
+		return 0;
+	case PLACE_COMMON:
+		reg = common_reg(fn, rel, len);
+		if (reg == NULL)
+			return -EINVAL;
+		if (reg->write == NULL)
+			vsim_fn_violation(fn, 26);
+		else
+			reg->write(fn, value);
+		return 0;
+	case PLACE_ISR:
+		return 0;
+	case PLACE_DEVICE:
+		net_config_judge(fn, rel, len, true);
+		return 0;
+	case PLACE_DOORBELL:
+		return doorbell_write(fn, rel, value, len);
+	case PLACE_WINDOW:
+		vsim_legacy_window_write(fn, rel, value, len);
+		return 0;
+	case PLACE_PAIR:
+		if (len != 4)
+			return -EINVAL;
+		vsim_legacy_pair_write(fn, rel, value);
+		return 0;
+	}
+	return 0;
+}
+
+/* Widths that no register has. */
+static int
+access_check(struct vsim_fn *fn, uint64_t offset, size_t len)
+{
+	enum place place;
+	uint32_t rel;
+
+	if (offset >= fn->nic->bar_size || len > fn->nic->bar_size - offset)
+		return -EINVAL;
+	place = bar_place(fn, offset, &rel);
+	if ((len == 1 || len == 2 || len == 4) && offset % len == 0)
+		return 0;
+	if (place == PLACE_COMMON || place == PLACE_DEVICE || place == PLACE_ISR)
+		vsim_fn_violation(fn, 5);
+	return len == 8 && offset % 8 == 0 ? 0 : -EINVAL;
+}
+
+int
+vsim_bar_read(struct vsim_fn *fn, uint64_t offset, void *data, size_t len)
+{
+	size_t part = len < 4 ? len : 4;
+	int rc = access_check(fn, offset, len);
+
+	vsim_fn_count(&fn->counters->register_reads);
+	for (size_t done = 0; rc == 0 && done < len; done += part) {
+		uint32_t value;
+
+		rc = access_read(fn, offset + done, &value, part);
+		value = htole32(value);
+		memcpy((uint8_t *)data + done, &value, part);
+	}
+	if (rc < 0)
+		memset(data, 0xff, len);
+	return rc;
+}
+
+int
+vsim_bar_write(struct vsim_fn *fn, uint64_t offset, const void *data, size_t len)
+{
+	size_t part = len < 4 ? len : 4;
+	int rc = access_check(fn, offset, len);
+
+	vsim_fn_count(&fn->counters->register_writes);
+	for (size_t done = 0; rc == 0 && done < len; done += part) {
+		uint32_t value = 0;
+
+		memcpy(&value, (const uint8_t *)data + done, part);
+		rc = access_write(fn, offset + done, le32toh(value), part);
+	}
+	return rc;
+}

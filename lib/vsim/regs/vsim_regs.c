@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+
+/*
+ * The common configuration structure as a table of rows: one register each, with what reading
+ * and writing it does. virtio 1.4 4.1.4.3.
+ */
+
+#include "vsim/regs/vsim_regs.h"
+
+uint16_t
+vsim_fn_nb_queues(const struct vsim_fn *fn)
+{
+	uint16_t ctrl = vsim_fn_ctrl_index(fn);
+
+	return ctrl == VSIM_MAX_QUEUES ? 2 * vsim_fn_queue_pairs(fn) : ctrl + 1;
+}
+
+/* Every number that num_queues could name is another queue's. */
+static uint16_t
+queues_offered(const struct vsim_fn *fn)
+{
+	uint16_t pairs = vsim_features_has(&fn->offered, VIRTIO_NET_F_MQ) ?
+			fn->nic->conf.queue_pairs :
+			1;
+
+	return 2 * pairs + vsim_features_has(&fn->offered, VIRTIO_NET_F_CTRL_VQ);
+}
+
+/* virtio 1.4 4.1.4.3.1: only for a driver that took ADMIN_VQ. */
+uint16_t
+vsim_fn_nb_admin_queues(const struct vsim_fn *fn)
+{
+	if (!(fn->status & VIRTIO_STATUS_FEATURES_OK) ||
+			!vsim_features_has(&fn->accepted, VIRTIO_F_ADMIN_VQ))
+		return 0;
+	return fn->nic->conf.admin_queues;
+}
+
+uint16_t
+vsim_fn_admin_index(const struct vsim_fn *fn)
+{
+	return vsim_fn_nb_admin_queues(fn) > 0 ? queues_offered(fn) : VSIM_MAX_QUEUES;
+}
+
+/* The queue that queue_select points to, or NULL. */
+static struct vsim_queue_cfg *
+selected(struct vsim_fn *fn)
+{
+	uint16_t qi = fn->queue_select, admin = vsim_fn_admin_index(fn);
+
+	if (qi < vsim_fn_nb_queues(fn) || (qi >= admin && qi - admin < vsim_fn_nb_admin_queues(fn)))
+		return &fn->queue_cfg[qi];
+	return NULL;
+}
+
+/* The same before a write to one of its fields: queues are set up after FEATURES_OK (C044), and
+ * all before queue_enable (C021). */
+static struct vsim_queue_cfg *
+selected_for_setup(struct vsim_fn *fn)
+{
+	struct vsim_queue_cfg *cfg = selected(fn);
+
+	if (!(fn->status & VIRTIO_STATUS_FEATURES_OK))
+		vsim_fn_violation(fn, 44);
+	if (cfg != NULL && cfg->enabled)
+		vsim_fn_violation(fn, 21);
+	return cfg;
+}
+
+/* ---------------------------------------------------------------- features and status */
+
+static uint32_t
+features_window(const struct vsim_features *f, uint32_t select)
+{
+	if (select >= VIRTIO_FEATURE_BITS / 32)
+		return 0;
+	return (uint32_t)(f->w[select / 2] >> (select % 2 * 32));
+}
+
+static uint32_t
+device_feature_select_read(struct vsim_fn *fn)
+{
+	return fn->device_feature_select;
+}
+
+static void
+device_feature_select_write(struct vsim_fn *fn, uint32_t value)
+{
+	fn->device_feature_select = value;
+}
+
+static uint32_t
+device_feature_read(struct vsim_fn *fn)
+{
+	struct vsim_features shown = fn->offered;
+
+	if (fn->nic->fault.stray_sr_iov && !vsim_fn_has_sriov(fn))
+		vsim_features_put(&shown, VIRTIO_F_SR_IOV, true);
+	return features_window(&shown, fn->device_feature_select);
+}
+
+static uint32_t
+driver_feature_select_read(struct vsim_fn *fn)
+{
+	return fn->driver_feature_select;
+}
+
+static void
+driver_feature_select_write(struct vsim_fn *fn, uint32_t value)
+{
+	fn->driver_feature_select = value;
+}
+
+static uint32_t
+driver_feature_read(struct vsim_fn *fn)
+{
+	return features_window(&fn->driver, fn->driver_feature_select);
+}
+
+static void
+driver_feature_write(struct vsim_fn *fn, uint32_t value)
+{
+	uint32_t select = fn->driver_feature_select;
+	unsigned int shift = select % 2 * 32;
+
+	if (fn->status & VIRTIO_STATUS_FEATURES_OK) {
+		vsim_fn_violation(fn, 44);
+		return;
+	}
+	if (!(fn->status & VIRTIO_STATUS_DRIVER))
+		vsim_fn_violation(fn, 44);
+	if (select >= VIRTIO_FEATURE_BITS / 32) {
+		/* Beyond what the model stores nothing is offered. */
+		if (value != 0)
+			vsim_fn_violation(fn, 52);
+		return;
+	}
+	fn->driver.w[select / 2] &= ~(UINT64_C(0xffffffff) << shift);
+	fn->driver.w[select / 2] |= (uint64_t)value << shift;
+}
+
+static uint32_t
+device_status_read(struct vsim_fn *fn)
+{
+	fn->status_reread = true;
+	/* virtio 1.4 4.1.4.3.1: zero says that the reset has ended. */
+	if (vsim_fn_resetting(fn))
+		return fn->reset_status;
+	fn->reset_unread = false;
+	return fn->status;
+}
+
+static void
+device_status_write(struct vsim_fn *fn, uint32_t value)
+{
+	vsim_status_write(fn, value);
+}
+
+static uint32_t
+config_generation_read(struct vsim_fn *fn)
+{
+	/* Counting only what a read can tell apart keeps 256 changes from looking like none. */
+	if (fn->generation_stale)
+		fn->generation++;
+	fn->generation_stale = false;
+	return fn->generation;
+}
+
+/* ---------------------------------------------------------------- vectors */
+
+uint16_t
+vsim_vector_written(struct vsim_fn *fn, uint16_t value, bool *unread)
+{
+	if (*unread)
+		vsim_fn_violation(fn, 39);
+	*unread = value != VIRTIO_MSI_NO_VECTOR;
+	if (value == VIRTIO_MSI_NO_VECTOR || value < fn->nic->nb_vectors)
+		return value;
+	vsim_fn_violation(fn, 40);
+	return VIRTIO_MSI_NO_VECTOR;
+}
+
+static uint32_t
+config_msix_vector_read(struct vsim_fn *fn)
+{
+	fn->config_vector_unread = false;
+	return fn->config_vector;
+}
+
+static void
+config_msix_vector_write(struct vsim_fn *fn, uint32_t value)
+{
+	fn->config_vector = vsim_vector_written(fn, value, &fn->config_vector_unread);
+}
+
+static uint32_t
+queue_msix_vector_read(struct vsim_fn *fn)
+{
+	struct vsim_queue_cfg *cfg = selected(fn);
+
+	if (cfg == NULL)
+		return VIRTIO_MSI_NO_VECTOR;
+	cfg->vector_unread = false;
+	return cfg->vector;
+}
+
+static void
+queue_msix_vector_write(struct vsim_fn *fn, uint32_t value)
+{
+	struct vsim_queue_cfg *cfg = selected(fn);
+
+	if (cfg == NULL)
+		return;
+	/* Only mapping is part of the set-up; unmapping is right at any time. */
+	if (value != VIRTIO_MSI_NO_VECTOR)
+		selected_for_setup(fn);
+	cfg->vector = vsim_vector_written(fn, value, &cfg->vector_unread);
+}
+
+/* ---------------------------------------------------------------- queues */
+
+static uint32_t
+num_queues_read(struct vsim_fn *fn)
+{
+	return queues_offered(fn);
+}
+
+static uint32_t
+queue_select_read(struct vsim_fn *fn)
+{
+	return fn->queue_select;
+}
+
+static void
+queue_select_write(struct vsim_fn *fn, uint32_t value)
+{
+	fn->queue_select = value;
+}
+
+static uint32_t
+queue_size_read(struct vsim_fn *fn)
+{
+	const struct vsim_queue_cfg *cfg = selected(fn);
+
+	return cfg != NULL ? cfg->size : 0;
+}
+
+static void
+queue_size_write(struct vsim_fn *fn, uint32_t value)
+{
+	struct vsim_queue_cfg *cfg = selected_for_setup(fn);
+	bool packed = vsim_features_has(&fn->accepted, VIRTIO_F_RING_PACKED);
+
+	if (cfg == NULL || cfg->enabled)
+		return;
+	if (value == 0 || value > fn->nic->conf.queue_size ||
+			(!packed && (value & (value - 1)) != 0)) {
+		vsim_fn_violation(fn, 24);
+		return;
+	}
+	cfg->size = value;
+}
+
+static uint32_t
+queue_enable_read(struct vsim_fn *fn)
+{
+	const struct vsim_queue_cfg *cfg = selected(fn);
+
+	return cfg != NULL && cfg->enabled;
+}
+
+static void
+queue_enable_write(struct vsim_fn *fn, uint32_t value)
+{
+	struct vsim_queue_cfg *cfg = selected(fn);
+
+	if (value != 1) {
+		vsim_fn_violation(fn, 20);
+		return;
+	}
+	if (!(fn->status & VIRTIO_STATUS_FEATURES_OK)) {
+		/* Layout and queue count are not settled yet: nothing that could run. */
+		vsim_fn_violation(fn, 44);
+		return;
+	}
+	if (cfg == NULL || cfg->enabled)
+		return;
+	if (cfg->reset_unread) {
+		vsim_fn_violation(fn, 23);
+		cfg->reset_unread = false;
+	}
+	cfg->enabled = true;
+	if ((fn->status & VIRTIO_STATUS_DRIVER_OK) && vsim_queue_activate(fn, fn->queue_select) < 0)
+		vsim_fn_broken(fn);
+}
+
+static uint32_t
+queue_notify_off_read(struct vsim_fn *fn)
+{
+	return selected(fn) != NULL ? vsim_queue_notify_off(fn->queue_select) : 0;
+}
+
+static uint32_t
+queue_notif_config_data_read(struct vsim_fn *fn)
+{
+	if (selected(fn) == NULL || !vsim_features_has(&fn->offered, VIRTIO_F_NOTIF_CONFIG_DATA))
+		return 0;
+	return vsim_queue_notif_data(fn->queue_select);
+}
+
+static uint32_t
+queue_reset_read(struct vsim_fn *fn)
+{
+	struct vsim_queue_cfg *cfg = selected(fn);
+
+	if (cfg == NULL)
+		return 0;
+	cfg->reset_unread = false;
+	return cfg->resetting;
+}
+
+static void
+queue_reset_write(struct vsim_fn *fn, uint32_t value)
+{
+	struct vsim_queue_cfg *cfg = selected(fn);
+
+	if (value != 1 || cfg == NULL || !cfg->enabled ||
+			!vsim_features_has(&fn->accepted, VIRTIO_F_RING_RESET))
+		return;
+	if (cfg->vector_unread)
+		vsim_fn_violation(fn, 39);
+	vsim_queue_deactivate(fn, fn->queue_select);
+	vsim_queue_cfg_reset(fn, fn->queue_select);
+	cfg->reset_unread = true;
+}
+
+/* Halves of the three 64-bit addresses. */
+#define ADDRESS_HALVES(field, member)                                                \
+	static uint32_t field##_lo_read(struct vsim_fn *fn)                          \
+	{                                                                            \
+		const struct vsim_queue_cfg *cfg = selected(fn);                     \
+		return cfg != NULL ? (uint32_t)cfg->member : 0;                      \
+	}                                                                            \
+	static uint32_t field##_hi_read(struct vsim_fn *fn)                          \
+	{                                                                            \
+		const struct vsim_queue_cfg *cfg = selected(fn);                     \
+		return cfg != NULL ? (uint32_t)(cfg->member >> 32) : 0;              \
+	}                                                                            \
+	static void field##_lo_write(struct vsim_fn *fn, uint32_t value)             \
+	{                                                                            \
+		struct vsim_queue_cfg *cfg = selected_for_setup(fn);                 \
+		if (cfg != NULL && !cfg->enabled)                                    \
+			cfg->member = (cfg->member & ~UINT64_C(0xffffffff)) | value; \
+	}                                                                            \
+	static void field##_hi_write(struct vsim_fn *fn, uint32_t value)             \
+	{                                                                            \
+		struct vsim_queue_cfg *cfg = selected_for_setup(fn);                 \
+		if (cfg != NULL && !cfg->enabled)                                    \
+			cfg->member = (uint32_t)cfg->member | (uint64_t)value << 32; \
+	}
+
+ADDRESS_HALVES(queue_desc, desc)
+ADDRESS_HALVES(queue_driver, driver)
+ADDRESS_HALVES(queue_device, device)
+
+static uint32_t
+admin_queue_index_read(struct vsim_fn *fn)
+{
+	return vsim_fn_nb_admin_queues(fn) > 0 ? vsim_fn_admin_index(fn) : 0;
+}
+
+static uint32_t
+admin_queue_num_read(struct vsim_fn *fn)
+{
+	return vsim_fn_nb_admin_queues(fn);
+}
+
+/* ---------------------------------------------------------------- the table */
+
+#define OFF(field) offsetof(struct virtio_pci_common_cfg, field)
+#define LEN(field) sizeof(((struct virtio_pci_common_cfg *)0)->field)
+#define RW(field)                                                           \
+	{                                                                   \
+#field, OFF(field), LEN(field), field##_read, field##_write \
+	}
+#define RO(field)                                                  \
+	{                                                          \
+#field, OFF(field), LEN(field), field##_read, NULL \
+	}
+#define RW64(field)                                                                \
+	{ #field "_lo", OFF(field), 4, field##_lo_read, field##_lo_write },        \
+	{                                                                          \
+#field "_hi", OFF(field) + 4, 4, field##_hi_read, field##_hi_write \
+	}
+
+const struct vsim_reg vsim_common_regs[] = {
+	RW(device_feature_select),
+	RO(device_feature),
+	RW(driver_feature_select),
+	RW(driver_feature),
+	RW(config_msix_vector),
+	RO(num_queues),
+	RW(device_status),
+	RO(config_generation),
+	RW(queue_select),
+	RW(queue_size),
+	RW(queue_msix_vector),
+	RW(queue_enable),
+	RO(queue_notify_off),
+	RW64(queue_desc),
+	RW64(queue_driver),
+	RW64(queue_device),
+	RO(queue_notif_config_data),
+	RW(queue_reset),
+	RO(admin_queue_index),
+	RO(admin_queue_num),
+};
+const size_t vsim_nb_common_regs = sizeof(vsim_common_regs) / sizeof(vsim_common_regs[0]);

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+
+/*
+ * Life of the virtio device: the status register as a machine of legal steps, negotiation, reset,
+ * and the ways in which the device itself speaks up (configuration change, NEEDS_RESET).
+ * virtio 1.4 2.1, 2.2, 3.1.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include "vsim/ring/vsim_walk.h"
+#include "vsim/regs/vsim_regs.h"
+
+/* What a driver may set; NEEDS_RESET is the device's, SUSPEND is not offered. */
+#define DRIVER_BITS                                                                     \
+	(VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_FEATURES_OK | \
+			VIRTIO_STATUS_DRIVER_OK | VIRTIO_STATUS_FAILED)
+
+/* ---------------------------------------------------------------- violations and broken devices */
+
+void
+vsim_fn_violation(struct vsim_fn *fn, unsigned int rule)
+{
+	if (rule < VSIM_RULES)
+		vsim_fn_count(&fn->counters->violations[rule]);
+}
+
+static void
+notify_config(struct vsim_fn *fn)
+{
+	/* virtio 1.4 3.1.1: no notification before DRIVER_OK. */
+	if (!(fn->status & VIRTIO_STATUS_DRIVER_OK))
+		return;
+	/* virtio 1.4 2.12.1.6: a stopped device is silent, and says it later. */
+	fn->config_owed = fn->stopped;
+	if (fn->stopped)
+		return;
+	/* virtio 1.4 4.1.4.5.1: the ISR bit is set before the notification, MSI-X or not. */
+	fn->isr |= VIRTIO_PCI_ISR_CONFIG;
+	vsim_fn_count(&fn->counters->config_interrupts);
+	vsim_irq_raise(fn, fn->config_vector);
+}
+
+void
+vsim_fn_broken(struct vsim_fn *fn)
+{
+	if (fn->status & VIRTIO_STATUS_NEEDS_RESET)
+		return;
+	fn->status |= VIRTIO_STATUS_NEEDS_RESET;
+	notify_config(fn);
+}
+
+void
+vsim_fn_config_changed(struct vsim_fn *fn)
+{
+	fn->generation_stale = true;
+	notify_config(fn);
+}
+
+/* ---------------------------------------------------------------- reset */
+
+void
+vsim_queue_cfg_reset(struct vsim_fn *fn, uint16_t qi)
+{
+	fn->queue_cfg[qi] = (struct vsim_queue_cfg){
+		.size = fn->nic->conf.queue_size,
+		.vector = VIRTIO_MSI_NO_VECTOR,
+	};
+}
+
+void
+vsim_net_config_reset(struct vsim_fn *fn)
+{
+	const struct vsim_nic_conf *conf = &fn->nic->conf;
+	struct virtio_net_config *c = &fn->net_config, old = *c;
+
+	memset(c, 0, sizeof(*c));
+	if (vsim_features_has(&fn->offered, VIRTIO_NET_F_MAC))
+		memcpy(c->mac, fn->mac, sizeof(c->mac));
+	if (vsim_features_has(&fn->offered, VIRTIO_NET_F_STATUS))
+		c->status = htole16(fn->link_up ? VIRTIO_NET_S_LINK_UP : 0);
+	if (vsim_features_has(&fn->offered, VIRTIO_NET_F_MQ))
+		c->max_virtqueue_pairs = htole16(conf->queue_pairs);
+	if (vsim_features_has(&fn->offered, VIRTIO_NET_F_MTU))
+		c->mtu = htole16(conf->mtu);
+	if (vsim_features_has(&fn->offered, VIRTIO_NET_F_SPEED_DUPLEX)) {
+		c->speed = htole32(conf->speed);
+		c->duplex = VIRTIO_NET_DUPLEX_FULL;
+	}
+	if (memcmp(&old, c, sizeof(old)) != 0)
+		fn->generation_stale = true;
+}
+
+void
+vsim_fn_virtio_reset(struct vsim_fn *fn)
+{
+	/* The queues first: nothing below may change under a ring that still runs. */
+	for (uint16_t qi = 0; qi < VSIM_MAX_QUEUES; qi++) {
+		vsim_queue_deactivate(fn, qi);
+		vsim_queue_cfg_reset(fn, qi);
+	}
+	fn->status = 0;
+	fn->isr = 0;
+	fn->queue_select = 0;
+	fn->device_feature_select = 0;
+	fn->driver_feature_select = 0;
+	memset(&fn->driver, 0, sizeof(fn->driver));
+	memset(&fn->accepted, 0, sizeof(fn->accepted));
+	fn->config_vector = VIRTIO_MSI_NO_VECTOR;
+	fn->config_vector_unread = false;
+	fn->status_reread = false;
+	fn->features_refused = false;
+	fn->reset_unread = false;
+	fn->legacy = false;
+	fn->legacy_regs = (struct vsim_legacy_regs){ .negotiated = false };
+	fn->stopped = fn->restored = false;
+	fn->config_owed = false;
+	fn->reset_end = 0;
+	vsim_legacy_doorbells_idle(fn);
+	vsim_admin_reset(fn);
+	atomic_store_explicit(&fn->pairs_in_use, 1, memory_order_relaxed);
+	vsim_net_config_reset(fn);
+	vsim_filter_reset(fn);
+	vsim_fn_count(&fn->counters->resets);
+}
+
+bool
+vsim_fn_resetting(const struct vsim_fn *fn)
+{
+	return fn->reset_end != 0 && (int64_t)(vsim_clock() - fn->reset_end) < 0;
+}
+
+/* The driver asked for it, so what it still owes will never come. */
+static void
+reset_by_driver(struct vsim_fn *fn)
+{
+	uint64_t slow = fn->nic->fault.reset_us * (vsim_clock_hz() / 1000000);
+	bool unread = fn->config_vector_unread;
+	uint8_t status = fn->status;
+
+	if (vsim_fn_resetting(fn))
+		return;
+
+	for (uint16_t qi = 0; qi < VSIM_MAX_QUEUES; qi++)
+		unread = unread || fn->queue_cfg[qi].vector_unread;
+	if (unread)
+		vsim_fn_violation(fn, 39);
+	vsim_fn_virtio_reset(fn);
+	fn->reset_unread = true;
+	/* Memory and rings are left alone already; only saying so takes its time. A device that is
+	 * reset anyway has nothing to do. */
+	if (slow != 0 && status != 0) {
+		fn->reset_status = status;
+		fn->reset_end = vsim_clock() + slow;
+	}
+}
+
+/* ---------------------------------------------------------------- negotiation */
+
+unsigned int
+vsim_features_broken_rule(const struct vsim_features *accepted, const struct vsim_features *offered)
+{
+	unsigned int needed;
+
+	if (vsim_features_has(accepted, VIRTIO_F_SR_IOV) &&
+			!vsim_features_has(offered, VIRTIO_F_SR_IOV))
+		return 69;
+	for (size_t i = 0; i < sizeof(accepted->w) / sizeof(accepted->w[0]); i++)
+		if (accepted->w[i] & ~offered->w[i])
+			return 52;
+	if (!vsim_features_has(accepted, VIRTIO_F_VERSION_1))
+		return 65;
+	if (vsim_features_unmet(accepted, &needed) >= 0)
+		return 52;
+	return 0;
+}
+
+static void
+features_ok(struct vsim_fn *fn)
+{
+	unsigned int rule = vsim_features_broken_rule(&fn->driver, &fn->offered);
+
+	if (rule != 0)
+		vsim_fn_violation(fn, rule);
+	/* virtio 1.4 2.2.2: a set that the device does not accept leaves the bit clear. */
+	fn->features_refused = rule != 0 || fn->nic->fault.refuse_features_ok;
+	fn->status_reread = false;
+	if (fn->features_refused)
+		return;
+	fn->accepted = fn->driver;
+	fn->status |= VIRTIO_STATUS_FEATURES_OK;
+	if (vsim_features_has(&fn->accepted, VIRTIO_F_SR_IOV))
+		fn->sriov_permitted = true;
+	vsim_filter_reset(fn);
+}
+
+void
+vsim_fn_driver_ok(struct vsim_fn *fn)
+{
+	fn->status |= VIRTIO_STATUS_DRIVER_OK;
+	for (uint16_t qi = 0; qi < VSIM_MAX_QUEUES; qi++)
+		if (fn->queue_cfg[qi].enabled && vsim_queue_activate(fn, qi) < 0)
+			vsim_fn_broken(fn);
+}
+
+/* One newly set bit; the steps that are illegal here are counted, and refused if they would
+ * leave the device in a state that it cannot run in. virtio 1.4 3.1.1. */
+static void
+status_step(struct vsim_fn *fn, uint8_t step)
+{
+	switch (step) {
+	case VIRTIO_STATUS_ACKNOWLEDGE:
+		fn->status |= step;
+		break;
+	case VIRTIO_STATUS_DRIVER:
+		if (!(fn->status & VIRTIO_STATUS_ACKNOWLEDGE))
+			vsim_fn_violation(fn, 44);
+		fn->status |= step;
+		break;
+	case VIRTIO_STATUS_FEATURES_OK:
+		if (!(fn->status & VIRTIO_STATUS_DRIVER))
+			vsim_fn_violation(fn, 44);
+		features_ok(fn);
+		break;
+	case VIRTIO_STATUS_DRIVER_OK:
+		if (!(fn->status & VIRTIO_STATUS_FEATURES_OK)) {
+			vsim_fn_violation(fn, fn->features_refused ? 45 : 44);
+			break;
+		}
+		if (!fn->status_reread)
+			vsim_fn_violation(fn, 44);
+		vsim_fn_driver_ok(fn);
+		break;
+	case VIRTIO_STATUS_FAILED:
+		fn->status |= step;
+		break;
+	}
+}
+
+void
+vsim_status_write(struct vsim_fn *fn, uint8_t value)
+{
+	static const uint8_t order[] = {
+		VIRTIO_STATUS_ACKNOWLEDGE,
+		VIRTIO_STATUS_DRIVER,
+		VIRTIO_STATUS_FEATURES_OK,
+		VIRTIO_STATUS_DRIVER_OK,
+		VIRTIO_STATUS_FAILED,
+	};
+	uint8_t old = fn->status & DRIVER_BITS;
+
+	if (value == 0) {
+		reset_by_driver(fn);
+		return;
+	}
+	if (fn->reset_unread) {
+		vsim_fn_violation(fn, 22);
+		fn->reset_unread = false;
+	}
+	if (vsim_fn_resetting(fn))
+		return;
+	value &= DRIVER_BITS;
+	if (old & ~value)
+		vsim_fn_violation(fn, 48);
+	value &= ~old;
+	if ((old & VIRTIO_STATUS_FAILED) && value != 0) {
+		vsim_fn_violation(fn, 48);
+		return;
+	}
+	for (size_t i = 0; i < sizeof(order); i++)
+		if (value & order[i])
+			status_step(fn, order[i]);
+}
+
+/* ---------------------------------------------------------------- stop */
+
+void
+vsim_fn_stop(struct vsim_fn *fn, bool stopped)
+{
+	fn->stopped = stopped;
+	if (stopped)
+		return;
+	if (fn->restored && (fn->status & VIRTIO_STATUS_DRIVER_OK)) {
+		vsim_fn_driver_ok(fn);
+		for (uint16_t qi = 0; qi < VSIM_MAX_QUEUES; qi++)
+			vsim_queue_resume(fn, qi);
+	}
+	fn->restored = false;
+	if (fn->config_owed)
+		notify_config(fn);
+}
+
+/* ---------------------------------------------------------------- cable */
+
+void
+vsim_fn_link_set(struct vsim_fn *fn, bool up)
+{
+	struct vsim_nic *nic = fn->nic;
+	uint16_t status;
+	bool known;
+
+	vsim_nic_lock(nic);
+	if (fn->link_up == up)
+		goto unlock;
+	fn->link_up = up;
+	if (!vsim_features_has(&fn->offered, VIRTIO_NET_F_STATUS))
+		goto unlock;
+	status = up ? VIRTIO_NET_S_LINK_UP : 0;
+	/* A cable that comes back may lead elsewhere: the network has to learn the address anew
+	 * (virtio 1.4 5.1.6.5.4 "Gratuitous Packet Sending"). */
+	known = vsim_features_has(&fn->accepted, VIRTIO_NET_F_STATUS);
+	if (up && known && (fn->status & VIRTIO_STATUS_DRIVER_OK) &&
+			vsim_features_has(&fn->accepted, VIRTIO_NET_F_GUEST_ANNOUNCE))
+		status |= VIRTIO_NET_S_ANNOUNCE;
+	fn->net_config.status = htole16(status);
+	/* For a driver that did not take the field nothing has changed. */
+	if (known)
+		vsim_fn_config_changed(fn);
+	else
+		fn->generation_stale = true;
+unlock:
+	vsim_nic_unlock(nic);
+}

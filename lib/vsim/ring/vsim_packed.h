@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+#ifndef VSIM_PACKED_H
+#define VSIM_PACKED_H
+
+/**
+ * @file
+ * Device side of a packed virtqueue: pop, push, call. virtio 1.4 2.8.
+ *
+ * The same verbs as vsim_split.h. Length, id and flags of a descriptor are one aligned 64-bit
+ * word, read and written at once.
+ */
+
+#include "vsim/ring/vsim_walk.h"
+
+#define PACKED_WRAP_FLAGS (VIRTQ_DESC_F_AVAIL | VIRTQ_DESC_F_USED)
+
+VSIM_INLINE uint64_t
+vsim_packed_tail(const struct pvirtq_desc *d, int order)
+{
+	return le64toh(__atomic_load_n((const uint64_t *)(const void *)&d->len, order));
+}
+
+VSIM_INLINE void
+vsim_packed_avail_skip(struct vsim_queue *q, uint16_t nb)
+{
+	uint32_t i = q->avail_i + nb;
+
+	if (i >= q->size) {
+		i -= q->size;
+		q->flags_avail ^= PACKED_WRAP_FLAGS;
+	}
+	q->avail_i = i;
+}
+
+/** Is the next slot available? Reads the ring. */
+VSIM_INLINE int
+vsim_packed_look(const struct vsim_queue *q)
+{
+	uint64_t tail = vsim_packed_tail(&q->packed.desc[q->avail_i], __ATOMIC_ACQUIRE);
+
+	return ((tail >> 48) & PACKED_WRAP_FLAGS) == q->flags_avail;
+}
+
+/** The ring was found empty: ask for a doorbell, then look once more. */
+static VSIM_COLD int
+vsim_packed_rest(struct vsim_queue *q)
+{
+	uint32_t wrap = q->flags_avail & VIRTQ_DESC_F_AVAIL ? 1u << RING_EVENT_WRAP_SHIFT : 0;
+
+	q->active = false;
+	if (!q->event_idx)
+		return 0;
+	__atomic_store_n((uint32_t *)(void *)q->packed.device,
+			htole32(q->avail_i | wrap | (RING_EVENT_FLAGS_DESC << 16)),
+			__ATOMIC_RELAXED);
+	/* Pairs with the driver's barrier between flags and the device event structure. */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (!vsim_packed_look(q))
+		return 0;
+	q->active = true;
+	return 1;
+}
+
+static inline int
+vsim_packed_more(struct vsim_queue *q)
+{
+	if (!q->active)
+		return q->known > 0;
+	return likely(vsim_packed_look(q)) ? 1 : vsim_packed_rest(q);
+}
+
+static inline int
+vsim_packed_table_walk(struct vsim_queue *q, struct vsim_walk *walk, uint64_t addr, uint32_t len)
+{
+	uint32_t nb = len / sizeof(struct pvirtq_desc);
+
+	if (len == 0 || len % sizeof(struct pvirtq_desc) != 0)
+		return vsim_queue_fail(q, 93);
+	if (nb > q->size)
+		return vsim_queue_fail(q, 92);
+	for (uint32_t i = 0; i < nb; i++) {
+		uint32_t n = sizeof(struct pvirtq_desc);
+		const void *from = vsim_queue_dma(q, addr + i * n, &n, false);
+		struct pvirtq_desc d;
+		uint16_t flags;
+		int ret;
+
+		if (from == NULL || n < sizeof(d))
+			return vsim_queue_fault(q);
+		vsim_desc_copy(&d, from);
+		flags = le16toh(d.flags);
+		if (flags & VIRTQ_DESC_F_INDIRECT)
+			return vsim_queue_fail(q, 93);
+		if (flags & ~VIRTQ_DESC_F_WRITE) /* 2.8.8: no other flag; harmless, so go on */
+			vsim_fn_violation(q->fn, 93);
+		ret = vsim_walk_add(q, walk, le64toh(d.addr), le32toh(d.len),
+				flags & VIRTQ_DESC_F_WRITE);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+/** Take the whole list at the next slot. Call after more() said 1. */
+static inline int
+vsim_packed_walk(struct vsim_queue *q, struct vsim_walk *walk)
+{
+	uint16_t i = q->avail_i, want = q->flags_avail;
+	int ret;
+
+	walk->nb_descs = 0;
+	for (;;) {
+		struct pvirtq_desc d;
+		uint16_t flags;
+
+		if (walk->nb_descs == q->size)
+			return vsim_queue_fail(q, 92);
+		vsim_desc_copy(&d, &q->packed.desc[i]);
+		flags = le16toh(d.flags);
+		/* 2.8.6: the list is complete before its first descriptor is published. */
+		if (walk->nb_descs > 0 && (flags & PACKED_WRAP_FLAGS) != want)
+			return vsim_queue_fail(q, 92);
+		walk->nb_descs++;
+		walk->id = le16toh(d.id);
+		if (flags & VIRTQ_DESC_F_INDIRECT) {
+			if (!q->indirect)
+				return vsim_queue_fail(q, 78);
+			if (walk->nb_descs > 1 || (flags & VIRTQ_DESC_F_NEXT))
+				return vsim_queue_fail(q, 93);
+			ret = vsim_packed_table_walk(q, walk, le64toh(d.addr), le32toh(d.len));
+		} else {
+			ret = vsim_walk_add(q, walk, le64toh(d.addr), le32toh(d.len),
+					flags & VIRTQ_DESC_F_WRITE);
+		}
+		if (ret < 0)
+			return ret;
+		if (!(flags & VIRTQ_DESC_F_NEXT))
+			break;
+		if (++i == q->size) {
+			i = 0;
+			want ^= PACKED_WRAP_FLAGS;
+		}
+	}
+	vsim_packed_avail_skip(q, walk->nb_descs);
+	if (!q->active)
+		q->known--;
+	return 1;
+}
+
+static VSIM_COLD int
+vsim_packed_pop_slow(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool *pool)
+{
+	return vsim_walk_pool(q, buf, pool, vsim_packed_walk);
+}
+
+/** As vsim_split_pop(). */
+VSIM_INLINE int
+vsim_packed_pop(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool *pool,
+		const bool write)
+{
+	const struct pvirtq_desc *d = &q->packed.desc[q->avail_i];
+	uint64_t tail;
+	uint32_t len;
+	uint16_t flags;
+	uint8_t *ptr;
+
+	if (!q->active && q->known == 0)
+		return 0;
+	tail = vsim_packed_tail(d, __ATOMIC_ACQUIRE);
+	flags = tail >> 48;
+	if ((flags & PACKED_WRAP_FLAGS) != q->flags_avail) {
+		if (!q->active || vsim_packed_rest(q) == 0)
+			return 0;
+		tail = vsim_packed_tail(d, __ATOMIC_ACQUIRE);
+		flags = tail >> 48;
+	}
+	/* One direct descriptor of the right direction in known memory: nearly all there is. */
+	len = tail;
+	ptr = vsim_queue_dma_cached(q, le64toh(__atomic_load_n(&d->addr, __ATOMIC_RELAXED)), len);
+	if (unlikely((flags & 7) != (write ? VIRTQ_DESC_F_WRITE : 0) || ptr == NULL || len == 0))
+		return vsim_packed_pop_slow(q, buf, pool);
+	buf->ptr = ptr;
+	buf->len = len;
+	buf->total = len;
+	buf->id = tail >> 32;
+	buf->nb_descs = 1;
+	buf->nb_segs = 1;
+	vsim_packed_avail_skip(q, 1);
+	if (unlikely(!q->active))
+		q->known--;
+	return 1;
+}
+
+/** Buffers in hand go back to the ring as if never taken; nb of them. */
+static inline void
+vsim_packed_rewind(struct vsim_queue *q, uint16_t nb)
+{
+	if (!q->active)
+		q->known += nb;
+	q->avail_i = q->used_i;
+	q->flags_avail = q->flags_used != 0 ? VIRTQ_DESC_F_AVAIL : VIRTQ_DESC_F_USED;
+}
+
+/** As vsim_split_prefetch(): the descriptors of a burst, which push will write. */
+VSIM_INLINE void
+vsim_packed_prefetch(const struct vsim_queue *q)
+{
+	const uint32_t step = VSIM_CACHE_LINE / sizeof(struct pvirtq_desc);
+	uint32_t at = q->avail_i;
+
+	for (unsigned int i = 0; i < VSIM_BURST / step; i++) {
+		__builtin_prefetch(&q->packed.desc[at], 1);
+		at += step;
+		if (at >= q->size)
+			at = 0;
+	}
+}
+
+VSIM_INLINE void
+vsim_packed_used_write(struct pvirtq_desc *d, uint64_t tail, int order)
+{
+	__atomic_store_n((uint64_t *)(void *)&d->len, htole64(tail), order);
+}
+
+/** As vsim_split_push(); returns ring slots given back. */
+VSIM_INLINE uint16_t
+vsim_packed_push(struct vsim_queue *q, const struct vsim_buf *bufs, unsigned int n,
+		const bool write)
+{
+	struct pvirtq_desc *const ring = q->packed.desc, *first = &ring[q->used_i];
+	const bool batch = q->in_order && !write; /* see below */
+	uint64_t flags = q->flags_used | (write ? VIRTQ_DESC_F_WRITE : 0);
+	/* The first becomes visible last: the driver looks at nothing behind it. */
+	uint64_t first_tail = (uint64_t)bufs[batch ? n - 1 : 0].id << 32 | flags << 48;
+	/* In registers: for the compiler any write to the ring might change the queue. */
+	const uint32_t size = q->size;
+	uint32_t at = q->used_i, slots = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		/* 2.8.7: with IN_ORDER one descriptor for the batch, where its first buffer was. */
+		if (i > 0 && !batch)
+			vsim_packed_used_write(&ring[at],
+					(write ? bufs[i].used : 0) | (uint64_t)bufs[i].id << 32 |
+							flags << 48,
+					__ATOMIC_RELAXED);
+		slots += bufs[i].nb_descs;
+		at += bufs[i].nb_descs;
+		if (at >= size) {
+			at -= size;
+			flags ^= PACKED_WRAP_FLAGS;
+		}
+	}
+	q->used_i = at;
+	q->flags_used = flags & PACKED_WRAP_FLAGS;
+	vsim_packed_used_write(first, first_tail | (write ? bufs[0].used : 0), __ATOMIC_RELEASE);
+	return slots;
+}
+
+/** Does the driver want an interrupt for the last added slots? virtio 1.4 2.8.10. */
+VSIM_INLINE bool
+vsim_packed_call_needed(const struct vsim_queue *q, uint16_t added)
+{
+	uint32_t event;
+	uint16_t flags, off;
+
+	/* Pairs with the driver's barrier between its event structure and used flags. */
+	atomic_thread_fence(memory_order_seq_cst);
+	event = le32toh(__atomic_load_n((const uint32_t *)(const void *)q->packed.driver,
+			__ATOMIC_RELAXED));
+	flags = (event >> 16) & 3;
+	if (flags != RING_EVENT_FLAGS_DESC || !q->event_idx)
+		return flags != RING_EVENT_FLAGS_DISABLE;
+	off = event & 0x7fff;
+	if (!(event >> RING_EVENT_WRAP_SHIFT & 1) != (q->flags_used == 0))
+		off -= q->size;
+	return (uint16_t)(q->used_i - off - 1) < added;
+}
+
+#endif /* VSIM_PACKED_H */

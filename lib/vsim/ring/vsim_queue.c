@@ -1,0 +1,556 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+
+/**
+ * @file
+ * Running queues: made from what the driver programmed, rung by doorbells, failed by bad rings.
+ * At the end, requests of the control queue. virtio 1.4 2.6 to 2.8, 4.1.5.2.
+ */
+
+#include <stdlib.h>
+
+#include "vsim/ring/vsim_walk.h"
+#include "vsim/ring/vsim_packed.h"
+#include "vsim/regs/vsim_regs.h"
+#include "vsim/ring/vsim_split.h"
+#include "vsim/wire/vsim_wire.h"
+
+/** Doorbells of a queue pair share a cache line, so that one transfer brings both. */
+#define NOTIFY_LINE (VSIM_CACHE_LINE / VSIM_NOTIFY_MULTIPLIER)
+
+uint16_t
+vsim_queue_notify_off(uint16_t qi)
+{
+	return qi / 2 * NOTIFY_LINE + qi % 2;
+}
+
+/* ---------------------------------------------------------------- failure */
+
+int
+vsim_queue_fail(struct vsim_queue *q, unsigned int rule)
+{
+	vsim_fn_violation(q->fn, rule);
+	q->dead = true;
+	vsim_fn_broken(q->fn);
+	return -EPROTO;
+}
+
+int
+vsim_queue_fault(struct vsim_queue *q)
+{
+	vsim_count(&q->fn->counters->dma_faults, 1);
+	q->dead = true;
+	vsim_fn_broken(q->fn);
+	return -EFAULT;
+}
+
+/* ---------------------------------------------------------------- life */
+
+/** A part of the ring: where, how long, how aligned, what the device does with it. */
+struct area {
+	uint64_t iova, len, align;
+	int prot;
+};
+
+static void
+queue_areas(const struct vsim_queue *q, struct area area[3])
+{
+	uint32_t size = q->size;
+
+	if (q->is_packed) {
+		area[0] = (struct area){ q->areas[0], VIRTQ_DESC_BYTES(size),
+			VIRTQ_PACKED_DESC_ALIGN, PROT_READ | PROT_WRITE };
+		area[1] = (struct area){ q->areas[1], sizeof(struct pvirtq_event_suppress),
+			VIRTQ_PACKED_EVENT_ALIGN, PROT_READ };
+		area[2] = (struct area){ q->areas[2], sizeof(struct pvirtq_event_suppress),
+			VIRTQ_PACKED_EVENT_ALIGN, PROT_WRITE };
+	} else {
+		area[0] = (struct area){ q->areas[0], VIRTQ_DESC_BYTES(size), VIRTQ_DESC_ALIGN,
+			PROT_READ };
+		area[1] = (struct area){ q->areas[1], VIRTQ_AVAIL_BYTES(size), VIRTQ_AVAIL_ALIGN,
+			PROT_READ };
+		area[2] = (struct area){ q->areas[2], VIRTQ_USED_BYTES(size), VIRTQ_USED_ALIGN,
+			PROT_WRITE };
+	}
+}
+
+/** Look up where the parts of the ring stand. @return 0 or -EFAULT, then nothing is changed. */
+static int
+queue_locate(struct vsim_queue *q)
+{
+	struct area area[3];
+	uint8_t *ptr[3];
+
+	queue_areas(q, area);
+	for (unsigned int i = 0; i < 3; i++) {
+		uint64_t len = area[i].len;
+
+		ptr[i] = vsim_dma_find(q->fn->dma, area[i].iova, &len, area[i].prot, NULL);
+		if (ptr[i] == NULL || len != area[i].len)
+			return -EFAULT;
+	}
+	if (q->is_packed) {
+		q->packed.desc = (void *)ptr[0];
+		q->packed.driver = (void *)ptr[1];
+		q->packed.device = (void *)ptr[2];
+	} else {
+		q->split.desc = (void *)ptr[0];
+		q->split.avail = (void *)ptr[1];
+		q->split.used = (void *)ptr[2];
+	}
+	return 0;
+}
+
+/** virtio 1.4 5.1.6: the header grows with the features accepted. */
+static uint16_t
+header_len(const struct vsim_features *f)
+{
+	if (vsim_features_has(f, VIRTIO_NET_F_OUT_NET_HEADER) ||
+			vsim_features_has(f, VIRTIO_NET_F_IPSEC))
+		return VIRTIO_NET_HDR_LEN_OUT;
+	if (vsim_features_has(f, VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO) ||
+			vsim_features_has(f, VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO))
+		return VIRTIO_NET_HDR_LEN_TUNNEL;
+	if (vsim_features_has(f, VIRTIO_NET_F_HASH_REPORT))
+		return VIRTIO_NET_HDR_LEN_HASH;
+	return VIRTIO_NET_HDR_LEN;
+}
+
+static void
+queue_settings(struct vsim_queue *q)
+{
+	const struct vsim_features *f = &q->fn->accepted;
+
+	q->is_packed = vsim_features_has(f, VIRTIO_F_RING_PACKED);
+	q->in_order = vsim_features_has(f, VIRTIO_F_IN_ORDER);
+	q->event_idx = vsim_features_has(f, VIRTIO_F_EVENT_IDX);
+	q->indirect = vsim_features_has(f, VIRTIO_F_INDIRECT_DESC);
+	q->mergeable = vsim_features_has(f, VIRTIO_NET_F_MRG_RXBUF);
+	q->notification_data = vsim_features_has(f, VIRTIO_F_NOTIFICATION_DATA);
+	q->notif_config_data = vsim_features_has(f, VIRTIO_F_NOTIF_CONFIG_DATA);
+	q->hdr_len = header_len(f);
+	if (q->fn->legacy && !q->mergeable)
+		q->hdr_len = VIRTIO_NET_HDR_LEN_LEGACY;
+	q->is_ctrl = q->qi == vsim_fn_ctrl_index(q->fn);
+	q->is_admin = q->qi >= vsim_fn_admin_index(q->fn);
+	q->write = !q->is_ctrl && !q->is_admin && q->qi % 2 == 0;
+	q->legacy = q->fn->legacy;
+	q->flags_avail = VIRTQ_DESC_F_AVAIL;
+	q->flags_used = VIRTQ_DESC_F_AVAIL | VIRTQ_DESC_F_USED;
+}
+
+/** The driver's own mistakes, each a rule. @return the rule, or 0. */
+static unsigned int
+queue_misconfigured(const struct vsim_queue *q)
+{
+	struct area area[3];
+
+	if (q->size == 0 || q->size > q->fn->nic->conf.queue_size ||
+			(!q->is_packed && (q->size & (q->size - 1)) != 0))
+		return 24;
+	queue_areas(q, area);
+	for (unsigned int i = 0; i < 3; i++)
+		if (area[i].iova & (area[i].align - 1))
+			return 72;
+	return 0;
+}
+
+int
+vsim_queue_activate(struct vsim_fn *fn, uint16_t qi)
+{
+	const struct vsim_queue_cfg *cfg = &fn->queue_cfg[qi];
+	struct vsim_queue *q;
+	unsigned int rule;
+
+	if (fn->queue[qi] != NULL)
+		return 0;
+	q = aligned_alloc(VSIM_CACHE_LINE, (sizeof(*q) + VSIM_CACHE_LINE - 1) & -VSIM_CACHE_LINE);
+	if (q == NULL)
+		return -ENOMEM;
+	*q = (struct vsim_queue){
+		.fn = fn,
+		.qi = qi,
+		.size = cfg->size,
+		.areas = { cfg->desc, cfg->driver, cfg->device },
+		.ctr = &fn->counters->queue[qi],
+		.doorbell = &fn->doorbells[vsim_queue_notify_off(qi)],
+	};
+	queue_settings(q);
+	rule = queue_misconfigured(q);
+	if (rule != 0) {
+		vsim_fn_violation(fn, rule);
+		free(q);
+		return -EINVAL;
+	}
+	if (queue_locate(q) < 0) {
+		vsim_count(&fn->counters->dma_faults, 1);
+		free(q);
+		return -EFAULT;
+	}
+	/* Every reset left the word idle: somebody rang a queue that did not run (3.1.1). */
+	if (atomic_exchange(q->doorbell, VSIM_DOORBELL_IDLE) != VSIM_DOORBELL_IDLE)
+		vsim_fn_violation(fn, 46);
+	if (qi == 0 && fn->wire != NULL && fn->wire->ops->start != NULL)
+		fn->wire->ops->start(fn->wire);
+	fn->queue[qi] = q;
+	vsim_workers_stale(fn->nic);
+	return 0;
+}
+
+void
+vsim_queue_resume(struct vsim_fn *fn, uint16_t qi)
+{
+	struct vsim_queue *q = fn->queue[qi];
+
+	if (q == NULL || q->is_packed)
+		return;
+	q->used_i = q->avail_i = q->avail_seen = le16toh(
+			__atomic_load_n(&q->split.used->idx, __ATOMIC_RELAXED));
+	q->active = true; /* Doorbells rung before this life are nowhere. */
+}
+
+void
+vsim_queue_deactivate(struct vsim_fn *fn, uint16_t qi)
+{
+	struct vsim_queue *q = fn->queue[qi];
+
+	if (fn->doorbells != NULL)
+		atomic_store(&fn->doorbells[vsim_queue_notify_off(qi)], VSIM_DOORBELL_IDLE);
+	if (q == NULL)
+		return;
+	if (q->is_admin)
+		vsim_admin_queue_gone(fn, qi);
+	fn->queue[qi] = NULL;
+	free(q);
+	vsim_workers_stale(fn->nic);
+}
+
+void
+vsim_queues_remap(struct vsim_fn *fn)
+{
+	for (unsigned int qi = 0; qi < VSIM_MAX_QUEUES; qi++) {
+		struct vsim_queue *q = fn->queue[qi];
+
+		if (q == NULL)
+			continue;
+		q->cache = (struct vsim_dma_cache){ 0 };
+		/* Hardware faults when it touches what is gone, not before. */
+		q->unmapped = queue_locate(q) < 0;
+	}
+}
+
+/* ---------------------------------------------------------------- doorbells */
+
+/** Slots from the device's place to the one that a NOTIFICATION_DATA doorbell names. */
+static uint32_t
+packed_distance(const struct vsim_queue *q, uint32_t pos)
+{
+	uint32_t off = pos & 0x7fff, wrap = pos >> 15;
+	uint32_t here = q->avail_i + (q->flags_avail & VIRTQ_DESC_F_AVAIL ? 0 : q->size);
+	uint32_t there = off + (wrap ? 0 : q->size);
+
+	return (there + 2 * q->size - here) % (2 * q->size);
+}
+
+/** next_off and next_wrap must name the first descriptor not yet available (4.1.5.2). The driver
+ * may have published more since, so only a place beyond what is published is certainly wrong. */
+static bool
+next_plausible(const struct vsim_queue *q, uint16_t pos)
+{
+	uint16_t slot;
+	uint64_t tail;
+	uint32_t d;
+	bool wrap;
+
+	if (!q->is_packed) {
+		uint16_t idx = le16toh(__atomic_load_n(&q->split.avail->idx, __ATOMIC_ACQUIRE));
+
+		return (int16_t)(pos - idx) <= 0;
+	}
+	if ((pos & 0x7fff) >= q->size)
+		return false;
+	d = packed_distance(q, pos);
+	if (d == 0 || d > q->size)
+		return true;
+	/* The slot before it is not consumed yet, so it still shows what the driver wrote. */
+	slot = (pos & 0x7fff) == 0 ? q->size - 1 : (pos & 0x7fff) - 1;
+	wrap = (pos >> 15) ^ ((pos & 0x7fff) == 0);
+	tail = vsim_packed_tail(&q->packed.desc[slot], __ATOMIC_ACQUIRE);
+	return ((tail >> 48) & PACKED_WRAP_FLAGS) ==
+			(wrap ? VIRTQ_DESC_F_AVAIL : VIRTQ_DESC_F_USED);
+}
+
+/** Was the word written with 32 bits? The device leaves ones in the upper half, so ones there
+ * are a 16-bit write, unless a 32-bit one may well carry them. */
+static bool
+written_wide(const struct vsim_queue *q, uint32_t value)
+{
+	uint16_t idx;
+
+	if (value >> 16 != 0xffff)
+		return true;
+	if (!q->notification_data)
+		return false;
+	if (q->is_packed)
+		return q->size > 0x7fff;
+	idx = le16toh(__atomic_load_n(&q->split.avail->idx, __ATOMIC_RELAXED));
+	/* Only a driver that has just published its 65535th entry can mean that. */
+	return (q->lapped || idx < q->avail_i || idx == 0xffff) &&
+			(uint16_t)(idx - 0xffff) <= q->size;
+}
+
+static void
+doorbell_judge(struct vsim_queue *q, uint32_t value)
+{
+	uint16_t id = q->notif_config_data ? vsim_queue_notif_data(q->qi) : q->qi;
+	bool wide = written_wide(q, value);
+
+	if ((value & 0xffff) != id)
+		vsim_fn_violation(q->fn, 30);
+	if (wide != q->notification_data)
+		vsim_fn_violation(q->fn, 29);
+	else if (wide && !next_plausible(q, value >> 16))
+		vsim_fn_violation(q->fn, 31);
+}
+
+/** The queue may hold something new. @return false: it cannot be looked at. */
+static bool
+queue_wake(struct vsim_queue *q, bool *more)
+{
+	if (q->dead)
+		return false;
+	if (q->unmapped) {
+		vsim_queue_fault(q);
+		return false;
+	}
+	*more = q->is_packed ? vsim_packed_look(q) : q->split.avail->idx != htole16(q->avail_i);
+	return true;
+}
+
+bool
+vsim_queue_doorbell_take(struct vsim_queue *q)
+{
+	/* Before the ring is read, so that a doorbell written while it is read is seen later. */
+	uint32_t value = atomic_exchange(q->doorbell, VSIM_DOORBELL_IDLE);
+	bool more;
+
+	if (value == VSIM_DOORBELL_IDLE)
+		return false;
+	vsim_count(&q->ctr->doorbells, 1);
+	if (!queue_wake(q, &more))
+		return false;
+	doorbell_judge(q, value);
+	if (!q->active && !more)
+		vsim_count(&q->ctr->doorbells_spurious, 1);
+	q->active = true;
+	q->known = 0; /* Found by looking, from now on. */
+	return true;
+}
+
+void
+vsim_queues_ring(struct vsim_fn *fn, uint16_t named)
+{
+	bool more;
+
+	/* Two rings of one word may be seen as one, so it cannot be told who was meant by all. */
+	for (unsigned int qi = 0; qi < VSIM_MAX_QUEUES; qi++) {
+		struct vsim_queue *q = fn->queue[qi];
+
+		if (q == NULL)
+			continue;
+		if (qi == named)
+			vsim_count(&q->ctr->doorbells, 1);
+		if (!queue_wake(q, &more))
+			continue;
+		q->active = true;
+		q->known = 0;
+	}
+}
+
+void
+vsim_queue_ring(struct vsim_fn *fn, uint64_t doorbell_offset, uint32_t value, unsigned int width)
+{
+	uint8_t *word;
+
+	if (width < sizeof(uint16_t) || doorbell_offset + width > fn->mem_size) {
+		vsim_fn_violation(fn, 29);
+		return;
+	}
+	/* Exactly what the store of a mapped page would have done. */
+	word = (uint8_t *)fn->doorbells + doorbell_offset;
+	if (width == sizeof(uint16_t))
+		__atomic_store_n((uint16_t *)(void *)word, htole16(value), __ATOMIC_RELEASE);
+	else
+		__atomic_store_n((uint32_t *)(void *)word, htole32(value), __ATOMIC_RELEASE);
+}
+
+/* ---------------------------------------------------------------- chains */
+
+int
+vsim_walk_add(struct vsim_queue *q, struct vsim_walk *walk, uint64_t addr, uint32_t len, bool write)
+{
+	if (!write && walk->writable_len > 0) /* 2.7.4.2: readable ones first */
+		return vsim_queue_fail(q, 73);
+	*(write ? &walk->writable_len : &walk->readable_len) += len;
+	if (walk->writable_len + walk->readable_len > UINT32_MAX) /* 2.7.5: 2^32 bytes at most */
+		return vsim_queue_fail(q, 76);
+	while (len > 0) {
+		uint32_t n = len;
+		uint8_t *ptr = vsim_queue_dma(q, addr, &n, write);
+
+		if (ptr == NULL)
+			return vsim_queue_fault(q);
+		if (walk->nb == walk->room) { /* More than it is made for: no rule broken. */
+			q->dead = true;
+			vsim_fn_broken(q->fn);
+			return -E2BIG;
+		}
+		if (walk->iovas != NULL)
+			walk->iovas[walk->nb] = addr;
+		walk->segs[walk->nb++] = (struct vsim_seg){ ptr, n };
+		if (!write)
+			walk->nb_readable = walk->nb;
+		addr += n;
+		len -= n;
+	}
+	return 0;
+}
+
+static void
+walk_buf(const struct vsim_queue *q, const struct vsim_walk *walk, struct vsim_buf *buf)
+{
+	unsigned int first = q->write ? walk->nb_readable : 0;
+
+	buf->nb_segs = (q->write ? walk->nb : walk->nb_readable) - first;
+	buf->segs = &walk->segs[first];
+	buf->total = q->write ? walk->writable_len : walk->readable_len;
+	buf->id = walk->id;
+	buf->nb_descs = walk->nb_descs;
+	buf->ptr = buf->nb_segs > 0 ? buf->segs[0].ptr : NULL;
+	buf->len = buf->nb_segs > 0 ? buf->segs[0].len : 0;
+}
+
+int
+vsim_walk_pool(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool *pool,
+		int (*walk_chain)(struct vsim_queue *q, struct vsim_walk *walk))
+{
+	struct vsim_walk walk = { .segs = &pool->segs[pool->nb],
+		.room = VSIM_POOL_SEGS - pool->nb };
+	int ret;
+
+	/* A chain has at most as many segments as the queue has slots, times two for those that
+	 * cross a border of the DMA map. */
+	if (pool->nb > 0 && walk.room < 2u * q->size)
+		return -EAGAIN;
+	ret = walk_chain(q, &walk);
+	if (ret < 0)
+		return ret;
+	walk_buf(q, &walk, buf);
+	pool->nb += walk.nb;
+	return 1;
+}
+
+int
+vsim_chain_pop(struct vsim_queue *q, struct vsim_chain *chain)
+{
+	struct vsim_walk walk = { .segs = chain->segs,
+		.room = sizeof(chain->segs) / sizeof(chain->segs[0]),
+		.iovas = chain->iovas };
+	int ret;
+
+	if (q->dead)
+		return -EPROTO;
+	ret = q->is_packed ? vsim_packed_more(q) : vsim_split_more(q);
+	if (ret > 0)
+		ret = q->is_packed ? vsim_packed_walk(q, &walk) : vsim_split_walk(q, &walk);
+	if (ret <= 0)
+		return ret;
+	chain->id = walk.id;
+	chain->nb_descs = walk.nb_descs;
+	chain->readable_len = walk.readable_len;
+	chain->writable_len = walk.writable_len;
+	chain->nb_segs = walk.nb;
+	chain->nb_readable_segs = walk.nb_readable;
+	return 1;
+}
+
+size_t
+vsim_chain_read(const struct vsim_chain *chain, size_t offset, void *buf, size_t len)
+{
+	size_t done = 0;
+
+	for (unsigned int i = 0; i < chain->nb_readable_segs && done < len; i++) {
+		const struct vsim_seg *seg = &chain->segs[i];
+		size_t n;
+
+		if (offset >= seg->len) {
+			offset -= seg->len;
+			continue;
+		}
+		n = seg->len - offset < len - done ? seg->len - offset : len - done;
+		memcpy((uint8_t *)buf + done, seg->ptr + offset, n);
+		done += n;
+		offset = 0;
+	}
+	memset((uint8_t *)buf + done, 0, len - done);
+	return done;
+}
+
+size_t
+vsim_chain_write(const struct vsim_chain *chain, size_t offset, const void *buf, size_t len)
+{
+	size_t done = 0;
+
+	for (unsigned int i = chain->nb_readable_segs; i < chain->nb_segs && done < len; i++) {
+		const struct vsim_seg *seg = &chain->segs[i];
+		size_t n;
+
+		if (offset >= seg->len) {
+			offset -= seg->len;
+			continue;
+		}
+		n = seg->len - offset < len - done ? seg->len - offset : len - done;
+		memcpy(seg->ptr + offset, (const uint8_t *)buf + done, n);
+		done += n;
+		offset = 0;
+	}
+	return done;
+}
+
+int
+vsim_chain_relocate(struct vsim_queue *q, struct vsim_chain *chain)
+{
+	if (q->dead)
+		return -EFAULT;
+	if (q->unmapped)
+		return vsim_queue_fault(q);
+	for (unsigned int i = chain->nb_readable_segs; i < chain->nb_segs; i++) {
+		uint32_t len = chain->segs[i].len;
+
+		chain->segs[i].ptr = vsim_queue_dma(q, chain->iovas[i], &len, true);
+		if (chain->segs[i].ptr == NULL || len < chain->segs[i].len)
+			return vsim_queue_fault(q);
+	}
+	return 0;
+}
+
+void
+vsim_chain_push(struct vsim_queue *q, const struct vsim_chain *chain, uint32_t written)
+{
+	const struct vsim_buf buf = { .id = chain->id,
+		.nb_descs = chain->nb_descs,
+		.used = written };
+	uint16_t added;
+	bool call;
+
+	added = q->is_packed ? vsim_packed_push(q, &buf, 1, chain->writable_len > 0) :
+			       vsim_split_push(q, &buf, 1, chain->writable_len > 0);
+	/* Requests are no packets: they have a counter of their own. */
+	vsim_count(&q->ctr->descriptors, chain->nb_descs);
+	if (vsim_queue_mute(q))
+		return;
+	call = q->is_packed ? vsim_packed_call_needed(q, added) : vsim_split_call_needed(q, added);
+	if (call)
+		vsim_queue_irq(q);
+}

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+#ifndef VSIM_SPLIT_H
+#define VSIM_SPLIT_H
+
+/**
+ * @file
+ * Device side of a split virtqueue: pop, push, call. virtio 1.4 2.7.
+ *
+ * The device completes in order always, so its used idx counts the same chains as its place in
+ * the available ring, and one index serves for both.
+ */
+
+#include "vsim/ring/vsim_walk.h"
+
+/** Is there a chain behind those read so far? Reads the ring. @return 1, 0 or -errno. */
+static inline int
+vsim_split_look(struct vsim_queue *q)
+{
+	uint16_t idx = le16toh(__atomic_load_n(&q->split.avail->idx, __ATOMIC_ACQUIRE));
+	uint16_t nb = idx - q->avail_i;
+
+	/* 2.7.13.3: idx never decreases, and no more than the ring can be available. */
+	if (unlikely(nb > q->size))
+		return vsim_queue_fail(q, 80);
+	q->lapped |= idx < q->avail_i;
+	q->avail_seen = idx;
+	return nb > 0;
+}
+
+/** The ring was found empty: ask for a doorbell, then look once more. @return as look. */
+static VSIM_COLD int
+vsim_split_rest(struct vsim_queue *q)
+{
+	int ret;
+
+	q->active = false;
+	if (!q->event_idx)
+		return 0;
+	__atomic_store_n((uint16_t *)(void *)&q->split.used->ring[q->size], htole16(q->avail_i),
+			__ATOMIC_RELAXED);
+	/* Pairs with the driver's barrier between avail idx and reading avail_event. */
+	atomic_thread_fence(memory_order_seq_cst);
+	ret = vsim_split_look(q);
+	if (ret > 0)
+		q->active = true;
+	return ret;
+}
+
+static inline int
+vsim_split_more(struct vsim_queue *q)
+{
+	int ret;
+
+	if (q->avail_i != q->avail_seen)
+		return 1;
+	if (!q->active)
+		return 0;
+	ret = vsim_split_look(q);
+	return likely(ret != 0) ? ret : vsim_split_rest(q);
+}
+
+static inline int
+vsim_split_table_walk(struct vsim_queue *q, struct vsim_walk *walk, uint64_t addr, uint32_t len,
+		uint32_t *hops)
+{
+	uint32_t nb = len / sizeof(struct virtq_desc);
+	uint32_t i = 0;
+
+	if (len == 0 || len % sizeof(struct virtq_desc) != 0)
+		return vsim_queue_fail(q, 78);
+	for (;;) {
+		uint32_t n = sizeof(struct virtq_desc);
+		const void *from = vsim_queue_dma(q, addr + i * n, &n, false);
+		struct virtq_desc d;
+		uint16_t flags;
+		int ret;
+
+		if (from == NULL || n < sizeof(d))
+			return vsim_queue_fault(q);
+		vsim_desc_copy(&d, from);
+		flags = le16toh(d.flags);
+		if (flags & VIRTQ_DESC_F_INDIRECT) /* 2.7.5.3.1: none nested */
+			return vsim_queue_fail(q, 78);
+		if ((*hops)++ >= q->size)
+			return vsim_queue_fail(q, 76);
+		ret = vsim_walk_add(q, walk, le64toh(d.addr), le32toh(d.len),
+				flags & VIRTQ_DESC_F_WRITE);
+		if (ret < 0)
+			return ret;
+		if (!(flags & VIRTQ_DESC_F_NEXT))
+			return 0;
+		if (q->in_order && le16toh(d.next) != i + 1)
+			vsim_fn_violation(q->fn, 77);
+		i = le16toh(d.next);
+		if (i >= nb)
+			return vsim_queue_fail(q, 76);
+	}
+}
+
+/** Take the whole chain at the head of the available ring. Call after more() said 1. */
+static inline int
+vsim_split_walk(struct vsim_queue *q, struct vsim_walk *walk)
+{
+	uint16_t mask = q->size - 1;
+	uint16_t i = le16toh(__atomic_load_n(&q->split.avail->ring[q->avail_i & mask],
+			__ATOMIC_RELAXED));
+	uint32_t hops = 0;
+	int ret;
+
+	walk->id = i;
+	walk->nb_descs = 0;
+	for (;;) {
+		struct virtq_desc d;
+		uint16_t flags;
+
+		if (i >= q->size ||
+				hops++ >= q->size) /* 2.7.5: no loops, not longer than the queue */
+			return vsim_queue_fail(q, 76);
+		vsim_desc_copy(&d, &q->split.desc[i]);
+		flags = le16toh(d.flags);
+		walk->nb_descs++;
+		if (flags & VIRTQ_DESC_F_INDIRECT) {
+			if (!q->indirect || (flags & VIRTQ_DESC_F_NEXT))
+				return vsim_queue_fail(q, 78);
+			hops--; /* The referring descriptor is not part of the message. */
+			ret = vsim_split_table_walk(q, walk, le64toh(d.addr), le32toh(d.len),
+					&hops);
+			if (ret < 0)
+				return ret;
+			break;
+		}
+		ret = vsim_walk_add(q, walk, le64toh(d.addr), le32toh(d.len),
+				flags & VIRTQ_DESC_F_WRITE);
+		if (ret < 0)
+			return ret;
+		if (!(flags & VIRTQ_DESC_F_NEXT))
+			break;
+		if (q->in_order && le16toh(d.next) != ((i + 1) & mask)) /* 2.7.5 with IN_ORDER */
+			vsim_fn_violation(q->fn, 77);
+		i = le16toh(d.next);
+	}
+	q->avail_i++;
+	return 1;
+}
+
+static VSIM_COLD int
+vsim_split_pop_slow(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool *pool)
+{
+	return vsim_walk_pool(q, buf, pool, vsim_split_walk);
+}
+
+/**
+ * Take the next chain, if the device may look for one.
+ * @param write  The device writes the buffers of this queue (q->write, as a constant).
+ * @return 1, 0 (none), -EAGAIN (scratch is full, finish the burst), or -errno (queue dead).
+ */
+VSIM_INLINE int
+vsim_split_pop(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool *pool, const bool write)
+{
+	const struct virtq_desc *d;
+	uint64_t tail;
+	uint32_t len;
+	uint8_t *ptr;
+	uint16_t i;
+	int ret = vsim_split_more(q);
+
+	if (ret <= 0)
+		return ret;
+	i = le16toh(__atomic_load_n(&q->split.avail->ring[q->avail_i & (q->size - 1)],
+			__ATOMIC_RELAXED));
+	if (unlikely(i >= q->size))
+		return vsim_queue_fail(q, 76);
+	d = &q->split.desc[i];
+	tail = le64toh(__atomic_load_n((const uint64_t *)(const void *)&d->len, __ATOMIC_RELAXED));
+	/* One direct descriptor of the right direction in known memory: nearly all there is. */
+	len = tail;
+	ptr = vsim_queue_dma_cached(q, le64toh(__atomic_load_n(&d->addr, __ATOMIC_RELAXED)), len);
+	if (unlikely(((tail >> 32) & 7) != (write ? VIRTQ_DESC_F_WRITE : 0) || ptr == NULL ||
+			    len == 0))
+		return vsim_split_pop_slow(q, buf, pool);
+	buf->ptr = ptr;
+	buf->len = len;
+	buf->total = len;
+	buf->id = i;
+	buf->nb_descs = 1;
+	buf->nb_segs = 1;
+	q->avail_i++;
+	return 1;
+}
+
+/** Buffers in hand go back to the ring as if never taken. */
+static inline void
+vsim_split_rewind(struct vsim_queue *q)
+{
+	q->avail_i = q->used_i;
+}
+
+/** Ask for the ring memory of the next burst all at once: what comes from another core's cache
+ * takes long, but much of it can be under way together. Chains mostly stand in ring order. */
+VSIM_INLINE void
+vsim_split_prefetch(const struct vsim_queue *q)
+{
+	const uint32_t step = VSIM_CACHE_LINE / sizeof(struct virtq_desc);
+	const uint32_t used_step = VSIM_CACHE_LINE / sizeof(struct virtq_used_elem);
+	const uint32_t mask = q->size - 1;
+
+	__builtin_prefetch(&q->split.avail->ring[q->avail_i & mask]);
+	for (uint32_t i = 0; i < VSIM_BURST; i += step)
+		__builtin_prefetch(&q->split.desc[(q->avail_i + i) & mask]);
+	for (uint32_t i = 0; i < VSIM_BURST; i += used_step)
+		__builtin_prefetch(&q->split.used->ring[(q->used_i + i) & mask], 1);
+}
+
+/** Give n chains back, in the order in which they were popped. @return used entries made. */
+VSIM_INLINE uint16_t
+vsim_split_push(struct vsim_queue *q, const struct vsim_buf *bufs, unsigned int n, const bool write)
+{
+	struct virtq_used *const used = q->split.used;
+	const uint16_t mask = q->size - 1, at = q->used_i;
+
+	if (q->in_order && !write) {
+		/* 2.7.9: one element for the batch, in the slot of its first buffer. */
+		used->ring[at & mask] = (struct virtq_used_elem){ htole32(bufs[n - 1].id), 0 };
+	} else {
+		for (unsigned int i = 0; i < n; i++)
+			used->ring[(at + i) & mask] = (struct virtq_used_elem){ htole32(bufs[i].id),
+				htole32(write ? bufs[i].used : 0) };
+	}
+	q->used_i = at + n;
+	__atomic_store_n(&used->idx, htole16(at + n), __ATOMIC_RELEASE);
+	return n;
+}
+
+/** Does the driver want an interrupt for the last added used entries? virtio 1.4 2.7.7. */
+VSIM_INLINE bool
+vsim_split_call_needed(const struct vsim_queue *q, uint16_t added)
+{
+	/* Pairs with the driver's barrier between used_event (or flags) and used idx. */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (q->event_idx) {
+		uint16_t event = le16toh(
+				__atomic_load_n(&q->split.avail->ring[q->size], __ATOMIC_RELAXED));
+
+		return (uint16_t)(q->used_i - event - 1) < added;
+	}
+	return !(le16toh(__atomic_load_n(&q->split.avail->flags, __ATOMIC_RELAXED)) &
+			VIRTQ_AVAIL_F_NO_INTERRUPT);
+}
+
+#endif /* VSIM_SPLIT_H */
