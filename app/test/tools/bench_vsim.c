@@ -20,6 +20,7 @@
 
 #include "vsim/ring/vsim_walk.h"
 #include "test/fixture/vsim_driver.h"
+#include "vsim/core/vsim_clock.h"
 
 #define NB_BUFS 1024
 /* Where an mbuf of 2 KB has them: data at a multiple of 64, the header right before it. */

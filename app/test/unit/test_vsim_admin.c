@@ -7,6 +7,7 @@
 
 #include "vsim/admin/vsim_admin_call.h"
 #include "test/fixture/vsim_owner.h"
+#include "vsim/core/vsim_judge.h"
 
 #define NB(a) (sizeof(a) / sizeof((a)[0]))
 #define SELF VIRTIO_ADMIN_GROUP_SELF

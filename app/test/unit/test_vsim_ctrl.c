@@ -8,6 +8,7 @@
  */
 
 #include "test/fixture/vsim_fixture.h"
+#include "vsim/data/vsim_filter.h"
 
 #define NB(array) (sizeof(array) / sizeof((array)[0]))
 #define QUEUE_SIZE 256

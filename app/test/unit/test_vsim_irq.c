@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "test/fixture/vsim_fixture.h"
+#include "vsim/core/vsim_irq.h"
 
 #define NB(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "test/fixture/vsim_fixture.h"
+#include "vsim/core/vsim_profile.h"
 
 #define NB(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -4,6 +4,7 @@
 
 /* Virtqueues of the simulated NIC, as a driver sees them: virtio 1.4 2.7, 2.8, 4.1.5.2, 5.1.6. */
 
+#include <errno.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "test/fixture/vsim_fixture.h"
+#include "vsim/core/vsim_dma.h"
 
 #define NB(array) (sizeof(array) / sizeof((array)[0]))
 

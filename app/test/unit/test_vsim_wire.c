@@ -18,6 +18,7 @@
 
 #include "vsim/ring/vsim_walk.h"
 #include "test/fixture/vsim_driver.h"
+#include "vsim/core/vsim_clock.h"
 
 #define NB(array) (sizeof(array) / sizeof((array)[0]))
 #define HDR VIRTIO_NET_HDR_LEN

@@ -13,8 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vsim/admin/vsim_admin.h"
 #include "vsim/admin/vsim_admin_call.h"
-#include "vsim/ring/vsim_walk.h"
+#include "vsim/admin/vsim_admin_legacy.h"
+#include "vsim/admin/vsim_admin_objs.h"
+#include "vsim/admin/vsim_admin_parts.h"
+#include "vsim/core/vsim_clock.h"
+#include "vsim/core/vsim_judge.h"
+#include "vsim/ring/vsim_chain.h"
 
 /* Commands taken in one go: bounds the time that a driver can keep all workers waiting. */
 #define ROUND 64
@@ -102,30 +108,6 @@ pending_make(const struct vsim_queue *q, const struct vsim_chain *chain)
 	vsim_chain_read(chain, 0, &p->hdr, hdr_len);
 	vsim_chain_read(chain, hdr_len, p->data, data_len);
 	return p;
-}
-
-/* ---------------------------------------------------------------- data and result */
-
-void
-vsim_admin_data(const struct vsim_admin_call *call, size_t offset, void *buf, size_t len)
-{
-	size_t there = offset < call->data_len ? call->data_len - offset : 0;
-
-	if (there > len)
-		there = len;
-	if (there > 0)
-		memcpy(buf, call->data + offset, there);
-	memset((uint8_t *)buf + there, 0, len - there);
-}
-
-bool
-vsim_admin_add(struct vsim_admin_call *call, const void *data, size_t len)
-{
-	if (len > call->result_room - call->result_len)
-		return false;
-	memcpy(call->result + call->result_len, data, len);
-	call->result_len += len;
-	return true;
 }
 
 /* ---------------------------------------------------------------- lists of commands */

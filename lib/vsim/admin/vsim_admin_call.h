@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
-#ifndef VSIM_ADMIN_H
-#define VSIM_ADMIN_H
+#ifndef VSIM_ADMIN_CALL_H
+#define VSIM_ADMIN_CALL_H
 
 /**
  * @file
- * What the administration commands of the device share. vsim_admin.c takes commands from the
- * queues, checks and answers them; vsim_admin_legacy.c reaches the legacy registers of VFs,
- * vsim_admin_objs.c has capabilities and resource objects, vsim_admin_parts.c device parts.
- * Everything runs with the NIC's lock held. virtio 1.4 2.12, 2.13.
+ * An administration command that is being carried out. Everything runs with the NIC's lock held.
+ * virtio 1.4 2.12, 2.13.
  */
 
-#include "vsim/regs/vsim_regs.h"
+#include "vsim/core/vsim_fn.h"
 
 #define VSIM_ADMIN_BYTES 16384 /**< Of a command's data, and of a result, that are looked at. */
 #define VSIM_ADMIN_PENDING 256 /**< Commands under way per function. */
@@ -61,44 +59,9 @@ typedef uint16_t (*vsim_admin_fn)(struct vsim_admin_call *call);
 void vsim_admin_data(const struct vsim_admin_call *call, size_t offset, void *buf, size_t len);
 /** Add to the result. @return false when there is no room for all of it: nothing is added. */
 bool vsim_admin_add(struct vsim_admin_call *call, const void *data, size_t len);
+/** End with this status and qualifier. @return status. */
+uint16_t vsim_admin_refuse(struct vsim_admin_call *call, uint16_t status, uint16_t qualifier);
+/** A field of the command is wrong. @return VIRTIO_ADMIN_STATUS_EINVAL */
+uint16_t vsim_admin_bad_field(struct vsim_admin_call *call);
 
-static inline uint16_t
-vsim_admin_refuse(struct vsim_admin_call *call, uint16_t status, uint16_t qualifier)
-{
-	call->qualifier = qualifier;
-	return status;
-}
-
-static inline uint16_t
-vsim_admin_bad_field(struct vsim_admin_call *call)
-{
-	return vsim_admin_refuse(call, VIRTIO_ADMIN_STATUS_EINVAL,
-			VIRTIO_ADMIN_QUALIFIER_INVALID_FIELD);
-}
-
-/* vsim_admin_legacy.c */
-uint16_t vsim_admin_legacy_write(struct vsim_admin_call *call);
-uint16_t vsim_admin_legacy_read(struct vsim_admin_call *call);
-uint16_t vsim_admin_notify_info(struct vsim_admin_call *call);
-
-/* vsim_admin_objs.c */
-uint16_t vsim_admin_cap_list(struct vsim_admin_call *call);
-uint16_t vsim_admin_cap_get(struct vsim_admin_call *call);
-uint16_t vsim_admin_cap_set(struct vsim_admin_call *call);
-uint16_t vsim_admin_obj_create(struct vsim_admin_call *call);
-uint16_t vsim_admin_obj_query(struct vsim_admin_call *call);
-uint16_t vsim_admin_obj_modify(struct vsim_admin_call *call);
-uint16_t vsim_admin_obj_destroy(struct vsim_admin_call *call);
-/** The object of that name, or NULL. */
-struct vsim_admin_obj *vsim_admin_obj_find(struct vsim_admin *admin, uint16_t type, uint32_t id,
-		uint64_t member);
-/** All of them go; those of one member, unless it is 0. */
-void vsim_admin_objs_drop(struct vsim_admin *admin, uint64_t member);
-
-/* vsim_admin_parts.c */
-uint16_t vsim_admin_metadata_get(struct vsim_admin_call *call);
-uint16_t vsim_admin_parts_get(struct vsim_admin_call *call);
-uint16_t vsim_admin_parts_set(struct vsim_admin_call *call);
-uint16_t vsim_admin_mode_set(struct vsim_admin_call *call);
-
-#endif /* VSIM_ADMIN_H */
+#endif /* VSIM_ADMIN_CALL_H */

@@ -10,7 +10,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "vsim/admin/vsim_admin_call.h"
+#include "vsim/admin/vsim_admin_legacy.h"
+#include "vsim/regs/vsim_legacy.h"
 
 static enum vsim_legacy_area
 area_of(const struct vsim_admin_call *call)

@@ -9,7 +9,8 @@
 
 #include <string.h>
 
-#include "vsim/admin/vsim_admin_call.h"
+#include "vsim/admin/vsim_admin_objs.h"
+#include "vsim/core/vsim_judge.h"
 
 /* ---------------------------------------------------------------- capabilities */
 

@@ -15,8 +15,13 @@
 
 #include <string.h>
 
-#include "vsim/admin/vsim_admin_call.h"
-#include "vsim/ring/vsim_walk.h"
+#include "vsim/admin/vsim_admin_parts.h"
+#include "vsim/admin/vsim_admin_objs.h"
+#include "vsim/core/vsim_judge.h"
+#include "vsim/core/vsim_profile.h"
+#include "vsim/regs/vsim_regs.h"
+#include "vsim/regs/vsim_status.h"
+#include "vsim/ring/vsim_queue.h"
 
 struct part {
 	uint16_t type;

@@ -16,17 +16,18 @@
  * does not concern it, and looks only at the NIC that the faulting thread is working for.
  */
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "vsim/ring/vsim_walk.h"
+#include "vsim/core/vsim_dma.h"
 
 #ifndef HUGETLBFS_MAGIC
 #define HUGETLBFS_MAGIC 0x958458f6
 #endif
-#define BASE_PAGE 4096u
 
 static __thread struct vsim_nic *guarded;
 static struct sigaction bus_before;
@@ -170,7 +171,7 @@ piece_map(struct vsim_dma *dma, struct vsim_dma_piece *p, int fd, uint64_t offse
 {
 	const int flags = MAP_SHARED | MAP_NORESERVE;
 	struct statfs fs;
-	uint64_t page = BASE_PAGE, head, len;
+	uint64_t page = VSIM_DMA_PAGE, head, len;
 	int err;
 
 	if (fstatfs(fd, &fs) < 0)
@@ -253,10 +254,9 @@ piece_insert(struct vsim_dma *dma, unsigned int i, const struct vsim_dma_piece *
 	return 0;
 }
 
-static int
-dma_map_locked(struct vsim_fn *fn, struct vsim_dma_piece *piece, int fd, uint64_t offset)
+int
+vsim_dma_add(struct vsim_dma *dma, struct vsim_dma_piece *piece, int fd, uint64_t offset)
 {
-	struct vsim_dma *dma = fn->dma;
 	unsigned int i = FIRST_BEHIND(dma->pieces, dma->nb_pieces, piece->iova);
 	int ret;
 
@@ -273,99 +273,40 @@ dma_map_locked(struct vsim_fn *fn, struct vsim_dma_piece *piece, int fd, uint64_
 		return ret;
 	}
 	dma_merge(dma);
-	vsim_queues_remap(fn);
 	return 0;
 }
 
-static int
-dma_map(struct vsim_fn *fn, struct vsim_dma_piece *piece, int fd, uint64_t offset)
-{
-	int ret;
-
-	piece->prot &= PROT_READ | PROT_WRITE;
-	if (piece->size == 0 || piece->iova > UINT64_MAX - piece->size || piece->prot == 0)
-		return -EINVAL;
-	vsim_nic_lock(fn->nic);
-	ret = dma_map_locked(fn, piece, fd, offset);
-	vsim_nic_unlock(fn->nic);
-	return ret;
-}
-
 int
-vsim_fn_dma_map(struct vsim_fn *fn, uint64_t iova, uint64_t size, int prot, int fd, uint64_t offset)
+vsim_dma_remove(struct vsim_dma *dma, uint64_t iova, uint64_t size)
 {
-	struct vsim_dma_piece piece = { .iova = iova, .size = size, .prot = prot };
+	unsigned int first = FIRST_BEHIND(dma->pieces, dma->nb_pieces, iova);
+	unsigned int end;
 
-	if (((iova | size | offset) & (BASE_PAGE - 1)) != 0 || offset > INT64_MAX - size)
-		return -EINVAL;
-	if (fd < 0)
-		return -EBADF;
-	return dma_map(fn, &piece, fd, offset);
-}
-
-int
-vsim_fn_dma_map_ptr(struct vsim_fn *fn, uint64_t iova, uint64_t size, int prot, void *ptr)
-{
-	struct vsim_dma_piece piece = { .iova = iova,
-		.size = size,
-		.prot = prot,
-		.ptr = ptr,
-		.window = -1 };
-
-	if (ptr == NULL)
-		return -EINVAL;
-	return dma_map(fn, &piece, -1, 0);
-}
-
-int
-vsim_fn_dma_unmap(struct vsim_fn *fn, uint64_t iova, uint64_t size)
-{
-	struct vsim_dma *dma = fn->dma;
-	unsigned int first, end;
-	int ret = 0;
-
-	if (size == 0 || iova > UINT64_MAX - size)
-		return -EINVAL;
-	vsim_nic_lock(fn->nic);
-	first = FIRST_BEHIND(dma->pieces, dma->nb_pieces, iova);
 	for (end = first; end < dma->nb_pieces && dma->pieces[end].iova < iova + size; end++) {
 		const struct vsim_dma_piece *p = &dma->pieces[end];
 
 		if (p->iova < iova || p->iova + p->size > iova + size)
-			ret = -EINVAL;
+			return -EINVAL;
 	}
 	if (first == end)
-		ret = -ENOENT;
-	if (ret == 0) {
-		for (unsigned int i = first; i < end; i++)
-			piece_unmap(dma, &dma->pieces[i]);
-		memmove(&dma->pieces[first], &dma->pieces[end],
-				(dma->nb_pieces - end) * sizeof(*dma->pieces));
-		dma->nb_pieces -= end - first;
-		dma_merge(dma);
-		vsim_queues_remap(fn);
-	}
-	vsim_nic_unlock(fn->nic);
-	return ret;
+		return -ENOENT;
+	for (unsigned int i = first; i < end; i++)
+		piece_unmap(dma, &dma->pieces[i]);
+	memmove(&dma->pieces[first], &dma->pieces[end],
+			(dma->nb_pieces - end) * sizeof(*dma->pieces));
+	dma->nb_pieces -= end - first;
+	dma_merge(dma);
+	return 0;
 }
 
-static void
-dma_clear(struct vsim_dma *dma)
+void
+vsim_dma_clear(struct vsim_dma *dma)
 {
 	for (unsigned int i = 0; i < dma->nb_pieces; i++)
 		piece_unmap(dma, &dma->pieces[i]);
 	dma->nb_pieces = 0;
 	dma->nb_lost = 0;
 	dma_merge(dma);
-}
-
-void
-vsim_fn_dma_unmap_all(struct vsim_fn *fn)
-{
-	vsim_nic_lock(fn->nic);
-	dma_clear(fn->dma);
-	vsim_queues_remap(fn);
-	vsim_nic_unlock(fn->nic);
 }
 
 /* ---------------------------------------------------------------- memory cut short */
@@ -449,7 +390,7 @@ vsim_dma_free(struct vsim_dma *dma)
 {
 	if (dma == NULL)
 		return;
-	dma_clear(dma);
+	vsim_dma_clear(dma);
 	free(dma->pieces);
 	free(dma->segs);
 	free(dma);

@@ -1,26 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
-#ifndef VSIM_PRIV_H
-#define VSIM_PRIV_H
+#ifndef VSIM_FN_H
+#define VSIM_FN_H
 
 /**
  * @file
- * What the files of the software NIC share among themselves.
+ * What a function is, and the NIC that it belongs to.
  *
- * Two halves meet here. The register half (vsim_nic.c, vsim_config.c, vsim_regs.c, vsim_ctrl.c,
- * vsim_admin*.c, vsim_legacy*.c, vsim_stats.c, vsim_profile.c) holds what the driver programmed.
- * The data half (vsim_dma.c, vsim_queue.c, the ring headers, vsim_rxtx.c, vsim_worker.c,
- * vsim_wire*.c) runs it. A queue is two things: struct vsim_queue_cfg as programmed, and struct
- * vsim_queue as running, made only by vsim_queue_activate().
- *
- * Locks: nic->lock serialises all that changes state. A worker runs its poll with the worker's
- * own lock; vsim_nic_lock() takes nic->lock and then stops every worker, so whoever holds it may
- * change anything the data plane reads. Workers never take nic->lock. A control command runs in
- * the worker of its function, under that worker's lock: register access cannot happen meanwhile,
- * and what other workers may read at that time (RX filter, queue pairs) is made of atomics. An
- * administration command may change any function, so the worker lets go of its own lock and takes
- * the NIC's for it, as a register access does.
+ * A queue is two things: struct vsim_queue_cfg as programmed, and struct vsim_queue as running,
+ * made only by vsim_queue_activate(). Locks: see vsim_lock.h.
  */
 
 #include <pthread.h>
@@ -38,6 +27,16 @@
 #define VSIM_MAX_QUEUES (2 * VSIM_MAX_QUEUE_PAIRS + 1 + VSIM_MAX_ADMIN_QUEUES)
 /** The MSI-X table shares the register page. */
 #define VSIM_MAX_VECTORS 128
+
+#define VSIM_CACHE_LINE 64
+#define VSIM_BURST 32 /**< Packets per queue and round. */
+#define VSIM_ETHER_LEN 14
+#define VSIM_ETHER_EXTRA 22 /**< Ethernet header and two VLAN tags, above the MTU. */
+
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+#define VSIM_INLINE static inline __attribute__((always_inline))
+#define VSIM_COLD __attribute__((noinline, cold))
 
 /* Layout of the register page, bytes into VSIM_BAR */
 #define VSIM_REG_MSIX_TABLE 0x000
@@ -63,16 +62,21 @@ struct vsim_queue_cfg {
 	bool vector_unread, reset_unread; /**< The driver owes a read, see vsim_regs.c. */
 };
 
-/** Running queue: opaque to the register half. */
+struct vsim_admin;
+struct vsim_dma;
 struct vsim_queue;
-
+struct vsim_switch;
 struct vsim_wire;
+struct vsim_worker;
+
+struct vsim_counters;
+struct vsim_rx_filter;
 
 struct vsim_fn {
 	struct vsim_nic *nic;
 	uint16_t index;
 
-	/* register half */
+	/* as the driver sees it */
 	uint8_t config[PCI_CFG_EXT_SIZE]; /**< PCI configuration space image. */
 	uint8_t status;
 	uint8_t isr;
@@ -107,7 +111,7 @@ struct vsim_fn {
 	} legacy_regs;
 	struct vsim_admin *admin; /**< Of a function that may have admin queues, else NULL. */
 
-	/* data half */
+	/* what runs */
 	struct vsim_dma *dma;
 	struct vsim_queue *queue[VSIM_MAX_QUEUES]; /**< NULL: not running. */
 	struct vsim_wire *wire;
@@ -117,7 +121,7 @@ struct vsim_fn {
 	_Atomic uint32_t *doorbells; /**< The doorbell page(s), mapped. */
 	int irq_fd[VSIM_MAX_VECTORS]; /**< Per vector; -1: none. */
 	uint16_t nb_irq_fds; /**< How many are not -1. */
-	struct vsim_counters *counters; /**< Of the register half, before vsim_fn_data_init(). */
+	struct vsim_counters *counters;
 };
 
 /** Configuration space of a kind of function: values after reset, and which bits are writable. */
@@ -141,7 +145,7 @@ struct vsim_nic {
 	struct vsim_worker *workers[VSIM_MAX_WORKERS];
 	char *wire_spec[VSIM_MAX_FNS];
 	struct vsim_wire *wires[VSIM_MAX_FNS]; /**< Gone with worker 0; NULL: null wire. */
-	struct vsim_switch *switches; /**< Data half: those with members. */
+	struct vsim_switch *switches; /**< Those with members. */
 	struct vsim_faults fault; /**< As of now. */
 	vsim_vfs_changed vfs_changed;
 	void *vfs_changed_arg;
@@ -197,118 +201,7 @@ vsim_queue_notif_data(uint16_t qi)
 	return qi + 0x100;
 }
 
-/** The driver masked the vector, in its table entry or for the whole function. A vector that was
- * never connected starts masked; vsim_fn_irq_set() clears and sets the bit by
- * vsim_msix_connect(), as the operating system's MSI-X code would through the table. */
-bool vsim_msix_masked(const struct vsim_fn *fn, uint16_t vector);
-/** An eventfd was connected to the vector, or taken away. */
-void vsim_msix_connect(struct vsim_fn *fn, uint16_t vector, bool connected);
-
-/* Workers, given by the data half. Neither is called with the lock held. */
-int vsim_worker_create(struct vsim_nic *nic, unsigned int w);
-void vsim_worker_destroy(struct vsim_nic *nic, unsigned int w);
-
-/** Take the NIC's lock and stop its workers: afterwards the caller may change anything. */
-void vsim_nic_lock(struct vsim_nic *nic);
-void vsim_nic_unlock(struct vsim_nic *nic);
-
-/* ------------------------------------------------ given by the data half, called under the lock */
-
-/**
- * Allocate and free what the data half keeps per function (DMA map, doorbell memory, the wire
- * that nic->wire_spec[] asks for). Once per function: a VF that goes is reset, unmapped and
- * disconnected by the public calls, and found again when VF Enable is set next time.
- * mem_size must come out equal for all functions of a NIC. On failure nothing is left allocated.
- */
-int vsim_fn_data_init(struct vsim_fn *fn);
-void vsim_fn_data_free(struct vsim_fn *fn);
-
-/**
- * Make the queue of fn->queue_cfg[qi] run. Checks addresses, alignment and DMA map.
- * @return 0, -EINVAL, -EFAULT (outside the DMA map; counted, see vsim_fn_broken()), -ENOMEM.
- */
-int vsim_queue_activate(struct vsim_fn *fn, uint16_t qi);
-/** Split rings: all that was made available until the used index was used, no more. */
-void vsim_queue_resume(struct vsim_fn *fn, uint16_t qi);
-/** Stop and forget a queue; nothing of the ring is touched any more. Idle if not running. */
-void vsim_queue_deactivate(struct vsim_fn *fn, uint16_t qi);
-/** The driver wrote a doorbell by register access rather than by the mapped page. */
-void vsim_queue_ring(struct vsim_fn *fn, uint64_t doorbell_offset, uint32_t value,
-		unsigned int width);
-/** queue_notify_off of a queue, and the multiplier of the notify capability. */
-uint16_t vsim_queue_notify_off(uint16_t qi);
-#define VSIM_NOTIFY_MULTIPLIER 4
-
-/** The driver wrote the doorbell of all queues; from the function's worker or under the lock. */
-void vsim_queues_ring(struct vsim_fn *fn, uint16_t named);
-
-/** Bytes mapped for DMA now. */
-uint64_t vsim_dma_bytes(const struct vsim_fn *fn);
-
-/** Signal a vector (VIRTIO_MSI_NO_VECTOR: nothing); masked ones stay pending (msix_pba). From a
- * worker or under the lock. */
-void vsim_irq_raise(struct vsim_fn *fn, uint16_t vector);
-
-/** A request taken from a queue: all its readable bytes, then all its writable bytes. */
-struct vsim_chain {
-	uint16_t id; /**< Head index (split) or buffer id (packed). */
-	uint16_t nb_descs; /**< Ring slots it took. */
-	uint32_t readable_len, writable_len; /**< Bytes. */
-	unsigned int nb_segs, nb_readable_segs;
-	struct vsim_seg {
-		uint8_t *ptr;
-		uint32_t len;
-	} segs[256];
-	uint64_t iovas[256]; /**< Bus addresses of segs, for who keeps the chain for long. */
-};
-/**
- * Take the next request of a control-like queue.
- * @return 1, 0 (none), or -errno (queue broken).
- */
-int vsim_chain_pop(struct vsim_queue *q, struct vsim_chain *chain);
-/** Copy from the readable part; what is not there reads as zero. @return bytes that were there. */
-size_t vsim_chain_read(const struct vsim_chain *chain, size_t offset, void *buf, size_t len);
-/** Copy into the writable part; what does not fit is dropped. @return bytes written. */
-size_t vsim_chain_write(const struct vsim_chain *chain, size_t offset, const void *buf, size_t len);
-/** Where its writable part stands now, after some time. @return 0, or -EFAULT (queue dead). */
-int vsim_chain_relocate(struct vsim_queue *q, struct vsim_chain *chain);
-/** Give it back with this used length, and interrupt if the driver wants it. */
-void vsim_chain_push(struct vsim_queue *q, const struct vsim_chain *chain, uint32_t written);
-
-/* ------------------------------------------------ given by the register half */
-
-/** Serve the control queue; called by the worker after its doorbell.
- * @return true when it stopped at its bound and wants another round. */
-bool vsim_ctrl_run(struct vsim_fn *fn, struct vsim_queue *q);
-
-/** A doorbell of an admin queue was taken, or an answer of one is due: from the worker, cheap.
- * @return true when vsim_admin_run() has something to do. */
-bool vsim_admin_due(const struct vsim_fn *fn, bool rung);
-/** Serve the admin queues of a function, with the NIC's lock held: commands reach any function.
- * @return commands begun and ended. */
-unsigned int vsim_admin_run(struct vsim_fn *fn);
-/** An admin queue is no more: whatever came by it is not answered. */
-void vsim_admin_queue_gone(struct vsim_fn *fn, uint16_t qi);
-
-/** The full RX filter; use vsim_filter_accept(). */
-bool vsim_filter_check(const struct vsim_fn *fn, const uint8_t *frame);
-
-/** RX mode, MAC and VLAN filters for a frame (at least 18 readable bytes). Lock free. */
-static inline bool
-vsim_filter_accept(const struct vsim_fn *fn, const uint8_t *frame)
-{
-	return atomic_load_explicit(&fn->rx_accept_all, memory_order_relaxed) ||
-			vsim_filter_check(fn, frame);
-}
-
-/** The driver broke a rule: count it. rule is the number of the conformance list, C029 -> 29. */
-void vsim_fn_violation(struct vsim_fn *fn, unsigned int rule);
-/** An error that needs a reset: set NEEDS_RESET and notify. From the function's worker or under
- * the lock. The queues stay allocated until the reset (the caller may be in the middle of one);
- * a worker leaves a function alone whose status has NEEDS_RESET. */
-void vsim_fn_broken(struct vsim_fn *fn);
-
-/* ------------------------------------------------ counters, written by whoever sees the event */
+/* ---------------------------------------------------------------- counters */
 
 /** Per virtqueue; one writer (the worker), read by anyone with relaxed loads. */
 struct vsim_queue_counters {
@@ -338,4 +231,101 @@ struct vsim_counters {
 	uint32_t trips[VSIM_TRIP_BUCKETS]; /**< Round trips by time: gen wires with trip=1. */
 };
 
-#endif /* VSIM_PRIV_H */
+/** Add to a counter: one writer, any readers. */
+VSIM_INLINE void
+vsim_count(uint64_t *counter, uint64_t n)
+{
+	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
+/** Count a rare event: any thread. */
+static inline void
+vsim_fn_count(uint64_t *counter)
+{
+	__atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
+}
+
+/* ---------------------------------------------------------------- looking at a function */
+
+/** Queues there are with the features in force (all offered ones before FEATURES_OK). */
+static inline uint16_t
+vsim_fn_nb_queues(const struct vsim_fn *fn)
+{
+	uint16_t ctrl = vsim_fn_ctrl_index(fn);
+
+	return ctrl == VSIM_MAX_QUEUES ? 2 * vsim_fn_queue_pairs(fn) : ctrl + 1;
+}
+
+/** Queues of a driver that takes all features: every number that num_queues could name. */
+static inline uint16_t
+vsim_fn_queues_offered(const struct vsim_fn *fn)
+{
+	uint16_t pairs = vsim_features_has(&fn->offered, VIRTIO_NET_F_MQ) ?
+			fn->nic->conf.queue_pairs :
+			1;
+
+	return 2 * pairs + vsim_features_has(&fn->offered, VIRTIO_NET_F_CTRL_VQ);
+}
+
+/** virtio 1.4 4.1.4.3.1: only for a driver that took ADMIN_VQ. */
+static inline uint16_t
+vsim_fn_nb_admin_queues(const struct vsim_fn *fn)
+{
+	if (!(fn->status & VIRTIO_STATUS_FEATURES_OK) ||
+			!vsim_features_has(&fn->accepted, VIRTIO_F_ADMIN_VQ))
+		return 0;
+	return fn->nic->conf.admin_queues;
+}
+
+/** First admin queue: behind all others that a driver could have. VSIM_MAX_QUEUES: none. */
+static inline uint16_t
+vsim_fn_admin_index(const struct vsim_fn *fn)
+{
+	return vsim_fn_nb_admin_queues(fn) > 0 ? vsim_fn_queues_offered(fn) : VSIM_MAX_QUEUES;
+}
+
+/** Multiplier of the notify capability. */
+#define VSIM_NOTIFY_MULTIPLIER 4
+/** Doorbells of a queue pair share a cache line, so that one transfer brings both. */
+#define VSIM_NOTIFY_LINE (VSIM_CACHE_LINE / VSIM_NOTIFY_MULTIPLIER)
+
+/** queue_notify_off of a queue. */
+static inline uint16_t
+vsim_queue_notify_off(uint16_t qi)
+{
+	return qi / 2 * VSIM_NOTIFY_LINE + qi % 2;
+}
+
+/** Configuration space of functions of its kind. */
+static inline const struct vsim_cfg_layout *
+vsim_fn_layout(const struct vsim_fn *fn)
+{
+	return &fn->nic->layout[fn->index > 0];
+}
+
+/** It has the SR-IOV capability: a PF that can have VFs. */
+static inline bool
+vsim_fn_has_sriov(const struct vsim_fn *fn)
+{
+	return vsim_fn_layout(fn)->sriov != 0;
+}
+
+/** Drop frames longer than this, either direction. */
+VSIM_INLINE uint32_t
+vsim_fn_max_frame(const struct vsim_fn *fn)
+{
+	return fn->nic->conf.mtu + VSIM_ETHER_EXTRA;
+}
+
+/** The data plane serves its queues. */
+VSIM_INLINE bool
+vsim_fn_running(const struct vsim_fn *fn)
+{
+	if (unlikely(fn->legacy | fn->stopped))
+		/* virtio 1.4 3.1.2: a legacy driver may use its queues before DRIVER_OK. */
+		return !fn->stopped && !(fn->status & VIRTIO_STATUS_NEEDS_RESET);
+	return (fn->status & (VIRTIO_STATUS_DRIVER_OK | VIRTIO_STATUS_NEEDS_RESET)) ==
+			VIRTIO_STATUS_DRIVER_OK;
+}
+
+#endif /* VSIM_FN_H */

@@ -4,30 +4,23 @@
 
 /**
  * @file
- * Interrupts: vectors connected to eventfds. Masks and pending bits stand in the MSI-X table of
- * the register half. virtio 1.4 4.1.5.
+ * Interrupts: vectors connected to eventfds, masks and pending bits of MSI-X. virtio 1.4 4.1.5.
  */
 
-#include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
 #include <unistd.h>
 
-#include "vsim/ring/vsim_walk.h"
+#include "vsim/core/vsim_irq.h"
 
-/** Only eventfds: a write to anything else might block, or do worse. */
-static bool
-is_eventfd(int fd)
+bool
+vsim_msix_masked(const struct vsim_fn *fn, uint16_t vector)
 {
-	char path[32], name[32];
-	ssize_t n;
+	const uint8_t *ctrl = &fn->config[fn->nic->layout[fn->index > 0].msix + PCI_MSIX_CTRL];
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	n = readlink(path, name, sizeof(name) - 1);
-	if (n < 0)
-		return false;
-	name[n] = '\0';
-	return strcmp(name, "anon_inode:[eventfd]") == 0;
+	if ((ctrl[0] | ctrl[1] << 8) & PCI_MSIX_CTRL_FUNCTION_MASK)
+		return true;
+	return fn->msix_table[vector * PCI_MSIX_ENTRY_LEN + PCI_MSIX_ENTRY_CTRL] &
+			PCI_MSIX_ENTRY_MASKED;
 }
 
 static void
@@ -58,52 +51,33 @@ vsim_irq_raise(struct vsim_fn *fn, uint16_t vector)
 }
 
 void
-vsim_queue_irq(struct vsim_queue *q)
+vsim_irq_queue(struct vsim_fn *fn, uint16_t qi)
 {
-	struct vsim_fn *fn = q->fn;
-
-	vsim_count(&q->ctr->interrupts, 1);
+	vsim_count(&fn->counters->queue[qi].interrupts, 1);
 	if (!vsim_msix_on(fn)) {
 		fn->isr |= VIRTIO_PCI_ISR_QUEUE; /* 4.1.4.5.1 */
 		return;
 	}
-	vsim_irq_raise(fn, fn->queue_cfg[q->qi].vector);
+	vsim_irq_raise(fn, fn->queue_cfg[qi].vector);
 }
 
-int
-vsim_fn_irq_set(struct vsim_fn *fn, uint16_t vector, int eventfd)
+void
+vsim_msix_connect(struct vsim_fn *fn, uint16_t vector, bool connected)
 {
-	int fd = -1;
-
-	if (vector >= fn->nic->nb_vectors)
-		return -EINVAL;
-	if (eventfd >= 0) {
-		if (!is_eventfd(eventfd))
-			return -EINVAL;
-		fd = fcntl(eventfd, F_DUPFD_CLOEXEC, 0);
-		if (fd < 0)
-			return -errno;
-	}
-	vsim_nic_lock(fn->nic);
-	if (fn->irq_fd[vector] >= 0) {
-		close(fn->irq_fd[vector]);
-		fn->nb_irq_fds--;
-	}
-	fn->irq_fd[vector] = fd;
-	if (fd >= 0)
-		fn->nb_irq_fds++;
-	vsim_msix_connect(fn, vector, fd >= 0);
-	vsim_nic_unlock(fn->nic);
-	return 0;
+	fn->msix_table[vector * PCI_MSIX_ENTRY_LEN + PCI_MSIX_ENTRY_CTRL] = connected ?
+			0 :
+			PCI_MSIX_ENTRY_MASKED;
+	if (!connected)
+		fn->msix_pba[vector / 8] &= ~(1u << vector % 8);
 }
 
-int
-vsim_fn_irq_trigger(struct vsim_fn *fn, uint16_t vector)
+void
+vsim_msix_flush(struct vsim_fn *fn)
 {
-	if (vector >= fn->nic->nb_vectors)
-		return -EINVAL;
-	vsim_nic_lock(fn->nic);
-	vsim_irq_raise(fn, vector);
-	vsim_nic_unlock(fn->nic);
-	return 0;
+	for (uint16_t v = 0; v < fn->nic->nb_vectors; v++) {
+		if (!(fn->msix_pba[v / 8] & (1u << v % 8)) || vsim_msix_masked(fn, v))
+			continue;
+		fn->msix_pba[v / 8] &= ~(1u << v % 8);
+		vsim_irq_raise(fn, v);
+	}
 }

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "vsim/regs/vsim_regs.h"
+#include "vsim/core/vsim_profile.h"
 
 #define F(bit) (UINT64_C(1) << (bit))
 
@@ -208,5 +208,23 @@ vsim_features_resolve(const struct vsim_nic_conf *conf, struct vsim_features *vf
 	vsim_features_put(vf, VIRTIO_F_ADMIN_VQ, false);
 	vsim_features_put(pf, VIRTIO_F_SR_IOV,
 			conf->total_vfs > 0 && !vsim_features_has(&conf->off, VIRTIO_F_SR_IOV));
+	return 0;
+}
+
+unsigned int
+vsim_features_broken_rule(const struct vsim_features *accepted, const struct vsim_features *offered)
+{
+	unsigned int needed;
+
+	if (vsim_features_has(accepted, VIRTIO_F_SR_IOV) &&
+			!vsim_features_has(offered, VIRTIO_F_SR_IOV))
+		return 69;
+	for (size_t i = 0; i < sizeof(accepted->w) / sizeof(accepted->w[0]); i++)
+		if (accepted->w[i] & ~offered->w[i])
+			return 52;
+	if (!vsim_features_has(accepted, VIRTIO_F_VERSION_1))
+		return 65;
+	if (vsim_features_unmet(accepted, &needed) >= 0)
+		return 52;
 	return 0;
 }

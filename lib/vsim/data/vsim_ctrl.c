@@ -10,7 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vsim/regs/vsim_regs.h"
+#include "vsim/data/vsim_ctrl.h"
+#include "vsim/core/vsim_judge.h"
+#include "vsim/data/vsim_filter.h"
 
 /* Requests served in one go: bounds the time that a driver can keep a worker busy. */
 #define ROUND 64

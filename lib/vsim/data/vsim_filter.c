@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vsim/regs/vsim_regs.h"
+#include "vsim/data/vsim_filter.h"
 
 /* Modes, one bit per VIRTIO_NET_CTRL_RX_* command, and two of our own */
 #define MODE(command) (1u << (command))

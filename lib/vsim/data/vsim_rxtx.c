@@ -11,10 +11,18 @@
  * (for writing where it will be written), then touch that memory, then give all back at once.
  */
 
-#include "vsim/ring/vsim_walk.h"
+#include <errno.h>
+#include <string.h>
+
+#include "vsim/data/vsim_rxtx.h"
+#include "vsim/core/vsim_irq.h"
+#include "vsim/core/vsim_judge.h"
+#include "vsim/core/vsim_lock.h"
+#include "vsim/core/vsim_wire_ops.h"
+#include "vsim/data/vsim_filter.h"
 #include "vsim/ring/vsim_packed.h"
+#include "vsim/ring/vsim_queue.h"
 #include "vsim/ring/vsim_split.h"
-#include "vsim/wire/vsim_wire.h"
 
 VSIM_INLINE int
 ring_pop(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool *pool, const bool write,
@@ -40,10 +48,10 @@ ring_push(struct vsim_queue *q, const struct vsim_buf *bufs, unsigned int n, con
 	uint16_t added = packed ? vsim_packed_push(q, bufs, n, write) :
 				  vsim_split_push(q, bufs, n, write);
 
-	if (vsim_queue_mute(q))
+	if (vsim_irq_mute(q->fn, q->qi))
 		return;
 	if (packed ? vsim_packed_call_needed(q, added) : vsim_split_call_needed(q, added))
-		vsim_queue_irq(q);
+		vsim_irq_queue(q->fn, q->qi);
 }
 
 /** Copy where most frames are one or two cache lines. Nobody but the drivers says that what one
@@ -262,7 +270,7 @@ VSIM_INLINE unsigned int
 rx_burst(struct vsim_queue *q, const struct vsim_frame *frames, unsigned int n, bool hold,
 		const bool packed)
 {
-	struct vsim_worker *w = q->fn->nic->workers[q->fn->worker];
+	struct vsim_scratch *w = q->fn->nic->workers[q->fn->worker]->scratch;
 	const uint32_t max_frame = vsim_fn_max_frame(q->fn);
 	struct rx_burst b = { .bufs = w->rx_bufs, .pool = &w->rx_pool };
 	uint64_t packets = 0, bytes = 0, descs = 0, no_buffer = 0, too_big = 0;
@@ -593,11 +601,20 @@ tx_frame(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_frame *frame, u
 	return true;
 }
 
+/** The function sends these. @return how many the wire took. */
+VSIM_INLINE unsigned int
+wire_tx(struct vsim_fn *fn, const struct vsim_frame *frames, unsigned int n)
+{
+	struct vsim_wire *wire = fn->wire;
+
+	return wire == NULL ? n : wire->ops->tx(wire, fn, frames, n);
+}
+
 VSIM_INLINE unsigned int
 tx_burst(struct vsim_queue *q, const bool packed)
 {
 	struct vsim_fn *fn = q->fn;
-	struct vsim_worker *w = fn->nic->workers[fn->worker];
+	struct vsim_scratch *w = fn->nic->workers[fn->worker]->scratch;
 	const uint32_t max_frame = vsim_fn_max_frame(fn);
 	struct vsim_buf *bufs = w->tx_bufs;
 	struct vsim_frame *frames = w->tx_frames;
@@ -622,7 +639,7 @@ tx_burst(struct vsim_queue *q, const bool packed)
 	if (unlikely(!fn->link_up))
 		vsim_count(&fn->counters->drop_link_down, nb_frames);
 	else if (nb_frames > 0) {
-		taken = vsim_wire_tx(fn, frames, nb_frames);
+		taken = wire_tx(fn, frames, nb_frames);
 		if (unlikely(taken < nb_frames)) {
 			vsim_count(&q->ctr->drop_wire, nb_frames - taken);
 			for (unsigned int i = taken; i < nb_frames; i++)

@@ -4,15 +4,25 @@
 
 /**
  * @file
- * What the data half keeps for a function: DMA map, doorbell memory, vectors, its wire.
+ * Functions: what each keeps (DMA map, doorbell memory, vectors, its wire), how it is made and reset,
+ * and VFs that come and go with VF Enable.
  */
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
-#include "vsim/regs/vsim_regs.h"
+#include "vsim/nic/vsim_fns.h"
+#include "vsim/admin/vsim_admin.h"
+#include "vsim/core/vsim_dma.h"
+#include "vsim/core/vsim_lock.h"
+#include "vsim/data/vsim_filter.h"
+#include "vsim/regs/vsim_config_layout.h"
+#include "vsim/regs/vsim_status.h"
+#include "vsim/ring/vsim_queue.h"
 #include "vsim/wire/vsim_wire.h"
 
 /** One page holds the doorbells of all queues. */
@@ -58,31 +68,8 @@ fail:
 	return -error;
 }
 
-int
-vsim_fn_data_init(struct vsim_fn *fn)
-{
-	int ret;
-
-	for (unsigned int v = 0; v < VSIM_MAX_VECTORS; v++)
-		fn->irq_fd[v] = -1;
-	fn->nb_irq_fds = 0;
-	memset(fn->queue, 0, sizeof(fn->queue));
-	ret = mem_create(fn);
-	if (ret < 0)
-		return ret;
-	fn->dma = vsim_dma_create();
-	if (fn->dma == NULL) {
-		vsim_fn_data_free(fn);
-		return -ENOMEM;
-	}
-	fn->wire = fn->nic->wires[fn->index];
-	fn->worker = vsim_wire_worker(fn->nic, fn->index);
-	vsim_workers_stale(fn->nic);
-	return 0;
-}
-
-void
-vsim_fn_data_free(struct vsim_fn *fn)
+static void
+data_free(struct vsim_fn *fn)
 {
 	for (uint16_t qi = 0; qi < VSIM_MAX_QUEUES; qi++)
 		vsim_queue_deactivate(fn, qi);
@@ -102,27 +89,153 @@ vsim_fn_data_free(struct vsim_fn *fn)
 	fn->mem_fd = -1;
 }
 
-static void
-word_idle(_Atomic uint32_t *page, uint32_t offset)
+static int
+data_init(struct vsim_fn *fn)
 {
-	if (page != NULL)
-		atomic_store(&page[offset / sizeof(*page)], VSIM_DOORBELL_IDLE);
+	int ret;
+
+	for (unsigned int v = 0; v < VSIM_MAX_VECTORS; v++)
+		fn->irq_fd[v] = -1;
+	fn->nb_irq_fds = 0;
+	memset(fn->queue, 0, sizeof(fn->queue));
+	ret = mem_create(fn);
+	if (ret < 0)
+		return ret;
+	fn->dma = vsim_dma_create();
+	if (fn->dma == NULL) {
+		data_free(fn);
+		return -ENOMEM;
+	}
+	fn->wire = fn->nic->wires[fn->index];
+	fn->worker = vsim_wire_worker(fn->nic, fn->index);
+	vsim_workers_stale(fn->nic);
+	return 0;
 }
 
-void
-vsim_legacy_doorbells_idle(struct vsim_fn *fn)
-{
-	const struct vsim_fn *pf = fn->nic->all[0];
+/* ---------------------------------------------------------------- functions */
 
-	word_idle(fn->doorbells, VSIM_LEGACY_DOORBELL);
-	if (fn->index > 0 && pf != NULL)
-		word_idle(pf->doorbells, VSIM_LEGACY_OWNER_DOORBELLS + 4 * (fn->index - 1));
+/* The PF's address plus the number of the VF, as a 48-bit number. */
+static void
+mac_of(const struct vsim_nic *nic, unsigned int index, uint8_t mac[6])
+{
+	unsigned int carry = index;
+
+	memcpy(mac, nic->conf.mac, 6);
+	for (int i = 5; i >= 0; i--) {
+		carry += mac[i];
+		mac[i] = carry & 0xff;
+		carry >>= 8;
+	}
+}
+
+static void
+fn_free(struct vsim_fn *fn)
+{
+	if (fn == NULL)
+		return;
+	vsim_admin_free(fn->admin);
+	free(fn->filter);
+	free(fn->counters);
+	free(fn);
 }
 
 int
-vsim_fn_mem_fd(const struct vsim_fn *fn, uint64_t *size)
+vsim_fn_create(struct vsim_nic *nic, unsigned int index, struct vsim_fn **out)
 {
-	if (size != NULL)
-		*size = fn->mem_size;
-	return fn->mem_fd;
+	struct vsim_fn *fn = calloc(1, sizeof(*fn));
+	int rc = -ENOMEM;
+
+	if (fn == NULL)
+		return -ENOMEM;
+	fn->nic = nic;
+	fn->index = index;
+	fn->worker = index % nic->conf.workers;
+	fn->mem_fd = -1;
+	fn->link_up = true;
+	for (unsigned int v = 0; v < VSIM_MAX_VECTORS; v++)
+		fn->irq_fd[v] = -1;
+	mac_of(nic, index, fn->mac);
+	fn->counters = calloc(1, sizeof(*fn->counters));
+	fn->filter = vsim_filter_create();
+	/* The owner of VFs alone has admin queues. */
+	fn->admin = index == 0 ? vsim_admin_create() : NULL;
+	if (fn->counters == NULL || fn->filter == NULL || (index == 0 && fn->admin == NULL))
+		goto free_fn;
+	rc = data_init(fn);
+	if (rc < 0)
+		goto free_fn;
+	*out = fn;
+	return 0;
+free_fn:
+	fn_free(fn);
+	return rc;
+}
+
+void
+vsim_fn_power_up(struct vsim_fn *fn, const struct vsim_features *offered)
+{
+	fn->offered = *offered;
+	vsim_config_reset(fn, true);
+	vsim_fn_virtio_reset(fn);
+	fn->counters->resets = 0;
+}
+
+void
+vsim_fn_destroy(struct vsim_fn *fn)
+{
+	data_free(fn);
+	fn_free(fn);
+}
+
+/* ---------------------------------------------------------------- VFs come and go */
+
+static void
+vfs_remove(struct vsim_nic *nic)
+{
+	for (unsigned int i = 1; i < VSIM_MAX_FNS; i++) {
+		if (nic->fns[i] == NULL)
+			continue;
+		vsim_fn_virtio_reset(nic->fns[i]);
+		vsim_config_reset(nic->fns[i], true);
+		__atomic_store_n(&nic->fns[i], NULL, __ATOMIC_RELEASE);
+	}
+	__atomic_store_n(&nic->num_vfs, 0, __ATOMIC_RELAXED);
+}
+
+int
+vsim_nic_vfs_set(struct vsim_nic *nic, uint16_t n)
+{
+	struct vsim_fn *pf = nic->all[0];
+
+	vsim_admin_vfs_changed(pf);
+	vfs_remove(nic);
+	for (unsigned int i = 1; i <= n; i++) {
+		struct vsim_fn *fn = nic->all[i];
+		struct vsim_features offered = pf->offered;
+
+		if (fn == NULL) {
+			int rc = vsim_fn_create(nic, i, &fn);
+
+			if (rc < 0) {
+				vfs_remove(nic);
+				return rc;
+			}
+			vsim_features_put(&offered, VIRTIO_F_SR_IOV, false);
+			vsim_features_put(&offered, VIRTIO_F_ADMIN_VQ, false);
+			vsim_fn_power_up(fn, &offered);
+			__atomic_store_n(&nic->all[i], fn, __ATOMIC_RELEASE);
+		}
+		__atomic_store_n(&nic->fns[i], fn, __ATOMIC_RELEASE);
+	}
+	__atomic_store_n(&nic->num_vfs, n, __ATOMIC_RELAXED);
+	return 0;
+}
+
+void
+vsim_fn_flr(struct vsim_fn *fn)
+{
+	vsim_fn_virtio_reset(fn);
+	vsim_config_reset(fn, false);
+	if (fn->index == 0)
+		vsim_nic_vfs_set(fn->nic, 0);
 }

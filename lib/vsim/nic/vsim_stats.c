@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "vsim/regs/vsim_regs.h"
+#include "vsim/core/vsim_fn.h"
 
 struct row {
 	const char *name;

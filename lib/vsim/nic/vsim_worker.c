@@ -4,75 +4,42 @@
 
 /**
  * @file
- * Workers: the threads that poll doorbells and move packets, and the locks that stop them; and
- * the data half of a function, which they serve.
- *
- * Locks. nic->lock comes first, then the locks of the workers in their order. A worker holds its
- * own lock while it polls and takes no other, so there is no way round in a circle. It gives way
- * between two rounds when somebody waits, which costs it one relaxed load per round.
+ * Workers: the threads that poll doorbells and move packets. A worker gives way between two
+ * rounds when somebody waits for its lock, which costs it one relaxed load per round.
  */
 
+#include <errno.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
-#if defined(__x86_64__)
-#include <x86intrin.h>
-#endif
-
-#include "vsim/wire/vsim_wire.h"
+#include "vsim/nic/vsim_worker.h"
+#include "vsim/admin/vsim_admin.h"
+#include "vsim/core/vsim_clock.h"
+#include "vsim/core/vsim_dma.h"
+#include "vsim/core/vsim_judge.h"
+#include "vsim/core/vsim_lock.h"
+#include "vsim/core/vsim_wire_ops.h"
+#include "vsim/data/vsim_ctrl.h"
+#include "vsim/data/vsim_rxtx.h"
+#include "vsim/ring/vsim_queue.h"
+#include "vsim/wire/vsim_plug.h"
 
 #define IDLE_US 2000 /* Without work for so long: sleep between rounds. */
 #define SLEEP_MIN_US 50
 #define SLEEP_MAX_US 1000 /* A doorbell is a plain store and wakes nobody: seen after this. */
 #define SLEEP_FDS 64 /* Wires that can wake a worker; others are seen after SLEEP_MAX_US. */
 
-/* ---------------------------------------------------------------- clock */
-
-uint64_t
-vsim_clock(void)
-{
-#if defined(__x86_64__)
-	return __rdtsc();
-#else
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
-#endif
-}
-
-static uint64_t clock_hz;
-
-static void
-clock_measure(void)
-{
-#if defined(__x86_64__)
-	struct timespec a, b;
-	uint64_t ticks, ns;
-
-	clock_gettime(CLOCK_MONOTONIC, &a);
-	ticks = vsim_clock();
-	do {
-		clock_gettime(CLOCK_MONOTONIC, &b);
-		ns = (b.tv_sec - a.tv_sec) * UINT64_C(1000000000) + b.tv_nsec - a.tv_nsec;
-	} while (ns < 2000000);
-	clock_hz = (double)(vsim_clock() - ticks) * 1e9 / ns;
-#else
-	clock_hz = UINT64_C(1000000000);
-#endif
-}
-
-uint64_t
-vsim_clock_hz(void)
-{
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-	pthread_once(&once, clock_measure);
-	return clock_hz;
-}
+/** A function that has queues to serve. */
+struct vsim_port {
+	struct vsim_fn *fn;
+	uint16_t nb_rx, nb_tx;
+	struct vsim_queue *rx[VSIM_MAX_QUEUE_PAIRS], *tx[VSIM_MAX_QUEUE_PAIRS];
+	struct vsim_queue *ctrl, *admin[VSIM_MAX_ADMIN_QUEUES];
+	uint16_t nb_admin;
+};
 
 /* ---------------------------------------------------------------- life */
 
@@ -86,11 +53,13 @@ vsim_worker_create(struct vsim_nic *nic, unsigned int w)
 		return -ENOMEM;
 	worker->nic = nic;
 	worker->ports = calloc(VSIM_MAX_FNS, sizeof(*worker->ports));
+	worker->scratch = calloc(1, sizeof(*worker->scratch));
 	worker->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (worker->ports == NULL || worker->wake_fd < 0) {
-		error = worker->ports == NULL ? ENOMEM : errno;
+	if (worker->ports == NULL || worker->scratch == NULL || worker->wake_fd < 0) {
+		error = worker->ports == NULL || worker->scratch == NULL ? ENOMEM : errno;
 		if (worker->wake_fd >= 0)
 			close(worker->wake_fd);
+		free(worker->scratch);
 		free(worker->ports);
 		free(worker);
 		return -error;
@@ -114,16 +83,9 @@ vsim_worker_destroy(struct vsim_nic *nic, unsigned int w)
 	nic->workers[w] = NULL;
 	pthread_mutex_destroy(&worker->lock);
 	close(worker->wake_fd);
+	free(worker->scratch);
 	free(worker->ports);
 	free(worker);
-}
-
-void
-vsim_workers_stale(struct vsim_nic *nic)
-{
-	for (unsigned int w = 0; w < nic->conf.workers; w++)
-		if (nic->workers[w] != NULL)
-			nic->workers[w]->stale = true;
 }
 
 /** List again what this worker serves. */
@@ -158,50 +120,6 @@ ports_collect(struct vsim_worker *worker, unsigned int w)
 		if (port->nb_rx + port->nb_tx + port->nb_admin > 0 || port->ctrl != NULL)
 			worker->nb_ports++;
 	}
-}
-
-/* ---------------------------------------------------------------- locks */
-
-static void
-worker_wake(struct vsim_worker *worker)
-{
-	const uint64_t one = 1;
-
-	/* A full counter has woken it already. */
-	if (write(worker->wake_fd, &one, sizeof(one)) < 0)
-		return;
-}
-
-static void
-worker_lock(struct vsim_worker *worker)
-{
-	atomic_fetch_add(&worker->waiters, 1);
-	pthread_mutex_lock(&worker->lock);
-	atomic_fetch_sub(&worker->waiters, 1);
-}
-
-void
-vsim_nic_lock(struct vsim_nic *nic)
-{
-	pthread_mutex_lock(&nic->lock);
-	for (unsigned int w = 0; w < nic->conf.workers; w++)
-		if (nic->workers[w] != NULL)
-			worker_lock(nic->workers[w]);
-}
-
-void
-vsim_nic_unlock(struct vsim_nic *nic)
-{
-	for (unsigned int w = nic->conf.workers; w-- > 0;) {
-		struct vsim_worker *worker = nic->workers[w];
-
-		if (worker == NULL)
-			continue;
-		pthread_mutex_unlock(&worker->lock);
-		if (atomic_load(&worker->asleep))
-			worker_wake(worker);
-	}
-	pthread_mutex_unlock(&nic->lock);
 }
 
 /* ---------------------------------------------------------------- a round */
@@ -434,7 +352,7 @@ vsim_worker_stop(struct vsim_nic *nic)
 		if (nic->workers[w] == NULL)
 			continue;
 		atomic_store(&nic->workers[w]->stop, true);
-		worker_wake(nic->workers[w]);
+		vsim_worker_wake(nic->workers[w]);
 	}
 }
 

@@ -11,7 +11,12 @@
 #include <errno.h>
 #include <string.h>
 
+#include "vsim/regs/vsim_bar.h"
+#include "vsim/core/vsim_irq.h"
+#include "vsim/core/vsim_judge.h"
+#include "vsim/regs/vsim_legacy_alt.h"
 #include "vsim/regs/vsim_regs.h"
+#include "vsim/ring/vsim_queue.h"
 
 /* ---------------------------------------------------------------- device configuration */
 
@@ -75,38 +80,6 @@ net_config_read(struct vsim_fn *fn, uint32_t offset, size_t len)
 }
 
 /* ---------------------------------------------------------------- MSI-X */
-
-bool
-vsim_msix_masked(const struct vsim_fn *fn, uint16_t vector)
-{
-	const uint8_t *ctrl = &fn->config[fn->nic->layout[fn->index > 0].msix + PCI_MSIX_CTRL];
-
-	if ((ctrl[0] | ctrl[1] << 8) & PCI_MSIX_CTRL_FUNCTION_MASK)
-		return true;
-	return fn->msix_table[vector * PCI_MSIX_ENTRY_LEN + PCI_MSIX_ENTRY_CTRL] &
-			PCI_MSIX_ENTRY_MASKED;
-}
-
-void
-vsim_msix_connect(struct vsim_fn *fn, uint16_t vector, bool connected)
-{
-	fn->msix_table[vector * PCI_MSIX_ENTRY_LEN + PCI_MSIX_ENTRY_CTRL] = connected ?
-			0 :
-			PCI_MSIX_ENTRY_MASKED;
-	if (!connected)
-		fn->msix_pba[vector / 8] &= ~(1u << vector % 8);
-}
-
-void
-vsim_msix_flush(struct vsim_fn *fn)
-{
-	for (uint16_t v = 0; v < fn->nic->nb_vectors; v++) {
-		if (!(fn->msix_pba[v / 8] & (1u << v % 8)) || vsim_msix_masked(fn, v))
-			continue;
-		fn->msix_pba[v / 8] &= ~(1u << v % 8);
-		vsim_irq_raise(fn, v);
-	}
-}
 
 static void
 msix_table_write(struct vsim_fn *fn, uint32_t offset, uint32_t value, size_t len)

@@ -11,8 +11,13 @@
 #include <errno.h>
 #include <string.h>
 
-#include "vsim/ring/vsim_walk.h"
-#include "vsim/regs/vsim_regs.h"
+#include "vsim/regs/vsim_legacy.h"
+#include "vsim/core/vsim_irq.h"
+#include "vsim/core/vsim_judge.h"
+#include "vsim/core/vsim_profile.h"
+#include "vsim/data/vsim_filter.h"
+#include "vsim/regs/vsim_status.h"
+#include "vsim/ring/vsim_queue.h"
 
 /* What a legacy driver may set; FEATURES_OK does not exist for it. */
 #define LEGACY_STATUS                                                                 \

@@ -18,7 +18,9 @@
 
 #include <string.h>
 
-#include "vsim/regs/vsim_regs.h"
+#include "vsim/regs/vsim_legacy_alt.h"
+#include "vsim/core/vsim_judge.h"
+#include "vsim/regs/vsim_legacy.h"
 
 #define PAIR_OFFSET 0x000000ffu
 #define PAIR_LEN_SHIFT 8 /* Bytes: 1, 2 or 4. */

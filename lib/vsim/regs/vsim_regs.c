@@ -8,41 +8,9 @@
  */
 
 #include "vsim/regs/vsim_regs.h"
-
-uint16_t
-vsim_fn_nb_queues(const struct vsim_fn *fn)
-{
-	uint16_t ctrl = vsim_fn_ctrl_index(fn);
-
-	return ctrl == VSIM_MAX_QUEUES ? 2 * vsim_fn_queue_pairs(fn) : ctrl + 1;
-}
-
-/* Every number that num_queues could name is another queue's. */
-static uint16_t
-queues_offered(const struct vsim_fn *fn)
-{
-	uint16_t pairs = vsim_features_has(&fn->offered, VIRTIO_NET_F_MQ) ?
-			fn->nic->conf.queue_pairs :
-			1;
-
-	return 2 * pairs + vsim_features_has(&fn->offered, VIRTIO_NET_F_CTRL_VQ);
-}
-
-/* virtio 1.4 4.1.4.3.1: only for a driver that took ADMIN_VQ. */
-uint16_t
-vsim_fn_nb_admin_queues(const struct vsim_fn *fn)
-{
-	if (!(fn->status & VIRTIO_STATUS_FEATURES_OK) ||
-			!vsim_features_has(&fn->accepted, VIRTIO_F_ADMIN_VQ))
-		return 0;
-	return fn->nic->conf.admin_queues;
-}
-
-uint16_t
-vsim_fn_admin_index(const struct vsim_fn *fn)
-{
-	return vsim_fn_nb_admin_queues(fn) > 0 ? queues_offered(fn) : VSIM_MAX_QUEUES;
-}
+#include "vsim/core/vsim_judge.h"
+#include "vsim/regs/vsim_status.h"
+#include "vsim/ring/vsim_queue.h"
 
 /* The queue that queue_select points to, or NULL. */
 static struct vsim_queue_cfg *
@@ -170,18 +138,6 @@ config_generation_read(struct vsim_fn *fn)
 
 /* ---------------------------------------------------------------- vectors */
 
-uint16_t
-vsim_vector_written(struct vsim_fn *fn, uint16_t value, bool *unread)
-{
-	if (*unread)
-		vsim_fn_violation(fn, 39);
-	*unread = value != VIRTIO_MSI_NO_VECTOR;
-	if (value == VIRTIO_MSI_NO_VECTOR || value < fn->nic->nb_vectors)
-		return value;
-	vsim_fn_violation(fn, 40);
-	return VIRTIO_MSI_NO_VECTOR;
-}
-
 static uint32_t
 config_msix_vector_read(struct vsim_fn *fn)
 {
@@ -224,7 +180,7 @@ queue_msix_vector_write(struct vsim_fn *fn, uint32_t value)
 static uint32_t
 num_queues_read(struct vsim_fn *fn)
 {
-	return queues_offered(fn);
+	return vsim_fn_queues_offered(fn);
 }
 
 static uint32_t

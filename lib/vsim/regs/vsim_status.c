@@ -3,62 +3,25 @@
  */
 
 /*
- * Life of the virtio device: the status register as a machine of legal steps, negotiation, reset,
- * and the ways in which the device itself speaks up (configuration change, NEEDS_RESET).
- * virtio 1.4 2.1, 2.2, 3.1.
+ * The status register as a machine of legal steps, negotiation, reset and stop. virtio 1.4 2.1, 2.2,
+ * 3.1.
  */
 
 #include <errno.h>
 #include <string.h>
 
-#include "vsim/ring/vsim_walk.h"
-#include "vsim/regs/vsim_regs.h"
+#include "vsim/regs/vsim_status.h"
+#include "vsim/admin/vsim_admin.h"
+#include "vsim/core/vsim_clock.h"
+#include "vsim/core/vsim_judge.h"
+#include "vsim/core/vsim_profile.h"
+#include "vsim/data/vsim_filter.h"
+#include "vsim/ring/vsim_queue.h"
 
 /* What a driver may set; NEEDS_RESET is the device's, SUSPEND is not offered. */
 #define DRIVER_BITS                                                                     \
 	(VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_FEATURES_OK | \
 			VIRTIO_STATUS_DRIVER_OK | VIRTIO_STATUS_FAILED)
-
-/* ---------------------------------------------------------------- violations and broken devices */
-
-void
-vsim_fn_violation(struct vsim_fn *fn, unsigned int rule)
-{
-	if (rule < VSIM_RULES)
-		vsim_fn_count(&fn->counters->violations[rule]);
-}
-
-static void
-notify_config(struct vsim_fn *fn)
-{
-	/* virtio 1.4 3.1.1: no notification before DRIVER_OK. */
-	if (!(fn->status & VIRTIO_STATUS_DRIVER_OK))
-		return;
-	/* virtio 1.4 2.12.1.6: a stopped device is silent, and says it later. */
-	fn->config_owed = fn->stopped;
-	if (fn->stopped)
-		return;
-	/* virtio 1.4 4.1.4.5.1: the ISR bit is set before the notification, MSI-X or not. */
-	fn->isr |= VIRTIO_PCI_ISR_CONFIG;
-	vsim_fn_count(&fn->counters->config_interrupts);
-	vsim_irq_raise(fn, fn->config_vector);
-}
-
-void
-vsim_fn_broken(struct vsim_fn *fn)
-{
-	if (fn->status & VIRTIO_STATUS_NEEDS_RESET)
-		return;
-	fn->status |= VIRTIO_STATUS_NEEDS_RESET;
-	notify_config(fn);
-}
-
-void
-vsim_fn_config_changed(struct vsim_fn *fn)
-{
-	fn->generation_stale = true;
-	notify_config(fn);
-}
 
 /* ---------------------------------------------------------------- reset */
 
@@ -127,12 +90,6 @@ vsim_fn_virtio_reset(struct vsim_fn *fn)
 	vsim_fn_count(&fn->counters->resets);
 }
 
-bool
-vsim_fn_resetting(const struct vsim_fn *fn)
-{
-	return fn->reset_end != 0 && (int64_t)(vsim_clock() - fn->reset_end) < 0;
-}
-
 /* The driver asked for it, so what it still owes will never come. */
 static void
 reset_by_driver(struct vsim_fn *fn)
@@ -159,24 +116,6 @@ reset_by_driver(struct vsim_fn *fn)
 }
 
 /* ---------------------------------------------------------------- negotiation */
-
-unsigned int
-vsim_features_broken_rule(const struct vsim_features *accepted, const struct vsim_features *offered)
-{
-	unsigned int needed;
-
-	if (vsim_features_has(accepted, VIRTIO_F_SR_IOV) &&
-			!vsim_features_has(offered, VIRTIO_F_SR_IOV))
-		return 69;
-	for (size_t i = 0; i < sizeof(accepted->w) / sizeof(accepted->w[0]); i++)
-		if (accepted->w[i] & ~offered->w[i])
-			return 52;
-	if (!vsim_features_has(accepted, VIRTIO_F_VERSION_1))
-		return 65;
-	if (vsim_features_unmet(accepted, &needed) >= 0)
-		return 52;
-	return 0;
-}
 
 static void
 features_ok(struct vsim_fn *fn)
@@ -290,37 +229,5 @@ vsim_fn_stop(struct vsim_fn *fn, bool stopped)
 	}
 	fn->restored = false;
 	if (fn->config_owed)
-		notify_config(fn);
-}
-
-/* ---------------------------------------------------------------- cable */
-
-void
-vsim_fn_link_set(struct vsim_fn *fn, bool up)
-{
-	struct vsim_nic *nic = fn->nic;
-	uint16_t status;
-	bool known;
-
-	vsim_nic_lock(nic);
-	if (fn->link_up == up)
-		goto unlock;
-	fn->link_up = up;
-	if (!vsim_features_has(&fn->offered, VIRTIO_NET_F_STATUS))
-		goto unlock;
-	status = up ? VIRTIO_NET_S_LINK_UP : 0;
-	/* A cable that comes back may lead elsewhere: the network has to learn the address anew
-	 * (virtio 1.4 5.1.6.5.4 "Gratuitous Packet Sending"). */
-	known = vsim_features_has(&fn->accepted, VIRTIO_NET_F_STATUS);
-	if (up && known && (fn->status & VIRTIO_STATUS_DRIVER_OK) &&
-			vsim_features_has(&fn->accepted, VIRTIO_NET_F_GUEST_ANNOUNCE))
-		status |= VIRTIO_NET_S_ANNOUNCE;
-	fn->net_config.status = htole16(status);
-	/* For a driver that did not take the field nothing has changed. */
-	if (known)
-		vsim_fn_config_changed(fn);
-	else
-		fn->generation_stale = true;
-unlock:
-	vsim_nic_unlock(nic);
+		vsim_notify_config(fn);
 }

@@ -12,6 +12,7 @@
  * word, read and written at once.
  */
 
+#include "vsim/core/vsim_judge.h"
 #include "vsim/ring/vsim_walk.h"
 
 #define PACKED_WRAP_FLAGS (VIRTQ_DESC_F_AVAIL | VIRTQ_DESC_F_USED)

@@ -4,46 +4,20 @@
 
 /**
  * @file
- * Running queues: made from what the driver programmed, rung by doorbells, failed by bad rings.
- * At the end, requests of the control queue. virtio 1.4 2.6 to 2.8, 4.1.5.2.
+ * Running queues: made from what the driver programmed, rung by doorbells. virtio 1.4 2.6 to 2.8,
+ * 4.1.5.2.
  */
 
+#include <errno.h>
 #include <stdlib.h>
 
-#include "vsim/ring/vsim_walk.h"
+#include "vsim/ring/vsim_queue.h"
+#include "vsim/admin/vsim_admin.h"
+#include "vsim/core/vsim_judge.h"
+#include "vsim/core/vsim_lock.h"
+#include "vsim/core/vsim_wire_ops.h"
 #include "vsim/ring/vsim_packed.h"
-#include "vsim/regs/vsim_regs.h"
 #include "vsim/ring/vsim_split.h"
-#include "vsim/wire/vsim_wire.h"
-
-/** Doorbells of a queue pair share a cache line, so that one transfer brings both. */
-#define NOTIFY_LINE (VSIM_CACHE_LINE / VSIM_NOTIFY_MULTIPLIER)
-
-uint16_t
-vsim_queue_notify_off(uint16_t qi)
-{
-	return qi / 2 * NOTIFY_LINE + qi % 2;
-}
-
-/* ---------------------------------------------------------------- failure */
-
-int
-vsim_queue_fail(struct vsim_queue *q, unsigned int rule)
-{
-	vsim_fn_violation(q->fn, rule);
-	q->dead = true;
-	vsim_fn_broken(q->fn);
-	return -EPROTO;
-}
-
-int
-vsim_queue_fault(struct vsim_queue *q)
-{
-	vsim_count(&q->fn->counters->dma_faults, 1);
-	q->dead = true;
-	vsim_fn_broken(q->fn);
-	return -EFAULT;
-}
 
 /* ---------------------------------------------------------------- life */
 
@@ -385,172 +359,19 @@ vsim_queue_ring(struct vsim_fn *fn, uint64_t doorbell_offset, uint32_t value, un
 		__atomic_store_n((uint32_t *)(void *)word, htole32(value), __ATOMIC_RELEASE);
 }
 
-/* ---------------------------------------------------------------- chains */
-
-int
-vsim_walk_add(struct vsim_queue *q, struct vsim_walk *walk, uint64_t addr, uint32_t len, bool write)
-{
-	if (!write && walk->writable_len > 0) /* 2.7.4.2: readable ones first */
-		return vsim_queue_fail(q, 73);
-	*(write ? &walk->writable_len : &walk->readable_len) += len;
-	if (walk->writable_len + walk->readable_len > UINT32_MAX) /* 2.7.5: 2^32 bytes at most */
-		return vsim_queue_fail(q, 76);
-	while (len > 0) {
-		uint32_t n = len;
-		uint8_t *ptr = vsim_queue_dma(q, addr, &n, write);
-
-		if (ptr == NULL)
-			return vsim_queue_fault(q);
-		if (walk->nb == walk->room) { /* More than it is made for: no rule broken. */
-			q->dead = true;
-			vsim_fn_broken(q->fn);
-			return -E2BIG;
-		}
-		if (walk->iovas != NULL)
-			walk->iovas[walk->nb] = addr;
-		walk->segs[walk->nb++] = (struct vsim_seg){ ptr, n };
-		if (!write)
-			walk->nb_readable = walk->nb;
-		addr += n;
-		len -= n;
-	}
-	return 0;
-}
-
 static void
-walk_buf(const struct vsim_queue *q, const struct vsim_walk *walk, struct vsim_buf *buf)
+word_idle(_Atomic uint32_t *page, uint32_t offset)
 {
-	unsigned int first = q->write ? walk->nb_readable : 0;
-
-	buf->nb_segs = (q->write ? walk->nb : walk->nb_readable) - first;
-	buf->segs = &walk->segs[first];
-	buf->total = q->write ? walk->writable_len : walk->readable_len;
-	buf->id = walk->id;
-	buf->nb_descs = walk->nb_descs;
-	buf->ptr = buf->nb_segs > 0 ? buf->segs[0].ptr : NULL;
-	buf->len = buf->nb_segs > 0 ? buf->segs[0].len : 0;
-}
-
-int
-vsim_walk_pool(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool *pool,
-		int (*walk_chain)(struct vsim_queue *q, struct vsim_walk *walk))
-{
-	struct vsim_walk walk = { .segs = &pool->segs[pool->nb],
-		.room = VSIM_POOL_SEGS - pool->nb };
-	int ret;
-
-	/* A chain has at most as many segments as the queue has slots, times two for those that
-	 * cross a border of the DMA map. */
-	if (pool->nb > 0 && walk.room < 2u * q->size)
-		return -EAGAIN;
-	ret = walk_chain(q, &walk);
-	if (ret < 0)
-		return ret;
-	walk_buf(q, &walk, buf);
-	pool->nb += walk.nb;
-	return 1;
-}
-
-int
-vsim_chain_pop(struct vsim_queue *q, struct vsim_chain *chain)
-{
-	struct vsim_walk walk = { .segs = chain->segs,
-		.room = sizeof(chain->segs) / sizeof(chain->segs[0]),
-		.iovas = chain->iovas };
-	int ret;
-
-	if (q->dead)
-		return -EPROTO;
-	ret = q->is_packed ? vsim_packed_more(q) : vsim_split_more(q);
-	if (ret > 0)
-		ret = q->is_packed ? vsim_packed_walk(q, &walk) : vsim_split_walk(q, &walk);
-	if (ret <= 0)
-		return ret;
-	chain->id = walk.id;
-	chain->nb_descs = walk.nb_descs;
-	chain->readable_len = walk.readable_len;
-	chain->writable_len = walk.writable_len;
-	chain->nb_segs = walk.nb;
-	chain->nb_readable_segs = walk.nb_readable;
-	return 1;
-}
-
-size_t
-vsim_chain_read(const struct vsim_chain *chain, size_t offset, void *buf, size_t len)
-{
-	size_t done = 0;
-
-	for (unsigned int i = 0; i < chain->nb_readable_segs && done < len; i++) {
-		const struct vsim_seg *seg = &chain->segs[i];
-		size_t n;
-
-		if (offset >= seg->len) {
-			offset -= seg->len;
-			continue;
-		}
-		n = seg->len - offset < len - done ? seg->len - offset : len - done;
-		memcpy((uint8_t *)buf + done, seg->ptr + offset, n);
-		done += n;
-		offset = 0;
-	}
-	memset((uint8_t *)buf + done, 0, len - done);
-	return done;
-}
-
-size_t
-vsim_chain_write(const struct vsim_chain *chain, size_t offset, const void *buf, size_t len)
-{
-	size_t done = 0;
-
-	for (unsigned int i = chain->nb_readable_segs; i < chain->nb_segs && done < len; i++) {
-		const struct vsim_seg *seg = &chain->segs[i];
-		size_t n;
-
-		if (offset >= seg->len) {
-			offset -= seg->len;
-			continue;
-		}
-		n = seg->len - offset < len - done ? seg->len - offset : len - done;
-		memcpy(seg->ptr + offset, (const uint8_t *)buf + done, n);
-		done += n;
-		offset = 0;
-	}
-	return done;
-}
-
-int
-vsim_chain_relocate(struct vsim_queue *q, struct vsim_chain *chain)
-{
-	if (q->dead)
-		return -EFAULT;
-	if (q->unmapped)
-		return vsim_queue_fault(q);
-	for (unsigned int i = chain->nb_readable_segs; i < chain->nb_segs; i++) {
-		uint32_t len = chain->segs[i].len;
-
-		chain->segs[i].ptr = vsim_queue_dma(q, chain->iovas[i], &len, true);
-		if (chain->segs[i].ptr == NULL || len < chain->segs[i].len)
-			return vsim_queue_fault(q);
-	}
-	return 0;
+	if (page != NULL)
+		atomic_store(&page[offset / sizeof(*page)], VSIM_DOORBELL_IDLE);
 }
 
 void
-vsim_chain_push(struct vsim_queue *q, const struct vsim_chain *chain, uint32_t written)
+vsim_legacy_doorbells_idle(struct vsim_fn *fn)
 {
-	const struct vsim_buf buf = { .id = chain->id,
-		.nb_descs = chain->nb_descs,
-		.used = written };
-	uint16_t added;
-	bool call;
+	const struct vsim_fn *pf = fn->nic->all[0];
 
-	added = q->is_packed ? vsim_packed_push(q, &buf, 1, chain->writable_len > 0) :
-			       vsim_split_push(q, &buf, 1, chain->writable_len > 0);
-	/* Requests are no packets: they have a counter of their own. */
-	vsim_count(&q->ctr->descriptors, chain->nb_descs);
-	if (vsim_queue_mute(q))
-		return;
-	call = q->is_packed ? vsim_packed_call_needed(q, added) : vsim_split_call_needed(q, added);
-	if (call)
-		vsim_queue_irq(q);
+	word_idle(fn->doorbells, VSIM_LEGACY_DOORBELL);
+	if (fn->index > 0 && pf != NULL)
+		word_idle(pf->doorbells, VSIM_LEGACY_OWNER_DOORBELLS + 4 * (fn->index - 1));
 }

@@ -12,6 +12,7 @@
  * the available ring, and one index serves for both.
  */
 
+#include "vsim/core/vsim_judge.h"
 #include "vsim/ring/vsim_walk.h"
 
 /** Is there a chain behind those read so far? Reads the ring. @return 1, 0 or -errno. */

@@ -8,10 +8,13 @@
  * switch, live on one worker: what one sends the other receives in the same call.
  */
 
-#include <stdarg.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "vsim/wire/vsim_plug.h"
+#include "vsim/core/vsim_lock.h"
 #include "vsim/wire/vsim_wire.h"
 
 static const struct vsim_wire_ops *const kinds[] = {
@@ -22,35 +25,6 @@ static const struct vsim_wire_ops *const kinds[] = {
 	&vsim_wire_pcap,
 	&vsim_wire_gen,
 };
-
-void *
-vsim_wire_error(int error, char *err, size_t err_len, const char *format, ...)
-{
-	va_list ap;
-
-	va_start(ap, format);
-	if (err != NULL && err_len > 0)
-		vsnprintf(err, err_len, format, ap);
-	va_end(ap);
-	errno = error;
-	return NULL;
-}
-
-unsigned int
-vsim_wire_worker(const struct vsim_nic *nic, unsigned int index)
-{
-	const struct vsim_wire *wire = nic->wires[index];
-	unsigned int first = index;
-
-	if (wire != NULL && wire->sw != NULL) {
-		for (first = 0; first < index; first++)
-			if (nic->wires[first] != NULL && nic->wires[first]->sw == wire->sw)
-				break;
-	} else if (wire != NULL && wire->peer >= 0 && (unsigned int)wire->peer < index) {
-		first = wire->peer;
-	}
-	return first % nic->conf.workers;
-}
 
 /** Plug into the socket of a function number; the old wire is handed back. Under the lock. */
 static struct vsim_wire *

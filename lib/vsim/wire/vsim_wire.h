@@ -6,57 +6,16 @@
 
 /**
  * @file
- * Wires: what the port of a function is plugged into. One file per kind.
- *
- * A wire belongs to a function number of the NIC. rx, tx and idle run in the worker of the
- * function; open in the thread of the caller, without lock; close when nobody uses it any more.
+ * The kinds of wire, and what they share.
  */
 
-#include "vsim/ring/vsim_walk.h"
-
-struct vsim_wire {
-	const struct vsim_wire_ops *ops;
-	struct vsim_nic *nic;
-	unsigned int index; /**< Function number. */
-	struct vsim_switch *sw; /**< switch: the switch it is plugged into. */
-	int peer; /**< peer: the other end; -1 for other kinds. */
-};
-
-struct vsim_wire_ops {
-	const char *kind; /**< As typed before the colon. */
-	/** Make one. NULL with errno and a sentence in err. arg: what follows the colon. */
-	struct vsim_wire *(*open)(struct vsim_nic *nic, unsigned int index, const char *arg,
-			char *err, size_t err_len);
-	void (*close)(struct vsim_wire *wire);
-	/** The function's first RX queue starts: forget what came before. May be NULL. */
-	void (*start)(struct vsim_wire *wire);
-	/** Bring up to a burst of frames to the function. @return frames moved. May be NULL. */
-	unsigned int (*rx)(struct vsim_wire *wire, struct vsim_fn *fn);
-	/** Take frames off the function, from the first on. @return how many were taken. */
-	unsigned int (*tx)(struct vsim_wire *wire, struct vsim_fn *fn,
-			const struct vsim_frame *frames, unsigned int n);
-	/** File descriptor that is readable when rx has something to do; -1: none now. May be
-	 * NULL. */
-	int (*fd)(const struct vsim_wire *wire);
-};
+#include "vsim/core/vsim_wire_ops.h"
 
 extern const struct vsim_wire_ops vsim_wire_null, vsim_wire_tap, vsim_wire_peer, vsim_wire_switch,
 		vsim_wire_pcap, vsim_wire_gen;
 
-/** The function sends these. @return how many the wire took. */
-static inline unsigned int
-vsim_wire_tx(struct vsim_fn *fn, const struct vsim_frame *frames, unsigned int n)
-{
-	struct vsim_wire *wire = fn->wire;
-
-	return wire == NULL ? n : wire->ops->tx(wire, fn, frames, n);
-}
-
 /** The worker that functions on this wire share. */
 unsigned int vsim_wire_worker(const struct vsim_nic *nic, unsigned int index);
-/** Unplug and free all wires of the NIC; nobody polls. */
-void vsim_wires_close(struct vsim_nic *nic);
-
 /** Write a sentence for the user and set errno; gives NULL, for returning. */
 void *vsim_wire_error(int error, char *err, size_t err_len, const char *format, ...)
 		__attribute__((format(printf, 4, 5)));

@@ -29,9 +29,15 @@
  * with fill=frame about 100 more at 1500 bytes; check reads one more cache line of the driver's.
  */
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "vsim/wire/vsim_wire.h"
+#include "vsim/core/vsim_clock.h"
+#include "vsim/data/vsim_filter.h"
+#include "vsim/data/vsim_rxtx.h"
+#include "vsim/ring/vsim_queue.h"
 
 #define HEAD 64 /* Bytes of a frame that are its own; the rest all frames share. */
 #define MAX_FLOWS 4096

@@ -4,6 +4,7 @@
 
 /** @file "null": nothing comes, all that is sent is taken. */
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "vsim/wire/vsim_wire.h"

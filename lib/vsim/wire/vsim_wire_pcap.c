@@ -10,11 +10,14 @@
  * Classic pcap files of either byte order, with micro- or nanoseconds; their times are not kept.
  */
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "vsim/wire/vsim_wire.h"
+#include "vsim/data/vsim_rxtx.h"
 
 #define MAGIC_US 0xa1b2c3d4u
 #define MAGIC_NS 0xa1b23c4du

@@ -9,9 +9,11 @@
  * and the receiver counts them, as at the end of any cable.
  */
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "vsim/wire/vsim_wire.h"
+#include "vsim/data/vsim_rxtx.h"
 
 static struct vsim_wire *
 peer_open(struct vsim_nic *nic, unsigned int index, const char *arg, char *err, size_t err_len)

@@ -9,9 +9,14 @@
  * bounded: where it is full, the oldest of a few makes way.
  */
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "vsim/wire/vsim_wire.h"
+#include "vsim/core/vsim_clock.h"
+#include "vsim/core/vsim_lock.h"
+#include "vsim/data/vsim_rxtx.h"
 
 #define AGE_SECONDS 300
 #define BUCKETS 1024 /* power of two */

@@ -9,15 +9,19 @@
  * stopped taking packets shall not find old ones later.
  */
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "vsim/wire/vsim_wire.h"
+#include "vsim/core/vsim_clock.h"
+#include "vsim/data/vsim_rxtx.h"
 
 #define HOLD_MS 10
 #define DRAIN 4096 /* Frames thrown away at most when a driver starts. */

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+#ifndef VSIM_CTRL_H
+#define VSIM_CTRL_H
+
+/**
+ * @file
+ * The control queue. In the worker of the function.
+ */
+
+#include "vsim/ring/vsim_chain.h"
+
+/** Serve the control queue; called by the worker after its doorbell.
+ * @return true when it stopped at its bound and wants another round. */
+bool vsim_ctrl_run(struct vsim_fn *fn, struct vsim_queue *q);
+
+#endif /* VSIM_CTRL_H */

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+
+/*
+ * The doors through which the outside reaches a function: each takes the lock of the NIC.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "vsim/vsim.h"
+#include "vsim/core/vsim_dma.h"
+#include "vsim/core/vsim_irq.h"
+#include "vsim/core/vsim_judge.h"
+#include "vsim/core/vsim_lock.h"
+#include "vsim/nic/vsim_config.h"
+#include "vsim/nic/vsim_fns.h"
+#include "vsim/regs/vsim_bar.h"
+#include "vsim/ring/vsim_queue.h"
+
+struct vsim_fn *
+vsim_nic_fn(struct vsim_nic *nic, unsigned int index)
+{
+	return index < VSIM_MAX_FNS ? __atomic_load_n(&nic->fns[index], __ATOMIC_ACQUIRE) : NULL;
+}
+
+unsigned int
+vsim_fn_index(const struct vsim_fn *fn)
+{
+	return fn->index;
+}
+
+uint16_t
+vsim_nic_num_vfs(const struct vsim_nic *nic)
+{
+	return __atomic_load_n(&nic->num_vfs, __ATOMIC_RELAXED);
+}
+
+void
+vsim_fn_ids(const struct vsim_fn *fn, struct vsim_ids *ids)
+{
+	const struct vsim_profile *profile = fn->nic->conf.profile;
+
+	*ids = (struct vsim_ids){
+		.vendor = VIRTIO_PCI_VENDOR_ID,
+		.device = VIRTIO_PCI_DEVICE_ID_NET,
+		.subsys_vendor = profile->subsys_vendor,
+		.subsys = fn->index > 0 ? profile->vf_subsys : profile->pf_subsys,
+		.revision = profile->revision,
+		.class_code = PCI_CLASS_ETHERNET,
+	};
+}
+
+/* ---------------------------------------------------------------- DMA */
+
+static int
+dma_map(struct vsim_fn *fn, struct vsim_dma_piece *piece, int fd, uint64_t offset)
+{
+	int ret;
+
+	piece->prot &= PROT_READ | PROT_WRITE;
+	if (piece->size == 0 || piece->iova > UINT64_MAX - piece->size || piece->prot == 0)
+		return -EINVAL;
+	vsim_nic_lock(fn->nic);
+	ret = vsim_dma_add(fn->dma, piece, fd, offset);
+	if (ret == 0)
+		vsim_queues_remap(fn);
+	vsim_nic_unlock(fn->nic);
+	return ret;
+}
+
+int
+vsim_fn_dma_map(struct vsim_fn *fn, uint64_t iova, uint64_t size, int prot, int fd, uint64_t offset)
+{
+	struct vsim_dma_piece piece = { .iova = iova, .size = size, .prot = prot };
+
+	if (((iova | size | offset) & (VSIM_DMA_PAGE - 1)) != 0 || offset > INT64_MAX - size)
+		return -EINVAL;
+	if (fd < 0)
+		return -EBADF;
+	return dma_map(fn, &piece, fd, offset);
+}
+
+int
+vsim_fn_dma_map_ptr(struct vsim_fn *fn, uint64_t iova, uint64_t size, int prot, void *ptr)
+{
+	struct vsim_dma_piece piece = { .iova = iova,
+		.size = size,
+		.prot = prot,
+		.ptr = ptr,
+		.window = -1 };
+
+	if (ptr == NULL)
+		return -EINVAL;
+	return dma_map(fn, &piece, -1, 0);
+}
+
+int
+vsim_fn_dma_unmap(struct vsim_fn *fn, uint64_t iova, uint64_t size)
+{
+	int ret;
+
+	if (size == 0 || iova > UINT64_MAX - size)
+		return -EINVAL;
+	vsim_nic_lock(fn->nic);
+	ret = vsim_dma_remove(fn->dma, iova, size);
+	if (ret == 0)
+		vsim_queues_remap(fn);
+	vsim_nic_unlock(fn->nic);
+	return ret;
+}
+
+void
+vsim_fn_dma_unmap_all(struct vsim_fn *fn)
+{
+	vsim_nic_lock(fn->nic);
+	vsim_dma_clear(fn->dma);
+	vsim_queues_remap(fn);
+	vsim_nic_unlock(fn->nic);
+}
+
+/* ---------------------------------------------------------------- interrupts */
+
+/** Only eventfds: a write to anything else might block, or do worse. */
+static bool
+is_eventfd(int fd)
+{
+	char path[32], name[32];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	n = readlink(path, name, sizeof(name) - 1);
+	if (n < 0)
+		return false;
+	name[n] = '\0';
+	return strcmp(name, "anon_inode:[eventfd]") == 0;
+}
+
+int
+vsim_fn_irq_set(struct vsim_fn *fn, uint16_t vector, int eventfd)
+{
+	int fd = -1;
+
+	if (vector >= fn->nic->nb_vectors)
+		return -EINVAL;
+	if (eventfd >= 0) {
+		if (!is_eventfd(eventfd))
+			return -EINVAL;
+		fd = fcntl(eventfd, F_DUPFD_CLOEXEC, 0);
+		if (fd < 0)
+			return -errno;
+	}
+	vsim_nic_lock(fn->nic);
+	if (fn->irq_fd[vector] >= 0) {
+		close(fn->irq_fd[vector]);
+		fn->nb_irq_fds--;
+	}
+	fn->irq_fd[vector] = fd;
+	if (fd >= 0)
+		fn->nb_irq_fds++;
+	vsim_msix_connect(fn, vector, fd >= 0);
+	vsim_nic_unlock(fn->nic);
+	return 0;
+}
+
+int
+vsim_fn_irq_trigger(struct vsim_fn *fn, uint16_t vector)
+{
+	if (vector >= fn->nic->nb_vectors)
+		return -EINVAL;
+	vsim_nic_lock(fn->nic);
+	vsim_irq_raise(fn, vector);
+	vsim_nic_unlock(fn->nic);
+	return 0;
+}
+
+/* ---------------------------------------------------------------- VFs come and go */
+
+/* What an access did to the VFs, noted under the lock and acted upon without it. */
+struct vfs_change {
+	uint16_t before, after;
+	bool holds[VSIM_MAX_FNS]; /**< VFs that went and still hold maps or eventfds. */
+	vsim_vfs_changed told;
+	void *arg;
+};
+
+/* At the end of the access, with the lock still held. */
+static void
+vfs_change_note(struct vfs_change *change, const struct vsim_nic *nic, uint16_t before)
+{
+	change->before = before;
+	change->after = nic->num_vfs;
+	change->told = nic->vfs_changed;
+	change->arg = nic->vfs_changed_arg;
+	if (change->before == change->after)
+		return;
+	for (unsigned int i = 0; i < VSIM_MAX_FNS; i++)
+		change->holds[i] = nic->all[i] != NULL && nic->fns[i] == NULL &&
+				(nic->all[i]->nb_irq_fds > 0 || vsim_dma_bytes(nic->all[i]) > 0);
+}
+
+/* Take from VFs that went what their users had given them, and tell the owner. */
+static void
+vfs_change_settle(const struct vfs_change *change, struct vsim_nic *nic)
+{
+	if (change->before == change->after)
+		return;
+	for (unsigned int i = 0; i < VSIM_MAX_FNS; i++) {
+		if (!change->holds[i])
+			continue;
+		vsim_fn_dma_unmap_all(nic->all[i]);
+		for (uint16_t v = 0; v < nic->nb_vectors; v++)
+			vsim_fn_irq_set(nic->all[i], v, -1);
+	}
+	if (change->told != NULL)
+		change->told(change->arg, change->after);
+}
+
+void
+vsim_nic_on_vfs_changed(struct vsim_nic *nic, vsim_vfs_changed fn, void *arg)
+{
+	vsim_nic_lock(nic);
+	nic->vfs_changed = fn;
+	nic->vfs_changed_arg = arg;
+	vsim_nic_unlock(nic);
+}
+
+void
+vsim_nic_faults(struct vsim_nic *nic, const struct vsim_faults *faults)
+{
+	vsim_nic_lock(nic);
+	nic->fault = *faults;
+	vsim_nic_unlock(nic);
+}
+
+/* ---------------------------------------------------------------- regions */
+
+void
+vsim_fn_reset(struct vsim_fn *fn)
+{
+	struct vsim_nic *nic = fn->nic;
+	struct vfs_change change;
+	uint16_t before;
+
+	vsim_nic_lock(nic);
+	before = nic->num_vfs;
+	if (nic->fns[fn->index] == fn)
+		vsim_fn_flr(fn);
+	vfs_change_note(&change, nic, before);
+	vsim_nic_unlock(nic);
+	vfs_change_settle(&change, nic);
+}
+
+uint64_t
+vsim_fn_region_size(const struct vsim_fn *fn, unsigned int region)
+{
+	switch (region) {
+	case VSIM_BAR:
+		return fn->nic->bar_size;
+	case VSIM_REGION_CONFIG:
+		return PCI_CFG_EXT_SIZE;
+	default:
+		return 0;
+	}
+}
+
+uint16_t
+vsim_fn_nb_vectors(const struct vsim_fn *fn)
+{
+	return fn->nic->nb_vectors;
+}
+
+int
+vsim_fn_read(struct vsim_fn *fn, unsigned int region, uint64_t offset, void *data, size_t len)
+{
+	struct vsim_nic *nic = fn->nic;
+	int rc = -EINVAL;
+
+	vsim_nic_lock(nic);
+	if (nic->fns[fn->index] != fn)
+		rc = -ENODEV;
+	else if (region == VSIM_REGION_CONFIG)
+		rc = vsim_config_read(fn, offset, data, len);
+	else if (region == VSIM_BAR)
+		rc = vsim_bar_read(fn, offset, data, len);
+	vsim_nic_unlock(nic);
+	if (rc < 0)
+		memset(data, 0xff, len);
+	return rc;
+}
+
+int
+vsim_fn_write(struct vsim_fn *fn, unsigned int region, uint64_t offset, const void *data,
+		size_t len)
+{
+	struct vsim_nic *nic = fn->nic;
+	struct vfs_change change;
+	uint16_t before;
+	int rc = -EINVAL;
+
+	vsim_nic_lock(nic);
+	before = nic->num_vfs;
+	if (nic->fns[fn->index] != fn)
+		rc = -ENODEV;
+	else if (region == VSIM_REGION_CONFIG)
+		rc = vsim_config_write(fn, offset, data, len);
+	else if (region == VSIM_BAR)
+		rc = vsim_bar_write(fn, offset, data, len);
+	vfs_change_note(&change, nic, before);
+	vsim_nic_unlock(nic);
+	vfs_change_settle(&change, nic);
+	return rc;
+}
+
+void
+vsim_fn_get_state(const struct vsim_fn *fn, struct vsim_fn_state *state)
+{
+	struct vsim_nic *nic = fn->nic;
+
+	vsim_nic_lock(nic);
+	*state = (struct vsim_fn_state){
+		.device_status = fn->status,
+		.offered = fn->offered,
+		.accepted = fn->accepted,
+		.queue_pairs = fn->pairs_in_use,
+		.link_up = fn->link_up,
+		.dma_bytes = vsim_dma_bytes(fn),
+	};
+	/* Without VIRTIO_NET_F_MAC the device has none to tell, but still one of its own. */
+	memcpy(state->mac,
+			vsim_features_has(&fn->offered, VIRTIO_NET_F_MAC) ? fn->net_config.mac :
+									    fn->mac,
+			6);
+	vsim_nic_unlock(nic);
+}
+
+int
+vsim_fn_mem_fd(const struct vsim_fn *fn, uint64_t *size)
+{
+	if (size != NULL)
+		*size = fn->mem_size;
+	return fn->mem_fd;
+}
+
+/* ---------------------------------------------------------------- cable */
+
+void
+vsim_fn_link_set(struct vsim_fn *fn, bool up)
+{
+	struct vsim_nic *nic = fn->nic;
+	uint16_t status;
+	bool known;
+
+	vsim_nic_lock(nic);
+	if (fn->link_up == up)
+		goto unlock;
+	fn->link_up = up;
+	if (!vsim_features_has(&fn->offered, VIRTIO_NET_F_STATUS))
+		goto unlock;
+	status = up ? VIRTIO_NET_S_LINK_UP : 0;
+	/* A cable that comes back may lead elsewhere: the network has to learn the address anew
+	 * (virtio 1.4 5.1.6.5.4 "Gratuitous Packet Sending"). */
+	known = vsim_features_has(&fn->accepted, VIRTIO_NET_F_STATUS);
+	if (up && known && (fn->status & VIRTIO_STATUS_DRIVER_OK) &&
+			vsim_features_has(&fn->accepted, VIRTIO_NET_F_GUEST_ANNOUNCE))
+		status |= VIRTIO_NET_S_ANNOUNCE;
+	fn->net_config.status = htole16(status);
+	/* For a driver that did not take the field nothing has changed. */
+	if (known)
+		vsim_fn_config_changed(fn);
+	else
+		fn->generation_stale = true;
+unlock:
+	vsim_nic_unlock(nic);
+}

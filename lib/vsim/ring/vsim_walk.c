@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+
+/*
+ * Walking a chain of descriptors, which the driver may have made wrong in any way. virtio 1.4 2.7.4,
+ * 2.7.5.
+ */
+
+#include <errno.h>
+
+#include "vsim/ring/vsim_walk.h"
+#include "vsim/core/vsim_judge.h"
+
+int
+vsim_queue_fail(struct vsim_queue *q, unsigned int rule)
+{
+	vsim_fn_violation(q->fn, rule);
+	q->dead = true;
+	vsim_fn_broken(q->fn);
+	return -EPROTO;
+}
+
+int
+vsim_queue_fault(struct vsim_queue *q)
+{
+	vsim_count(&q->fn->counters->dma_faults, 1);
+	q->dead = true;
+	vsim_fn_broken(q->fn);
+	return -EFAULT;
+}
+
+int
+vsim_walk_add(struct vsim_queue *q, struct vsim_walk *walk, uint64_t addr, uint32_t len, bool write)
+{
+	if (!write && walk->writable_len > 0) /* 2.7.4.2: readable ones first */
+		return vsim_queue_fail(q, 73);
+	*(write ? &walk->writable_len : &walk->readable_len) += len;
+	if (walk->writable_len + walk->readable_len > UINT32_MAX) /* 2.7.5: 2^32 bytes at most */
+		return vsim_queue_fail(q, 76);
+	while (len > 0) {
+		uint32_t n = len;
+		uint8_t *ptr = vsim_queue_dma(q, addr, &n, write);
+
+		if (ptr == NULL)
+			return vsim_queue_fault(q);
+		if (walk->nb == walk->room) { /* More than it is made for: no rule broken. */
+			q->dead = true;
+			vsim_fn_broken(q->fn);
+			return -E2BIG;
+		}
+		if (walk->iovas != NULL)
+			walk->iovas[walk->nb] = addr;
+		walk->segs[walk->nb++] = (struct vsim_seg){ ptr, n };
+		if (!write)
+			walk->nb_readable = walk->nb;
+		addr += n;
+		len -= n;
+	}
+	return 0;
+}
+
+static void
+walk_buf(const struct vsim_queue *q, const struct vsim_walk *walk, struct vsim_buf *buf)
+{
+	unsigned int first = q->write ? walk->nb_readable : 0;
+
+	buf->nb_segs = (q->write ? walk->nb : walk->nb_readable) - first;
+	buf->segs = &walk->segs[first];
+	buf->total = q->write ? walk->writable_len : walk->readable_len;
+	buf->id = walk->id;
+	buf->nb_descs = walk->nb_descs;
+	buf->ptr = buf->nb_segs > 0 ? buf->segs[0].ptr : NULL;
+	buf->len = buf->nb_segs > 0 ? buf->segs[0].len : 0;
+}
+
+int
+vsim_walk_pool(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool *pool,
+		int (*walk_chain)(struct vsim_queue *q, struct vsim_walk *walk))
+{
+	struct vsim_walk walk = { .segs = &pool->segs[pool->nb],
+		.room = VSIM_POOL_SEGS - pool->nb };
+	int ret;
+
+	/* A chain has at most as many segments as the queue has slots, times two for those that
+	 * cross a border of the DMA map. */
+	if (pool->nb > 0 && walk.room < 2u * q->size)
+		return -EAGAIN;
+	ret = walk_chain(q, &walk);
+	if (ret < 0)
+		return ret;
+	walk_buf(q, &walk, buf);
+	pool->nb += walk.nb;
+	return 1;
+}
