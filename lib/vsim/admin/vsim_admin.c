@@ -38,6 +38,7 @@ struct room {
 struct vsim_admin_pending {
 	struct vsim_admin_pending *next;
 	uint16_t qi, id, nb_descs;
+	uint64_t serial; /* Of the queue by which it came. */
 	bool begun;
 	struct vsim_fn *resets; /* It began a reset of this one, and ends with it. */
 	uint64_t due; /* Not answered before. */
@@ -64,13 +65,31 @@ pending_free(struct vsim_admin *admin, struct vsim_admin_pending **link)
 	free(p);
 }
 
-void
-vsim_admin_queue_gone(struct vsim_fn *fn, uint16_t qi)
+/* Its queue was stopped, or is another one by now: nobody waits for the answer. */
+static bool
+pending_stale(const struct vsim_fn *fn, const struct vsim_admin_pending *p)
 {
-	struct vsim_admin_pending **link;
+	const struct vsim_queue *q = fn->queue[p->qi];
 
-	for (link = &fn->admin->pending; *link != NULL;) {
-		if ((*link)->qi == qi)
+	return q == NULL || q->serial != p->serial;
+}
+
+static bool
+any_stale(const struct vsim_fn *fn)
+{
+	for (const struct vsim_admin_pending *p = fn->admin->pending; p != NULL; p = p->next)
+		if (pending_stale(fn, p))
+			return true;
+	return false;
+}
+
+static void
+pending_drop_stale(struct vsim_fn *fn)
+{
+	struct vsim_admin_pending **link = &fn->admin->pending;
+
+	while (*link != NULL) {
+		if (pending_stale(fn, *link))
 			pending_free(fn->admin, link);
 		else
 			link = &(*link)->next;
@@ -101,6 +120,7 @@ pending_make(const struct vsim_queue *q, const struct vsim_chain *chain)
 		p->rooms[i] = (struct room){ chain->iovas[chain->nb_readable_segs + i],
 			chain->segs[chain->nb_readable_segs + i].len };
 	p->qi = q->qi;
+	p->serial = q->serial;
 	p->id = chain->id;
 	p->nb_descs = chain->nb_descs;
 	p->room_len = chain->writable_len;
@@ -329,6 +349,28 @@ alone_judge(struct vsim_fn *fn, const struct vsim_admin_pending *self)
 }
 
 static void
+group_reset(struct vsim_admin *admin, uint16_t group)
+{
+	admin->in_use[group] = VIRTIO_ADMIN_LIST_BASIC;
+	if (group == VIRTIO_ADMIN_GROUP_SRIOV)
+		vsim_admin_objs_drop(admin);
+}
+
+/* With a reset of the owner, lists, capabilities and objects are gone. */
+static void
+reset_follow(struct vsim_fn *fn)
+{
+	struct vsim_admin *admin = fn->admin;
+
+	if (admin->generation == fn->generation)
+		return;
+	admin->generation = fn->generation;
+	for (uint16_t group = 0; group < VIRTIO_ADMIN_NB_GROUPS; group++)
+		group_reset(admin, group);
+	memset(&admin->driver_parts, 0, sizeof(admin->driver_parts));
+}
+
+static void
 count(struct vsim_fn *fn, uint16_t opcode, uint16_t status)
 {
 	vsim_fn_count(opcode < VIRTIO_ADMIN_NB_OPCODES ? &fn->counters->admin[opcode] :
@@ -358,6 +400,7 @@ begin(struct vsim_fn *fn, struct vsim_admin_pending *p)
 	if (call.result_room > VSIM_ADMIN_BYTES)
 		call.result_room = VSIM_ADMIN_BYTES;
 	memset(admin->result, 0, call.result_room);
+	reset_follow(fn);
 	alone_judge(fn, p);
 	status = call_run(&call);
 	/* virtio 1.4 2.13.1: written in eights, as far as the buffer goes. */
@@ -515,7 +558,7 @@ vsim_admin_due(const struct vsim_fn *fn, bool rung)
 {
 	const struct vsim_admin *admin = fn->admin;
 
-	if (rung && admin->nb_pending < VSIM_ADMIN_PENDING)
+	if (rung && (admin->nb_pending < VSIM_ADMIN_PENDING || any_stale(fn)))
 		return true;
 	return admin->pending != NULL && (int64_t)(vsim_clock() - admin->next_due) >= 0;
 }
@@ -523,6 +566,7 @@ vsim_admin_due(const struct vsim_fn *fn, bool rung)
 unsigned int
 vsim_admin_run(struct vsim_fn *fn)
 {
+	pending_drop_stale(fn);
 	for (uint16_t i = 0; i < vsim_fn_nb_admin_queues(fn); i++) {
 		struct vsim_queue *q = fn->queue[vsim_fn_admin_index(fn) + i];
 
@@ -552,34 +596,12 @@ vsim_admin_free(struct vsim_admin *admin)
 	free(admin);
 }
 
-static void
-group_reset(struct vsim_admin *admin, uint16_t group)
-{
-	admin->in_use[group] = VIRTIO_ADMIN_LIST_BASIC;
-	if (group == VIRTIO_ADMIN_GROUP_SRIOV)
-		vsim_admin_objs_drop(admin, 0);
-}
-
-void
-vsim_admin_reset(struct vsim_fn *fn)
-{
-	struct vsim_admin *owner = fn->nic->all[0] != NULL ? fn->nic->all[0]->admin : NULL;
-
-	/* What a VF had as parts starts anew, and so do its objects. */
-	if (fn->index > 0 && owner != NULL)
-		vsim_admin_objs_drop(owner, fn->index);
-	if (fn->admin == NULL)
-		return;
-	for (uint16_t group = 0; group < VIRTIO_ADMIN_NB_GROUPS; group++)
-		group_reset(fn->admin, group);
-	memset(&fn->admin->driver_parts, 0, sizeof(fn->admin->driver_parts));
-}
-
 void
 vsim_admin_vfs_changed(struct vsim_fn *fn)
 {
 	if (fn->admin == NULL)
 		return;
+	pending_drop_stale(fn);
 	/* virtio 1.4 2.12.1: the driver keeps VF Enable as it is while commands are under way. */
 	for (const struct vsim_admin_pending *p = fn->admin->pending; p != NULL; p = p->next)
 		if (le16toh(p->hdr.group_type) == VIRTIO_ADMIN_GROUP_SRIOV) {
@@ -590,7 +612,7 @@ vsim_admin_vfs_changed(struct vsim_fn *fn)
 		p->resets = NULL;
 	/* Lists that were agreed upon before there were VFs, where that is allowed, stay. */
 	if (fn->nic->conf.lenient.early_lists)
-		vsim_admin_objs_drop(fn->admin, 0);
+		vsim_admin_objs_drop(fn->admin);
 	else
 		group_reset(fn->admin, VIRTIO_ADMIN_GROUP_SRIOV);
 }

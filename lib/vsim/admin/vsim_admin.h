@@ -14,8 +14,6 @@
 /** For a function that offers ADMIN_VQ. @return NULL: out of memory. */
 struct vsim_admin *vsim_admin_create(void);
 void vsim_admin_free(struct vsim_admin *admin);
-/** The owner was reset: lists, capabilities and objects are gone. */
-void vsim_admin_reset(struct vsim_fn *fn);
 /** VF Enable is about to change: the group of VFs ceases, or begins anew. */
 void vsim_admin_vfs_changed(struct vsim_fn *fn);
 
@@ -25,7 +23,5 @@ bool vsim_admin_due(const struct vsim_fn *fn, bool rung);
 /** Serve the admin queues of a function, with the NIC's lock held: commands reach any function.
  * @return commands begun and ended. */
 unsigned int vsim_admin_run(struct vsim_fn *fn);
-/** An admin queue is no more: whatever came by it is not answered. */
-void vsim_admin_queue_gone(struct vsim_fn *fn, uint16_t qi);
 
 #endif /* VSIM_ADMIN_H */

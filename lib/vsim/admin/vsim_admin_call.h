@@ -22,13 +22,15 @@ struct vsim_admin_obj {
 	bool used;
 	uint16_t type;
 	uint32_t id;
-	uint64_t member;
+	uint64_t member; /**< Number of the VF. */
+	uint64_t generation; /**< Of the VF, when the object was made. */
 	struct virtio_dev_parts_obj data;
 };
 
 struct vsim_admin_pending;
 
 struct vsim_admin {
+	uint64_t generation; /**< Of the owner, which lists, capabilities and objects belong to. */
 	uint64_t in_use[VIRTIO_ADMIN_NB_GROUPS]; /**< Opcodes, by group. */
 	struct virtio_dev_parts_cap driver_parts; /**< DEV_PARTS as the driver set it. */
 	struct vsim_admin_obj objs[VSIM_ADMIN_OBJS];

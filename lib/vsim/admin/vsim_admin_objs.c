@@ -61,20 +61,27 @@ vsim_admin_cap_get(struct vsim_admin_call *call)
 	return status;
 }
 
-static unsigned int
-objs_of_kind(const struct vsim_admin *admin, uint8_t kind)
+/* An object is gone with a reset of its VF. */
+static bool
+obj_exists(const struct vsim_fn *owner, const struct vsim_admin_obj *obj)
 {
+	return obj->used && obj->generation == owner->nic->all[obj->member]->generation;
+}
+
+static unsigned int
+objs_of_kind(const struct vsim_fn *owner, uint8_t kind)
+{
+	const struct vsim_admin_obj *objs = owner->admin->objs;
 	unsigned int nb = 0;
 
 	for (unsigned int i = 0; i < VSIM_ADMIN_OBJS; i++)
-		nb += admin->objs[i].used && admin->objs[i].data.kind == kind;
+		nb += obj_exists(owner, &objs[i]) && objs[i].data.kind == kind;
 	return nb;
 }
 
 uint16_t
 vsim_admin_cap_set(struct vsim_admin_call *call)
 {
-	struct vsim_admin *admin = call->owner->admin;
 	struct virtio_dev_parts_cap cap;
 	uint16_t status = cap_find(call);
 
@@ -85,36 +92,36 @@ vsim_admin_cap_set(struct vsim_admin_call *call)
 		vsim_fn_violation(call->owner, 153);
 		return vsim_admin_bad_field(call);
 	}
-	if (objs_of_kind(admin, VIRTIO_DEV_PARTS_OBJ_GET) > cap.get_limit ||
-			objs_of_kind(admin, VIRTIO_DEV_PARTS_OBJ_SET) > cap.set_limit) {
+	if (objs_of_kind(call->owner, VIRTIO_DEV_PARTS_OBJ_GET) > cap.get_limit ||
+			objs_of_kind(call->owner, VIRTIO_DEV_PARTS_OBJ_SET) > cap.set_limit) {
 		vsim_fn_violation(call->owner, 153);
 		return vsim_admin_refuse(call, VIRTIO_ADMIN_STATUS_EBUSY,
 				VIRTIO_ADMIN_QUALIFIER_INVALID_COMMAND);
 	}
-	admin->driver_parts = cap;
+	call->owner->admin->driver_parts = cap;
 	return VIRTIO_ADMIN_STATUS_OK;
 }
 
 /* ---------------------------------------------------------------- resource objects */
 
 struct vsim_admin_obj *
-vsim_admin_obj_find(struct vsim_admin *admin, uint16_t type, uint32_t id, uint64_t member)
+vsim_admin_obj_find(const struct vsim_fn *owner, uint16_t type, uint32_t id, uint64_t member)
 {
 	for (unsigned int i = 0; i < VSIM_ADMIN_OBJS; i++) {
-		struct vsim_admin_obj *obj = &admin->objs[i];
+		struct vsim_admin_obj *obj = &owner->admin->objs[i];
 
-		if (obj->used && obj->type == type && obj->id == id && obj->member == member)
+		if (obj_exists(owner, obj) && obj->type == type && obj->id == id &&
+				obj->member == member)
 			return obj;
 	}
 	return NULL;
 }
 
 void
-vsim_admin_objs_drop(struct vsim_admin *admin, uint64_t member)
+vsim_admin_objs_drop(struct vsim_admin *admin)
 {
 	for (unsigned int i = 0; i < VSIM_ADMIN_OBJS; i++)
-		if (member == 0 || admin->objs[i].member == member)
-			admin->objs[i].used = false;
+		admin->objs[i].used = false;
 }
 
 /* The object that the command names. @return NULL, and a status, when there is none. */
@@ -125,8 +132,7 @@ named(struct vsim_admin_call *call, uint16_t *status)
 	struct vsim_admin_obj *obj;
 
 	vsim_admin_data(call, 0, &hdr, sizeof(hdr));
-	obj = vsim_admin_obj_find(call->owner->admin, le16toh(hdr.type), le32toh(hdr.id),
-			call->member_id);
+	obj = vsim_admin_obj_find(call->owner, le16toh(hdr.type), le32toh(hdr.id), call->member_id);
 	*status = obj != NULL ? VIRTIO_ADMIN_STATUS_OK :
 				vsim_admin_refuse(call, VIRTIO_ADMIN_STATUS_ENXIO,
 						VIRTIO_ADMIN_QUALIFIER_INVALID_FIELD);
@@ -152,7 +158,8 @@ vsim_admin_obj_create(struct vsim_admin_call *call)
 							admin->driver_parts.set_limit;
 	if (limit == 0) /* The capability was not set: virtio 1.4 2.12.1.4.1. */
 		vsim_fn_violation(call->owner, 153);
-	if (vsim_admin_obj_find(admin, VIRTIO_ADMIN_OBJ_DEV_PARTS, id, call->member_id) != NULL) {
+	if (vsim_admin_obj_find(call->owner, VIRTIO_ADMIN_OBJ_DEV_PARTS, id, call->member_id) !=
+			NULL) {
 		vsim_fn_violation(call->owner, 155);
 		return vsim_admin_refuse(call, VIRTIO_ADMIN_STATUS_EEXIST,
 				VIRTIO_ADMIN_QUALIFIER_INVALID_FIELD);
@@ -162,9 +169,9 @@ vsim_admin_obj_create(struct vsim_admin_call *call)
 		return vsim_admin_bad_field(call);
 	}
 	for (unsigned int i = 0; i < VSIM_ADMIN_OBJS && obj == NULL; i++)
-		if (!admin->objs[i].used)
+		if (!obj_exists(call->owner, &admin->objs[i]))
 			obj = &admin->objs[i];
-	if (obj == NULL || objs_of_kind(admin, data.kind) >= limit)
+	if (obj == NULL || objs_of_kind(call->owner, data.kind) >= limit)
 		return vsim_admin_refuse(call, VIRTIO_ADMIN_STATUS_ENOSPC,
 				VIRTIO_ADMIN_QUALIFIER_NORESOURCE);
 	*obj = (struct vsim_admin_obj){
@@ -172,6 +179,7 @@ vsim_admin_obj_create(struct vsim_admin_call *call)
 		.type = VIRTIO_ADMIN_OBJ_DEV_PARTS,
 		.id = id,
 		.member = call->member_id,
+		.generation = call->member->generation,
 		.data = { .kind = data.kind },
 	};
 	return VIRTIO_ADMIN_STATUS_OK;

@@ -19,9 +19,9 @@ uint16_t vsim_admin_obj_query(struct vsim_admin_call *call);
 uint16_t vsim_admin_obj_modify(struct vsim_admin_call *call);
 uint16_t vsim_admin_obj_destroy(struct vsim_admin_call *call);
 /** The object of that name, or NULL. */
-struct vsim_admin_obj *vsim_admin_obj_find(struct vsim_admin *admin, uint16_t type, uint32_t id,
+struct vsim_admin_obj *vsim_admin_obj_find(const struct vsim_fn *owner, uint16_t type, uint32_t id,
 		uint64_t member);
-/** All of them go; those of one member, unless it is 0. */
-void vsim_admin_objs_drop(struct vsim_admin *admin, uint64_t member);
+/** All of them go. */
+void vsim_admin_objs_drop(struct vsim_admin *admin);
 
 #endif /* VSIM_ADMIN_OBJS_H */

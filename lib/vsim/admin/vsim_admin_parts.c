@@ -220,8 +220,7 @@ object_is(struct vsim_admin_call *call, uint8_t kind)
 	struct virtio_admin_obj_hdr hdr;
 
 	vsim_admin_data(call, 0, &hdr, sizeof(hdr));
-	obj = vsim_admin_obj_find(call->owner->admin, le16toh(hdr.type), le32toh(hdr.id),
-			call->member_id);
+	obj = vsim_admin_obj_find(call->owner, le16toh(hdr.type), le32toh(hdr.id), call->member_id);
 	return obj != NULL && obj->type == VIRTIO_ADMIN_OBJ_DEV_PARTS && obj->data.kind == kind;
 }
 

@@ -80,8 +80,8 @@ struct vsim_fn {
 	uint8_t config[PCI_CFG_EXT_SIZE]; /**< PCI configuration space image. */
 	uint8_t status;
 	uint8_t isr;
-	uint8_t generation;
-	bool generation_stale; /**< Device configuration changed since the driver last read it. */
+	uint8_t config_generation;
+	bool config_stale; /**< Device configuration changed since the driver last read it. */
 	uint16_t queue_select;
 	uint32_t device_feature_select, driver_feature_select;
 	struct vsim_features offered, driver, accepted; /**< accepted: frozen at FEATURES_OK. */
@@ -109,11 +109,13 @@ struct vsim_fn {
 		uint32_t pfn; /**< Bytes of a frame number that is being written. */
 		uint32_t alt_address, alt_data; /**< Two-register window. */
 	} legacy_regs;
+	uint64_t generation; /**< Counts resets: what was made in an earlier one is gone. */
 	struct vsim_admin *admin; /**< Of a function that may have admin queues, else NULL. */
 
 	/* what runs */
 	struct vsim_dma *dma;
 	struct vsim_queue *queue[VSIM_MAX_QUEUES]; /**< NULL: not running. */
+	uint64_t queue_serial; /**< Serial number of the queue that was activated last. */
 	struct vsim_wire *wire;
 	unsigned int worker;
 	int mem_fd;

@@ -46,7 +46,7 @@ vsim_fn_broken(struct vsim_fn *fn)
 void
 vsim_fn_config_changed(struct vsim_fn *fn)
 {
-	fn->generation_stale = true;
+	fn->config_stale = true;
 	vsim_notify_config(fn);
 }
 

@@ -83,7 +83,7 @@ mac_addr_set(struct vsim_fn *fn, const struct vsim_chain *chain, uint8_t command
 			memcmp(fn->net_config.mac, mac, sizeof(mac)) != 0) {
 		memcpy(fn->net_config.mac, mac, sizeof(mac));
 		/* The driver knows: it is told by the used buffer, not by an interrupt. */
-		fn->generation_stale = true;
+		fn->config_stale = true;
 	}
 	return true;
 }
@@ -104,7 +104,7 @@ announce_ack(struct vsim_fn *fn, const struct vsim_chain *chain, uint8_t command
 
 	if (status & VIRTIO_NET_S_ANNOUNCE) {
 		fn->net_config.status = htole16(status & ~VIRTIO_NET_S_ANNOUNCE);
-		fn->generation_stale = true;
+		fn->config_stale = true;
 	}
 	return true;
 }

@@ -373,7 +373,7 @@ vsim_fn_link_set(struct vsim_fn *fn, bool up)
 	if (known)
 		vsim_fn_config_changed(fn);
 	else
-		fn->generation_stale = true;
+		fn->config_stale = true;
 unlock:
 	vsim_nic_unlock(nic);
 }

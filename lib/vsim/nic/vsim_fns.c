@@ -4,8 +4,8 @@
 
 /**
  * @file
- * Functions: what each keeps (DMA map, doorbell memory, vectors, its wire), how it is made and reset,
- * and VFs that come and go with VF Enable.
+ * Functions: what each keeps (DMA map, doorbell memory, vectors, its wire), how it is made and
+ * reset, and VFs that come and go with VF Enable.
  */
 
 #include <errno.h>

@@ -363,7 +363,7 @@ config_write(struct vsim_fn *fn, uint32_t offset, const uint8_t *data, size_t le
 	if (vsim_features_has(&fn->offered, VIRTIO_NET_F_MAC) &&
 			memcmp(fn->net_config.mac, mac, sizeof(fn->net_config.mac)) != 0) {
 		memcpy(fn->net_config.mac, mac, sizeof(fn->net_config.mac));
-		fn->generation_stale = true;
+		fn->config_stale = true;
 	}
 	return 0;
 }

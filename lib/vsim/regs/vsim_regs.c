@@ -130,10 +130,10 @@ static uint32_t
 config_generation_read(struct vsim_fn *fn)
 {
 	/* Counting only what a read can tell apart keeps 256 changes from looking like none. */
-	if (fn->generation_stale)
-		fn->generation++;
-	fn->generation_stale = false;
-	return fn->generation;
+	if (fn->config_stale)
+		fn->config_generation++;
+	fn->config_stale = false;
+	return fn->config_generation;
 }
 
 /* ---------------------------------------------------------------- vectors */

@@ -3,15 +3,14 @@
  */
 
 /*
- * The status register as a machine of legal steps, negotiation, reset and stop. virtio 1.4 2.1, 2.2,
- * 3.1.
+ * The status register as a machine of legal steps, negotiation, reset and stop. virtio 1.4 2.1,
+ * 2.2, 3.1.
  */
 
 #include <errno.h>
 #include <string.h>
 
 #include "vsim/regs/vsim_status.h"
-#include "vsim/admin/vsim_admin.h"
 #include "vsim/core/vsim_clock.h"
 #include "vsim/core/vsim_judge.h"
 #include "vsim/core/vsim_profile.h"
@@ -54,7 +53,7 @@ vsim_net_config_reset(struct vsim_fn *fn)
 		c->duplex = VIRTIO_NET_DUPLEX_FULL;
 	}
 	if (memcmp(&old, c, sizeof(old)) != 0)
-		fn->generation_stale = true;
+		fn->config_stale = true;
 }
 
 void
@@ -83,7 +82,7 @@ vsim_fn_virtio_reset(struct vsim_fn *fn)
 	fn->config_owed = false;
 	fn->reset_end = 0;
 	vsim_legacy_doorbells_idle(fn);
-	vsim_admin_reset(fn);
+	fn->generation++;
 	atomic_store_explicit(&fn->pairs_in_use, 1, memory_order_relaxed);
 	vsim_net_config_reset(fn);
 	vsim_filter_reset(fn);

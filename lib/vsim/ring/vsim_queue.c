@@ -12,7 +12,6 @@
 #include <stdlib.h>
 
 #include "vsim/ring/vsim_queue.h"
-#include "vsim/admin/vsim_admin.h"
 #include "vsim/core/vsim_judge.h"
 #include "vsim/core/vsim_lock.h"
 #include "vsim/core/vsim_wire_ops.h"
@@ -146,6 +145,7 @@ vsim_queue_activate(struct vsim_fn *fn, uint16_t qi)
 		.fn = fn,
 		.qi = qi,
 		.size = cfg->size,
+		.serial = ++fn->queue_serial,
 		.areas = { cfg->desc, cfg->driver, cfg->device },
 		.ctr = &fn->counters->queue[qi],
 		.doorbell = &fn->doorbells[vsim_queue_notify_off(qi)],
@@ -193,8 +193,6 @@ vsim_queue_deactivate(struct vsim_fn *fn, uint16_t qi)
 		atomic_store(&fn->doorbells[vsim_queue_notify_off(qi)], VSIM_DOORBELL_IDLE);
 	if (q == NULL)
 		return;
-	if (q->is_admin)
-		vsim_admin_queue_gone(fn, qi);
 	fn->queue[qi] = NULL;
 	free(q);
 	vsim_workers_stale(fn->nic);

@@ -3,8 +3,8 @@
  */
 
 /*
- * Walking a chain of descriptors, which the driver may have made wrong in any way. virtio 1.4 2.7.4,
- * 2.7.5.
+ * Walking a chain of descriptors, which the driver may have made wrong in any way. virtio 1.4
+ * 2.7.4, 2.7.5.
  */
 
 #include <errno.h>

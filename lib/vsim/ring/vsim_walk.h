@@ -71,6 +71,7 @@ struct vsim_queue {
 
 	/* cold */
 	bool is_ctrl, is_admin, notification_data, notif_config_data;
+	uint64_t serial; /**< No other queue of the function ever had it. */
 	uint64_t areas[3]; /**< Bus addresses of the ring parts. */
 };
 
