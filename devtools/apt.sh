@@ -2,13 +2,14 @@
 # Copyright (c) 2026 The vsr authors
 # shellcheck shell=bash
 
-# Debian's archive as this machine's own apt knows it, for setup.sh and vm.sh. Sourced after lib.sh.
+# Debian's archive, as apt on this machine is configured, for setup.sh and vm.sh. Sourced after
+# lib.sh.
 
 is_root() {
 	[ "$(id -u)" -eq 0 ]
 }
 
-# apt's own words are shown only when it fails.
+# Run apt-get. Its output is shown only when it fails.
 apt_quietly() {
 	local log
 	log=$(mktemp)
@@ -21,21 +22,21 @@ apt_quietly() {
 	rm -f "$log"
 }
 
-# "URI SUITE COMPONENT" of every Debian archive this machine installs from, one a line; apt itself
-# reads its sources, whatever their format.
+# Print "URI SUITE COMPONENT" of every Debian archive that this machine installs from, one per line.
+# apt reads its source lists itself, because they come in several formats.
 debian_sources() {
 	apt-get indextargets --format '$(ORIGIN)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)' \
 			'Created-By: Packages' |
 		awk -F'|' '$1 == "Debian" { print $2, $3, $4 }' | sort -u
 }
 
-# The option of a source line that names Debian's keys, where they are at their usual place.
+# Print the option of a source line that names Debian's keys, if they are at their usual place.
 debian_signed_by() {
 	local keys=/usr/share/keyrings/debian-archive-keyring.gpg
 	[ ! -e "$keys" ] || printf ' [signed-by=%s]' "$keys"
 }
 
-# Make sure that debian_sources names some.
+# End with an error when debian_sources prints nothing, even after apt-get update.
 debian_sources_known() {
 	[ -n "$(debian_sources)" ] && return
 	! is_root || apt_quietly update || :
@@ -43,9 +44,9 @@ debian_sources_known() {
 		vsr_die "apt knows no Debian archive: add one to /etc/apt/sources.list."
 }
 
-# private_apt DIR STATUS: a configuration of apt in a folder of ours, DIR/apt.conf, that reads the
-# source lists in DIR/parts and believes what the file STATUS says is installed. Nothing that is
-# done with it touches the machine's own apt.
+# private_apt DIR STATUS: write DIR/apt.conf, a configuration of apt that reads the source lists in
+# DIR/parts and takes the packages in the file STATUS as installed. apt with this configuration
+# changes nothing on the machine.
 private_apt() {
 	local dir=$1 status=$2
 	debian_sources_known

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
 
-# Build the tree: build.sh [MESON OPTION...], into $VSR_BUILD (default: build).
+# Build the tree into $VSR_BUILD (default: build): build.sh [MESON OPTION...]
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""The demonstration itself; demo.sh prepares the machine and cleans up when this is killed."""
+"""The demonstration. demo.sh prepares the machine, and cleans up when this process is killed."""
 
 import contextlib
 import pathlib
@@ -22,7 +22,7 @@ GEN_SECONDS = 5
 
 
 class Stopped(Exception):
-    """A signal asked for the end."""
+    """A signal ended the demonstration."""
 
 
 def on_signal(number, _frame):
@@ -38,7 +38,7 @@ def indent(text):
 
 
 class Ledger:
-    """What was made so far, in a file, for whoever must clean up after a killed demonstration."""
+    """The list of what was made so far, in a file, so that demo.sh can clean up."""
 
     def __init__(self, folder):
         self.path = folder / "made"
@@ -49,14 +49,14 @@ class Ledger:
 
 
 def set_up(stack, folder, ledger):
-    """Namespaces, simulator, VFs, testpmd, wired up and forwarding."""
+    """Make namespaces, simulator and VFs, start testpmd, and forward between the two VFs."""
     left, right = (
         stack.enter_context(contextlib.closing(Namespace(f"192.168.77.{i}"))) for i in (1, 2)
     )
     taps = tap_name(), tap_name()
     for space in (left, right):
         ledger.note("namespace", space.name)
-    say("1. a simulated NIC: a virtio PF that can have VFs, as a vfio-pci host shows it")
+    say("1. vsr-sim simulates a NIC: a virtio PF with SR-IOV, bound to vfio-pci")
     sim = Sim(
         vfs=2, queue_pairs=1, wires={"vf1": f"tap:{taps[0]}", "vf2": f"tap:{taps[1]}"},
         directory=folder / "sim",
@@ -66,7 +66,7 @@ def set_up(stack, folder, ledger):
     ledger.note("process", sim.pid)
     for space, tap in zip((left, right), taps):
         space.take(tap)
-    say("2. vsrctl makes two VFs of it")
+    say("2. vsrctl creates two VFs")
     vfs = sim.create_vfs(2)
     say(indent(sim.vsrctl("list").stdout))
     say("3. dpdk-testpmd with net_vsr forwards between them:")
@@ -84,8 +84,8 @@ def set_up(stack, folder, ledger):
 
 
 def traffic(left, right):
-    """Ping and TCP; (answers lost, Gbit/s there, Gbit/s back)."""
-    say(f"4. {PINGS} pings across it, then TCP for {TCP_SECONDS} s each way")
+    """Ping and TCP. Returns (answers lost, Gbit/s left to right, Gbit/s right to left)."""
+    say(f"4. {PINGS} pings between the namespaces, then TCP for {TCP_SECONDS} s each way")
     sent, received = left.ping(right.address, count=PINGS)
     say(f"    {received} of {sent} pings answered")
     rates = []
@@ -99,8 +99,8 @@ def traffic(left, right):
 
 
 def full_speed(sim, pmd):
-    """64-byte packets from generators on both VFs: (Mpps forwarded, doorbells per 1000)."""
-    say(f"5. now 64-byte packets from generators on both VFs, {GEN_SECONDS} s")
+    """64-byte packets from generators on both VFs. Returns (Mpps, doorbells per 1000 packets)."""
+    say(f"5. 64-byte packets from generators on both VFs for {GEN_SECONDS} s")
     for vf in ("vf1", "vf2"):
         done = sim.cli("wire", vf, "gen:size=64")
         if done.returncode != 0:
@@ -115,7 +115,7 @@ def full_speed(sim, pmd):
     end, (more_packets, more_doorbells) = totals()
     packets, doorbells = more_packets - packets, more_doorbells - doorbells
     mpps = packets / (end - start) / 1e6
-    say(f"    {mpps:.2f} million packets a second came back")
+    say(f"    testpmd forwards {mpps:.2f} million packets per second")
     return mpps, 1000 * doorbells / packets if packets else 0.0
 
 
@@ -134,8 +134,8 @@ def demonstrate(folder):
         "no ping lost": lost == 0,
         "TCP both ways": there > 0 and back > 0,
         "packets at 64 B": mpps > 0,
-        "no rule of virtio broken": not violations,
-        "all ended in order": ended == (0, 0),
+        "no violation of virtio": not violations,
+        "testpmd and vsr-sim end with exit code 0": ended == (0, 0),
     }
     rows = [
         ("TCP, VF 1 to VF 2", f"{there:.2f} Gbit/s"),
@@ -146,7 +146,7 @@ def demonstrate(folder):
         ("receive path", rx),
         ("transmit path", tx),
         ("pings lost", f"{lost} of {PINGS}"),
-        ("rules of virtio broken", ", ".join(violations) or "none"),
+        ("violations of virtio", ", ".join(violations) or "none"),
         ("took", f"{time.monotonic() - began:.0f} s"),
     ]
     width = max(len(name) for name, _ in rows)
@@ -155,7 +155,7 @@ def demonstrate(folder):
         say(f"  {name:{width}}  {value}")
     say()
     failed = [name for name, good in checks.items() if not good]
-    say("PASS" if not failed else f"FAIL: not so: {'; '.join(failed)}")
+    say("PASS" if not failed else f"FAIL: not fulfilled: {'; '.join(failed)}")
     return 1 if failed else 0
 
 

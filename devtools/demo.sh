@@ -2,19 +2,20 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
 
-# See net_vsr at work without the hardware: real TCP traffic between two network namespaces,
-# across two VFs of a simulated NIC and dpdk-testpmd, then 64-byte packets at full speed.
-# Nothing of it stays behind.
+# Show net_vsr at work without the hardware: real TCP traffic between two network namespaces, across
+# two VFs of a simulated NIC and dpdk-testpmd, then 64-byte packets at full speed. Everything that
+# the demonstration makes is removed at its end.
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-[ $# -eq 0 ] || vsr_die "it takes no arguments: $*"
+[ $# -eq 0 ] || vsr_die "there are no arguments, but \"$*\" was given."
 "$VSR_ROOT/devtools/setup.sh"
-[ "$(id -u)" -eq 0 ] || vsr_die "it makes network namespaces: run it as root."
+[ "$(id -u)" -eq 0 ] || vsr_die "the demonstration makes network namespaces: run it as root."
 vsr_say "building in $VSR_BUILD"
 vsr_build "$VSR_BUILD"
 
-# demo.py puts all away itself; this is for the case that it was killed.
+# demo.py removes what it makes. If demo.py is killed, this script removes what the file "made"
+# lists.
 VSR_DEMO_DIR=$(mktemp -d /tmp/vsr-demo.XXXXXX)
 export VSR_DEMO_DIR VSR_BUILD
 demo_pid=

@@ -2,7 +2,7 @@
 # Copyright (c) 2026 The vsr authors
 # shellcheck shell=bash
 
-# What setup.sh, demo.sh and test.sh share. Sourced, never run.
+# Functions and settings that the scripts of this folder share. Sourced, never run.
 #
 # VSR_BUILD (environment): build folder; default <tree>/build.
 # VSR_DEPS  (environment): folder for the driver-SDK headers; default <tree>/build-deps.
@@ -26,7 +26,7 @@ vsr_warn() {
 	printf '%s: %s\n' "${0##*/}" "$*" >&2
 }
 
-# One sentence that says what to do, and out.
+# Print one sentence that says what to do, and exit with 1.
 vsr_die() {
 	vsr_warn "$@"
 	exit 1
@@ -69,23 +69,24 @@ vsr_build() {
 		if [ -e "$dir/meson-private/coredata.dat" ]; then
 			how=(--reconfigure)
 		elif [ -d "$dir/meson-private" ]; then
-			rm -rf "$dir" # left half configured
+			rm -rf "$dir" # an interrupted configuration
 		elif [ -e "$dir" ] && [ -n "$(ls -A "$dir")" ]; then
-			vsr_die "$dir is there and is no build folder: remove it or set VSR_BUILD."
+			vsr_die "$dir exists and is no build folder: remove it or set VSR_BUILD."
 		fi
 		if ! vsr_meson setup "${how[@]}" "$dir" "$VSR_ROOT" "$@" >"$log" 2>&1; then
 			tail -n 30 "$log" >&2
-			vsr_die "$dir could not be configured: the reason stands above, all of it in $log."
+			vsr_die "$dir could not be configured (see above; the whole output is in $log)."
 		fi
 		printf '%s\n' "$want" >"$dir/.vsr-options"
 	fi
 	if ! ninja -C "$dir" >"$log" 2>&1; then
 		grep -v '^\[[0-9]*/[0-9]*\]' "$log" | tail -n 30 >&2
-		vsr_die "the build in $dir failed: the reason stands above, all of it in $log."
+		vsr_die "the build in $dir failed (see above; the whole output is in $log)."
 	fi
 }
 
-# True when a folder of this path can be written by everyone: EAL loads no library from there.
+# True when everyone can write to a folder of this path. EAL loads no library from below such a
+# folder.
 vsr_world_writable() {
 	local path=$1
 	while :; do
@@ -95,8 +96,8 @@ vsr_world_writable() {
 	done
 }
 
-# Print the path of net_vsr for EAL's -d. Where the build folder is below a folder that everyone
-# can write to (a clone in /tmp), that is a copy in /var/lib/vsr.
+# Print the path of net_vsr for EAL's -d. For a build folder below a folder that everyone can write
+# to (a clone in /tmp), this is the path of a copy in /var/lib/vsr.
 vsr_plugin() {
 	local lib copy
 	lib=$(readlink -f "$VSR_BUILD")/drivers/net/vsr/librte_net_vsr.so

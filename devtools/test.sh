@@ -4,22 +4,25 @@
 
 # Run the tests: test.sh [LEVEL...], by default all of: unit rig host machine hostile.
 #
-#   unit     the tree itself (check.sh) and each part alone
-#   rig      the driver against the simulated NIC in one process
-#   host     whole programs on the simulated host: dpdk-testpmd, vsrctl, vsr-sim
-#   machine  the same, and what only others can judge, on a real kernel in a virtual machine: VFIO,
-#            IOMMU, QEMU's SR-IOV virtio-net, Linux' virtio_net (vm.sh)
-#   hostile  unit and rig again under sanitizers, and fuzzers for some seconds each
+#   unit     the tree itself (check.sh), and each part alone
+#   rig      the driver with the simulated NIC in one process
+#   host     whole programs on the simulated host: dpdk-testpmd, vsrctl, vsrd, vsr-sim
+#   machine  whole programs on a real kernel in a virtual machine (vm.sh), with the VFIO, the IOMMU
+#            and the virtio_net of Linux, and the SR-IOV virtio-net of QEMU
+#   hostile  unit and rig again with sanitizers, and each fuzzer for some seconds
 #
-# VSR_INTEROP=1 lets the level machine write doc/interop.rst anew instead of checking it.
-# VSR_BUILD names the build folder (default: build); what was built there is built anew if stale.
+# VSR_INTEROP=1 makes the level machine write doc/interop.rst instead of checking it.
+# VSR_BUILD is the build folder (default: build). Files in it that are out of date are built again.
+#
+# Programs under test start with default signal dispositions, also when this script is started with
+# signals ignored ("nohup devtools/test.sh &").
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 for level in "$@"; do
 	case $level in
 	unit | rig | host | machine | hostile) ;;
-	*) vsr_die "there is no level \"$level\": name some of unit, rig, host, machine, hostile, or none for all." ;;
+	*) vsr_die "there is no level \"$level\": name some of unit, rig, host, machine, hostile, or no level for all." ;;
 	esac
 done
 [ $# -gt 0 ] || set -- unit rig host machine hostile

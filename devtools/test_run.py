@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""Run levels of tests on a finished build and count their cases; called by test.sh.
+"""Run levels of tests on a finished build and count their cases. test.sh calls this.
 
-Programs print one line per case: "ok NAME", "FAIL NAME: why" or "skip NAME: why". A program that
-ends badly without naming a failed case counts as one that failed.
+Programs print one line per case: "ok NAME", "FAIL NAME: reason" or "skip NAME: reason". If a
+program ends with an error but names no failed case, the program itself counts as a failed case.
 """
 
 import argparse
@@ -28,11 +28,14 @@ from framework.signals import default_for_children  # noqa: E402
 
 JOBS = max(1, min(4, os.cpu_count() or 1))
 FUZZ_SECONDS = 20
-HOST_TIMEOUT = 20 * 60
-MACHINE_TIMEOUT = 35 * 60
+# Timeouts end a test that hangs. A machine may be several times slower than the one of a developer.
+SLOWER = 4  # factor for the timeouts in meson.build
+CHECK_TIMEOUT = 15 * 60
+SYSTEM_TIMEOUT = 90 * 60
+FUZZ_SPARE = 4 * 60
 LINE = re.compile(r"^(ok|FAIL|skip) ([^:\n]+?)(?:: (.*))?$", re.MULTILINE)
 
-Case = collections.namedtuple("Case", "name result why seconds")
+Case = collections.namedtuple("Case", "name result reason seconds")
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 RESULTS = {"ok": PASSED, "FAIL": FAILED, "skip": SKIPPED}
 
@@ -45,7 +48,7 @@ def say(*words):
 
 
 def run_bounded(command, timeout, env=None, cwd=None):
-    """Exit code (None: out of time) and output of a command that may hang or have children."""
+    """Run a command that may hang or leave children. Returns (exit code or None, output)."""
     with tempfile.TemporaryFile("w+", errors="replace") as out:
         child = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
@@ -55,7 +58,7 @@ def run_bounded(command, timeout, env=None, cwd=None):
             code = child.wait(timeout)
         except subprocess.TimeoutExpired:
             code = None
-        # Whatever it left behind is in the session that it led.
+        # Its children are in the session that the command led.
         try:
             os.killpg(child.pid, signal.SIGKILL)
         except ProcessLookupError:
@@ -66,10 +69,10 @@ def run_bounded(command, timeout, env=None, cwd=None):
 
 
 def cases_of(label, code, output, seconds, timeout):
-    """The cases a program reported, and one more when its end was bad without a reason."""
+    """The cases that a program reported, and one more when it failed without naming a case."""
     cases = [
-        Case(f"{label}/{name}", RESULTS[result], why or "", 0.0)
-        for result, name, why in LINE.findall(output)
+        Case(f"{label}/{name}", RESULTS[result], reason or "", 0.0)
+        for result, name, reason in LINE.findall(output)
     ]
     tail = " | ".join(output.strip().splitlines()[-6:])
     failed = any(case.result == FAILED for case in cases)
@@ -102,7 +105,7 @@ def run_program(label, command, timeout, env=None, cwd=None):
 
 
 def meson_tests(build, suite):
-    """(name, command, timeout, env) of the tests of a suite; those without a suite are unit."""
+    """(name, command, timeout, env, folder) of the tests of a suite; tests without one are unit."""
     tests = json.loads((pathlib.Path(build) / "meson-info/intro-tests.json").read_text())
     for test in tests:
         suites = {name.split(":")[-1] for name in test["suite"]} & {"unit", "rig", "fuzz"}
@@ -110,8 +113,8 @@ def meson_tests(build, suite):
             yield test["name"], test["cmd"], test["timeout"], test["env"], test["workdir"] or build
 
 
-def run_suite(level, build, suite, slower=1, env=None):
-    """All programs of a suite, some at once."""
+def run_suite(level, build, suite, slower=SLOWER, env=None):
+    """Run all programs of a suite, JOBS at a time."""
     results, times = [], []
     with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
         running = [
@@ -135,7 +138,7 @@ def run_suite(level, build, suite, slower=1, env=None):
 
 
 def level_unit(args):
-    cases, took = run_program("unit/check.sh", [str(ROOT / "devtools/check.sh")], 300)
+    cases, took = run_program("unit/check.sh", [str(ROOT / "devtools/check.sh")], CHECK_TIMEOUT)
     more, times = run_suite("unit", args.build, "unit")
     return cases + more, [took] + times
 
@@ -145,18 +148,17 @@ def level_rig(args):
 
 
 def level_host(args):
-    return system_tests("host", args, ["--host", "sim"], HOST_TIMEOUT)
+    return system_tests("host", args, ["--host", "sim"])
 
 
 def level_machine(args):
     return system_tests(
         "machine", args, ["--host", "machine", *(["--interop"] if args.interop else [])],
-        MACHINE_TIMEOUT,
     )
 
 
-def system_tests(level, args, options, timeout):
-    """pytest tells their names as they go and the rest in a file."""
+def system_tests(level, args, options):
+    """Run pytest. It prints the name of each test at once, and writes the results to a file."""
     with tempfile.TemporaryDirectory() as folder:
         report = os.path.join(folder, "report.xml")
         child = subprocess.Popen(
@@ -166,8 +168,8 @@ def system_tests(level, args, options, timeout):
             env={**os.environ, "VSR_BUILD": str(args.build)}, start_new_session=True,
         )
         try:
-            code = child.wait(timeout)
-        except (subprocess.TimeoutExpired, KeyboardInterrupt) as why:
+            code = child.wait(SYSTEM_TIMEOUT)
+        except (subprocess.TimeoutExpired, KeyboardInterrupt) as error:
             # Fixtures clean up on an interrupt.
             child.send_signal(signal.SIGINT)
             try:
@@ -175,12 +177,12 @@ def system_tests(level, args, options, timeout):
             except subprocess.TimeoutExpired:
                 os.killpg(child.pid, signal.SIGKILL)
                 child.wait()
-            if isinstance(why, KeyboardInterrupt):
+            if isinstance(error, KeyboardInterrupt):
                 raise
             code = None
         cases = read_junit(level, report) if os.path.exists(report) else []
     if code is None:
-        cases.append(Case(level, FAILED, f"the system tests did not end in {timeout} s", 0.0))
+        cases.append(Case(level, FAILED, f"pytest did not end in {SYSTEM_TIMEOUT} s", 0.0))
     elif code != 0 and not any(case.result == FAILED for case in cases):
         cases.append(Case(level, FAILED, f"pytest ended with {code}", 0.0))
     return cases, [(case.name, case.seconds) for case in cases]
@@ -191,14 +193,14 @@ def read_junit(level, path):
     for node in xml.etree.ElementTree.parse(path).getroot().iter("testcase"):
         suite = node.get("classname", "").replace("tests.", "").replace("TestSuite_", "")
         name = f"{level}/{suite}/{node.get('name')}"
-        result, why = PASSED, ""
+        result, reason = PASSED, ""
         for child in node:
             if child.tag in ("failure", "error"):
-                result, why = FAILED, child.get("message", "")
+                result, reason = FAILED, child.get("message", "")
             elif child.tag == "skipped":
-                result, why = SKIPPED, child.get("message", "")
-        why = why.splitlines()[0] if why else ""
-        cases.append(Case(name, result, why, float(node.get("time", 0))))
+                result, reason = SKIPPED, child.get("message", "")
+        reason = reason.splitlines()[0] if reason else ""
+        cases.append(Case(name, result, reason, float(node.get("time", 0))))
     return cases
 
 
@@ -209,7 +211,7 @@ def level_hostile(args):
     }
     cases, times = [], []
     for suite in ("unit", "rig"):
-        more, took = run_suite(f"hostile/{suite}", args.hostile, suite, 4, sanitize)
+        more, took = run_suite(f"hostile/{suite}", args.hostile, suite, 4 * SLOWER, sanitize)
         cases += more
         times += took
     fuzzers = sorted(
@@ -231,9 +233,9 @@ def run_fuzzer(path, env):
     with tempfile.TemporaryDirectory() as folder:
         return run_program(
             f"hostile/{path.name}",
-            [str(path), f"-max_total_time={FUZZ_SECONDS}", "-timeout=10", "-print_final_stats=0",
+            [str(path), f"-max_total_time={FUZZ_SECONDS}", "-timeout=30", "-print_final_stats=0",
              "-verbosity=0", f"-artifact_prefix={folder}/", folder],
-            FUZZ_SECONDS + 60, env,
+            FUZZ_SECONDS + FUZZ_SPARE, env,
         )
 
 
@@ -259,7 +261,7 @@ def report(cases, times, seconds):
         if by_result[result]:
             say(f"\n{result}:")
             for case in by_result[result]:
-                say(f"  {case.name}: {case.why}")
+                say(f"  {case.name}: {case.reason}")
     say(f"\ntook {seconds:.0f} s")
     say(", ".join(f"{len(by_result[result])} {result}" for result in (PASSED, FAILED, SKIPPED)))
     return 1 if by_result[FAILED] or not by_result[PASSED] else 0
@@ -270,7 +272,7 @@ def main():
     parser.add_argument("--build", required=True, help="build folder")
     parser.add_argument("--hostile", help="build folder with sanitizers and fuzzers")
     parser.add_argument("--pytest", action="append", default=[], help="argument for pytest")
-    parser.add_argument("--interop", action="store_true", help="write doc/interop.rst anew")
+    parser.add_argument("--interop", action="store_true", help="write doc/interop.rst")
     parser.add_argument("levels", nargs="+", choices=LEVELS)
     args = parser.parse_args()
     default_for_children()

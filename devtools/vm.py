@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""vm.sh run COMMAND... and vm.sh shell: the machine of the tests, for a person."""
+"""vm.sh run COMMAND... and vm.sh shell: boot the virtual machine and run a command in it."""
 
 import os
 import pathlib
@@ -21,17 +21,17 @@ def say(*words):
 
 
 def keep(out):
-    """What was written to /mnt, in a folder that stays; empty folders do not."""
+    """Move what the command wrote to /mnt to the current folder, if it wrote anything."""
     if not any(out.iterdir()):
         return
     target = pathlib.Path.cwd() / f"vm-out.{os.getpid()}"
     shutil.move(out, target)
-    say(f"what was written to /mnt is in {target}")
+    say(f"the files of /mnt are in {target}")
 
 
 def main():
     default_for_children()
-    # On these the machine is put away as on any other way out.
+    # These signals end this process through "finally", which closes the machine.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda got, _: sys.exit(128 + got))
     command = ["/bin/bash"] if sys.argv[1] == "shell" else sys.argv[2:]
@@ -42,8 +42,8 @@ def main():
             for nic in machine.nics:
                 lacks = ", ".join(sorted(nic.lacks)) or "nothing"
                 say(f"PF {nic.pf} on vfio-pci, up to {nic.vfs} VFs, lacks {lacks}")
-            say("this machine's root is read-only there; exit ends it")
-        # Ctrl-C is for the command.
+            say("the root of the host is mounted read-only; exit ends the virtual machine")
+        # The terminal sends Ctrl-C to the command too, and the command decides.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         code = subprocess.call(machine.vm.wrap(command))
         keep(machine.vm.out)

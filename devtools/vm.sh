@@ -2,16 +2,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
 
-# A stock Debian kernel with VFIO, an IOMMU and an SR-IOV virtio-net NIC that QEMU implements, in a
-# virtual machine under software emulation: an independent judge of net_vsr, vsrctl and vsr-sim.
+# A virtual machine with a stock Debian kernel, VFIO, an IOMMU, and the SR-IOV virtio-net NIC of
+# QEMU, under software emulation. In it, net_vsr, vsrctl and vsr-sim meet code of other projects.
 #
-#   vm.sh get             fetch and unpack what it is made of, into $VSR_VM; once
-#   vm.sh run COMMAND...  boot, run the command in it as root, end with its exit code
-#   vm.sh shell           boot and give a shell in it
+#   vm.sh get             fetch and unpack the pieces of the virtual machine into $VSR_VM, once
+#   vm.sh run COMMAND...  boot, run the command as root, and end with its exit code
+#   vm.sh shell           boot and open a shell
 #
-# There, the root of this machine is read-only, with a /run and a TMPDIR of its own; what is
-# written to /mnt is brought here, into a folder vm-out.NUMBER. Nothing is installed, and no process
-# stays behind. The tests boot it by themselves (dts/framework/machine.py).
+# The virtual machine has the root of the host, read-only, and its own /run and TMPDIR. Files that
+# a command writes to /mnt are moved to a folder vm-out.NUMBER on the host. Nothing is installed on
+# the host, and no process stays behind. The tests boot the virtual machine themselves
+# (dts/framework/machine.py).
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 . "$VSR_ROOT/devtools/apt.sh"
@@ -23,7 +24,7 @@ MODULES=(virt/lib/irqbypass drivers/vfio/vfio drivers/vfio/vfio_iommu_type1
 	drivers/vfio/pci/vfio-pci-core drivers/vfio/pci/vfio-pci
 	net/core/failover drivers/net/net_failover drivers/net/virtio_net)
 
-# Where apt is configured for the archive of $SUITE at the mirror that this machine uses.
+# vm_apt DIR: configure apt in a folder for the archive of $SUITE, at the mirror of this machine.
 vm_apt() {
 	local dir=$1 mirror
 	: >"$dir/status"
@@ -38,7 +39,7 @@ vm_apt() {
 		>"$dir/preferences"
 }
 
-# vm_download DIR APT-OPTION... PACKAGE...: the packages with all they depend on.
+# vm_download DIR APT-OPTION... PACKAGE...: fetch packages and all their dependencies.
 vm_download() {
 	local dir=$1
 	shift
@@ -46,7 +47,7 @@ vm_download() {
 		vsr_die "the pieces of the virtual machine could not be fetched (see above): check the network and run again."
 }
 
-# The kernel itself without what its package would pull in (an initramfs maker): one archive.
+# Fetch the package of the kernel without its dependencies, among them a maker of an initramfs.
 vm_download_kernel() {
 	local dir=$1 package
 	package=$(APT_CONFIG=$dir/apt.conf apt-cache depends linux-image-cloud-amd64 |
@@ -74,7 +75,7 @@ vm_initrd() {
 	(cd "$tree" && find . | "$tree/bin/busybox" cpio -o -H newc 2>/dev/null | gzip -1)
 }
 
-# Everything is made in a folder beside and moved at the end, so that half of it is never found.
+# Make everything in a folder beside $VSR_VM and rename it at the end: $VSR_VM is always complete.
 vm_get() {
 	local tmp file
 	[ -e "$VSR_VM/complete" ] || {
@@ -100,7 +101,7 @@ vm_get() {
 		mv "$tmp" "$VSR_VM"
 		trap - EXIT
 	}
-	# The initramfs is of this tree: cheap, and made anew when its init changed.
+	# The initramfs depends on this tree: make it again when vm_init.sh or the modules changed.
 	if [ ! -e "$VSR_VM/initrd" ] || ! cmp -s "$VSR_ROOT/devtools/vm_init.sh" "$VSR_VM/init" ||
 			[ "$(cat "$VSR_VM/modules" 2>/dev/null)" != "${MODULES[*]}" ]; then
 		tmp=$(mktemp -d "$VSR_VM/.initrd.XXXXXX")
@@ -122,7 +123,7 @@ run)
 shell)
 	[ $# -eq 1 ] || vsr_die "shell takes no arguments."
 	;;
-*) vsr_die "there is no command \"${1-}\": name one of get, run COMMAND..., shell." ;;
+*) vsr_die "there is no command \"${1-}\": the commands are get, run COMMAND... and shell." ;;
 esac
 vm_get
 [ "$1" = get ] && exit 0

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
 
-# First process of the virtual machine, in its initramfs: load the modules, put this machine's root
-# together from the host's, and hand over to the agent that runs commands (guest_agent.py).
+# First process of the virtual machine, in its initramfs: load the modules, mount the root of the
+# host, and start the agent that runs commands (guest_agent.py).
 
 export PATH=/bin
 bb=/bin/busybox
@@ -17,8 +17,8 @@ $bb mount -t devtmpfs dev /dev
 $bb mount -t proc proc /proc
 $bb mount -t sysfs sys /sys
 
-# What is to be loaded otherwise than with its defaults stands on the command line of the kernel
-# (module.parameter=value), which insmod alone does not read.
+# Parameters of modules are on the command line of the kernel (module.parameter=value). insmod does
+# not read them from there.
 while read -r module; do
 	params=
 	for word in $($bb cat /proc/cmdline); do
@@ -49,7 +49,7 @@ for word in $($bb cat /proc/cmdline); do
 	vsr.agent=*) agent=${word#*=} ;;
 	esac
 done
-# From here on all that the kernel says goes to the console, where the host reads it.
+# From here on the kernel prints all messages to the console, which the host reads.
 echo 8 >/proc/sys/kernel/printk
 $bb chroot /host /usr/bin/python3 -B -I "$agent" || fail "the agent ended"
 $bb poweroff -f

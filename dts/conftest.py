@@ -2,10 +2,10 @@
 # Copyright (c) 2026 The vsr authors
 """Fixtures of the system tests.
 
---host sim (the default) runs what the simulated host can run, --host machine what a real kernel in
-a virtual machine can. A test says by its fixtures where it belongs: make_host to both, sim to the
-first, machine, linux or vm_command to the second. What else it needs it says with
-pytest.mark.needs.
+--host sim (the default) runs the tests for the simulated host, --host machine those for a real
+kernel in a virtual machine. The fixtures of a test decide: make_host is for both, sim for the
+first; machine, linux and vm_command are for the second. pytest.mark.needs says what else a test
+needs.
 """
 
 import os
@@ -33,7 +33,7 @@ ONLY_MACHINE = ON_MACHINE - {"make_host"}
 
 def pytest_addoption(parser):
     parser.addoption("--host", choices=HOSTS, default="sim", help="kind of host to test on")
-    parser.addoption("--interop", action="store_true", help="write doc/interop.rst anew")
+    parser.addoption("--interop", action="store_true", help="write doc/interop.rst")
 
 
 def pytest_configure(config):
@@ -43,7 +43,7 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leave out what belongs to the other kind of host, skip what this one cannot do."""
+    """Deselect tests for the other kind of host; skip tests that need what this kind lacks."""
     kind = config.getoption("--host")
     mine, others = [], []
     for item in items:
@@ -51,11 +51,11 @@ def pytest_collection_modifyitems(config, items):
         fits = fixtures & ON_MACHINE if kind == "machine" else not fixtures & ONLY_MACHINE
         (mine if fits else others).append(item)
         needs = [need for mark in item.iter_markers("needs") for need in mark.args]
-        assert set(needs) <= set(NEEDS), f"{item.nodeid} needs something unheard of: {needs}"
-        why = HOSTS[kind].lacks(needs)
-        if why:
-            item.add_marker(pytest.mark.skip(reason=why))
-    # What is written about the run comes last.
+        assert set(needs) <= set(NEEDS), f"{item.nodeid} has an unknown need: {needs}"
+        reason = HOSTS[kind].lacks(needs)
+        if reason:
+            item.add_marker(pytest.mark.skip(reason=reason))
+    # The check of the document about this run comes last.
     mine.sort(key=lambda item: "interop" in item.fixturenames)
     config.whole = not (config.option.keyword or config.option.markexpr or any(
         "::" in arg or arg.endswith(".py") for arg in config.args))
@@ -65,7 +65,7 @@ def pytest_collection_modifyitems(config, items):
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
-    """Note for the document what became of each test."""
+    """Record the result of each test for the document."""
     report = (yield).get_result()
     if "interop" in item.fixturenames or (report.when != "call" and report.passed):
         return
@@ -79,14 +79,14 @@ def pytest_runtest_makereport(item, call):
 
 @pytest.fixture
 def interop(request):
-    """What the run showed so far, whether to write it down, and whether it is all there is."""
+    """(results so far, write the document?, are all tests in this run?)."""
     config = request.config
     return config.record, config.getoption("--interop"), config.whole
 
 
 @pytest.fixture(scope="session", autouse=True)
 def surroundings():
-    """What every test here needs; without it no test can say anything."""
+    """Stop when something that every test needs is missing."""
     missing = [str(p) for p in (paths.VSR_SIM, paths.VSRCTL) if not p.exists()]
     if missing:
         pytest.exit(f"not built: {', '.join(missing)}; run devtools/build.sh", 1)
@@ -99,20 +99,20 @@ def surroundings():
 
 @pytest.fixture
 def closing():
-    """Things to close at the end of the test, last first."""
+    """closing(thing): close things at the end of the test, in reverse order."""
     things = []
     yield lambda thing: things.append(thing) or thing
     for thing in reversed(things):
         child = getattr(thing, "child", None)
         if child is not None:
-            # Shown by pytest when the test failed.
+            # pytest shows this when the test failed.
             print(f"---- {child.name}\n" + "\n".join(child.output.splitlines()[-60:]))
         thing.close()
 
 
 @pytest.fixture
 def sim(closing):
-    """Make simulated hosts: sim(profile=..., features=..., vfs=..., wires=...)."""
+    """sim(profile=..., features=..., vfs=..., wires=...): make a simulated host."""
 
     def make(**conf):
         host = closing(Sim(**conf))
@@ -123,7 +123,7 @@ def sim(closing):
 
 @pytest.fixture(scope="session")
 def booted():
-    """The one machine of the run; booted anew when a test has brought it down."""
+    """booted(): the virtual machine of the run; booted again when a test has ended it."""
     now = []
 
     def get():
@@ -140,12 +140,12 @@ def booted():
 
 @pytest.fixture
 def machine(closing, booted):
-    """The machine as a host, for what only a real kernel can judge: machine(features=...)."""
+    """machine(features=...): a host with a real kernel, in the virtual machine."""
 
     def make(**conf):
-        why = Machine.refuses(**conf)
-        if why:
-            pytest.skip(why)
+        reason = Machine.refuses(**conf)
+        if reason:
+            pytest.skip(reason)
         return closing(Machine(booted(), **conf))
 
     return make
@@ -153,10 +153,10 @@ def machine(closing, booted):
 
 @pytest.fixture
 def make_host(request):
-    """Make hosts of the kind under test: make_host(profile=..., features=..., vfs=..., taps=...).
+    """make_host(profile=..., features=..., vfs=..., taps=...): a host of the kind under test.
 
-    At the end of the test none has a complaint about the driver: the simulator counted no
-    violation, the kernel wrote none into its log. judged=False: it may, the test is at fault.
+    At the end of the test, the simulator must have counted no violation, and the kernel must have
+    logged no fault. judged=False leaves this check out, for a test that causes violations.
     """
     make = request.getfixturevalue(request.config.getoption("--host"))
     hosts = []
@@ -174,8 +174,8 @@ def make_host(request):
 
 @pytest.fixture
 def testpmd(closing):
-    """Make testpmds: testpmd(host, [devices], vsr=True, args=[...]) is at its first prompt,
-    testpmd.unstarted(...) not yet started."""
+    """testpmd(host, [devices], vsr=True, args=[...]): a testpmd at its first prompt;
+    testpmd.unstarted(...): one that is not started yet."""
 
     def unstarted(host, devices, **conf):
         return closing(Testpmd(host, devices, **conf))
@@ -189,7 +189,7 @@ def testpmd(closing):
 
 @pytest.fixture
 def daemon(closing):
-    """Make vsrds: daemon(host, keeper=True, args=[...]) owns the PF of the host."""
+    """daemon(host, keeper=True, args=[...]): a vsrd that owns the PF of the host."""
 
     def make(host, **conf):
         return closing(Vsrd(host, **conf)).start()

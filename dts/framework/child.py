@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""A program that runs beside the test, with its output collected and its end bounded."""
+"""A program in the background of a test: its output is collected, all waits have deadlines."""
 
 import os
 import pty
@@ -12,14 +12,14 @@ import time
 
 from .wait import SLOW
 
-# What terminals are told and readers do not want.
+# Control sequences for terminals are removed from the output.
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|\r")
 
 
 class Child:
-    """A program on a pseudo terminal of its own.
+    """A program on its own pseudo terminal.
 
-    A terminal rather than a pipe: programs that talk to people write at once then.
+    A terminal and not a pipe, because many programs buffer their output when it is a pipe.
     """
 
     def __init__(self, command, env=None, name=None, cwd=None):
@@ -50,7 +50,7 @@ class Child:
 
     @property
     def output(self) -> str:
-        """Everything it said so far."""
+        """The output so far."""
         with self._news:
             return self._text
 
@@ -61,7 +61,7 @@ class Child:
         while True:
             try:
                 data = os.read(self._master, 65536)
-            except OSError:  # the last holder of the terminal is gone
+            except OSError:  # no process has the terminal open any more
                 data = b""
             with self._news:
                 if not data:
@@ -72,15 +72,15 @@ class Child:
                 self._news.notify_all()
 
     def mark(self) -> int:
-        """A position in the output; expect() looks behind it."""
+        """The end of the output so far, for the argument `since` of expect()."""
         with self._news:
             return len(self._text)
 
     def expect(self, pattern, timeout=SLOW, since=0) -> re.Match:
-        """Wait until the output behind `since` matches.
+        """Wait until the output after the position `since` matches.
 
-        Raises TimeoutError, or EOFError when the program ended without saying it; both show the
-        end of its output.
+        Raises TimeoutError, or EOFError when the program ended before. Both show the end of the
+        output.
         """
         pattern = re.compile(pattern, re.MULTILINE)
         end = time.monotonic() + timeout
@@ -91,18 +91,18 @@ class Child:
                     return found
                 if self._closed:
                     raise EOFError(
-                        f"{self.name} ended without saying {pattern.pattern!r}; {self._tail()}"
+                        f"{self.name} ended without printing {pattern.pattern!r}; {self._tail()}"
                     )
                 left = end - time.monotonic()
                 if left <= 0:
                     raise TimeoutError(
-                        f"{self.name} did not say {pattern.pattern!r} in {timeout:g} s;"
+                        f"{self.name} did not print {pattern.pattern!r} in {timeout:g} s;"
                         f" {self._tail()}"
                     )
                 self._news.wait(left)
 
     def _tail(self) -> str:
-        return "it said:\n" + "\n".join(self._text.splitlines()[-40:])
+        return "it printed:\n" + "\n".join(self._text.splitlines()[-40:])
 
     def send(self, text: str):
         os.write(self._master, text.encode())
@@ -112,22 +112,22 @@ class Child:
             os.kill(self.pid, number)
 
     def wait(self, timeout=SLOW) -> int:
-        """Wait for its end. Returns the exit code, negative for a signal."""
+        """Wait for the end of the program. Returns the exit code, negative for a signal."""
         try:
             code = self.process.wait(timeout)
         except subprocess.TimeoutExpired:
-            why = f"{self.name} did not end in {timeout:g} s; {self._tail()}"
-            raise TimeoutError(why) from None
+            text = f"{self.name} did not end in {timeout:g} s; {self._tail()}"
+            raise TimeoutError(text) from None
         self._reader.join(5)
         return code
 
     def kill(self) -> int:
-        """End it as hard as it gets."""
+        """kill -9. Returns the exit code."""
         self.signal(signal.SIGKILL)
         return self.wait()
 
     def close(self):
-        """End it if it still runs, and let go of the terminal."""
+        """Kill the program if it still runs, and close the terminal."""
         if self.alive():
             self.kill()
         if self._master >= 0:

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""Frames to send, and what must have become of them."""
+"""Frames to send, and the check that they arrive."""
 
 import functools
 import random
 
 from scapy.all import IP, IPv6, TCP, UDP, Dot1Q, Ether, Raw
 
-ETHERTYPE = 0x88B5  # for experiments: no kernel answers it
+ETHERTYPE = 0x88B5  # for experiments; no kernel answers it
 
 
 @functools.cache
@@ -39,7 +39,7 @@ def frame_to(dst, src, fill=b"x"):
 
 
 def flows(dst, src, count):
-    """Frames of as many different UDP flows, each with a number of its own inside."""
+    """`count` frames, each of another UDP flow and with its number in the payload."""
     return [
         bytes(
             Ether(dst=dst, src=src) / IP(src=f"10.0.{n // 250}.{n % 250 + 1}", dst="10.1.0.1")
@@ -50,7 +50,7 @@ def flows(dst, src, count):
 
 
 def check_crossing(source, target, frames, batch=64):
-    """Send from one tap: the other gets the same, byte for byte and in order."""
+    """Send frames into one tap. The other tap must receive the same bytes in the same order."""
     for first in range(0, len(frames), batch):
         part = frames[first : first + batch]
         source.send(part)

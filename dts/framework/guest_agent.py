@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""Runs in the virtual machine: takes commands from its ports, one at a time from each.
+"""Runs in the virtual machine: takes commands from its ports, one command per port at a time.
 
-The host's end of a port closes when guest_run.py ends, however it ends; the command is killed then.
+The host's end of a port closes when guest_run.py ends, for whatever reason. The agent kills the
+command then.
 """
 
 import fcntl
@@ -26,7 +27,7 @@ CHUNK = 32768
 
 
 class Command:
-    """A program at work for a port."""
+    """A program that runs for a port."""
 
     def __init__(self, number, wanted):
         self.number = number
@@ -72,7 +73,7 @@ class Command:
             elif not self.tty:
                 os.close(self.stdin)
                 self.stdin = -1
-        except OSError:  # it reads no more
+        except OSError:  # the program has closed its stdin
             pass
 
     def close(self):
@@ -83,7 +84,7 @@ class Command:
 
 
 class Port:
-    """One channel to the host and the command that it runs."""
+    """One channel to the host, and the command that runs for it."""
 
     def __init__(self, path):
         self.fd = os.open(path, os.O_RDWR)
@@ -95,7 +96,7 @@ class Port:
             data = data[os.write(self.fd, data) :]
 
     def serve(self):
-        """For ever."""
+        """Serve the port; does not return."""
         frames = Frames()
         while True:
             poll = select.poll()
@@ -107,7 +108,7 @@ class Port:
             data = os.read(self.fd, CHUNK) if on_port & select.POLLIN else b""
             for number, kind, payload in frames.feed(data):
                 self.handle(number, kind, payload)
-            # Without a host a port can be read all the time, and nothing comes.
+            # Until the host opens the port, it polls as readable, but a read returns nothing.
             if on_port & select.POLLHUP and not data:
                 self.drop()
                 frames = Frames()
@@ -117,8 +118,8 @@ class Port:
                 self.forward(fd)
 
     def wait_for_host(self):
-        """Sleep until a host is there and says something. A port without one polls as hung up and
-        readable all the time, so that only its changes are waited for."""
+        """Sleep until the host has opened the port and sent something. Until then the port polls as
+        hung up and readable, so this waits for edges only."""
         with select.epoll() as changes:
             changes.register(self.fd, select.EPOLLIN | select.EPOLLET)
             while any(event & select.EPOLLHUP for _, event in changes.poll()):
@@ -144,8 +145,8 @@ class Port:
         try:
             self.command = Command(number, wanted)
         except OSError as error:
-            why = f"{wanted['argv'][0]}: {error.strerror}\n".encode()
-            data = frame(number, ERRORS, why) + frame(number, END, b"127")
+            text = f"{wanted['argv'][0]}: {error.strerror}\n".encode()
+            data = frame(number, ERRORS, text) + frame(number, END, b"127")
             while data:
                 data = data[os.write(self.fd, data) :]
 
@@ -154,7 +155,7 @@ class Port:
             return
         try:
             data = os.read(fd, CHUNK)
-        except OSError:  # nobody has the terminal open any more
+        except OSError:  # no process has the terminal open any more
             data = b""
         if data:
             self.send(self.command.outputs[fd], data)
@@ -172,7 +173,7 @@ class Port:
 
 def main():
     os.environ.update(PATH="/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL="C.UTF-8")
-    # The one place that can be written to.
+    # The only folder that can be written to.
     os.environ.update(HOME="/run", TMPDIR="/run")
     threads = []
     for name in sorted(glob.glob("/sys/class/virtio-ports/*/name")):

@@ -1,12 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""Run a command in the virtual machine as if it ran here:
+"""Run a command in the virtual machine as if it ran on the host:
 
     guest_run.py FOLDER [NAME=VALUE...] COMMAND...
 
-FOLDER has the sockets of the machine's ports. Terminal, input, output, signals and exit code are
-those of the command; when this process is killed, the command is killed.
+FOLDER has the sockets of the virtual machine's ports. Input, output, terminal, signals and exit
+code are passed on. When this process is killed, the command is killed too.
 """
 
 import fcntl
@@ -31,7 +31,7 @@ FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 def take_port(folder):
-    """A port that nobody uses: connected, and locked for the life of this process."""
+    """Connect to a port that is not in use. It stays locked until this process ends."""
     for name in sorted(os.listdir(folder)):
         if not re.fullmatch(r"port\d+\.sock", name):
             continue
@@ -44,7 +44,7 @@ def take_port(folder):
         port = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         port.connect(os.path.join(folder, name))
         return port
-    sys.exit(f"guest_run: all ports of the machine in {folder} are in use")
+    sys.exit(f"guest_run: all ports of the virtual machine in {folder} are in use")
 
 
 def window_size():
@@ -55,7 +55,7 @@ def window_size():
 
 
 def end(code):
-    """As the command ended: with its exit code, or of its signal."""
+    """End as the command ended: with its exit code, or by its signal."""
     sys.stdout.flush()
     if code >= 0:
         os._exit(code)
@@ -65,7 +65,7 @@ def end(code):
 
 
 def relay(port, number, stdin_open):
-    """Carry bytes both ways until the command ends; its exit code."""
+    """Pass input and output on until the command ends. Returns its exit code."""
     frames = Frames()
     while True:
         ready, _, _ = select.select([port] + ([0] if stdin_open else []), [], [])
@@ -79,7 +79,7 @@ def relay(port, number, stdin_open):
         if port in ready:
             data = port.recv(65536)
             if not data:
-                sys.exit("guest_run: the machine has gone")
+                sys.exit("guest_run: the virtual machine has ended")
             for of, kind, payload in frames.feed(data):
                 if of != number:
                     continue
@@ -97,7 +97,7 @@ def main():
     terminal = os.isatty(0)
     rows, columns = window_size() if terminal else (0, 0)
     if terminal:
-        # The terminal of the command does what terminals do; this one passes everything on.
+        # The command has a terminal in the virtual machine. This one passes all bytes on.
         before = termios.tcgetattr(0)
         tty.setraw(0)
     port = take_port(folder)

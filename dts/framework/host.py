@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""A host with an SR-IOV virtio-net NIC: where programs under test run.
+"""A host with an SR-IOV virtio-net NIC, on which the programs under test run.
 
-Two kinds: the simulated one (sim.py) and a real kernel in a virtual machine (machine.py). A test
-that takes the fixture `host` runs on both; what it needs beyond the common it states with
-pytest.mark.needs, and it is skipped with that reason where it is not.
+There are two kinds: the simulated host (sim.py), and a real kernel in a virtual machine
+(machine.py). A test that takes the fixture `make_host` runs on both. If the test needs something
+that only one kind has, it says so with pytest.mark.needs, and is skipped on the other kind.
 """
 
 import json
@@ -15,7 +15,7 @@ import subprocess
 from . import paths
 from .wait import SLOW
 
-# What a test can need, and what is said where it is missing.
+# What a test can need, and the reason for skipping it where that is missing.
 NEEDS = {
     "admin_queue": "its NIC has no administration virtqueue (ADMIN_VQ)",
     "notification_data": "its NIC does not offer NOTIFICATION_DATA",
@@ -32,7 +32,7 @@ NEEDS = {
 
 
 class Host:
-    """What both kinds have. A subclass gives wrap(), env, has, and the life of the host."""
+    """The part that both kinds share. A subclass defines the rest."""
 
     kind = ""
     has: frozenset = frozenset()  # of NEEDS
@@ -44,7 +44,7 @@ class Host:
 
     @classmethod
     def lacks(cls, needs):
-        """Why a test with these needs cannot run here; empty when it can."""
+        """The reason why a test with these needs cannot run here; empty when it can."""
         for need in needs:
             if need not in cls.has:
                 return f"the {cls.kind} host: {NEEDS[need]}"
@@ -61,31 +61,31 @@ class Host:
         return dict(os.environ)
 
     def run(self, *command, timeout=None) -> subprocess.CompletedProcess:
-        """Run a command on the host to its end."""
+        """Run a command on the host and wait for its end."""
         return subprocess.run(
             self.wrap(command), capture_output=True, text=True, timeout=timeout or self.patience,
             stdin=subprocess.DEVNULL, env=self.env, check=False,
         )
 
     def sweep(self, prefix):
-        """Remove what an EAL with that file prefix leaves behind."""
+        """Remove the files that an EAL with this file prefix left."""
         raise NotImplementedError
 
     # ------------------------------------------------------------ the NIC
 
     def device(self, address, devargs=""):
-        """A function as net_vsr is told it: with what leads to the features asked for."""
+        """The -a option for a function: its address, with devargs for the wanted features."""
         return address + devargs
 
     def open_tap(self, function):
-        """The other end of the wire of "pf", "vf1", ..., for raw frames."""
+        """Open the other end of the wire of "pf", "vf1", ..., for raw frames."""
         raise NotImplementedError
 
     def vsrctl(self, *args, timeout=None) -> subprocess.CompletedProcess:
         return self.run(paths.VSRCTL, *args, timeout=timeout)
 
     def create_vfs(self, count):
-        """VFs by vsrctl; their addresses. The token is kept for testpmd."""
+        """Create VFs with vsrctl. Returns their addresses; keeps the token for testpmd."""
         done = self.vsrctl("--json", "vf", "create", self.pf, count, timeout=120)
         assert done.returncode == 0, done.stderr
         answer = json.loads(done.stdout)
@@ -98,23 +98,23 @@ class Host:
         assert done.returncode == 0, done.stderr
 
     def set_link(self, function, up):
-        """Pull or plug in the cable of "pf", "vf1", ..."""
+        """Set the link of "pf", "vf1", ... up or down."""
         raise NotImplementedError
 
     # ------------------------------------------------------------ sysfs
 
     def read(self, *words) -> str:
-        """A file of sysfs, stripped."""
+        """The content of a file in sysfs, without white space at the ends."""
         raise NotImplementedError
 
     def write(self, text, *words):
-        """Write to a file of sysfs. OSError with the errno of the kernel."""
+        """Write to a file in sysfs. Raises OSError with the errno of the kernel."""
         raise NotImplementedError
 
     def log(self) -> str:
-        """What the host's kernel said since the test began."""
+        """The messages of the host's kernel since the test began."""
         raise NotImplementedError
 
     def check_clean(self):
-        """Raises AssertionError where the host has a complaint about the driver."""
+        """Raise AssertionError when the host has found a fault of the driver."""
         raise NotImplementedError

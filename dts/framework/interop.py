@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""What doc/interop.rst says of a run: who was run against whom, what passed, what was skipped."""
+"""The generated half of doc/interop.rst: what ran with what, what passed, what was skipped."""
 
 import collections
 import re
@@ -14,7 +14,7 @@ OURS = "net_vsr, vsrctl and vsrd on QEMU virtio-net, through Linux VFIO"
 
 
 def versions():
-    """What the other side consists of: {what: version}, without what changes every month."""
+    """{component: version} of the software of other projects, without patch levels."""
     emulator, kernel = qemu.version()
     package = subprocess.run(
         ["dpkg-query", "-W", "-f", "${Version}", "dpdk"], capture_output=True, text=True,
@@ -32,20 +32,20 @@ def versions():
 
 
 class Record:
-    """Results of the run so far, by group and test function, in the order of their running."""
+    """Results of the run so far, by group and test function, in the order in which they ran."""
 
     def __init__(self):
         self.tests = collections.OrderedDict()
-        self.why = collections.OrderedDict()
+        self.reasons = collections.OrderedDict()
 
     def add(self, group, suite, name, case, outcome, reason):
         counts = self.tests.setdefault((group, suite, name), collections.OrderedDict())
-        # Setup, call and end of a test each have their say: the worst counts.
+        # A test reports set-up, call and clean-up: the worst of them counts.
         worst = {"passed": 0, "skipped": 1, "failed": 2}
         if case not in counts or worst[outcome] > worst[counts[case]]:
             counts[case] = outcome
         if outcome == "skipped":
-            self.why.setdefault((group, suite, name), set()).add(reason)
+            self.reasons.setdefault((group, suite, name), set()).add(reason)
 
     def failed(self):
         return any(o == "failed" for counts in self.tests.values() for o in counts.values())
@@ -56,9 +56,9 @@ class Record:
         groups = collections.OrderedDict()
         for (group, suite, name), counts in sorted(self.tests.items()):
             tally = collections.Counter(counts.values())
-            said = ", ".join(f"{tally[o]} {o}" for o in ("passed", "skipped") if tally[o])
-            row = (f"{suite}: {name.removeprefix('test_').replace('_', ' ')}", said,
-                   "; ".join(sorted(self.why.get((group, suite, name), ()))))
+            result = ", ".join(f"{tally[o]} {o}" for o in ("passed", "skipped") if tally[o])
+            row = (f"{suite}: {name.removeprefix('test_').replace('_', ' ')}", result,
+                   "; ".join(sorted(self.reasons.get((group, suite, name), ()))))
             groups.setdefault(group, []).append(row)
         for group, rows in groups.items():
             lines += [group, "-" * len(group), "",
@@ -81,8 +81,10 @@ def results(text):
 
 
 def check(record, write):
-    """What is wrong with the document, and whether it is no more than that the others have moved
-    on: ("", False) when it says what the run showed."""
+    """Compare the document with the run, or write the document.
+
+    Returns what differs ("" if nothing does), and whether only versions of other projects differ.
+    """
     now = record.text()
     text = DOCUMENT.read_text()
     head, found, old = text.partition(BEGIN)
@@ -95,4 +97,5 @@ def check(record, write):
     gone = [line for line in old.splitlines() if line not in now.splitlines()]
     new = [line for line in now.splitlines() if line not in old.splitlines()]
     return (f"doc/interop.rst says {gone[:6]}, the run showed {new[:6]}:"
-            " write it anew, see devtools/test.sh", results(old) == results(now))
+            " write it again with VSR_INTEROP=1 devtools/test.sh machine",
+            results(old) == results(now))

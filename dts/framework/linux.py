@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""The other direction: the virtual machine's Linux, or net_vsr in it, drives functions of vsr-sim,
-which QEMU shows it through its vfio-user-pci. One boot has a function for each of several
-settings."""
+"""Functions of vsr-sim in the virtual machine: QEMU's vfio-user-pci shows them to Linux, and either
+virtio_net of Linux or net_vsr drives them. One boot has a function for each of several settings."""
 
 import contextlib
 import json
@@ -15,7 +14,7 @@ from .tap import Tap
 
 
 class Guest(Host):
-    """One function of a vsr-sim of its own, and the interface that Linux made of it."""
+    """One function, with its own vsr-sim, and the interface of it in Linux."""
 
     kind = "machine"
     patience = 240
@@ -32,7 +31,7 @@ class Guest(Host):
         self.space = Namespace(f"192.168.{80 + number}.1")
 
     def start(self):
-        """Before QEMU, which connects to the socket as it starts."""
+        """Start vsr-sim. QEMU connects to its socket at its start, so it starts later."""
         self.sim.start()
         self.space.take(self.sim.taps["pf"])
 
@@ -44,27 +43,27 @@ class Guest(Host):
                 f"addr={n + 4:x}", "-device", json.dumps(device)]
 
     def sh(self, script):
-        """A shell script in the machine; what it printed. $i is the interface."""
+        """Run a shell script in the virtual machine; $i is the interface. Returns its output."""
         done = self.vm.run("sh", "-ec", f"i={self.interface}; {script}")
         assert done.returncode == 0, f"{script}: {done.stderr}"
         return done.stdout
 
     def find(self, vm):
-        """The interface that Linux made, by its address on the bus."""
+        """Find the interface in Linux by the address of the function."""
         self.vm = vm
         self.pf = f"0000:{self.number + 1:02x}:00.0"
         self.interface = self.sh(f"ls /sys/bus/pci/devices/{self.pf}/virtio*/net").strip()
         return self
 
     def bind(self, driver):
-        """Take the function from its driver and give it to another."""
+        """Unbind the function from its driver and bind it to another one."""
         self.sh(f"cd /sys/bus/pci/devices/{self.pf}; echo {driver} > driver_override;"
                 f" [ ! -e driver ] || echo {self.pf} > driver/unbind;"
                 f" echo {self.pf} > /sys/bus/pci/drivers_probe; [ -e driver ]")
 
     def up(self):
         self.sh(f"ip address replace {self.address}/24 dev $i; ip link set $i up")
-        # Whatever MAC address it had before, the other end asks anew.
+        # The MAC address may have changed: let the other end ask again.
         self.space.run("ip", "neighbour", "flush", "dev", self.space.interface)
 
     def down(self):
@@ -94,7 +93,7 @@ class Guest(Host):
 
 @contextlib.contextmanager
 def linux_guests(settings):
-    """Boot with a function for each entry of {name: features}; gives {name: Guest}."""
+    """Boot with a function for each entry of {name: features}. Yields {name: Guest}."""
     with contextlib.ExitStack() as stack:
         guests = {}
         for number, (name, features) in enumerate(settings.items()):
@@ -102,7 +101,7 @@ def linux_guests(settings):
             stack.callback(guest.space.close)
             stack.callback(guest.sim.close)
             guest.start()
-        # The IOMMU tells the device of each map, as hardware would fetch it.
+        # With caching-mode, the IOMMU reports each map to QEMU's vfio-user-pci.
         vm = Vm([word for guest in guests.values() for word in guest.arguments()],
                 iommu_args=",caching-mode=on")
         stack.callback(vm.close)

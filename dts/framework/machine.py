@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""A host with a real kernel: QEMU's SR-IOV virtio-net behind Linux' own VFIO and IOMMU.
+"""A host with a real kernel: QEMU's SR-IOV virtio-net with the VFIO and the IOMMU of Linux.
 
-One boot serves all tests of a run. Several NICs stand in it, alike but for what they offer.
+All tests of a run share one boot. It has several NICs that offer different features.
 """
 
 import dataclasses
@@ -24,10 +24,10 @@ PROPERTIES = {
     "event_idx": "event_idx", "indirect_desc": "indirect_desc", "ring_reset": "queue_reset",
     "mq": "mq", "rss": "rss",
 }
-# What net_vsr itself can be told to leave out.
+# Features that net_vsr can be told not to accept.
 DEVARGS = {"ring_packed": "packed=0", "mrg_rxbuf": "mrg_rxbuf=0", "in_order": "in_order=0"}
-# What the kernel's log must not say. QEMU's VFs claim an interrupt pin, of which Linux says that
-# it is bogus: that is theirs.
+# Messages that the kernel's log must not have. Linux logs "bogus INTx" because QEMU's VFs have an
+# interrupt pin register that is not 0: a fault of QEMU.
 BAD_LOG = re.compile(
     r"DMAR:.*(fault|error|invalid)|vfio.*(error|fail|invalid|warn|timed)|WARNING:|BUG:|Oops"
     r"|Call Trace|general protection|segfault|nobody cared",
@@ -37,7 +37,7 @@ BAD_LOG = re.compile(
 
 @dataclasses.dataclass
 class Nic:
-    """One PF with its VFs; function 0 is the PF."""
+    """One PF with its VFs. Function 0 is the PF."""
 
     number: int
     vfs: int
@@ -57,11 +57,11 @@ class Nic:
         return 0 if name == "pf" else int(name[2:])
 
     def device(self, name):
-        """How QEMU calls a function."""
+        """The name of a function in QEMU."""
         return f"nic{self.number}f{self.function(name)}"
 
     def arguments(self):
-        """Arguments of QEMU; a PF comes after its VFs."""
+        """Arguments for QEMU. QEMU wants the VFs before their PF."""
         port = f"rp{self.number}"
         on = [f"{name}={'off' if feature in self.lacks else 'on'}"
               for feature, name in PROPERTIES.items()]
@@ -81,7 +81,7 @@ class Nic:
 
 
 def nics():
-    """The first one offers all it can, the last one as little as it can."""
+    """All NICs: the first offers all features of PROPERTIES, the last none."""
     return [
         Nic(0, 4, frozenset()),
         Nic(1, 2, frozenset({"event_idx"})),
@@ -91,7 +91,7 @@ def nics():
 
 
 class Booted:
-    """The one machine of a run, with all NICs, its taps in a network namespace of its own."""
+    """The virtual machine of a run, with all NICs. Its taps are in their own network namespace."""
 
     def __init__(self):
         self.space = Namespace("192.168.78.1")
@@ -109,20 +109,20 @@ class Booted:
             raise
 
     def sh(self, script):
-        """Run a shell script in the machine; what it printed."""
+        """Run a shell script in the virtual machine. Returns its output."""
         done = self.vm.run("sh", "-ec", script)
         if done.returncode != 0:
-            raise OSError(f"in the machine: {script}: {done.stderr.strip()}")
+            raise OSError(f"in the virtual machine: {script}: {done.stderr.strip()}")
         return done.stdout
 
     def bind(self, address, driver="vfio-pci"):
-        """As the guides tell."""
+        """Bind a function to a driver, as the guides show."""
         self.sh(f"cd /sys/bus/pci/devices/{address}; echo {driver} > driver_override;"
                 f" [ ! -e driver ] || echo {address} > driver/unbind;"
                 f" echo {address} > /sys/bus/pci/drivers_probe; [ -e driver ]")
 
     def log(self):
-        """What the kernel said since the last call."""
+        """Messages of the kernel since the last call."""
         text = self.vm.child.output
         new, self.log_seen = text[self.log_seen :], len(text)
         return new.splitlines()
@@ -136,10 +136,10 @@ class Booted:
 
 
 class Machine(Host):
-    """The part of the machine that one test uses: one of its NICs, put back as it was at the end.
+    """The part of the virtual machine that one test uses: one of its NICs. close() restores it.
 
-    The arguments are those of Sim; features lead to a NIC that lacks what is to be left out, or
-    to arguments of net_vsr.
+    The arguments are those of Sim. To leave a feature out, a NIC without the feature is chosen, or
+    net_vsr is told not to accept it.
     """
 
     kind = "machine"
@@ -153,12 +153,12 @@ class Machine(Host):
         self.nic = self.choose(booted.nics, profile, wanted, unwanted)
         self.devargs = "".join(f",{DEVARGS[name]}" for name in sorted(unwanted - self.nic.lacks))
         self.pf = self.nic.pf
-        self._said = []
+        self._messages = []
 
     @classmethod
     def refuses(cls, profile="full", features="", vfs=2, queue_pairs=2, wires=None, args=(),
                 **conf):
-        """Why there is no such NIC here; empty when there is one."""
+        """The reason why no NIC here has these properties; empty when one has."""
         wanted, unwanted = cls.asked(features)
         if profile not in ("full", "minimal") or wires or args:
             return cls.lacks(["profiles" if profile not in ("full", "minimal") else "wires"])
@@ -167,19 +167,20 @@ class Machine(Host):
         if vfs > nics()[0].vfs or queue_pairs > NB_PAIRS:
             return f"the machine host: its NIC has {nics()[0].vfs} VFs and {NB_PAIRS} queue pairs"
         if cls.choose(nics(), profile, wanted, unwanted) is None:
-            return f"the machine host: no NIC of it has {features}"
+            return f"the machine host: none of its NICs has {features}"
         return ""
 
     @staticmethod
     def asked(features):
-        """(names of what is to be there, of what is not). No NIC has an admin queue anyway."""
+        """(wanted features, unwanted features). No NIC here has an admin queue anyway."""
         words = list(filter(None, features.split(",")))
         return ({word[1:] for word in words if word[0] == "+"},
                 {word[1:] for word in words if word[0] == "-"} - {"admin_vq"})
 
     @staticmethod
     def choose(among, profile, wanted, unwanted):
-        """The NIC with what is wanted and without what is not, as far as net_vsr cannot tell."""
+        """The NIC with all wanted features and without those unwanted ones that net_vsr cannot
+        leave out."""
         must_lack = unwanted - set(DEVARGS)
         if profile == "minimal":
             return among[-1] if not wanted else None
@@ -194,10 +195,10 @@ class Machine(Host):
         return self
 
     def close(self):
-        """Put the NIC back: no VFs, bound to vfio-pci, all cables in."""
+        """Restore the NIC: no VFs, bound to vfio-pci, all links up."""
         if not self.booted.alive():
             return
-        # Waits until whoever had a VF open has let go of it.
+        # The write waits until no process has a VF open.
         driver = self.booted.sh(f"cd /sys/bus/pci/devices/{self.pf}; echo 0 > sriov_numvfs;"
                                 " rm -rf /run/vsr/* /run/dpdk/* /dev/hugepages/*;"
                                 " readlink driver ||:")
@@ -205,13 +206,13 @@ class Machine(Host):
             self.booted.bind(self.pf)
         for function in range(self.nic.vfs + 1):
             self.booted.vm.qmp("set_link", name=f"nic{self.nic.number}f{function}", up=True)
-        self._said += self.booted.log()
-        print("---- the machine's kernel\n" + "\n".join(self._said))
+        self._messages += self.booted.log()
+        print("---- kernel of the virtual machine\n" + "\n".join(self._messages))
 
     def check_clean(self):
-        self._said += self.booted.log()
-        bad = [line for line in self._said if BAD_LOG.search(line) and "bogus INTx" not in line]
-        assert not bad, "the kernel said:\n" + "\n".join(bad)
+        self._messages += self.booted.log()
+        bad = [line for line in self._messages if BAD_LOG.search(line) and "bogus INTx" not in line]
+        assert not bad, "the kernel logged:\n" + "\n".join(bad)
 
     # ------------------------------------------------------------ programs
 
@@ -219,7 +220,7 @@ class Machine(Host):
         return self.booted.vm.wrap(command)
 
     def sweep(self, prefix):
-        pass  # with the VFs, when all programs have ended
+        pass  # close() removes the files of all programs
 
     # ------------------------------------------------------------ the NIC
 
@@ -235,17 +236,17 @@ class Machine(Host):
     # ------------------------------------------------------------ sysfs and log
 
     def log(self):
-        self._said += self.booted.log()
-        return "\n".join(self._said)
+        self._messages += self.booted.log()
+        return "\n".join(self._messages)
 
     def read(self, *words):
         return self.booted.sh(f"cat {shlex.quote('/'.join(('/sys', *words)))}").strip()
 
     def write(self, text, *words):
         path = "/".join(("/sys", *words))
-        # bash, whose echo says which error it was.
+        # bash, because its echo prints the error of write().
         done = self.run("bash", "-c", 'echo "$0" > "$1"', str(text), path)
         if done.returncode != 0:
-            said = done.stderr.strip().rsplit(": ", 1)[-1]
-            number = next((n for n in errno.errorcode if os.strerror(n) == said), errno.EIO)
-            raise OSError(number, said, path)
+            text = done.stderr.strip().rsplit(": ", 1)[-1]
+            number = next((n for n in errno.errorcode if os.strerror(n) == text), errno.EIO)
+            raise OSError(number, text, path)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""Networks of the kernel around the taps: namespaces, ping, iperf3."""
+"""Network namespaces for the taps, and ping and iperf3 in them."""
 
 import contextlib
 import ctypes
@@ -38,12 +38,12 @@ def sh(*command, timeout=SLOW, check=True) -> str:
 
 
 def tap_name() -> str:
-    """A name of this run's own; the kernel takes 15 characters."""
+    """A name that no other run uses. The kernel allows 15 characters."""
     return f"vt{os.getpid()}x{next(_serial)}"[:15]
 
 
 class Namespace:
-    """A network namespace with one interface in it, taken from the host's or another namespace."""
+    """A network namespace, and the interface that is moved into it."""
 
     def __init__(self, address):
         self.name = f"vsr{os.getpid()}n{next(_serial)}"
@@ -53,9 +53,9 @@ class Namespace:
         sh("ip", "netns", "add", self.name)
 
     def take(self, interface, mac=None, mtu=None, source=None):
-        """Move the interface in and bring it up with the namespace's address.
+        """Move the interface into the namespace and set it up with the namespace's address.
 
-        source: the namespace that it is in and goes back to in the end; None is the machine's own.
+        source: the namespace of the interface now and after close(); None is the machine's own.
         """
         self.interface, self.source = interface, source
         if source is None:
@@ -64,14 +64,14 @@ class Namespace:
             sh("ip", "link", "set", interface, "netns", self.name)
         else:
             source.run("ip", "link", "set", interface, "netns", self.name)
-        # Nothing but the test's own traffic: no router solicitations.
+        # Only traffic of the test: no router solicitations.
         self.run("sysctl", "-qw", f"net.ipv6.conf.{interface}.disable_ipv6=1", check=False)
         if mac:
             self.run("ip", "link", "set", interface, "address", mac)
         if mtu:
             self.run("ip", "link", "set", interface, "mtu", mtu)
-        # A segment is sent again when it was lost, not because this machine was slow: no tail loss
-        # probes, and no time-out that a busy processor can reach.
+        # TCP must send a segment again only when the segment was lost, not because this machine is
+        # slow: no tail loss probes, and a timeout that a busy processor cannot reach.
         self.run("sysctl", "-qw", "net.ipv4.tcp_early_retrans=0")
         self.run("ip", "address", "add", f"{self.address}/24", "dev", interface)
         self.run("ip", "link", "set", interface, "up")
@@ -91,15 +91,15 @@ class Namespace:
         return sh(*self.wrap(*command), timeout=timeout, check=check)
 
     def echo_replies(self) -> int:
-        """Answers to pings that have come so far."""
+        """Number of answers to pings so far."""
         names, values = re.findall(r"^Icmp: (.*)$", self.run("cat", "/proc/net/snmp"), re.M)
         return int(dict(zip(names.split(), values.split()))["InEchoReps"])
 
     def ping(self, address, count=20, size=56, interval=0.02):
-        """Returns (sent, received).
+        """Ping. Returns (sent, received).
 
-        The kernel counts what is received: ping itself waits for the last ones only twice as long
-        as others took, which a busy machine makes too short.
+        The received ones are the kernel's count. ping itself waits for the last answers only for
+        twice the round-trip time so far, which is too short on a busy machine.
         """
         before = self.echo_replies()
         out = self.run(
@@ -110,12 +110,12 @@ class Namespace:
         assert found, out
         sent = int(found.group(1))
         with contextlib.suppress(TimeoutError):
-            wait_for(lambda: self.echo_replies() - before >= sent, "the last answer", 10)
+            wait_for(lambda: self.echo_replies() - before >= sent, "the last answer", SLOW)
         return sent, self.echo_replies() - before
 
     def ping_each(self, address, count=5, size=56, patience=20):
-        """One after the other, each with that many seconds to be answered; how many were. (Of
-        several at once ping waits for the last ones only twice as long as others took.)"""
+        """Send single pings, each with `patience` seconds for the answer. Returns the number of
+        answers. (For several at once, see ping().)"""
         return sum(
             " 1 received" in self.run("ping", "-n", "-c", 1, "-W", patience, "-s", size, address,
                                       check=False)
@@ -129,7 +129,7 @@ class Namespace:
 
     @contextlib.contextmanager
     def entered(self):
-        """This thread is in the namespace; sockets made here stay in it."""
+        """Move this thread into the namespace. Sockets that are opened there stay there."""
         with open("/proc/thread-self/ns/net") as before, \
                 open(f"/run/netns/{self.name}") as inside:
             _setns(inside)
@@ -140,10 +140,10 @@ class Namespace:
 
 
 def iperf3(server, client, seconds=3, reverse=False, window="256K", streams=1):
-    """TCP from the client namespace to that of the server (or back).
+    """TCP from the namespace `client` to the namespace `server`, or back.
 
-    The window keeps what is in flight below what the rings on the way hold: TCP would otherwise
-    grow until something drops, which is its right and no fault of a driver.
+    The window limits the packets in flight to what the rings on the way can hold. Without a limit,
+    TCP sends more until packets are dropped, and a drop would not be a fault of the driver.
     """
     listener = Child(server.wrap("iperf3", "-s", "-1", "--forceflush"), name="iperf3 -s")
     try:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""Where the things under test are."""
+"""Paths of the programs under test."""
 
 import functools
 import os
@@ -17,7 +17,7 @@ TESTPMD = "/usr/bin/dpdk-testpmd"
 
 @functools.cache
 def plugin() -> str:
-    """net_vsr, at a path that EAL's -d takes (not below a world-writable folder)."""
+    """net_vsr, at a path that EAL's -d accepts (not below a folder that everyone can write to)."""
     answer = subprocess.run(
         ["bash", "-c", '. "$0/devtools/lib.sh"; vsr_plugin', str(ROOT)],
         env={**os.environ, "VSR_BUILD": str(BUILD)},

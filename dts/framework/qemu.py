@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""The virtual machine as processes: QEMU and virtiofsd, from boot to the end, and QMP."""
+"""The processes of the virtual machine: QEMU with its control socket (QMP), and virtiofsd."""
 
 import json
 import os
@@ -28,7 +28,7 @@ KERNEL = (
 
 
 def get():
-    """Fetch the pieces if they are not there yet."""
+    """Fetch the pieces of the virtual machine if they are missing."""
     done = subprocess.run(
         [str(paths.ROOT / "devtools/vm.sh"), "get"], capture_output=True, text=True, check=False,
         env={**os.environ, "VSR_BUILD": str(paths.BUILD)}, stdin=subprocess.DEVNULL, timeout=600,
@@ -38,8 +38,8 @@ def get():
 
 
 def program(path, *args):
-    """The command line of a program of the unpacked packages: by their own loader, and ended by
-    the kernel when this process ends in any way."""
+    """The command line of a program in the unpacked packages. It runs with their loader and
+    libraries, and the kernel kills it when this process ends for any reason."""
     return [
         "setpriv", "--pdeathsig", "KILL", ROOT / "usr/lib64/ld-linux-x86-64.so.2",
         "--library-path", ROOT / "usr/lib/x86_64-linux-gnu", ROOT / path, *args,
@@ -47,7 +47,7 @@ def program(path, *args):
 
 
 def version():
-    """(QEMU, kernel), as their packages say."""
+    """Versions of (QEMU, kernel)."""
     done = subprocess.run(
         list(map(str, program("usr/bin/qemu-system-x86_64", "--version"))), capture_output=True,
         text=True, check=True, timeout=SLOW,
@@ -59,7 +59,7 @@ PLUGINS = "librte_bus_pci librte_bus_vdev librte_mempool_ring librte_net_virtio"
 
 
 class Qmp:
-    """QEMU's own control socket: one command, one answer."""
+    """The control socket of QEMU: one command, one answer."""
 
     def __init__(self, path):
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -85,9 +85,10 @@ class Qmp:
 
 
 class Vm:
-    """One boot. devices: arguments of QEMU for what stands on its PCI bus.
+    """One boot of the virtual machine.
 
-    namespace: the network namespace that taps of these are made in.
+    devices: arguments for QEMU, for devices on the PCI bus.
+    namespace: the network namespace in which QEMU makes taps.
     """
 
     def __init__(self, devices=(), kernel_args="", iommu_args="", namespace=None):
@@ -103,7 +104,7 @@ class Vm:
         self._shares = []
 
     def _share(self, tag, folder, *args):
-        """A virtiofsd for a folder; QEMU's arguments for it."""
+        """Start a virtiofsd for a folder. Returns the arguments for QEMU."""
         path = self.dir / f"{tag}.sock"
         command = program("usr/libexec/virtiofsd", "--sandbox", "none", "--log-level", "error",
                           f"--socket-path={path}", f"--shared-dir={folder}", *args)
@@ -140,7 +141,7 @@ class Vm:
         return self.namespace.wrap(*command) if self.namespace else command
 
     def boot(self, timeout=240):
-        """Boot and wait until commands are taken."""
+        """Boot, and wait until a command runs."""
         self.child = Child(self._command(), name="qemu")
         wait_for((self.dir / "qmp.sock").exists, f"QEMU: {self.child.output}")
         self.qmp = Qmp(self.dir / "qmp.sock")
@@ -149,20 +150,20 @@ class Vm:
         return self
 
     def wrap(self, command):
-        """The command line that runs a command in the machine."""
+        """The command line, for this machine, that runs a command in the virtual machine."""
         return [sys.executable, "-B", str(HERE / "guest_run.py"), str(self.dir),
                 *map(str, command)]
 
     def run(self, *command, timeout=240) -> subprocess.CompletedProcess:
-        """Run a command in the machine to its end."""
+        """Run a command in the virtual machine and wait for its end."""
         return subprocess.run(
             self.wrap(command), capture_output=True, text=True, timeout=timeout, check=False,
             stdin=subprocess.DEVNULL,
         )
 
     def thin_dpdk(self):
-        """Of DPDK's drivers leave those that are wanted here, and those that testpmd is linked
-        with: EAL loads all it finds, hundreds, for a quarter of a minute under emulation."""
+        """Hide all drivers of DPDK except those that the tests use and those that testpmd is linked
+        with. EAL loads every driver in its folder, which takes 15 s under emulation."""
         done = self.run("sh", "-ec", f"""
             cd /usr/lib/*/dpdk/pmds-*
             mkdir /run/pmds
@@ -182,7 +183,7 @@ class Vm:
                 self.qmp("quit")
                 self.child.wait(10)
             except (OSError, ValueError, RuntimeError, TimeoutError):
-                pass  # it is killed below
+                pass  # QEMU is killed below
             self.qmp.close()
             self.qmp = None
         for child in [self.child, *self._shares]:

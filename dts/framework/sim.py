@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""The simulated host, one of the test's own: vsr-sim serve in a private folder."""
+"""The simulated host: vsr-sim serve in a folder of the test."""
 
 import json
 import os
@@ -27,7 +27,7 @@ def mounted(path) -> bool:
 
 
 class Sim(Host):
-    """vsr-sim serve, from start to stop."""
+    """One vsr-sim serve."""
 
     kind = "simulated"
     has = frozenset(NEEDS) - {"kernel_parameters"}
@@ -44,7 +44,7 @@ class Sim(Host):
         args=(),
         directory=None,
     ):
-        """wires: what functions are connected to; taps: functions that get one of their own."""
+        """wires: {function: wire}; taps: functions that get a tap as their wire."""
         self.profile = profile
         self.features = features
         self.taps = {function: tap_name() for function in taps}
@@ -53,7 +53,7 @@ class Sim(Host):
         self.vfs = vfs
         self.queue_pairs = queue_pairs
         self.args = [str(word) for word in args]
-        # Socket names are short (108 bytes), so the folder is not pytest's.
+        # The path of a socket has at most 107 characters; pytest's tmp_path may be longer.
         self._owned = directory is None
         self.dir = pathlib.Path(directory or tempfile.mkdtemp(prefix="vsr-dts-", dir="/tmp"))
         self.run_dir = self.dir / "run"
@@ -72,7 +72,7 @@ class Sim(Host):
         return [str(word) for word in command + self.args]
 
     def start(self, timeout=SLOW):
-        """Start and wait until it is ready."""
+        """Start, and wait until vsr-sim is ready."""
         self.child = Child(self.serve_command(), name="vsr-sim serve")
         self.child.expect("^vsr-sim is ready", timeout)
         return self
@@ -82,7 +82,7 @@ class Sim(Host):
         return self.child.pid
 
     def stop(self, timeout=SLOW) -> int:
-        """Stop it in order, and check that nothing stays behind. Returns its exit code."""
+        """Stop vsr-sim, and check that no mount and no socket is left. Returns its exit code."""
         stopped = self.cli("stop")
         assert stopped.returncode == 0, stopped.stderr
         code = self.child.wait(timeout)
@@ -96,7 +96,7 @@ class Sim(Host):
         return self.child.kill()
 
     def close(self):
-        """Clean up, whatever state it is in."""
+        """Stop vsr-sim if it runs, and remove its folder."""
         if self.child is not None:
             if self.child.alive():
                 self.cli("stop")
@@ -113,7 +113,7 @@ class Sim(Host):
     # ------------------------------------------------------------ commands
 
     def cli(self, command, *args, timeout=SLOW) -> subprocess.CompletedProcess:
-        """A subcommand of vsr-sim on this folder."""
+        """Run a subcommand of vsr-sim for this folder."""
         return subprocess.run(
             [str(paths.VSR_SIM), command, "--dir", str(self.dir), *[str(word) for word in args]],
             capture_output=True,
@@ -160,7 +160,7 @@ class Sim(Host):
     # ------------------------------------------------------------ counters
 
     def ask(self, timeout=SLOW, **request):
-        """A request on the control socket; cheaper than a subcommand, which is a process."""
+        """Send a request to the control socket. Faster than cli(), which starts a process."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
             link.settimeout(timeout)
             link.connect(str(self.dir / "ctl.sock"))
@@ -176,12 +176,12 @@ class Sim(Host):
         return json.loads(done.stdout)
 
     def fn(self, name):
-        """Counters and state of "pf", "vf1", ..., with its features and queues."""
+        """Counters, state, features and queues of "pf", "vf1", ..."""
         (function,) = self.stats(name)["functions"]
         return function
 
     def violations(self):
-        """Rules broken, by function and rule: empty for a good driver."""
+        """{function and rule: count} of all violations."""
         found = {}
         for function in self.stats()["functions"]:
             for name, value in function["counters"].items():

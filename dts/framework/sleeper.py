@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""A program that sleeps until packets come, and packets that wake it."""
+"""Check of RX interrupts: a program sleeps, and packets wake it."""
 
 import os
 
@@ -12,9 +12,9 @@ _PREFIX = f"vsr{os.getpid()}intr"
 
 
 def check_wakes(host, closing, tap, device, eal=(), wakes=16) -> str:
-    """Each time it sleeps one frame comes: every frame wakes it once, with one packet.
+    """Send one frame each time the program sleeps. Each must wake it once, with one packet.
 
-    Returns what it said.
+    Returns the output of the program.
     """
     command = [
         paths.BUILD / "app/test/tools/rx_intr", "-l", "0", "-m", host.memory, "--no-telemetry",

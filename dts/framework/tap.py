@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""Raw frames in and out of a tap that a function is wired to."""
+"""Raw frames to and from a tap that is the wire of a function."""
 
 import contextlib
 import json
@@ -18,16 +18,16 @@ TP_STATUS_VLAN_VALID = 1 << 4
 
 
 class Tap:
-    """The host's side of the wire; the kernel itself says nothing on it."""
+    """The host's end of a tap. The kernel itself sends nothing into it."""
 
     def __init__(self, name, namespace=None):
-        """namespace: where the tap is; None is the machine's own."""
+        """namespace: the network namespace of the tap; None is the machine's own."""
         self.name = name
         self._namespace = namespace
         self._socket = None
 
     def open(self):
-        """After the simulator, or QEMU, has made the tap."""
+        """Wait until the simulator or QEMU has made the tap, and open it."""
         run = self._namespace.run if self._namespace else sh
         if not self._namespace:
             wait_for(lambda: os.path.exists(f"/sys/class/net/{self.name}"),
@@ -42,7 +42,7 @@ class Tap:
     def _open_socket(self):
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
         self._socket.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
-        # The kernel takes VLAN tags off frames and tells them beside.
+        # The kernel removes VLAN tags from frames and reports them as auxiliary data.
         self._socket.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 24)
         self._socket.bind((self.name, 0))
@@ -59,11 +59,11 @@ class Tap:
                     if not isinstance(error, BlockingIOError) and error.errno != 105:  # ENOBUFS
                         raise
                     if time.monotonic() > end:
-                        raise TimeoutError(f"{self.name} takes no more frames") from None
+                        raise TimeoutError(f"{self.name} accepts no more frames") from None
                     select.select([], [self._socket], [], 0.05)
 
     def receive(self, count, timeout=20):
-        """The next frames, fewer when they do not come in time."""
+        """Receive frames, fewer than `count` when they do not arrive before the timeout."""
         frames = []
         end = time.monotonic() + timeout
         while len(frames) < count:
@@ -81,7 +81,7 @@ class Tap:
 
 
 def with_vlan(data, extra):
-    """The frame with the VLAN tag that the kernel took off (struct tpacket_auxdata)."""
+    """Put back the VLAN tag that the kernel removed (struct tpacket_auxdata)."""
     for level, kind, value in extra:
         if level == SOL_PACKET and kind == PACKET_AUXDATA and len(value) >= 20:
             status = int.from_bytes(value[0:4], "little")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""Debian's dpdk-testpmd on a host, driven by its own commands."""
+"""Debian's dpdk-testpmd on a host, controlled by its command line."""
 
 import glob
 import itertools
@@ -23,7 +23,7 @@ def huge_files(prefix):
 
 
 def sweep(prefix):
-    """Remove what an EAL of this machine leaves to a next run with the same prefix."""
+    """Remove the files that an EAL on this machine left for the next run with the same prefix."""
     for name in huge_files(prefix):
         pathlib.Path(name).unlink(missing_ok=True)
     shutil.rmtree(f"/var/run/dpdk/{prefix}", ignore_errors=True)
@@ -32,11 +32,11 @@ def sweep(prefix):
 class Testpmd:
     """One interactive testpmd.
 
-    devices: PCI addresses, with devargs behind a comma where wanted.
-    vsr: use net_vsr (loaded with -d); otherwise DPDK's own net_virtio takes the functions.
+    devices: PCI addresses, each with devargs after a comma if wanted.
+    vsr: load net_vsr with -d; otherwise DPDK's own net_virtio drives the functions.
     """
 
-    __test__ = False  # not a test class, whatever its name says
+    __test__ = False  # pytest would take it for a test class, because of its name
 
     def __init__(
         self,
@@ -73,12 +73,12 @@ class Testpmd:
         return self
 
     def launch(self):
-        """Start and wait for nothing."""
+        """Start without waiting."""
         self.child = Child(self.host.wrap(self.command), env=self.host.env, name="dpdk-testpmd")
         return self
 
     def run_to_end(self, timeout=None):
-        """Start where no prompt is expected. Returns exit code and output."""
+        """Start, and wait for the end of testpmd. Returns exit code and output."""
         self.launch()
         code = self.child.wait(timeout or self.host.patience)
         return code, self.child.output
@@ -88,14 +88,14 @@ class Testpmd:
         return self.child.pid
 
     def quit(self, timeout=None) -> int:
-        """Leave in order; the exit code."""
+        """Quit. Returns the exit code."""
         self.child.send("quit\n")
         code = self.child.wait(timeout or self.host.patience)
         self._sweep()
         return code
 
     def kill(self):
-        """kill -9, as a crash would."""
+        """kill -9. Returns the exit code."""
         code = self.child.kill()
         self._sweep()
         return code
@@ -106,18 +106,18 @@ class Testpmd:
         self._sweep()
 
     def _sweep(self):
-        # There will be no next run with this prefix.
+        # No later run uses this prefix.
         self.host.sweep(self.prefix)
 
     # ------------------------------------------------------------ commands
 
     def cmd(self, text, timeout=None) -> str:
-        """Type a command; what it printed before the next prompt."""
+        """Type a command. Returns its output up to the next prompt."""
         timeout = timeout or self.host.patience
         mark = self.child.mark()
         self.child.send(text + "\n")
-        # The terminal echoes what is typed, then comes the answer, then the prompt. Another thread
-        # may print a message, of a link that changed, between any two characters of the echo.
+        # The terminal echoes the command; the output and the prompt follow. Another thread may
+        # print a message (link state change) between any two characters of the echo.
         typed = r"[\s\S]*?".join(map(re.escape, text))
         echo = self.child.expect(typed + r"\s*\n", timeout, mark)
         prompt = self.child.expect(re.escape(PROMPT), timeout, echo.end())
@@ -132,7 +132,7 @@ class Testpmd:
         return self.cmd("stop")
 
     def stats(self, port) -> dict:
-        """RX-packets, RX-missed, TX-packets, ... of a port."""
+        """{"RX-packets": ..., "RX-missed": ..., "TX-packets": ...} of a port."""
         text = self.cmd(f"show port stats {port}")
         return {name: int(value) for name, value in re.findall(r"([RT]X-[a-z]+):\s+(\d+)", text)}
 

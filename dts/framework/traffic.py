@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""The set-up most tests share: two ports of one testpmd, each wired to a namespace."""
+"""A set-up that many tests share: two ports of one testpmd, each with a namespace as its wire."""
 
 import re
 import socket
@@ -22,7 +22,7 @@ class Bridge:
         self.left, self.right = left, right
 
     def drops(self) -> dict:
-        """What the simulator or testpmd dropped so far, by cause; empty when nothing was."""
+        """{cause: packets} that the simulator or testpmd dropped so far."""
         found = {}
         for name in self.functions:
             for cause, value in self.sim.fn(name)["counters"].items():
@@ -39,12 +39,12 @@ class Bridge:
         assert (sent, received) == (count, count), f"{received} of {sent} answers came back"
 
     def check_tcp(self, seconds=2, streams=1, window="256K"):
-        """TCP both ways; no segment lost, nothing dropped."""
+        """TCP both ways: no segment is sent twice, nothing is dropped."""
         rates = []
         for reverse in (False, True):
             end = iperf3(self.right, self.left, seconds, reverse, window, streams)
             assert end["sum_received"]["bytes"] > 1 << 20
-            assert end["sum_sent"]["retransmits"] == 0, "TCP had to send again"
+            assert end["sum_sent"]["retransmits"] == 0, "TCP sent segments again"
             rates.append(end["sum_received"]["bits_per_second"] / 1e9)
         assert not self.drops()
         return rates
@@ -80,7 +80,7 @@ def bridge(
 ):
     """Build a Bridge and start forwarding.
 
-    ports: "pf", "vf1", ...; VFs are made as far as the highest needs.
+    ports: "pf", "vf1", ...; as many VFs are created as the highest number.
     """
     left, right, left_tap, right_tap = namespaces
     wires = {ports[0]: f"tap:{left_tap}", ports[1]: f"tap:{right_tap}"}

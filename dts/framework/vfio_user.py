@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""A guest at its barest: a client of a vfio-user socket that reads and writes registers."""
+"""A minimal guest: a client of a vfio-user socket that reads and writes single registers."""
 
 import os
 import socket
@@ -17,7 +17,7 @@ NET = 20  # device configuration, while MSI-X is off
 
 
 class Guest:
-    """The client of one function."""
+    """A client that uses one function."""
 
     def __init__(self, path, timeout=SLOW):
         self.socket = socket.socket(socket.AF_UNIX)
@@ -34,12 +34,12 @@ class Guest:
         while len(data) < count:
             part = self.socket.recv(count - len(data))
             if not part:
-                raise EOFError("the function is gone")
+                raise EOFError("the function has ended the connection")
             data += part
         return data
 
     def _call(self, command, payload=b"", fds=()):
-        """One request; the payload of its reply. OSError with the device's errno."""
+        """Send a request. Returns the payload of the reply; raises OSError with its errno."""
         self._id = (self._id + 1) & 0xFFFF
         head = struct.pack("<HHIII", self._id, command, 16 + len(payload), 0, 0)
         socket.send_fds(self.socket, [head + payload], list(fds))
@@ -59,14 +59,14 @@ class Guest:
         self._call(REGION_WRITE, struct.pack("<QII", offset, region, len(data)) + data)
 
     def get(self, offset, width) -> int:
-        """A legacy register."""
+        """Read a legacy register."""
         return int.from_bytes(self.read(BAR0, offset, width), "little")
 
     def put(self, offset, value, width):
         self.write(BAR0, offset, value.to_bytes(width, "little"))
 
     def open_ports(self):
-        """Switch the I/O BAR on."""
+        """Enable I/O space and bus mastering."""
         command = int.from_bytes(self.read(CONFIG, COMMAND, 2), "little") | IO_SPACE | BUS_MASTER
         self.write(CONFIG, COMMAND, command.to_bytes(2, "little"))
         return self
@@ -75,7 +75,7 @@ class Guest:
         self._call(DEVICE_RESET)
 
     def map_memory(self, iova, size):
-        """Let the function reach memory of ours; its descriptor."""
+        """Map memory for the function. Returns the descriptor of the memory."""
         fd = os.memfd_create("guest")
         os.ftruncate(fd, size)
         self._call(DMA_MAP, struct.pack("<IIQQQ", 32, 3, 0, iova, size), [fd])

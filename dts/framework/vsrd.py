@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""vsrd on a host of either kind, and its clients."""
+"""vsrd on a host of either kind, and clients of vsrd."""
 
 import json
 import signal
@@ -15,7 +15,7 @@ KEEPER = paths.BUILD / "app/vsrd/vsrd-keeper"
 
 
 class Refused(Exception):
-    """An error object of JSON-RPC."""
+    """vsrd answered with an error object of JSON-RPC."""
 
     def __init__(self, error):
         super().__init__(error["message"])
@@ -26,7 +26,7 @@ class Refused(Exception):
 
 
 class Client:
-    """One connection to the daemon."""
+    """One connection to vsrd."""
 
     def __init__(self, path, timeout=SLOW):
         self.socket = socket.socket(socket.AF_UNIX)
@@ -42,7 +42,7 @@ class Client:
         self.socket.sendall(data)
 
     def receive(self):
-        """The next line, parsed; None at the end of the connection."""
+        """The next line, parsed; None when vsrd has closed the connection."""
         while b"\n" not in self._rest:
             data = self.socket.recv(65536)
             if not data:
@@ -52,14 +52,14 @@ class Client:
         return json.loads(line)
 
     def call(self, method, **params):
-        """The result, or Refused. Notifications that come before the answer are dropped."""
+        """Call a method. Returns the result or raises Refused. Drops earlier notifications."""
         self._id += 1
         request = {"jsonrpc": "2.0", "id": self._id, "method": method, "params": params}
         self.send_raw(json.dumps(request).encode() + b"\n")
         while True:
             answer = self.receive()
             if answer is None:
-                raise EOFError("vsrd has ended the connection")
+                raise EOFError("vsrd has closed the connection")
             if answer.get("id") == self._id:
                 break
         if "error" in answer:
@@ -69,20 +69,20 @@ class Client:
     def next_event(self) -> dict:
         while True:
             line = self.receive()
-            assert line is not None, "vsrd has ended the connection"
+            assert line is not None, "vsrd has closed the connection"
             if line.get("method") == "event":
                 return line["params"]
 
 
 def shown(host, *args):
-    """What vsrctl answers, where it does what it is told."""
+    """Run vsrctl, which must succeed. Returns its answer."""
     done = host.vsrctl("--json", *args)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
 def refused(done, *words, code=1):
-    """One sentence of vsrctl with these words, and that exit code."""
+    """Check that vsrctl printed one error message with these words, and its exit code."""
     assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
     lines = [line for line in done.stderr.splitlines() if line.startswith("vsrctl: ")]
     assert len(lines) == 1, done.stderr
@@ -91,9 +91,9 @@ def refused(done, *words, code=1):
 
 
 class Vsrd:
-    """The daemon, below a keeper or alone.
+    """vsrd, started by vsrd-keeper or alone.
 
-    Its socket stands on the host: client() and call() are for the simulated one, vsrctl for both.
+    client() and call() need its socket on this machine, so they work for the simulated host only.
     """
 
     def __init__(self, host, keeper=True, args=None):
@@ -115,7 +115,7 @@ class Vsrd:
 
     @property
     def pid(self) -> int:
-        """Of vsrd itself."""
+        """The pid of vsrd, not of its keeper."""
         return json.loads(self.host.vsrctl("--json", "health").stdout)["pid"]
 
     def client(self) -> Client:
@@ -129,7 +129,7 @@ class Vsrd:
             client.close()
 
     def kill(self):
-        """kill -9 vsrd; below a keeper, wait until the next one answers."""
+        """kill -9 vsrd. With a keeper, wait until the next vsrd answers."""
         mark = self.child.mark()
         self.host.run("kill", "-9", str(self.pid))
         if self.keeper:
@@ -138,7 +138,7 @@ class Vsrd:
             self.child.wait(self.host.patience)
 
     def stop(self) -> int:
-        """End it in order, the keeper too."""
+        """Stop vsrd and its keeper. Returns the exit code."""
         self.child.signal(signal.SIGTERM)
         return self.child.wait(self.host.patience)
 
@@ -154,7 +154,7 @@ class Vsrd:
         self.child.close()
 
     def wait_event(self, client, kind, timeout=20):
-        """The next event of that type on a connection that has subscribed."""
+        """Wait for the next event of a type, on a connection that has subscribed to events."""
         seen = []
 
         def found():

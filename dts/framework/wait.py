@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""Waiting for conditions, always with a deadline."""
+"""Waits for conditions, always with a deadline."""
 
 import time
 from typing import Callable, TypeVar
 
 T = TypeVar("T")
 
-# The machine may be busy with other work: deadlines are generous, tests wait for conditions.
+# Seconds. The machine may be busy: deadlines are long, and tests wait for conditions.
 SLOW = 60.0
 
 
 def wait_for(condition: Callable[[], T], what: str, timeout=20.0, every=0.05) -> T:
-    """Call condition until it says something true, and return that.
+    """Call condition until it returns a true value, and return that value.
 
-    Raises TimeoutError, which names what was waited for.
+    Raises TimeoutError with the text `what`.
     """
     end = time.monotonic() + timeout
     while True:

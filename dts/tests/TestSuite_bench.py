@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""vsr-bench: each command gives figures, for people and for programs, and says what it refuses.
+"""vsr-bench: each command prints figures, as text and as JSON, and reports mistakes.
 
-How good the figures are is not judged here: they depend on what else the machine does.
+The tests do not check how good the figures are, because other load on the machine changes them.
 """
 
 import json
@@ -38,7 +38,7 @@ def answer(*args):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_teaches(command):
-    """Verify: --help says what is measured, within 100 columns; the list names the command."""
+    """Verify: --help describes the figures, within 100 columns; the list has the command."""
     done = bench(command, "--help")
     assert done.returncode == 0 and done.stderr == ""
     assert f"vsr-bench {command}" in done.stdout and len(done.stdout.splitlines()) > 8
@@ -65,13 +65,13 @@ def test_no_command_is_a_mistake():
 
 
 def test_driver_measures_every_row():
-    """Steps: few samples of all paths. Verify: each row of the tables that this machine can run
-    is there with cycles, and in both profiles if its ring is."""
+    """Steps: few samples of all paths. Verify: cycles of each row of the path tables that this
+    machine can run, in each profile whose features allow the row."""
     rows = answer("driver", "--samples", "20", "--no-instructions")["rows"]
     for direction in ("rx", "tx"):
         names = {profile: {row["path"] for row in rows if row["direction"] == direction
                            and row["profile"] == profile} for profile in ("full", "bluefield")}
-        # What runs on a device with fewer features runs on one with more.
+        # A path for a device with fewer features also runs on a device with more.
         assert names["bluefield"] and names["bluefield"] <= names["full"]
         for ring in ("packed", "split"):
             assert any(row["accepted"].startswith(ring) for row in rows
@@ -82,7 +82,7 @@ def test_driver_measures_every_row():
 
 
 def test_driver_counts_instructions_exactly():
-    """Verify: counting again gives the same number, and one that a packet can take."""
+    """Verify: a second run counts the same number, and the number is plausible for a packet."""
     def counted():
         rows = answer("driver", "--samples", "10", "--path", "split", "--profile", "full")["rows"]
         return {(row["direction"], row["path"]): row["instructions"] for row in rows}
@@ -105,9 +105,9 @@ def test_floor_says_how_far_the_cores_are():
 
 
 def test_pmd_compares_the_drivers(tmp_path):
-    """Steps: one short turn of each side, two queues, with a chart. Verify: all that a program
-    may read is there, net_virtio ran the vector path that was asked for where the processor has
-    it, the chart is one."""
+    """Steps: one short turn of each side, two queues, with a chart. Verify: all keys of the JSON
+    are present, net_virtio used its vector path if the processor has AVX-512, the chart is an SVG
+    file."""
     chart = tmp_path / "chart.svg"
     found = answer("pmd", "--quick", "--profile", "full", "--ring", "packed", "--queues", "1,2",
                    "--rounds", "1", "--seconds", "0.05", "--chart", str(chart))
@@ -132,7 +132,7 @@ def test_pmd_compares_the_drivers(tmp_path):
 
 
 def test_pmd_takes_sizes_and_device_arguments():
-    """Verify: two sides of net_vsr with arguments of their own, two sizes without a restart."""
+    """Verify: two sides of net_vsr with different device arguments, two sizes without a restart."""
     found = answer("pmd", "--profile", "bluefield", "--ring", "split", "--queues", "1",
                    "--size", "1518,imix", "--setting", "default", "--rounds", "1",
                    "--seconds", "0.05", "--vsr", "rx_path=split_mrg", "--vsr", "mrg_rxbuf=0")
@@ -143,8 +143,8 @@ def test_pmd_takes_sizes_and_device_arguments():
 
 
 def test_nothing_stays_behind_when_it_is_ended():
-    """Steps: SIGTERM while sides are measured, one simulator of which is stopped at any time.
-    Verify: it ends with 130, and no simulator of its is left."""
+    """Steps: SIGTERM while sides are measured; at any time, all simulators but one are stopped
+    (SIGSTOP). Verify: vsr-bench ends with 130, and none of its simulators is left."""
     before = simulators()
     with subprocess.Popen([BENCH, "pmd", "--quick", "--seconds", "2"], stderr=subprocess.PIPE,
                           stdout=subprocess.DEVNULL, text=True) as child:
@@ -173,7 +173,7 @@ def simulators():
 def test_latency_times_both_drivers():
     rows = answer("latency", "--profile", "bluefield", "--ring", "packed", "--setting",
                   "default", "--rounds", "1", "--seconds", "0.1")["rows"]
-    # On bluefield net_vsr is measured twice: as it comes, and holding doorbells back.
+    # On bluefield net_vsr is measured twice: with its defaults, and with delayed doorbells.
     assert [row["driver"] for row in rows] == ["net_vsr", "net_vsr", "net_virtio"]
     for row in rows:
         assert row["trips"] > 10 and 0 < row["p50_ns"] <= row["p99_ns"]
@@ -189,9 +189,9 @@ def test_scale_takes_more_vfs_than_a_process_has_ports():
 
 
 def test_notify_rings_by_every_way(tmp_path):
-    """Steps: a few doorbells of each way, with a chart. Verify: the ways that wait for nobody are
-    ahead of those that do; the writer of a store is not held up, that of a command is; the program
-    itself has compared what the device counted with what it did."""
+    """Steps: a few doorbells of each way, with a chart. Verify: ways without waiting are faster
+    than ways with waiting; the writer of a store goes on at once, the writer of a command waits.
+    vsr-bench itself compares the number of doorbells with the count of the device."""
     chart = tmp_path / "chart.svg"
     found = answer("notify", "--rounds", "1", "--samples", "300", "--chart", str(chart))
     rows = {row["way"]: row for row in found["rows"]}
@@ -223,8 +223,8 @@ def test_notify_says_whose_figures_these_are():
 
 
 def test_admin_counts_commands_one_at_a_time_and_pipelined():
-    """Verify: all kinds, numbers of VFs and depths are there; what is outstanding together waits
-    for what was sent before it."""
+    """Verify: rows for all commands, numbers of VFs and depths; of several outstanding commands,
+    each waits for the earlier ones."""
     rows = answer("admin", "--vfs", "1,256", "--depth", "16", "--rounds", "1",
                   "--commands", "500")["rows"]
     kinds = ("legacy_common_cfg_read", "legacy_common_cfg_write", "legacy_dev_cfg_read",
@@ -239,7 +239,7 @@ def test_admin_counts_commands_one_at_a_time_and_pipelined():
     assert {row["depth"] for row in rows} == {1, 64}
 
 
-# ------------------------------------------------------------------ figures from turns
+# ------------------------------------------------------------------ figures from several turns
 
 
 @pytest.fixture
@@ -268,7 +268,7 @@ def test_ratio_is_to_the_best_setting_of_each_figure(near):
 
 
 def test_turns_at_another_distance_do_not_count(near):
-    """Verify: neither far nor disturbed turns move a row or a ratio, unless there are no others."""
+    """Verify: far or disturbed turns change no row and no ratio, unless there are no others."""
     case = {"profile": "full"}
     ours = [load(30, 50), load(10, 150, distance=800), load(10, 150, disturbed=0.2)]
     theirs = [load(20, 100), load(8, 200), load(8, 200)]
@@ -278,7 +278,7 @@ def test_turns_at_another_distance_do_not_count(near):
     assert row["mpps"] == 30 and row["turns"] == 1
     (ratio,) = pmd.ratios_of(case, sides)
     assert ratio["mpps"] == 1.5 and ratio["cycles_per_packet"] == 0.5
-    # No pair is near: those count that were equally far.
+    # No pair is near: pairs with equal distances count.
     far = [(sides[0][0], "path", [load(10, 150, distance=800), load(10, 150, distance=800)]),
            (sides[1][0], "path", [load(5, 300, distance=800), load(20, 100)])]
     (ratio,) = pmd.ratios_of(case, far)
@@ -294,7 +294,7 @@ def rings(memory, io, distance=200):
 
 
 def test_doorbells_of_far_turns_do_not_count(near):
-    """Verify: medians and factors are of the near turns, factors turn by turn."""
+    """Verify: only near turns count for medians and factors; a factor is computed per turn."""
     turns = [rings(100, 1000), rings(200, 6000), rings(900, 1000, distance=800)]
     rows = {row["way"]: row for row in notify.rows_of(turns)}
     assert rows["memory"]["p50_ns"] == 150 and rows["io"]["p50_ns"] == 3500
@@ -305,8 +305,8 @@ def test_doorbells_of_far_turns_do_not_count(near):
 
 
 def test_every_setting_of_net_virtio_is_a_different_one():
-    """Verify: no two settings give the same device and arguments, and bluefield, which has no
-    in_order, gets none that takes it away."""
+    """Verify: no two settings have the same features and arguments, and none for bluefield, which
+    has no in_order, takes in_order away."""
     class Args:
         setting, quick = None, False
 

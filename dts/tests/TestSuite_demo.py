@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""devtools/demo.sh: it passes, and leaves nothing behind whatever happens to it."""
+"""devtools/demo.sh passes, and cleans up however it ends."""
 
 import glob
 import os
@@ -18,7 +18,7 @@ from framework.wait import wait_for
 
 @pytest.fixture
 def demo(closing):
-    """Start demo.sh; what it makes on the machine can be told from what was there before."""
+    """demo(): start demo.sh."""
 
     class Demo:
         def __init__(self):
@@ -26,7 +26,7 @@ def demo(closing):
             self.child = Child([paths.ROOT / "devtools/demo.sh"], env=env, name="demo.sh")
 
         def python(self):
-            """The process that does the work."""
+            """The pid of demo.py."""
             done = subprocess.run(
                 ["pgrep", "-P", str(self.child.pid), "-f", "devtools/demo.py"],
                 capture_output=True, text=True, timeout=20, check=True,
@@ -34,7 +34,7 @@ def demo(closing):
             return int(done.stdout.split()[0])
 
         def traces(self):
-            """What of it is on the machine: namespaces, folders, hugepages of its processes."""
+            """Network namespaces and hugepage files of the demonstration that exist now."""
             names = re.findall(r"\bvsr(\d+)n\d+\b", self.child.output)
             spaces = [n for n in sh("ip", "netns").split() if re.match(r"vsr\d+n", n)]
             return [n for n in spaces if re.match(r"vsr(\d+)n", n).group(1) in names] + [
@@ -48,22 +48,22 @@ def demo(closing):
 
 
 def test_demo_passes(demo):
-    """Verify: PASS as the last line, each row of the table, nothing left behind."""
+    """Verify: PASS as the last line, each row of the table, and the clean-up."""
     run = demo()
     assert run.child.wait(120) == 0
     assert run.child.output.rstrip().splitlines()[-1] == "PASS"
     for row in ("VF 1 to VF 2 .*Gbit/s", "VF 2 to VF 1 .*Gbit/s", "forwarded .*Mpps",
                 r"doorbells per 1000 packets +\d", "ring layout +packed", "receive path +packed",
-                "pings lost +0 of", "rules of virtio broken +none"):
+                "pings lost +0 of", "violations of virtio +none"):
         assert re.search(row, run.child.output), row
     assert run.traces() == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_interrupted_demo_cleans_up(number, demo):
-    """Steps: end the demonstration amid traffic; for SIGKILL its Python process alone.
+    """Steps: send a signal to demo.sh during the traffic; SIGKILL to demo.py only.
 
-    Verify: an exit code that is not 0, and nothing left behind.
+    Verify: the exit code is not 0, and everything is cleaned up.
     """
     run = demo()
     run.child.expect(r"pings answered")

@@ -12,10 +12,10 @@ RINGS = {"packed": "+ring_packed", "split": "-ring_packed"}
 
 @pytest.mark.parametrize("ring", RINGS)
 def test_link_change_comes_as_an_interrupt(ring, make_host, testpmd):
-    """Steps: pull the cable of VF 1 and plug it in, twice; then restart the port and do it again.
+    """Steps: set the link of VF 1 down and up; restart the port; do the same again.
 
-    Verify: testpmd, which asks nothing meanwhile, says each time that the link of that port, and
-    of no other, changed.
+    Verify: testpmd, which does not poll the link, reports each change for this port and for no
+    other.
     """
     host = make_host(vfs=2, features=RINGS[ring])
     pmd = testpmd(host, [host.device(vf) for vf in host.create_vfs(2)], vsr=True)
@@ -36,14 +36,14 @@ def test_link_change_comes_as_an_interrupt(ring, make_host, testpmd):
 
 @pytest.mark.parametrize("ring", RINGS)
 def test_packets_wake_a_sleeper(ring, make_host, closing):
-    """Steps: a program sleeps on two RX queues; each time it sleeps, one frame comes, of flows
-    that go to both.
+    """Steps: a program sleeps on two RX queues. Each time it sleeps, one frame is sent, of flows
+    that go to both queues.
 
-    Verify: every frame wakes it once, with one packet, and both queues did.
+    Verify: each frame wakes the program once, with one packet, and both queues have woken it.
     """
     host = make_host(taps=["vf1"], vfs=1, queue_pairs=2, features=RINGS[ring])
     (vf,) = host.create_vfs(1)
     tap = closing(host.open_tap("vf1"))
-    said = check_wakes(host, closing, tap, host.device(vf), eal=["-d", paths.plugin()])
+    output = check_wakes(host, closing, tap, host.device(vf), eal=["-d", paths.plugin()])
     for queue in range(2):
-        assert f"woken by queue {queue} " in said
+        assert f"woken by queue {queue} " in output

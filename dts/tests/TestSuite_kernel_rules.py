@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""What the kernel allows with VFs. The real one judges the simulated one here: both get the same
-questions and must give the same answers."""
+"""Rules of the kernel for VFs. The same tests run on the real kernel and on the simulated host,
+which must behave alike."""
 
 import errno
 
@@ -11,7 +11,7 @@ PARAMETER = "module/vfio_pci/parameters/enable_sriov"
 
 
 def refusal(host, text, *words):
-    """The errno with which the kernel refuses a write to sysfs; 0 when it does not."""
+    """Write to sysfs. Returns the errno of the kernel, 0 when the write succeeds."""
     try:
         host.write(text, *words)
     except OSError as error:
@@ -20,8 +20,8 @@ def refusal(host, text, *words):
 
 
 def test_numbers_of_vfs(make_host):
-    """Verify: what sriov_numvfs takes and refuses, and with which error."""
-    # VFs are enabled here behind the back of the device (virtio 1.4 6.1, VIRTIO_F_SR_IOV).
+    """Verify: which numbers sriov_numvfs accepts, and the errors for others."""
+    # This enables VFs without VIRTIO_F_SR_IOV accepted (virtio 1.4 6.1), which is a violation.
     host = make_host(judged=False, vfs=4)
     numvfs = ("bus/pci/devices", host.pf, "sriov_numvfs")
     assert refusal(host, 5, *numvfs) == errno.ERANGE
@@ -42,7 +42,7 @@ def test_pf_without_driver_has_no_vfs(make_host):
 
 
 def test_vfs_follow_their_pf_to_vfio(make_host):
-    """Verify: VFs of a PF on vfio-pci are given to vfio-pci."""
+    """Verify: VFs of a PF that is bound to vfio-pci are bound to vfio-pci."""
     host = make_host(vfs=4)
     for vf in host.create_vfs(2):
         assert host.read("bus/pci/devices", vf, "driver_override") == "vfio-pci"
@@ -51,8 +51,8 @@ def test_vfs_follow_their_pf_to_vfio(make_host):
 
 @pytest.mark.needs("kernel_parameters")
 def test_vfio_may_forbid_vfs(make_host):
-    """Steps: switch enable_sriov of vfio-pci off. Verify: vsrctl names the command that helps,
-    which does."""
+    """Steps: switch enable_sriov of vfio-pci off. Verify: vsrctl names a command, and this command
+    helps."""
     host = make_host(vfs=4)
     host.write(0, PARAMETER)
     try:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""VFs that vsrd shows to guests as transitional functions, under a driver that nobody here wrote.
+"""VFs that vsrd shows to guests as transitional functions.
 
-The judge is Debian's dpdk-testpmd with DPDK's own net_virtio, whose legacy path brings up the
-function that the simulated host has from vsrd's vfio-user socket. Where a driver does too much at
-once to be counted, a guest at its barest reads and writes single registers.
+The guest is Debian's dpdk-testpmd with the legacy path of DPDK's own net_virtio: the simulated host
+attaches the function from the vfio-user socket of vsrd. Tests that count commands per register
+access use a minimal guest instead, which reads and writes single registers.
 """
 
 import concurrent.futures
@@ -25,14 +25,14 @@ from framework.vfio_user import Guest
 from framework.vsrd import Refused, Vsrd
 from framework.wait import wait_for
 
-SHOWN = "0000:02:00.0"  # where the transitional function stands on the bus
+SHOWN = "0000:02:00.0"  # address of the transitional function
 VF2 = "0000:01:00.2"
 MAPS_MAX = 4096  # of a guest
-LEGACY = 1  # its port: EAL goes by addresses
+LEGACY = 1  # port of the transitional function: EAL sorts ports by address
 
 
 class Tunnel:
-    """A simulated host whose vsrd serves VF 1, or more."""
+    """A simulated host, and a vsrd that serves some of its VFs."""
 
     def __init__(self, host, vsrd):
         self.host, self.vsrd = host, vsrd
@@ -55,12 +55,12 @@ class Tunnel:
         assert done.returncode == 0, done.stderr
 
     def counters(self, vf=1) -> dict:
-        """What vsrd counted for a VF that it serves."""
+        """The counters of vsrd for a VF that it serves."""
         (one,) = [s for s in self.vsrd.call("legacy.served", pf=PF)["served"] if s["vf"] == vf]
         return one
 
     def commands(self) -> int:
-        """Administration commands for legacy registers, as the engine counts them."""
+        """Number of admin commands for legacy registers."""
         ops = self.vsrd.call("admin.stats", pf=PF)["opcodes"]
         return sum(op["commands"] for op in ops if 2 <= op["opcode"] <= 6)
 
@@ -70,7 +70,8 @@ class Tunnel:
 
 @pytest.fixture
 def tunnel(sim, closing):
-    """tunnel(vfs=2, served=[1], ...): VFs by vsrd, some served. conf is the simulator's."""
+    """tunnel(vfs=2, served=[1], ...): a vsrd with VFs, of which it serves some. conf: arguments of
+    Sim."""
 
     def make(vfs=2, served=(1,), keeper=True, **conf):
         host = sim(vfs=vfs, **conf)
@@ -86,14 +87,14 @@ def tunnel(sim, closing):
 
 @pytest.fixture
 def guest(closing):
-    """guest(tunnel, vf=1): a client of its socket, with the I/O BAR switched on."""
+    """guest(tunnel, vf=1): a minimal guest of a served VF, with I/O space enabled."""
     return lambda made, vf=1: closing(Guest(made.path(vf))).open_ports()
 
 
 @pytest.fixture
 def forwarding(tunnel, testpmd, closing):
-    """Port LEGACY: the transitional function, by net_virtio's legacy path. Port 0: VF 2, modern.
-    Each with a tap behind it; a tunnel, the testpmd, and the taps."""
+    """forwarding(...): a testpmd that forwards between VF 2 (port 0, modern) and the transitional
+    function (port LEGACY), each with a tap as its wire. Returns (tunnel, testpmd, taps)."""
 
     def make(**conf):
         made = tunnel(taps=("vf1", "vf2"), **conf)
@@ -120,14 +121,14 @@ def few(taps):
     return [frame_to("02:00:00:00:00:02", taps[0].mac, bytes([n])) for n in range(64)]
 
 
-# ---------------------------------------------------------------- a driver nobody here wrote
+# ---------------------------------------------------------------- net_virtio as the guest
 
 
 def test_stock_legacy_driver_passes_frames_both_ways(forwarding):
-    """Steps: frames of all sizes through the legacy port, in and out; then thousands more.
+    """Steps: frames of all sizes cross the legacy port both ways; then thousands more.
 
-    Verify: the driver took the legacy path; every frame comes byte for byte; while they pass the
-    doorbells are many and the administration commands none, by three counters; no violation.
+    Verify: the driver uses the legacy path; every frame arrives byte for byte; meanwhile there are
+    many doorbells, but no admin commands, by three counters; no violation.
     """
     made, pmd, taps = forwarding()
     assert pmd.driver(LEGACY) == "net_virtio"
@@ -136,10 +137,10 @@ def test_stock_legacy_driver_passes_frames_both_ways(forwarding):
     assert "version_1" not in vf["accepted"] and "mrg_rxbuf" in vf["accepted"]
     check_both_ways(taps, few(taps))
 
-    def seen(name):
+    def counter(name):
         return made.host.fn("vf1")["counters"][name]
 
-    heard, accesses = seen("legacy_doorbells"), seen("legacy_accesses")
+    doorbells, accesses = counter("legacy_doorbells"), counter("legacy_accesses")
     before = made.counters(), made.commands(), made.all_commands()
     check_both_ways(taps, frames_of_all_sizes("02:00:00:00:00:02", "02:00:00:00:00:03"))
     for _ in range(10):
@@ -149,16 +150,17 @@ def test_stock_legacy_driver_passes_frames_both_ways(forwarding):
     for name in ("commands", "reads", "writes", "failures", "refused"):
         assert after[0][name] == before[0][name], name
     assert after[1:] == before[1:]
-    assert seen("legacy_doorbells") > heard and seen("legacy_accesses") == accesses
+    assert counter("legacy_doorbells") > doorbells and counter("legacy_accesses") == accesses
     assert pmd.quit() == 0
-    # Of the modern port the other suites speak.
+    # Other suites check the modern port.
     assert not [rule for rule in made.host.violations() if rule.startswith("vf1")]
 
 
 def test_mac_changes_with_one_command(forwarding):
-    """Steps: promiscuous mode off; a new address by net_virtio; frames to the old, the new.
+    """Steps: net_virtio sets a new MAC address, promiscuous mode is off; send frames to the old and
+    to the new address.
 
-    Verify: read back; the device filters by the new one.
+    Verify: the new address can be read back, and the device filters by it.
     """
     made, pmd, taps = forwarding()
     old, new = pmd.mac(LEGACY), "02:11:22:33:44:55"
@@ -168,15 +170,16 @@ def test_mac_changes_with_one_command(forwarding):
     pmd.cmd(f"set promisc {LEGACY} off")
     wanted = [frame_to(new, taps[0].mac, b"n")]
     taps[0].send([frame_to(old, taps[0].mac, b"o"), *wanted])
-    # The way keeps the order: the other frame would come first.
+    # The frames keep their order: a frame to the old address would arrive first.
     assert taps[1].receive(1) == wanted
     assert pmd.quit() == 0
 
 
 def test_port_stops_and_starts_and_testpmd_comes_again(forwarding):
-    """Steps: stop and start the port ten times; quit, come again; kill -9, come again.
+    """Steps: stop and start the port ten times; detach and attach the function; quit testpmd and
+    start it again; kill -9 testpmd and start it again.
 
-    Verify: frames pass each time; the VF is reset and reaches no memory while nobody uses it.
+    Verify: frames cross each time; without a user the VF is reset and has no memory mapped.
     """
     made, pmd, taps = forwarding()
     for _ in range(10):
@@ -186,11 +189,11 @@ def test_port_stops_and_starts_and_testpmd_comes_again(forwarding):
         pmd.start_forwarding()
         pmd.wait_link(LEGACY)
         check_both_ways(taps, few(taps))
-    # Probed anew, as after a reset of the port, which net_virtio itself has not.
+    # net_virtio has no reset of a port: detach and attach it.
     pmd.stop_forwarding()
     for command in (f"port stop {LEGACY}", f"port close {LEGACY}", f"device detach {SHOWN}"):
         pmd.cmd(command)
-    wait_for(lambda: made.host.fn("vf1")["dma_bytes"] == 0, "memory of the guest to go")
+    wait_for(lambda: made.host.fn("vf1")["dma_bytes"] == 0, "the guest's memory to be unmapped")
     pmd.cmd(f"port attach {SHOWN}")
     pmd.cmd(f"port start {LEGACY}")
     pmd.start_forwarding()
@@ -198,7 +201,7 @@ def test_port_stops_and_starts_and_testpmd_comes_again(forwarding):
     check_both_ways(taps, few(taps))
     for end in ("quit", "kill"):
         getattr(pmd, end)()
-        wait_for(lambda: made.host.fn("vf1")["dma_bytes"] == 0, "memory of the guest to go")
+        wait_for(lambda: made.host.fn("vf1")["dma_bytes"] == 0, "the guest's memory to be unmapped")
         assert made.host.fn("vf1")["status"] == 0
         pmd = forwarding.start(made)
         check_both_ways(taps, few(taps))
@@ -206,10 +209,10 @@ def test_port_stops_and_starts_and_testpmd_comes_again(forwarding):
 
 
 def test_link_change_reaches_the_guest(tunnel, testpmd):
-    """Steps: pull the cable of the VF and plug it in. Verify: testpmd, which asks, sees both.
+    """Steps: set the link of the VF down and up. Verify: testpmd, which polls the link, sees both.
 
-    It asks because DPDK's net_virtio names the vector of link changes before VFIO has switched
-    MSI-X on, where a legacy device has no such register.
+    testpmd has to poll: DPDK's net_virtio sets the vector for link changes before VFIO has enabled
+    MSI-X, and until then a legacy device has no such register.
     """
     made = tunnel()
     pmd = testpmd(made.host, [made.attach()], args=["--no-lsc-interrupt"])
@@ -220,11 +223,10 @@ def test_link_change_reaches_the_guest(tunnel, testpmd):
 
 
 def test_packets_wake_a_sleeping_guest(tunnel, closing):
-    """Steps: a program on net_virtio sleeps; each time it sleeps, one frame comes.
+    """Steps: a program with net_virtio sleeps; each time it sleeps, one frame is sent.
 
-    Verify: every frame wakes it once, with one packet: the eventfds of the guest are those of the
-    VF's MSI-X, and the vectors, which shift the configuration, are set by commands.
-    """
+    Verify: each frame wakes the program once, with one packet. So the MSI-X vectors of the VF
+    signal the eventfds of the guest, and the registers of the vectors are written by commands. """
     made = tunnel(taps=("vf1",))
     tap = closing(made.host.open_tap("vf1"))
     check_wakes(made.host, closing, tap, made.attach(), wakes=8)
@@ -232,8 +234,8 @@ def test_packets_wake_a_sleeping_guest(tunnel, closing):
 
 
 def test_function_goes_and_comes_below_testpmd(forwarding, testpmd):
-    """Steps: detach it while testpmd uses it; attach it again. Verify: testpmd lives; a new one
-    passes frames."""
+    """Steps: detach the function while testpmd uses it; attach it again, and start another testpmd.
+    Verify: vsrd sees the guest leave; frames cross with the other testpmd."""
     made, pmd, taps = forwarding()
     check_both_ways(taps, few(taps))
     made.detach()
@@ -248,8 +250,8 @@ def test_function_goes_and_comes_below_testpmd(forwarding, testpmd):
 
 
 def test_modern_driver_uses_no_tunnel(tunnel, testpmd, closing):
-    """Steps: the VF was served and has been given back; net_vsr on it passes frames. Another VF is
-    served all the while. Verify: not one command for a legacy register."""
+    """Steps: stop serving VF 1; net_vsr forwards frames on it, while VF 2 is still served. Verify:
+    no command for a legacy register."""
     made = tunnel(taps=("vf1",), served=(1, 2))
     assert made.host.vsrctl("legacy", "unserve", PF, 1).returncode == 0
     before = made.commands(), made.counters(2)["commands"]
@@ -267,9 +269,9 @@ def test_modern_driver_uses_no_tunnel(tunnel, testpmd, closing):
     assert fn["legacy_accesses"] == fn["legacy_doorbells"] == 0
 
 
-# ---------------------------------------------------------------- what an access costs
+# ---------------------------------------------------------------- commands per access
 
-# Accesses of BAR 0 and the commands that each costs: doc/guides/legacy.rst has the same table.
+# Accesses to BAR 0, and the number of commands for each. doc/guides/legacy.rst has the same table.
 COSTS = [
     ("read the features", "r", vu.FEATURES, 4, 1),
     ("read one byte of a register", "r", vu.FEATURES + 2, 1, 1),
@@ -288,8 +290,8 @@ COSTS = [
 
 
 def test_each_register_access_costs_what_is_written(tunnel, guest):
-    """Verify: per access, the number of commands in the table, by the engine's and the device's
-    own count; the same over again."""
+    """Verify: each access takes the number of commands in the table, by the counters of vsrd and of
+    the device; twice."""
     made = tunnel()
     client = guest(made)
     for _ in range(2):
@@ -304,8 +306,8 @@ def test_each_register_access_costs_what_is_written(tunnel, guest):
 
 
 def test_six_single_bytes_make_one_address(tunnel, guest):
-    """Steps: write a MAC byte by byte. Verify: the old one stays until the last byte, then all of
-    the new one is there; one command."""
+    """Steps: write a MAC address byte by byte. Verify: the device has the old address until the
+    last byte, then the new one; one command."""
     made = tunnel()
     client = guest(made)
     old, new = made.host.fn("vf1")["mac"], bytes([2, 1, 2, 3, 4, 5])
@@ -318,14 +320,15 @@ def test_six_single_bytes_make_one_address(tunnel, guest):
     assert client.read(vu.BAR0, vu.NET, 6) == new
 
 
-# ---------------------------------------------------------------- many, slow, lying, dead
+# ---------------------------------------------------------------- many VFs, faulty devices
 
 
 def test_64_slow_resets_at_once_all_complete(tunnel, guest):
-    """Steps: 64 VFs, each with a guest that has set a status; resets take 300 ms; all at once.
+    """Steps: 64 VFs, each with a guest that has set a status; a reset takes 300 ms; all guests
+    reset their VFs at once.
 
-    Verify: each guest's write ends only when its VF is reset, and all together take a fraction of
-    what they would one by one.
+    Verify: the write of each guest ends only when its VF is reset, and all resets together take a
+    fraction of 64 times 300 ms.
     """
     made = tunnel(vfs=64, served=range(1, 65))
     clients = [guest(made, vf) for vf in range(1, 65)]
@@ -346,7 +349,7 @@ def test_64_slow_resets_at_once_all_complete(tunnel, guest):
     took = time.monotonic() - began
     assert all(status == 0 for _, status in ends)
     assert min(one for one, _ in ends) >= 0.3
-    assert took < 64 * 0.3 / 3, f"{took:.1f} s: one after the other"
+    assert took < 64 * 0.3 / 3, f"{took:.1f} s: the resets ran one after the other"
     assert all(made.counters(vf)["failures"] == 0 for vf in (1, 32, 64))
 
 
@@ -356,22 +359,22 @@ def test_64_slow_resets_at_once_all_complete(tunnel, guest):
     ids=["no end", "bad flags", "bad BAR", "odd", "beyond"],
 )
 def test_lying_owner_reaches_no_other_vf(lie, doorbell, tunnel, guest):
-    """Steps: LEGACY_NOTIFY_INFO lies; the guest of VF 1 rings every queue.
+    """Steps: the answer to LEGACY_NOTIFY_INFO is wrong; the guest of VF 1 rings the doorbell of
+    every queue.
 
-    Verify: entries that are wrong are not used, the doorbells come to VF 1 by the others or by
-    commands, and VF 2 and VF 3 hear nothing.
-    """
+    Verify: wrong entries are not used, the doorbells reach VF 1 by a right entry or by commands,
+    and nothing reaches VF 2 and VF 3. """
     made = tunnel(vfs=3, args=["--fault", f"admin-notify={lie}"])
     assert made.counters()["doorbell"] == doorbell
     client = guest(made)
 
-    def heard(name):
+    def activity(name):
         fn = made.host.fn(name)
         counters = fn["counters"]
         return (fn["doorbells"], fn["status"], fn["violations"], counters["legacy_doorbells"],
                 counters["legacy_owner_doorbells"], counters["register_writes"])
 
-    before = {name: heard(name) for name in ("vf2", "vf3")}
+    before = {name: activity(name) for name in ("vf2", "vf3")}
     client.put(vu.STATUS, 3, 1)
     commands = made.commands()
     for queue in range(8):
@@ -380,14 +383,14 @@ def test_lying_owner_reaches_no_other_vf(lie, doorbell, tunnel, guest):
     vf1 = made.host.fn("vf1")["counters"]
     assert made.counters()["doorbells"] == (8 if doorbell else 0)
     assert vf1["legacy_accesses"] == (1 if doorbell else 9)
-    assert {name: heard(name) for name in before} == before
+    assert {name: activity(name) for name in before} == before
 
 
 def test_dead_admin_queue_gives_ones_and_comes_back(tunnel, guest):
-    """Steps: the PF loses a command; then it is reset.
+    """Steps: the PF does not answer a command; then the PF is reset.
 
-    Verify: the read ends in time with all ones, is counted, and the next ones too; after the reset
-    the guest goes on where it was.
+    Verify: this read and later ones end in time, return all ones, and are counted; after the reset
+    the registers have the values that they had before.
     """
     made = tunnel()
     client = guest(made)
@@ -398,7 +401,7 @@ def test_dead_admin_queue_gives_ones_and_comes_back(tunnel, guest):
     assert client.get(vu.QUEUE_SELECT, 2) == 0xFFFF
     assert time.monotonic() - began < 5
     assert made.counters()["failures"] == 2
-    # Doorbells need no PF.
+    # Doorbells do not need the PF.
     client.put(vu.NOTIFY, 0, 2)
     assert made.counters()["doorbells"] == 1
     assert made.host.vsrctl("pf", "reset", PF).returncode == 0
@@ -407,9 +410,9 @@ def test_dead_admin_queue_gives_ones_and_comes_back(tunnel, guest):
 
 
 def test_device_that_is_gone_fails_cleanly(tunnel, guest):
-    """Steps: the PF's device is dead: it takes no features, so a reset of it leaves it without an
-    admin queue. Verify: reads give ones at once, all is counted, doorbells go on; a good reset
-    later everything does."""
+    """Steps: the PF refuses all features, so that it has no admin queue after a reset; later it
+    accepts features again, and is reset. Verify: before, reads return all ones at once and are
+    counted, and doorbells work; afterwards everything works."""
     made = tunnel()
     client = guest(made)
     client.put(vu.STATUS, 1, 1)
@@ -428,14 +431,14 @@ def test_device_that_is_gone_fails_cleanly(tunnel, guest):
 
 
 def test_killed_vsrd_leaves_the_vf_reset_and_free(forwarding):
-    """Steps: kill -9 vsrd under traffic; serve and attach again from the one that follows.
+    """Steps: kill -9 vsrd during traffic; serve and attach the VF again with the next vsrd.
 
-    Verify: testpmd lives, the VF is reset and reaches no memory of it, and can be had again.
+    Verify: testpmd goes on, the VF is reset and has no memory mapped, and frames cross again.
     """
     made, pmd, taps = forwarding()
     check_both_ways(taps, few(taps))
     made.vsrd.kill()
-    wait_for(lambda: made.host.fn("vf1")["dma_bytes"] == 0, "memory of the guest to go")
+    wait_for(lambda: made.host.fn("vf1")["dma_bytes"] == 0, "the guest's memory to be unmapped")
     assert made.host.fn("vf1")["status"] == 0
     assert pmd.driver(0) == "net_virtio"
     assert made.vsrd.call("legacy.served") == {"served": []}
@@ -447,12 +450,12 @@ def test_killed_vsrd_leaves_the_vf_reset_and_free(forwarding):
     assert pmd.quit() == 0
 
 
-# ---------------------------------------------------------------- who has the VF
+# ---------------------------------------------------------------- users of a served VF
 
 
 def test_served_vf_is_assigned(tunnel, guest):
-    """Verify: VFs are not destroyed and the PF is not released while one is served, with or
-    without a guest; the sentence says what to do, and that is enough."""
+    """Verify: VFs are not destroyed and the PF is not released while a VF is served, with or
+    without a guest; the message names a command, after which the VFs can be destroyed."""
     made = tunnel()
     for with_guest in (False, True):
         if with_guest:
@@ -470,9 +473,9 @@ def test_served_vf_is_assigned(tunnel, guest):
 
 
 def test_guest_that_leaves_releases_all(tunnel, guest):
-    """Steps: a guest maps memory, sets a status, and its connection breaks; the next comes.
+    """Steps: a guest maps memory, sets a status, and disconnects; another guest connects.
 
-    Verify: memory unmapped, the VF reset, events; one guest at a time.
+    Verify: the memory is unmapped, the VF is reset, events are sent; only one guest at a time.
     """
     made = tunnel()
     listener = made.vsrd.client()
@@ -494,8 +497,8 @@ def test_guest_that_leaves_releases_all(tunnel, guest):
 
 
 def test_memory_that_cannot_be_is_refused(tunnel, guest):
-    """Verify: an overlap, a range the IOMMU has not, and too many maps are refused with an errno;
-    what was mapped before stays."""
+    """Verify: an overlap, a range outside of the IOMMU, and too many maps are refused with an
+    errno; earlier maps stay."""
     made = tunnel()
     client = guest(made)
     client.map_memory(0x100000, 0x100000)
@@ -515,8 +518,8 @@ def test_memory_that_cannot_be_is_refused(tunnel, guest):
 
 
 def test_vf_taken_away_is_served_no_more(tunnel, guest):
-    """Steps: unbind the VF below vsrd. Verify: it lets go soon, the guest is told by the end of the
-    connection, the socket is gone, an event."""
+    """Steps: unbind the VF while vsrd serves it. Verify: the unbinding ends, the connection of the
+    guest ends, the socket is removed, an event is sent."""
     made = tunnel()
     client = guest(made)
     listener = made.vsrd.client()
@@ -576,7 +579,7 @@ def test_attach_and_detach_say_why_not(tunnel, guest):
     done = made.host.cli("attach", SHOWN, made.path())
     assert done.returncode == 1 and "somebody else" in done.stderr
     client.close()
-    wait_for(lambda: not made.counters()["guest"], "vsrd to see it leave")
+    wait_for(lambda: not made.counters()["guest"], "vsrd to see the guest leave")
     made.attach()
     fn = made.host.sysfs("bus/pci/devices", SHOWN)
     assert (fn / "vendor").read_text() == "0x1af4\n" and (fn / "device").read_text() == "0x1000\n"
@@ -586,11 +589,11 @@ def test_attach_and_detach_say_why_not(tunnel, guest):
 
 
 def test_process_that_does_not_answer_holds_up_nobody_else(tunnel):
-    """Steps: stop vsrd (SIGSTOP) and read a register of the attached function; meanwhile look at
-    the bus and at the PF; let vsrd go on.
+    """Steps: stop vsrd (SIGSTOP) and read a register of the attached function; meanwhile read files
+    of it and of the PF; continue vsrd.
 
-    Verify: the bus and the PF answer at once, the read ends with an error in some seconds; taken
-    away and put back, the function works again.
+    Verify: the other reads end at once, the read of the register ends with an error in some
+    seconds; detached and attached again, the function works.
     """
     made = tunnel()
     made.attach()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""Starting, stopping, closing and crashing: nothing leaks, nobody hangs."""
+"""Start, stop, close and crash: nothing leaks, and no program hangs."""
 
 import collections
 import os
@@ -21,7 +21,7 @@ RINGS = {"split": "-ring_packed", "packed": "+ring_packed"}
 
 
 def fds(pid):
-    """How many open descriptors of each kind, so that a leak has a name."""
+    """Number of open descriptors by kind, so that a failure shows what leaked."""
     kinds = collections.Counter()
     for fd in os.listdir(f"/proc/{pid}/fd"):
         try:
@@ -32,15 +32,15 @@ def fds(pid):
 
 
 def wait_released(host, before):
-    """The simulator lets go a moment after its client has ended."""
+    """Wait until the simulator has closed what it opened for a client that has ended."""
     try:
         wait_for(lambda: not fds(host.pid) - before, "vsr-sim to close descriptors")
     except TimeoutError as error:
         raise AssertionError(f"{error}: {dict(fds(host.pid) - before)}") from None
 
 
-def held(pmd, host):
-    """All that cycles must not make more of."""
+def resources(pmd, host):
+    """Numbers that must not grow from cycle to cycle."""
     zones = pmd.cmd("dump_memzone").count("Zone ")
     return {
         "testpmd": fds(pmd.pid), "vsr-sim": fds(host.pid),
@@ -48,16 +48,16 @@ def held(pmd, host):
     }
 
 
-def assert_same(now, then):
+def assert_no_growth(now, then):
     for what, value in now.items():
         if isinstance(value, collections.Counter):
-            assert not value - then[what], f"{what} holds more: {dict(value - then[what])}"
+            assert not value - then[what], f"{what} has more open: {dict(value - then[what])}"
         else:
             assert value <= then[what], f"{what}: {then[what]}, then {value}"
 
 
 def mbufs_in_pool(pmd):
-    """(free, all) mbufs of testpmd's pool; caches of the lcores count as free."""
+    """(free, all) mbufs of testpmd's pool. Mbufs in the caches of lcores are free."""
     text = pmd.cmd("dump_mempool mb_pool_0")
     size = int(re.search(r"\bsize=(\d+)", text).group(1))
     cached = int(re.search(r"total_cache_count=(\d+)", text).group(1))
@@ -66,7 +66,7 @@ def mbufs_in_pool(pmd):
 
 
 def crash_moment(pmd, crash, rng):
-    """Pass the time until the crash: every second one while traffic runs, the others before."""
+    """Wait until the moment of a crash: even ones are during traffic, odd ones during start-up."""
     if crash % 2 == 0:
         pmd.child.expect(PROMPT)
         pmd.start_forwarding("io")
@@ -97,9 +97,9 @@ def test_stop_and_start_leak_nothing(ring, sim, testpmd):
         free, size = mbufs_in_pool(pmd)
         assert free == size, f"{size - free} mbufs are missing after cycle {cycle}"
         if cycle == 10:
-            first = held(pmd, host)
+            first = resources(pmd, host)
         elif cycle == CYCLES - 1:
-            assert_same(held(pmd, host), first)
+            assert_no_growth(resources(pmd, host), first)
         pmd.cmd("port start all")
     assert pmd.quit() == 0
     assert host.violations() == {}
@@ -111,7 +111,7 @@ def test_stop_and_start_leak_nothing(ring, sim, testpmd):
 def test_close_and_probe_leak_nothing(ring, sim, testpmd):
     """Steps: 100 times start, forward, stop, close, detach and attach the device again.
 
-    Verify: as above, and the device has no DMA map while it is detached.
+    Verify: the same as above, and the device has no DMA map at the end.
     """
     host = sim(features=RINGS[ring], vfs=1, wires={"vf1": "gen:size=64"})
     (vf,) = host.create_vfs(1)
@@ -127,9 +127,9 @@ def test_close_and_probe_leak_nothing(ring, sim, testpmd):
         free, size = mbufs_in_pool(pmd)
         assert free == size, f"{size - free} mbufs are missing after cycle {cycle}"
         if cycle == 10:
-            first = held(pmd, host)
+            first = resources(pmd, host)
         elif cycle == CYCLES - 1:
-            assert_same(held(pmd, host), first)
+            assert_no_growth(resources(pmd, host), first)
         answer = pmd.cmd(f"port attach {vf}")
         assert "Port 0 is attached" in answer, answer
         pmd.cmd("port start 0")
@@ -141,14 +141,15 @@ def test_close_and_probe_leak_nothing(ring, sim, testpmd):
 
 
 def test_whole_runs_leak_nothing(sim, testpmd):
-    """Steps: ten runs of testpmd, ten times VFs made and destroyed. Verify: vsr-sim's fds."""
+    """Steps: ten times create VFs, run testpmd, destroy the VFs. Verify: vsr-sim has no more
+    descriptors open than after the first run."""
     host = sim(vfs=4)
     for cycle in range(10):
         pmd = testpmd(host, host.create_vfs(4), vsr=True)
         assert pmd.quit() == 0
         host.destroy_vfs()
         if cycle == 0:
-            # What VFs need once is kept for the next ones.
+            # The first run opens descriptors that vsr-sim keeps for later ones.
             before = fds(host.pid)
     wait_released(host, before)
     assert host.violations() == {}
@@ -156,9 +157,9 @@ def test_whole_runs_leak_nothing(sim, testpmd):
 
 
 def test_testpmd_killed_at_any_moment(sim, testpmd):
-    """Steps: 20 times kill -9 testpmd at a random moment of its life.
+    """Steps: 20 times kill -9 testpmd at a random moment.
 
-    Verify: vsr-sim lives on, lets go of memory and functions, and the next run works.
+    Verify: vsr-sim goes on, closes memory and functions of testpmd, and the next run works.
     """
     rng = random.Random(20)
     host = sim(vfs=2, wires={"vf1": "gen:size=64", "vf2": "gen:size=64"})
@@ -170,7 +171,7 @@ def test_testpmd_killed_at_any_moment(sim, testpmd):
         crash_moment(pmd, crash, rng)
         pmd.kill()
         assert host.child.alive(), host.child.output
-        wait_for(lambda: set(dma_bytes(host)) == {0}, f"the memory of crash {crash} to be let go")
+        wait_for(lambda: set(dma_bytes(host)) == {0}, f"the memory of crash {crash} to be unmapped")
         wait_released(host, before)
     pmd = testpmd(host, vfs, vsr=True)
     pmd.start_forwarding("io")
@@ -180,9 +181,9 @@ def test_testpmd_killed_at_any_moment(sim, testpmd):
 
 
 def test_sim_killed_at_any_moment(closing, testpmd, tmp_path):
-    """Steps: 20 times kill -9 vsr-sim under a testpmd at work, always in the same folder.
+    """Steps: 20 times kill -9 vsr-sim while testpmd uses it, always in the same folder.
 
-    Verify: testpmd answers and quits, or has ended with a message; the next serve starts.
+    Verify: testpmd quits on command, or has ended with a message; the next serve starts.
     """
     rng = random.Random(21)
     host = closing(Sim(vfs=2, wires={"vf1": "gen:size=64", "vf2": "gen:size=64"}))
@@ -191,15 +192,15 @@ def test_sim_killed_at_any_moment(closing, testpmd, tmp_path):
         pmd = testpmd.unstarted(host, host.create_vfs(2), vsr=True).launch()
         crash_moment(pmd, crash, rng)
         host.kill()
-        # Whatever it is doing, it comes to its prompt and takes quit, or it ends by itself.
+        # Either testpmd comes to its prompt and reads the commands, or it has ended.
         if pmd.child.alive():
             pmd.child.send("\nstop\nquit\n")
         code = pmd.child.wait(60)
-        said = pmd.child.output[-2000:]
-        assert code >= 0, f"crash {crash}: testpmd died of signal {-code}\n{said}"
+        output = pmd.child.output[-2000:]
+        assert code >= 0, f"crash {crash}: testpmd was killed by signal {-code}\n{output}"
         if code != 0:
             assert re.search(r"(?i)error|fail|cannot|gone|lost|no probed", pmd.child.output), (
-                f"crash {crash}: ended with {code} without a word"
+                f"crash {crash}: ended with {code} without a message"
             )
         pmd.close()
         host.child.close()
@@ -209,7 +210,7 @@ def test_sim_killed_at_any_moment(closing, testpmd, tmp_path):
 
 
 def test_sim_stopped_under_testpmd(sim, testpmd):
-    """Steps: stop vsr-sim in order while testpmd forwards. Verify: both end."""
+    """Steps: vsr-sim stop while testpmd forwards. Verify: both end."""
     host = sim(vfs=2, wires={"vf1": "gen:size=64", "vf2": "gen:size=64"})
     pmd = testpmd(host, host.create_vfs(2), vsr=True)
     pmd.start_forwarding("io")
@@ -220,7 +221,7 @@ def test_sim_stopped_under_testpmd(sim, testpmd):
 
 
 def test_second_serve_is_refused(sim, closing):
-    """Verify: one sentence, exit code not 0, and the first serve answers on."""
+    """Verify: one sentence, exit code not 0, and the first serve still answers."""
     host = sim()
     second = closing(Sim(directory=host.dir))
     second.child = Child(second.serve_command(), name="second serve")

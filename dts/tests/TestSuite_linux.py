@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""Linux' own virtio_net on the simulated NIC: a driver that nobody here wrote, on a real kernel.
+"""Linux' virtio_net on the simulated NIC: a driver of another project, on a real kernel.
 
-QEMU shows it a function of vsr-sim through vfio-user-pci. The last test gives the same function to
-the kernel's vfio-pci and to net_vsr, so that the simulator judges what a real VFIO lets through.
+QEMU shows a function of vsr-sim to Linux through vfio-user-pci. The last test binds the same
+function to the kernel's vfio-pci and opens it with net_vsr, so that the simulator checks net_vsr on
+a real VFIO.
 """
 
 import json
@@ -32,16 +33,16 @@ def guests():
 
 @pytest.fixture(params=SETTINGS)
 def linux(request, guests):
-    """A function at work; at the end the simulator has counted no violation."""
+    """A function that is up. At the end the simulator must have counted no violation."""
     guest = guests[request.param]
     guest.up()
     yield guest
     guest.down()
-    assert guest.sim.violations() == {}, "see doc/interop.rst for what Linux is known to do"
+    assert guest.sim.violations() == {}, "doc/interop.rst lists known violations of Linux"
 
 
 def iperf3(guest, reverse):
-    """TCP between the machine and the namespace, at most 2 s; the summary."""
+    """TCP between the virtual machine and the namespace for 2 s. Returns the summary."""
     server = Child(guest.space.wrap("iperf3", "-s", "-1", "--forceflush"), name="iperf3 -s")
     try:
         server.expect(r"Server listening")
@@ -71,8 +72,8 @@ def test_virtio_net_comes_up(linux):
 
 
 def test_ping_and_tcp(linux):
-    """Verify: pings of all sizes come back, TCP runs both ways, the NIC dropped nothing for want
-    of a rule kept."""
+    """Verify: pings of all sizes are answered, TCP runs both ways, the NIC dropped no malformed
+    packet."""
     for size in (56, 1, 1472):
         assert linux.space.ping_each(linux.address, 10, size) == 10
     for reverse in (False, True):
@@ -90,8 +91,8 @@ def test_link_follows_the_cable(linux):
 
 
 def test_control_queue(linux):
-    """Verify: receive modes, MAC address and VLANs go through the control queue, and the NIC
-    takes each."""
+    """Verify: Linux sets receive modes and MAC address by the control queue, and the NIC accepts
+    each command."""
     before = linux.fn()
     linux.sh("ip link set $i promisc on; ip link set $i allmulticast on;"
              " ip link set $i promisc off; ip link set $i allmulticast off")
@@ -106,7 +107,7 @@ def test_control_queue(linux):
 
 
 def test_unbind_and_bind(linux):
-    """Verify: the driver lets go of the device and takes it again, without a trace."""
+    """Verify: the driver can be unbound and bound again, without a violation."""
     linux.sh("p=$(basename $(readlink -f /sys/class/net/$i/device/..));"
              " echo $p > /sys/bus/pci/drivers/virtio-pci/unbind;"
              " echo $p > /sys/bus/pci/drivers/virtio-pci/bind")
@@ -118,7 +119,7 @@ def test_unbind_and_bind(linux):
 
 @pytest.fixture
 def on_vfio(linux):
-    """The function with the kernel's vfio-pci, and back with virtio_net at the end."""
+    """The function, bound to the kernel's vfio-pci, and to virtio-pci again at the end."""
     linux.bind("vfio-pci")
     yield linux
     linux.bind("virtio-pci")
@@ -126,11 +127,11 @@ def on_vfio(linux):
 
 
 def test_net_vsr_through_the_kernels_vfio(on_vfio, testpmd, closing):
-    """Steps: the same function given to vfio-pci and opened with net_vsr, which sends back what
-    comes; pull the cable and plug it in.
+    """Steps: bind the function to vfio-pci and open it with net_vsr, which sends all frames back;
+    set the link down and up.
 
-    Verify: frames of every size come back byte for byte, the interrupts arrive, and the simulator,
-    which sees every doorbell, counts no violation: of that fixture `linux` makes sure.
+    Verify: frames of every size come back byte for byte, and the interrupts arrive. The fixture
+    `linux` checks that the simulator, which sees every doorbell, counts no violation.
     """
     tap = closing(on_vfio.open_tap())
     pmd = testpmd(on_vfio, [on_vfio.pf], vsr=True, args=["--port-topology=loop"])

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""net_vsr under Debian's dpdk-testpmd: every profile, split and packed, and each of its features.
+"""net_vsr with Debian's dpdk-testpmd: each profile, split and packed rings, and each feature.
 
 Every test ends with no violation of the specification counted by the simulator.
 """
@@ -23,7 +23,7 @@ PROFILES = ("full", "ifc", "bluefield", "minimal")
 
 @pytest.fixture
 def clean(closing):
-    """clean(sim): at the end of the test the simulator has counted no violation."""
+    """clean(sim): at the end of the test the simulator must have counted no violation."""
     hosts = []
     yield hosts.append
     for host in hosts:
@@ -33,7 +33,7 @@ def clean(closing):
 
 @pytest.fixture
 def cabled(make_host, testpmd, closing):
-    """A net_vsr testpmd with as many VFs as taps wanted: cabled(nb, features=...)."""
+    """cabled(n, features=...): a testpmd with net_vsr on n VFs, each with a tap as its wire."""
 
     def make(nb_ports=2, args=(), devargs="", eal=(), **conf):
         functions = [f"vf{i}" for i in range(1, nb_ports + 1)]
@@ -56,7 +56,7 @@ def cabled(make_host, testpmd, closing):
 def test_every_profile_carries_tcp(profile, ring, sim, testpmd, namespaces, clean):
     """Steps: two VFs of the profile forward between two taps.
 
-    Verify: ping and TCP without loss, the ring layout asked for, net_vsr in charge.
+    Verify: ping and TCP without loss, the wanted ring layout, net_vsr as the driver.
     """
     b = bridge(sim, testpmd, namespaces, profile=profile, features=RINGS[ring])
     clean(b.sim)
@@ -81,7 +81,7 @@ def test_pf_and_vf_alike(ring, sim, testpmd, namespaces, clean):
     b.check_ping()
     b.check_tcp()
     assert b.pmd.quit() == 0
-    # The PF was closed, and with that reset: its VFs are still there.
+    # Closing the PF has reset it. Its VFs must still exist.
     assert b.sim.sysfs("bus/pci/devices", PF, "sriov_numvfs").read_text().strip() == "1"
 
 
@@ -144,14 +144,14 @@ def test_queue_sizes_reach_the_device(size, cabled):
     assert re.search(rf"Number of TXDs: {size}\b", pmd.cmd("show txq info 0 0"))
     pmd.start_forwarding("io")
     frames = frames_of_all_sizes(pmd.mac(0), left.mac)[::15]
-    # No more at once than a ring that is refilled late has room for.
+    # A batch must fit into a ring that is not refilled meanwhile.
     check_crossing(left, right, frames, batch=min(64, size // 4))
     assert pmd.quit() == 0
 
 
 @pytest.mark.parametrize("ring", RINGS)
 def test_frames_of_many_segments(ring, cabled):
-    """Steps: testpmd sends frames of five segments. Verify: they arrive in one piece."""
+    """Steps: testpmd sends frames of five segments. Verify: each arrives as one frame."""
     _, pmd, (left, _) = cabled(features=RINGS[ring], args=["--tx-offloads=0x8000"])
     pmd.cmd("set fwd txonly")
     pmd.cmd("set txpkts 64,100,1,200,400")
@@ -170,7 +170,7 @@ def test_frames_of_many_segments(ring, cabled):
 
 
 def arrivals(pmd, tap, frames, address):
-    """How many of the frames port 0 received; address is one that certainly gets in."""
+    """How many of the frames port 0 received. `address` must be one that the filter accepts."""
     control = frame_to(address, tap.mac, b"c" * 15)
     assert len(control) > sum(map(len, frames))
     before = pmd.stats(0)
@@ -179,13 +179,13 @@ def arrivals(pmd, tap, frames, address):
         lambda: pmd.stats(0)["RX-bytes"] >= before["RX-bytes"] + len(control),
         "the control frame",
     )
-    # The wire keeps the order, so all others were decided on by now.
+    # The wire keeps the order: all other frames have passed the filter by now.
     return pmd.stats(0)["RX-packets"] - before["RX-packets"] - 1
 
 
 @pytest.mark.parametrize("ring", RINGS)
 def test_receive_modes_filter(ring, cabled):
-    """Verify: promiscuous and all-multicast let in what they should and nothing else."""
+    """Verify: promiscuous and all-multicast mode accept the right frames and no others."""
     _, pmd, (tap, _) = cabled(features=RINGS[ring])
     pmd.start_forwarding("rxonly")
     own = pmd.mac(0)
@@ -206,7 +206,7 @@ def test_receive_modes_filter(ring, cabled):
 
 
 def test_mac_set_moves_the_address(cabled):
-    """Verify: frames to the new address get in, others do not; after a restart too."""
+    """Verify: frames to the new address are received, others are not; also after a restart."""
     _, pmd, (tap, _) = cabled()
     old, new = pmd.mac(0), "02:11:22:33:44:55"
     pmd.cmd("set promisc 0 off")
@@ -236,7 +236,7 @@ def test_link_follows_the_cable(cabled):
 
 
 def test_mtu_is_that_of_the_device(cabled):
-    """Verify: the MTU of the device is the port's, and no more can be set."""
+    """Verify: the port has the MTU of the device, and refuses a larger one."""
     _, pmd, _ = cabled(1, args=[], **{"profile": "full"})
     mtu = int(re.search(r"^MTU: (\d+)", pmd.info(0), re.M).group(1))
     most = int(re.search(r"^Max possible MTU: (\d+)", pmd.info(0) + "\nMax possible MTU: 0", re.M)
@@ -251,7 +251,7 @@ def test_mtu_is_that_of_the_device(cabled):
 @pytest.mark.needs("counters")
 @pytest.mark.parametrize("ring", RINGS)
 def test_counters_agree_with_the_simulator(ring, cabled):
-    """Verify: packets, bytes and doorbells that net_vsr counts are those the NIC saw."""
+    """Verify: net_vsr and the NIC count the same packets, bytes and doorbells."""
     host, pmd, (left, right) = cabled(features=RINGS[ring])
     pmd.start_forwarding("io")
     frames = frames_of_all_sizes(pmd.mac(0), left.mac)[::5]
@@ -267,7 +267,7 @@ def test_counters_agree_with_the_simulator(ring, cabled):
     xstats = pmd.xstats(1)
     doorbells = sum(value for name, value in xstats.items() if "doorbell" in name)
     assert 0 < doorbells <= len(frames) + 64
-    # The device may take two rings of a doorbell for one, never one for two.
+    # The device may count two writes to a doorbell once, but never one write twice.
     assert vf2["doorbells"] - control_doorbells(vf2) <= doorbells
     assert pmd.quit() == 0
 
@@ -278,7 +278,7 @@ def control_doorbells(fn):
 
 # ---------------------------------------------------------------- paths, generator
 
-# Row of the path table, and the features under which it is the one.
+# Row of the path table, and features with which this row can be used.
 RX_PATHS = {
     "packed_avx512": "+ring_packed,+mrg_rxbuf",
     "split_avx512": "-ring_packed,-mrg_rxbuf",
@@ -294,7 +294,7 @@ SIMD_FLAGS = {"avx2": {"AVX2"}, "avx512": {"AVX512F", "AVX512BW", "AVX512DQ", "A
 
 
 def test_path_table_is_known():
-    """The rows below are all the rows there are, as the driver's own parameter string says."""
+    """Verify: RX_PATHS and TX_PATHS list all rows, as in the parameter string of the driver."""
     with open(paths.plugin(), "rb") as file:
         said = re.search(rb"rx_path=([a-z_|0-9]+) tx_path=([a-z_|0-9]+)", file.read())
     assert said.group(1).decode().split("|") == list(RX_PATHS)
@@ -310,7 +310,7 @@ def test_path_table_is_known():
     ],
 )
 def test_forced_path_is_taken(path, cabled):
-    """Verify: the row named is in use, and contents survive."""
+    """Verify: the driver uses the row, and frames arrive unchanged."""
     tx = path if path in TX_PATHS else path.split("_")[0]
     missing = SIMD_FLAGS.get(path.split("_")[-1], set()) - cpu.flags()
     if missing:
@@ -340,7 +340,6 @@ def test_devargs_leave_features_out(devargs, absent, cabled):
     assert pmd.quit() == 0
 
 
-
 def test_ports_stop_and_start_again(sim, testpmd, namespaces, clean):
     b = bridge(sim, testpmd, namespaces)
     clean(b.sim)
@@ -358,7 +357,7 @@ def test_ports_stop_and_start_again(sim, testpmd, namespaces, clean):
 @pytest.mark.parametrize("ring", RINGS)
 @pytest.mark.parametrize("profile", PROFILES)
 def test_generator_at_full_speed(profile, ring, sim, testpmd, clean):
-    """Steps: generators on both VFs, 64 bytes. Verify: both ports forward, nothing is violated."""
+    """Steps: generators on both VFs, 64 bytes. Verify: both ports forward, no violation."""
     host = sim(profile=profile, features=RINGS[ring], vfs=2,
                wires={"vf1": "gen:size=64", "vf2": "gen:size=64"})
     clean(host)
@@ -377,7 +376,7 @@ def test_generator_at_full_speed(profile, ring, sim, testpmd, clean):
 
 
 def test_driver_names_its_devices():
-    """The plug-in carries what dpdk-pmdinfo.py looks for."""
+    """Verify: dpdk-pmdinfo.py finds the PCI ids of the driver in the plug-in."""
     done = subprocess.run(
         ["/usr/bin/python3", "/usr/bin/dpdk-pmdinfo.py", paths.plugin()],
         capture_output=True, text=True, timeout=60, check=False,

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""What the owner of a PF and the users of its VFs may count on, with vsrd as the owner.
+"""Guarantees for the owner of a PF and for the users of its VFs, with vsrd as the owner.
 
-PF and VF are alike but for the SR-IOV capability; a feature bit says that a driver knows about it;
-VFs live without their owner; what is in use is not changed below its users.
+PF and VF differ in the SR-IOV capability only; VFs are enabled only after VIRTIO_F_SR_IOV was
+accepted; VFs work without their owner; the owner changes nothing that is in use.
 """
 
 import json
@@ -28,7 +28,7 @@ def num_vfs(host) -> int:
 
 
 def ext_capability(host, wanted) -> tuple[bytes, int]:
-    """Configuration space of the PF and where that extended capability stands in it."""
+    """(configuration space of the PF, offset of an extended capability in it)."""
     config = host.sysfs("bus/pci/devices", PF, "config").read_bytes()
     at = CONFIG_EXT
     while at and int.from_bytes(config[at : at + 2], "little") != wanted:
@@ -38,7 +38,8 @@ def ext_capability(host, wanted) -> tuple[bytes, int]:
 
 
 def check_vf_enable_was_not_touched(host):
-    """NumVFs and VF Enable read 0; the device counts a VF Enable that comes too early (C070)."""
+    """NumVFs and VF Enable read 0, and the device counted no write to VF Enable (violation
+    C070)."""
     config, at = ext_capability(host, SRIOV_ID)
     assert config[at + 8] & 1 == 0 and config[at + 0x10 : at + 0x12] == b"\0\0"
     assert num_vfs(host) == 0
@@ -46,14 +47,14 @@ def check_vf_enable_was_not_touched(host):
 
 
 def cross(pmd, taps, count=20):
-    """Frames from each tap come out of the other."""
+    """Check that frames from each tap arrive at the other."""
     left, right = taps
     check_crossing(left, right, flows(pmd.mac(0), left.mac, count))
     check_crossing(right, left, flows(pmd.mac(1), right.mac, count))
 
 
 def forward(host, vfs, testpmd, closing):
-    """A testpmd that forwards between VF 1 and VF 2, and their taps."""
+    """A testpmd that forwards between VF 1 and VF 2, and the taps of the VFs."""
     taps = [closing(host.open_tap(name)) for name in ("vf1", "vf2")]
     pmd = testpmd(host, [host.device(vf) for vf in vfs], vsr=True)
     for port in range(2):
@@ -63,11 +64,11 @@ def forward(host, vfs, testpmd, closing):
     return pmd, taps
 
 
-# ---------------------------------------------------------------- VFs live without their owner
+# ---------------------------------------------------------------- VFs work without their owner
 
 
-def whole_life(pmd, taps):
-    """What a driver does with VFs: filters, addresses, counters, stop and start."""
+def use_everything(pmd, taps):
+    """Use filters, addresses, MTU, counters, stop and start of the ports."""
     pmd.stop_forwarding()
     for command in ("set promisc 0 on", "set allmulti 0 on", "set promisc 0 off",
                     "mac_addr set 0 02:00:00:00:77:01", "port stop all", "port config mtu 0 1400",
@@ -83,7 +84,8 @@ def whole_life(pmd, taps):
 
 
 def seen_by_pf(host):
-    """State and counters of the PF, but for its owner's looks at its status."""
+    """State and counters of the PF, without the register reads by which its owner polls its
+    status."""
     pf = host.fn("pf")
     del pf["counters"]["register_reads"]
     return pf
@@ -91,10 +93,10 @@ def seen_by_pf(host):
 
 @pytest.mark.parametrize("owner", ["absent", "without admin queue", "hanging", "dead"])
 def test_vf_never_asks_its_owner(owner, sim, daemon, testpmd, closing):
-    """Steps: VFs are used from the first to the last while their PF has no owner, one without an
-    admin queue, one that does not answer, or one that was killed.
+    """Steps: VFs are used while their PF has no owner, an owner without an admin queue, an owner
+    that does not answer, or an owner that was killed.
 
-    Verify: all works, and the PF has seen nothing of it.
+    Verify: the VFs work, and state and counters of the PF stay the same.
     """
     host = sim(taps=["vf1", "vf2"], vfs=2,
                features="-admin_vq" if owner == "without admin queue" else "")
@@ -102,14 +104,14 @@ def test_vf_never_asks_its_owner(owner, sim, daemon, testpmd, closing):
     vfs = host.create_vfs(2)
     if owner == "dead":
         vsrd.kill()
-        wait_for(lambda: host.fn("pf")["status"] == 0, "the system to reset the PF")
+        wait_for(lambda: host.fn("pf")["status"] == 0, "the host to reset the PF")
     pid = vsrd.pid if owner == "hanging" else None
     if pid:
         os.kill(pid, signal.SIGSTOP)
     before = seen_by_pf(host)
     try:
         pmd, taps = forward(host, vfs, testpmd, closing)
-        whole_life(pmd, taps)
+        use_everything(pmd, taps)
         assert pmd.quit() == 0
         assert seen_by_pf(host) == before
     finally:
@@ -119,11 +121,11 @@ def test_vf_never_asks_its_owner(owner, sim, daemon, testpmd, closing):
 
 
 def test_owner_is_replaced_below_vf_traffic(make_host, daemon, testpmd, closing):
-    """Steps: two VFs forward; what would change them is asked for; kill -9 vsrd below its keeper;
-    reset the PF; kill -9 the user of the VFs.
+    """Steps: two VFs forward; try to change the VFs; kill -9 vsrd, which has a keeper; reset the
+    PF; kill -9 the user of the VFs.
 
-    Verify: all refused, with the users' names; frames cross after each step; the next vsrd has
-    the PF and its VFs; when the user is gone the VFs can go.
+    Verify: each change is refused, with the names of the users; frames cross after each step; the
+    next vsrd owns the PF and its VFs; without users the VFs can be destroyed.
     """
     host = make_host(taps=["vf1", "vf2"], vfs=2)
     vsrd = daemon(host)
@@ -161,9 +163,9 @@ def test_owner_is_replaced_below_vf_traffic(make_host, daemon, testpmd, closing)
 
 
 def test_vfs_wait_for_the_device_to_agree(sim, daemon):
-    """Steps: a device that refuses FEATURES_OK, until it does not.
+    """Steps: the device refuses FEATURES_OK; later it accepts.
 
-    Verify: no VFs before, though all are asked for: vsrd and vsrctl alone; VFs afterwards.
+    Verify: before, neither vsrctl alone nor vsrd creates VFs; afterwards vsrd does.
     """
     host = sim(vfs=4, args=["--fault", "refuse-features-ok"])
     refused(host.vsrctl("vf", "create", PF, 2), "FEATURES_OK")
@@ -179,10 +181,10 @@ def test_vfs_wait_for_the_device_to_agree(sim, daemon):
 
 
 def test_permission_outlives_resets(sim, daemon, testpmd, closing):
-    """Steps: VFs come and go; then the PF is reset and will not agree on features any more.
+    """Steps: create and destroy VFs; then reset the PF, which refuses FEATURES_OK from now on.
 
-    Verify: VFs can be made again without it, by vsrd and by the kernel alone after a function
-    level reset; they carry frames; the device has nothing against it.
+    Verify: VFs can be created all the same, by vsrd, and by the kernel alone after a function
+    level reset; they carry frames; the device counts no violation.
     """
     host = sim(taps=["vf1", "vf2"], vfs=2)
     vsrd = daemon(host)
@@ -205,18 +207,18 @@ def test_permission_outlives_resets(sim, daemon, testpmd, closing):
 
 @pytest.mark.parametrize("function", ["vf", "plain"])
 def test_stray_feature_is_named_and_left_alone(function, sim, testpmd, closing):
-    """Steps: functions without an SR-IOV capability, VFs or a NIC without VFs, offer SR_IOV.
+    """Steps: a function without an SR-IOV capability (a VF, or a NIC without VFs) offers SR_IOV.
 
-    Verify: net_vsr says that they are faulty, does not accept it, and works; the NIC without VFs
-    is no PF for vsrctl; a PF that has the capability is not complained about.
+    Verify: net_vsr reports a faulty device, does not accept the feature, and works; vsrctl refuses
+    to create VFs of the NIC without VFs; net_vsr reports no fault of a PF with the capability.
     """
     host = sim(vfs=2 if function == "vf" else 0, args=["--fault", "stray-sr-iov"],
                taps=["vf1" if function == "vf" else "pf"])
     name, address = ("vf1", host.create_vfs(1)[0]) if function == "vf" else ("pf", PF)
     tap = closing(host.open_tap(name))
     pmd = testpmd(host, [address], vsr=True)
-    said = [line for line in pmd.child.output.splitlines() if "faulty" in line]
-    assert len(said) == 1 and address in said[0] and "VIRTIO_F_SR_IOV" in said[0]
+    lines = [line for line in pmd.child.output.splitlines() if "faulty" in line]
+    assert len(lines) == 1 and address in lines[0] and "VIRTIO_F_SR_IOV" in lines[0]
     assert "sr_iov" not in host.fn(name)["accepted"]
     pmd.wait_link(0)
     pmd.start_forwarding("io")
@@ -233,11 +235,11 @@ def test_stray_feature_is_named_and_left_alone(function, sim, testpmd, closing):
 
 
 def test_driver_that_knows_no_sr_iov_has_the_pf(make_host, testpmd, closing):
-    """Steps: DPDK's own net_virtio, which has never heard of SR-IOV, on the PF.
+    """Steps: DPDK's own net_virtio, which does not support SR-IOV, drives the PF.
 
-    Verify: frames go through it, it makes no VF, and nobody objects.
+    Verify: frames cross, no VF exists, and neither simulator nor kernel reports a fault of SR-IOV.
     """
-    # Of other rules that it breaks the simulator has its opinion.
+    # The simulator counts violations of other rules by net_virtio.
     host = make_host(judged=False, taps=["pf"], vfs=2)
     tap = closing(host.open_tap("pf"))
     pmd = testpmd(host, [host.pf])
@@ -258,10 +260,10 @@ def test_driver_that_knows_no_sr_iov_has_the_pf(make_host, testpmd, closing):
 
 
 def test_owner_without_admin_queue(make_host, daemon, closing):
-    """Steps: all that vsrctl has, on a PF that has no admin queue.
+    """Steps: all commands of vsrctl, on a PF without an admin queue.
 
-    Verify: PFs, VFs, tokens, events, health and version work; what needs the admin queue says in
-    one sentence that there is none.
+    Verify: PFs, VFs, tokens, events, health and version work; commands that need the admin queue
+    report in one sentence that there is none.
     """
     host = make_host(features="-admin_vq", vfs=2)
     pf = host.pf
@@ -307,8 +309,8 @@ def test_owner_without_admin_queue(make_host, daemon, closing):
 
 
 def test_pf_wanted_back_is_let_go(make_host, daemon):
-    """Steps: unbind the PF below its owner, with VFs. Verify: it ends soon, VFs go with it, vsrd
-    says so and lives on, and takes the PF again."""
+    """Steps: unbind the PF, which has VFs, while vsrd owns it. Verify: vsrd closes the PF and its
+    VFs are destroyed, vsrd reports this, goes on, and can attach the PF again."""
     host = make_host(vfs=2)
     pf = host.pf
     vsrd = daemon(host)
@@ -341,17 +343,17 @@ time.sleep(600)
 
 
 def pasid_enable(host, on):
-    """As the system does it for the PF: vsrd only looks."""
+    """Write PASID Enable of the PF, as the host would. vsrd only reads it."""
     _, at = ext_capability(host, PASID_ID)
     with open(host.sysfs("bus/pci/devices", PF, "config"), "r+b", buffering=0) as config:
         os.pwrite(config.fileno(), bytes([on, 0]), at + 6)
 
 
 def test_pasid_of_a_vf_is_that_of_its_pf(sim, daemon):
-    """Steps: enable and disable at a VF, with PASID of the PF off and on.
+    """Steps: acquire and release PASID for a VF, while PASID of the PF is disabled and enabled.
 
-    Verify: enabling works exactly when the PF has it enabled, disabling always; nothing that is
-    asked for a VF changes the PF.
+    Verify: acquiring works only while PASID of the PF is enabled, releasing always; neither changes
+    the PF.
     """
     host = sim(vfs=2, args=["--pasid", 16])
     vsrd = daemon(host)
@@ -382,9 +384,10 @@ def test_pasid_of_a_vf_is_that_of_its_pf(sim, daemon):
 
 @pytest.mark.parametrize("how", ["release", "disconnect", "kill"])
 def test_user_of_pasid_keeps_its_pf_from_change(how, sim, daemon, closing):
-    """Steps: a user of VF 2 shares the PASID state; the PF is to change; the user lets go.
+    """Steps: a user of VF 2 acquires PASID; try to change the PF; the user releases PASID,
+    disconnects or is killed.
 
-    Verify: refused with the list of users, all allowed once it has let go, was cut off or killed.
+    Verify: changes are refused with the list of users before, and work afterwards.
     """
     host = sim(vfs=4, args=["--pasid", 20])
     vsrd = daemon(host)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""net_vsr on PF and VFs together: traffic both ways, queues, stop and start, close and reopen."""
+"""net_vsr on PF and VFs: traffic both ways, queues, stop and start, close and reopen."""
 
 import re
 
@@ -23,7 +23,8 @@ def check_both_ways(pmd, taps, step=1):
 def test_pf_and_vf_carry_frames_both_ways(make_host, testpmd, closing):
     """Steps: one process opens the PF and both its VFs; PF and VF 1 forward to each other.
 
-    Verify: net_vsr drives all three, frames of every size cross both ways, the VFs outlive the PF.
+    Verify: net_vsr drives all three, frames of every size cross both ways, the VFs still exist when
+    the PF is closed.
     """
     host = make_host(taps=["pf", "vf1"], vfs=2)
     vfs = host.create_vfs(2)
@@ -41,8 +42,8 @@ def test_pf_and_vf_carry_frames_both_ways(make_host, testpmd, closing):
 
 
 def test_least_of_devices_carries_frames_both_ways(make_host, testpmd, closing):
-    """A NIC with as few features as there can be: split rings, one buffer a packet, one pair, no
-    event index, no queue reset (stop resets the device)."""
+    """A NIC with the fewest features: split rings, one buffer per packet, one queue pair, no event
+    index, no queue reset (stopping a port resets the device)."""
     host = make_host(profile="minimal", taps=["vf1", "vf2"], vfs=2, queue_pairs=1)
     vfs = host.create_vfs(2)
     taps = cable(host, closing, ["vf1", "vf2"])
@@ -64,8 +65,8 @@ def test_least_of_devices_carries_frames_both_ways(make_host, testpmd, closing):
 def test_two_queue_pairs_share_the_flows(features, make_host, testpmd, closing):
     """Steps: two queue pairs with RSS asked for, many flows in at one tap.
 
-    Verify: both receive queues of port 0 and both send queues of port 1 carried packets, and every
-    frame left the other tap, unchanged.
+    Verify: both RX queues of port 0 and both TX queues of port 1 carried packets, and every frame
+    left the other tap unchanged.
     """
     host = make_host(taps=["vf1", "vf2"], vfs=2, queue_pairs=2, features=features)
     vfs = [host.device(vf) for vf in host.create_vfs(2)]
@@ -79,7 +80,7 @@ def test_two_queue_pairs_share_the_flows(features, make_host, testpmd, closing):
     for first in range(0, len(frames), 50):
         left.send(frames[first : first + 50])
         got += right.receive(50)
-    # Each queue keeps its order, the two of them none.
+    # Each queue keeps the order of its frames; there is no order between queues.
     assert sorted(got) == sorted(frames)
     pmd.stop_forwarding()
     rx, tx = pmd.xstats(0), pmd.xstats(1)
@@ -121,8 +122,8 @@ def test_ports_stop_close_and_open_again(features, make_host, testpmd, closing):
 
 
 def test_more_than_a_ring_goes_around(make_host, testpmd, closing):
-    """Steps: testpmd sends on VF 1 for a while. Verify: what leaves is whole and goes on coming,
-    far beyond the size of a ring."""
+    """Steps: testpmd sends on VF 1. Verify: many more frames than a ring has descriptors arrive,
+    all of the right size."""
     host = make_host(taps=["vf1"], vfs=1)
     vfs = [host.device(vf) for vf in host.create_vfs(1)]
     (tap,) = cable(host, closing, ["vf1"])

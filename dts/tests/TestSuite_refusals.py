@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""What goes wrong is said in one clear sentence, with an exit code that is not 0."""
+"""Errors are reported in one sentence, with an exit code other than 0."""
 
 import pathlib
 import shutil
@@ -14,7 +14,7 @@ from framework.sim import PF
 
 
 def one_sentence(done, *words):
-    """Exit code not 0, and one line on stderr with these words."""
+    """Check that the exit code is not 0 and that stderr is one line with these words."""
     assert done.returncode > 0, f"exit {done.returncode}: {done.stdout}{done.stderr}"
     lines = done.stderr.strip().splitlines()
     assert len(lines) == 1, done.stderr
@@ -71,7 +71,7 @@ def test_commands_that_cannot_run_are_refused(sim):
 
 @pytest.mark.parametrize("devargs", ["rx_path=none-such", "frobnicate=1"])
 def test_net_vsr_refuses_bad_devargs(devargs, sim, testpmd):
-    """Verify: the driver names the argument, and testpmd, without its port, ends with an error."""
+    """Verify: the driver names the argument, and testpmd ends with an error."""
     host = sim(vfs=1)
     (vf,) = host.create_vfs(1)
     pmd = testpmd.unstarted(host, [f"{vf},{devargs}"], vsr=True, args=["--nb-ports=1"])
@@ -89,12 +89,12 @@ def test_test_command_refuses_unknown_levels(level):
 
 
 def without_hugetlbfs(*command):
-    """The command in a mount namespace of its own where no hugetlbfs is mounted."""
+    """The command line that runs a command in a mount namespace without a hugetlbfs."""
     return ["unshare", "-m", "sh", "-c", 'umount -a -t hugetlbfs && exec "$@"', "sh", *command]
 
 
 def test_missing_hugepage_mount_is_named(sim):
-    """Verify: testpmd does not start, and says what is missing."""
+    """Verify: testpmd does not start, and names what is missing."""
     host = sim(vfs=1)
     done = plain(*without_hugetlbfs(*host.wrap([paths.TESTPMD, "-a", PF, "--", "-i"])))
     assert done.returncode > 0
@@ -131,7 +131,7 @@ def test_setup_mounts_what_is_missing():
     script = '"$0" && grep -q " /dev/hugepages hugetlbfs " /proc/mounts && "$0"'
     done = plain(*without_hugetlbfs("bash", "-c", script, setup))
     assert done.returncode == 0, done.stderr
-    # The second run has nothing to do and says nothing.
+    # The second run has nothing to do and prints nothing.
     assert done.stdout.splitlines() == ["setup: mounted hugetlbfs at /dev/hugepages"]
 
 
@@ -139,26 +139,27 @@ def test_setup_mounts_what_is_missing():
 
 
 def test_unbound_pf_is_refused(make_host):
-    """vsrctl, with the commands that help; the same PF given to testpmd is no port."""
+    """Verify: vsrctl refuses, and names the commands that help."""
     host = make_host(vfs=1)
     host.write(host.pf, "bus/pci/devices", host.pf, "driver/unbind")
     one_sentence(host.vsrctl("vf", "create", host.pf, 1), "no driver", "vfio-pci", "drivers_probe")
 
 
 def test_device_that_refuses_features_is_named(sim, testpmd):
-    """Verify: net_vsr says so with the device's address; testpmd ends with an error."""
+    """Verify: net_vsr prints an error that names the device; testpmd ends with an error."""
     host = sim(vfs=1, args=["--fault", "refuse-features-ok"])
     pmd = testpmd.unstarted(host, [PF], vsr=True, args=["--nb-ports=1"])
     code, output = pmd.run_to_end()
     assert code > 0
-    said = [line for line in output.splitlines() if "the device refuses the features" in line]
-    assert len(said) == 1 and PF in said[0], output
+    lines = [line for line in output.splitlines() if "the device refuses the features" in line]
+    assert len(lines) == 1 and PF in lines[0], output
     one_sentence(host.vsrctl("vf", "create", PF, 1), "FEATURES_OK", PF)
 
 
 @pytest.mark.parametrize("token", [None, "f81d4fae-7dec-41d0-a765-00a0c91e6bf6"])
 def test_missing_token_is_named(token, make_host, testpmd):
-    """Verify: a VF without its token is no port, and the host's log says why, as the kernel's."""
+    """Verify: testpmd cannot open a VF without its token, and the log of the host gives the reason,
+    as the log of a kernel does."""
     host = make_host(vfs=1)
     (vf,) = host.create_vfs(1)
     host.token = token
@@ -169,9 +170,9 @@ def test_missing_token_is_named(token, make_host, testpmd):
 
 
 def test_memory_that_no_device_can_reach_is_named(sim, testpmd):
-    """Steps: testpmd keeps its packets in memory that cannot be shared with the device.
+    """Steps: testpmd has its packet buffers in memory that cannot be shared with the device.
 
-    Verify: the map is refused; the device stops at the first packet, and net_vsr says so.
+    Verify: the map is refused; the device stops at the first packet, and net_vsr reports it.
     """
     host = sim(vfs=1, wires={"vf1": "gen:size=64"})
     (vf,) = host.create_vfs(1)
@@ -184,10 +185,10 @@ def test_memory_that_no_device_can_reach_is_named(sim, testpmd):
 
 
 def test_descriptor_outside_the_dma_map_stops_the_device(sim, testpmd):
-    """Steps: a driver posts a descriptor that points at memory it never mapped.
+    """Steps: a driver posts a descriptor that points to memory which is not mapped.
 
-    Verify: the device stops and asks for a reset, the driver says so and ends with an error, the
-    fault is counted, other functions and the next driver of this one work.
+    Verify: the device stops and asks for a reset, the driver reports this and ends with an error,
+    the fault is counted, and other functions and the next driver of this function work.
     """
     host = sim(vfs=2)
     vfs = host.create_vfs(2)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""As many virtual functions as there can be."""
+"""The largest number of VFs."""
 
 import json
 
@@ -12,9 +12,9 @@ MANY = 256
 
 
 def test_256_vfs_first_and_last_carry_traffic(sim, testpmd, namespaces):
-    """Steps: make 256 VFs, run TCP between the first and the last, destroy all, twice.
+    """Steps: create 256 VFs, run TCP between the first and the last, destroy all.
 
-    Verify: all are there with groups of their own; no loss; all are gone afterwards.
+    Verify: each VF exists and has its own IOMMU group; no loss; no VF is left at the end.
     """
     b = bridge(sim, testpmd, namespaces, ("vf1", f"vf{MANY}"), vfs=MANY, queue_pairs=1)
     shown = json.loads(b.sim.vsrctl("--json", "list").stdout)["functions"]
@@ -34,7 +34,7 @@ def test_256_vfs_first_and_last_carry_traffic(sim, testpmd, namespaces):
 
 
 def test_256_vfs_come_and_go(sim, testpmd):
-    """Steps: make and destroy 256 VFs five times. Verify: no descriptor of vsr-sim stays."""
+    """Steps: create and destroy 256 VFs five times. Verify: vsr-sim leaks no descriptor."""
     host = sim(vfs=MANY, queue_pairs=1)
     counts = []
     for _ in range(5):

@@ -2,7 +2,7 @@
 # Copyright (c) 2026 The vsr authors
 """Debian's dpdk-testpmd with DPDK's own net_virtio, both unmodified, on the simulated NIC.
 
-Nobody here wrote that driver: it judges the simulator.
+DPDK's developers wrote this driver, so it tests the simulator independently of net_vsr.
 """
 
 import pytest
@@ -21,7 +21,7 @@ def test_tcp_crosses_without_loss(ring, buffers, ports, sim, testpmd, namespaces
     """Steps: two ports of net_virtio, two queue pairs each, forward between two taps.
 
     Verify: every ping is answered, TCP runs both ways without a segment sent twice, nothing is
-    dropped, both queue pairs carried packets, and the features asked for are those in use.
+    dropped, both queue pairs carried packets, and the wanted features are in use.
     """
     b = bridge(
         sim, testpmd, namespaces, PORTS[ports], vsr=False,
@@ -64,7 +64,7 @@ def test_ports_stop_and_start_again(sim, testpmd, namespaces):
 
 
 def test_link_change_reaches_the_driver(sim, testpmd):
-    """Steps: pull the cable and plug it in. Verify: testpmd sees both."""
+    """Steps: set the link down and up. Verify: testpmd sees both."""
     host = sim(vfs=1)
     (vf,) = host.create_vfs(1)
     pmd = testpmd(host, [vf])

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""devtools/vm.sh: a job in the virtual machine, its results, and nothing left behind."""
+"""devtools/vm.sh: a command in the virtual machine, its results, and the clean-up."""
 
 import os
 import re
@@ -13,14 +13,14 @@ from framework import paths
 from framework.child import Child
 from framework.wait import wait_for
 
-INTEROP = None  # nobody is run against anybody here
+INTEROP = None  # not in the document: no two programs are tested with each other
 
 VM = paths.ROOT / "devtools/vm.sh"
 
 
 @pytest.fixture
 def vm_command(closing, tmp_path):
-    """Start vm.sh in a folder of the test's own."""
+    """vm_command(word, ...): start vm.sh in a temporary folder."""
 
     def start(*words):
         env = {**os.environ, "VSR_BUILD": str(paths.BUILD)}
@@ -30,7 +30,7 @@ def vm_command(closing, tmp_path):
 
 
 def descendants(pid):
-    """Processes that a process started, and theirs."""
+    """All children of a process, with their children."""
     done = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True,
                           timeout=20)
     parent = {int(row.split()[0]): int(row.split()[1]) for row in done.stdout.splitlines()}
@@ -43,7 +43,8 @@ def descendants(pid):
 
 
 def test_job_brings_out_results_and_exit_code(vm_command, tmp_path):
-    """Verify: the command runs as root on the other kernel, with this machine's files read-only."""
+    """Verify: the command runs as root on the kernel of the virtual machine, and the files of the
+    host are read-only."""
     job = 'id -u; uname -r; cmp "$0" "$0" && ! touch "$0.new"; echo done > /mnt/result; exit 7'
     child = vm_command("run", "sh", "-c", job, VM)
     assert child.wait(120) == 7

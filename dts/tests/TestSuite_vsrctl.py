@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""vsrctl: what it shows, makes, destroys and refuses."""
+"""vsrctl: what it shows, creates, destroys and refuses."""
 
 import json
 import os
@@ -17,7 +17,7 @@ TOKEN = "f81d4fae-7dec-41d0-a765-00a0c91e6bf6"
 
 
 def refused(done, *words):
-    """One sentence, on stderr alone, that has these words, and exit code 1."""
+    """Check for one sentence on stderr with these words, and exit code 1."""
     assert done.returncode == 1, f"exit {done.returncode}: {done.stdout}{done.stderr}"
     lines = done.stderr.splitlines()
     assert len(lines) == 1 and lines[0].startswith("vsrctl: "), done.stderr
@@ -26,7 +26,7 @@ def refused(done, *words):
 
 
 def here(*args, **env):
-    """vsrctl on this machine as it is (no simulated host)."""
+    """Run vsrctl on this machine, without a simulated host."""
     return subprocess.run(
         [str(paths.VSRCTL), *map(str, args)], capture_output=True, text=True, timeout=20,
         env={**os.environ, **env}, check=False,
@@ -51,7 +51,7 @@ def here(*args, **env):
     ],
 )
 def test_bad_command_line_is_refused(args, word):
-    """Verify: one sentence that names the fault, exit code 2, nothing on stdout."""
+    """Verify: one sentence that names the error, exit code 2, nothing on stdout."""
     done = here(*args)
     assert done.returncode == 2 and done.stdout == ""
     assert len(done.stderr.splitlines()) == 1 and word in done.stderr
@@ -68,7 +68,7 @@ def test_help_names_every_command():
 
 
 def make_fn(root, bdf, driver="vfio-pci", group=7, vendor="0x1af4", device="0x1041", **files):
-    """A function in a folder that looks like sysfs."""
+    """Make a function in a folder that looks like sysfs."""
     fn = root / "bus/pci/devices" / bdf
     fn.mkdir(parents=True)
     values = {
@@ -109,7 +109,7 @@ def test_list_shows_what_sysfs_holds(tmp_path):
 
 @pytest.mark.parametrize("vfs", [0, 1, 2, 3, 6, 7, 8, 13])
 def test_vfs_are_counted_by_their_links(vfs, tmp_path):
-    """sriov_numvfs can be written and not read: the kernel may let whoever reads it wait until an
+    """Verify: vsrctl does not read sriov_numvfs, because the kernel may block the reader until an
     owner has closed the PF."""
     pf = make_fn(tmp_path, "0000:01:00.0", sriov_totalvfs=16)
     os.mkfifo(pf / "sriov_numvfs")
@@ -152,7 +152,7 @@ def test_functions_that_cannot_have_vfs_are_refused(tmp_path):
 
 
 def functions_of(host):
-    """What vsrctl shows of the NIC under test; a host may have others."""
+    """The functions of the NIC under test, as vsrctl lists them. A host may have other NICs."""
     shown = json.loads(host.vsrctl("--json", "list").stdout)["functions"]
     return [fn for fn in shown if host.pf in (fn["pci"], fn.get("pf"))]
 
@@ -160,8 +160,9 @@ def functions_of(host):
 def test_create_and_destroy(make_host):
     """Steps: create 4 of 4 VFs, list, destroy, list.
 
-    Verify: VFs are there, bound to vfio-pci, in groups of their own; the token stands in a file
-    that its owner alone can read and is named as dpdk-testpmd wants it; all gone at the end.
+    Verify: the VFs exist, are bound to vfio-pci, and have their own IOMMU groups; the token is in a
+    file that only its owner can read, and is printed as an option for dpdk-testpmd; VFs and file
+    are gone at the end.
     """
     host = make_host(vfs=4)
     done = host.vsrctl("vf", "create", host.pf, 4)
@@ -215,7 +216,7 @@ def test_counts_out_of_range_are_refused(make_host):
     ["", "1234", TOKEN[:-1], TOKEN + "0", TOKEN.replace("-", "_"), re.sub("[0-9a-f]", "0", TOKEN)],
 )
 def test_bad_tokens_are_refused(token):
-    """Checked before anything is touched, so that no simulated host is needed."""
+    """vsrctl checks the token first, so this needs no simulated host."""
     refused(here("vf", "create", PF, 1, f"--token={token}"), "no UUID")
 
 
@@ -232,7 +233,8 @@ def test_destroy_without_vfs_is_refused(make_host):
 
 
 def test_open_vf_keeps_its_pf_from_change(make_host, testpmd):
-    """Steps: testpmd holds VF 2; destroy and create. Verify: both refused, VF 2 named and alive."""
+    """Steps: testpmd has VF 2 open; destroy and create VFs. Verify: both are refused, VF 2 is named
+    and still works."""
     host = make_host(vfs=4)
     vfs = host.create_vfs(4)
     pmd = testpmd(host, [vfs[1]], vsr=True)
@@ -252,7 +254,7 @@ def test_pf_in_use_is_refused(make_host, testpmd):
 
 
 def test_device_without_the_feature_keeps_its_vfs_off(sim):
-    """Verify: the reason is named, and VF Enable was not touched."""
+    """Verify: the reason is named, and VF Enable was not written."""
     host = sim(vfs=4, features="-sr_iov")
     refused(host.vsrctl("vf", "create", PF, 2), "VIRTIO_F_SR_IOV", "does not offer")
     assert host.sysfs("bus/pci/devices", PF, "sriov_numvfs").read_text().strip() == "0"
@@ -267,7 +269,8 @@ def test_device_that_refuses_features_keeps_its_vfs_off(sim):
 
 
 def test_pf_of_another_driver_is_refused_with_the_way_out(make_host):
-    """Steps: bind the PF to virtio-pci, create, then type the commands named. Verify: they help."""
+    """Steps: bind the PF to virtio-pci, create VFs, then run the commands in the message. Verify:
+    VFs can be created."""
     host = make_host(vfs=4)
     host.write(host.pf, "bus/pci/devices", host.pf, "driver/unbind")
     host.write("virtio-pci", "bus/pci/devices", host.pf, "driver_override")
@@ -276,7 +279,7 @@ def test_pf_of_another_driver_is_refused_with_the_way_out(make_host):
     refused(done, "virtio-pci, not to vfio-pci")
     commands = done.stderr.split("bind it with: ")[1].strip()
     typed = ["sh", "-ec", commands]
-    # The simulated host's sysfs stands on this machine.
+    # The sysfs of the simulated host is a folder on this machine.
     done = subprocess.run(typed if host.kind == "simulated" else host.wrap(typed), timeout=20,
                           capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""vsrd, vsrd-keeper and what vsrctl does with them, on the simulated host."""
+"""vsrd, vsrd-keeper, and the commands of vsrctl that use them, on the simulated host."""
 
 import json
 import os
@@ -33,7 +33,7 @@ def received(host, name="vf1") -> int:
 
 
 def check_traffic(host, name="vf1"):
-    """Packets still arrive at the function."""
+    """Check that packets arrive at the function."""
     before = received(host, name)
     wait_for(lambda: received(host, name) > before + 1000, f"packets of {name}")
 
@@ -54,12 +54,13 @@ def test_socket_is_for_its_owner_alone(sim, daemon):
 
 
 def test_other_users_are_turned_away_unless_named(sim, daemon):
-    """Steps: user 65534 asks on a socket that anybody reaches. Verify: who is named may ask."""
+    """Steps: several users connect to a socket that everybody can reach. Verify: only root and
+    users that --allow-uid names get an answer."""
     host = sim(vfs=4)
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         os.chmod(folder, 0o755)
         path = f"{folder}/sock"
-        # Who is turned away may find the connection closed before it has asked.
+        # vsrd may close the connection before a refused user has sent the request.
         ask = (
             "import contextlib, socket, sys\n"
             "s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])\n"
@@ -93,7 +94,8 @@ def test_second_daemon_is_refused(sim, daemon, closing):
 
 
 def test_protocol_is_json_rpc(sim, daemon):
-    """Batches, notifications, errors by their numbers; a line too long ends the connection."""
+    """Verify: batches, notifications and error codes; a line that is too long ends the
+    connection."""
     vsrd = daemon(sim(vfs=4))
     client = vsrd.client()
 
@@ -112,7 +114,7 @@ def test_protocol_is_json_rpc(sim, daemon):
     assert answer('{"jsonrpc":"2.0","id":1,"method":"pf.show"}')["error"]["code"] == -32602
     version = '{"jsonrpc":"2.0","id":7,"method":"version"}'
     quiet = '{"jsonrpc":"2.0","method":"version"}'
-    # The notifications are answered by nothing: the next line is the batch's.
+    # Notifications get no answer: the next line is the answer to the batch.
     client.send_raw(f"{quiet}\n[{quiet}]\n".encode())
     batch = answer(f"[{version},{quiet},1]")
     assert [one.get("id") for one in batch] == [7, None]
@@ -123,7 +125,8 @@ def test_protocol_is_json_rpc(sim, daemon):
 
 
 def test_request_that_does_not_end_is_given_up(sim, daemon):
-    """Steps: half a request, and silence. Verify: hung up on, others are served meanwhile."""
+    """Steps: send half a request and wait. Verify: vsrd closes the connection after a timeout, and
+    serves other clients meanwhile."""
     vsrd = daemon(sim(vfs=4))
     slow = vsrd.client()
     slow.send_raw(b'{"jsonrpc"')
@@ -135,12 +138,12 @@ def test_request_that_does_not_end_is_given_up(sim, daemon):
 
 def test_client_that_takes_no_answers_is_given_up(sim, daemon):
     vsrd = daemon(sim(vfs=4))
-    deaf = vsrd.client()
-    deaf.socket.settimeout(30)
+    client = vsrd.client()
+    client.socket.settimeout(30)
     line = b'{"jsonrpc":"2.0","id":1,"method":"pf.list"}\n' * 200
     with pytest.raises((BrokenPipeError, ConnectionResetError)):
         for _ in range(2000):
-            deaf.send_raw(line)
+            client.send_raw(line)
     assert vsrd.call("version")
 
 
@@ -148,8 +151,8 @@ def test_client_that_takes_no_answers_is_given_up(sim, daemon):
 
 
 def test_create_show_destroy(sim, daemon):
-    """Steps: VFs by the daemon, twice. Verify: sysfs, token, events; they come back after a
-    reset of the PF without a word about SR-IOV."""
+    """Steps: create and destroy VFs, reset the PF, create VFs. Verify: sysfs, token file, events;
+    no violation."""
     host = sim(vfs=4)
     vsrd = daemon(host)
     listener = vsrd.client()
@@ -174,7 +177,7 @@ def test_create_show_destroy(sim, daemon):
 
 
 def test_vfs_made_by_others_are_seen(sim, daemon):
-    """Steps: write sriov_numvfs. Verify: events, and the daemon's answer."""
+    """Steps: write sriov_numvfs. Verify: events, and the answer to vf.show."""
     host = sim(vfs=4)
     vsrd = daemon(host)
     listener = vsrd.client()
@@ -199,20 +202,22 @@ def test_without_the_feature_vf_enable_is_never_written(conf, words, sim, daemon
     daemon(host)
     refused(host.vsrctl("vf", "create", PF, 2), *words)
     assert num_vfs(host) == 0
-    # NumVFs and VF Enable as the registers have them.
+    # NumVFs and VF Enable in the registers.
     config = host.sysfs("bus/pci/devices", PF, "config").read_bytes()
     at = 0x100
     while int.from_bytes(config[at : at + 2], "little") != 0x10:
         at = int.from_bytes(config[at + 2 : at + 4], "little") >> 4
     assert config[at + 8] & 1 == 0 and config[at + 0x10 : at + 0x12] == b"\0\0"
-    # A VF Enable that was written and taken back would have been counted (C070).
+    # If VF Enable had been set and cleared again, the device would have counted a violation (C070).
     assert host.violations() == {}
 
 
 def test_id_table_forbids_and_permits(sim, daemon, tmp_path):
-    """Steps: a part that offers the feature, forbidden by its ids; one that does not, permitted.
+    """Steps: a device that offers the feature and whose ids are forbidden; one that does not offer
+    the feature and whose ids are permitted.
 
-    Verify: refused and made, logged both times; other ids change nothing.
+    Verify: VFs are refused in the first case and created in the second, and both are logged; other
+    ids in the table change nothing.
     """
     table = tmp_path / "ids"
     table.write_text(f"# broken\nforbid {IFC_IDS}\n")
@@ -244,13 +249,14 @@ def test_bad_id_table_is_refused(sim, closing, tmp_path):
     assert "line 1" in vsrd.child.output
 
 
-# ---------------------------------------------------------------- who is in the way
+# ---------------------------------------------------------------- users of VFs
 
 
 def test_vf_in_use_keeps_its_pf_from_change(sim, daemon, testpmd):
-    """Steps: testpmd holds VF 2; destroy, create, rotate the token, release; kill -9 testpmd.
+    """Steps: testpmd has VF 2 open; destroy the VFs, rotate the token, release the PF; kill -9
+    testpmd.
 
-    Verify: all refused with the user's name and process; free at once when it is killed.
+    Verify: all are refused with pid and name of the user; after the kill the VF is free at once.
     """
     host = sim(vfs=4)
     vsrd = daemon(host)
@@ -278,7 +284,8 @@ def test_vf_in_use_keeps_its_pf_from_change(sim, daemon, testpmd):
 
 
 def test_vf_opens_with_the_token_only(sim, daemon, testpmd):
-    """Steps: no token, another one, the right one; rotate; the old one."""
+    """Steps: open the VF with no token, a wrong one, the right one; rotate the token; open the VF
+    with the old and the new one."""
     host = sim(vfs=2)
     vsrd = daemon(host)
     token = shown(host, "vf", "create", PF, 1)["token"]
@@ -288,7 +295,7 @@ def test_vf_opens_with_the_token_only(sim, daemon, testpmd):
     def opens(with_token):
         pmd = testpmd.unstarted(host, [vf], token=with_token)
         pmd.launch()
-        # testpmd without a port says so and ends.
+        # Without a port, testpmd prints an error and ends.
         found = pmd.child.expect(r"testpmd> |No probed ethernet|Cannot|Error", SLOW).group()
         fine = "testpmd>" in found
         pmd.kill()
@@ -305,7 +312,7 @@ def test_vf_opens_with_the_token_only(sim, daemon, testpmd):
 
 
 def test_pasid_is_not_what_the_pf_has_not(sim, daemon):
-    """A PF without PASID: its VFs have none, releasing is no error, the PF is as it was."""
+    """Verify: on a PF without PASID, acquiring is refused and releasing is no error."""
     host = sim(vfs=2)
     vsrd = daemon(host)
     host.create_vfs(1)
@@ -317,7 +324,7 @@ def test_pasid_is_not_what_the_pf_has_not(sim, daemon):
     host.destroy_vfs()
 
 
-# ---------------------------------------------------------------- life and death
+# ---------------------------------------------------------------- reset, crash and restart
 
 
 def test_reset_of_the_pf_leaves_vf_traffic(sim, daemon, testpmd):
@@ -336,10 +343,10 @@ def test_reset_of_the_pf_leaves_vf_traffic(sim, daemon, testpmd):
 
 
 def test_killed_daemon_is_replaced_and_vf_traffic_goes_on(sim, daemon, testpmd):
-    """Steps: kill -9 vsrd below the keeper, three times; then SIGHUP (an upgrade); then stop it.
+    """Steps: kill -9 vsrd, which has a keeper, three times; then SIGHUP (an upgrade); then stop.
 
-    Verify: VFs are not reset, packets flow, the next daemon has the PF with its VFs, its admin
-    queue answers, and what a VF's registers hold is still there.
+    Verify: VFs are not reset, packets arrive, the next vsrd owns the PF with its VFs, the admin
+    queue answers, and registers of a VF keep their values.
     """
     host = sim(vfs=3, wires={"vf1": "gen:size=64"})
     vsrd = daemon(host)
@@ -373,11 +380,11 @@ def test_killed_daemon_is_replaced_and_vf_traffic_goes_on(sim, daemon, testpmd):
 
 
 def test_without_a_keeper_the_consequence_is_told(sim, daemon, testpmd):
-    """Steps: vsrd alone, a VF in use, kill -9.
+    """Steps: vsrd without a keeper, a VF in use, kill -9 vsrd.
 
-    Verify: said at the start and by health; the VF is reset with the PF; a daemon that is started
-    then does not take the PF while the VF is open, and says who is in the way.
-    """
+    Verify: vsrd at its start and `vsrctl health` report that there is no keeper; the VF is reset
+    with the PF; a new vsrd does not attach the PF while the VF is open, and names the user of the
+    VF. """
     host = sim(vfs=2, wires={"vf1": "gen:size=64"})
     vsrd = daemon(host, keeper=False)
     assert "nobody keeps its descriptors" in vsrd.child.output
@@ -412,7 +419,7 @@ class Systemd:
         self.store = {}
 
     def until(self, what):
-        """Take messages up to one that has this line."""
+        """Receive messages up to one with this line."""
         while True:
             data, fds, _, _ = socket.recv_fds(self.socket, 4096, 16)
             lines = dict(line.split("=", 1) for line in data.decode().splitlines())
@@ -427,7 +434,7 @@ class Systemd:
                 return
 
     def start(self, command, env):
-        """Start with what is stored as descriptors 3 and up."""
+        """Start a command with the stored descriptors as 3, 4, ..."""
         names = list(self.store)
         fds = [self.store[name] for name in names]
         script = 'export LISTEN_PID=$$; exec "$@"'
@@ -450,10 +457,10 @@ class Systemd:
 
 
 def test_store_of_systemd_is_spoken(sim, tmp_path):
-    """Steps: start vsrd as systemd does, kill -9, start it again with what it stored.
+    """Steps: start vsrd as systemd does, kill -9, start it again with the descriptors it stored.
 
     Verify: container, group, device and memory are stored under names without colons; the next
-    daemon adopts the PF; releasing the PF empties the store.
+    vsrd adopts the PF; releasing the PF empties the store.
     """
     host = sim(vfs=2)
     systemd = Systemd(tmp_path)
@@ -470,7 +477,7 @@ def test_store_of_systemd_is_spoken(sim, tmp_path):
         assert set(systemd.store) == names
         client = Vsrd(host).client()
         client.socket.settimeout(0.2)
-        # The answer waits for the barrier, which is for us to answer.
+        # vsrd answers when its barrier is closed, which until() does below.
         client.send_raw(
             b'{"jsonrpc":"2.0","id":1,"method":"pf.show","params":{"pf":"%s"}}\n' % PF.encode()
         )
@@ -490,7 +497,8 @@ def test_store_of_systemd_is_spoken(sim, tmp_path):
 
 
 def test_pf_taken_away_is_let_go(sim, daemon):
-    """Steps: unbind the PF below the daemon. Verify: it ends soon, event, the keeper forgot it."""
+    """Steps: unbind the PF while vsrd owns it. Verify: the unbinding ends, vsrd sends an event, and
+    the PF can be attached again."""
     host = sim(vfs=2)
     vsrd = daemon(host)
     listener = vsrd.client()
@@ -505,7 +513,8 @@ def test_pf_taken_away_is_let_go(sim, daemon):
 
 
 def test_dead_device_is_an_event(closing, sim, daemon):
-    """Steps: kill the simulator. Verify: told once, and health says it; nothing hangs."""
+    """Steps: kill the simulator. Verify: an event, and health reports the problem; nothing
+    hangs."""
     host = sim(vfs=2)
     vsrd = daemon(host)
     listener = vsrd.client()
@@ -528,7 +537,8 @@ def test_keeper_gives_up_on_what_never_ran(sim, closing):
 
 
 def test_admin_commands_and_legacy_registers(sim, daemon):
-    """Lists, capabilities, raw commands, statistics; a legacy register written and read back."""
+    """Verify: lists, capabilities, raw commands, statistics; legacy registers can be written and
+    read."""
     host = sim(vfs=2)
     daemon(host)
     host.create_vfs(2)
@@ -538,7 +548,7 @@ def test_admin_commands_and_legacy_registers(sim, daemon):
     assert shown(host, "admin", "caps", PF)["caps"][0]["name"] == "dev_parts"
     raw = shown(host, "admin", "raw", PF, "list_query", "--group", "sriov", "--result-len", 8)
     assert raw["status"] == 0 and int(raw["result"][0:2], 16) & 0x7C == 0x7C
-    # A command that the device itself refuses is an answer, with exit code 1.
+    # When the device refuses a command, vsrctl prints the status and ends with 1.
     done = host.vsrctl(
         "--json", "admin", "raw", PF, "legacy_common_cfg_read", "0c",
         "--group", "sriov", "--member", 1, "--result-len", 4,
@@ -551,8 +561,8 @@ def test_admin_commands_and_legacy_registers(sim, daemon):
     dump = shown(host, "legacy", "dump", PF, 1)["registers"]
     values = {reg["name"]: reg["data"] for reg in dump}
     assert values["device_status"] == "03" and values["mac"] == "027673720001"
-    bells = shown(host, "legacy", "notify-info", PF, 1)["doorbells"]
-    assert bells and all(bell["offset"] % 2 == 0 and 1 <= bell["bar"] <= 5 for bell in bells)
+    doorbells = shown(host, "legacy", "notify-info", PF, 1)["doorbells"]
+    assert doorbells and all(one["offset"] % 2 == 0 and 1 <= one["bar"] <= 5 for one in doorbells)
     stats = shown(host, "admin", "stats", PF)
     count = {op["name"]: op["commands"] for op in stats["opcodes"]}
     assert count["legacy_common_cfg_write"] == 1 and count["legacy_common_cfg_read"] >= 3
@@ -639,9 +649,9 @@ def test_top_shows_packets_and_doorbells(sim, daemon, testpmd):
 
 
 def test_tables_fit_the_terminal(sim, daemon, closing):
-    """Steps: capabilities on a terminal of 60 columns, in colour, and through a pipe.
+    """Steps: print capabilities to a terminal of 60 columns, and to a pipe.
 
-    Verify: the widest column is cut on the terminal and whole in the pipe, where no colour is.
+    Verify: the widest column is cut on the terminal, and complete and without colour in the pipe.
     """
     host = sim(vfs=2)
     daemon(host)
@@ -655,7 +665,7 @@ def test_tables_fit_the_terminal(sim, daemon, closing):
 
 
 def test_completion_and_manuals_know_every_command():
-    """What --help lists is what bash completes and what the manual page explains."""
+    """Verify: bash completes, and the manual page explains, each command that --help lists."""
     help_text = subprocess.run(
         [paths.VSRCTL, "--help"], capture_output=True, text=True, timeout=20, check=True
     ).stdout
@@ -680,7 +690,7 @@ def test_completion_and_manuals_know_every_command():
 
 
 def test_manual_pages_are_clean():
-    """groff says nothing about them, where it is installed."""
+    """Verify: groff, if it is installed, reports nothing about the manual pages."""
     pages = sorted((paths.ROOT / "doc/man").glob("*.8"))
     assert [page.name for page in pages] == ["vsrctl.8", "vsrd-keeper.8", "vsrd.8"]
     if not pathlib.Path("/usr/bin/groff").exists():
