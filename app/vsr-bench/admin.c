@@ -20,6 +20,7 @@
 #include <rte_cycles.h>
 #include <rte_pause.h>
 
+#include "virtio/vio_admin_text.h"
 #include "virtio_spec/legacy.h"
 #include "vsim/core/vsim_fn.h"
 

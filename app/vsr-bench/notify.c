@@ -29,6 +29,7 @@
 #include <rte_io.h>
 #include <rte_pause.h>
 
+#include "virtio/vio_admin_legacy.h"
 #include "test/fixture/vsim_backend.h"
 #include "vpci/vpci_legacy.h"
 #include "vsim/regs/vsim_regs.h"

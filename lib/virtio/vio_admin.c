@@ -14,7 +14,8 @@
 
 #include <rte_errno.h>
 
-#include "vio_admin_priv.h"
+#include "vio_admin.h"
+#include "vio_admin_text.h"
 #include "vio_cmdq.h"
 
 #define QUEUE_SIZE (2 * VIO_ADMIN_DEPTH)
@@ -229,6 +230,27 @@ try_post(struct vio_admin *admin, struct vio_admin_cmd *cmd)
 	return 0;
 }
 
+/* The device refused the command: set the error text from the answer. @return its errno. */
+static int
+refused(const struct vio_admin_cmd *cmd)
+{
+	const char *opcode = vio_admin_opcode_name(cmd->opcode);
+	const char *status = vio_admin_status_name(cmd->status);
+	const char *text = vio_admin_qualifier_text(cmd->qualifier);
+	char unknown[32], number[16];
+
+	snprintf(unknown, sizeof(unknown), "undefined status %u", cmd->status);
+	snprintf(number, sizeof(number), "opcode 0x%x", cmd->opcode);
+	/* virtio 1.4 2.12.1.1: an undefined qualifier means INVALID_COMMAND. */
+	return vio_admin_fail(vio_admin_status_errno(cmd->status),
+			"the device answers %s of %s %llu with %s: %s",
+			opcode != NULL ? opcode : number, cmd->group == VIO_SRIOV ? "VF" : "member",
+			(unsigned long long)cmd->member, status != NULL ? status : unknown,
+			text != NULL ? text :
+				       vio_admin_qualifier_text(
+						       VIRTIO_ADMIN_QUALIFIER_INVALID_COMMAND));
+}
+
 /* Take the answer. @return 0, or what the device says in errno. */
 static int
 try_take(struct vio_admin *admin, struct vio_admin_cmd *cmd)
@@ -251,7 +273,7 @@ try_take(struct vio_admin *admin, struct vio_admin_cmd *cmd)
 	if (cmd->result_len > cmd->result_used)
 		memset((uint8_t *)cmd->result + cmd->result_used, 0,
 				cmd->result_len - cmd->result_used);
-	return cmd->status == VIRTIO_ADMIN_STATUS_OK ? 0 : vio_admin_refused(cmd);
+	return cmd->status == VIRTIO_ADMIN_STATUS_OK ? 0 : refused(cmd);
 }
 
 /* ------------------------------------------------------------------ the end of a command */

@@ -6,7 +6,7 @@
 
 /**
  * @file
- * The admin queues of a device, and every administration command as a function.
+ * The admin queues of a device: the engine under all administration commands.
  *
  * virtio 1.4 2.12 "Device groups", 2.13 "Administration Virtqueues". Two groups: VIO_SELF, the
  * device itself, and VIO_SRIOV, the VFs of a PF, whose members are numbered 1..NumVFs.
@@ -41,7 +41,6 @@
 #define VIO_ADMIN_DATA_MAX (VIO_ADMIN_BYTES / 2 - 64) /**< Data, or result, of one command. */
 #define VIO_ADMIN_DEPTH 64 /**< Commands outstanding per admin queue, at most. */
 #define VIO_ADMIN_TIMEOUT_US 5000000 /**< Default: resets are commands too, and take time. */
-#define VIO_ADMIN_WHY_MAX 160
 
 /** All admin queues of one device. */
 struct vio_admin;
@@ -180,143 +179,14 @@ int vio_admin_poll(struct vio_admin *admin, struct vio_admin_cmd *cmd);
 /** Wait for its end. @return it, as vio_admin_exec(). */
 int vio_admin_wait(struct vio_admin *admin, struct vio_admin_cmd *cmd);
 
-/** What went wrong last in a call of this thread on any device: one sentence, never NULL. */
-const char *vio_admin_why(void);
+/* ------------------------------------------------------------------ for files of commands */
 
-/** errno of a status, negative; 0 for OK, -EINVAL for one that is not defined. */
-int vio_admin_status_errno(uint16_t status);
-/** "OK", "EINVAL", ...; NULL when it is not defined. */
-const char *vio_admin_status_name(uint16_t status);
-/** "invalid member", ...; NULL when it is not defined. */
-const char *vio_admin_qualifier_text(uint16_t qualifier);
-/** "list_query", ...; NULL when it is not defined. */
-const char *vio_admin_opcode_name(uint16_t opcode);
-/** Opcode of that name, or -1. */
-int vio_admin_opcode_find(const char *name);
-
-/* ------------------------------------------------------------------ legacy registers of a VF */
-
-/*
- * Of VF number vf, group VIO_SRIOV (virtio 1.4 2.12.1.3). An access lies inside one field:
- * vio_admin_legacy_field() gives its borders. Each returns what vio_admin_exec() does; -EINVAL as
- * well, without sending, for len 0 or an access that crosses a border.
- */
-
-/** Which registers. */
-enum vio_legacy_area {
-	VIO_LEGACY_COMMON, /**< The header, struct virtio_legacy_hdr. */
-	VIO_LEGACY_NET, /**< Configuration of the network device, from its own offset 0 on. */
-};
-
-/**
- * Field that holds an offset.
- *
- * @param end  Out: first offset behind it.
- * @return offset where it starts, or -EINVAL: there is none. The vectors of the header are fields
- *         whether the VF uses MSI-X or not: the device refuses them if not.
- */
-int vio_admin_legacy_field(enum vio_legacy_area area, uint32_t offset, uint32_t *end);
-
-/** Read len bytes, little-endian as on the wire. A short answer is -EPROTO. */
-int vio_admin_legacy_read(struct vio_admin *admin, uint16_t vf, enum vio_legacy_area area,
-		uint8_t offset, void *data, size_t len);
-/** Write them. A write of 0 to the status ends when the VF is reset. */
-int vio_admin_legacy_write(struct vio_admin *admin, uint16_t vf, enum vio_legacy_area area,
-		uint8_t offset, const void *data, size_t len);
-
-/** Where doorbells of a VF can be rung: 16 bits, little-endian, the index of the queue. */
-struct vio_admin_doorbell {
-	bool member; /**< In a BAR of the VF itself; else of the PF. */
-	uint8_t bar; /**< 1..5. */
-	uint64_t offset; /**< Even. */
-};
-
-/**
- * Ask where (LEGACY_NOTIFY_INFO), best place first. Entries that cannot be right are left out:
- * a BAR that is not there, an odd offset, one outside of the BAR.
- *
- * @param owner_bar_len, member_bar_len  Bytes of each BAR of PF and VF that may be used, 0: none.
- * @param out  Gets up to VIRTIO_ADMIN_NOTIFY_ENTRIES.
- * @return how many, or as vio_admin_exec().
- */
-int vio_admin_legacy_notify_info(struct vio_admin *admin, uint16_t vf,
-		const uint64_t owner_bar_len[6], const uint64_t member_bar_len[6],
-		struct vio_admin_doorbell out[VIRTIO_ADMIN_NOTIFY_ENTRIES]);
-
-/* ------------------------------------------------------------------ capabilities, VIO_SELF */
-
-/** Set of capability ids. */
-struct vio_admin_caps {
-	uint64_t w[VIRTIO_ADMIN_NB_CAPS / 64];
-};
-
-static inline bool
-vio_admin_caps_has(const struct vio_admin_caps *caps, uint16_t id)
+/** Part of the data of a command. The engine reads the memory only, whether it is const or not. */
+static inline struct iovec
+vio_admin_data(const void *data, size_t len)
 {
-	return id < VIRTIO_ADMIN_NB_CAPS && (caps->w[id / 64] >> (id % 64) & 1) != 0;
+	return (struct iovec){ (void *)(uintptr_t)data, len };
 }
-
-/** Which the device has. */
-int vio_admin_cap_list(struct vio_admin *admin, struct vio_admin_caps *caps);
-/** Read one: len bytes as on the wire, zeros behind what there is. -ENXIO: no such. */
-int vio_admin_cap_get(struct vio_admin *admin, uint16_t id, void *cap, size_t len);
-/** Tell the device what of it the driver uses; all zeros: nothing. */
-int vio_admin_cap_set(struct vio_admin *admin, uint16_t id, const void *cap, size_t len);
-
-/* ------------------------------------------------------------------ resource objects */
-
-/** Name of an object. */
-struct vio_admin_obj {
-	enum vio_admin_group group; /**< VIO_SRIOV for device parts, else VIO_SELF. */
-	uint64_t member;
-	uint16_t type; /**< VIRTIO_ADMIN_OBJ_*. */
-	uint32_t id; /**< Of the caller's choice, below the capability's limit. */
-};
-
-/** -EEXIST: there is one. -ENOSPC: no room. */
-int vio_admin_obj_create(struct vio_admin *admin, const struct vio_admin_obj *obj, const void *data,
-		size_t len);
-/** Data of the last create or modify; *used (may be NULL) gets its bytes. -ENXIO: no such. */
-int vio_admin_obj_query(struct vio_admin *admin, const struct vio_admin_obj *obj, void *data,
-		size_t len, size_t *used);
-int vio_admin_obj_modify(struct vio_admin *admin, const struct vio_admin_obj *obj, const void *data,
-		size_t len);
-/** -EBUSY: others depend on it. */
-int vio_admin_obj_destroy(struct vio_admin *admin, const struct vio_admin_obj *obj);
-
-/* ------------------------------------------------------------------ device parts of a VF */
-
-/* id is that of an object VIRTIO_ADMIN_OBJ_DEV_PARTS of the VF: kind GET, and SET for parts_set. */
-
-/** Bytes that all parts take at most. */
-int vio_admin_parts_size(struct vio_admin *admin, uint16_t vf, uint32_t id, uint32_t *bytes);
-/** How many parts there are. */
-int vio_admin_parts_count(struct vio_admin *admin, uint16_t vf, uint32_t id, uint32_t *count);
-/** Headers of all parts, up to max of them. @return how many, or as vio_admin_exec(). */
-int vio_admin_parts_list(struct vio_admin *admin, uint16_t vf, uint32_t id,
-		struct virtio_dev_part_hdr *hdrs, unsigned int max);
-/**
- * Read parts: those named by hdrs, or all when nb_hdrs is 0.
- * @param used  Out: bytes of parts.
- */
-int vio_admin_parts_get(struct vio_admin *admin, uint16_t vf, uint32_t id,
-		const struct virtio_dev_part_hdr *hdrs, unsigned int nb_hdrs, void *parts,
-		size_t len, size_t *used);
-/** Write parts, for a stopped VF. */
-int vio_admin_parts_set(struct vio_admin *admin, uint16_t vf, uint32_t id, const void *parts,
-		size_t len);
-/** Stop the VF, or let it go on. Ends when it has stopped. */
-int vio_admin_mode_set(struct vio_admin *admin, uint16_t vf, bool stopped);
-
-/**
- * Take the next part from a stream of parts.
- * @param at    In: where to look; out: behind the part.
- * @param hdr   Out.
- * @param value Out: into parts.
- * @return 1, 0 (the end; fewer bytes than a header are padding), or -EPROTO (it goes beyond).
- */
-int vio_admin_part_next(const void *parts, size_t len, size_t *at, struct virtio_dev_part_hdr *hdr,
-		const uint8_t **value);
 
 /* ------------------------------------------------------------------ what happened */
 

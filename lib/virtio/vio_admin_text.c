@@ -10,9 +10,9 @@
 #include <string.h>
 
 #include <rte_common.h>
-#include <rte_per_lcore.h>
 
-#include "vio_admin_priv.h"
+#include "virtio_spec/admin.h"
+#include "vio_admin_text.h"
 
 /* Each thread has its own, so that many may fail at once. */
 static __thread char why[VIO_ADMIN_WHY_MAX];
@@ -104,22 +104,4 @@ vio_admin_opcode_find(const char *name)
 		if (strcmp(opcode_names[i], name) == 0)
 			return (int)i;
 	return -1;
-}
-
-int
-vio_admin_refused(const struct vio_admin_cmd *cmd)
-{
-	const char *opcode = vio_admin_opcode_name(cmd->opcode);
-	const char *status = vio_admin_status_name(cmd->status);
-	const char *text = vio_admin_qualifier_text(cmd->qualifier);
-	char unknown[32], number[16];
-
-	snprintf(unknown, sizeof(unknown), "undefined status %u", cmd->status);
-	snprintf(number, sizeof(number), "opcode 0x%x", cmd->opcode);
-	/* virtio 1.4 2.12.1.1: an undefined qualifier means INVALID_COMMAND. */
-	return vio_admin_fail(vio_admin_status_errno(cmd->status),
-			"the device answers %s of %s %llu with %s: %s",
-			opcode != NULL ? opcode : number, cmd->group == VIO_SRIOV ? "VF" : "member",
-			(unsigned long long)cmd->member, status != NULL ? status : unknown,
-			text != NULL ? text : qualifiers[VIRTIO_ADMIN_QUALIFIER_INVALID_COMMAND]);
 }

@@ -19,7 +19,7 @@
  * this way (virtio 1.4 6.3), so this is for x86.
  */
 
-#include "virtio/vio_admin.h"
+#include "virtio/vio_admin_legacy.h"
 #include "vpci.h"
 
 #define VPCI_LEGACY_BAR0 64 /**< Bytes: 24 of header, 12 of configuration, a power of two. */

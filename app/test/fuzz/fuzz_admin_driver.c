@@ -14,6 +14,9 @@
 #include <rte_eal.h>
 
 #include "virtio/vio_admin.h"
+#include "virtio/vio_admin_legacy.h"
+#include "virtio/vio_admin_objs.h"
+#include "virtio/vio_admin_parts.h"
 #include "virtio/vio_virtq.h"
 
 #define CHECK(cond)              \

@@ -9,6 +9,10 @@
 #include <pthread.h>
 
 #include "virtio/vio_admin.h"
+#include "virtio/vio_admin_legacy.h"
+#include "virtio/vio_admin_objs.h"
+#include "virtio/vio_admin_parts.h"
+#include "virtio/vio_admin_text.h"
 #include "virtio_spec/legacy.h"
 
 #include "test/fixture/rig.h"

@@ -10,6 +10,10 @@
 #include <rte_common.h>
 
 #include "virtio/vio_admin.h"
+#include "virtio/vio_admin_legacy.h"
+#include "virtio/vio_admin_objs.h"
+#include "virtio/vio_admin_parts.h"
+#include "virtio/vio_admin_text.h"
 #include "virtio_spec/legacy.h"
 #include "test/fixture/vtest.h"
 

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "virtio/vio_admin_text.h"
 #include "base/base_hex.h"
 
 #include "method.h"

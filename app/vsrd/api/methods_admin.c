@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "virtio/vio_admin_objs.h"
+#include "virtio/vio_admin_text.h"
 #include "base/base_hex.h"
 
 #include "method.h"

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "virtio/vio_admin_legacy.h"
 #include "base/base_hex.h"
 #include "virtio_spec/legacy.h"
 #include "virtio_spec/net.h"

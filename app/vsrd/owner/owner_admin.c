@@ -8,6 +8,7 @@
 
 #include <rte_errno.h>
 
+#include "virtio/vio_admin_text.h"
 #include "vsrd/core/events.h"
 #include "vsrd/core/log.h"
 
