@@ -34,9 +34,9 @@ metadata_get(struct vio_admin *admin, uint16_t vf, uint32_t id, uint8_t type, vo
 	};
 	int ret = vio_admin_exec(admin, &cmd);
 
+	*used = cmd.result_used;
 	if (ret == 0 && cmd.result_used < sizeof(struct virtio_dev_parts_metadata))
 		return vio_admin_fail(-EPROTO, "the device cuts its metadata short");
-	*used = cmd.result_used;
 	return ret;
 }
 

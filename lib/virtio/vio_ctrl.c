@@ -84,12 +84,6 @@ vio_ctrl_vlan(struct vio_cmdq *cmdq, uint16_t vlan_id, bool on)
 }
 
 int
-vio_ctrl_announce_ack(struct vio_cmdq *cmdq)
-{
-	return exec_parts(cmdq, VIRTIO_NET_CTRL_ANNOUNCE, VIRTIO_NET_CTRL_ANNOUNCE_ACK, NULL, 0);
-}
-
-int
 vio_ctrl_mq_pairs_set(struct vio_cmdq *cmdq, uint16_t nb_pairs)
 {
 	const struct virtio_net_ctrl_mq mq = { .virtqueue_pairs = rte_cpu_to_le_16(nb_pairs) };

@@ -32,8 +32,6 @@ int vio_ctrl_mac_table_set(struct vio_cmdq *cmdq, const uint8_t (*uc)[6], uint32
 		const uint8_t (*mc)[6], uint32_t nb_mc);
 /** Accept packets of a VLAN, or no longer (CTRL_VLAN). */
 int vio_ctrl_vlan(struct vio_cmdq *cmdq, uint16_t vlan_id, bool on);
-/** The announcement that the device asked for is out (GUEST_ANNOUNCE). */
-int vio_ctrl_announce_ack(struct vio_cmdq *cmdq);
 /** Queue pairs in use, 1 to max_virtqueue_pairs (MQ). */
 int vio_ctrl_mq_pairs_set(struct vio_cmdq *cmdq, uint16_t nb_pairs);
 

@@ -46,17 +46,6 @@ vio_features_del(struct vio_features *set, unsigned int bit)
 		set->w[bit / 64] &= ~(UINT64_C(1) << (bit % 64));
 }
 
-/** Bits that are in both. */
-static inline struct vio_features
-vio_features_and(const struct vio_features *a, const struct vio_features *b)
-{
-	struct vio_features r;
-
-	for (size_t i = 0; i < VIRTIO_FEATURE_BITS / 64; i++)
-		r.w[i] = a->w[i] & b->w[i];
-	return r;
-}
-
 /** Bits of a that are not in b. */
 static inline struct vio_features
 vio_features_minus(const struct vio_features *a, const struct vio_features *b)

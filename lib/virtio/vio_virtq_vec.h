@@ -104,16 +104,6 @@ vio_vec_any(vio_vec v)
 #endif
 }
 
-static __rte_always_inline uint64_t
-vio_vec_sum(vio_vec v)
-{
-	uint64_t sum = 0;
-
-	for (unsigned int i = 0; i < VIO_LANES; i++)
-		sum += v[i];
-	return sum;
-}
-
 /* Ones in lanes that are outside of low..high; all of these are below 2^63. */
 static __rte_always_inline vio_vec
 vio_vec_outside(vio_vec v, uint64_t low, uint64_t high)
