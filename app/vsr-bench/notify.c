@@ -19,6 +19,7 @@
  */
 
 #include <errno.h>
+#include <linux/vfio.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>

@@ -8,6 +8,10 @@
  * device must answer each, write no more than there is room for, and stay alive.
  */
 
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
 #include "test/fixture/vsim_owner.h"
 
 #define CHECK(cond)              \

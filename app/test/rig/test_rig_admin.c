@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <string.h>
 
 #include "virtio/vio_admin.h"
 #include "virtio/vio_admin_legacy.h"

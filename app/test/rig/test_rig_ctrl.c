@@ -5,6 +5,7 @@
 /* What the control queue says, seen by what the device then lets through. */
 
 #include <errno.h>
+#include <string.h>
 
 #include "test/fixture/rig.h"
 

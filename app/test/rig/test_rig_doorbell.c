@@ -8,6 +8,8 @@
  */
 
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "../../../drivers/net/vsr/rte_pmd_vsr.h"

@@ -8,7 +8,9 @@
  */
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "test/fixture/rig.h"
 

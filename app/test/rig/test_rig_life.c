@@ -4,9 +4,10 @@
 
 /* Start, stop, close, refusals: the life of a port. */
 
-#include <errno.h>
 #include <dirent.h>
+#include <errno.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 

@@ -7,6 +7,8 @@
  * back whole, in order and once.
  */
 
+#include <string.h>
+
 #include "test/fixture/rig.h"
 
 #define BURST 32

@@ -5,7 +5,11 @@
 /* A VF shown to a guest: as it is, with registers of a variant, and as a transitional function
  * whose legacy driver passes packets. The guest is a client of vfio-user in this process. */
 
+#include <errno.h>
+#include <linux/vfio.h>
+#include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 
 #include "vpci/vpci_legacy.h"
 

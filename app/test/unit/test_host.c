@@ -3,7 +3,17 @@
  *
  * The bus of the simulated host: drivers, sriov_numvfs, groups, VF tokens, last closes, removal.
  */
+#include <errno.h>
+#include <linux/vfio.h>
 #include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "test/fixture/host_rig.h"
 
@@ -14,7 +24,7 @@ driver_of(const char *bdf)
 {
 	struct host_fn_info info;
 
-	VTEST_EQ(host_fn_info(rig.host, bdf, &info), 0);
+	VTEST_EQ(host_fn_info(host_rig.host, bdf, &info), 0);
 	return info.driver;
 }
 
@@ -35,13 +45,14 @@ functions_are_found_described_and_listed_in_bus_order(void)
 	struct host_fn_info info;
 	struct toy_fn third;
 
-	rig_up();
+	host_rig_up();
 	VTEST_EQ(toy_create(&third, false, NULL, NULL), 0);
-	VTEST_EQ(host_fn_add(rig.host, "0000:00:05.0", NULL, 0, &toy_ids, third.server, NULL), 0);
-	VTEST_EQ(host_fn_list(rig.host, list, 4), 3);
+	VTEST_EQ(host_fn_add(host_rig.host, "0000:00:05.0", NULL, 0, &toy_ids, third.server, NULL),
+			0);
+	VTEST_EQ(host_fn_list(host_rig.host, list, 4), 3);
 	VTEST(strcmp(list[0], "0000:00:05.0") == 0 && strcmp(list[1], PF) == 0 &&
 			strcmp(list[2], OTHER) == 0);
-	VTEST_EQ(host_fn_info(rig.host, PF, &info), 0);
+	VTEST_EQ(host_fn_info(host_rig.host, PF, &info), 0);
 	VTEST_EQ(info.driver, HOST_DRIVER_VFIO_PCI);
 	VTEST(info.has_sriov && info.sriov_totalvfs == TOY_MAX_VFS && info.sriov_numvfs == 0);
 	VTEST_EQ(info.sriov_offset, 1);
@@ -49,19 +60,19 @@ functions_are_found_described_and_listed_in_bus_order(void)
 	VTEST_EQ(info.bar_size[TOY_BAR], TOY_BAR_SIZE);
 	VTEST_EQ(info.bar_start[TOY_BAR] % TOY_BAR_SIZE, 0);
 	VTEST_EQ(info.bar_flags[TOY_BAR], 0x14220c);
-	VTEST_EQ(toy_get(rig.pf.config + PCI_CFG_BAR0 + 20, 4), info.bar_start[TOY_BAR] >> 32);
-	VTEST_EQ(host_fn_info(rig.host, "0000:09:00.0", &info), -ENODEV);
-	VTEST_EQ(host_fn_remove(rig.host, "0000:00:05.0"), 0);
+	VTEST_EQ(toy_get(host_rig.pf.config + PCI_CFG_BAR0 + 20, 4), info.bar_start[TOY_BAR] >> 32);
+	VTEST_EQ(host_fn_info(host_rig.host, "0000:09:00.0", &info), -ENODEV);
+	VTEST_EQ(host_fn_remove(host_rig.host, "0000:00:05.0"), 0);
 	VTEST_EQ(third.released, 1);
-	VTEST_EQ(host_fn_remove(rig.host, "0000:00:05.0"), -ENODEV);
+	VTEST_EQ(host_fn_remove(host_rig.host, "0000:00:05.0"), -ENODEV);
 	toy_destroy(&third);
-	rig_down();
+	host_rig_down();
 }
 
 static int
 add(const char *bdf, const char *pf_bdf, struct vuser_server *server, const char *path)
 {
-	return host_fn_add(rig.host, bdf, pf_bdf, pf_bdf != NULL, &toy_ids, server, path);
+	return host_fn_add(host_rig.host, bdf, pf_bdf, pf_bdf != NULL, &toy_ids, server, path);
 }
 
 static void
@@ -71,14 +82,14 @@ bad_functions_are_refused(void)
 	struct vuser_server *server;
 	struct toy_fn third;
 
-	rig_up();
+	host_rig_up();
 	VTEST_EQ(toy_create(&third, false, NULL, NULL), 0);
 	VTEST_EQ(add("01:00.0", NULL, third.server, NULL), -EINVAL);
 	VTEST_EQ(add("0000:01:20.0", NULL, third.server, NULL), -EINVAL);
 	VTEST_EQ(add("0000:03:00.0", NULL, NULL, NULL), -EINVAL);
 	VTEST_EQ(add(PF, NULL, third.server, NULL), -EEXIST);
 	VTEST_EQ(add(VF1, "0000:07:00.0", third.server, NULL), -ENODEV);
-	VTEST_EQ(add("0000:03:00.0", NULL, rig.pf.server, NULL), -EBUSY);
+	VTEST_EQ(add("0000:03:00.0", NULL, host_rig.pf.server, NULL), -EBUSY);
 	VTEST_EQ(add("0000:03:00.0", NULL, NULL, "/nowhere"), -ENOENT);
 
 	/* Memory that is not laid out as a device descriptor cannot be one. */
@@ -95,38 +106,38 @@ bad_functions_are_refused(void)
 	VTEST(!vuser_server_busy(server));
 	vuser_server_destroy(server);
 	toy_destroy(&third);
-	rig_down();
+	host_rig_down();
 }
 
 static void
 drivers_bind_by_override_and_by_id(void)
 {
-	rig_up();
-	VTEST_EQ(host_driver_bind(rig.host, PF, HOST_DRIVER_VFIO_PCI), -EBUSY);
-	VTEST_EQ(host_driver_bind(rig.host, PF, HOST_DRIVER_VIRTIO_PCI), -ENODEV);
-	VTEST_EQ(host_driver_unbind(rig.host, PF, HOST_DRIVER_VIRTIO_PCI), -ENODEV);
-	VTEST_EQ(host_driver_unbind(rig.host, PF, HOST_DRIVER_VFIO_PCI), 0);
+	host_rig_up();
+	VTEST_EQ(host_driver_bind(host_rig.host, PF, HOST_DRIVER_VFIO_PCI), -EBUSY);
+	VTEST_EQ(host_driver_bind(host_rig.host, PF, HOST_DRIVER_VIRTIO_PCI), -ENODEV);
+	VTEST_EQ(host_driver_unbind(host_rig.host, PF, HOST_DRIVER_VIRTIO_PCI), -ENODEV);
+	VTEST_EQ(host_driver_unbind(host_rig.host, PF, HOST_DRIVER_VFIO_PCI), 0);
 	VTEST_EQ(driver_of(PF), HOST_DRIVER_NONE);
-	VTEST_EQ(host_driver_unbind(rig.host, PF, HOST_DRIVER_VFIO_PCI), -ENODEV);
-	VTEST_EQ(host_drivers_probe(rig.host, PF), 0);
+	VTEST_EQ(host_driver_unbind(host_rig.host, PF, HOST_DRIVER_VFIO_PCI), -ENODEV);
+	VTEST_EQ(host_drivers_probe(host_rig.host, PF), 0);
 	VTEST_EQ(driver_of(PF), HOST_DRIVER_VFIO_PCI);
 
 	/* Without an override the driver of the id takes it, vfio-pci none. */
-	VTEST_EQ(host_driver_unbind(rig.host, PF, HOST_DRIVER_VFIO_PCI), 0);
-	VTEST_EQ(host_driver_override_set(rig.host, PF, "(null)"), 0);
-	VTEST_EQ(host_driver_bind(rig.host, PF, HOST_DRIVER_VFIO_PCI), -ENODEV);
-	VTEST_EQ(host_drivers_probe(rig.host, PF), 0);
+	VTEST_EQ(host_driver_unbind(host_rig.host, PF, HOST_DRIVER_VFIO_PCI), 0);
+	VTEST_EQ(host_driver_override_set(host_rig.host, PF, "(null)"), 0);
+	VTEST_EQ(host_driver_bind(host_rig.host, PF, HOST_DRIVER_VFIO_PCI), -ENODEV);
+	VTEST_EQ(host_drivers_probe(host_rig.host, PF), 0);
 	VTEST_EQ(driver_of(PF), HOST_DRIVER_VIRTIO_PCI);
-	VTEST_EQ(host_driver_unbind(rig.host, PF, HOST_DRIVER_VIRTIO_PCI), 0);
-	VTEST_EQ(host_driver_new_id(rig.host, HOST_DRIVER_VFIO_PCI, 0x1af4, 0x1041), 0);
+	VTEST_EQ(host_driver_unbind(host_rig.host, PF, HOST_DRIVER_VIRTIO_PCI), 0);
+	VTEST_EQ(host_driver_new_id(host_rig.host, HOST_DRIVER_VFIO_PCI, 0x1af4, 0x1041), 0);
 	VTEST_EQ(driver_of(PF), HOST_DRIVER_VFIO_PCI);
-	VTEST_EQ(host_driver_new_id(rig.host, HOST_DRIVER_VFIO_PCI, 0x1af4, 0x1041), -EEXIST);
-	VTEST_EQ(host_driver_override_set(rig.host, PF,
+	VTEST_EQ(host_driver_new_id(host_rig.host, HOST_DRIVER_VFIO_PCI, 0x1af4, 0x1041), -EEXIST);
+	VTEST_EQ(host_driver_override_set(host_rig.host, PF,
 				 "a-driver-with-a-name-that-is-longer-than-any"),
 			-EINVAL);
-	VTEST_EQ(host_driver_override_set(rig.host, "0000:07:00.0", ""), -ENODEV);
-	VTEST_EQ(host_drivers_probe(rig.host, "0000:07:00.0"), -ENODEV);
-	rig_down();
+	VTEST_EQ(host_driver_override_set(host_rig.host, "0000:07:00.0", ""), -ENODEV);
+	VTEST_EQ(host_drivers_probe(host_rig.host, "0000:07:00.0"), -ENODEV);
+	host_rig_down();
 }
 
 /* ---------------------------------------------------------------- sriov_numvfs */
@@ -158,26 +169,26 @@ sriov_numvfs_answers_as_linux_does(void)
 		const uint16_t left = cases[i].want == 0 ? cases[i].to : cases[i].from;
 		struct host_fn_info info;
 
-		rig_up();
-		VTEST_EQ(host_sriov_numvfs_set(rig.host, PF, cases[i].from), 0);
+		host_rig_up();
+		VTEST_EQ(host_sriov_numvfs_set(host_rig.host, PF, cases[i].from), 0);
 		if (cases[i].driver != HOST_DRIVER_VFIO_PCI)
-			VTEST_EQ(host_driver_unbind(rig.host, PF, HOST_DRIVER_VFIO_PCI), 0);
+			VTEST_EQ(host_driver_unbind(host_rig.host, PF, HOST_DRIVER_VFIO_PCI), 0);
 		if (cases[i].driver == HOST_DRIVER_VIRTIO_PCI) {
-			VTEST_EQ(host_driver_override_set(rig.host, PF, ""), 0);
-			VTEST_EQ(host_driver_bind(rig.host, PF, HOST_DRIVER_VIRTIO_PCI), 0);
+			VTEST_EQ(host_driver_override_set(host_rig.host, PF, ""), 0);
+			VTEST_EQ(host_driver_bind(host_rig.host, PF, HOST_DRIVER_VIRTIO_PCI), 0);
 		}
-		VTEST_EQ(host_sriov_numvfs_set(rig.host, PF, cases[i].to), cases[i].want);
-		VTEST_EQ(host_fn_info(rig.host, PF, &info), 0);
+		VTEST_EQ(host_sriov_numvfs_set(host_rig.host, PF, cases[i].to), cases[i].want);
+		VTEST_EQ(host_fn_info(host_rig.host, PF, &info), 0);
 		VTEST_EQ(info.sriov_numvfs, left);
-		VTEST_EQ(rig.pf.num_vfs, left);
-		VTEST_EQ(host_fn_list(rig.host, NULL, 0), 2 + left);
-		rig_down();
+		VTEST_EQ(host_rig.pf.num_vfs, left);
+		VTEST_EQ(host_fn_list(host_rig.host, NULL, 0), 2 + left);
+		host_rig_down();
 	}
-	rig_up();
-	VTEST_EQ(host_sriov_numvfs_set(rig.host, "0000:07:00.0", 1), -ENODEV);
-	VTEST_EQ(host_sriov_numvfs_set(rig.host, PF, 1), 0);
-	VTEST_EQ(host_sriov_numvfs_set(rig.host, VF1, 0), -ENOENT);
-	rig_down();
+	host_rig_up();
+	VTEST_EQ(host_sriov_numvfs_set(host_rig.host, "0000:07:00.0", 1), -ENODEV);
+	VTEST_EQ(host_sriov_numvfs_set(host_rig.host, PF, 1), 0);
+	VTEST_EQ(host_sriov_numvfs_set(host_rig.host, VF1, 0), -ENOENT);
+	host_rig_down();
 }
 
 static void
@@ -185,29 +196,29 @@ vfs_are_captured_by_vfio_pci_with_their_own_bars(void)
 {
 	struct host_fn_info pf, first, last;
 
-	rig_up();
-	VTEST_EQ(host_sriov_numvfs_set(rig.host, PF, 8), 0);
-	VTEST_EQ(host_fn_info(rig.host, PF, &pf), 0);
-	VTEST_EQ(host_fn_info(rig.host, VF1, &first), 0);
-	VTEST_EQ(host_fn_info(rig.host, vf_bdf(8), &last), 0);
+	host_rig_up();
+	VTEST_EQ(host_sriov_numvfs_set(host_rig.host, PF, 8), 0);
+	VTEST_EQ(host_fn_info(host_rig.host, PF, &pf), 0);
+	VTEST_EQ(host_fn_info(host_rig.host, VF1, &first), 0);
+	VTEST_EQ(host_fn_info(host_rig.host, vf_bdf(8), &last), 0);
 	VTEST_EQ(first.driver, HOST_DRIVER_VFIO_PCI);
 	VTEST(strcmp(first.driver_override, "vfio-pci") == 0 && strcmp(first.pf_bdf, PF) == 0);
 	VTEST(first.group != pf.group && first.group != last.group);
 	VTEST_EQ(first.bar_size[TOY_BAR], TOY_BAR_SIZE);
 	VTEST_EQ(last.bar_start[TOY_BAR], first.bar_start[TOY_BAR] + 7 * TOY_BAR_SIZE);
 	VTEST(!first.has_sriov);
-	rig_down();
+	host_rig_down();
 }
 
 static void
 vfs_go_with_the_driver_of_their_pf(void)
 {
-	rig_up();
-	VTEST_EQ(host_sriov_numvfs_set(rig.host, PF, 3), 0);
-	VTEST_EQ(host_driver_unbind(rig.host, PF, HOST_DRIVER_VFIO_PCI), 0);
-	VTEST_EQ(host_fn_list(rig.host, NULL, 0), 2);
-	VTEST_EQ(rig.pf.num_vfs, 0);
-	rig_down();
+	host_rig_up();
+	VTEST_EQ(host_sriov_numvfs_set(host_rig.host, PF, 3), 0);
+	VTEST_EQ(host_driver_unbind(host_rig.host, PF, HOST_DRIVER_VFIO_PCI), 0);
+	VTEST_EQ(host_fn_list(host_rig.host, NULL, 0), 2);
+	VTEST_EQ(host_rig.pf.num_vfs, 0);
+	host_rig_down();
 }
 
 static void
@@ -215,14 +226,14 @@ vfs_that_cannot_be_made_leave_nothing(void)
 {
 	struct host_fn_info info;
 
-	rig_up();
-	rig.sync_answer = -ENOMEM;
-	VTEST_EQ(host_sriov_numvfs_set(rig.host, PF, 3), -ENOMEM);
-	VTEST_EQ(host_fn_info(rig.host, PF, &info), 0);
+	host_rig_up();
+	host_rig.sync_answer = -ENOMEM;
+	VTEST_EQ(host_sriov_numvfs_set(host_rig.host, PF, 3), -ENOMEM);
+	VTEST_EQ(host_fn_info(host_rig.host, PF, &info), 0);
 	VTEST_EQ(info.sriov_numvfs, 0);
-	VTEST_EQ(rig.pf.num_vfs, 0);
-	VTEST_EQ(host_fn_list(rig.host, NULL, 0), 2);
-	rig_down();
+	VTEST_EQ(host_rig.pf.num_vfs, 0);
+	VTEST_EQ(host_fn_list(host_rig.host, NULL, 0), 2);
+	host_rig_down();
 }
 
 static void
@@ -230,18 +241,18 @@ open_vf_keeps_vfs_from_going(void)
 {
 	struct t_fn pf, vf;
 
-	rig_up();
+	host_rig_up();
 	VTEST_EQ(t_fn_open(&pf, -1, PF, TOKEN_A), 0);
-	VTEST_EQ(host_sriov_numvfs_set(rig.host, PF, 2), 0);
+	VTEST_EQ(host_sriov_numvfs_set(host_rig.host, PF, 2), 0);
 	VTEST_EQ(t_fn_open(&vf, -1, VF2, TOKEN_A), 0);
-	VTEST_EQ(host_sriov_numvfs_set(rig.host, PF, 0), -EBUSY);
-	VTEST_EQ(host_driver_unbind(rig.host, PF, HOST_DRIVER_VFIO_PCI), -EBUSY);
-	VTEST_EQ(host_fn_list(rig.host, NULL, 0), 4);
+	VTEST_EQ(host_sriov_numvfs_set(host_rig.host, PF, 0), -EBUSY);
+	VTEST_EQ(host_driver_unbind(host_rig.host, PF, HOST_DRIVER_VFIO_PCI), -EBUSY);
+	VTEST_EQ(host_fn_list(host_rig.host, NULL, 0), 4);
 	t_fn_close(&vf);
 	/* No wait: who looks, sees that it is closed. */
-	VTEST_EQ(host_sriov_numvfs_set(rig.host, PF, 0), 0);
+	VTEST_EQ(host_sriov_numvfs_set(host_rig.host, PF, 0), 0);
 	t_fn_close(&pf);
-	rig_down();
+	host_rig_down();
 }
 
 /* ---------------------------------------------------------------- groups and tokens */
@@ -251,7 +262,7 @@ group_is_opened_once_and_only_with_vfio_pci(void)
 {
 	int group;
 
-	rig_up();
+	host_rig_up();
 	group = t_group(PF);
 	VTEST(group >= 0);
 	VTEST_EQ(t_group(PF), -EBUSY);
@@ -259,12 +270,12 @@ group_is_opened_once_and_only_with_vfio_pci(void)
 	group = t_group(PF);
 	VTEST(group >= 0);
 	close(group);
-	VTEST_EQ(host_driver_unbind(rig.host, PF, HOST_DRIVER_VFIO_PCI), 0);
+	VTEST_EQ(host_driver_unbind(host_rig.host, PF, HOST_DRIVER_VFIO_PCI), 0);
 	VTEST_EQ(t_group(PF), -ENOENT);
 	VTEST_EQ(t_open("/dev/vfio/99"), -ENOENT);
 	VTEST_EQ(t_open("/dev/vfio/99999999999"), -ENOENT);
 	VTEST_EQ(t_open("/dev/vfio/noiommu-1"), -ENOENT);
-	rig_down();
+	host_rig_down();
 }
 
 static void
@@ -272,7 +283,7 @@ open_device_keeps_its_group_busy(void)
 {
 	struct t_fn fn;
 
-	rig_up();
+	host_rig_up();
 	VTEST_EQ(t_fn_open(&fn, -1, PF, NULL), 0);
 	close(fn.group);
 	fn.group = -1;
@@ -282,7 +293,7 @@ open_device_keeps_its_group_busy(void)
 	fn.group = t_group(PF);
 	VTEST(fn.group >= 0);
 	t_fn_close(&fn);
-	rig_down();
+	host_rig_down();
 }
 
 static void
@@ -291,7 +302,7 @@ group_follows_the_order_of_vfio(void)
 	struct vfio_group_status status = { .argsz = sizeof(status) };
 	int container, second, group, device;
 
-	rig_up();
+	host_rig_up();
 	container = t_open("/dev/vfio/vfio");
 	group = t_group(PF);
 	VTEST_EQ(t_ioctl(container, VFIO_GET_API_VERSION, 0), VFIO_API_VERSION);
@@ -330,7 +341,7 @@ group_follows_the_order_of_vfio(void)
 	close(group);
 	close(container);
 	close(second);
-	rig_down();
+	host_rig_down();
 }
 
 /* Open and close in one breath. */
@@ -349,8 +360,8 @@ vf_needs_the_token_of_its_pf(void)
 {
 	struct t_fn pf, vf;
 
-	rig_up();
-	VTEST_EQ(host_sriov_numvfs_set(rig.host, PF, 2), 0);
+	host_rig_up();
+	VTEST_EQ(host_sriov_numvfs_set(host_rig.host, PF, 2), 0);
 	/* Random from the bind on: nobody can know it. */
 	VTEST_EQ(try_open(VF1, NULL), -EACCES);
 	VTEST_EQ(try_open(VF1, TOKEN_A), -EACCES);
@@ -372,11 +383,11 @@ vf_needs_the_token_of_its_pf(void)
 	VTEST_EQ(try_open(PF, TOKEN_B), 0);
 	VTEST_EQ(try_open(VF1, TOKEN_B), 0);
 	/* A new bind is a new token. */
-	VTEST_EQ(host_driver_unbind(rig.host, PF, HOST_DRIVER_VFIO_PCI), 0);
-	VTEST_EQ(host_driver_bind(rig.host, PF, HOST_DRIVER_VFIO_PCI), 0);
-	VTEST_EQ(host_sriov_numvfs_set(rig.host, PF, 1), 0);
+	VTEST_EQ(host_driver_unbind(host_rig.host, PF, HOST_DRIVER_VFIO_PCI), 0);
+	VTEST_EQ(host_driver_bind(host_rig.host, PF, HOST_DRIVER_VFIO_PCI), 0);
+	VTEST_EQ(host_sriov_numvfs_set(host_rig.host, PF, 1), 0);
 	VTEST_EQ(try_open(VF1, TOKEN_B), -EACCES);
-	rig_down();
+	host_rig_down();
 }
 
 static void
@@ -401,7 +412,7 @@ token_text_is_checked(void)
 	};
 	struct t_fn fn;
 
-	rig_up();
+	host_rig_up();
 	VTEST_EQ(t_fn_open(&fn, -1, PF, NULL), 0);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		int ret = t_ioctl(fn.group, VFIO_GROUP_GET_DEVICE_FD, (uintptr_t)cases[i].name);
@@ -412,25 +423,25 @@ token_text_is_checked(void)
 	}
 	VTEST_EQ(t_ioctl(fn.group, VFIO_GROUP_GET_DEVICE_FD, 1), -EFAULT);
 	t_fn_close(&fn);
-	rig_down();
+	host_rig_down();
 }
 
 static void
 token_is_out_of_place_without_vfio_pci_on_the_pf(void)
 {
-	rig_up();
+	host_rig_up();
 	/* VFs of a PF that another driver has: as if its own sysfs had made them. */
-	VTEST_EQ(host_driver_unbind(rig.host, PF, HOST_DRIVER_VFIO_PCI), 0);
-	VTEST_EQ(host_driver_override_set(rig.host, PF, ""), 0);
-	VTEST_EQ(host_driver_bind(rig.host, PF, HOST_DRIVER_VIRTIO_PCI), 0);
-	VTEST_EQ(host_fn_add(rig.host, VF1, PF, 1, &toy_ids, rig.vfs[0].server, NULL), 0);
+	VTEST_EQ(host_driver_unbind(host_rig.host, PF, HOST_DRIVER_VFIO_PCI), 0);
+	VTEST_EQ(host_driver_override_set(host_rig.host, PF, ""), 0);
+	VTEST_EQ(host_driver_bind(host_rig.host, PF, HOST_DRIVER_VIRTIO_PCI), 0);
+	VTEST_EQ(host_fn_add(host_rig.host, VF1, PF, 1, &toy_ids, host_rig.vfs[0].server, NULL), 0);
 	VTEST_EQ(driver_of(VF1), HOST_DRIVER_VIRTIO_PCI);
-	VTEST_EQ(host_driver_unbind(rig.host, VF1, HOST_DRIVER_VIRTIO_PCI), 0);
-	VTEST_EQ(host_driver_override_set(rig.host, VF1, "vfio-pci"), 0);
-	VTEST_EQ(host_driver_bind(rig.host, VF1, HOST_DRIVER_VFIO_PCI), 0);
+	VTEST_EQ(host_driver_unbind(host_rig.host, VF1, HOST_DRIVER_VIRTIO_PCI), 0);
+	VTEST_EQ(host_driver_override_set(host_rig.host, VF1, "vfio-pci"), 0);
+	VTEST_EQ(host_driver_bind(host_rig.host, VF1, HOST_DRIVER_VFIO_PCI), 0);
 	VTEST_EQ(try_open(VF1, NULL), 0);
 	VTEST_EQ(try_open(VF1, TOKEN_A), -EINVAL);
-	rig_down();
+	host_rig_down();
 }
 
 /* ---------------------------------------------------------------- last close */
@@ -439,7 +450,7 @@ token_is_out_of_place_without_vfio_pci_on_the_pf(void)
 static unsigned int
 new_resets(unsigned int *seen)
 {
-	const unsigned int now = rig.pf.resets, fresh = now - *seen;
+	const unsigned int now = host_rig.pf.resets, fresh = now - *seen;
 
 	*seen = now;
 	return fresh;
@@ -454,7 +465,7 @@ first_open_and_last_close_reset(void)
 	void *page;
 	pid_t child;
 
-	rig_up();
+	host_rig_up();
 	VTEST_EQ(t_fn_open(&fn, -1, PF, NULL), 0);
 	VTEST_EQ(t_nb_open(PF), 1);
 	VTEST_EQ(new_resets(&seen), 1);
@@ -498,7 +509,7 @@ first_open_and_last_close_reset(void)
 	VTEST_EQ(new_resets(&seen), 1);
 	fn.device = -1;
 	t_fn_close(&fn);
-	rig_down();
+	host_rig_down();
 }
 
 static void
@@ -508,13 +519,13 @@ last_close_is_seen_without_being_asked(void)
 	unsigned int ms = 0;
 	struct t_fn fn;
 
-	rig_up();
+	host_rig_up();
 	VTEST_EQ(t_fn_open(&fn, -1, PF, NULL), 0);
 	t_fn_close(&fn);
-	while (__atomic_load_n(&rig.pf.resets, __ATOMIC_RELAXED) == 1 && ms++ < 2000)
+	while (__atomic_load_n(&host_rig.pf.resets, __ATOMIC_RELAXED) == 1 && ms++ < 2000)
 		nanosleep(&step, NULL);
-	VTEST_EQ(rig.pf.resets, 2);
-	rig_down();
+	VTEST_EQ(host_rig.pf.resets, 2);
+	host_rig_down();
 }
 
 static void
@@ -522,7 +533,7 @@ last_close_comes_before_the_next_open(void)
 {
 	struct t_fn fn;
 
-	rig_up();
+	host_rig_up();
 	for (unsigned int i = 0; i < 50; i++) {
 		const uint32_t dirt = 0x12345678;
 
@@ -532,7 +543,7 @@ last_close_comes_before_the_next_open(void)
 		VTEST_EQ(t_read32(fn.device, BAR(TOY_REG_PLAIN)), dirt);
 		t_fn_close(&fn);
 	}
-	rig_down();
+	host_rig_down();
 }
 
 static void
@@ -543,24 +554,24 @@ reset_of_a_pf_keeps_vfs_but_not_their_state(void)
 	struct t_fn pf, vf;
 	struct host_fn_info info;
 
-	rig_up();
+	host_rig_up();
 	VTEST_EQ(t_fn_open(&pf, -1, PF, TOKEN_A), 0);
-	VTEST_EQ(host_sriov_numvfs_set(rig.host, PF, 2), 0);
+	VTEST_EQ(host_sriov_numvfs_set(host_rig.host, PF, 2), 0);
 	VTEST_EQ(t_fn_open(&vf, -1, VF1, TOKEN_A), 0);
 	VTEST_EQ(t_map(vf.container, 0x10000, memory, 8192), 0);
 	VTEST_EQ(t_pwrite(vf.device, &dirt, 4, BAR(TOY_REG_PLAIN)), 4);
 	t_fn_close(&pf);
 	VTEST_EQ(t_nb_open(PF), 0);
-	VTEST_EQ(rig.pf.resets, 2);
-	VTEST_EQ(host_fn_info(rig.host, PF, &info), 0);
+	VTEST_EQ(host_rig.pf.resets, 2);
+	VTEST_EQ(host_fn_info(host_rig.host, PF, &info), 0);
 	VTEST_EQ(info.sriov_numvfs, 2);
-	VTEST_EQ(rig.pf.num_vfs, 2);
+	VTEST_EQ(host_rig.pf.num_vfs, 2);
 	VTEST_EQ(t_nb_open(VF1), 1);
 	VTEST_EQ(t_read32(vf.device, BAR(TOY_REG_PLAIN)), 0);
-	VTEST_EQ(rig.vfs[0].nb_maps, 1);
-	VTEST_EQ(toy_get(rig.pf.config + PCI_CFG_BAR0 + 20, 4), info.bar_start[TOY_BAR] >> 32);
+	VTEST_EQ(host_rig.vfs[0].nb_maps, 1);
+	VTEST_EQ(toy_get(host_rig.pf.config + PCI_CFG_BAR0 + 20, 4), info.bar_start[TOY_BAR] >> 32);
 	t_fn_close(&vf);
-	rig_down();
+	host_rig_down();
 	munmap(memory, 8192);
 }
 
@@ -607,17 +618,17 @@ removal_asks_users_to_let_go(void)
 	struct t_fn fn;
 	uint64_t start;
 
-	rig_up();
+	host_rig_up();
 	VTEST_EQ(t_fn_open(&fn, -1, OTHER, NULL), 0);
 	VTEST_EQ(pthread_create(&thread, NULL, polite_user, &fn), 0);
 	nanosleep(&settle, NULL);
 	start = now_ms();
-	VTEST_EQ(host_fn_remove(rig.host, OTHER), 0);
+	VTEST_EQ(host_fn_remove(host_rig.host, OTHER), 0);
 	VTEST(now_ms() - start < HOST_REMOVE_MS / 2);
 	pthread_join(thread, NULL);
 	VTEST_EQ(fn.device, -1);
-	VTEST_EQ(rig.other.released, 1);
-	rig_down();
+	VTEST_EQ(host_rig.other.released, 1);
+	host_rig_down();
 }
 
 static void
@@ -628,18 +639,18 @@ removal_cuts_off_who_does_not_let_go(void)
 	struct t_fn fn;
 	uint32_t value;
 
-	rig_up();
+	host_rig_up();
 	VTEST_EQ(t_fn_open(&fn, -1, OTHER, NULL), 0);
 	start = now_ms();
-	VTEST_EQ(host_fn_remove(rig.host, OTHER), 0);
+	VTEST_EQ(host_fn_remove(host_rig.host, OTHER), 0);
 	VTEST(now_ms() - start < HOST_REMOVE_MS + 2000);
 	VTEST_EQ(t_ioctl(fn.device, VFIO_DEVICE_GET_INFO, (uintptr_t)&info), -ENODEV);
 	VTEST_EQ(t_pread(fn.device, &value, 4, CONFIG(0)), -ENODEV);
-	VTEST_EQ(rig.other.released, 1);
+	VTEST_EQ(host_rig.other.released, 1);
 	/* The rest of the machine goes on. */
 	VTEST_EQ(try_open(PF, NULL), 0);
 	t_fn_close(&fn);
-	rig_down();
+	host_rig_down();
 }
 
 static void
@@ -648,19 +659,19 @@ removal_of_a_pf_asks_all_its_vfs_at_once(void)
 	struct t_fn pf, vfs[4];
 	uint64_t start;
 
-	rig_up();
+	host_rig_up();
 	VTEST_EQ(t_fn_open(&pf, -1, PF, TOKEN_A), 0);
-	VTEST_EQ(host_sriov_numvfs_set(rig.host, PF, 4), 0);
+	VTEST_EQ(host_sriov_numvfs_set(host_rig.host, PF, 4), 0);
 	for (unsigned int i = 0; i < 4; i++)
 		VTEST_EQ(t_fn_open(&vfs[i], -1, vf_bdf(i + 1), TOKEN_A), 0);
 	start = now_ms();
-	VTEST_EQ(host_fn_remove(rig.host, PF), 0);
+	VTEST_EQ(host_fn_remove(host_rig.host, PF), 0);
 	VTEST(now_ms() - start < HOST_REMOVE_MS + 2000);
-	VTEST_EQ(host_fn_list(rig.host, NULL, 0), 1);
+	VTEST_EQ(host_fn_list(host_rig.host, NULL, 0), 1);
 	for (unsigned int i = 0; i < 4; i++)
 		t_fn_close(&vfs[i]);
 	t_fn_close(&pf);
-	rig_down();
+	host_rig_down();
 }
 
 static const struct vtest_case cases[] = {
@@ -696,5 +707,5 @@ static const struct vtest_case cases[] = {
 int
 main(int argc, char **argv)
 {
-	return rig_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));
+	return host_rig_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));
 }

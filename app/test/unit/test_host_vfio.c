@@ -4,7 +4,19 @@
  * The simulated host seen through VFIO: DMA maps, regions, configuration space, interrupts, many
  * processes, and peers that do not keep to the protocol.
  */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/vfio.h>
 #include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "test/fixture/host_rig.h"
 
@@ -16,19 +28,19 @@ dma_memory_is_shared_with_the_device(void)
 	uint8_t *memory = t_memory(4 * 4096);
 	struct t_fn fn;
 
-	rig_up();
+	host_rig_up();
 	VTEST_EQ(t_fn_open(&fn, -1, PF, NULL), 0);
 	VTEST_EQ(t_map(fn.container, 0x100000, memory + 4096, 2 * 4096), 0);
-	VTEST_EQ(rig.pf.nb_maps, 1);
+	VTEST_EQ(host_rig.pf.nb_maps, 1);
 	memory[4096 + 5] = 42;
-	VTEST_EQ(*toy_dma(&rig.pf, 0x100005), 42);
-	*toy_dma(&rig.pf, 0x101fff) = 43;
+	VTEST_EQ(*toy_dma(&host_rig.pf, 0x100005), 42);
+	*toy_dma(&host_rig.pf, 0x101fff) = 43;
 	VTEST_EQ(memory[3 * 4096 - 1], 43);
-	VTEST(toy_dma(&rig.pf, 0x102000) == NULL);
+	VTEST(toy_dma(&host_rig.pf, 0x102000) == NULL);
 	VTEST_EQ(t_unmap(fn.container, 0x100000, 2 * 4096), 2 * 4096);
-	VTEST_EQ(rig.pf.nb_maps, 0);
+	VTEST_EQ(host_rig.pf.nb_maps, 0);
 	t_fn_close(&fn);
-	rig_down();
+	host_rig_down();
 	munmap(memory, 4 * 4096);
 }
 
@@ -62,7 +74,7 @@ dma_errors_are_those_of_linux(void)
 	struct t_fn fn;
 	int group;
 
-	rig_up();
+	host_rig_up();
 	fn.container = t_open("/dev/vfio/vfio");
 	VTEST_EQ(t_map(fn.container, 0x10000, memory, 8192), -EINVAL); /* No IOMMU yet. */
 	close(fn.container);
@@ -74,9 +86,9 @@ dma_errors_are_those_of_linux(void)
 	VTEST_EQ(t_ioctl(fn.container, VFIO_IOMMU_MAP_DMA, 8), -EFAULT);
 	group = fn.group;
 	VTEST_EQ(t_ioctl(group, VFIO_IOMMU_MAP_DMA, (uintptr_t)&cases[0].map), -ENOTTY);
-	VTEST_EQ(rig.pf.nb_maps, 3);
+	VTEST_EQ(host_rig.pf.nb_maps, 3);
 	t_fn_close(&fn);
-	rig_down();
+	host_rig_down();
 	munmap(memory, 4 * 4096);
 }
 
@@ -89,20 +101,20 @@ memory_that_no_file_holds_is_refused(void)
 			-1, 0);
 	struct t_fn fn;
 
-	rig_up();
+	host_rig_up();
 	VTEST_EQ(t_fn_open(&fn, -1, PF, NULL), 0);
 	VTEST_EQ(t_map(fn.container, 0x10000, private, 8192), -EFAULT);
 	/* Anonymous, but shared: there is a file behind it. */
 	VTEST_EQ(t_map(fn.container, 0x20000, shared, 3 * 4096), 0);
 	shared[4096] = 9;
-	VTEST_EQ(*toy_dma(&rig.pf, 0x21000), 9);
+	VTEST_EQ(*toy_dma(&host_rig.pf, 0x21000), 9);
 	VTEST_EQ(t_unmap(fn.container, 0x20000, 3 * 4096), 3 * 4096);
 	/* A hole. */
 	munmap(shared + 4096, 4096);
 	VTEST_EQ(t_map(fn.container, 0x20000, shared, 3 * 4096), -EFAULT);
-	VTEST_EQ(rig.pf.nb_maps, 0);
+	VTEST_EQ(host_rig.pf.nb_maps, 0);
 	t_fn_close(&fn);
-	rig_down();
+	host_rig_down();
 	munmap(private, 8192);
 	munmap(shared, 3 * 4096);
 }
@@ -123,16 +135,16 @@ dma_range_of_many_files_is_one_map(void)
 		close(fd);
 		area[i * 8192] = i;
 	}
-	rig_up();
+	host_rig_up();
 	VTEST_EQ(t_fn_open(&fn, -1, PF, NULL), 0);
 	VTEST_EQ(t_map(fn.container, 0x40000000, area, nb * 8192), 0);
-	VTEST_EQ(rig.pf.nb_maps, nb);
+	VTEST_EQ(host_rig.pf.nb_maps, nb);
 	for (unsigned int i = 0; i < nb; i++)
-		VTEST_EQ(*toy_dma(&rig.pf, 0x40000000 + i * 8192), (uint8_t)i);
+		VTEST_EQ(*toy_dma(&host_rig.pf, 0x40000000 + i * 8192), (uint8_t)i);
 	VTEST_EQ(t_unmap(fn.container, 0x40000000, nb * 8192), nb * 8192);
-	VTEST_EQ(rig.pf.nb_maps, 0);
+	VTEST_EQ(host_rig.pf.nb_maps, 0);
 	t_fn_close(&fn);
-	rig_down();
+	host_rig_down();
 	munmap(area, nb * 8192);
 }
 
@@ -162,7 +174,7 @@ unmap_takes_whole_maps(void)
 			uint64_t left = 0;
 			struct t_fn fn = { -1, -1, -1 };
 
-			rig_up();
+			host_rig_up();
 			fn.container = t_open("/dev/vfio/vfio");
 			fn.group = t_group(PF);
 			VTEST_EQ(t_ioctl(fn.group, VFIO_GROUP_SET_CONTAINER,
@@ -174,11 +186,11 @@ unmap_takes_whole_maps(void)
 			VTEST_EQ(t_map(fn.container, 0x14000, memory, 0x4000), 0);
 			VTEST_EQ(t_map(fn.container, 0x10000, memory + 0x4000, 0x2000), 0);
 			VTEST_EQ(t_unmap(fn.container, cases[i].iova, cases[i].size), want);
-			for (unsigned int m = 0; m < rig.pf.nb_maps; m++)
-				left += rig.pf.maps[m].size;
+			for (unsigned int m = 0; m < host_rig.pf.nb_maps; m++)
+				left += host_rig.pf.maps[m].size;
 			VTEST_EQ(left, 0x6000 - (want > 0 ? want : 0));
 			t_fn_close(&fn);
-			rig_down();
+			host_rig_down();
 		}
 	}
 	munmap(memory, 0x8000);
@@ -192,7 +204,7 @@ unmap_all_is_known(void)
 	uint8_t *memory = t_memory(0x8000);
 	struct t_fn fn;
 
-	rig_up();
+	host_rig_up();
 	VTEST_EQ(t_fn_open(&fn, -1, PF, NULL), 0);
 	VTEST_EQ(t_map(fn.container, 0x14000, memory, 0x4000), 0);
 	VTEST_EQ(t_map(fn.container, 0x10000, memory + 0x4000, 0x2000), 0);
@@ -201,9 +213,9 @@ unmap_all_is_known(void)
 	all.size = 0;
 	VTEST_EQ(t_ioctl(fn.container, VFIO_IOMMU_UNMAP_DMA, (uintptr_t)&all), 0);
 	VTEST_EQ(all.size, 0x6000);
-	VTEST_EQ(rig.pf.nb_maps, 0);
+	VTEST_EQ(host_rig.pf.nb_maps, 0);
 	t_fn_close(&fn);
-	rig_down();
+	host_rig_down();
 	munmap(memory, 0x8000);
 }
 
@@ -213,25 +225,25 @@ maps_follow_the_group_into_and_out_of_a_container(void)
 	uint8_t *memory = t_memory(0x8000);
 	struct t_fn first, second;
 
-	rig_up();
+	host_rig_up();
 	VTEST_EQ(t_fn_open(&first, -1, PF, NULL), 0);
 	VTEST_EQ(t_map(first.container, 0x10000, memory, 0x4000), 0);
 	VTEST_EQ(t_map(first.container, 0x20000, memory + 0x4000, 0x4000), 0);
-	VTEST_EQ(rig.other.nb_maps, 0);
+	VTEST_EQ(host_rig.other.nb_maps, 0);
 	VTEST_EQ(t_fn_open(&second, first.container, OTHER, NULL), 0);
-	VTEST_EQ(rig.other.nb_maps, 2);
+	VTEST_EQ(host_rig.other.nb_maps, 2);
 	VTEST_EQ(t_unmap(first.container, 0x20000, 0x4000), 0x4000);
-	VTEST_EQ(rig.pf.nb_maps + rig.other.nb_maps, 2);
+	VTEST_EQ(host_rig.pf.nb_maps + host_rig.other.nb_maps, 2);
 	/* One leaves, the other keeps its maps; the last takes all along. */
 	close(first.device);
 	close(first.group);
 	VTEST_EQ(t_nb_open(PF), 0);
-	VTEST_EQ(rig.pf.nb_maps, 0);
-	VTEST_EQ(rig.other.nb_maps, 1);
+	VTEST_EQ(host_rig.pf.nb_maps, 0);
+	VTEST_EQ(host_rig.other.nb_maps, 1);
 	close(second.device);
 	close(second.group);
 	VTEST_EQ(t_nb_open(OTHER), 0);
-	VTEST_EQ(rig.other.nb_maps, 0);
+	VTEST_EQ(host_rig.other.nb_maps, 0);
 	/* The container is as new. */
 	VTEST_EQ(t_map(first.container, 0x10000, memory, 0x4000), -EINVAL);
 	second.group = t_group(OTHER);
@@ -240,7 +252,7 @@ maps_follow_the_group_into_and_out_of_a_container(void)
 	VTEST_EQ(t_map(first.container, 0x10000, memory, 0x4000), 0);
 	close(second.group);
 	close(first.container);
-	rig_down();
+	host_rig_down();
 	munmap(memory, 0x8000);
 }
 
@@ -250,26 +262,26 @@ map_that_one_device_refuses_is_taken_back(void)
 	uint8_t *memory = t_memory(0x8000);
 	struct t_fn first, second;
 
-	rig_up();
+	host_rig_up();
 	VTEST_EQ(t_fn_open(&first, -1, PF, NULL), 0);
 	VTEST_EQ(t_fn_open(&second, first.container, OTHER, NULL), 0);
-	rig.other.fail_dma = -ENOMEM;
+	host_rig.other.fail_dma = -ENOMEM;
 	VTEST_EQ(t_map(first.container, 0x10000, memory, 0x4000), -ENOMEM);
-	VTEST_EQ(rig.pf.nb_maps, 0);
+	VTEST_EQ(host_rig.pf.nb_maps, 0);
 	VTEST_EQ(t_map(first.container, 0x10000, memory, 0x4000), 0);
-	VTEST_EQ(rig.pf.nb_maps + rig.other.nb_maps, 2);
+	VTEST_EQ(host_rig.pf.nb_maps + host_rig.other.nb_maps, 2);
 	second.container = -1;
 	t_fn_close(&second);
 	t_fn_close(&first);
 	/* And one that cannot take what the container has does not join it. */
 	VTEST_EQ(t_fn_open(&first, -1, PF, NULL), 0);
 	VTEST_EQ(t_map(first.container, 0x10000, memory, 0x4000), 0);
-	rig.other.fail_dma = -ENOMEM;
+	host_rig.other.fail_dma = -ENOMEM;
 	VTEST_EQ(t_fn_open(&second, first.container, OTHER, NULL), -ENOMEM);
 	second.container = -1;
 	t_fn_close(&second);
 	t_fn_close(&first);
-	rig_down();
+	host_rig_down();
 	munmap(memory, 0x8000);
 }
 
@@ -284,7 +296,7 @@ iommu_info_tells_its_ranges(void)
 	const struct vfio_iommu_type1_info_cap_iova_range *cap;
 	struct t_fn fn;
 
-	rig_up();
+	host_rig_up();
 	VTEST_EQ(t_fn_open(&fn, -1, PF, NULL), 0);
 	VTEST_EQ(t_ioctl(fn.container, VFIO_IOMMU_GET_INFO, (uintptr_t)&bare), 0);
 	VTEST((bare.flags & VFIO_IOMMU_INFO_PGSIZES) != 0 && (bare.iova_pgsizes & 4096) != 0);
@@ -296,7 +308,7 @@ iommu_info_tells_its_ranges(void)
 	VTEST_EQ(cap->nr_iovas, 2);
 	VTEST_EQ(cap->iova_ranges[1].end, (1ll << 48) - 1);
 	t_fn_close(&fn);
-	rig_down();
+	host_rig_down();
 }
 
 /* ---------------------------------------------------------------- regions */
@@ -313,7 +325,7 @@ device_is_described(void)
 	const struct vfio_region_info_cap_sparse_mmap *sparse;
 	struct t_fn fn;
 
-	rig_up();
+	host_rig_up();
 	VTEST_EQ(t_fn_open(&fn, -1, PF, NULL), 0);
 	VTEST_EQ(t_ioctl(fn.device, VFIO_DEVICE_GET_INFO, (uintptr_t)&info), 0);
 	VTEST_EQ(info.flags, VFIO_DEVICE_FLAGS_PCI | VFIO_DEVICE_FLAGS_RESET);
@@ -341,7 +353,7 @@ device_is_described(void)
 	region = (struct vfio_region_info){ .argsz = sizeof(region), .index = 8 };
 	VTEST_EQ(t_ioctl(fn.device, VFIO_DEVICE_GET_REGION_INFO, (uintptr_t)&region), -EINVAL);
 	t_fn_close(&fn);
-	rig_down();
+	host_rig_down();
 }
 
 static void
@@ -350,19 +362,19 @@ regions_are_read_and_written_but_for_the_msix_table(void)
 	uint8_t out[64], back[64];
 	struct t_fn fn;
 
-	rig_up();
+	host_rig_up();
 	VTEST_EQ(t_fn_open(&fn, -1, PF, NULL), 0);
 	for (unsigned int i = 0; i < sizeof(out); i++)
 		out[i] = i + 1;
 	VTEST_EQ(t_pwrite(fn.device, out + 1, 21, BAR(TOY_REG_PLAIN + 1)), 21);
 	VTEST_EQ(t_pread(fn.device, back, 21, BAR(TOY_REG_PLAIN + 1)), 21);
 	VTEST(memcmp(out + 1, back, 21) == 0);
-	VTEST_EQ(rig.pf.regs[TOY_REG_PLAIN], 0);
+	VTEST_EQ(host_rig.pf.regs[TOY_REG_PLAIN], 0);
 	VTEST_EQ(t_read32(fn.device, BAR(TOY_REG_COUNT)), 0);
 	VTEST_EQ(t_read32(fn.device, BAR(TOY_REG_COUNT)), 1);
 	VTEST_EQ(t_pwrite(fn.device, out, 16, BAR(0)), 16);
 	VTEST_EQ(t_read32(fn.device, BAR(0)), 0xffffffff);
-	VTEST_EQ(rig.pf.regs[0], 0);
+	VTEST_EQ(host_rig.pf.regs[0], 0);
 	/* Past the end: cut off, then nothing. */
 	VTEST_EQ(t_pread(fn.device, back, 64, BAR(TOY_BAR_SIZE - 8)), 8);
 	VTEST_EQ(t_pread(fn.device, back, 4, BAR(TOY_BAR_SIZE)), -EINVAL);
@@ -370,7 +382,7 @@ regions_are_read_and_written_but_for_the_msix_table(void)
 	VTEST_EQ(t_pread(fn.device, back, 4, 9ull << 40), -EINVAL);
 	VTEST_EQ(t_pread(fn.device, back, 4, UINT64_MAX - 8), -EINVAL);
 	t_fn_close(&fn);
-	rig_down();
+	host_rig_down();
 }
 
 static void
@@ -380,9 +392,9 @@ config_space_is_filtered(void)
 	struct t_fn pf, vf;
 	uint8_t all[PCI_CFG_EXT_SIZE];
 
-	rig_up();
+	host_rig_up();
 	VTEST_EQ(t_fn_open(&pf, -1, PF, TOKEN_A), 0);
-	VTEST_EQ(host_sriov_numvfs_set(rig.host, PF, 2), 0);
+	VTEST_EQ(host_sriov_numvfs_set(host_rig.host, PF, 2), 0);
 	VTEST_EQ(t_fn_open(&vf, pf.container, VF1, TOKEN_A), 0);
 	VTEST_EQ(t_pread(pf.device, all, sizeof(all), CONFIG(0)), sizeof(all));
 	VTEST_EQ(toy_get(all, 4), 0x10411af4);
@@ -393,35 +405,35 @@ config_space_is_filtered(void)
 			0xffffffff - TOY_BAR_SIZE + 1 + 0xc);
 	VTEST_EQ(t_pwrite(pf.device, &ones, 4, CONFIG(PCI_CFG_BAR0)), 4);
 	VTEST_EQ(t_read32(pf.device, CONFIG(PCI_CFG_BAR0)), 0);
-	VTEST(toy_get(rig.pf.config + PCI_CFG_BAR0 + 20, 4) == 0x3820);
+	VTEST(toy_get(host_rig.pf.config + PCI_CFG_BAR0 + 20, 4) == 0x3820);
 
 	/* SR-IOV and MSI-X are the system's; vendor capabilities the program's. */
 	VTEST_EQ(t_pwrite(pf.device, "\0\0\0\0", 4, CONFIG(TOY_CAP_SRIOV + 8)), 4);
-	VTEST_EQ(rig.pf.num_vfs, 2);
+	VTEST_EQ(host_rig.pf.num_vfs, 2);
 	VTEST_EQ(t_pwrite(pf.device, &ones, 2, CONFIG(TOY_CAP_MSIX + 2)), 2);
-	VTEST_EQ(toy_get(rig.pf.config + TOY_CAP_MSIX + 2, 2), TOY_VECTORS - 1);
+	VTEST_EQ(toy_get(host_rig.pf.config + TOY_CAP_MSIX + 2, 2), TOY_VECTORS - 1);
 	VTEST_EQ(t_pwrite(pf.device, &ones, 4, CONFIG(TOY_CAP_VENDOR + 8)), 4);
-	VTEST_EQ(toy_get(rig.pf.config + TOY_CAP_VENDOR + 8, 4), ones);
+	VTEST_EQ(toy_get(host_rig.pf.config + TOY_CAP_VENDOR + 8, 4), ones);
 
 	/* The command register is real, but for the memory bit of a VF. */
 	VTEST_EQ(t_pwrite(pf.device, "\6", 1, CONFIG(PCI_CFG_COMMAND)), 1);
-	VTEST_EQ(rig.pf.config[PCI_CFG_COMMAND], 6);
+	VTEST_EQ(host_rig.pf.config[PCI_CFG_COMMAND], 6);
 	VTEST_EQ(t_read32(vf.device, CONFIG(0)), 0x10411af4);
 	VTEST_EQ(t_read32(vf.device, CONFIG(PCI_CFG_COMMAND)) & 0xffff, 2);
 	VTEST_EQ(t_pwrite(vf.device, "\4\0", 2, CONFIG(PCI_CFG_COMMAND)), 2);
 	VTEST_EQ(t_read32(vf.device, CONFIG(PCI_CFG_COMMAND)) & 0xffff, 4);
-	VTEST_EQ(rig.vfs[0].config[PCI_CFG_COMMAND], 4);
+	VTEST_EQ(host_rig.vfs[0].config[PCI_CFG_COMMAND], 4);
 	VTEST_EQ(t_read32(vf.device, CONFIG(PCI_CFG_BAR0 + 16)) & 0xf, 0xc);
 
 	/* Root sees the raw registers through sysfs. */
-	VTEST_EQ(host_config_read(rig.host, VF1, 0, all, 4), 0);
+	VTEST_EQ(host_config_read(host_rig.host, VF1, 0, all, 4), 0);
 	VTEST_EQ(toy_get(all, 4), 0xffffffff);
-	VTEST_EQ(host_config_read(rig.host, PF, 4094, all, 4), -EINVAL);
+	VTEST_EQ(host_config_read(host_rig.host, PF, 4094, all, 4), -EINVAL);
 	VTEST_EQ(t_pread(pf.device, all, 4, CONFIG(4096)), -EFAULT);
 	vf.container = -1;
 	t_fn_close(&vf);
 	t_fn_close(&pf);
-	rig_down();
+	host_rig_down();
 }
 
 static void
@@ -431,20 +443,21 @@ reset_comes_by_ioctl_and_by_register(void)
 	struct host_fn_info info;
 	struct t_fn fn;
 
-	rig_up();
+	host_rig_up();
 	VTEST_EQ(t_fn_open(&fn, -1, PF, NULL), 0);
 	VTEST_EQ(t_pwrite(fn.device, "\6\0", 2, CONFIG(PCI_CFG_COMMAND)), 2);
 	VTEST_EQ(t_ioctl(fn.device, VFIO_DEVICE_RESET, 0), 0);
-	VTEST_EQ(rig.pf.resets, 2); /* one of them by the first open */
-	VTEST_EQ(rig.pf.config[PCI_CFG_COMMAND], 6);
+	VTEST_EQ(host_rig.pf.resets, 2); /* one of them by the first open */
+	VTEST_EQ(host_rig.pf.config[PCI_CFG_COMMAND], 6);
 	VTEST_EQ(t_pwrite(fn.device, &flr, 2, CONFIG(TOY_CAP_EXPRESS + 8)), 2);
-	VTEST_EQ(rig.pf.resets, 3);
-	VTEST_EQ(host_sysfs_reset(rig.host, PF), 0);
-	VTEST_EQ(rig.pf.resets, 4);
-	VTEST_EQ(host_fn_info(rig.host, PF, &info), 0);
-	VTEST_EQ(toy_get(rig.pf.config + PCI_CFG_BAR0 + 16, 4), (uint32_t)info.bar_start[4] | 0xc);
+	VTEST_EQ(host_rig.pf.resets, 3);
+	VTEST_EQ(host_sysfs_reset(host_rig.host, PF), 0);
+	VTEST_EQ(host_rig.pf.resets, 4);
+	VTEST_EQ(host_fn_info(host_rig.host, PF, &info), 0);
+	VTEST_EQ(toy_get(host_rig.pf.config + PCI_CFG_BAR0 + 16, 4),
+			(uint32_t)info.bar_start[4] | 0xc);
 	t_fn_close(&fn);
-	rig_down();
+	host_rig_down();
 }
 
 /* ---------------------------------------------------------------- interrupts */
@@ -486,21 +499,22 @@ vectors_signal_event_descriptors(void)
 
 	for (unsigned int v = 0; v < TOY_VECTORS; v++)
 		fds[v] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	rig_up();
+	host_rig_up();
 	VTEST_EQ(t_fn_open(&fn, -1, PF, NULL), 0);
 	VTEST_EQ(set_irqs(fn.device, msix, eventfds, 0, 3, fds), 0);
 	/* The system unmasked the table entries and enabled MSI-X. */
-	VTEST_EQ(rig.pf.regs[2 * PCI_MSIX_ENTRY_LEN + PCI_MSIX_ENTRY_CTRL], 0);
-	VTEST_EQ(rig.pf.regs[3 * PCI_MSIX_ENTRY_LEN + PCI_MSIX_ENTRY_CTRL], PCI_MSIX_ENTRY_MASKED);
-	VTEST((toy_get(rig.pf.config + TOY_CAP_MSIX + 2, 2) & PCI_MSIX_CTRL_ENABLE) != 0);
-	VTEST_EQ(toy_irq_trigger(&rig.pf, msix, 1, 1), 0);
+	VTEST_EQ(host_rig.pf.regs[2 * PCI_MSIX_ENTRY_LEN + PCI_MSIX_ENTRY_CTRL], 0);
+	VTEST_EQ(host_rig.pf.regs[3 * PCI_MSIX_ENTRY_LEN + PCI_MSIX_ENTRY_CTRL],
+			PCI_MSIX_ENTRY_MASKED);
+	VTEST((toy_get(host_rig.pf.config + TOY_CAP_MSIX + 2, 2) & PCI_MSIX_CTRL_ENABLE) != 0);
+	VTEST_EQ(toy_irq_trigger(&host_rig.pf, msix, 1, 1), 0);
 	VTEST(!signalled(fds[0]) && signalled(fds[1]) && !signalled(fds[2]));
 	VTEST_EQ(set_irqs(fn.device, msix, VFIO_IRQ_SET_DATA_NONE, 2, 1, NULL), 0);
 	VTEST(signalled(fds[2]));
 	/* They outlive a reset. */
 	VTEST_EQ(t_ioctl(fn.device, VFIO_DEVICE_RESET, 0), 0);
-	VTEST_EQ(rig.pf.regs[2 * PCI_MSIX_ENTRY_LEN + PCI_MSIX_ENTRY_CTRL], 0);
-	VTEST((toy_get(rig.pf.config + TOY_CAP_MSIX + 2, 2) & PCI_MSIX_CTRL_ENABLE) != 0);
+	VTEST_EQ(host_rig.pf.regs[2 * PCI_MSIX_ENTRY_LEN + PCI_MSIX_ENTRY_CTRL], 0);
+	VTEST((toy_get(host_rig.pf.config + TOY_CAP_MSIX + 2, 2) & PCI_MSIX_CTRL_ENABLE) != 0);
 
 	/* What is refused. */
 	VTEST_EQ(set_irqs(fn.device, msix, eventfds, 5, 4, fds), -EINVAL);
@@ -518,13 +532,13 @@ vectors_signal_event_descriptors(void)
 
 	/* Off: by count 0, and by the last close. */
 	VTEST_EQ(set_irqs(fn.device, msix, VFIO_IRQ_SET_DATA_NONE, 0, 0, NULL), 0);
-	VTEST_EQ(rig.pf.irq_fds[1], -1);
-	VTEST_EQ(toy_get(rig.pf.config + TOY_CAP_MSIX + 2, 2) & PCI_MSIX_CTRL_ENABLE, 0);
+	VTEST_EQ(host_rig.pf.irq_fds[1], -1);
+	VTEST_EQ(toy_get(host_rig.pf.config + TOY_CAP_MSIX + 2, 2) & PCI_MSIX_CTRL_ENABLE, 0);
 	VTEST_EQ(set_irqs(fn.device, msix, eventfds, 0, 8, fds), 0);
 	t_fn_close(&fn);
 	VTEST_EQ(t_nb_open(PF), 0);
-	VTEST_EQ(rig.pf.irq_fds[7], -1);
-	rig_down();
+	VTEST_EQ(host_rig.pf.irq_fds[7], -1);
+	host_rig_down();
 	for (unsigned int v = 0; v < TOY_VECTORS; v++)
 		close(fds[v]);
 }
@@ -546,7 +560,7 @@ irq_info_is_that_of_vfio_pci(void)
 	const int32_t fd = eventfd(0, EFD_CLOEXEC);
 	struct t_fn fn;
 
-	rig_up();
+	host_rig_up();
 	VTEST_EQ(t_fn_open(&fn, -1, PF, NULL), 0);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct vfio_irq_info info = { .argsz = sizeof(info), .index = cases[i].index };
@@ -569,7 +583,7 @@ irq_info_is_that_of_vfio_pci(void)
 	}
 	t_fn_close(&fn);
 	close(fd);
-	rig_down();
+	host_rig_down();
 }
 
 /* ---------------------------------------------------------------- processes */
@@ -611,7 +625,7 @@ secondary_process_gets_the_same_device(void)
 	struct t_fn fn;
 	uint32_t *page;
 
-	rig_up();
+	host_rig_up();
 	VTEST_EQ(t_fn_open(&fn, -1, PF, NULL), 0);
 	VTEST_EQ(in_child(secondary, &fn), 0);
 	VTEST_EQ(t_read32(fn.device, BAR(TOY_REG_PLAIN)), 0xcafe);
@@ -619,10 +633,10 @@ secondary_process_gets_the_same_device(void)
 	VTEST(page != MAP_FAILED);
 	VTEST_EQ(page[3], 0xbeef);
 	VTEST_EQ(t_nb_open(PF), 1);
-	VTEST_EQ(rig.pf.resets, 1);
+	VTEST_EQ(host_rig.pf.resets, 1);
 	munmap(page, 4096);
 	t_fn_close(&fn);
-	rig_down();
+	host_rig_down();
 }
 
 static int
@@ -642,16 +656,16 @@ killed_program_leaves_nothing(void)
 	uint8_t *memory = t_memory(0x4000);
 	struct t_fn fn;
 
-	rig_up();
+	host_rig_up();
 	for (unsigned int i = 0; i < 20; i++) {
 		VTEST_EQ(in_child(open_and_die, memory), 255);
 		VTEST_EQ(t_nb_open(PF), 0);
-		VTEST_EQ(rig.pf.nb_maps, 0);
-		VTEST_EQ(rig.pf.resets, 2 * (i + 1));
+		VTEST_EQ(host_rig.pf.nb_maps, 0);
+		VTEST_EQ(host_rig.pf.resets, 2 * (i + 1));
 	}
 	VTEST_EQ(t_fn_open(&fn, -1, PF, NULL), 0);
 	t_fn_close(&fn);
-	rig_down();
+	host_rig_down();
 	munmap(memory, 0x4000);
 }
 
@@ -672,7 +686,7 @@ hundred_rounds_leak_no_descriptor(void)
 	unsigned int before = 0;
 	struct t_fn fn;
 
-	rig_up();
+	host_rig_up();
 	for (unsigned int i = 0; i < 100; i++) {
 		VTEST_EQ(t_fn_open(&fn, -1, PF, NULL), 0);
 		VTEST_EQ(t_map(fn.container, 0x10000, memory, 0x4000), 0);
@@ -686,7 +700,7 @@ hundred_rounds_leak_no_descriptor(void)
 	for (unsigned int ms = 0; open_files() > before && ms < 2000; ms++)
 		usleep(1000);
 	VTEST(open_files() <= before);
-	rig_down();
+	host_rig_down();
 	munmap(memory, 0x4000);
 }
 
@@ -725,7 +739,7 @@ bad_messages_are_answered_or_cut_off(void)
 	struct host_request req = { .op = HOST_OP_LOOKUP };
 	int sock;
 
-	rig_up();
+	host_rig_up();
 	sock = raw_connect();
 	VTEST(sock >= 0);
 	VTEST_EQ(raw_request(sock, "x", 1), -EPROTO);
@@ -751,7 +765,7 @@ bad_messages_are_answered_or_cut_off(void)
 	req.arg[0] = HOST_PROTO_VERSION;
 	VTEST_EQ(raw_request(sock, &req, sizeof(req)), 0);
 	close(sock);
-	rig_down();
+	host_rig_down();
 }
 
 /* Whatever a program sends about what it has open, the host stands. */
@@ -771,7 +785,7 @@ random_requests_do_no_harm(void)
 	struct t_fn fn;
 	int sock;
 
-	rig_up();
+	host_rig_up();
 	VTEST_EQ(t_fn_open(&fn, -1, PF, NULL), 0);
 	VTEST_EQ(shim_fd_kind(fn.container, &inodes[0]), SHIM_CONTAINER);
 	VTEST_EQ(shim_fd_kind(fn.group, &inodes[1]), SHIM_GROUP);
@@ -795,7 +809,7 @@ random_requests_do_no_harm(void)
 	/* The container may be unset by now, but the device answers. */
 	VTEST_EQ(t_ioctl(fn.device, VFIO_DEVICE_GET_INFO, (uintptr_t)&info), 0);
 	t_fn_close(&fn);
-	rig_down();
+	host_rig_down();
 }
 
 static void
@@ -805,7 +819,7 @@ one_host_serves_a_socket(void)
 	struct t_fn fn;
 	char path[200];
 
-	rig_up();
+	host_rig_up();
 	VTEST_EQ(host_vfio_start(second, getenv("VSR_SIM_HOST")), -EADDRINUSE);
 	memset(path, 'x', sizeof(path) - 1);
 	path[sizeof(path) - 1] = '\0';
@@ -813,7 +827,7 @@ one_host_serves_a_socket(void)
 	VTEST_EQ(t_fn_open(&fn, -1, PF, NULL), 0);
 	t_fn_close(&fn);
 	host_destroy(second);
-	rig_down();
+	host_rig_down();
 }
 
 static int
@@ -833,14 +847,14 @@ socket_of_a_dead_host_is_replaced(void)
 
 	VTEST_EQ(in_child(serve_and_die, NULL), 255);
 	VTEST_EQ(access(getenv("VSR_SIM_HOST"), F_OK), 0);
-	rig_up();
+	host_rig_up();
 	VTEST_EQ(t_fn_open(&fn, -1, PF, NULL), 0);
 	/* And a host that goes away answers no more, at once. */
-	host_vfio_stop(rig.host);
+	host_vfio_stop(host_rig.host);
 	VTEST_EQ(t_ioctl(fn.device, VFIO_DEVICE_RESET, 0), -ENODEV);
 	VTEST_EQ(t_open("/dev/vfio/vfio"), -ENODEV);
 	t_fn_close(&fn);
-	rig_down();
+	host_rig_down();
 }
 
 static const struct vtest_case cases[] = {
@@ -873,5 +887,5 @@ static const struct vtest_case cases[] = {
 int
 main(int argc, char **argv)
 {
-	return rig_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));
+	return host_rig_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));
 }

@@ -4,7 +4,14 @@
  * The preload itself: shim_child runs with it against a host in this process. VSR_SHIM names the
  * library and VSR_SHIM_CHILD the program.
  */
+#include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "test/fixture/host_rig.h"
 
@@ -21,7 +28,7 @@ child_start(struct child *c, const char *role)
 	struct host_fn_info info;
 	char group[16];
 
-	VTEST_EQ(host_fn_info(rig.host, PF, &info), 0);
+	VTEST_EQ(host_fn_info(host_rig.host, PF, &info), 0);
 	snprintf(group, sizeof(group), "%d", info.group);
 	VTEST_EQ(pipe2(in, O_CLOEXEC), 0);
 	VTEST_EQ(pipe2(out, O_CLOEXEC), 0);
@@ -78,7 +85,7 @@ play(const char *role, int want, const char *saying)
 	struct child c;
 	int ret;
 
-	rig_up();
+	host_rig_up();
 	child_start(&c, role);
 	ret = child_end(&c);
 	if (ret != want || (saying == NULL ? c.said[0] != '\0' : strstr(c.said, saying) == NULL))
@@ -90,7 +97,7 @@ play(const char *role, int want, const char *saying)
 		VTEST(strstr(c.said, saying) != NULL);
 	/* However it ended, it left nothing. */
 	VTEST_EQ(t_nb_open(PF), 0);
-	rig_down();
+	host_rig_down();
 }
 
 static void
@@ -178,15 +185,15 @@ program_outlives_the_host(void)
 	struct child c;
 	char byte;
 
-	rig_up();
+	host_rig_up();
 	child_start(&c, "host_gone");
 	VTEST_EQ(read(c.out, &byte, 1), 1);
-	host_vfio_stop(rig.host);
+	host_vfio_stop(host_rig.host);
 	VTEST_EQ(write(c.in, "x", 1), 1);
 	VTEST_EQ(child_end(&c), 0);
 	line = strstr(c.said, "vsr-sim is gone");
 	VTEST(line != NULL && strstr(line + 10, "is gone") == NULL);
-	rig_down();
+	host_rig_down();
 }
 
 static void
@@ -194,13 +201,13 @@ program_without_a_host_says_so(void)
 {
 	struct child c;
 
-	rig_up();
+	host_rig_up();
 	child_start(&c, "registers");
-	host_vfio_stop(rig.host);
+	host_vfio_stop(host_rig.host);
 	child_end(&c);
 	/* Its first open failed, or it lost the host later; it did not hang. */
 	VTEST(strstr(c.said, "vsr-sim is gone") != NULL);
-	rig_down();
+	host_rig_down();
 }
 
 static const struct vtest_case cases[] = {
@@ -232,5 +239,5 @@ main(int argc, char **argv)
 				"the program shim_child\n");
 		return 1;
 	}
-	return rig_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));
+	return host_rig_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));
 }

@@ -3,6 +3,8 @@
  *
  * The instruction decoder of the preload, against what an assembler makes.
  */
+#include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 

@@ -5,6 +5,7 @@
 /* What the admin engine knows without any device: words, numbers, borders, streams of parts. */
 
 #include <errno.h>
+#include <string.h>
 
 #include <rte_byteorder.h>
 #include <rte_common.h>

@@ -5,9 +5,11 @@
 /* The device side of the admin queue: what it checks, in which order it answers, and how it
  * misbehaves when it is told to. */
 
+#include <string.h>
+
 #include "vsim/admin/vsim_admin_call.h"
-#include "test/fixture/vsim_owner.h"
 #include "vsim/core/vsim_judge.h"
+#include "test/fixture/vsim_owner.h"
 
 #define NB(a) (sizeof(a) / sizeof((a)[0]))
 #define SELF VIRTIO_ADMIN_GROUP_SELF

@@ -7,6 +7,9 @@
  * virtio 1.4 5.1.6.5.
  */
 
+#include <stdio.h>
+#include <string.h>
+
 #include "test/fixture/vsim_fixture.h"
 #include "vsim/data/vsim_filter.h"
 

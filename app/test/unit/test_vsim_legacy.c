@@ -5,7 +5,9 @@
 /* A legacy driver on a VF, by each of the ways to its registers: fields, rings, packets, doorbells,
  * interrupts, reset. */
 
+#include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "test/fixture/vsim_owner.h"

@@ -5,6 +5,8 @@
 /* Kinds of simulated NIC, and the features that they offer in the end. */
 
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "test/fixture/vsim_fixture.h"
 #include "vsim/core/vsim_profile.h"

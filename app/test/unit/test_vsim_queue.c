@@ -5,6 +5,8 @@
 /* Virtqueues of the simulated NIC, as a driver sees them: virtio 1.4 2.7, 2.8, 4.1.5.2, 5.1.6. */
 
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -498,11 +500,9 @@ wrong_doorbells_are_counted(void)
 		poll_idle();
 		total = violations_all(fx.pf);
 		if (rings[i].rule == 0 ? total != 0 : violations(fx.pf, rings[i].rule) != 1) {
-			snprintf(vtest_why, sizeof(vtest_why),
-					"row %zu: rule %u counted %llu, all %llu", i, rings[i].rule,
+			vtest_fail("row %zu: rule %u counted %llu, all %llu", i, rings[i].rule,
 					(unsigned long long)violations(fx.pf, rings[i].rule),
 					(unsigned long long)total);
-			longjmp(vtest_leave, 1);
 		}
 		/* Served all the same. */
 		VTEST_EQ(fx.pf->counters->queue[1].packets, 1);
@@ -695,15 +695,13 @@ malformed_chains_break_the_function_and_nothing_else(void)
 				(reg_read(fx.pf, "device_status") & VIRTIO_STATUS_NEEDS_RESET) &&
 				!ring_peek(&d.tx[0], &id, &len) && c->queue[1].packets == 0;
 		if (!good) {
-			snprintf(vtest_why, sizeof(vtest_why),
-					"%s: %llu violations (%llu of C%03u), %llu faults, status "
-					"%#x",
+			vtest_fail("%s: %llu violations (%llu of C%03u), %llu faults, status "
+				   "%#x",
 					m->name, (unsigned long long)violations_all(fx.pf),
 					(unsigned long long)(m->rule ? violations(fx.pf, m->rule) :
 								       0),
 					m->rule, (unsigned long long)c->dma_faults,
 					reg_read(fx.pf, "device_status"));
-			longjmp(vtest_leave, 1);
 		}
 		/* A reset heals it. */
 		driver_run(&d, fx.pf, fx.mem, &f, 1, SIZE);

@@ -5,6 +5,8 @@
 /* Registers of the simulated NIC in its BAR: the tables, queues, vectors. virtio 1.4 4.1.4. */
 
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "test/fixture/vsim_fixture.h"
 #include "vsim/regs/vsim_bar.h"

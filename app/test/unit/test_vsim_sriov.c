@@ -7,7 +7,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
+#include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "test/fixture/vsim_fixture.h"

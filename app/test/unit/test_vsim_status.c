@@ -4,6 +4,7 @@
 
 /* Negotiation and status machine of the simulated NIC: virtio 1.4 2.1, 2.2 and 3.1. */
 
+#include <stdio.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 

@@ -11,7 +11,11 @@
 #include <net/if.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -75,8 +79,7 @@ wire(unsigned int index, const char *spec)
 	char err[256] = "";
 
 	if (vsim_nic_wire(fx.nic, index, spec, err, sizeof(err)) < 0) {
-		snprintf(vtest_why, sizeof(vtest_why), "%s: %s", spec, err);
-		longjmp(vtest_leave, 1);
+		vtest_fail("%s: %s", spec, err);
 	}
 }
 
@@ -215,9 +218,7 @@ bad_specifications_are_explained(void)
 		int ret = vsim_nic_wire(fx.nic, rows[i].index, rows[i].spec, err, sizeof(err));
 
 		if (ret != rows[i].want || err[0] == '\0' || strchr(err, '\n') != NULL) {
-			snprintf(vtest_why, sizeof(vtest_why), "\"%s\" gives %d and \"%s\"",
-					rows[i].spec, ret, err);
-			longjmp(vtest_leave, 1);
+			vtest_fail("\"%s\" gives %d and \"%s\"", rows[i].spec, ret, err);
 		}
 		VTEST(strcmp(vsim_nic_wire_spec(fx.nic, 0), "null") == 0);
 	}

@@ -4,7 +4,9 @@
  * JSON-RPC 2.0 as vsrd speaks it, and the real methods where no PF is owned.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "vsrd/api/vsrd.h"
 #include "test/fixture/vtest.h"

@@ -7,23 +7,32 @@
  * and the lives of server and client. What hostile peers try stands in test_vuser_hostile.c.
  */
 
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "test/fixture/vuser_rig.h"
 
 /* Both kinds of client must behave alike: two cases out of one function. */
-#define BOTH(name)                        \
-	static void socket_##name(void)   \
-	{                                 \
-		rig_start(RIG_SOCKET);    \
-		name();                   \
-		rig_stop();               \
-	}                                 \
-	static void attached_##name(void) \
-	{                                 \
-		rig_start(RIG_ATTACHED);  \
-		name();                   \
-		rig_stop();               \
+#define BOTH(name)                                   \
+	static void socket_##name(void)              \
+	{                                            \
+		vuser_rig_start(VUSER_RIG_SOCKET);   \
+		name();                              \
+		vuser_rig_stop();                    \
+	}                                            \
+	static void attached_##name(void)            \
+	{                                            \
+		vuser_rig_start(VUSER_RIG_ATTACHED); \
+		name();                              \
+		vuser_rig_stop();                    \
 	}
 
 static uint64_t
@@ -39,7 +48,7 @@ device_info_is_that_of_the_device(void)
 {
 	uint32_t flags = 0, nb_regions = 0, nb_irqs = 0;
 
-	VTEST_EQ(vuser_client_device_info(rig.client, &flags, &nb_regions, &nb_irqs), 0);
+	VTEST_EQ(vuser_client_device_info(vuser_rig.client, &flags, &nb_regions, &nb_irqs), 0);
 	VTEST_EQ(flags, VFIO_DEVICE_FLAGS_PCI | VFIO_DEVICE_FLAGS_RESET);
 	VTEST_EQ(nb_regions, VUSER_MAX_REGIONS);
 	VTEST_EQ(nb_irqs, VUSER_MAX_IRQS);
@@ -49,11 +58,11 @@ BOTH(device_info_is_that_of_the_device)
 static void
 region_info_is_that_of_the_device(void)
 {
-	const struct vuser_device_info want = fake_info(&rig.fake);
+	const struct vuser_device_info want = fake_info(&vuser_rig.fake);
 	struct vuser_region got;
 
 	for (unsigned int i = 0; i < VUSER_MAX_REGIONS; i++) {
-		VTEST_EQ(vuser_client_region_info(rig.client, i, &got), 0);
+		VTEST_EQ(vuser_client_region_info(vuser_rig.client, i, &got), 0);
 		VTEST_EQ(got.size, want.regions[i].size);
 		VTEST_EQ(got.flags, want.regions[i].flags);
 		VTEST_EQ(got.fd_offset, want.regions[i].fd_offset);
@@ -63,8 +72,8 @@ region_info_is_that_of_the_device(void)
 		if (got.fd >= 0)
 			close(got.fd);
 	}
-	VTEST_EQ(vuser_client_region_info(rig.client, VUSER_MAX_REGIONS, &got), -EINVAL);
-	VTEST_EQ(vuser_client_region_info(rig.client, UINT32_MAX, &got), -EINVAL);
+	VTEST_EQ(vuser_client_region_info(vuser_rig.client, VUSER_MAX_REGIONS, &got), -EINVAL);
+	VTEST_EQ(vuser_client_region_info(vuser_rig.client, UINT32_MAX, &got), -EINVAL);
 }
 BOTH(region_info_is_that_of_the_device)
 
@@ -75,14 +84,14 @@ region_fd_is_the_memory_of_the_device(void)
 	char byte = 0;
 	uint8_t *map;
 
-	VTEST_EQ(vuser_client_region_info(rig.client, FAKE_MEM, &got), 0);
+	VTEST_EQ(vuser_client_region_info(vuser_rig.client, FAKE_MEM, &got), 0);
 	map = mmap(NULL, got.sparse[1].size, PROT_READ | PROT_WRITE, MAP_SHARED, got.fd,
 			(off_t)(got.fd_offset + got.sparse[1].offset));
 	close(got.fd);
 	VTEST(map != MAP_FAILED);
 	map[5] = 0x77;
 	munmap(map, got.sparse[1].size);
-	VTEST_EQ(pread(rig.fake.mem_fd, &byte, 1, 0x2000 + 0x7000 + 5), 1);
+	VTEST_EQ(pread(vuser_rig.fake.mem_fd, &byte, 1, 0x2000 + 0x7000 + 5), 1);
 	VTEST_EQ(byte, 0x77);
 }
 BOTH(region_fd_is_the_memory_of_the_device)
@@ -92,12 +101,12 @@ irq_info_is_that_of_the_device(void)
 {
 	struct vuser_irq got;
 
-	VTEST_EQ(vuser_client_irq_info(rig.client, VFIO_PCI_MSIX_IRQ_INDEX, &got), 0);
+	VTEST_EQ(vuser_client_irq_info(vuser_rig.client, VFIO_PCI_MSIX_IRQ_INDEX, &got), 0);
 	VTEST_EQ(got.count, FAKE_VECTORS);
 	VTEST_EQ(got.flags, VFIO_IRQ_INFO_EVENTFD | VFIO_IRQ_INFO_NORESIZE);
-	VTEST_EQ(vuser_client_irq_info(rig.client, VFIO_PCI_INTX_IRQ_INDEX, &got), 0);
+	VTEST_EQ(vuser_client_irq_info(vuser_rig.client, VFIO_PCI_INTX_IRQ_INDEX, &got), 0);
 	VTEST_EQ(got.count, 0);
-	VTEST_EQ(vuser_client_irq_info(rig.client, VUSER_MAX_IRQS, &got), -EINVAL);
+	VTEST_EQ(vuser_client_irq_info(vuser_rig.client, VUSER_MAX_IRQS, &got), -EINVAL);
 }
 BOTH(irq_info_is_that_of_the_device)
 
@@ -106,19 +115,20 @@ region_access_reaches_the_device(void)
 {
 	uint32_t value = 0x12345678;
 
-	VTEST_EQ(vuser_client_region_write(rig.client, 2, 0x104, &value, 4), 0);
-	VTEST_EQ(rig.fake.nb_writes, 1);
-	VTEST_EQ(rig.fake.region, 2);
-	VTEST_EQ(rig.fake.offset, 0x104);
-	VTEST_EQ(rig.fake.len, 4);
+	VTEST_EQ(vuser_client_region_write(vuser_rig.client, 2, 0x104, &value, 4), 0);
+	VTEST_EQ(vuser_rig.fake.nb_writes, 1);
+	VTEST_EQ(vuser_rig.fake.region, 2);
+	VTEST_EQ(vuser_rig.fake.offset, 0x104);
+	VTEST_EQ(vuser_rig.fake.len, 4);
 	value = 0;
-	VTEST_EQ(vuser_client_region_read(rig.client, 2, 0x106, &value, 2), 0);
+	VTEST_EQ(vuser_client_region_read(vuser_rig.client, 2, 0x106, &value, 2), 0);
 	VTEST_EQ(value, 0x1234);
-	VTEST_EQ(rig.fake.nb_reads, 1);
-	VTEST_EQ(rig.fake.len, 2);
-	VTEST_EQ(vuser_client_region_read(rig.client, VFIO_PCI_CONFIG_REGION_INDEX, 255, &value, 1),
+	VTEST_EQ(vuser_rig.fake.nb_reads, 1);
+	VTEST_EQ(vuser_rig.fake.len, 2);
+	VTEST_EQ(vuser_client_region_read(vuser_rig.client, VFIO_PCI_CONFIG_REGION_INDEX, 255,
+				 &value, 1),
 			0);
-	VTEST_EQ(rig.fake.region, VFIO_PCI_CONFIG_REGION_INDEX);
+	VTEST_EQ(vuser_rig.fake.region, VFIO_PCI_CONFIG_REGION_INDEX);
 }
 BOTH(region_access_reaches_the_device)
 
@@ -150,16 +160,16 @@ region_access_is_bounded(void)
 	static uint8_t data[VUSER_MAX_DATA + 1];
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		rig.fake.nb_reads = 0;
-		VTEST_EQ(vuser_client_region_read(rig.client, rows[i].region, rows[i].offset, data,
-					 rows[i].len),
+		vuser_rig.fake.nb_reads = 0;
+		VTEST_EQ(vuser_client_region_read(vuser_rig.client, rows[i].region, rows[i].offset,
+					 data, rows[i].len),
 				rows[i].read);
-		VTEST_EQ(rig.fake.nb_reads, rows[i].read == 0);
-		rig.fake.nb_writes = 0;
-		VTEST_EQ(vuser_client_region_write(rig.client, rows[i].region, rows[i].offset, data,
-					 rows[i].len),
+		VTEST_EQ(vuser_rig.fake.nb_reads, rows[i].read == 0);
+		vuser_rig.fake.nb_writes = 0;
+		VTEST_EQ(vuser_client_region_write(vuser_rig.client, rows[i].region, rows[i].offset,
+					 data, rows[i].len),
 				rows[i].write);
-		VTEST_EQ(rig.fake.nb_writes, rows[i].write == 0);
+		VTEST_EQ(vuser_rig.fake.nb_writes, rows[i].write == 0);
 	}
 }
 BOTH(region_access_is_bounded)
@@ -171,9 +181,9 @@ largest_access_arrives_whole(void)
 
 	for (size_t i = 0; i < sizeof(out); i++)
 		out[i] = (uint8_t)(i * 7 + (i >> 8));
-	VTEST_EQ(vuser_client_region_write(rig.client, 2, 0x1000, out, sizeof(out)), 0);
-	VTEST_EQ(memcmp(rig.fake.big + 0x1000, out, sizeof(out)), 0);
-	VTEST_EQ(vuser_client_region_read(rig.client, 2, 0x1000, in, sizeof(in)), 0);
+	VTEST_EQ(vuser_client_region_write(vuser_rig.client, 2, 0x1000, out, sizeof(out)), 0);
+	VTEST_EQ(memcmp(vuser_rig.fake.big + 0x1000, out, sizeof(out)), 0);
+	VTEST_EQ(vuser_client_region_read(vuser_rig.client, 2, 0x1000, in, sizeof(in)), 0);
 	VTEST_EQ(memcmp(in, out, sizeof(in)), 0);
 }
 BOTH(largest_access_arrives_whole)
@@ -185,30 +195,31 @@ device_errors_reach_the_client(void)
 	uint32_t value = 0;
 
 	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
-		rig.fake.answer = answers[i];
-		VTEST_EQ(vuser_client_region_read(rig.client, 2, 0, &value, 4), answers[i]);
-		VTEST_EQ(vuser_client_region_write(rig.client, 2, 0, &value, 4), answers[i]);
-		VTEST_EQ(vuser_client_reset(rig.client), answers[i]);
-		VTEST_EQ(vuser_client_dma_map(rig.client, 0x1000, 0x1000, PROT_READ,
-					 rig.fake.mem_fd, 0),
+		vuser_rig.fake.answer = answers[i];
+		VTEST_EQ(vuser_client_region_read(vuser_rig.client, 2, 0, &value, 4), answers[i]);
+		VTEST_EQ(vuser_client_region_write(vuser_rig.client, 2, 0, &value, 4), answers[i]);
+		VTEST_EQ(vuser_client_reset(vuser_rig.client), answers[i]);
+		VTEST_EQ(vuser_client_dma_map(vuser_rig.client, 0x1000, 0x1000, PROT_READ,
+					 vuser_rig.fake.mem_fd, 0),
 				answers[i]);
-		VTEST_EQ(vuser_client_dma_unmap(rig.client, 0x1000, 0x1000), answers[i]);
-		VTEST_EQ(vuser_client_irq_trigger(rig.client, VFIO_PCI_MSIX_IRQ_INDEX, 0, 1),
+		VTEST_EQ(vuser_client_dma_unmap(vuser_rig.client, 0x1000, 0x1000), answers[i]);
+		VTEST_EQ(vuser_client_irq_trigger(vuser_rig.client, VFIO_PCI_MSIX_IRQ_INDEX, 0, 1),
 				answers[i]);
-		VTEST_EQ(vuser_client_irq_set_fds(rig.client, VFIO_PCI_MSIX_IRQ_INDEX, 0, 0, NULL),
+		VTEST_EQ(vuser_client_irq_set_fds(vuser_rig.client, VFIO_PCI_MSIX_IRQ_INDEX, 0, 0,
+					 NULL),
 				answers[i]);
 	}
 	/* and none of them has ended the connection */
-	rig.fake.answer = 0;
-	VTEST_EQ(vuser_client_reset(rig.client), 0);
+	vuser_rig.fake.answer = 0;
+	VTEST_EQ(vuser_client_reset(vuser_rig.client), 0);
 }
 BOTH(device_errors_reach_the_client)
 
 static void
 reset_reaches_the_device(void)
 {
-	VTEST_EQ(vuser_client_reset(rig.client), 0);
-	VTEST_EQ(rig.fake.nb_resets, 1);
+	VTEST_EQ(vuser_client_reset(vuser_rig.client), 0);
+	VTEST_EQ(vuser_rig.fake.nb_resets, 1);
 }
 BOTH(reset_reaches_the_device)
 
@@ -220,8 +231,8 @@ is_connected(uint32_t vector, int fd)
 {
 	eventfd_t value = 0;
 
-	return rig.fake.irq_fds[vector] >= 0 &&
-			eventfd_write(rig.fake.irq_fds[vector], vector + 1) == 0 &&
+	return vuser_rig.fake.irq_fds[vector] >= 0 &&
+			eventfd_write(vuser_rig.fake.irq_fds[vector], vector + 1) == 0 &&
 			eventfd_read(fd, &value) == 0 && value == vector + 1;
 }
 
@@ -237,27 +248,30 @@ irq_fds_arrive_each_at_its_vector(void)
 
 		fds[i] = gap ? -1 : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	}
-	VTEST_EQ(vuser_client_irq_set_fds(rig.client, VFIO_PCI_MSIX_IRQ_INDEX, 0, FAKE_VECTORS,
-				 fds),
+	VTEST_EQ(vuser_client_irq_set_fds(vuser_rig.client, VFIO_PCI_MSIX_IRQ_INDEX, 0,
+				 FAKE_VECTORS, fds),
 			0);
 	for (uint32_t i = 0; i < FAKE_VECTORS; i++) {
-		if (fds[i] < 0 ? rig.fake.irq_fds[i] >= 0 : !is_connected(i, fds[i]))
+		if (fds[i] < 0 ? vuser_rig.fake.irq_fds[i] >= 0 : !is_connected(i, fds[i]))
 			bad++;
 	}
 	VTEST_EQ(bad, 0);
 
 	/* one off, and one elsewhere */
-	VTEST_EQ(vuser_client_irq_set_fds(rig.client, VFIO_PCI_MSIX_IRQ_INDEX, 1, 1,
+	VTEST_EQ(vuser_client_irq_set_fds(vuser_rig.client, VFIO_PCI_MSIX_IRQ_INDEX, 1, 1,
 				 (const int[]){ -1 }),
 			0);
-	VTEST_EQ(rig.fake.irq_fds[1], -1);
-	VTEST_EQ(vuser_client_irq_set_fds(rig.client, VFIO_PCI_MSIX_IRQ_INDEX, 69, 1, &fds[2]), 0);
+	VTEST_EQ(vuser_rig.fake.irq_fds[1], -1);
+	VTEST_EQ(vuser_client_irq_set_fds(vuser_rig.client, VFIO_PCI_MSIX_IRQ_INDEX, 69, 1,
+				 &fds[2]),
+			0);
 	VTEST(is_connected(69, fds[2]));
 
 	/* all off */
-	VTEST_EQ(vuser_client_irq_set_fds(rig.client, VFIO_PCI_MSIX_IRQ_INDEX, 0, 0, NULL), 0);
+	VTEST_EQ(vuser_client_irq_set_fds(vuser_rig.client, VFIO_PCI_MSIX_IRQ_INDEX, 0, 0, NULL),
+			0);
 	for (uint32_t i = 0; i < FAKE_VECTORS; i++) {
-		bad += rig.fake.irq_fds[i] != -1;
+		bad += vuser_rig.fake.irq_fds[i] != -1;
 		if (fds[i] >= 0)
 			close(fds[i]);
 	}
@@ -285,24 +299,25 @@ irq_ranges_are_bounded(void)
 		{ UINT32_MAX, 0, 1, -EINVAL },
 	};
 	const int none[2] = { -1, -1 };
-	const int both[2] = { rig.stop_fd, rig.stop_fd };
+	const int both[2] = { vuser_rig.stop_fd, vuser_rig.stop_fd };
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		VTEST_EQ(vuser_client_irq_trigger(rig.client, rows[i].index, rows[i].start,
+		VTEST_EQ(vuser_client_irq_trigger(vuser_rig.client, rows[i].index, rows[i].start,
 					 rows[i].count),
 				rows[i].want);
-		VTEST_EQ(vuser_client_irq_set_fds(rig.client, rows[i].index, rows[i].start,
+		VTEST_EQ(vuser_client_irq_set_fds(vuser_rig.client, rows[i].index, rows[i].start,
 					 rows[i].count, both),
 				rows[i].want);
-		VTEST_EQ(vuser_client_irq_set_fds(rig.client, rows[i].index, rows[i].start,
+		VTEST_EQ(vuser_client_irq_set_fds(vuser_rig.client, rows[i].index, rows[i].start,
 					 rows[i].count, none),
 				rows[i].want);
 	}
-	VTEST_EQ(vuser_client_irq_set_fds(rig.client, VFIO_PCI_MSIX_IRQ_INDEX, 1, 0, NULL),
+	VTEST_EQ(vuser_client_irq_set_fds(vuser_rig.client, VFIO_PCI_MSIX_IRQ_INDEX, 1, 0, NULL),
 			-EINVAL);
-	VTEST_EQ(vuser_client_irq_trigger(rig.client, VFIO_PCI_MSIX_IRQ_INDEX, 0, 0), -EINVAL);
-	VTEST_EQ(rig.fake.nb_triggers, 3);
-	VTEST_EQ(rig.fake.triggered[69], 1);
+	VTEST_EQ(vuser_client_irq_trigger(vuser_rig.client, VFIO_PCI_MSIX_IRQ_INDEX, 0, 0),
+			-EINVAL);
+	VTEST_EQ(vuser_rig.fake.nb_triggers, 3);
+	VTEST_EQ(vuser_rig.fake.triggered[69], 1);
 }
 BOTH(irq_ranges_are_bounded)
 
@@ -314,19 +329,19 @@ dma_map_gives_the_memory_to_the_device(void)
 	int fd = memfd_create("dma", MFD_CLOEXEC);
 
 	VTEST_EQ(pwrite(fd, "deadbee", 8, 0x3000), 8);
-	VTEST_EQ(vuser_client_dma_map(rig.client, 0x100000, 0x2000, PROT_READ | PROT_WRITE, fd,
-				 0x3000),
+	VTEST_EQ(vuser_client_dma_map(vuser_rig.client, 0x100000, 0x2000, PROT_READ | PROT_WRITE,
+				 fd, 0x3000),
 			0);
 	close(fd);
-	VTEST_EQ(rig.fake.iova, 0x100000);
-	VTEST_EQ(rig.fake.size, 0x2000);
-	VTEST_EQ(rig.fake.prot, PROT_READ | PROT_WRITE);
-	VTEST_EQ(rig.fake.fd_offset, 0x3000);
-	VTEST_EQ(strcmp(rig.fake.first_bytes, "deadbee"), 0);
-	VTEST_EQ(vuser_client_dma_unmap(rig.client, 0x100000, 0x2000), 0);
-	VTEST_EQ(rig.fake.nb_unmaps, 1);
-	VTEST_EQ(rig.fake.iova, 0x100000);
-	VTEST_EQ(rig.fake.size, 0x2000);
+	VTEST_EQ(vuser_rig.fake.iova, 0x100000);
+	VTEST_EQ(vuser_rig.fake.size, 0x2000);
+	VTEST_EQ(vuser_rig.fake.prot, PROT_READ | PROT_WRITE);
+	VTEST_EQ(vuser_rig.fake.fd_offset, 0x3000);
+	VTEST_EQ(strcmp(vuser_rig.fake.first_bytes, "deadbee"), 0);
+	VTEST_EQ(vuser_client_dma_unmap(vuser_rig.client, 0x100000, 0x2000), 0);
+	VTEST_EQ(vuser_rig.fake.nb_unmaps, 1);
+	VTEST_EQ(vuser_rig.fake.iova, 0x100000);
+	VTEST_EQ(vuser_rig.fake.size, 0x2000);
 }
 BOTH(dma_map_gives_the_memory_to_the_device)
 
@@ -354,16 +369,16 @@ dma_ranges_are_checked(void)
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		rig.fake.nb_maps = rig.fake.nb_unmaps = 0;
-		VTEST_EQ(vuser_client_dma_map(rig.client, rows[i].iova, rows[i].size, rows[i].prot,
-					 rig.fake.mem_fd, rows[i].offset),
+		vuser_rig.fake.nb_maps = vuser_rig.fake.nb_unmaps = 0;
+		VTEST_EQ(vuser_client_dma_map(vuser_rig.client, rows[i].iova, rows[i].size,
+					 rows[i].prot, vuser_rig.fake.mem_fd, rows[i].offset),
 				rows[i].map);
-		VTEST_EQ(rig.fake.nb_maps, rows[i].map == 0);
-		VTEST_EQ(vuser_client_dma_unmap(rig.client, rows[i].iova, rows[i].size),
+		VTEST_EQ(vuser_rig.fake.nb_maps, rows[i].map == 0);
+		VTEST_EQ(vuser_client_dma_unmap(vuser_rig.client, rows[i].iova, rows[i].size),
 				rows[i].unmap);
-		VTEST_EQ(rig.fake.nb_unmaps, rows[i].unmap == 0);
+		VTEST_EQ(vuser_rig.fake.nb_unmaps, rows[i].unmap == 0);
 	}
-	VTEST_EQ(vuser_client_dma_map(rig.client, 0, 0x1000, PROT_READ, -1, 0), -EINVAL);
+	VTEST_EQ(vuser_client_dma_map(vuser_rig.client, 0, 0x1000, PROT_READ, -1, 0), -EINVAL);
 }
 BOTH(dma_ranges_are_checked)
 
@@ -372,12 +387,12 @@ closed_descriptor_is_refused_and_harmless(void)
 {
 	const int closed = 1000; /* nobody opens that many here */
 
-	VTEST_EQ(vuser_client_dma_map(rig.client, 0, 0x1000, PROT_READ, closed, 0), -EBADF);
-	VTEST_EQ(vuser_client_irq_set_fds(rig.client, VFIO_PCI_MSIX_IRQ_INDEX, 0, 2,
-				 (const int[]){ rig.stop_fd, closed }),
+	VTEST_EQ(vuser_client_dma_map(vuser_rig.client, 0, 0x1000, PROT_READ, closed, 0), -EBADF);
+	VTEST_EQ(vuser_client_irq_set_fds(vuser_rig.client, VFIO_PCI_MSIX_IRQ_INDEX, 0, 2,
+				 (const int[]){ vuser_rig.stop_fd, closed }),
 			-EBADF);
-	VTEST_EQ(rig.fake.nb_maps + rig.fake.nb_set_fds, 0);
-	VTEST_EQ(vuser_client_reset(rig.client), 0);
+	VTEST_EQ(vuser_rig.fake.nb_maps + vuser_rig.fake.nb_set_fds, 0);
+	VTEST_EQ(vuser_client_reset(vuser_rig.client), 0);
 }
 BOTH(closed_descriptor_is_refused_and_harmless)
 
@@ -386,14 +401,15 @@ BOTH(closed_descriptor_is_refused_and_harmless)
 static void
 closing_releases_the_device(void)
 {
-	VTEST(vuser_server_busy(rig.server));
-	VTEST_EQ(vuser_client_irq_set_fds(rig.client, VFIO_PCI_MSIX_IRQ_INDEX, 3, 1, &rig.stop_fd),
+	VTEST(vuser_server_busy(vuser_rig.server));
+	VTEST_EQ(vuser_client_irq_set_fds(vuser_rig.client, VFIO_PCI_MSIX_IRQ_INDEX, 3, 1,
+				 &vuser_rig.stop_fd),
 			0);
-	vuser_client_close(rig.client);
-	rig.client = NULL;
-	VTEST(wait_count(&rig.fake.nb_released, 1));
-	rig_halt();
-	VTEST(!vuser_server_busy(rig.server));
+	vuser_client_close(vuser_rig.client);
+	vuser_rig.client = NULL;
+	VTEST(wait_count(&vuser_rig.fake.nb_released, 1));
+	vuser_rig_halt();
+	VTEST(!vuser_server_busy(vuser_rig.server));
 }
 BOTH(closing_releases_the_device)
 
@@ -401,24 +417,24 @@ static void
 second_client_is_refused(void)
 {
 	errno = 0;
-	VTEST(vuser_client_attach(rig.server) == NULL);
+	VTEST(vuser_client_attach(vuser_rig.server) == NULL);
 	VTEST_EQ(errno, EBUSY);
-	VTEST_EQ(vuser_client_reset(rig.client), 0);
-	VTEST_EQ(rig.fake.nb_released, 0);
+	VTEST_EQ(vuser_client_reset(vuser_rig.client), 0);
+	VTEST_EQ(vuser_rig.fake.nb_released, 0);
 }
 BOTH(second_client_is_refused)
 
 static void
 second_client_on_the_socket_is_refused(void)
 {
-	rig_start(RIG_SOCKET);
+	vuser_rig_start(VUSER_RIG_SOCKET);
 	for (int i = 0; i < 50; i++) {
 		errno = 0;
-		VTEST(vuser_client_connect(rig.path, 5000) == NULL);
+		VTEST(vuser_client_connect(vuser_rig.path, 5000) == NULL);
 		VTEST_EQ(errno, EBUSY);
 	}
-	VTEST_EQ(vuser_client_reset(rig.client), 0);
-	rig_stop();
+	VTEST_EQ(vuser_client_reset(vuser_rig.client), 0);
+	vuser_rig_stop();
 }
 
 static void
@@ -426,31 +442,31 @@ socket_client_is_refused_beside_an_attached_one(void)
 {
 	struct vuser_client *client;
 
-	rig_start(RIG_MANUAL);
-	rig.client = vuser_client_attach(rig.server);
-	VTEST(rig.client != NULL);
-	if (pthread_create(&rig.thread, NULL, rig_serve, NULL) != 0)
+	vuser_rig_start(VUSER_RIG_MANUAL);
+	vuser_rig.client = vuser_client_attach(vuser_rig.server);
+	VTEST(vuser_rig.client != NULL);
+	if (pthread_create(&vuser_rig.thread, NULL, vuser_rig_serve, NULL) != 0)
 		abort();
-	rig.running = true;
-	client = vuser_client_connect(rig.path, 5000);
+	vuser_rig.running = true;
+	client = vuser_client_connect(vuser_rig.path, 5000);
 	VTEST(client == NULL);
 	VTEST_EQ(errno, EBUSY);
-	rig_halt();
-	VTEST_EQ(vuser_client_reset(rig.client), 0);
-	rig_stop();
+	vuser_rig_halt();
+	VTEST_EQ(vuser_client_reset(vuser_rig.client), 0);
+	vuser_rig_stop();
 }
 
 static void
 successor_of_a_closed_client_is_welcome(void)
 {
-	rig_start(RIG_SOCKET);
+	vuser_rig_start(VUSER_RIG_SOCKET);
 	for (unsigned int i = 1; i <= 200; i++) {
-		vuser_client_close(rig.client);
-		rig.client = vuser_client_connect(rig.path, 5000);
-		VTEST(rig.client != NULL);
-		VTEST_EQ(rig.fake.nb_released, i);
+		vuser_client_close(vuser_rig.client);
+		vuser_rig.client = vuser_client_connect(vuser_rig.path, 5000);
+		VTEST(vuser_rig.client != NULL);
+		VTEST_EQ(vuser_rig.fake.nb_released, i);
 	}
-	rig_stop();
+	vuser_rig_stop();
 }
 
 static void
@@ -461,16 +477,16 @@ successor_is_welcome_whatever_the_dead_one_left_unread(void)
 	struct vuser_msg msg;
 	int sock;
 
-	rig_start(RIG_MANUAL);
+	vuser_rig_start(VUSER_RIG_MANUAL);
 	sock = socket(AF_UNIX, SOCK_STREAM, 0);
-	VTEST_EQ(base_address(&addr, rig.path), 0);
+	VTEST_EQ(base_address(&addr, vuser_rig.path), 0);
 	VTEST_EQ(connect(sock, (struct sockaddr *)&addr, sizeof(addr)), 0);
 	vuser_msg_init(&msg);
 	VTEST_EQ(vuser_version_put(&msg, VUSER_PROTO_MINOR), 0);
 	msg.hdr = (struct vuser_header){ 1, VUSER_VERSION, (uint32_t)(sizeof(msg.hdr) + msg.len), 0,
 		0 };
 	VTEST_EQ(vuser_send_part(sock, &msg), 0);
-	vuser_server_process(rig.server);
+	vuser_server_process(vuser_rig.server);
 	VTEST_EQ(vuser_msg_resize(&msg, sizeof(access)), 0);
 	memcpy(msg.data, &access, sizeof(access));
 	/* more than one call of vuser_server_process() takes in */
@@ -482,14 +498,14 @@ successor_is_welcome_whatever_the_dead_one_left_unread(void)
 	}
 	vuser_msg_free(&msg);
 	close(sock);
-	if (pthread_create(&rig.thread, NULL, rig_serve, NULL) != 0)
+	if (pthread_create(&vuser_rig.thread, NULL, vuser_rig_serve, NULL) != 0)
 		abort();
-	rig.running = true;
-	rig.client = vuser_client_connect(rig.path, 5000);
-	VTEST(rig.client != NULL);
-	VTEST_EQ(rig.fake.nb_reads, 150);
-	VTEST_EQ(rig.fake.nb_released, 1);
-	rig_stop();
+	vuser_rig.running = true;
+	vuser_rig.client = vuser_client_connect(vuser_rig.path, 5000);
+	VTEST(vuser_rig.client != NULL);
+	VTEST_EQ(vuser_rig.fake.nb_reads, 150);
+	VTEST_EQ(vuser_rig.fake.nb_released, 1);
+	vuser_rig_stop();
 }
 
 static void
@@ -497,13 +513,14 @@ destroyed_server_resets_its_client(void)
 {
 	uint32_t value;
 
-	rig_halt();
-	vuser_server_destroy(rig.server);
-	rig.server = NULL;
-	VTEST_EQ(rig.fake.nb_released, 1);
-	VTEST_EQ(vuser_client_reset(rig.client), -ECONNRESET);
-	VTEST_EQ(vuser_client_region_read(rig.client, 2, 0, &value, 4), -ECONNRESET);
-	VTEST_EQ(vuser_client_dma_map(rig.client, 0, 0x1000, PROT_READ, rig.fake.mem_fd, 0),
+	vuser_rig_halt();
+	vuser_server_destroy(vuser_rig.server);
+	vuser_rig.server = NULL;
+	VTEST_EQ(vuser_rig.fake.nb_released, 1);
+	VTEST_EQ(vuser_client_reset(vuser_rig.client), -ECONNRESET);
+	VTEST_EQ(vuser_client_region_read(vuser_rig.client, 2, 0, &value, 4), -ECONNRESET);
+	VTEST_EQ(vuser_client_dma_map(vuser_rig.client, 0, 0x1000, PROT_READ, vuser_rig.fake.mem_fd,
+				 0),
 			-ECONNRESET);
 }
 BOTH(destroyed_server_resets_its_client)
@@ -513,29 +530,29 @@ client_times_out_on_a_silent_server(void)
 {
 	uint64_t start;
 
-	rig_start(RIG_SOCKET);
-	rig_halt();
-	vuser_client_close(rig.client);
+	vuser_rig_start(VUSER_RIG_SOCKET);
+	vuser_rig_halt();
+	vuser_client_close(vuser_rig.client);
 	/* nobody runs the server any more; the kernel still accepts */
 	start = now_ms();
-	rig.client = vuser_client_connect(rig.path, 100);
-	VTEST(rig.client == NULL);
+	vuser_rig.client = vuser_client_connect(vuser_rig.path, 100);
+	VTEST(vuser_rig.client == NULL);
 	VTEST_EQ(errno, ETIMEDOUT);
 	VTEST(now_ms() - start >= 90 && now_ms() - start < 5000);
-	rig_stop();
+	vuser_rig_stop();
 }
 
 static void
 client_is_dead_after_a_timeout(void)
 {
-	rig_start(RIG_SOCKET);
-	vuser_client_close(rig.client);
-	rig.client = vuser_client_connect(rig.path, 1000);
-	VTEST(rig.client != NULL);
-	rig_halt();
-	VTEST_EQ(vuser_client_reset(rig.client), -ETIMEDOUT);
-	VTEST_EQ(vuser_client_reset(rig.client), -ECONNRESET);
-	rig_stop();
+	vuser_rig_start(VUSER_RIG_SOCKET);
+	vuser_client_close(vuser_rig.client);
+	vuser_rig.client = vuser_client_connect(vuser_rig.path, 1000);
+	VTEST(vuser_rig.client != NULL);
+	vuser_rig_halt();
+	VTEST_EQ(vuser_client_reset(vuser_rig.client), -ETIMEDOUT);
+	VTEST_EQ(vuser_client_reset(vuser_rig.client), -ECONNRESET);
+	vuser_rig_stop();
 }
 
 static void
@@ -544,19 +561,19 @@ connect_times_out_when_the_backlog_is_full(void)
 	struct sockaddr_un addr;
 	int socks[32], nb = 0;
 
-	rig_start(RIG_MANUAL);
-	VTEST_EQ(base_address(&addr, rig.path), 0);
+	vuser_rig_start(VUSER_RIG_MANUAL);
+	VTEST_EQ(base_address(&addr, vuser_rig.path), 0);
 	while (nb < 32) {
 		socks[nb] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
 		if (connect(socks[nb++], (struct sockaddr *)&addr, sizeof(addr)) != 0)
 			break;
 	}
 	VTEST_EQ(errno, EAGAIN);
-	VTEST(vuser_client_connect(rig.path, 100) == NULL);
+	VTEST(vuser_client_connect(vuser_rig.path, 100) == NULL);
 	VTEST_EQ(errno, ETIMEDOUT);
 	while (nb > 0)
 		close(socks[--nb]);
-	rig_stop();
+	vuser_rig_stop();
 }
 
 static void
@@ -564,7 +581,7 @@ connect_says_why_not(void)
 {
 	char path[200];
 
-	rig_start(RIG_MANUAL);
+	vuser_rig_start(VUSER_RIG_MANUAL);
 	VTEST(vuser_client_connect("/nonexistent/vuser", 100) == NULL);
 	VTEST_EQ(errno, ENOENT);
 	memset(path, 'x', sizeof(path) - 1);
@@ -573,7 +590,7 @@ connect_says_why_not(void)
 	VTEST_EQ(errno, ENAMETOOLONG);
 	VTEST(vuser_client_connect("", 100) == NULL);
 	VTEST_EQ(errno, EINVAL);
-	rig_stop();
+	vuser_rig_stop();
 }
 
 /* ---------------------------------------------------------------- the socket's file */
@@ -585,20 +602,20 @@ stale_socket_is_replaced(void)
 	struct sockaddr_un addr;
 	int sock;
 
-	rig_start(RIG_SERVER);
-	rig_halt();
-	vuser_server_destroy(rig.server);
+	vuser_rig_start(VUSER_RIG_SERVER);
+	vuser_rig_halt();
+	vuser_server_destroy(vuser_rig.server);
 	sock = socket(AF_UNIX, SOCK_STREAM, 0);
-	VTEST_EQ(base_address(&addr, rig.path), 0);
+	VTEST_EQ(base_address(&addr, vuser_rig.path), 0);
 	VTEST_EQ(bind(sock, (struct sockaddr *)&addr, sizeof(addr)), 0);
 	close(sock);
 
-	VTEST(vuser_client_connect(rig.path, 100) == NULL);
+	VTEST(vuser_client_connect(vuser_rig.path, 100) == NULL);
 	VTEST_EQ(errno, ECONNREFUSED);
-	info = fake_info(&rig.fake);
-	rig.server = vuser_server_create(rig.path, &info, &fake_ops, &rig.fake);
-	VTEST(rig.server != NULL);
-	rig_stop();
+	info = fake_info(&vuser_rig.fake);
+	vuser_rig.server = vuser_server_create(vuser_rig.path, &info, &fake_ops, &vuser_rig.fake);
+	VTEST(vuser_rig.server != NULL);
+	vuser_rig_stop();
 }
 
 static void
@@ -606,13 +623,13 @@ live_socket_is_left_alone(void)
 {
 	struct vuser_device_info info;
 
-	rig_start(RIG_SOCKET);
-	info = fake_info(&rig.fake);
-	VTEST(vuser_server_create(rig.path, &info, &fake_ops, &rig.fake) == NULL);
+	vuser_rig_start(VUSER_RIG_SOCKET);
+	info = fake_info(&vuser_rig.fake);
+	VTEST(vuser_server_create(vuser_rig.path, &info, &fake_ops, &vuser_rig.fake) == NULL);
 	VTEST_EQ(errno, EADDRINUSE);
-	VTEST_EQ(vuser_client_reset(rig.client), 0);
-	VTEST_EQ(rig.fake.nb_released, 0);
-	rig_stop();
+	VTEST_EQ(vuser_client_reset(vuser_rig.client), 0);
+	VTEST_EQ(vuser_rig.fake.nb_released, 0);
+	vuser_rig_stop();
 }
 
 static void
@@ -620,14 +637,14 @@ looking_whether_somebody_listens_resets_nothing(void)
 {
 	struct vuser_device_info info;
 
-	rig_start(RIG_SERVER);
-	info = fake_info(&rig.fake);
-	VTEST(vuser_server_create(rig.path, &info, &fake_ops, &rig.fake) == NULL);
+	vuser_rig_start(VUSER_RIG_SERVER);
+	info = fake_info(&vuser_rig.fake);
+	VTEST(vuser_server_create(vuser_rig.path, &info, &fake_ops, &vuser_rig.fake) == NULL);
 	VTEST_EQ(errno, EADDRINUSE);
-	rig.client = vuser_client_connect(rig.path, 5000);
-	VTEST(rig.client != NULL);
-	VTEST_EQ(rig.fake.nb_released, 0);
-	rig_stop();
+	vuser_rig.client = vuser_client_connect(vuser_rig.path, 5000);
+	VTEST(vuser_rig.client != NULL);
+	VTEST_EQ(vuser_rig.fake.nb_released, 0);
+	vuser_rig_stop();
 }
 
 static void
@@ -637,18 +654,18 @@ plain_file_is_left_alone(void)
 	struct stat st;
 	int fd;
 
-	rig_start(RIG_SERVER);
-	rig_halt();
-	vuser_server_destroy(rig.server);
-	rig.server = NULL;
-	fd = open(rig.path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	vuser_rig_start(VUSER_RIG_SERVER);
+	vuser_rig_halt();
+	vuser_server_destroy(vuser_rig.server);
+	vuser_rig.server = NULL;
+	fd = open(vuser_rig.path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 	VTEST(fd >= 0);
 	close(fd);
-	info = fake_info(&rig.fake);
-	VTEST(vuser_server_create(rig.path, &info, &fake_ops, &rig.fake) == NULL);
+	info = fake_info(&vuser_rig.fake);
+	VTEST(vuser_server_create(vuser_rig.path, &info, &fake_ops, &vuser_rig.fake) == NULL);
 	VTEST_EQ(errno, EADDRINUSE);
-	VTEST_EQ(stat(rig.path, &st), 0);
-	rig_stop();
+	VTEST_EQ(stat(vuser_rig.path, &st), 0);
+	vuser_rig_stop();
 }
 
 static void
@@ -657,19 +674,19 @@ destroy_removes_its_own_socket_only(void)
 	struct vuser_device_info info;
 	struct vuser_server *successor;
 
-	rig_start(RIG_SERVER);
-	info = fake_info(&rig.fake);
-	rig_halt();
-	VTEST_EQ(unlink(rig.path), 0);
-	successor = vuser_server_create(rig.path, &info, &fake_ops, &rig.fake);
+	vuser_rig_start(VUSER_RIG_SERVER);
+	info = fake_info(&vuser_rig.fake);
+	vuser_rig_halt();
+	VTEST_EQ(unlink(vuser_rig.path), 0);
+	successor = vuser_server_create(vuser_rig.path, &info, &fake_ops, &vuser_rig.fake);
 	VTEST(successor != NULL);
-	vuser_server_destroy(rig.server);
-	rig.server = successor;
-	VTEST_EQ(access(rig.path, F_OK), 0);
-	vuser_server_destroy(rig.server);
-	rig.server = NULL;
-	VTEST_EQ(access(rig.path, F_OK), -1);
-	rig_stop();
+	vuser_server_destroy(vuser_rig.server);
+	vuser_rig.server = successor;
+	VTEST_EQ(access(vuser_rig.path, F_OK), 0);
+	vuser_server_destroy(vuser_rig.server);
+	vuser_rig.server = NULL;
+	VTEST_EQ(access(vuser_rig.path, F_OK), -1);
+	vuser_rig_stop();
 }
 
 static void
@@ -679,29 +696,29 @@ create_refuses_what_cannot_be_served(void)
 	struct vuser_device_info info;
 	char path[200];
 
-	rig_start(RIG_MANUAL);
-	info = fake_info(&rig.fake);
+	vuser_rig_start(VUSER_RIG_MANUAL);
+	info = fake_info(&vuser_rig.fake);
 	memset(path, 'x', sizeof(path) - 1);
 	path[sizeof(path) - 1] = '\0';
-	VTEST(vuser_server_create(path, &info, &fake_ops, &rig.fake) == NULL);
+	VTEST(vuser_server_create(path, &info, &fake_ops, &vuser_rig.fake) == NULL);
 	VTEST_EQ(errno, ENAMETOOLONG);
-	VTEST(vuser_server_create("/nonexistent/x", &info, &fake_ops, &rig.fake) == NULL);
+	VTEST(vuser_server_create("/nonexistent/x", &info, &fake_ops, &vuser_rig.fake) == NULL);
 	VTEST_EQ(errno, ENOENT);
 	ops.released = NULL;
-	VTEST(vuser_server_create(NULL, &info, &ops, &rig.fake) == NULL);
+	VTEST(vuser_server_create(NULL, &info, &ops, &vuser_rig.fake) == NULL);
 	VTEST_EQ(errno, EINVAL);
 	info.regions[FAKE_MEM].sparse[1].size = 0x1001;
-	VTEST(vuser_server_create(NULL, &info, &fake_ops, &rig.fake) == NULL);
+	VTEST(vuser_server_create(NULL, &info, &fake_ops, &vuser_rig.fake) == NULL);
 	VTEST_EQ(errno, EINVAL);
 	info.regions[FAKE_MEM].nb_sparse = VUSER_MAX_SPARSE + 1;
-	VTEST(vuser_server_create(NULL, &info, &fake_ops, &rig.fake) == NULL);
-	info = fake_info(&rig.fake);
+	VTEST(vuser_server_create(NULL, &info, &fake_ops, &vuser_rig.fake) == NULL);
+	info = fake_info(&vuser_rig.fake);
 	info.irqs[0].count = VUSER_MAX_VECTORS + 1;
-	VTEST(vuser_server_create(NULL, &info, &fake_ops, &rig.fake) == NULL);
+	VTEST(vuser_server_create(NULL, &info, &fake_ops, &vuser_rig.fake) == NULL);
 	VTEST_EQ(errno, EINVAL);
 	vuser_server_destroy(NULL);
 	vuser_client_close(NULL);
-	rig_stop();
+	vuser_rig_stop();
 }
 
 #define CASE(name)          \

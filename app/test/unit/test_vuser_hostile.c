@@ -7,7 +7,15 @@
  * one error reply and leave the connection, bad framing ends it, nothing leaks, and it serves on.
  */
 
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "test/fixture/vuser_rig.h"
 
@@ -28,7 +36,7 @@ raw_connect(void)
 	struct sockaddr_un addr;
 
 	raw = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	VTEST_EQ(base_address(&addr, rig.path), 0);
+	VTEST_EQ(base_address(&addr, vuser_rig.path), 0);
 	VTEST_EQ(connect(raw, (struct sockaddr *)&addr, sizeof(addr)), 0);
 }
 
@@ -120,14 +128,14 @@ static void
 hostile_start(void)
 {
 	raw_close();
-	rig_start(RIG_SERVER);
+	vuser_rig_start(VUSER_RIG_SERVER);
 }
 
 static void
 hostile_stop(void)
 {
 	raw_close();
-	rig_stop();
+	vuser_rig_stop();
 }
 
 /* ---------------------------------------------------------------- bad messages */
@@ -282,7 +290,7 @@ bad_message_gets_one_error_and_keeps_the_connection(void)
 	hostile_start();
 	raw_negotiate();
 	for (unsigned int i = 0; i < VUSER_MAX_FDS; i++)
-		fds[i] = rig.stop_fd;
+		fds[i] = vuser_rig.stop_fd;
 	for (size_t i = 0; i < sizeof(bads) / sizeof(bads[0]); i++) {
 		const struct bad *bad = &bads[i];
 
@@ -301,9 +309,9 @@ bad_message_gets_one_error_and_keeps_the_connection(void)
 		raw_alive();
 	}
 	VTEST_EQ(failed, 0);
-	VTEST_EQ(rig.fake.nb_reads + rig.fake.nb_writes + rig.fake.nb_resets +
-					rig.fake.nb_triggers + rig.fake.nb_maps +
-					rig.fake.nb_unmaps + rig.fake.nb_set_fds,
+	VTEST_EQ(vuser_rig.fake.nb_reads + vuser_rig.fake.nb_writes + vuser_rig.fake.nb_resets +
+					vuser_rig.fake.nb_triggers + vuser_rig.fake.nb_maps +
+					vuser_rig.fake.nb_unmaps + vuser_rig.fake.nb_set_fds,
 			0);
 	hostile_stop();
 }
@@ -322,7 +330,7 @@ nothing_is_served_before_the_version(void)
 	}
 	raw_send(VUSER_DEVICE_RESET, 0, 0, NULL, 0, NULL, 0);
 	raw_expect(VUSER_DEVICE_RESET, EINVAL);
-	VTEST_EQ(rig.fake.nb_resets, 0);
+	VTEST_EQ(vuser_rig.fake.nb_resets, 0);
 	raw_version(QEMU_TEXT);
 	raw_expect(VUSER_VERSION, 0);
 	raw_alive();
@@ -521,13 +529,13 @@ unmap_of_all_is_passed_on(void)
 	raw_expect(VUSER_DMA_UNMAP, 0);
 	VTEST_EQ(got.len, sizeof(all));
 	VTEST_EQ(memcmp(got.data, &all, sizeof(all)), 0);
-	VTEST_EQ(rig.fake.iova, 0);
-	VTEST_EQ((rig.fake.size == UINT64_MAX), 1);
+	VTEST_EQ(vuser_rig.fake.iova, 0);
+	VTEST_EQ((vuser_rig.fake.size == UINT64_MAX), 1);
 	/* all of nothing is no error */
-	rig.fake.answer = -ENOENT;
+	vuser_rig.fake.answer = -ENOENT;
 	raw_send(VUSER_DMA_UNMAP, 0, 0, &all, sizeof(all), NULL, 0);
 	raw_expect(VUSER_DMA_UNMAP, 0);
-	rig.fake.answer = -EBUSY;
+	vuser_rig.fake.answer = -EBUSY;
 	raw_send(VUSER_DMA_UNMAP, 0, 0, &all, sizeof(all), NULL, 0);
 	raw_expect(VUSER_DMA_UNMAP, EBUSY);
 	hostile_stop();
@@ -541,10 +549,10 @@ map_flag_of_libvfio_user_is_taken(void)
 
 	hostile_start();
 	raw_negotiate();
-	raw_send(VUSER_DMA_MAP, 0, 0, &map, sizeof(map), &rig.fake.mem_fd, 1);
+	raw_send(VUSER_DMA_MAP, 0, 0, &map, sizeof(map), &vuser_rig.fake.mem_fd, 1);
 	raw_expect(VUSER_DMA_MAP, 0);
 	VTEST_EQ(got.len, 0);
-	VTEST_EQ(rig.fake.prot, PROT_READ);
+	VTEST_EQ(vuser_rig.fake.prot, PROT_READ);
 	hostile_stop();
 }
 
@@ -560,8 +568,8 @@ bools_trigger_their_vectors(void)
 	memcpy(msg, &set, sizeof(set));
 	raw_send(VUSER_DEVICE_SET_IRQS, 0, 0, msg, sizeof(msg), NULL, 0);
 	raw_expect(VUSER_DEVICE_SET_IRQS, 0);
-	VTEST_EQ(rig.fake.nb_triggers, 2);
-	VTEST_EQ(memcmp(rig.fake.triggered + 9, want, sizeof(want)), 0);
+	VTEST_EQ(vuser_rig.fake.nb_triggers, 2);
+	VTEST_EQ(memcmp(vuser_rig.fake.triggered + 9, want, sizeof(want)), 0);
 	hostile_stop();
 }
 
@@ -583,7 +591,7 @@ pipelined_commands_are_answered_in_order(void)
 		VTEST_EQ(access.offset, i);
 	}
 	raw_alive();
-	VTEST_EQ(rig.fake.nb_reads, 200);
+	VTEST_EQ(vuser_rig.fake.nb_reads, 200);
 	hostile_stop();
 }
 
@@ -604,7 +612,7 @@ message_in_single_bytes_is_understood(void)
 			usleep(500);
 	}
 	raw_expect(VUSER_REGION_WRITE, 0);
-	VTEST_EQ(memcmp(rig.fake.big + 16, msg.data, 4), 0);
+	VTEST_EQ(memcmp(vuser_rig.fake.big + 16, msg.data, 4), 0);
 	hostile_stop();
 }
 
@@ -619,9 +627,9 @@ impossible_size_ends_the_connection(void)
 	hostile_start();
 	for (unsigned int i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		raw_negotiate();
-		raw_send(VUSER_DEVICE_RESET, 0, sizes[i], NULL, 0, &rig.stop_fd, 1);
+		raw_send(VUSER_DEVICE_RESET, 0, sizes[i], NULL, 0, &vuser_rig.stop_fd, 1);
 		VTEST_EQ(raw_recv(), -ECONNRESET);
-		VTEST(wait_count(&rig.fake.nb_released, i + 1));
+		VTEST(wait_count(&vuser_rig.fake.nb_released, i + 1));
 		raw_close();
 	}
 	/* before the version too, and the server serves on */
@@ -631,7 +639,7 @@ impossible_size_ends_the_connection(void)
 	raw_close();
 	raw_negotiate();
 	raw_alive();
-	VTEST_EQ(rig.fake.nb_resets, 0);
+	VTEST_EQ(vuser_rig.fake.nb_resets, 0);
 	hostile_stop();
 }
 
@@ -650,7 +658,7 @@ client_that_dies_inside_a_message_is_forgotten(void)
 			vuser_msg_init(&msg);
 			memcpy(&msg.hdr, bytes, sizeof(msg.hdr));
 			VTEST_EQ(vuser_msg_resize(&msg, 32), 0);
-			msg.fds[0] = rig.stop_fd;
+			msg.fds[0] = vuser_rig.stop_fd;
 			msg.nb_fds = 1;
 			if (cut >= 16) {
 				msg.len = cut - 16;
@@ -664,10 +672,10 @@ client_that_dies_inside_a_message_is_forgotten(void)
 			shutdown(raw, SHUT_WR); /* half open: nothing more will come */
 		else
 			raw_close();
-		VTEST(wait_count(&rig.fake.nb_released, cut + 1));
+		VTEST(wait_count(&vuser_rig.fake.nb_released, cut + 1));
 		raw_close();
 	}
-	VTEST_EQ(rig.fake.nb_maps, 0);
+	VTEST_EQ(vuser_rig.fake.nb_maps, 0);
 	hostile_stop();
 }
 
@@ -697,7 +705,7 @@ send_many_fds(unsigned int nb_fds)
 	cmsg->cmsg_type = SCM_RIGHTS;
 	cmsg->cmsg_len = CMSG_LEN(nb_fds * sizeof(int));
 	for (unsigned int i = 0; i < nb_fds; i++)
-		memcpy(CMSG_DATA(cmsg) + i * sizeof(int), &rig.stop_fd, sizeof(int));
+		memcpy(CMSG_DATA(cmsg) + i * sizeof(int), &vuser_rig.stop_fd, sizeof(int));
 	VTEST_EQ(sendmsg(raw, &mh, MSG_NOSIGNAL), 36);
 }
 
@@ -712,10 +720,10 @@ too_many_descriptors_are_refused(void)
 		send_many_fds(counts[i]);
 		raw_expect(VUSER_DEVICE_SET_IRQS, EINVAL);
 	}
-	VTEST_EQ(rig.fake.nb_set_fds, 0);
+	VTEST_EQ(vuser_rig.fake.nb_set_fds, 0);
 	send_many_fds(16);
 	raw_expect(VUSER_DEVICE_SET_IRQS, 0);
-	VTEST_EQ(rig.fake.nb_set_fds, 1);
+	VTEST_EQ(vuser_rig.fake.nb_set_fds, 1);
 	hostile_stop();
 }
 
@@ -728,7 +736,7 @@ descriptors_that_do_not_fit_the_process_are_refused(void)
 	hostile_start();
 	raw_negotiate();
 	/* from here on nothing can be opened */
-	lowest = dup(rig.stop_fd);
+	lowest = dup(vuser_rig.stop_fd);
 	VTEST(lowest >= 0);
 	close(lowest);
 	VTEST_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
@@ -739,7 +747,7 @@ descriptors_that_do_not_fit_the_process_are_refused(void)
 	VTEST_EQ(raw_recv(), 0);
 	VTEST_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
 	VTEST_EQ(got.hdr.error, EINVAL);
-	VTEST_EQ(rig.fake.nb_set_fds, 0);
+	VTEST_EQ(vuser_rig.fake.nb_set_fds, 0);
 	send_many_fds(16);
 	raw_expect(VUSER_DEVICE_SET_IRQS, 0);
 	hostile_stop();
@@ -754,10 +762,10 @@ client_that_reads_nothing_blocks_nobody(void)
 	unsigned int sent = 0;
 
 	raw_close();
-	rig_start(RIG_MANUAL);
+	vuser_rig_start(VUSER_RIG_MANUAL);
 	raw_connect();
 	raw_version(QEMU_TEXT);
-	vuser_server_process(rig.server);
+	vuser_server_process(vuser_rig.server);
 	raw_expect(VUSER_VERSION, 0);
 	/* requests for a MiB each, until the server takes no more in */
 	vuser_msg_init(&msg);
@@ -769,16 +777,16 @@ client_that_reads_nothing_blocks_nobody(void)
 		if (vuser_send_part(raw, &msg) != 0)
 			break;
 		sent++;
-		vuser_server_process(rig.server);
+		vuser_server_process(vuser_rig.server);
 		VTEST(sent < 10000);
 	}
 	vuser_msg_free(&msg);
-	VTEST_EQ(rig.fake.nb_reads, 1);
+	VTEST_EQ(vuser_rig.fake.nb_reads, 1);
 	VTEST(vuser_deadline(0) - start < 5000000000u);
 	/* once it reads, every answer is there and whole */
-	if (pthread_create(&rig.thread, NULL, rig_serve, NULL) != 0)
+	if (pthread_create(&vuser_rig.thread, NULL, vuser_rig_serve, NULL) != 0)
 		abort();
-	rig.running = true;
+	vuser_rig.running = true;
 	for (unsigned int i = 0; i < sent; i++) {
 		raw_expect(VUSER_REGION_READ, 0);
 		VTEST_EQ(got.len, sizeof(access) + VUSER_MAX_DATA);
@@ -798,11 +806,11 @@ client_that_dies_with_an_answer_pending_is_forgotten(void)
 		raw_send(VUSER_REGION_READ, 0, 0, &access, sizeof(access), NULL, 0);
 		raw_send(VUSER_REGION_READ, 0, 0, &access, sizeof(access), NULL, 0);
 		if (i % 2)
-			VTEST(wait_count(&rig.fake.nb_reads, 1));
-		rig.fake.nb_reads = 0;
+			VTEST(wait_count(&vuser_rig.fake.nb_reads, 1));
+		vuser_rig.fake.nb_reads = 0;
 		raw_close();
-		VTEST(wait_count(&rig.fake.nb_released, i));
-		rig.fake.nb_reads = 0;
+		VTEST(wait_count(&vuser_rig.fake.nb_released, i));
+		vuser_rig.fake.nb_reads = 0;
 	}
 	hostile_stop();
 }

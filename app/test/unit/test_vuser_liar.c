@@ -7,6 +7,14 @@
  * the errno it promises, keeps no descriptor and trusts no broken stream again.
  */
 
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
 #include "test/fixture/vuser_rig.h"
 
 /* What a false server answers to VUSER_DEVICE_GET_REGION_INFO of region 5. */
@@ -110,7 +118,7 @@ tell(int sock, const struct lie *lie)
 	if (out.hdr.size == 0)
 		out.hdr.size = (uint32_t)(16 + lie->len);
 	for (out.nb_fds = 0; out.nb_fds < lie->nb_fds; out.nb_fds++)
-		out.fds[out.nb_fds] = rig.stop_fd;
+		out.fds[out.nb_fds] = vuser_rig.stop_fd;
 	if (lie->hdr.command != 0 && vuser_send_full(sock, &out, deadline) != 0)
 		goto out;
 	if (lie->hdr.command == VUSER_DMA_READ) {
@@ -159,17 +167,17 @@ client_believes_no_lie(void)
 	int listener, failed = 0;
 
 	/* the rig's own server is not used: its place on the path is */
-	rig_start(RIG_MANUAL);
-	vuser_server_destroy(rig.server);
-	rig.server = NULL;
+	vuser_rig_start(VUSER_RIG_MANUAL);
+	vuser_server_destroy(vuser_rig.server);
+	vuser_rig.server = NULL;
 	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	VTEST_EQ(base_address(&addr, rig.path), 0);
+	VTEST_EQ(base_address(&addr, vuser_rig.path), 0);
 	VTEST_EQ(bind(listener, (struct sockaddr *)&addr, sizeof(addr)), 0);
 	VTEST_EQ(listen(listener, 1), 0);
 	if (pthread_create(&thread, NULL, tell_all, &listener) != 0)
 		abort();
 	for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
-		struct vuser_client *client = vuser_client_connect(rig.path, 1000);
+		struct vuser_client *client = vuser_client_connect(vuser_rig.path, 1000);
 		int ret;
 
 		if (client == NULL) {
@@ -195,7 +203,7 @@ client_believes_no_lie(void)
 	pthread_join(thread, NULL);
 	close(listener);
 	VTEST_EQ(failed, 0);
-	rig_stop();
+	vuser_rig_stop();
 }
 
 static const struct vtest_case cases[] = {
