@@ -382,6 +382,10 @@ def mentions(tokens, hidden):
     return found
 
 
+def parent(path):
+    return str(pathlib.PurePosixPath(path).parent)
+
+
 class Graph:
     """The units of a folder, or of a folder with floors, and the calls between them."""
 
@@ -437,7 +441,9 @@ class Graph:
                 for target in self.public[made]
             ]
         mine = [target for target in found if self.unit(target.path) == self.unit(symbol.path)]
-        return mine or found
+        # A program for tests may define a function of another folder for itself.
+        near = [target for target in found if parent(target.path) in self.seen.homes[name]]
+        return mine or near or found
 
     def loops(self):
         """Sets of units that reach each other, by Tarjan's algorithm."""
@@ -554,8 +560,20 @@ def include_target(path, name, paths):
     return None
 
 
-def names_seen(sources):
+class Seen(dict):
     """For each file, the names that its headers declare; a header sees what its users see."""
+
+    def __init__(self, sources):
+        super().__init__(names_seen(sources))
+        # For each name, the folders of the headers that declare it.
+        self.homes = collections.defaultdict(set)
+        for source in sources:
+            if source.path.endswith(".h"):
+                for name in source.declared:
+                    self.homes[name].add(parent(source.path))
+
+
+def names_seen(sources):
     by_path = {source.path: source for source in sources}
     includes = {
         source.path: [
@@ -621,11 +639,11 @@ def read_graphs(root):
                         shared[macro.name].append(macro)
     groups = collections.defaultdict(list)
     for path, text in texts.items():
-        folder = str(pathlib.PurePosixPath(path).parent)
+        folder = parent(path)
         above = [tree for tree in floors if folder == tree or folder.startswith(tree + "/")]
         groups[max(above, key=len) if above else folder].append(Source(path, text, shared))
     every = [source for group in groups.values() for source in group]
-    seen = names_seen(every)
+    seen = Seen(every)
     graphs = [
         Graph(folder, sources, seen, floors.get(folder))
         for folder, sources in sorted(groups.items())

@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
 
-# What no compiler sees: licence lines, include direction, headers that stand alone, width, words
-# that do not belong here, scripts that parse, documents that build. One line per check:
-# "ok NAME" or "FAIL NAME: where". Needs a machine that setup.sh has been run on.
+# Checks of the sources: licence lines, what each file is, include direction, calls between files,
+# headers that compile alone, format, width, words that do not belong here, scripts, documents.
+# Prints one line per check: "ok NAME" or "FAIL NAME: where". Needs what setup.sh installs.
+#
+#   check.sh [NAME...]     run these checks (default: all)
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$VSR_ROOT"
-
-failed=0
 
 # report NAME TEXT: the check passed when TEXT is empty.
 report() {
@@ -17,7 +17,7 @@ report() {
 		printf 'ok %s\n' "$1"
 	else
 		printf 'FAIL %s: %s\n' "$1" "$(printf '%s' "$2" | head -n 20 | tr '\n' ';')"
-		failed=1
+		return 1
 	fi
 }
 
@@ -68,22 +68,44 @@ include_direction() {
 	forbid app/vsr-sim 'vsim/' 'the host is a client of the NIC' | grep -v '^app/vsr-sim/nic' || :
 }
 
+# Compile a header alone: the first error, if there is one. Arguments: HEADER FLAG...
+header_alone() {
+	local header=$1
+	shift
+	gcc "$@" -iquote "$(dirname "$header")" -fsyntax-only -x c "$header" 2>&1 | grep -m1 'error:' || :
+}
+
 headers_alone() {
-	local file flags dir
-	flags=$(pkg-config --cflags libdpdk fuse3 jansson)
+	local flags dir
+	flags=(-std=gnu11 -D_GNU_SOURCE -DALLOW_INTERNAL_API -DALLOW_EXPERIMENTAL_API
+		-DFUSE_USE_VERSION=31 -Wall -Werror -Wno-unused -Ilib -Iapp)
+	read -ra dir < <(pkg-config --cflags libdpdk fuse3 jansson)
+	flags+=("${dir[@]}")
 	if ! vsr_sdk_installed; then
 		for dir in lib/eal/include lib/ethdev lib/pci lib/kvargs lib/telemetry lib/mbuf lib/mempool \
 				lib/net drivers/bus/pci; do
-			flags+=" -I$(vsr_sdk_dir)/$dir"
+			flags+=("-I$(vsr_sdk_dir)/$dir")
 		done
 	fi
-	tree '*.h' | while read -r file; do
-		# Lower halves of another header say so in their name.
-		# shellcheck disable=SC2086
-		gcc -std=gnu11 -D_GNU_SOURCE -DALLOW_INTERNAL_API -DALLOW_EXPERIMENTAL_API -DFUSE_USE_VERSION=31 \
-				-Wall -Werror -Wno-unused -Ilib -Iapp -iquote "$(dirname "$file")" $flags -fsyntax-only \
-				-x c "$file" 2>&1 | grep -m1 'error:' || :
+	export -f header_alone
+	tree '*.h' | xargs -P "$(nproc)" -I '{}' bash -c 'header_alone "$@"' - '{}' "${flags[@]}"
+}
+
+# Every source says after its licence what it is.
+titles() {
+	tree '*.c' | while read -r file; do
+		awk '/\*\// { licence = 1; next } !licence || /^[[:space:]]*$/ { next }
+			{ if ($0 !~ /^\/\*/) print FILENAME; exit }' "$file"
 	done
+}
+
+# No loop of calls between files, no call from a lower floor to a higher one.
+calls() {
+	devtools/calls.py 2>&1 || :
+}
+
+format() {
+	tree '*.c' '*.h' | xargs clang-format-14 --dry-run -Werror 2>&1 | grep -E ': (warning|error):' || :
 }
 
 # A line that begins with a string may be longer: text to print is not broken for its width.
@@ -103,15 +125,12 @@ space() {
 	tree '*.c' '*.h' '*.py' '*.sh' '*.rst' '*.md' '*.build' | xargs -r grep -nHE '[[:space:]]+$' || :
 }
 
-scripts_parse() {
-	local file
-	tree '*.sh' '.ci/*' | while read -r file; do
-		bash -n "$file" 2>&1 || :
-	done
-	tree '*.py' | while read -r file; do
-		/usr/bin/python3 -c 'import ast, sys; ast.parse(open(sys.argv[1]).read(), sys.argv[1])' \
-			"$file" 2>&1 | tail -n 1
-	done
+shell_scripts() {
+	tree '*.sh' '.ci/*' | xargs shellcheck -f gcc 2>&1 || :
+}
+
+python_scripts() {
+	tree '*.py' | xargs /usr/bin/python3 -m pyflakes 2>&1 || :
 }
 
 documents_build() {
@@ -122,8 +141,22 @@ documents_build() {
 	rm -rf "$out"
 }
 
-for check in licence_lines include_direction headers_alone width words space scripts_parse \
-		documents_build; do
-	report "$check" "$($check)"
+CHECKS=(licence_lines include_direction calls headers_alone format width words space
+	documents_build)
+
+[ $# -gt 0 ] || set -- "${CHECKS[@]}"
+for check in "$@"; do
+	[[ " ${CHECKS[*]} " == *" $check "* ]] ||
+		vsr_die "there is no check \"$check\": name some of ${CHECKS[*]}, or none for all."
+done
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
+for check in "$@"; do
+	"$check" >"$results/$check" 2>&1 &
+done
+wait
+failed=0
+for check in "$@"; do
+	report "$check" "$(cat "$results/$check")" || failed=1
 done
 exit $failed

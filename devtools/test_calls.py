@@ -103,6 +103,11 @@ CASES = [
         "x/a.c": '#include "x/a.h"\n#include "y/b.h"\nint\na(void)\n{\n\treturn b();\n}\n',
         "y/b.c": '#include "x/a.h"\n#include "y/b.h"\nint\nb(void)\n{\n\treturn a();\n}\n'},
      (".: calls form a loop of 2: x, y",)),
+    ("function_of_the_headers_folder_is_meant", {
+        "x/a.h": "int a(void);\n", "z/c.h": "int c(void);\n",
+        "x/a.c": '#include "x/a.h"\nint\na(void)\n{\n\treturn 0;\n}\n',
+        "z/c.c": '#include "x/a.h"\nint\nc(void)\n{\n\treturn a();\n}\n',
+        "y/t.c": '#include "x/a.h"\n#include "z/c.h"\nint\na(void)\n{\n\treturn c();\n}\n'}, ()),
     ("call_to_a_lower_floor_passes",
      {**FLOORS, "lib/low/a.c": '#include "a.h"\nint\na(void)\n{\n\treturn 0;\n}\n'}, ()),
     ("call_to_a_higher_floor_is_found", {
