@@ -25,6 +25,7 @@ apt_quietly() {
 # Print "URI SUITE COMPONENT" of every Debian archive that this machine installs from, one per line.
 # apt reads its source lists itself, because they come in several formats.
 debian_sources() {
+	# shellcheck disable=SC2016 # apt-get expands these
 	apt-get indextargets --format '$(ORIGIN)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)' \
 			'Created-By: Packages' |
 		awk -F'|' '$1 == "Debian" { print $2, $3, $4 }' | sort -u

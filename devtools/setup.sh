@@ -18,6 +18,8 @@ PACKAGES=(
 	python3-matplotlib
 	# test
 	python3-pytest python3-scapy clang libclang-rt-14-dev
+	# check
+	clang-format-14 clang-tidy-14 pyflakes3 shellcheck
 	# documents
 	python3-sphinx
 	# this script
@@ -41,8 +43,9 @@ packages_missing() {
 
 install_packages() {
 	local missing
-	command -v apt-get >/dev/null && command -v dpkg-query >/dev/null ||
+	if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
 		vsr_die "this script installs from Debian's archive, but there is no apt-get here: use Debian 12."
+	fi
 	missing=$(packages_missing)
 	[ -z "$missing" ] && return
 	is_root || vsr_die "packages are missing; run as root: apt-get install $missing"
@@ -150,8 +153,9 @@ character_devices() {
 		modprobe -q "$name" 2>/dev/null || :
 		[ -c "$node" ] && continue
 		mkdir -p "$(dirname "$node")"
-		mknod "$node" c "$major" "$minor" 2>/dev/null && chmod 0666 "$node" ||
+		if ! mknod "$node" c "$major" "$minor" 2>/dev/null || ! chmod 0666 "$node"; then
 			vsr_die "there is no $node: load the kernel module $name, or give it to this container."
+		fi
 	done <<-END
 		/dev/fuse fuse 10 229
 		/dev/net/tun tun 10 200

@@ -1,6 +1,7 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
+# shellcheck shell=dash
 
 # First process of the virtual machine, in its initramfs: load the modules, mount the root of the
 # host, and start the agent that runs commands (guest_agent.py).
