@@ -2,16 +2,11 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/**
- * @file
- * Administration commands from the owner of a PF to its VFs: how many in a second, and how long
- * each takes, one at a time and with several outstanding.
+/* Measures administration commands from the owner of a PF to its VFs, for vsr-bench admin.
  *
- * Commands go to the first so many VFs in turns; all others are there and idle. A command takes
- * from before it is sent until its sender has the answer; with several outstanding, answers are
- * taken in the order of the commands. Nobody sleeps meanwhile.
- *
- * vsr-bench admin runs this, and makes tables of it.
+ * Commands go to the first VFs in turn; the other VFs are enabled and idle. The time of a command
+ * ends when its sender has the answer. With several commands outstanding, the sender waits for the
+ * answers in the order of the commands. All waits are busy loops.
  */
 
 #include <errno.h>
@@ -32,7 +27,7 @@
 #define COUNTS_MAX 8
 #define LEGACY(field) offsetof(struct virtio_legacy_hdr, field)
 
-/** What is sent, always the same but for the VF. */
+/** The commands; only the member (the VF) changes. */
 static const struct kind {
 	uint16_t opcode;
 	uint8_t data[sizeof(struct virtio_admin_legacy_wr) + sizeof(uint16_t)];
@@ -46,7 +41,7 @@ static const struct kind {
 			.data = { LEGACY(queue_select) },
 			.data_len = sizeof(struct virtio_admin_legacy_wr) + sizeof(uint16_t) },
 	{ .opcode = VIRTIO_ADMIN_LEGACY_DEV_CFG_READ,
-			.data = { 0 }, /* The address. */
+			.data = { 0 }, /* Offset of the MAC address. */
 			.data_len = 1,
 			.result_len = RTE_ETHER_ADDR_LEN },
 	{ .opcode = VIRTIO_ADMIN_LEGACY_NOTIFY_INFO,
@@ -54,7 +49,7 @@ static const struct kind {
 					sizeof(struct virtio_admin_notify_info) },
 };
 
-/** A command outstanding. */
+/** An outstanding command. */
 struct slot {
 	struct vio_admin_cmd cmd;
 	uint64_t start;
@@ -80,13 +75,13 @@ slot_send(struct slot *s, const struct kind *k, uint16_t vf)
 	VTEST_EQ(vio_admin_submit(owner.admin, &s->cmd), 0);
 }
 
-/** @return cycles that it took. */
+/** @return cycles from submission to answer. */
 static uint64_t
 slot_wait(struct slot *s)
 {
 	int ret;
 
-	/* The engine has the deadline. */
+	/* vio_admin_poll() fails at the deadline of the command. */
 	while ((ret = vio_admin_poll(owner.admin, &s->cmd)) == -EINPROGRESS)
 		rte_pause();
 	VTEST_EQ(ret, 0);
@@ -94,7 +89,7 @@ slot_wait(struct slot *s)
 	return rte_rdtsc() - s->start;
 }
 
-/** Send so many, and measure each. @return seconds that all of them took. */
+/** Send nb commands and measure each. @return seconds for all of them. */
 static double
 run(const struct kind *k, unsigned int vfs, unsigned int depth, double *ns, unsigned int nb)
 {
@@ -110,7 +105,7 @@ run(const struct kind *k, unsigned int vfs, unsigned int depth, double *ns, unsi
 	return (double)(rte_rdtsc() - start) / hz;
 }
 
-/** Accesses to the registers of a VF, as the device has counted. */
+/** Accesses to the legacy registers of a VF, as counted by the device. */
 static uint64_t
 accesses(unsigned int vf)
 {
@@ -120,14 +115,14 @@ accesses(unsigned int vf)
 static void
 row(const struct kind *k, unsigned int vfs, unsigned int depth, double *ns, unsigned int nb)
 {
-	const unsigned int warm = RTE_MIN(nb, VFS + depth); /* Fills caches. */
+	const unsigned int warm = RTE_MIN(nb, VFS + depth); /* Fills the caches. */
 	const uint64_t before = accesses(vfs);
 	static bool first = true;
 	double seconds;
 
 	run(k, vfs, depth, ns, warm);
 	seconds = run(k, vfs, depth, ns, nb);
-	/* The last of them had its share. */
+	/* Check that the last VF got its share of the commands. */
 	if (k->opcode != VIRTIO_ADMIN_LEGACY_NOTIFY_INFO)
 		VTEST_EQ(accesses(vfs) - before, warm / vfs + nb / vfs);
 	qsort(ns, nb, sizeof(*ns), machine_ascending);
@@ -138,7 +133,7 @@ row(const struct kind *k, unsigned int vfs, unsigned int depth, double *ns, unsi
 	first = false;
 }
 
-/** One at a time, and as many as asked for, of each kind to each number of VFs. */
+/** Measure each command with each number of VFs, one at a time and with depth outstanding. */
 static void
 measure(const unsigned int *counts, unsigned int nb_counts, unsigned int depth, unsigned int nb)
 {
@@ -155,7 +150,7 @@ measure(const unsigned int *counts, unsigned int nb_counts, unsigned int depth, 
 	free(ns);
 }
 
-/** As many as the admin queue takes, or fewer. */
+/** The number of commands that the admin queue holds, or fewer if fewer are wanted. */
 static unsigned int
 depth_of(unsigned int wanted)
 {
@@ -179,8 +174,8 @@ main(int argc, char **argv)
 		good = machine_number(argv[i], 1, VFS, &counts[nb_counts++]);
 	if (!good) {
 		fprintf(stderr,
-				"%s: commands, depth and numbers of VFs are wanted; "
-				"vsr-bench admin gives them.\n",
+				"%s: the arguments are commands, depth and numbers of VFs: "
+				"run vsr-bench admin.\n",
 				PROGRAM);
 		return 2;
 	}

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
+
+/* Counts instructions with the trap flag of the processor. */
+
 #include <signal.h>
 #include <ucontext.h>
 
@@ -9,10 +12,10 @@
 #if defined(__x86_64__)
 
 static volatile uint64_t nb_steps;
-static uint64_t empty; /* What count_start() and count_stop() take themselves. */
+static uint64_t empty; /* Instructions of count_start() and count_stop() themselves. */
 static uint64_t last_ip;
 
-/* A repeated string instruction stops once per repetition and is one instruction all the same. */
+/* A repeated string instruction traps once per repetition, but counts as one instruction. */
 static void
 on_step(int sig, siginfo_t *info, void *context)
 {

@@ -6,24 +6,26 @@
 
 /**
  * @file
- * Instructions, counted one by one: the processor's trap flag stops after each, whatever it is.
- * Exact, the same on every machine, and needs no counter that a virtual machine may not have;
- * some microseconds per instruction, so for a few thousand of them. x86-64 only. One thread.
+ * Counts instructions one by one with the trap flag of the processor, which traps after each.
+ *
+ * The count is exact, is the same on every machine, and needs no performance counter, which a
+ * virtual machine may lack. An instruction takes some microseconds, so this is for a few thousand
+ * of them. x86-64 only; one thread only.
  */
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/** Instructions can be counted here. Call once before the others. */
+/** Call once before the other functions. @return false: instructions cannot be counted. */
 bool count_init(void);
 
-/** Instructions between so many pairs of count_start() and count_stop() since it was last asked. */
+/** @return instructions in nb_pairs pairs of count_start() and count_stop() since the last call. */
 uint64_t count_read(unsigned int nb_pairs);
 
 #if defined(__x86_64__)
-/* The flags are pushed below what the compiler may keep under the stack pointer. */
+/* Flags are pushed below the red zone, where the compiler may have data under the stack pointer. */
 
-/** Count from here on. */
+/** Start counting. */
 static inline __attribute__((always_inline)) void
 count_start(void)
 {
@@ -35,7 +37,7 @@ count_start(void)
 					 : "cc", "memory");
 }
 
-/** Count to here. */
+/** Stop counting. */
 static inline __attribute__((always_inline)) void
 count_stop(void)
 {

@@ -2,18 +2,16 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/**
- * @file
- * vsr-bench driver: what each row of the path tables of net_vsr costs by itself.
+/* vsr-bench driver: measures the cost of each row of the path tables of net_vsr, without a NIC.
  *
- * The driver and the simulated NIC take turns on one core: the NIC is stepped by hand until all is
- * still, then one burst is received and one sent, each timed by itself. All memory is in the cache
- * of that core, so this is the work of the driver alone and not what moving cache lines between
- * cores adds; and nothing here waits for anything, so the figure is steady.
+ * The driver and the simulated NIC take turns on one core: the NIC is stepped until it has nothing
+ * to do, then one burst is received and one burst is sent, and both are timed. All memory is in the
+ * cache of this core, so the figure is the work of the driver without transfers of cache lines
+ * between cores. Nothing waits, so the figure varies little.
  *
- * A sample is the sum over one ring's worth of bursts, so that what a driver does once in several
- * bursts (refill, clean) is in every sample. The smallest of many samples is what the code costs
- * when nothing disturbs it.
+ * A sample is the sum over the bursts of one ring, so that work which a driver does once in several
+ * bursts (refill, clean) is in every sample. The smallest of many samples is the cost without
+ * disturbances.
  */
 
 #include <getopt.h>
@@ -30,10 +28,10 @@
 #define RING 256
 #define BURST_MAX 128
 #define NB_MBUFS 4096
-#define COUNTED 1 /* Samples whose instructions are counted. */
+#define COUNTED 1 /* Number of samples whose instructions are counted. */
 
 struct opts {
-	const char *path; /* Rows whose name contains it. */
+	const char *path; /* Measure rows whose name contains this text. */
 	const char *profile;
 	unsigned int burst, size, samples;
 	bool json, count;
@@ -42,20 +40,20 @@ struct opts {
 static struct opts opts = { .burst = 32, .size = 64, .samples = 20000, .count = true };
 static struct rte_mempool *pool;
 static struct rig rig;
-static uint64_t clock_cost; /* Cycles between two readings with nothing in between. */
+static uint64_t clock_cost; /* Cycles between two consecutive readings of the clock. */
 static bool small_pages;
 static bool first_row = true;
 
 /* ------------------------------------------------------------------ a port to measure */
 
-/** One way to set up device and driver. */
+/** A set-up of device and driver. */
 struct setup {
 	const char *profile;
 	bool packed, mrg;
-	const char *rx_path, *tx_path; /* One of them; NULL: the driver's choice. */
+	const char *rx_path, *tx_path; /* One of them is NULL: the driver chooses. */
 };
 
-/** As dpdk-testpmd does: buffers are freed at once to the one pool they come from, if offered. */
+/** As dpdk-testpmd: enable MBUF_FAST_FREE if the driver offers it. */
 static int
 port_start(uint16_t port)
 {
@@ -75,7 +73,7 @@ port_start(uint16_t port)
 	return ret != 0 ? ret : rte_eth_dev_start(port);
 }
 
-/** @return false when a row that was asked for does not fit the device. */
+/** @return false when the device lacks the features for the wanted row. */
 static bool
 port_open(const struct setup *s)
 {
@@ -107,7 +105,7 @@ struct cost {
 	uint64_t rx, tx;
 };
 
-/** One ring's worth of bursts, timed or counted. @return false when a burst was not full. */
+/** Time or count the bursts of one ring. @return false when a burst was not full. */
 static bool
 sample(struct cost *c, bool count)
 {
@@ -156,7 +154,7 @@ clock_calibrate(void)
 	}
 }
 
-/** Of one direction of a row; per packet. */
+/** Figures per packet, of one direction of a row. */
 struct figure {
 	double min, median;
 	double instructions; /* Negative: not counted. */
@@ -170,7 +168,7 @@ figure_of(double *samples, unsigned int nb, uint64_t counted)
 		opts.count ? (double)counted / RING / COUNTED : -1 };
 }
 
-/** Both directions of the port that is open. @return false when bursts were not full. */
+/** Measure both directions of the open port. @return false when a burst was not full. */
 static bool
 measure(struct figure *rx, struct figure *tx)
 {
@@ -180,7 +178,7 @@ measure(struct figure *rx, struct figure *tx)
 	bool good = true;
 
 	VTEST(rxs != NULL && txs != NULL);
-	/* The first lap fills the transmit ring and the caches. */
+	/* The first round fills the transmit ring and the caches. */
 	for (int i = 0; i < 4; i++)
 		sample(&c, false);
 	for (unsigned int i = 0; i < opts.samples; i++)
@@ -239,7 +237,7 @@ row_print(const char *direction, const char *name, const char *profile, const st
 	first_row = false;
 }
 
-/** Measure the row if the device can have it. @return whether it could. */
+/** Measure the row if the device has the features for it. @return whether it has. */
 static bool
 row_run(const struct setup *s)
 {
@@ -250,8 +248,8 @@ row_run(const struct setup *s)
 		return false;
 	if (!measure(&rx, &tx)) {
 		fprintf(stderr,
-				"vsr-bench driver: %s on %s does not keep up with a generator that "
-				"always has packets: no figure.\n",
+				"vsr-bench driver: %s on %s received a burst that was not full, "
+				"although the generator always has packets: no figure.\n",
 				name, s->profile);
 		rig_close_broken(&rig);
 		return true;
@@ -262,7 +260,7 @@ row_run(const struct setup *s)
 	return true;
 }
 
-/** Mergeable buffers as the device offers them, and without for a row that cannot have them. */
+/** Measure a row with mergeable buffers, or without if the row does not support them. */
 static unsigned int
 row_find(const char *profile, bool is_rx, const char *name)
 {
@@ -319,7 +317,7 @@ run(void)
 		printf("\n]}\n");
 	if (nb > 0)
 		return 0;
-	fprintf(stderr, "vsr-bench driver: no path that fits has \"%s\" in its name.\n",
+	fprintf(stderr, "vsr-bench driver: no path for these options has \"%s\" in its name.\n",
 			opts.path != NULL ? opts.path : "");
 	return 1;
 }
@@ -330,13 +328,13 @@ static const char help[] =
 		"Usage: vsr-bench driver [--path TEXT] [--profile NAME] [--burst N] [--size BYTES]\n"
 		"                        [--samples N] [--no-instructions] [--json]\n\n"
 		"The driver alone: cycles and instructions per packet of each row of its path tables,\n"
-		"receive and transmit apart. Driver and simulated NIC take turns on one core, so all\n"
-		"memory is in its cache and nobody waits: a change of a few per cent can be seen.\n\n"
+		"separately for receive and transmit. Driver and simulated NIC take turns on one core,\n"
+		"with all memory in its cache and without waits: a change of a few per cent is visible.\n\n"
 		"  --path TEXT        rows whose name contains TEXT (default: all)\n"
 		"  --profile NAME     full or bluefield (default: both)\n"
 		"  --burst N          packets per burst, 1..128 and a power of two (default 32)\n"
-		"  --size BYTES       of a frame with its check sequence, 64..1518 (default 64)\n"
-		"  --samples N        of 256 packets each, 10..1000000 (default 20000)\n"
+		"  --size BYTES       size of a frame with its check sequence, 64..1518 (default 64)\n"
+		"  --samples N        samples of 256 packets each, 10..1000000 (default 20000)\n"
 		"  --no-instructions  cycles only: some seconds less\n"
 		"  --json             one object for programs\n\n"
 		"MIN is what to compare between two builds, INSTR is exact. ACCEPTED is what the device\n"

@@ -2,19 +2,17 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/**
- * @file
- * vsr-bench floor: what is left when there is no driver and no NIC.
+/* vsr-bench floor: measures the lower limit of the cost of a packet, without a driver and a NIC.
  *
- * Two cores exchange 64-byte packets over two packed rings (virtio 1.4 2.8): one core plays the
- * device, which writes packets into receive buffers and completes what is sent, the other takes
- * each packet, writes the header words and sends it back in the same buffer. No mbufs, no control,
- * no choices; buffers are used in order and what was sent is completed a batch at a time
- * (2.8.9 "In-order use of descriptors"). What is left is cache lines that move between cores:
- * a quarter of a line of each ring per packet, the line of the header and that of the data.
+ * Two cores exchange 64-byte packets over two packed rings (virtio 1.4 2.8). One core is the
+ * device: it writes packets into receive buffers, and completes sent buffers. The other core takes
+ * each packet, writes the header and sends the packet back in the same buffer. There are no mbufs
+ * and no options. Buffers are used in order, and sent buffers are completed a batch at a time
+ * (2.8.9 "In-order use of descriptors"). The remaining cost is cache lines that move between the
+ * cores: a quarter of a line of each ring per packet, the line of the header and that of the data.
  *
- * It runs twice: with plain loads and stores, and with prefetches for write, of the ring some
- * batches ahead and of headers and data as soon as the packets are known.
+ * Both cores run twice: with plain loads and stores, and with prefetches for write, which are some
+ * batches ahead for the ring, and as early as the address is known for headers and data.
  */
 
 #include <getopt.h>
@@ -41,31 +39,32 @@
 #define PROGRAM "vsr-bench floor"
 #define RING 256 /* Descriptors; a power of two. */
 #define BATCH 32
-#define AHEAD 64 /* Descriptors from where is worked to where is prefetched. */
+#define AHEAD 64 /* Prefetch this many descriptors ahead. */
 #define PACKET 64
 #define HDR_LEN 12
-/* Buffers as mbufs of 2 KB have them: data on a line of its own, the header right before it. */
+/* Layout of mbufs with 2 KB: data begins at a cache line, the header is right before the data. */
 #define BUF_STRIDE 2432
 #define BUF_DATA 256
 #define NB_BUFS (3 * RING)
 #define MEM_LEN (4u << 20)
 #define BUFS_AT (64u << 10)
 
-/* A position counts on for ever; the ring has a power of two of places. */
+/* A position is a free-running counter; the ring size is a power of two. */
 #define AT(pos) ((pos) & (RING - 1))
 #define WRAP(pos) (((pos)&RING) == 0)
 
 static_assert(RING % BATCH == 0, "batches do not wrap");
 static_assert(BUFS_AT + (size_t)NB_BUFS * BUF_STRIDE <= MEM_LEN, "memory");
 
-/** A ring and its doorbell, each on lines of their own. */
+/** A ring and its doorbell, on different cache lines. */
 struct ring {
 	struct pvirtq_desc desc[RING] __rte_cache_aligned;
-	_Atomic uint32_t doorbell __rte_cache_aligned; /**< Position behind the last one given. */
+	_Atomic uint32_t doorbell
+			__rte_cache_aligned; /**< Position after the last published descriptor. */
 	uint8_t pad[RTE_CACHE_LINE_SIZE] __rte_cache_aligned;
 };
 
-/** What both cores see. */
+/** Memory that both cores use. */
 struct shared {
 	struct ring rx, tx;
 	_Atomic bool stop __rte_cache_aligned;
@@ -79,13 +78,13 @@ struct run {
 	unsigned int device_cpu;
 	double seconds;
 	_Atomic bool ready;
-	/* results of the driver's core */
+	/* Results of the driver's core. */
 	uint64_t packets, cycles, busy;
 };
 
 static uint64_t tsc_hz;
 
-/** EAL would measure it; here there is none. */
+/** Measure tsc_hz. This program does not start EAL, which would do it. */
 static void
 tsc_measure(void)
 {
@@ -108,7 +107,7 @@ line_want(const bool prefetch, const volatile void *at)
 		__builtin_prefetch((const void *)(uintptr_t)at, 1, 3);
 }
 
-/** All lines of a batch that begins here. */
+/** Prefetch all lines of the batch at pos. */
 static inline __attribute__((always_inline)) void
 batch_want(const bool prefetch, struct ring *r, uint32_t pos)
 {
@@ -128,13 +127,14 @@ is_used(uint16_t flags, bool wrap)
 	return !!(flags & VIRTQ_DESC_F_USED) == wrap && !!(flags & VIRTQ_DESC_F_AVAIL) == wrap;
 }
 
-/** Flags of a descriptor that the driver gives, and of one that the device has used. */
+/** Flags of a descriptor that the driver publishes. */
 static inline uint16_t
 avail_flags(uint32_t pos, uint16_t more)
 {
 	return more | (WRAP(pos) ? VIRTQ_DESC_F_AVAIL : VIRTQ_DESC_F_USED);
 }
 
+/** Flags of a descriptor that the device has used. */
 static inline uint16_t
 used_flags(uint32_t pos, uint16_t more)
 {
@@ -157,7 +157,7 @@ desc_write(struct ring *r, uint32_t pos, uint64_t addr, uint32_t len, uint16_t f
 struct device {
 	struct run *run;
 	uint32_t rx, tx; /* Positions. */
-	uint64_t seen; /* Header words of what was sent; zero or the driver is wrong. */
+	uint64_t seen; /* OR of all sent headers. Must stay 0. */
 	uint8_t packet[PACKET];
 };
 
@@ -182,8 +182,8 @@ device_rx(struct device *d, const bool prefetch)
 		bufs[i][offsetof(struct virtio_net_hdr, num_buffers)] = 1;
 		memcpy(bufs[i] + HDR_LEN, d->packet, PACKET);
 	}
-	/* In one go, so that no line is taken away half done. Address and id stay as they are:
-	 * buffers are used in the order of the ring. */
+	/* Write all descriptors together, so that the other core does not take a line in between.
+	 * Address and id stay: buffers are used in the order of the ring. */
 	for (uint32_t i = 0; i < nb; i++) {
 		r->desc[AT(d->rx + i)].len = HDR_LEN + PACKET;
 		__atomic_store_n(&r->desc[AT(d->rx + i)].flags,
@@ -212,7 +212,7 @@ device_tx(struct device *d, const bool prefetch)
 		memcpy(&head, bufs[i], sizeof(head));
 		d->seen |= head;
 	}
-	/* One used descriptor for the batch: in the place of its first, with the id of its last. */
+	/* One used descriptor for the batch: at the place of its first, with the id of its last. */
 	r->desc[AT(d->tx)].id = AT(d->tx + nb - 1);
 	__atomic_store_n(&r->desc[AT(d->tx)].flags, used_flags(d->tx, 0), __ATOMIC_RELEASE);
 	d->tx += nb;
@@ -239,7 +239,7 @@ device_main(void *arg)
 		device_run(&d, true);
 	else
 		device_run(&d, false);
-	/* Seen by the driver's core after the join. */
+	/* pthread_join() makes the result visible to the driver's core. */
 	return d.seen == 0 ? NULL : arg;
 }
 
@@ -247,11 +247,11 @@ device_main(void *arg)
 
 struct driver {
 	struct run *run;
-	uint32_t rx_next, rx_used; /* Positions: to be given, to be used. */
+	uint32_t rx_next, rx_used; /* Positions: next to publish, next used. */
 	uint32_t tx_next, tx_used;
 	unsigned int nb_free;
-	uint32_t free[NB_BUFS]; /* Buffers, the last freed on top. */
-	uint32_t rx_buf[RING], tx_buf[RING]; /* By id. */
+	uint32_t free[NB_BUFS]; /* Stack of free buffers. */
+	uint32_t rx_buf[RING], tx_buf[RING]; /* Buffer by id. */
 };
 
 static inline __attribute__((always_inline)) void
@@ -286,7 +286,7 @@ driver_refill(struct driver *d, unsigned int nb)
 	atomic_store_explicit(&r->doorbell, d->rx_next, memory_order_release);
 }
 
-/** @return packets sent back. */
+/** @return number of packets sent back. */
 static inline __attribute__((always_inline)) unsigned int
 driver_round(struct driver *d, const bool prefetch)
 {
@@ -295,8 +295,8 @@ driver_round(struct driver *d, const bool prefetch)
 	unsigned int nb = 0;
 
 	driver_clean(d);
-	/* A batch is there when its last is, buffers being used in order. Looking at the first
-	 * would take its line from the device that is writing there. */
+	/* Buffers are used in order: when the last of a batch is used, all are. Reading the first
+	 * would take its cache line from the device, which is writing there. */
 	if (!is_used(flags_read(&rx->desc[AT(d->rx_used + BATCH - 1)]),
 			    WRAP(d->rx_used + BATCH - 1)) ||
 			d->tx_next + BATCH - d->tx_used > RING)
@@ -308,7 +308,7 @@ driver_round(struct driver *d, const bool prefetch)
 		lens[nb] = desc->len;
 		line_want(prefetch, d->run->mem + bufs[nb]);
 	}
-	/* Of the receive ring the device is still at the lines ahead. */
+	/* No prefetch of the receive ring: the device still uses the lines ahead. */
 	batch_want(prefetch, tx, d->tx_next + AHEAD);
 	driver_refill(d, nb);
 	for (unsigned int i = 0; i < nb; i++, d->tx_next++) {
@@ -328,7 +328,7 @@ driver_run(struct driver *d, const bool prefetch)
 	uint64_t start, now, end, before;
 	unsigned int nb;
 
-	/* The first part only warms up. */
+	/* Warm up first. */
 	for (end = rte_rdtsc() + hz / 50; rte_rdtsc() < end;)
 		driver_round(d, prefetch);
 	run->packets = run->busy = 0;
@@ -370,12 +370,12 @@ run_once(struct run *run, struct driver *d)
 	return run->packets == 0 || bad != NULL ? -1 : 0;
 }
 
-/* ------------------------------------------------------------------ how far the cores are */
+/* ------------------------------------------------------------------ distance of the cores */
 
 #define TRIPS 20000
 
 struct trip {
-	_Atomic uint32_t turn __rte_cache_aligned; /**< Odd: the other core's. */
+	_Atomic uint32_t turn __rte_cache_aligned; /**< Odd: turn of the other core. */
 	_Atomic bool stop __rte_cache_aligned;
 	unsigned int cpu;
 };
@@ -395,7 +395,7 @@ trip_other(void *arg)
 	return NULL;
 }
 
-/** Cycles that a word takes to the other core and back, the median; negative: no thread. */
+/** @return median of the cycles for a word to the other core and back; negative: no thread. */
 static double
 distance(const unsigned int cpus[2])
 {
@@ -475,7 +475,7 @@ measure(unsigned int cpus[2], unsigned int rounds, double seconds, bool json)
 		run.mem = mmap(NULL, MEM_LEN, PROT_READ | PROT_WRITE,
 				MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	if (run.mem == MAP_FAILED) {
-		fprintf(stderr, "vsr-bench floor: no memory.\n");
+		fprintf(stderr, "vsr-bench floor: out of memory.\n");
 		return 1;
 	}
 	machine_pin(PROGRAM, cpus[1]);
@@ -484,7 +484,7 @@ measure(unsigned int cpus[2], unsigned int rounds, double seconds, bool json)
 		for (int prefetch = 0; prefetch < 2; prefetch++) {
 			run.prefetch = prefetch;
 			if (run_once(&run, &driver) != 0) {
-				fprintf(stderr, "vsr-bench floor: the exchange went wrong.\n");
+				fprintf(stderr, "vsr-bench floor: packets were lost or damaged.\n");
 				return 1;
 			}
 			f[prefetch].cycles[i] = (double)run.cycles / run.packets;
@@ -498,17 +498,17 @@ measure(unsigned int cpus[2], unsigned int rounds, double seconds, bool json)
 
 static const char help[] =
 		"Usage: vsr-bench floor [--rounds N] [--seconds S] [--distance] [--json]\n\n"
-		"The limit: two cores exchange 64-byte packets over packed rings, with no mbufs, no\n"
-		"driver and no NIC. Cycles per packet there and back, with plain accesses and with\n"
-		"prefetches for write; both in turns.\n\n"
+		"The limit: two cores exchange 64-byte packets over packed rings, without mbufs, driver\n"
+		"and NIC. Measures cycles per packet there and back, with plain accesses and with\n"
+		"prefetches for write, in turns.\n\n"
 		"  --rounds N   turns of each, 1..1000 (default 7)\n"
 		"  --seconds S  length of a turn, 0.05..60 (default 0.2)\n"
-		"  --distance   only how far the two cores are apart: cycles that a word takes to the\n"
-		"               other and back. On a virtual machine this changes while it runs, and\n"
-		"               all other figures with it\n"
+		"  --distance   only the distance of the two cores: cycles for a word to the other core\n"
+		"               and back. On a virtual machine the distance may change at any time, and\n"
+		"               all other figures depend on it\n"
 		"  --json       one object for programs\n\n"
-		"MIN and MEDIAN over the rounds; BUSY leaves out the rounds of the loop that found no\n"
-		"packet, as dpdk-testpmd counts.\n";
+		"MIN and MEDIAN are over the rounds. BUSY leaves out iterations of the loop that found no\n"
+		"packet, as dpdk-testpmd does.\n";
 
 static int
 usage(const char *what, const char *value, const char *want)

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
+
+/* Parts that the programs of vsr-bench share: processors, EAL, numbers. */
+
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
@@ -35,7 +38,7 @@ machine_pin(const char *program, unsigned int cpu)
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
 	if (sched_setaffinity(0, sizeof(set), &set) != 0)
-		fprintf(stderr, "%s: processor %u is not to be had: %s.\n", program, cpu,
+		fprintf(stderr, "%s: cannot run on processor %u: %s.\n", program, cpu,
 				strerror(errno));
 }
 
@@ -64,7 +67,7 @@ machine_eal(const char *program, unsigned int cpu, bool *small_pages)
 	args[6] = list;
 	if (rte_eal_init(RTE_DIM(args) - 1, args) >= 0)
 		return 0;
-	fprintf(stderr, "%s: EAL does not start: %s.\n", program, rte_strerror(rte_errno));
+	fprintf(stderr, "%s: EAL failed to start: %s.\n", program, rte_strerror(rte_errno));
 	return -1;
 }
 

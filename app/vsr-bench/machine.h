@@ -6,31 +6,31 @@
 
 /**
  * @file
- * What the programs of vsr-bench share: the two processors, EAL, and order among figures.
+ * Parts that the programs of vsr-bench share: processors, EAL, numbers.
  */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/** The first two processors that this process may use. @return false: there are not two. */
+/** The first two processors that this process may use. @return false: there is only one. */
 bool machine_cpus(unsigned int cpus[2]);
 
-/** Keep the calling thread on a processor; if it is not to be had, says so and goes on. */
+/** Run the calling thread on a processor only. Prints a warning when this fails. */
 void machine_pin(const char *program, unsigned int cpu);
 
 /**
- * Start EAL on one processor, without PCI, with hugepages if there are some: small pages would add
- * misses that no real program has. Says why when it cannot.
- * @param small_pages  Out: there were none; may be NULL.
- * @return 0, or -1.
+ * Start EAL on one processor, without PCI. Uses hugepages if any are free: small pages would cause
+ * TLB misses that a real program does not have.
+ * @param small_pages  Out: no hugepages were free. May be NULL.
+ * @return 0, or -1 after an error message.
  */
 int machine_eal(const char *program, unsigned int cpu, bool *small_pages);
 
-/** For qsort(): of doubles. */
+/** Comparison of doubles for qsort(). */
 int machine_ascending(const void *a, const void *b);
 
-/** A number within bounds, and nothing but a number. */
+/** Parse a whole string as a number within bounds. */
 bool machine_number(const char *text, unsigned int min, unsigned int max, unsigned int *out);
 
 #endif /* MACHINE_H */

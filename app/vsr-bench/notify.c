@@ -2,20 +2,17 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/**
- * @file
- * Times of doorbells of a VF that a legacy driver has, by every way that leads to the device.
+/* Measures the doorbell of a VF with a legacy driver, in each way that reaches the device, for
+ * vsr-bench notify.
  *
- * All ways ring the same queue, one after the other, sample by sample; the queue holds nothing, so
- * the device does the same for each. A sample is the time from before the writer begins to the
- * moment when the device's thread, on the other processor, has counted the doorbell; and how long
- * it was until the writer could go on.
+ * All ways ring the doorbell of the same queue, in turn. The queue is empty, so the device does the
+ * same work for each. A sample has two times: until the device's thread, on the other processor,
+ * has counted the doorbell; and until the writer can go on.
  *
- * The guest reaches its VF as it would from a virtual machine: registers by messages to the thread
- * that shows the VF (lib/vpci over vfio-user), on the guest's own processor; the doorbell page
- * mapped. The owner of the PF is this process: what it has not mapped is a call into the NIC.
- *
- * vsr-bench notify runs this, and makes tables of it.
+ * The guest uses its VF as a virtual machine does: it maps the doorbell page, and accesses other
+ * registers by messages to the thread that shows the VF (lib/vpci over vfio-user), on the guest's
+ * processor. The owner of the PF is this process. Its accesses to registers that are not mapped are
+ * function calls into the NIC.
  */
 
 #include <errno.h>
@@ -40,63 +37,63 @@
 
 #define PROGRAM "vsr-bench-notify"
 #define VF 1
-#define QUEUE 1 /* The first to transmit. */
+#define QUEUE 1 /* The first TX queue. */
 #define QUEUE_SIZE 256
 #define BAR0 VFIO_PCI_BAR0_REGION_INDEX
 #define LEGACY(field) offsetof(struct virtio_legacy_hdr, field)
 #define GUEST_IOVA UINT64_C(0x100000)
 #define GUEST_LEN (64 * 1024)
 #define SOCKET_MS 5000
-#define SEEN_US 1000000 /* A doorbell that is not seen by then never will be. */
+#define SEEN_US 1000000 /* Deadline for the device to see a doorbell. */
 #define CLOCK_BATCH 100
-#define PAUSE_CYCLES 4095 /* Up to so many before each sample; ones. */
+#define PAUSE_CYCLES 4095 /* Longest pause before a sample; a bit mask. */
 
-/* The pair of registers of lib/vsim/vsim_legacy_alt.c: write two bytes of the header. */
+/* Register pair of lib/vsim: write two bytes of the legacy header. */
 #define PAIR_WRITE (0x10000u | 2u << 8)
 #define PAIR_DONE 0x80000000u
 
-/** How a guest sees the VF: a thread shows it, a client is the guest. */
+/** A guest: the function that a thread shows to it, and its client. */
 struct guest {
-	char path[64]; /**< Of the socket; empty: the guest's own thread shows it. */
+	char path[64]; /**< Path of the socket; empty: the guest's own thread shows the VF. */
 	struct vpci_legacy *legacy;
 	struct vuser_client *client;
 };
 
 static struct owner owner;
 static struct vsim_fn *vf;
-static struct guest guest; /* Its doorbells are stores. */
-static struct guest guest_cmd; /* Its doorbells are commands. */
-static struct guest guest_near; /* Nothing is between it and what shows the VF. */
+static struct guest guest; /* Doorbells are stores by the thread. */
+static struct guest guest_cmd; /* Doorbells are commands by the thread. */
+static struct guest guest_near; /* Without messages: a direct call. */
 static pthread_t show_thread;
 static int show_stop = -1;
 static char dir[32];
-static volatile uint16_t *vf_word, *pf_word; /* Where LEGACY_NOTIFY_INFO says. */
+static volatile uint16_t *vf_word, *pf_word; /* Doorbells as in LEGACY_NOTIFY_INFO. */
 
 /* ------------------------------------------------------------------ ways */
 
 static void
-ring_word(volatile uint16_t *word)
+doorbell_store(volatile uint16_t *word)
 {
 	rte_io_wmb();
 	*word = rte_cpu_to_le_16(QUEUE);
 }
 
 static int
-ring_memory(void)
+doorbell_memory(void)
 {
-	ring_word(vf_word);
+	doorbell_store(vf_word);
 	return 0;
 }
 
 static int
-ring_memory_pf(void)
+doorbell_memory_pf(void)
 {
-	ring_word(pf_word);
+	doorbell_store(pf_word);
 	return 0;
 }
 
 static int
-ring_window(void)
+doorbell_window(void)
 {
 	const virtio_le16 queue = rte_cpu_to_le_16(QUEUE);
 
@@ -105,7 +102,7 @@ ring_window(void)
 }
 
 static int
-ring_pair(void)
+doorbell_pair(void)
 {
 	const virtio_le32 data = rte_cpu_to_le_32(QUEUE);
 	const virtio_le32 address = rte_cpu_to_le_32(PAIR_WRITE | LEGACY(queue_notify));
@@ -125,7 +122,7 @@ ring_pair(void)
 }
 
 static int
-ring_admin(void)
+doorbell_admin(void)
 {
 	const virtio_le16 queue = rte_cpu_to_le_16(QUEUE);
 
@@ -134,7 +131,7 @@ ring_admin(void)
 }
 
 static int
-guest_ring(const struct guest *g)
+guest_doorbell(const struct guest *g)
 {
 	const virtio_le16 queue = rte_cpu_to_le_16(QUEUE);
 
@@ -143,35 +140,35 @@ guest_ring(const struct guest *g)
 }
 
 static int
-ring_io(void)
+doorbell_io(void)
 {
-	return guest_ring(&guest);
+	return guest_doorbell(&guest);
 }
 
 static int
-ring_io_admin(void)
+doorbell_io_admin(void)
 {
-	return guest_ring(&guest_cmd);
+	return guest_doorbell(&guest_cmd);
 }
 
 static int
-ring_io_near(void)
+doorbell_io_near(void)
 {
-	return guest_ring(&guest_near);
+	return guest_doorbell(&guest_near);
 }
 
 static const struct way {
 	const char *name;
-	int (*ring)(void);
+	int (*doorbell_ring)(void);
 } ways[] = {
-	{ "memory", ring_memory },
-	{ "memory_pf", ring_memory_pf },
-	{ "window", ring_window },
-	{ "pair", ring_pair },
-	{ "admin", ring_admin },
-	{ "io_near", ring_io_near },
-	{ "io", ring_io },
-	{ "io_admin", ring_io_admin },
+	{ "memory", doorbell_memory },
+	{ "memory_pf", doorbell_memory_pf },
+	{ "window", doorbell_window },
+	{ "pair", doorbell_pair },
+	{ "admin", doorbell_admin },
+	{ "io_near", doorbell_io_near },
+	{ "io", doorbell_io },
+	{ "io_admin", doorbell_io_admin },
 };
 #define NB_WAYS RTE_DIM(ways)
 
@@ -197,7 +194,7 @@ show_main(void *arg)
 	return NULL;
 }
 
-/* Show the VF, with what the owner has agreed upon. name: of the socket, or NULL. */
+/* Show the VF with the commands in list negotiated. name: name of the socket, or NULL. */
 static void
 guest_show(struct guest *g, uint64_t list, const char *name)
 {
@@ -214,7 +211,7 @@ guest_show(struct guest *g, uint64_t list, const char *name)
 	VTEST(g->legacy != NULL);
 }
 
-/* With MSI-X, as drivers use it. */
+/* Connect, and enable MSI-X as drivers do. */
 static void
 guest_connect(struct guest *g)
 {
@@ -242,7 +239,7 @@ guest_put(uint64_t offset, uint32_t value, size_t len)
 	VTEST_EQ(vuser_client_region_write(guest.client, BAR0, offset, &raw, len), 0);
 }
 
-/* A legacy driver with one pair of queues, through I/O BAR 0. */
+/* Bring up the VF as a legacy driver does, with one queue pair, by I/O BAR 0. */
 static void
 guest_driver(void)
 {
@@ -270,27 +267,27 @@ guest_driver(void)
 	VTEST(vf->queue[QUEUE] != NULL);
 }
 
-/* The word that LEGACY_NOTIFY_INFO names, in the doorbell pages mapped from the function. */
+/* Map the doorbell pages of a function. @return the doorbell that LEGACY_NOTIFY_INFO names. */
 static volatile uint16_t *
 word_map(struct vsim_fn *fn, bool member)
 {
 	uint64_t bar_len[VIO_PCI_BARS] = { 0 }, none[VIO_PCI_BARS] = { 0 }, size;
-	struct vio_admin_doorbell bells[VIRTIO_ADMIN_NOTIFY_ENTRIES];
+	struct vio_admin_doorbell doorbells[VIRTIO_ADMIN_NOTIFY_ENTRIES];
 	int fd = vsim_fn_mem_fd(fn, &size);
 	uint8_t *page;
 
 	bar_len[VSIM_BAR] = VSIM_BAR_DOORBELLS + size;
 	VTEST_EQ(vio_admin_legacy_notify_info(owner.admin, VF, member ? none : bar_len,
-				 member ? bar_len : none, bells),
+				 member ? bar_len : none, doorbells),
 			1);
-	VTEST(bells[0].member == member && bells[0].offset >= VSIM_BAR_DOORBELLS);
+	VTEST(doorbells[0].member == member && doorbells[0].offset >= VSIM_BAR_DOORBELLS);
 	page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
 			(off_t)(VSIM_REGION_OFFSET(VSIM_BAR) + VSIM_BAR_DOORBELLS));
 	VTEST(page != MAP_FAILED);
-	return (volatile uint16_t *)(void *)(page + bells[0].offset - VSIM_BAR_DOORBELLS);
+	return (volatile uint16_t *)(void *)(page + doorbells[0].offset - VSIM_BAR_DOORBELLS);
 }
 
-/* Once all guests are there, and before anything takes long, so that nothing stays behind. */
+/* Called as soon as all guests are connected, so that an abort leaves no socket. */
 static void
 sockets_remove(void)
 {
@@ -318,7 +315,7 @@ all_open(void)
 	show_stop = eventfd(0, EFD_CLOEXEC);
 	snprintf(dir, sizeof(dir), "/tmp/vsr-bench-XXXXXX");
 	VTEST(show_stop >= 0 && mkdtemp(dir) != NULL);
-	/* What is not agreed upon when a guest comes is not there for it. */
+	/* guest_cmd must be created before the command LEGACY_NOTIFY_INFO is negotiated. */
 	guest_show(&guest_cmd, VIRTIO_ADMIN_LIST_LEGACY, "command");
 	guest_show(&guest, UINT64_MAX, "store");
 	guest_show(&guest_near, UINT64_MAX, NULL);
@@ -353,15 +350,15 @@ all_close(void)
 
 /* ------------------------------------------------------------------ measuring */
 
-/** Of one way, ns. */
+/** Samples of one way, ns. */
 struct figures {
 	double *seen, *held;
 };
 
 static double ns_per_cycle;
-static uint64_t clock_cost; /* Cycles between two readings with nothing in between. */
+static uint64_t clock_cost; /* Cycles between two consecutive readings of the clock. */
 
-/* So that the samples do not keep step with the rounds of the device. */
+/* Pause at random, so that samples are not synchronous with the polls of the device. */
 static void
 pause_some(void)
 {
@@ -383,7 +380,7 @@ sample(const struct way *way, struct figures *f, unsigned int i)
 
 	pause_some();
 	start = rte_rdtsc_precise();
-	VTEST_EQ(way->ring(), 0);
+	VTEST_EQ(way->doorbell_ring(), 0);
 	back = rte_rdtsc();
 	deadline = vio_deadline_in(SEEN_US);
 	while (atomic_load_explicit(&seen->count, memory_order_acquire) == before) {
@@ -391,15 +388,15 @@ sample(const struct way *way, struct figures *f, unsigned int i)
 		VTEST(vio_now_ns() < deadline.end_ns);
 	}
 	end = rte_rdtsc_precise();
-	/* One doorbell, seen after it was rung and before its writer knew: or the clocks of the two
-	 * processors differ, and then nothing can be said. */
+	/* There was one doorbell, and its time is between the two times of the writer. Otherwise
+	 * the clocks of the processors differ, and nothing can be measured. */
 	VTEST_EQ(atomic_load(&seen->count), before + 1);
 	VTEST(seen->tsc > start && seen->tsc < end);
 	f->seen[i] = (double)(seen->tsc - start) * ns_per_cycle;
 	f->held[i] = (double)(back - start - RTE_MIN(clock_cost, back - start)) * ns_per_cycle;
 }
 
-/* The clock may go in steps of more than a reading takes: the mean of many, undisturbed. */
+/* A step of the clock may be longer than a reading: take the mean of many readings. */
 static void
 clock_calibrate(void)
 {
@@ -417,7 +414,7 @@ clock_calibrate(void)
 	}
 }
 
-/* Every way was taken that often, and no other: what the device itself has counted says so. */
+/* Check with the counters of the device that each doorbell took the intended way. */
 static void
 ways_check(uint64_t nb, uint64_t commands)
 {
@@ -438,7 +435,7 @@ measure(struct figures figures[NB_WAYS], unsigned int samples)
 	const uint64_t before = *commands;
 	const unsigned int warm = samples / 10;
 
-	/* The first ones fill caches, and are overwritten. */
+	/* The first samples fill the caches, and are overwritten. */
 	for (unsigned int i = 0; i < warm + samples; i++)
 		for (size_t w = 0; w < NB_WAYS; w++)
 			sample(&ways[w], &figures[w], i < warm ? 0 : i - warm);
@@ -476,8 +473,8 @@ main(int argc, char **argv)
 
 	if (argc != 2 || !machine_number(argv[1], 10, 1000000, &samples)) {
 		fprintf(stderr,
-				"%s: a number of samples from 10 to 1000000 is wanted; "
-				"vsr-bench notify gives it.\n",
+				"%s: the argument is a number of samples from 10 to 1000000: "
+				"run vsr-bench notify.\n",
 				PROGRAM);
 		return 2;
 	}

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
+
+/* The simulated NIC with the thread that serves it, and the owner of its PF. */
+
 #include <inttypes.h>
 
 #include <rte_cycles.h>
@@ -10,7 +13,7 @@
 
 /* ------------------------------------------------------------------ the device's thread */
 
-/** How long the calling thread has run, and waited to run, ns. */
+/** Times that the calling thread has run, and has waited for a processor, ns. */
 static void
 schedule_read(uint64_t *ran, uint64_t *waited)
 {
@@ -63,7 +66,7 @@ owner_device_stop(struct owner *owner)
 	owner->device.started = false;
 }
 
-/* ------------------------------------------------------------------ life */
+/* ------------------------------------------------------------------ open, close */
 
 int
 owner_open(struct owner *owner, const char *program, uint16_t vfs,
@@ -76,7 +79,7 @@ owner_open(struct owner *owner, const char *program, uint16_t vfs,
 
 	memset(owner, 0, sizeof(*owner));
 	if (!machine_cpus(owner->cpus)) {
-		fprintf(stderr, "%s: two processors are needed: the simulated NIC fills one.\n",
+		fprintf(stderr, "%s: two processors are needed: the simulated NIC uses one.\n",
 				program);
 		return -1;
 	}
@@ -84,7 +87,7 @@ owner_open(struct owner *owner, const char *program, uint16_t vfs,
 		return -1;
 	rig_open_nic(&owner->rig, &conf);
 	rig_attach(&owner->rig, 0, false);
-	/* The NIC has a thread here, and is not stepped by whoever waits for it. */
+	/* The NIC has its own thread, so a thread that waits must not step it. */
 	owner->ops = *owner->rig.fns[0].t.ops;
 	owner->ops.idle = NULL;
 	owner->rig.fns[0].t.ops = &owner->ops;

@@ -6,14 +6,14 @@
 
 /**
  * @file
- * The simulated NIC with VFs and a thread that serves it, and the owner of its PF: what is measured
+ * The simulated NIC with VFs, the thread that serves it, and the owner of its PF, for measurements
  * of the admin queue and of doorbells.
  *
- * The device's thread fills the first processor and looks at all doorbells again and again, as that
- * of the simulator does; everything else is on the second. It never sleeps: a device that has been
- * idle for long would first have to wake up.
+ * The device's thread uses the first processor and polls all doorbells, as the worker of the
+ * simulator does. The thread never sleeps, because waking up would add to the times. Everything
+ * else runs on the second processor.
  *
- * Whatever cannot be leaves by VTEST(), in the thread that called owner_open().
+ * Unexpected errors end in VTEST(), in the thread that called owner_open().
  */
 
 #include <pthread.h>
@@ -22,18 +22,18 @@
 #include "test/fixture/rig.h"
 #include "virtio/vio_admin.h"
 
-/** A doorbell that the device has just taken. */
+/** The last doorbell that the device has seen. */
 struct owner_seen {
-	_Atomic uint64_t count; /**< Doorbells of the queue so far. */
-	uint64_t tsc; /**< When the last of them was seen; valid once count has changed. */
+	_Atomic uint64_t count; /**< Number of doorbells of the queue so far. */
+	uint64_t tsc; /**< Time of the last doorbell; valid when count has changed. */
 };
 
 struct owner {
 	struct rig rig; /**< Function 0 is attached. */
-	struct vio_transport_ops ops; /**< Those of the rig, but waiting as on a real device. */
+	struct vio_transport_ops ops; /**< Those of the rig, without stepping the NIC. */
 	struct vio_dev dev;
-	struct vio_admin *admin; /**< The group VIO_SRIOV is not agreed upon yet. */
-	unsigned int cpus[2]; /**< Of the device, of all else. */
+	struct vio_admin *admin; /**< Commands of the group VIO_SRIOV are not negotiated yet. */
+	unsigned int cpus[2]; /**< Processor of the device, processor of everything else. */
 	struct owner_device {
 		pthread_t thread;
 		bool started;
@@ -42,30 +42,31 @@ struct owner {
 		struct vsim_nic *nic;
 		_Atomic bool stop;
 		_Atomic(const uint64_t *) doorbells; /**< Counter to watch, or NULL. */
-		/* results, once it has stopped */
+		/* Results, valid when the thread has stopped. */
 		uint64_t rounds;
-		uint64_t ns; /**< That it ran. */
-		double disturbed; /**< Share of its time that it waited for its processor. */
+		uint64_t ns; /**< Run time of the thread. */
+		double disturbed; /**< Share of time that the thread waited for its processor. */
 
 		struct owner_seen seen __rte_cache_aligned;
 	} device;
 };
 
 /**
- * Start EAL, make a NIC with so many VFs, bring the owner up and enable the VFs.
- * @param tune  Changes what the NIC is built with; may be NULL.
- * @return 0, or -1: the reason was said.
+ * Start EAL, make a NIC, start the owner of its PF, and enable the VFs.
+ * @param vfs   Number of VFs.
+ * @param tune  Changes the configuration of the NIC; may be NULL.
+ * @return 0, or -1 after an error message.
  */
 int owner_open(struct owner *owner, const char *program, uint16_t vfs,
 		void (*tune)(struct vsim_nic_conf *conf));
 
-/** Stop the device's thread. Its results are there then; it cannot be started again. */
+/** Stop the device's thread. Its results are valid then. The thread cannot be started again. */
 void owner_device_stop(struct owner *owner);
 
-/** Reset the PF, stop the device's thread, free all. No rule of the specification was broken. */
+/** Reset the PF, stop the device's thread, and free everything. Fails if there was a violation. */
 void owner_close(struct owner *owner);
 
-/** Values of a percentile of sorted samples, 0..100. */
+/** A percentile, 0 to 100, of sorted samples. */
 static inline double
 owner_percentile(const double *sorted, unsigned int nb, unsigned int percent)
 {

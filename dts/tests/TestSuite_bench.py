@@ -287,15 +287,15 @@ def test_turns_at_another_distance_do_not_count(near):
     assert row["mpps"] == 10 and row["turns"] == 2 and row["distance"] == 500
 
 
-def rings(memory, io, distance=200):
+def doorbells(memory, io, distance=200):
     ways = {way: {figure: memory for figure in notify.FIGURES} for way in notify.WAYS}
     ways["io"]["p50_ns"] = io
-    return notify.Rings(round_ns=30, ways=ways, distance=distance)
+    return notify.Doorbells(round_ns=30, ways=ways, distance=distance)
 
 
 def test_doorbells_of_far_turns_do_not_count(near):
     """Verify: only near turns count for medians and factors; a factor is computed per turn."""
-    turns = [rings(100, 1000), rings(200, 6000), rings(900, 1000, distance=800)]
+    turns = [doorbells(100, 1000), doorbells(200, 6000), doorbells(900, 1000, distance=800)]
     rows = {row["way"]: row for row in notify.rows_of(turns)}
     assert rows["memory"]["p50_ns"] == 150 and rows["io"]["p50_ns"] == 3500
     assert rows["memory"]["turns"] == 2 and rows["memory"]["distance"] == 200

@@ -1,3 +1,3 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""vsr-bench: one command for each figure. Programs and the simulated host are those of dts."""
+"""vsr-bench: one command for each kind of figure. Uses the framework of dts."""

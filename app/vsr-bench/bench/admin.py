@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""Administration commands of a PF's owner to its VFs, through lib/virtio's engine and one admin
-queue: how many in a second and how long each takes, one at a time and with several outstanding,
-to 1, 16, 64 or 256 VFs in turns. The simulated NIC fills one processor, the owner the other. Its
-figures are not those of a card: its device answers as fast as a processor does.
+"""Administration commands of a PF's owner to its VFs, through lib/virtio and one admin queue:
+commands per second and the time of each, one at a time and with several outstanding, to 1, 16, 64
+or 256 VFs in turn. The simulated NIC uses one processor, the owner the other. The figures are not
+those of a card: the simulated device answers as fast as a processor does.
 """
 
 import dataclasses
@@ -22,16 +22,16 @@ def options(parser):
     add("--vfs", type=some(COUNTS), default=COUNTS, metavar="LIST",
         help=f"{','.join(COUNTS)} (default: all)")
     add("--depth", type=number(1, 64), default=0, metavar="N",
-        help="commands outstanding, beside one at a time (default: all that the queue takes)")
+        help="commands outstanding, besides one at a time (default: as many as the queue holds)")
     add("--commands", type=number(10, 1000000), default=2000, metavar="N",
-        help="of each kind, number of VFs and depth in a turn (default 2000)")
+        help="commands of each kind, number of VFs and depth in a turn (default 2000)")
     add("--rounds", type=number(1, 1000), default=9, metavar="N",
-        help="turns, each with a NIC of its own (default 9)")
+        help="turns, each with a new NIC (default 9)")
 
 
 @dataclasses.dataclass(kw_only=True)
 class Commands(Turn):
-    """What a turn showed."""
+    """Result of a turn."""
 
     rows: list
 
@@ -71,5 +71,5 @@ def show(rows):
     for row in rows:
         print(f"{row['command']:24} {row['vfs']:4} {row['depth']:5} {row['per_second']:10}"
               f" {row['p50_ns']:6} ns {row['p99_ns']:6} ns {row['distance']:5}")
-    print("\nMEDIAN, 99%: from before a command is sent until its sender has the answer."
+    print("\nMEDIAN, 99%: time from before a command is sent until its sender has the answer."
           "\nAll are figures of the simulator, not of a card.")

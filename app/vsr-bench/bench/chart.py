@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""Charts: throughput by size, net_vsr beside the best setting of net_virtio; times of doorbells."""
+"""Charts: throughput of net_vsr and of the best setting of net_virtio by size; doorbell times."""
 
 from .common import Refused
 
-SHORTEST = 10  # ns; less cannot be told from nothing
+SHORTEST = 10  # ns; shorter times cannot be measured
 COLOURS = {"net_vsr": "#1f5fa8", "net_virtio": "#c8ccd2"}
 
 
@@ -25,7 +25,7 @@ def plotter():
     try:
         import matplotlib
     except ImportError:
-        raise Refused("there is no matplotlib: apt-get install python3-matplotlib") from None
+        raise Refused("matplotlib is not installed: run devtools/setup.sh") from None
     matplotlib.use("Agg")
     matplotlib.rcParams["svg.hashsalt"] = "vsr-bench"
     from matplotlib import pyplot
@@ -66,8 +66,8 @@ def draw(rows, path):
 
 
 def times(rows, path):
-    """One line per way of a doorbell: until it was seen, median and 99th percentile, and how long
-    its writer was held up; nanoseconds on a scale of powers of ten."""
+    """One line per way of a doorbell: the time until the device has seen the doorbell, median and
+    99th percentile, and the time until the writer goes on; ns, on a logarithmic scale."""
     pyplot = plotter()
     figure, axes = pyplot.subplots(figsize=(7.6, 0.9 + 0.42 * len(rows)))
     for at, row in enumerate(rows):

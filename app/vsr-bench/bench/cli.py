@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""The command line: which figure, and how mistakes are told."""
+"""The command line of vsr-bench."""
 
 import argparse
 import signal
@@ -15,29 +15,29 @@ from .common import Refused, go_first, program_path
 TOP = """\
 Usage: vsr-bench COMMAND [OPTIONS]
 
-Measure net_vsr and what it stands on; every command has --help and --json.
+Measure net_vsr and the parts that it uses. Every command has --help and --json.
 
   pmd      dpdk-testpmd forwarding on the simulated NIC, net_vsr against net_virtio
   latency  one packet in flight: there and back, net_vsr against net_virtio
-  scale    1 to 256 VFs: time to make, probe and start them, memory of each
-  notify   one doorbell: memory BAR, trapped I/O BAR, admin queue, and others
+  scale    1 to 256 VFs: time to create, probe and start them, memory of each
+  notify   one doorbell: memory BAR, trapped I/O BAR, admin queue, and other ways
   admin    administration commands per second, to 1 to 256 VFs
-  floor    the limit: packets between two cores over bare rings
+  floor    the limit: packets between two cores over rings, without a driver
   driver   the driver alone: cycles and instructions per packet of each path
 
-Two processors are needed, with nothing else running on them.
-A first look, in under a minute:
+Two processors are needed, and nothing else should run on them.
+An overview, in under a minute:
 
   vsr-bench pmd --quick
 """
 
-# Programs of their own, beside this one.
+# Commands that are separate programs, in C.
 PROGRAMS = ("driver", "floor")
 COMMANDS = {"pmd": pmd, "latency": latency, "scale": scale, "notify": notify, "admin": admin}
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, but a mistake is one sentence."""
+    """argparse that reports a mistake in one sentence."""
 
     def error(self, message):
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
@@ -78,7 +78,7 @@ def main(argv):
         return 0 if argv else 2
     name, args = argv[0], argv[1:]
     default_for_children()
-    # What was started is ended however this one is told to.
+    # These signals end the started programs too, through KeyboardInterrupt.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupt)
     try:
@@ -87,11 +87,11 @@ def main(argv):
         if name in COMMANDS:
             return command(name, args)
         raise Refused(f"there is no command {name} (see vsr-bench --help)", 2)
-    except Refused as why:
-        print(f"vsr-bench: {why}", file=sys.stderr)
-        return why.code
-    except (TimeoutError, EOFError, AssertionError) as why:
-        print(f"vsr-bench {name}: {why}", file=sys.stderr)
+    except Refused as error:
+        print(f"vsr-bench: {error}", file=sys.stderr)
+        return error.code
+    except (TimeoutError, EOFError, AssertionError) as error:
+        print(f"vsr-bench {name}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"vsr-bench {name}: interrupted", file=sys.stderr)

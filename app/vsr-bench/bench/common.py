@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""What the commands share: refusals, progress, processors, medians."""
+"""Parts that the commands share: errors, progress, processors, medians."""
 
 import argparse
 import json
@@ -18,10 +18,10 @@ START = time.monotonic()
 
 
 class Refused(Exception):
-    """The measurement cannot be done; one sentence that says what to do."""
+    """The measurement cannot be done. The text is one sentence with the remedy."""
 
-    def __init__(self, why, code=1):
-        super().__init__(why)
+    def __init__(self, text, code=1):
+        super().__init__(text)
         self.code = code
 
 
@@ -31,24 +31,24 @@ def elapsed():
 
 
 def progress(text):
-    """A line for people, apart from the figures."""
+    """Print a line on stderr. The figures go to stdout."""
     print(f"[{elapsed():5.1f} s] {text}", file=sys.stderr, flush=True)
 
 
 def processors():
-    """(simulator, driver): the two that the busy loops get."""
+    """(processor of the simulator, processor of the driver)."""
     allowed = sorted(os.sched_getaffinity(0))
     if len(allowed) < 2:
-        raise Refused("two processors are needed: the simulated NIC and the driver each fill one")
+        raise Refused("two processors are needed: the simulated NIC and the driver use one each")
     return allowed[0], allowed[1]
 
 
 def go_first(pid):
-    """All threads of a program go before what else wants a processor, as far as we may."""
+    """Give all threads of a program the highest priority, if this process is allowed to."""
     try:
         for tid in os.listdir(f"/proc/{pid}/task"):
             os.setpriority(os.PRIO_PROCESS, int(tid), -20)
-        # Where the kernel groups tasks by session, priorities count within one only.
+        # With autogroups, nice values count within a session only, and a session has its own.
         group = pathlib.Path(f"/proc/{pid}/autogroup")
         if group.exists():
             group.write_text("-20")
@@ -57,18 +57,17 @@ def go_first(pid):
 
 
 class Weather:
-    """How far the two processors are from each other, which on a virtual machine is not for ever.
+    """The distance between the two processors, which may change on a virtual machine.
 
-    The host may move a virtual processor to where a cache line takes three times as long to the
-    other one, and with it every figure changes. So each turn knows the distance it ran at.
-    """
+    The hypervisor may move a virtual processor so that a cache line takes three times as long to
+    the other processor. This changes every figure, so each turn records its distance. """
 
-    NEAR = 1.6  # times the shortest distance seen: still the same place
+    NEAR = 1.6  # distances up to this multiple of the shortest one count as equal
     best = None
 
     @classmethod
     def distance(cls) -> int:
-        """Cycles that a word takes to the other processor and back."""
+        """Cycles for a word to the other processor and back."""
         cycles = floor("--distance")["distance"]
         cls.best = cycles if cls.best is None else min(cls.best, cycles)
         return cycles
@@ -83,19 +82,19 @@ class Weather:
 
 
 def found_by(name, *args) -> dict:
-    """What a program beside this one finds, with the same precedence as other busy loops."""
+    """Run a program of vsr-bench with the highest priority. Returns the JSON that it prints."""
     with subprocess.Popen([program_path(name), *map(str, args)], stdout=subprocess.PIPE,
                           text=True, start_new_session=True) as child:
         go_first(child.pid)
         try:
-            said, _ = child.communicate(timeout=60)
+            output, _ = child.communicate(timeout=60)
         except subprocess.TimeoutExpired:
-            raise Refused(f"vsr-bench-{name} does not end") from None
+            raise Refused(f"vsr-bench-{name} did not end in 60 s") from None
         finally:
             child.kill()
     if child.returncode != 0:
-        raise Refused(f"vsr-bench-{name} failed: the reason stands above")
-    return json.loads(said)
+        raise Refused(f"vsr-bench-{name} failed (see above)")
+    return json.loads(output)
 
 
 def floor(*args) -> dict:
@@ -110,18 +109,18 @@ def program_path(name):
 
 
 def check_machine():
-    """What every command with whole programs needs."""
+    """Check for root and for the programs that are measured."""
     if os.geteuid() != 0:
-        raise Refused("hugepages and the simulated host want root: run it as root")
+        raise Refused("hugepages and the simulated host need root: run vsr-bench as root")
     for program in (paths.VSR_SIM, paths.VSRCTL):
         if not program.exists():
             raise Refused(f"{program} is not built: run devtools/build.sh")
     if not shutil.which(paths.TESTPMD):
-        raise Refused("there is no dpdk-testpmd: run devtools/setup.sh")
+        raise Refused("dpdk-testpmd is not installed: run devtools/setup.sh")
 
 
 def figures(row, names, turns, digits=None):
-    """Put the median and the quartiles of each figure of the turns into a row, rounded."""
+    """Add the rounded median and quartiles of each figure of the turns to a row."""
     for name in names:
         middle, low, high = spread([turn[name] for turn in turns])
         row[name] = round(middle, digits)
@@ -129,7 +128,7 @@ def figures(row, names, turns, digits=None):
 
 
 def spread(values):
-    """Median, and the quartiles around it: a disturbed turn or two do not move them."""
+    """(median, lower quartile, upper quartile). A few disturbed turns hardly change them."""
     if len(values) < 3:
         return statistics.median(values), min(values), max(values)
     low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
@@ -140,7 +139,7 @@ def spread(values):
 
 
 def some(allowed):
-    """A comma-separated choice, in the order given."""
+    """Parser of a comma-separated list. Keeps the order."""
     def parse(text):
         words = tuple(text.split(","))
         for word in words:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""One packet in flight: from the moment the simulated NIC has put it into a receive buffer and
-said so, through dpdk-testpmd, to the moment the NIC takes it from the transmit ring. The NIC's own
-clock takes the time, the same for net_vsr and net_virtio, which run in turns: A B A B.
+"""One packet in flight: the time from the moment when the simulated NIC has marked the receive
+buffer as used, through dpdk-testpmd, to the moment when the NIC takes the packet from the transmit
+ring. The NIC measures the time. net_vsr and net_virtio run in turns: A B A B.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ def options(parser):
     add("--setting", default=None, metavar="TEXT",
         help="settings of net_virtio that contain TEXT (default: those of vsr-bench pmd --quick)")
     add("--vsr", action="append", default=None, metavar="DEVARGS",
-        help="device arguments of net_vsr; once more: one more side")
+        help="device arguments of net_vsr; each --vsr is one more side")
     add("--rounds", type=number(1, 1000), default=5, metavar="N",
         help="turns of each side (default 5)")
     add("--seconds", type=seconds, default=0.3, metavar="S",
@@ -79,7 +79,7 @@ def ratios_of(case, sides):
 
 def run(args):
     check_machine()
-    args.quick = True  # of the settings of net_virtio, those that win
+    args.quick = True  # only the best settings of net_virtio
     results = []
     for profile in args.profile:
         for ring in args.ring:
@@ -91,8 +91,8 @@ def run(args):
     else:
         show(rows, ratios)
     if any(not Weather.near(row["distance"]) for row in rows):
-        progress("some rows ran while the host had the two processors apart (DIST): compare them"
-                 " with others of that distance only")
+        progress("some rows ran with a long distance between the processors (DIST): compare them"
+                 " only with rows of the same distance")
     return 0
 
 

@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""One doorbell of a VF that a legacy driver has, from its writer to the device, by every way there
-is. All ways ring the same queue in turns, sample by sample, and the simulator's worker, on the
-other processor, takes the time when it has seen the doorbell. The figures are those of the
-simulated NIC, where a device answers as fast as a processor does; no card is so.
+"""One doorbell of a VF with a legacy driver: the time from the writer to the device, for each way
+in which a doorbell can reach the device. All ways ring the doorbell of the same queue in turn. The
+worker of the simulator, on the other processor, takes the time when it has seen the doorbell. The
+figures are those of the simulated NIC, which answers as fast as a processor does, unlike a card.
 
-  memory BAR         the guest's store to the doorbell page of the VF, which it has mapped
-  trapped I/O BAR    the guest's write to I/O BAR 0: a message of vfio-user to the thread that shows
-                     the VF, which makes the store; what a VM exit is on a real machine
-  admin queue        an administration command of the PF's owner, to the register queue notify
-  trapped, admin     the guest's write to I/O BAR 0, and no place for a store: a command instead
-  I/O BAR, no trap   the same as trapped, but for the message: what the trap is of it
-  legacy window,     two that no specification has, for comparison: all legacy registers in memory
-  register pair      of the VF, and one pair of registers, address and data; the owner writes them
+  memory BAR         the guest writes to the mapped doorbell page of the VF
+  trapped I/O BAR    the guest writes to I/O BAR 0: a vfio-user message to the thread that shows the
+                     VF, which writes to the doorbell page; on a real machine this is a VM exit
+  admin queue        the owner of the PF sends an administration command for register queue notify
+  trapped, admin     the guest writes to I/O BAR 0, and without a doorbell page the thread sends a
+                     command
+  I/O BAR, no trap   as trapped, without the message: the rest of "trapped" is the trap
+  legacy window,     two ways that are in no specification, for comparison: all legacy registers in
+  register pair      memory of the VF, and one pair of registers for address and data; the owner
+                     writes them
 """
 
 import dataclasses
@@ -22,7 +24,7 @@ from . import chart
 from .common import chart_file, figures, found_by, number, processors, progress, spread
 from .side import Turn, good_turns, quiet, warn
 
-# As the program names them: for people, and who writes.
+# Name of a way in the program: (name for people, writer).
 WAYS = {
     "memory": ("memory BAR", "guest"),
     "memory_pf": ("memory BAR of the PF", "owner"),
@@ -34,7 +36,7 @@ WAYS = {
     "io_admin": ("trapped, admin queue", "guest"),
 }
 FIGURES = ("p50_ns", "p99_ns", "held_p50_ns", "held_p99_ns")
-# Doorbells of a guest: each way over the one before it; and the command by itself.
+# Quotients: each way of a guest over a faster one, and the command alone.
 FACTORS = (("io", "memory"), ("io_admin", "io"), ("admin", "memory"))
 ATTEMPTS = 4
 
@@ -42,22 +44,22 @@ ATTEMPTS = 4
 def options(parser):
     add = parser.add_argument
     add("--rounds", type=number(1, 1000), default=9, metavar="N",
-        help="turns, each with a NIC of its own (default 9)")
+        help="turns, each with a new NIC (default 9)")
     add("--samples", type=number(10, 500000), default=2000, metavar="N",
         help="doorbells of each way in a turn (default 2000)")
     add("--chart", type=chart_file, metavar="FILE", help="write a chart (.svg or .png)")
 
 
 @dataclasses.dataclass(kw_only=True)
-class Rings(Turn):
-    """What a turn showed."""
+class Doorbells(Turn):
+    """Result of a turn."""
 
-    round_ns: float  # of the device's thread: between two looks at a doorbell
+    round_ns: float  # time between two reads of a doorbell by the device's thread
     ways: dict
 
 
-def turn(samples) -> Rings:
-    return Rings(**found_by("notify", samples))
+def turn(samples) -> Doorbells:
+    return Doorbells(**found_by("notify", samples))
 
 
 def rows_of(turns):
@@ -108,9 +110,9 @@ def show(rows, factors, round_ns):
         print(f"{row['name']:21} {row['writer']:6} {row['p50_ns']:7} {f'{low} to {high}':>15}"
               f" {row['p99_ns']:8} {row['held_p50_ns']:7} {row['held_p99_ns']:9}"
               f" {row['distance']:5}")
-    print("\nMEDIAN, 99%: ns from the writer to the device, which looks every"
-          f" {round_ns} ns. HELD: ns until the\nwriter could go on. All are figures of the"
-          " simulator, not of a card.\n")
+    print("\nMEDIAN, 99%: ns from the writer to the device, which reads the doorbell every"
+          f" {round_ns} ns.\nHELD: ns until the writer goes on. All are figures of the simulator,"
+          " not of a card.\n")
     for factor in factors:
         low, high = factor["factor_quartiles"]
         print(f"{WAYS[factor['way']][0]} over {WAYS[factor['over']][0]}:"

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""dpdk-testpmd forwards between two VFs of the simulated NIC, whose generators always have packets;
-net_vsr against every setting of DPDK's net_virtio that could be its best, in turns: A B A B.
+"""dpdk-testpmd forwards between two VFs of the simulated NIC, whose generators always have packets:
+net_vsr against each setting of DPDK's net_virtio that may be the best one, in turns: A B A B.
 
-One processor runs the simulator's worker, the other testpmd's forwarding loop; testpmd's main
-thread sleeps meanwhile. Sizes count the check sequence, as RFC 2544 does.
+One processor runs the worker of the simulator, the other the forwarding loop of testpmd. The main
+thread of testpmd sleeps meanwhile. Sizes include the frame check sequence, as in RFC 2544.
 """
 
 import contextlib
@@ -21,9 +21,9 @@ PROFILES = ("full", "bluefield")
 RINGS = ("packed", "split")
 SIZES = ("64", "128", "256", "512", "1024", "1518", "imix")
 
-# net_virtio takes what the device offers; "vectorized" is its only switch. What else changes its
-# path is a feature, so some settings have a device without: never net_vsr, which gets the profile
-# as it is. Packed: vector code needs in_order, and for RX no mrg_rxbuf. Split: it needs neither.
+# net_virtio accepts all features that the device offers; "vectorized" is its only option. Features
+# select its other paths, so the device of some settings lacks a feature. net_vsr always gets the
+# unchanged profile. Packed: vector code needs in_order, and for RX no mrg_rxbuf. Split: neither.
 VIRTIO = {
     "packed": [
         Setting("net_virtio", "default"),
@@ -44,7 +44,7 @@ VIRTIO = {
 }
 
 
-# Settings of --quick: those that were ahead of the others wherever all were measured.
+# Settings for --quick: those that were the fastest when all were measured.
 QUICK = {
     ("full", "packed"): ("-mrg_rxbuf vectorized",),
     ("bluefield", "packed"): ("default", "-mrg_rxbuf"),
@@ -61,7 +61,7 @@ HELD = "tx_db_delay_us=50"
 def options(parser):
     add = parser.add_argument
     add("--quick", action="store_true",
-        help="64 bytes, one queue, the settings that win: under a minute")
+        help="64 bytes, one queue, the best settings of net_virtio: under a minute")
     add("--profile", type=some(PROFILES), default=PROFILES, metavar="LIST",
         help="full,bluefield (default: both)")
     add("--ring", type=some(RINGS), default=RINGS, metavar="LIST",
@@ -73,7 +73,7 @@ def options(parser):
     add("--setting", default=None, metavar="TEXT",
         help="only settings of net_virtio that contain TEXT")
     add("--vsr", action="append", default=None, metavar="DEVARGS",
-        help="device arguments of net_vsr, such as rx_path=packed; once more: one more side")
+        help="device arguments of net_vsr, such as rx_path=packed; each --vsr is one more side")
     add("--ring-size", type=number(64, 1024), default=256, metavar="N",
         help="descriptors per ring, a power of two (default 256)")
     add("--rounds", type=number(1, 1000), default=None, metavar="N",
@@ -83,14 +83,14 @@ def options(parser):
     add("--chart", type=chart_file, metavar="FILE", help="write a chart (.svg or .png)")
 
 
-# ------------------------------------------------------------------ what to measure
+# ------------------------------------------------------------------ settings
 
 
 def settings(profile, ring, args):
-    """Settings of net_virtio that are different things on this profile."""
+    """The settings of net_virtio that differ on this profile."""
     for setting in VIRTIO[ring]:
         if profile not in HAS_IN_ORDER:
-            # Taking away what is not there changes nothing; packed vectors need it.
+            # The profile has no in_order: without it these settings are the same as others.
             if setting.off == ("in_order",) or (ring == "packed" and setting.devargs):
                 continue
             off = tuple(name for name in setting.off if name != "in_order")
@@ -106,8 +106,8 @@ def settings(profile, ring, args):
 
 
 def vsr_settings(profile, args):
-    """Those asked for; else as it comes, and holding doorbells back where no device says which it
-    wants."""
+    """The settings in the arguments; else the default, and delayed doorbells for a profile without
+    event index."""
     usual = ["", HELD] if profile not in HAS_EVENT_IDX else [""]
     for devargs in args.vsr or usual:
         yield Setting("net_vsr", devargs or "default", devargs="," + devargs if devargs else "")
@@ -117,7 +117,7 @@ def vsr_settings(profile, args):
 
 
 def measure(profile, ring, queues, sizes, args, results):
-    """One NIC per side, all alive; then for each size so many rounds of one turn each."""
+    """Start one NIC per side; then, for each size, measure all sides in rounds of one turn each."""
     chosen = [*vsr_settings(profile, args), *settings(profile, ring, args)]
     with contextlib.ExitStack() as stack:
         sides = []
@@ -169,8 +169,8 @@ def rows_of(case, sides):
 
 
 def ratios_of(case, sides):
-    """net_vsr over the setting of net_virtio that is best in that figure, turn by turn; and its
-    busy cycles over the cycles of the floor."""
+    """net_vsr over the setting of net_virtio that is best in the figure, turn by turn; and busy
+    cycles of net_vsr over cycles of the floor."""
     def middle(side, figure):
         return spread([getattr(turn, figure) for turn in good_turns(side[2])])[0]
 
@@ -227,8 +227,8 @@ def run(args):
         progress(f"other programs took up to {100 * worst:.0f}% of a turn: repeat this on a quiet"
                  " machine")
     if any(not Weather.near(row["distance"]) for row in rows):
-        progress(f"rows with a DIST well above {Weather.best:.0f} ran while the host had the two"
-                 " processors apart: compare them with others of that distance only")
+        progress(f"rows with a DIST well above {Weather.best:.0f} ran with a long distance between"
+                 " the processors: compare them only with rows of the same distance")
     return 0
 
 
@@ -241,8 +241,8 @@ def show(rows, ratios):
               f"{row['cycles_per_packet']:6.1f} {row['doorbells_per_1000']:7.1f} "
               f"{100 * row['sim_busy']:3.0f}% {row['distance']:4}")
     print("\nCYCLES: busy cycles per packet forwarded. PER1000: doorbells per 1000 packets.\n"
-          "BUSY: of the simulator. DIST: cycles for a word to the other core and back.\n\n"
-          "Paths, as the drivers name them:")
+          "BUSY: share of the time that the simulator was busy. DIST: cycles for a word to the"
+          " other\ncore and back.\n\nPaths, as the drivers name them:")
     paths = dict.fromkeys((row["driver"], row["ring"], row["setting"], row["path"])
                           for row in rows if row["driver"] != FLOOR)
     for driver, ring, setting, path in paths:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""Many VFs: how long vsrctl takes to make them, what a port of each driver takes to probe and to
-start, and its memory. A dpdk-testpmd holds at most 32 ports, so more VFs are taken by several, one
-after the other. Registers of the simulated NIC are emulated, some tens of microseconds for each
-access: times are for comparing the two drivers, not for predicting a real card.
+"""Many VFs: the time in which vsrctl creates them, the time in which each driver probes and starts
+a port, and the memory of a port. A dpdk-testpmd has at most 32 ports, so more VFs are divided among
+several testpmds, one after the other. Each access to a register of the simulated NIC takes some
+tens of microseconds: the times compare the two drivers, and do not predict those of a real card.
 """
 
 import json
@@ -17,11 +17,11 @@ from framework.testpmd import PROMPT, Testpmd
 from .common import check_machine, go_first, progress, some
 
 COUNTS = ("1", "16", "64", "256")
-PORTS = 32  # of one testpmd: RTE_MAX_ETHPORTS of Debian's DPDK
+PORTS = 32  # ports of a testpmd: RTE_MAX_ETHPORTS of Debian's DPDK
 RING = 256
 MEMORY = 192
 TRIES = 3
-NO_DEVICE = "0000:ff:1f.7"  # an allow-list of nothing
+NO_DEVICE = "0000:ff:1f.7"  # does not exist: no device is allowed
 
 
 def options(parser):
@@ -30,7 +30,7 @@ def options(parser):
 
 
 class Batch:
-    """A testpmd with so many ports, not yet started."""
+    """A testpmd whose ports are not started yet."""
 
     def __init__(self, sim, vfs, driver):
         self.pmd = Testpmd(
@@ -45,16 +45,16 @@ class Batch:
         self.up = time.monotonic() - began
 
     def start(self):
-        """Start all ports; seconds."""
+        """Start all ports. Returns the seconds."""
         began = time.monotonic()
-        said = self.pmd.cmd("port start all")
-        assert "Done" in said, said
+        text = self.pmd.cmd("port start all")
+        assert "Done" in text, text
         return time.monotonic() - began
 
     def memory(self):
-        """Bytes taken from the heap of EAL: rings, queues, private data; and all mbufs."""
-        said = self.pmd.cmd("dump_socket_mem")
-        return float(re.search(r"^Total .*?alloc: ([\d.]+)", said, re.M).group(1)) * (1 << 20)
+        """Bytes in use of the heap of EAL: rings, queues, private data, and all mbufs."""
+        text = self.pmd.cmd("dump_socket_mem")
+        return float(re.search(r"^Total .*?alloc: ([\d.]+)", text, re.M).group(1)) * (1 << 20)
 
     def __enter__(self):
         return self
@@ -69,7 +69,7 @@ def resident(pid):
 
 
 def batch(sim, vfs, driver):
-    """(seconds to the prompt, to start all ports, bytes of the heap then)."""
+    """(seconds to the prompt, seconds to start all ports, bytes of the heap after that)."""
     with Batch(sim, vfs, driver) as b:
         if not vfs:
             return b.up, 0, b.memory()
@@ -78,12 +78,12 @@ def batch(sim, vfs, driver):
 
 
 def best(attempts):
-    """The shortest of each: what disturbs only adds."""
+    """The smallest value of each figure: disturbances only add."""
     return [min(values) for values in zip(*attempts)]
 
 
 def driver_row(sim, vfs, driver):
-    """Probe and start all, a batch at a time; what one port takes."""
+    """Probe and start all VFs, a batch at a time. Returns the row for one port."""
     base_up, _, base_memory = best(batch(sim, [], driver) for _ in range(TRIES))
     probe = start = memory = 0
     for first in range(0, len(vfs), PORTS):
@@ -132,6 +132,7 @@ def run(args):
               f" {row['create_ms_per_vf']:5.2f} ms {row['probe_ms_per_vf']:6.2f} ms"
               f" {row['start_ms_per_vf']:6.2f} ms {row['memory_kb_per_vf']:7.1f} kB"
               f" {row['sim_kb_per_vf']:7.1f} kB")
-    print("\nCREATE: vsrctl vf create, all of them. All else for one VF. MEMORY: of EAL's heap, for"
-          "\none queue pair of 256 descriptors, mbufs not counted. SIMULATOR: its own growth.")
+    print("\nCREATE: vsrctl vf create, for all VFs. The other figures are for one VF. MEMORY: heap"
+          "\nof EAL for one queue pair of 256 descriptors, without mbufs. SIMULATOR: growth of"
+          "\nvsr-sim.")
     return 0

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""One side of a comparison: a simulated NIC with a testpmd on it, which runs in turns.
+"""One side of a comparison: a simulated NIC and a testpmd that uses it. Sides run in turns.
 
-Every side has a NIC of its own, made by the same command line; while it is not its turn both
-programs do nothing (testpmd waits at its prompt, the simulator is stopped), so that a turn has the
-two processors for itself whatever else is being compared. Should something else on the machine
-want them as well, the busy loops go first, and how long they had to wait all the same is known.
+Each side has its own NIC, started with the same command line. Between its turns, both programs do
+nothing: testpmd waits at its prompt, and the simulator is stopped (SIGSTOP). So a turn has both
+processors, however many sides are compared. If other programs run on the machine, the busy loops
+have a higher priority, and each turn records how long they had to wait for a processor.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ from framework.testpmd import Testpmd
 
 from .common import Weather, floor, go_first, processors, progress
 
-DISTURBED = 0.03  # share of a turn that may go to others before it is repeated
+DISTURBED = 0.03  # a turn is repeated if other programs take more than this share of it
 MEMORY = 64  # MB of hugepages for a testpmd
 CYCLES = re.compile(
     r"CPU cycles/packet=[\d.]+ \(total cycles=(\d+) / total io packets=(\d+)\)"
@@ -29,17 +29,17 @@ VIRTIO_PATH = re.compile(r"virtio: using (.*?) ?(Rx|Tx) path on port 0\s*$", re.
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """A driver and how it is set up."""
+    """A driver and its set-up."""
 
     driver: str  # net_vsr or net_virtio
     name: str  # for people
-    off: tuple = ()  # features that the device does not offer to it
+    off: tuple = ()  # features that the device does not offer
     devargs: str = ""
 
 
 @dataclasses.dataclass(kw_only=True)
 class Turn:
-    """Under what conditions a turn ran."""
+    """Conditions during a turn."""
 
     disturbed: float = 0  # share of the turn that a busy loop waited for its processor
     distance: int = 0  # between the processors, cycles; see Weather
@@ -50,7 +50,7 @@ class Turn:
 
 @dataclasses.dataclass(kw_only=True)
 class Load(Turn):
-    """What a turn of forwarding at full speed showed."""
+    """Result of a turn of forwarding at full speed."""
 
     mpps: float
     cycles_per_packet: float
@@ -60,7 +60,7 @@ class Load(Turn):
 
 @dataclasses.dataclass(kw_only=True)
 class Trips(Turn):
-    """What a turn with one packet in flight showed."""
+    """Result of a turn with one packet in flight."""
 
     trips: int
     p50_ns: float
@@ -68,7 +68,7 @@ class Trips(Turn):
 
 
 def quiet(turn, attempts, *args) -> Turn:
-    """A turn that nothing disturbed and that ran at the short distance, or the best of some."""
+    """Repeat a turn until it is good, at most `attempts` times. Returns the best one."""
     turns = []
     while len(turns) < attempts:
         before = Weather.distance()
@@ -81,22 +81,22 @@ def quiet(turn, attempts, *args) -> Turn:
 
 
 def good_turns(turns):
-    """Those that count; when there is none, all: the row then says at what distance it ran."""
+    """The good turns; all turns if none is good. The row shows their distance."""
     return [turn for turn in turns if turn.good()] or turns
 
 
 def warn(turns):
-    """Tell when no turn was as it should be."""
+    """Print a warning if no turn was good."""
     if any(turn.good() for turn in turns):
         return
-    progress("no turn ran undisturbed at the short distance: other programs took up to"
+    progress("no turn was undisturbed and at the short distance: other programs took up to"
              f" {100 * max(turn.disturbed for turn in turns):.0f}% of the device's processor, or"
-             " the host had the two apart (DIST): repeat this on a quiet machine")
+             " the processors were far from each other (DIST): repeat this on a quiet machine")
 
 
 def paired(ours, theirs, figure):
-    """Quotients turn by turn: of pairs that nothing disturbed, else of those that ran at the same
-    distance at least, else of all."""
+    """Quotients turn by turn: of the pairs of good turns; if there is none, of the pairs with equal
+    distances; if there is none, of all pairs."""
     pairs = list(zip(ours, theirs))
     good = [pair for pair in pairs if pair[0].good() and pair[1].good()]
     alike = [pair for pair in pairs if Weather.alike(pair[0].distance, pair[1].distance)]
@@ -105,14 +105,14 @@ def paired(ours, theirs, figure):
 
 
 class Threads:
-    """All threads of a program; the busiest is its busy loop."""
+    """All threads of a program. The busiest one is its busy loop."""
 
     def __init__(self, pid):
         self.tasks = f"/proc/{pid}/task"
         go_first(pid)
 
     def times(self):
-        """(ns on a processor, ns waiting for one) by thread."""
+        """{thread: (ns on a processor, ns waiting for one)}."""
         found = {}
         for tid in os.listdir(self.tasks):
             with open(f"{self.tasks}/{tid}/schedstat") as f:
@@ -122,14 +122,14 @@ class Threads:
 
     @staticmethod
     def waited(before, after):
-        """Share of its time that the busiest thread waited in between."""
+        """Share of the time between two times() that the busiest thread waited for a processor."""
         ran, waited = max((after[tid][0] - before[tid][0], after[tid][1] - before[tid][1])
                           for tid in after if tid in before)
         return waited / max(ran + waited, 1)
 
 
 class Side:
-    """A driver on two VFs of a NIC, each wired to a generator."""
+    """A driver on VFs of a NIC, with generators as wires."""
 
     def __init__(self, setting, profile, ring, queues, ring_size, nb_vfs=2):
         sim_cpu, pmd_cpu = processors()
@@ -157,14 +157,14 @@ class Side:
     # ------------------------------------------------------------ life
 
     def start(self, *extra):
-        """Both programs up, nothing moves yet."""
+        """Start both programs, without forwarding."""
         self.sim.start()
         vfs = self.sim.create_vfs(len(self.functions))
         self.pmd = Testpmd(
             self.sim,
             [vf + self.setting.devargs for vf in vfs],
             vsr=self.setting.driver == "net_vsr",
-            # The same for both: without it no driver uses more than 256 bits.
+            # The same for both drivers. By default, no driver uses more than 256 bits.
             eal=["--force-max-simd-bitwidth=512", "--log-level=pmd.net.virtio.init:info"],
             args=[*self.args, *extra],
             cores=self.cores,
@@ -179,7 +179,7 @@ class Side:
         return self
 
     def _path(self):
-        """The burst functions, as the driver itself says."""
+        """The burst functions, as the driver names them."""
         modes = {}
         for direction in ("rx", "tx"):
             modes[direction] = self.pmd.burst_mode(direction)
@@ -207,14 +207,14 @@ class Side:
     # ------------------------------------------------------------ a turn
 
     def wire(self, spec):
-        """Connect all functions to wires of this kind; the simulator must be awake."""
+        """Give all functions a wire of this kind. The simulator must not be stopped."""
         if spec != self.wire_spec:
             for function in self.functions:
                 self.sim.ask(cmd="wire", function=function, spec=spec)
             self.wire_spec = spec
 
     def turn(self, wire, seconds, warm=0.1) -> Load:
-        """Forward for so long, with nothing of this program running meanwhile."""
+        """Forward for `seconds`. This process sleeps meanwhile."""
         self.resume()
         self.wire(wire)
         self.pmd.cmd("start")
@@ -222,24 +222,24 @@ class Side:
         before = self._counters()
         time.sleep(seconds)
         after = self._counters()
-        said = self.pmd.cmd("stop")
+        text = self.pmd.cmd("stop")
         self.pause()
-        found = CYCLES.search(said)
-        assert found, f"no packet was forwarded; testpmd said:\n{said}"
+        found = CYCLES.search(text)
+        assert found, f"no packet was forwarded; testpmd printed:\n{text}"
         elapsed = after["time"] - before["time"]
         sent = after["tx_packets"] - before["tx_packets"]
         both = sent + after["rx_packets"] - before["rx_packets"]
-        rung = after["doorbells"] - before["doorbells"]
+        doorbells = after["doorbells"] - before["doorbells"]
         return Load(
             mpps=sent / elapsed / 1e6,
             cycles_per_packet=int(found.group(1)) / int(found.group(2)),
-            doorbells_per_1000=1000 * rung / max(both, 1),
+            doorbells_per_1000=1000 * doorbells / max(both, 1),
             sim_busy=after["busy"],
             disturbed=max(map(Threads.waited, before["threads"], after["threads"])),
         )
 
     def trips(self, wire, seconds) -> Trips:
-        """One packet goes round for so long; the wire is made anew, and counts from zero."""
+        """Let one packet circulate for `seconds`. A new wire makes the counters start at zero."""
         self.resume()
         self.pmd.cmd("start")
         self.wire_spec = None
@@ -260,7 +260,7 @@ class Side:
         )
 
     def _counters(self):
-        """Sums over the functions; "busy" is the share since the last call."""
+        """Sums over the functions; "busy" is the share of busy time since the last call."""
         answer = self.sim.ask(cmd="stats")
         functions = [fn for fn in answer["functions"] if fn["name"] in self.functions]
         sums = {name: sum(fn[name] for fn in functions)
@@ -271,13 +271,13 @@ class Side:
 
 
 class Floor:
-    """The bare exchange as one more side, so that its figures are of the same minutes."""
+    """vsr-bench floor as one more side, so that it is measured under the same conditions."""
 
     def __init__(self):
         self.setting = Setting("(floor)", "bare rings")
         self.path = "none"
 
     def turn(self, _wire, seconds) -> Load:
-        said = floor("--rounds", "1", "--seconds", str(max(seconds / 2, 0.05)))
-        best = min(said["rows"], key=lambda row: row["cycles_per_packet"])
+        found = floor("--rounds", "1", "--seconds", str(max(seconds / 2, 0.05)))
+        best = min(found["rows"], key=lambda row: row["cycles_per_packet"])
         return Load(mpps=best["mpps"], cycles_per_packet=best["cycles_per_packet"])
