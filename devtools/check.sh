@@ -141,8 +141,12 @@ documents_build() {
 	rm -rf "$out"
 }
 
+documents_name_what_exists() {
+	/usr/bin/python3 -B devtools/doc_names.py || :
+}
+
 CHECKS=(licence_lines include_direction calls headers_alone format width words space
-	documents_build)
+	documents_build documents_name_what_exists)
 
 [ $# -gt 0 ] || set -- "${CHECKS[@]}"
 for check in "$@"; do
