@@ -6,16 +6,24 @@
 
 /**
  * @file
- * The part of a Linux kernel that vsr-sim plays: PCI functions, drivers bound to them, IOMMU
- * groups, vfio-pci with its containers, VF tokens and resets.
+ * The simulated host: the parts of a Linux kernel that a PCI function needs. PCI functions, drivers
+ * bound to them, IOMMU groups, vfio-pci with its containers, VF tokens and resets.
  *
- * host.c holds the state and the rules, host_vfio.c answers the requests of preloaded processes;
- * ../sysfs shows it as a FUSE tree. All of them reach the NIC as clients of lib/vfio_user
- * only. Every function returns 0 or the -errno a Linux kernel would give.
+ * host_serve.c serves preloaded processes; ../sysfs shows the host as a FUSE file system. The host
+ * uses functions through lib/vfio_user only. Unless its comment says otherwise, a function below
+ * returns 0 or the -errno that a Linux kernel returns.
  *
- * Threads: one lock (host->lock) around everything; each function below takes it, so none may be
- * called with it held. Operations of a vuser device of this process run with it held: they must
- * not call back into the host. It is let go while a function of another process is asked.
+ * The sources, lowest floor first:
+ *
+ *   core/      the bus, locks, requests to a function, DMA maps, interrupts
+ *   function/  one function: set-up and reset, open files and their last close, VF tokens
+ *   driver/    drivers, SR-IOV, and the rest of sysfs
+ *   vfio/      ioctls, reads and writes of programs
+ *   .          adding and removing functions; the server
+ *
+ * Threads: any. Each function below takes host->lock, so a caller must not hold it. Operations of
+ * a vuser device of this process run with host->lock held: they must not call the host. The lock is
+ * released during a request to a function of another process (core/host_lock.h).
  */
 
 #include <stdbool.h>
@@ -32,70 +40,78 @@
 enum host_driver {
 	HOST_DRIVER_NONE,
 	HOST_DRIVER_VFIO_PCI,
-	HOST_DRIVER_VIRTIO_PCI, /**< Stands for any kernel driver: binds, does nothing. */
+	HOST_DRIVER_VIRTIO_PCI, /**< Represents any kernel driver: it binds and does nothing. */
 };
 
-/** "vfio-pci", "virtio-pci", or NULL for none. */
+/** "vfio-pci", "virtio-pci", or NULL for HOST_DRIVER_NONE. */
 const char *host_driver_name(enum host_driver driver);
-/** The driver of that name, or -EINVAL. */
+/** @return the driver (enum host_driver) of a name, or -EINVAL. */
 int host_driver_find(const char *name);
 
 struct host;
 
-/** NULL with errno ENOMEM, EMFILE or EAGAIN (no thread). */
+/** @return the host, or NULL with errno ENOMEM, EMFILE or EAGAIN (no thread). */
 struct host *host_create(void);
-/** Takes every function off the bus without asking, frees all. host_vfio_stop() comes first.
- * NULL is fine. */
+/**
+ * Remove all functions at once, without a request to their users, and free the host. The caller has
+ * called host_vfio_stop(). NULL: no effect.
+ */
 void host_destroy(struct host *host);
 
-/** vuser_server_process() for a server whose in-process client is this host, under its lock. */
+/** Call vuser_server_process() under host->lock, for a server whose client is this host. */
 void host_server_process(struct host *host, struct vuser_server *server);
 
 /* ---------------------------------------------------------------- functions on the bus */
 
-/**
- * Put a function on the bus, as PCI enumeration does: reads its configuration space, places its
- * BARs, gives it an IOMMU group of its own. A PF gets driver_override=vfio-pci and is bound to it
- * at once (as driverctl would); so does a VF under a vfio-pci PF, as Linux does. Any other VF is
- * bound to the driver that matches.
- *
- * The host is the one client of the function until host_fn_remove(). A function whose regions
- * can be mapped must have them in one memory file at offset (region << 40), as linux/vfio.h
- * numbers the offsets of a device descriptor: that file is what programs get as the descriptor.
- *
- * The function level reset of a PF takes its VFs away and the host brings them back at once, all
- * inside one call: the servers of VFs stay, and must bear requests in between.
- *
- * @param pf_bdf   NULL for a PF or a plain function.
- * @param vf_index 1..NumVFs for a VF, else 0.
- * @param ids      What a VF's own registers do not say (they read 0xffff). NULL: its registers
- *                 say who it is.
- * @param server   Function of this process, or NULL.
- * @param path     vfio-user socket of a function of another process, or NULL. Such a function
- *                 cannot be mapped: programs reach its registers by system calls. Its process
- *                 may use this host to answer, and has some seconds for each request.
- * @return 0; -EINVAL (name, or neither server nor path); -EEXIST (name); -ENODEV (no such PF);
- *         -ENOSPC (HOST_MAX_FNS); -ENOTSUP (memory laid out otherwise; said on stderr); -EBUSY
- *         (the server has a client); -ENOMEM; or what the function answered.
- */
 struct host_ids {
 	uint16_t vendor, device, subsys_vendor, subsys;
 	uint8_t revision;
 	uint32_t class_code;
 };
+
+/**
+ * Add a function to the bus, as PCI enumeration does: read its configuration space, place its BARs,
+ * give it an IOMMU group of its own. A PF gets driver_override=vfio-pci and is bound to vfio-pci at
+ * once, as driverctl does; so is a VF of a PF that is bound to vfio-pci, as in Linux. Any other VF
+ * is bound to the driver that matches.
+ *
+ * The host is the only client of the function until host_fn_remove(). All regions of a function
+ * that can be mapped must lie in one memory file, region r at offset (r << 40), the offsets of a
+ * VFIO device descriptor: programs get this file as device descriptor.
+ *
+ * The function level reset of a PF removes its VFs, and the host creates them again before the
+ * call returns. The servers of the VFs stay, and must accept requests meanwhile.
+ *
+ * @param pf_bdf   PF of a VF; NULL for other functions.
+ * @param vf_index 1..NumVFs for a VF, else 0.
+ * @param ids      Ids of a VF, whose own registers read 0xffff. NULL: read them from registers.
+ * @param server   Server of a function of this process, or NULL.
+ * @param path     vfio-user socket of a function of another process, or NULL. Such a function
+ *                 cannot be mapped: programs access its registers by system calls. Its process
+ *                 may use this host for its answer, and has HOST_REMOTE_MS per request.
+ * @return 0, or
+ *         -EINVAL   bdf is not a full address, or not exactly one of server and path is given,
+ *         -EEXIST   the bus has a function of this address,
+ *         -ENODEV   the bus has no such PF,
+ *         -ENOSPC   there are HOST_MAX_FNS functions,
+ *         -ENOTSUP  its regions are not laid out as above, or it has no configuration space
+ *                   (logged to stderr),
+ *         -EBUSY    the server has a client,
+ *         -ENOMEM, or the error that the function returned.
+ */
 int host_fn_add(struct host *host, const char *bdf, const char *pf_bdf, uint16_t vf_index,
 		const struct host_ids *ids, struct vuser_server *server, const char *path);
 
 /**
- * Surprise-free removal: users are asked to let go (REQ interrupt), and after HOST_REMOVE_MS cut
- * off: their later requests get ENODEV. VFs of a PF go first, by the callback. When it returns,
- * the host has left the function's server.
- * @return 0, -ENODEV, or -EBUSY (another thread is at it).
+ * Remove a function: request its users to release it (REQ interrupt), and close it after
+ * HOST_REMOVE_MS in any case; their later requests get ENODEV. The callback host_vfs_sync removes
+ * the VFs of a PF first. On return, the host is no longer a client of the function.
+ * @return 0, -ENODEV, or -EBUSY: another thread is removing or unbinding it.
  */
 int host_fn_remove(struct host *host, const char *bdf);
 #define HOST_REMOVE_MS 3000
 
-/** What sysfs shows of a function: a copy, taken under the lock. */
+/** A copy of the state of a function. */
 struct host_fn_info {
 	char bdf[HOST_BDF_LEN];
 	char pf_bdf[HOST_BDF_LEN]; /**< Empty for a PF. */
@@ -105,16 +121,16 @@ struct host_fn_info {
 	enum host_driver driver;
 	char driver_override[32];
 	bool has_sriov;
-	bool sriov_autoprobe; /**< VFs match drivers by their ids too, not by override only. */
+	bool sriov_autoprobe; /**< VFs are bound by their ids too, not by driver_override only. */
 	uint16_t sriov_totalvfs, sriov_numvfs, sriov_offset, sriov_stride, sriov_vf_device;
-	uint64_t bar_start[6], bar_size[6], bar_flags[6]; /**< As in the resource file. */
-	unsigned int nb_open; /**< VFIO device descriptors alive now. */
-	bool remote; /**< It is a function of another process. */
+	uint64_t bar_start[6], bar_size[6], bar_flags[6]; /**< As in sysfs' file "resource". */
+	unsigned int nb_open; /**< Open VFIO device descriptions. */
+	bool remote; /**< The function is of another process. */
 };
 int host_fn_info(struct host *host, const char *bdf, struct host_fn_info *out);
-/** Names of all functions in bus order; at most max are written. @return how many there are. */
+/** Addresses of all functions in bus order, at most max. @return number of functions on the bus. */
 size_t host_fn_list(struct host *host, char (*out)[HOST_BDF_LEN], size_t max);
-/** The one function of an IOMMU group. 0 or -ENODEV. */
+/** Address of the only function of an IOMMU group. @return 0 or -ENODEV. */
 int host_group_fn(struct host *host, int group, char out[HOST_BDF_LEN]);
 /**
  * Address of VF n (from 1) of a PF: routing id PF + offset + (n - 1) * stride, carries into the bus
@@ -123,63 +139,75 @@ int host_group_fn(struct host *host, int group, char out[HOST_BDF_LEN]);
  */
 bool host_vf_bdf(const struct host_fn_info *pf, unsigned int n, char out[HOST_BDF_LEN]);
 
-/* What writing to sysfs does. All: -ENODEV when there is no such function. */
+/* Writes to sysfs. Each returns -ENODEV when the bus has no such function. */
 
-/** -ENODEV: the driver does not match (driver_override, new_id); -EBUSY: bound already, or
- * vfio-pci on a PF that has VFs. */
+/**
+ * Bind a function.
+ * @return 0; -ENODEV: the driver does not match (driver_override, new_id); -EBUSY: the function is
+ *         bound, or the driver is vfio-pci and the function a PF with VFs.
+ */
 int host_driver_bind(struct host *host, const char *bdf, enum host_driver driver);
-/** -ENODEV: not bound to this driver; -EBUSY: still open after HOST_REMOVE_MS (Linux waits for
- * ever). VFs of a PF go first, as with vfio-pci: -EBUSY at once when one is open. */
+/**
+ * Unbind a function. The VFs of a PF are removed first, as by vfio-pci.
+ * @return 0; -ENODEV: not bound to this driver; -EBUSY: a VF is open, or the function is still open
+ *         after HOST_REMOVE_MS (Linux waits without limit).
+ */
 int host_driver_unbind(struct host *host, const char *bdf, enum host_driver driver);
-/** "" or "(null)" clears; -EINVAL: too long. */
+/** "" or "(null)" clears the override. @return 0; -EINVAL: too long. */
 int host_driver_override_set(struct host *host, const char *bdf, const char *name);
-/** Bind an unbound function to the driver that matches, if any. */
+/** Bind an unbound function to the first driver that matches, if any. */
 int host_drivers_probe(struct host *host, const char *bdf);
-/** Let a driver match these ids, and bind it to all functions that now match and have none.
- * @return 0, -EEXIST (matched already), -EINVAL (no such driver), -ENOMEM. */
+/**
+ * Add ids to a driver, and bind the driver to all unbound functions that it now matches.
+ * @return 0, -EEXIST (the driver has these ids), -EINVAL (no driver), -ENOMEM (too many ids).
+ */
 int host_driver_new_id(struct host *host, enum host_driver driver, uint16_t vendor,
 		uint16_t device);
-/** Undo it; bound functions stay bound. -ENODEV: these ids were not given. */
+/** Remove ids; bound functions stay bound. @return 0; -ENODEV: the driver has no such ids. */
 int host_driver_remove_id(struct host *host, enum host_driver driver, uint16_t vendor,
 		uint16_t device);
-/** The kernel's sriov_drivers_autoprobe; -ENOENT no SR-IOV capability. */
+/** sriov_drivers_autoprobe. @return 0; -ENOENT: no SR-IOV capability. */
 int host_sriov_autoprobe_set(struct host *host, const char *bdf, bool on);
 /**
- * As the kernel's sriov_numvfs, in its order: -ENOENT no SR-IOV capability; -ERANGE more than
- * TotalVFs; 0 when nothing changes; -ENOENT no driver, or one without SR-IOV; -EBUSY VFs exist
- * and num_vfs is neither 0 nor their number; -EBUSY num_vfs is 0 and a VF is open. Then what the
- * callback says.
+ * sriov_numvfs: create or remove VFs. Checks, in the order of Linux:
+ * @return -ENOENT  no SR-IOV capability,
+ *         -ERANGE  more than TotalVFs,
+ *         0        there are num_vfs VFs already,
+ *         -ENOENT  no driver, or a driver without SR-IOV,
+ *         -EBUSY   the function is being removed,
+ *         -EBUSY   VFs exist and num_vfs is not 0, or num_vfs is 0 and a VF is open,
+ *         or the result of the callback host_vfs_sync.
  */
 int host_sriov_numvfs_set(struct host *host, const char *bdf, uint16_t num_vfs);
-/** Function level reset, configuration kept; -ENOTTY when the function cannot. */
+/** Function level reset; configuration is restored. @return 0; -ENOTTY: no reset. */
 int host_sysfs_reset(struct host *host, const char *bdf);
-/** Raw configuration space as root sees it through sysfs (no VFIO filtering). */
+/**
+ * Raw configuration space, without the emulation of vfio-pci. @return 0, -EINVAL (range) or -EIO.
+ */
 int host_config_read(struct host *host, const char *bdf, uint64_t offset, void *data, size_t len);
 int host_config_write(struct host *host, const char *bdf, uint64_t offset, const void *data,
 		size_t len);
 
 /**
- * How the host asks its owner to put num_vfs VFs of a PF on the bus (0: none), by
- * host_fn_add()/_remove(). Called without the host's lock: for VFs to come after the SR-IOV
- * registers were written, for VFs to go before VF Enable is cleared. Returns 0 or -errno; after
- * an error no VF may be left on the bus. One call at a time.
+ * Callback of the host's user: make the bus have num_vfs VFs of a PF, by host_fn_add() and
+ * host_fn_remove(). Called without host->lock, one call at a time; for new VFs after the SR-IOV
+ * registers were written, for removal before VF Enable is cleared.
+ * @return 0 or -errno; after an error no VF of the PF is on the bus.
  */
 typedef int (*host_vfs_sync)(void *arg, const char *pf_bdf, uint16_t num_vfs);
 void host_on_vfs_sync(struct host *host, host_vfs_sync sync, void *arg);
 
-/* ---------------------------------------------------------------- VFIO, host_vfio.c */
+/* ---------------------------------------------------------------- VFIO */
 
 /**
- * Serve the requests of preloaded processes on a UNIX socket (host_proto.h): one thread per
- * connection, all joined by host_vfio_stop(). Raises the limit of open files as far as it may:
- * every file that holds DMA memory of a program is kept open.
+ * Serve preloaded processes on a UNIX socket (host_proto.h), with one thread per connection. Raises
+ * the limit of open files: the host keeps every file of DMA memory open.
  *
- * @param socket_path  Goes into VSR_SIM_HOST of programs; a stale one is replaced.
- * @return 0; -EADDRINUSE (somebody serves there); -ENAMETOOLONG; or what socket(2), bind(2),
- *         listen(2) and pthread_create(3) say.
+ * @param socket_path  The value of VSR_SIM_HOST for programs; a stale socket is replaced.
+ * @return 0, or an error of base_server_start(): -EADDRINUSE, -ENAMETOOLONG, ...
  */
 int host_vfio_start(struct host *host, const char *socket_path);
-/** Programs see the simulated kernel vanish. Fine when not started. */
+/** Stop the server: programs lose the simulated host. No effect when it was not started. */
 void host_vfio_stop(struct host *host);
 
 #endif /* VSR_SIM_HOST_H */

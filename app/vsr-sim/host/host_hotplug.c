@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * The bus of the simulated kernel: functions come, are described, and go.
  */
+
+/* Functions are added to and removed from the bus; the host is created and destroyed. */
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/vfio.h>
@@ -22,11 +23,11 @@
 #include "function/host_files.h"
 #include "function/host_pci.h"
 
-/* Where the simulated machine has room for BARs: far above what RAM would take. */
+/* Addresses for BARs: far above any RAM. */
 #define MEMORY_WINDOW UINT64_C(0x382000000000)
 #define PORT_WINDOW 0xc000
 
-/* ---------------------------------------------------------------- life of the host */
+/* ---------------------------------------------------------------- host */
 
 static void *
 reaper_main(void *arg)
@@ -36,9 +37,9 @@ reaper_main(void *arg)
 
 	host_lock(host, false);
 	while (!host->quit) {
-		bool any = host_reap(host);
+		bool any = host_files_reap(host);
 
-		/* While it asked other processes, something may have been opened. */
+		/* A file may have been opened while host->lock was released. */
 		any |= host_drop_remote(host);
 		if (!any) {
 			pthread_cond_wait(&host->wake, &host->lock);
@@ -89,7 +90,7 @@ host_create(void)
 	pthread_cond_init(&host->wake, &attr);
 	pthread_condattr_destroy(&attr);
 
-	/* Signals are for the threads of the owner. */
+	/* Signals are handled by the threads of the caller. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	ret = pthread_create(&host->reaper, NULL, reaper_main, host);
@@ -111,11 +112,11 @@ fn_free(struct host_fn *fn)
 	free(fn);
 }
 
-/* Take a function off the bus; whoever has it open has lost it. */
+/* Remove a function from the bus, also while programs have it open. */
 static void
 fn_drop(struct host *host, struct host_fn *fn)
 {
-	host_vfio_cut(host, fn);
+	host_files_cut(host, fn);
 	for (size_t i = 0; i < host->nb_fns; i++) {
 		if (host->fns[i] == fn) {
 			host->nb_fns--;
@@ -138,14 +139,14 @@ host_destroy(struct host *host)
 	pthread_mutex_unlock(&host->lock);
 	pthread_join(host->reaper, NULL);
 
-	/* VFs before their PF. */
+	/* VFs first, then their PF. */
 	host_lock(host, true);
 	for (size_t i = host->nb_fns; i > 0; i--)
 		if (host->fns[i - 1]->pf != NULL)
 			fn_drop(host, host->fns[i - 1]);
 	while (host->nb_fns > 0)
 		fn_drop(host, host->fns[0]);
-	host_vfio_free(host);
+	host_files_free(host);
 	host_unlock(host);
 	pthread_cond_destroy(&host->wake);
 	pthread_mutex_destroy(&host->remote_lock);
@@ -164,8 +165,11 @@ host_server_process(struct host *host, struct vuser_server *server)
 
 /* ---------------------------------------------------------------- functions */
 
-/* What of a region can be mapped, which must be of one memory file of the function: *first.
- * @return 0, or -ENOTSUP. */
+/*
+ * Keep the memory file of a region that can be mapped, which must be the only one of the function
+ * (first: its inode, 0 before it is found).
+ * @return 0 or -ENOTSUP.
+ */
 static int
 region_memory(struct host *host, struct host_fn *fn, unsigned int r, struct stat *first)
 {
@@ -175,8 +179,8 @@ region_memory(struct host *host, struct host_fn *fn, unsigned int r, struct stat
 
 	region->fd = -1;
 	if (fd < 0 || fn->remote != NULL) {
-		/* Memory of another process has a name there already: traps could not tell it
-		 * from that. Registers are reached by system calls. */
+		/* The preload traps accesses to memory files of this process only. Registers of a
+		 * function of another process are accessed by system calls. */
 		region->flags &= ~(uint32_t)VFIO_REGION_INFO_FLAG_MMAP;
 		if (fd >= 0)
 			close(fd);
@@ -194,14 +198,13 @@ region_memory(struct host *host, struct host_fn *fn, unsigned int r, struct stat
 	}
 	close(fd);
 	host_log(fn->bdf,
-			"region %u can be mapped, but is not at offset %u << 40 of one memory "
-			"file of the function: cannot be shown by VFIO",
+			"region %u can be mapped, but not at offset %u << 40 of the function's only "
+			"memory file, as VFIO requires: function not added",
 			r, r);
 	return -ENOTSUP;
 }
 
-/* The one memory file of a function, of which programs get descriptions; else a file of its own,
- * which nothing can be mapped of. */
+/* Find the memory file that programs get, or create a file of which nothing can be mapped. */
 static int
 fn_memory(struct host *host, struct host_fn *fn)
 {
@@ -224,7 +227,7 @@ fn_memory(struct host *host, struct host_fn *fn)
 	return 0;
 }
 
-/* Who it is, as its own registers say. */
+/* Read the ids of a function from its registers. */
 static void
 fn_identify(struct host_fn *fn)
 {
@@ -245,7 +248,7 @@ fn_connect(struct host *host, struct host_fn *fn, struct vuser_server *server, c
 {
 	int ret = host_fn_connect(fn, server, path);
 
-	/* Also what came before an error has descriptors. */
+	/* Regions that were read before an error have descriptors too. */
 	if (ret == 0)
 		ret = fn_memory(host, fn);
 	else
@@ -292,7 +295,7 @@ host_fn_add(struct host *host, const char *bdf, const char *pf_bdf, uint16_t vf_
 		ret = fn_connect(host, fn, server, path);
 	if (ret == 0 && ids == NULL)
 		fn_identify(fn);
-	/* Others may have come meanwhile. */
+	/* host->lock may have been released: check again. */
 	if (ret == 0 && host_find(host, bdf) != NULL)
 		ret = -EEXIST;
 	if (ret == 0 && host->nb_fns == HOST_MAX_FNS)
@@ -331,24 +334,24 @@ host_fn_remove(struct host *host, const char *bdf)
 	fn->removing = true;
 	is_pf = fn->sriov_cap != 0;
 	remote = fn->remote != NULL;
-	/* All at once, so that they take no longer than one would. */
-	host_ask_to_leave(fn);
-	host_vfs_closing(host, fn, true);
+	/* Request all functions at once, so that their timeouts run in parallel. */
+	host_request_release(fn);
+	host_sriov_set_closing(host, fn, true);
 	for (struct host_fn *vf = NULL; (vf = host_next_vf(host, fn, vf)) != NULL;)
-		host_ask_to_leave(vf);
+		host_request_release(vf);
 	host_unlock(host);
 
 	if (is_pf) {
 		pthread_mutex_lock(&host->sriov_lock);
 		if (fn->sriov_numvfs != 0)
-			ret = host_vfs_off(host, bdf);
+			ret = host_sriov_remove_vfs(host, bdf);
 		pthread_mutex_unlock(&host->sriov_lock);
 		if (ret != 0)
-			host_log(bdf, "its VFs could not be taken away: %s", strerror(-ret));
+			host_log(bdf, "cannot remove its VFs: %s", strerror(-ret));
 	}
 	host_lock(host, remote);
 	if (!host_wait_unused(host, fn))
-		host_log(bdf, "still open %u s after its removal was asked for: cut off",
+		host_log(bdf, "still open %u s after the request to release it: closed by force",
 				HOST_REMOVE_MS / 1000);
 	for (struct host_fn *vf = NULL; (vf = host_next_vf(host, fn, vf)) != NULL;)
 		vf->pf = NULL;
@@ -368,7 +371,7 @@ host_fn_info(struct host *host, const char *bdf, struct host_fn_info *out)
 		pthread_mutex_unlock(&host->lock);
 		return -ENODEV;
 	}
-	/* Who watches sysfs must not wait for another process: the reaper looks after those. */
+	/* A reader of sysfs must not wait for another process: the reaper handles its functions. */
 	if (fn->remote == NULL)
 		host_fn_in_use(host, fn);
 	memset(out, 0, sizeof(*out));
@@ -394,7 +397,7 @@ host_fn_info(struct host *host, const char *bdf, struct host_fn_info *out)
 			continue;
 		out->bar_start[i] = bar->start;
 		out->bar_size[i] = bar->size;
-		/* IORESOURCE_SIZEALIGN, then the kind: _IO; or _MEM, _MEM_64 and _PREFETCH. */
+		/* IORESOURCE_SIZEALIGN, then IORESOURCE_IO, or _MEM with _MEM_64 and _PREFETCH. */
 		out->bar_flags[i] = 0x40000 | bar->bits;
 		if (bar->bits & 1)
 			out->bar_flags[i] |= 0x100;

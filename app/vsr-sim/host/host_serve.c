@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * The socket of preloaded processes: a thread per connection takes a request, does it under the
- * host's lock, answers. No wait here depends on a peer: it sleeps until something arrives or the
- * host stops, and a peer that does not take its answer loses the connection.
  */
+
+/*
+ * The server of preloaded processes.
+ *
+ * One thread per connection reads a request, executes it under host->lock and sends the reply. No
+ * thread waits for a peer: it sleeps until a request arrives or the host stops, and a peer that
+ * does not take its reply loses the connection.
+ */
+
 #include <errno.h>
 #include <linux/vfio.h>
 #include <poll.h>
@@ -23,14 +28,14 @@
 #include "vfio/host_group.h"
 
 #define MAX_CONNS 512
-#define MAX_PIECES (1u << 20) /* Of one map: 4 GB in pages of 4 KB. */
+#define MAX_PIECES (1u << 20) /* Of one map: 4 GB in 4 KB pages. */
 
 /* A connection of a preloaded process. */
 struct host_conn {
 	struct host *host;
 	int fd;
 
-	/* the request at hand */
+	/* current request */
 	struct host_request req;
 	uint8_t data[HOST_PROTO_DATA];
 	int fds[HOST_PROTO_FDS];
@@ -38,14 +43,14 @@ struct host_conn {
 
 	/* its reply */
 	struct host_reply rep;
-	int rep_fd; /* Sent, then closed here; -1: none. */
+	int rep_fd; /* Sent, then closed; -1: none. */
 
-	/* a map of which pieces have arrived */
+	/* a map with the pieces received so far, or NULL */
 	struct host_map *map;
-	ino_t map_ino; /* Of its container. */
+	ino_t map_ino; /* Inode of its container. */
 };
 
-/* ---------------------------------------------------------------- DMA maps in steps */
+/* ---------------------------------------------------------------- DMA maps */
 
 static void
 drop_map(struct host_conn *conn)
@@ -171,7 +176,7 @@ opened(struct host_conn *conn, int fd)
 	return 0;
 }
 
-/* What a request is about. Of HOST_OP_OPEN_GROUP: the function of that group. */
+/* The open file that a request names; for HOST_OP_OPEN_GROUP the function of the group. */
 static struct host_object
 find_object(struct host *host, const struct host_request *req)
 {
@@ -207,7 +212,7 @@ is_remote(struct host *host, const struct host_request *req, const struct host_o
 	return container != NULL && container->nb_remote != 0;
 }
 
-/* Requests about an open file; host->lock is held. */
+/* Execute a request that names an open file, under host->lock. */
 static int
 do_file(struct host_conn *conn, const struct host_object *object)
 {
@@ -225,7 +230,7 @@ do_file(struct host_conn *conn, const struct host_object *object)
 		if (object->kind != HOST_KIND_CONTAINER)
 			return -ENOTTY;
 		ret = map_dma(conn, object->container, req->arg[0]);
-		/* A mere question of another thread leaves the map at hand alone. */
+		/* HOST_MAP_CHECK may come from another thread of the program: keep the map. */
 		if (ret != 0 && req->arg[0] != HOST_MAP_CHECK)
 			drop_map(conn);
 		return ret;
@@ -296,7 +301,7 @@ close_fds(struct host_conn *conn)
 	conn->nb_fds = 0;
 }
 
-/* @return 0, -EPROTO (answer with it), or -ECONNRESET (hang up). */
+/* @return 0, -EAGAIN, -EPROTO: reply with this error, or -ECONNRESET: close the connection. */
 static int
 receive(struct host_conn *conn)
 {
@@ -353,8 +358,8 @@ reply(struct host_conn *conn)
 	}
 	if (conn->rep_fd < 0)
 		return sendmsg(conn->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -ECONNRESET : 0;
-	/* From here on only the program's own references count. It may let go of them at once:
-	 * nobody may look whether the file is open while our copy is. */
+	/* From now on only the references of the program count, and the program may close them at
+	 * once: hold the lock, so that no thread tests the file while our copy is open. */
 	pthread_mutex_lock(&conn->host->lock);
 	len = sendmsg(conn->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
 	close(conn->rep_fd);
@@ -410,7 +415,7 @@ host_vfio_start(struct host *host, const char *socket_path)
 		.serve = conn_serve };
 	struct rlimit limit;
 
-	/* Every file that holds DMA memory is kept open. */
+	/* The host keeps every file of DMA memory open. */
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
 		limit.rlim_cur = limit.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &limit);

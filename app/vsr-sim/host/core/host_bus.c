@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
-/* The bus of the simulated kernel: its functions, and how one is found. */
+
+/* The bus of the simulated host: its functions, and look-ups of a function. */
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,7 +12,7 @@
 #include "host_bus.h"
 
 void
-host_log(const char *who, const char *format, ...)
+host_log(const char *subject, const char *format, ...)
 {
 	char line[256];
 	va_list args;
@@ -18,7 +20,7 @@ host_log(const char *who, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
-	fprintf(stderr, "vsr-sim: %s: %s\n", who, line);
+	fprintf(stderr, "vsr-sim: %s: %s\n", subject, line);
 }
 
 int
@@ -29,7 +31,7 @@ host_bdf_key(const char *text, uint32_t *key)
 
 	if (base_bdf_parse(text, &bdf) != 0)
 		return -EINVAL;
-	/* Functions are found by the text of their address. */
+	/* host_find() compares text, so one address must have one text only. */
 	base_bdf_format(bdf, full);
 	if (strcmp(text, full) != 0)
 		return -EINVAL;

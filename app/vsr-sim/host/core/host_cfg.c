@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
-/* Configuration space of a function, as the host itself reads and writes it. */
+
+/* Reads and writes of configuration space by the host itself. */
+
 #include <linux/vfio.h>
 #include <string.h>
 

@@ -6,12 +6,12 @@
 
 /**
  * @file
- * Configuration space of a function, as the host itself reads and writes it.
+ * Reads and writes of configuration space by the host itself.
  */
 
 #include "host_bus.h"
 
-/** Registers of 1, 2 or 4 bytes; all ones when the function does not answer. */
+/** Access a register of 1, 2 or 4 bytes. A read that fails returns all ones. */
 uint32_t host_cfg_read(struct host_fn *fn, unsigned int offset, unsigned int width);
 void host_cfg_write(struct host_fn *fn, unsigned int offset, unsigned int width, uint32_t value);
 

@@ -6,14 +6,15 @@
 
 /**
  * @file
- * Requests of the host to one function: vuser_client_*() under the lock rule of host_lock.h.
+ * Requests of the host to one function. Each wraps the vuser_client_*() call of the same name and
+ * releases host->lock during the request when the function is of another process.
  */
 
 #include "host_bus.h"
 
-#define HOST_REMOTE_MS 8000 /**< Another process must have answered; less than a preload waits. */
+#define HOST_REMOTE_MS \
+	8000 /**< Timeout of another process; shorter than the timeout of the preload. */
 
-/** As vuser_client_*() of the same name, with host->lock let go for a remote function. */
 int host_fn_read(struct host_fn *fn, unsigned int region, uint64_t offset, void *data, size_t len);
 int host_fn_write(struct host_fn *fn, unsigned int region, uint64_t offset, const void *data,
 		size_t len);
@@ -24,7 +25,7 @@ int host_fn_dma_map(struct host_fn *fn, uint64_t iova, uint64_t size, int prot, 
 		uint64_t offset);
 int host_fn_dma_unmap(struct host_fn *fn, uint64_t iova, uint64_t size);
 int host_fn_reset(struct host_fn *fn);
-/** Connect, and ask what it is made of: client, flags, regions (with descriptors) and irqs. */
+/** Connect, then read the description of the function: flags, regions (with descriptors), irqs. */
 int host_fn_connect(struct host_fn *fn, struct vuser_server *server, const char *path);
 
 #endif /* VSR_SIM_HOST_FN_H */

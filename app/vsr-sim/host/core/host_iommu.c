@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * DMA maps of a container, as Linux' vfio_iommu_type1: kept here, shown to every function of the
- * container by vfio-user.
  */
+
+/* DMA maps of a container, as in Linux' vfio_iommu_type1. */
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/vfio.h>
@@ -18,13 +18,13 @@
 #define IOMMU_PAGE UINT64_C(4096)
 #define IOMMU_PAGES (UINT64_C(1) << 12 | UINT64_C(1) << 21 | UINT64_C(1) << 30)
 
-/* What an x86 IOMMU with 48 bits can map: all but the window of interrupt messages. */
+/* Addresses that a 48-bit x86 IOMMU maps: all except the window of interrupt messages. */
 static const struct vfio_iova_range ranges[] = {
 	{ 0, 0xfedfffff },
 	{ 0xfef00000, (UINT64_C(1) << 48) - 1 },
 };
 
-/* ---------------------------------------------------------------- files of memory */
+/* ---------------------------------------------------------------- memory files */
 
 struct host_file *
 host_file_get(struct host *host, int fd)
@@ -83,17 +83,17 @@ host_map_free(struct host *host, struct host_map *map)
 	free(map);
 }
 
-/* ---------------------------------------------------------------- showing maps to functions */
+/* ---------------------------------------------------------------- maps of one function */
 
 static void
-hide_map(struct host_fn *fn, const struct host_map *map)
+fn_unmap(struct host_fn *fn, const struct host_map *map)
 {
 	host_fn_dma_unmap(fn, map->iova, map->size);
 }
 
-/* again: the function may have all or part of it, which is fine. */
+/* again: accept that the function has all or part of the map already. */
 static int
-show_map(struct host_fn *fn, const struct host_map *map, bool again)
+fn_map(struct host_fn *fn, const struct host_map *map, bool again)
 {
 	uint64_t iova = map->iova;
 
@@ -106,7 +106,7 @@ show_map(struct host_fn *fn, const struct host_map *map, bool again)
 			host_log(fn->bdf, "cannot map 0x%llx bytes for DMA at 0x%llx: %s",
 					(unsigned long long)piece->size, (unsigned long long)iova,
 					strerror(-ret));
-			hide_map(fn, map);
+			fn_unmap(fn, map);
 			return ret;
 		}
 		iova += piece->size;
@@ -118,12 +118,12 @@ int
 host_iommu_attach(struct host_container *container, struct host_fn *fn)
 {
 	for (size_t i = 0; i < container->nb_maps; i++) {
-		int ret = show_map(fn, container->maps[i], true);
+		int ret = fn_map(fn, container->maps[i], true);
 
 		if (ret == 0)
 			continue;
 		while (i-- > 0)
-			hide_map(fn, container->maps[i]);
+			fn_unmap(fn, container->maps[i]);
 		return ret;
 	}
 	return 0;
@@ -133,7 +133,7 @@ void
 host_iommu_detach(struct host_container *container, struct host_fn *fn)
 {
 	for (size_t i = 0; i < container->nb_maps; i++)
-		hide_map(fn, container->maps[i]);
+		fn_unmap(fn, container->maps[i]);
 }
 
 void
@@ -146,9 +146,9 @@ host_iommu_free(struct host *host, struct host_container *container)
 	container->nb_maps = container->max_maps = 0;
 }
 
-/* ---------------------------------------------------------------- the ioctls */
+/* ---------------------------------------------------------------- maps of a container */
 
-/* Number of the first map that ends behind iova. */
+/* Index of the first map that ends at or after iova. */
 static size_t
 first_behind(const struct host_container *container, uint64_t iova)
 {
@@ -196,19 +196,19 @@ host_iommu_check(const struct host_container *container, const struct vfio_iommu
 	return iova_allowed(arg->iova, last) ? 0 : -EINVAL;
 }
 
-/* From the functions of the container that stand before one on the bus; NULL: from all. */
+/* Unmap from the functions of the container before `before` on the bus; NULL: from all. */
 static void
-hide_all(struct host *host, const struct host_container *container, const struct host_map *map,
+unmap_all(struct host *host, const struct host_container *container, const struct host_map *map,
 		bool remote, const struct host_fn *before)
 {
 	for (struct host_fn *fn = NULL; (fn = host_next(host, fn)) != before;)
 		if (fn->container == container && (fn->remote != NULL) == remote)
-			hide_map(fn, map);
+			fn_unmap(fn, map);
 }
 
-/* All or none. */
+/* Map in all functions of the container, or in none. */
 static int
-show_all(struct host *host, const struct host_container *container, const struct host_map *map,
+map_all(struct host *host, const struct host_container *container, const struct host_map *map,
 		bool remote)
 {
 	for (struct host_fn *fn = NULL; (fn = host_next(host, fn)) != NULL;) {
@@ -216,10 +216,10 @@ show_all(struct host *host, const struct host_container *container, const struct
 
 		if (fn->container != container || (fn->remote != NULL) != remote)
 			continue;
-		ret = show_map(fn, map, false);
+		ret = fn_map(fn, map, false);
 		if (ret == 0)
 			continue;
-		hide_all(host, container, map, remote, fn);
+		unmap_all(host, container, map, remote, fn);
 		return ret;
 	}
 	return 0;
@@ -242,10 +242,11 @@ host_iommu_map(struct host *host, struct host_container *container, struct host_
 		container->maps = maps;
 		container->max_maps = max;
 	}
-	/* Those of other processes first, with the lock let go: what comes then is one step. */
-	ret = show_all(host, container, map, true);
-	if (ret == 0 && (ret = show_all(host, container, map, false)) != 0)
-		hide_all(host, container, map, true, NULL);
+	/* Functions of other processes first: host->lock is released meanwhile. The rest happens
+	 * without releasing it. */
+	ret = map_all(host, container, map, true);
+	if (ret == 0 && (ret = map_all(host, container, map, false)) != 0)
+		unmap_all(host, container, map, true, NULL);
 	if (ret != 0) {
 		host_map_free(host, map);
 		return ret;
@@ -258,8 +259,10 @@ host_iommu_map(struct host *host, struct host_container *container, struct host_
 	return 0;
 }
 
-/* As vfio_dma_do_unmap(): whole maps only. Version 2 refuses a range that cuts one; version 1
- * takes one that ends behind the range along, and nothing when one starts before it. */
+/*
+ * As vfio_dma_do_unmap(): whole maps only. Type1 v2 refuses a range that cuts a map. Type1 v1 also
+ * unmaps a map that ends after the range, and unmaps nothing when a map starts before the range.
+ */
 int
 host_iommu_unmap(struct host *host, struct host_container *container, uint64_t iova, uint64_t size,
 		bool all, uint64_t *unmapped)
@@ -288,16 +291,16 @@ host_iommu_unmap(struct host *host, struct host_container *container, uint64_t i
 		if (v2 && !all && map->iova + (map->size - 1) > last)
 			return -EINVAL;
 	}
-	/* Every function has let go before the program hears of it. */
+	/* All functions unmap before the program gets its answer. */
 	for (; first < end; end--) {
 		struct host_map *map = container->maps[first];
 
-		hide_all(host, container, map, false, NULL);
+		unmap_all(host, container, map, false, NULL);
 		container->nb_maps--;
 		memmove(&container->maps[first], &container->maps[first + 1],
 				(container->nb_maps - first) * sizeof(container->maps[0]));
 		*unmapped += map->size;
-		hide_all(host, container, map, true, NULL);
+		unmap_all(host, container, map, true, NULL);
 		host_map_free(host, map);
 	}
 	return 0;
@@ -329,7 +332,7 @@ host_iommu_info(const struct host_container *container, void *data, size_t len, 
 		memcpy((uint8_t *)data + sizeof(info) + sizeof(cap), ranges, sizeof(ranges));
 		*out_len = full;
 	} else {
-		/* Too little room: say how much it takes. */
+		/* Too little room: return the size that is needed. */
 		info.argsz = full;
 		*out_len = len < sizeof(info) || argsz < sizeof(info) ? min : sizeof(info);
 	}

@@ -15,7 +15,7 @@
 
 struct vfio_iommu_type1_dma_map;
 
-/** A file that holds DMA memory; shared by all pieces that lie in it. */
+/** A file of DMA memory, shared by all pieces inside it. */
 struct host_file {
 	struct host_file *next;
 	unsigned int refs;
@@ -27,49 +27,49 @@ struct host_file {
 
 struct host_piece {
 	uint64_t size;
-	uint64_t offset; /**< Into the file. */
+	uint64_t offset; /**< In the file. */
 	struct host_file *file;
 };
 
-/** What one VFIO_IOMMU_MAP_DMA mapped. */
+/** The result of one VFIO_IOMMU_MAP_DMA. */
 struct host_map {
 	uint64_t iova, size;
 	int prot;
 	size_t nb_pieces;
-	struct host_piece *pieces; /**< Without gap, together size bytes. */
+	struct host_piece *pieces; /**< Adjacent; their sizes add up to size. */
 };
 
 struct host_container {
 	struct host_container *next;
-	int fd; /**< Memory file that is its name; no lock of its own. */
+	int fd; /**< Memory file of the container, never locked through this descriptor. */
 	ino_t ino;
 	struct host_open open;
 	int iommu; /**< VFIO_TYPE1_IOMMU, VFIO_TYPE1v2_IOMMU, or 0. */
 	unsigned int nb_groups;
-	unsigned int nb_remote; /**< Of these, of functions of another process. */
-	struct host_map **maps; /**< By iova. */
+	unsigned int nb_remote; /**< Groups whose function is of another process. */
+	struct host_map **maps; /**< Sorted by iova. */
 	size_t nb_maps, max_maps;
 };
 
-/** What VFIO_IOMMU_MAP_DMA asks is allowed: 0, -EINVAL, -EEXIST, -ENOSPC. */
+/** Check the argument of VFIO_IOMMU_MAP_DMA. @return 0, -EINVAL, -EEXIST or -ENOSPC. */
 int host_iommu_check(const struct host_container *container,
 		const struct vfio_iommu_type1_dma_map *arg);
-/** Add a map, which the container then owns, and let every function of it see the memory. */
+/** Add a map to a container and to its functions. Takes over the map, also on failure. */
 int host_iommu_map(struct host *host, struct host_container *container, struct host_map *map);
 /** VFIO_IOMMU_UNMAP_DMA. @return 0 with *unmapped bytes, or -errno. */
 int host_iommu_unmap(struct host *host, struct host_container *container, uint64_t iova,
 		uint64_t size, bool all, uint64_t *unmapped);
-/** Show a function all maps of its container; those it has already are fine. */
+/** Map all maps of a container in a function; accept maps that the function has already. */
 int host_iommu_attach(struct host_container *container, struct host_fn *fn);
 void host_iommu_detach(struct host_container *container, struct host_fn *fn);
-/** Forget all maps; no function may be attached. */
+/** Free all maps of a container without attached functions. */
 void host_iommu_free(struct host *host, struct host_container *container);
 int host_iommu_info(const struct host_container *container, void *data, size_t len,
 		size_t *out_len);
-/** The file of a descriptor, which is borrowed; NULL: no memory or descriptors. */
+/** A reference to the file of a borrowed descriptor. NULL: out of memory or descriptors. */
 struct host_file *host_file_get(struct host *host, int fd);
 void host_file_put(struct host *host, struct host_file *file);
-/** Free a map that no container has. */
+/** Free a map that is in no container. */
 void host_map_free(struct host *host, struct host_map *map);
 
 #endif /* VSR_SIM_HOST_IOMMU_H */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
-/* Interrupts of a function. */
+
+/* Interrupts of a function: VFIO_DEVICE_SET_IRQS and the MSI-X table. */
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/vfio.h>
@@ -14,14 +16,14 @@
 #include "host_fn.h"
 #include "host_irq.h"
 
-/* Where the system has messages of vectors sent: any address in the x86 window will do. */
+/* Address of interrupt messages: any address of the x86 window serves. */
 #define MSI_ADDRESS 0xfee00000u
 
 uint32_t
 host_irq_count(const struct host_fn *fn, uint32_t index)
 {
 	if (index == VFIO_PCI_INTX_IRQ_INDEX && fn->pf != NULL)
-		return 0; /* PCIe 9.3.4.1.18: a VF has no pin. */
+		return 0; /* PCIe 9.3.4.1.18: a VF has no interrupt pin. */
 	if (index == VFIO_PCI_ERR_IRQ_INDEX)
 		return fn->express_cap != 0;
 	if (index == VFIO_PCI_REQ_IRQ_INDEX)
@@ -30,7 +32,7 @@ host_irq_count(const struct host_fn *fn, uint32_t index)
 }
 
 void
-host_device_msix_program(struct host_fn *fn)
+host_irq_msix_program(struct host_fn *fn)
 {
 	uint16_t control;
 
@@ -43,7 +45,7 @@ host_device_msix_program(struct host_fn *fn)
 			(MSI_ADDRESS >> 8) & 0xff, (MSI_ADDRESS >> 16) & 0xff, MSI_ADDRESS >> 24, 0,
 			0, 0, 0, v & 0xff, v >> 8, 0, 0, 0, 0, 0, 0 };
 
-		/* A word each, as a processor would; the mask last. */
+		/* Word by word, as a processor writes the table; the mask bit comes last. */
 		for (unsigned int w = 0; w < PCI_MSIX_ENTRY_LEN; w += 4)
 			host_fn_write(fn, fn->msix_bar, fn->msix_table + v * PCI_MSIX_ENTRY_LEN + w,
 					entry + w, 4);
@@ -54,19 +56,19 @@ host_device_msix_program(struct host_fn *fn)
 }
 
 static void
-msix_off(struct host_fn *fn)
+msix_disable(struct host_fn *fn)
 {
 	if (fn->nb_vectors == 0)
 		return;
 	host_fn_irq_set_fds(fn, VFIO_PCI_MSIX_IRQ_INDEX, 0, 0, NULL);
 	fn->nb_vectors = 0;
-	host_device_msix_program(fn);
+	host_irq_msix_program(fn);
 }
 
 void
-host_device_irqs_off(struct host_fn *fn)
+host_irq_disable_all(struct host_fn *fn)
 {
-	msix_off(fn);
+	msix_disable(fn);
 	for (uint32_t i = 0; i < VFIO_PCI_ERR_IRQ_INDEX; i++)
 		if (fn->irqs[i].count != 0 && i != VFIO_PCI_MSIX_IRQ_INDEX)
 			host_fn_irq_set_fds(fn, i, 0, 0, NULL);
@@ -78,18 +80,18 @@ host_device_irqs_off(struct host_fn *fn)
 }
 
 int
-host_signal(int fd)
+host_irq_signal(int fd)
 {
 	struct pollfd ready = { .fd = fd, .events = POLLOUT };
 	const uint64_t one = 1;
 
-	/* A counter that is full and blocks is signalled already. */
+	/* A full counter is signalled already, and a write could block. */
 	if (poll(&ready, 1, 0) != 1)
 		return 0;
 	return write(fd, &one, sizeof(one)) == sizeof(one) ? 0 : -errno;
 }
 
-/* REQ and ERR are the system's own: it keeps the one event descriptor. */
+/* REQ and ERR are interrupts of the host, which keeps their event descriptors itself. */
 static int
 set_system_irq(int *kept, const struct vfio_irq_set *set, const int *fds)
 {
@@ -108,7 +110,7 @@ set_system_irq(int *kept, const struct vfio_irq_set *set, const int *fds)
 	} else if ((set->flags & VFIO_IRQ_SET_DATA_NONE) == 0 || *kept < 0) {
 		return -EINVAL;
 	} else if (set->count == 1) {
-		return host_signal(*kept); /* A trigger for tests. */
+		return host_irq_signal(*kept); /* Programs use this to test the interrupt. */
 	}
 	if (*kept >= 0)
 		close(*kept);
@@ -125,7 +127,7 @@ set_vectors(struct host_fn *fn, const struct vfio_irq_set *set, const int *fds)
 		return ret;
 	if (set->index == VFIO_PCI_MSIX_IRQ_INDEX && set->start + set->count > fn->nb_vectors) {
 		fn->nb_vectors = set->start + set->count;
-		host_device_msix_program(fn);
+		host_irq_msix_program(fn);
 	}
 	return 0;
 }
@@ -141,7 +143,6 @@ trigger_vectors(struct host_fn *fn, const struct vfio_irq_set *set, const uint8_
 	return ret;
 }
 
-/* data: the header, then flags, or for event descriptors their numbers in fds (-1: none). */
 int
 host_irq_set(struct host_fn *fn, const uint8_t *data, size_t len, const int *fds,
 		unsigned int nb_fds)
@@ -180,7 +181,7 @@ host_irq_set(struct host_fn *fn, const uint8_t *data, size_t len, const int *fds
 			return -EINVAL;
 	}
 	if ((set.flags & VFIO_IRQ_SET_ACTION_TYPE_MASK) != VFIO_IRQ_SET_ACTION_TRIGGER)
-		return -ENOTTY; /* Masking: MSI-X and the system's own cannot, in Linux neither. */
+		return -ENOTTY; /* Like Linux: MSI-X, REQ and ERR cannot be masked. */
 	if (set.index == VFIO_PCI_REQ_IRQ_INDEX)
 		return set_system_irq(&fn->req_fd, &set, picked);
 	if (set.index == VFIO_PCI_ERR_IRQ_INDEX)
@@ -189,7 +190,7 @@ host_irq_set(struct host_fn *fn, const uint8_t *data, size_t len, const int *fds
 		return set_vectors(fn, &set, picked);
 	if (set.count == 0) {
 		if (set.index == VFIO_PCI_MSIX_IRQ_INDEX)
-			msix_off(fn);
+			msix_disable(fn);
 		else
 			host_fn_irq_set_fds(fn, set.index, 0, 0, NULL);
 		return 0;

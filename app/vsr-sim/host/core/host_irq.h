@@ -6,21 +6,26 @@
 
 /**
  * @file
- * Interrupts of a function.
+ * Interrupts of a function: VFIO_DEVICE_SET_IRQS and the MSI-X table.
  */
 
 #include "host_bus.h"
 
 /** Number of interrupts at a VFIO index. */
 uint32_t host_irq_count(const struct host_fn *fn, uint32_t index);
-/** VFIO_DEVICE_SET_IRQS. fds: of the message, borrowed; data names them by number, -1: none. */
+/**
+ * VFIO_DEVICE_SET_IRQS.
+ * @param data  struct vfio_irq_set, then its flags, or for event descriptors indices into fds
+ *              (int32_t each, -1: none).
+ * @param fds   Borrowed.
+ */
 int host_irq_set(struct host_fn *fn, const uint8_t *data, size_t len, const int *fds,
 		unsigned int nb_fds);
-/** Raise an event descriptor of a program; never blocks. */
-int host_signal(int fd);
-/** Disconnect all interrupts and their descriptors. */
-void host_device_irqs_off(struct host_fn *fn);
-/** MSI-X table and enable bit, as the system programs them for nb_vectors. */
-void host_device_msix_program(struct host_fn *fn);
+/** Signal an event descriptor of a program; never blocks. */
+int host_irq_signal(int fd);
+/** Disable all interrupts and close their event descriptors. */
+void host_irq_disable_all(struct host_fn *fn);
+/** Write the MSI-X table and the enable bit for nb_vectors, as a kernel does. */
+void host_irq_msix_program(struct host_fn *fn);
 
 #endif /* VSR_SIM_HOST_IRQ_H */

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
+
 /* Locks of the simulated host. */
+
 #include <pthread.h>
 #include <time.h>
 
 #include "host_lock.h"
 
-/* This thread has remote_lock. */
+/* This thread holds remote_lock. */
 static _Thread_local bool remote_held;
 
 bool
@@ -54,7 +56,7 @@ host_lock_fn(struct host *host, const char *bdf)
 bool
 host_try_remote(struct host *host)
 {
-	/* Against the order of the two, but it does not wait. */
+	/* Reverse lock order; safe because trylock never blocks. */
 	remote_held = remote_held || pthread_mutex_trylock(&host->remote_lock) == 0;
 	return remote_held;
 }
@@ -70,14 +72,14 @@ host_pause(struct host *host, const struct timespec *pause)
 }
 
 void
-host_let_go(const struct host_fn *fn)
+host_lock_release(const struct host_fn *fn)
 {
 	if (fn->remote != NULL)
 		pthread_mutex_unlock(&fn->remote->lock);
 }
 
 void
-host_take_back(const struct host_fn *fn)
+host_lock_retake(const struct host_fn *fn)
 {
 	if (fn->remote != NULL)
 		pthread_mutex_lock(&fn->remote->lock);

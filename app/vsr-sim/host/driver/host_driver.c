@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * Drivers of the simulated kernel: which function they take, and what sysfs lets a person say
- * about it. As Linux' drivers/base/bus.c, dd.c and drivers/pci/pci-driver.c.
  */
+
+/*
+ * Drivers of the simulated kernel: which driver binds to a function, and the files of sysfs about
+ * it.
+ *
+ * As Linux' drivers/base/bus.c, drivers/base/dd.c and drivers/pci/pci-driver.c.
+ */
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -36,7 +41,7 @@ host_driver_find(const char *name)
 
 /* ---------------------------------------------------------------- drivers */
 
-/* Whether a driver takes the function: an override names the only one that may. */
+/* Whether a driver matches a function: driver_override names the only driver that may. */
 static bool
 driver_matches(const struct host *host, const struct host_fn *fn, enum host_driver driver)
 {
@@ -57,7 +62,7 @@ driver_attach(struct host *host, struct host_fn *fn, enum host_driver driver)
 	if (fn->driver != HOST_DRIVER_NONE)
 		return -EBUSY;
 	if (driver == HOST_DRIVER_VFIO_PCI) {
-		/* vfio-pci cannot tell who uses VFs that are there already. */
+		/* vfio-pci cannot control VFs that were created before. */
 		if (fn->sriov_numvfs != 0)
 			return -EBUSY;
 		if (fn->sriov_cap != 0)
@@ -103,7 +108,7 @@ host_driver_unbind(struct host *host, const char *bdf, enum host_driver driver)
 	fn = host_lock_fn(host, bdf);
 	if (fn == NULL || fn->driver != driver || driver == HOST_DRIVER_NONE)
 		ret = -ENODEV;
-	else if (fn->removing || host_any_vf_open(host, fn))
+	else if (fn->removing || host_sriov_any_open(host, fn))
 		ret = -EBUSY;
 	if (ret != 0) {
 		host_unlock(host);
@@ -112,17 +117,17 @@ host_driver_unbind(struct host *host, const char *bdf, enum host_driver driver)
 	}
 	fn->removing = true;
 	remote = fn->remote != NULL;
-	host_vfs_closing(host, fn, true);
+	host_sriov_set_closing(host, fn, true);
 	vfs = fn->sriov_numvfs != 0;
 	host_unlock(host);
 	if (vfs)
-		ret = host_vfs_off(host, bdf);
+		ret = host_sriov_remove_vfs(host, bdf);
 	pthread_mutex_unlock(&host->sriov_lock);
 
 	host_lock(host, remote);
 	if (ret == 0 && host_wait_unused(host, fn)) {
-		/* A group of which no device is open is let go with the driver. */
-		host_vfio_cut(host, fn);
+		/* A group without an open device ends with the driver. */
+		host_files_cut(host, fn);
 		fn->driver = HOST_DRIVER_NONE;
 	} else if (ret == 0) {
 		ret = -EBUSY;

@@ -11,7 +11,7 @@
 
 #include "../core/host_bus.h"
 
-/** Bind an unbound function to the driver that matches, if any. */
+/** Bind an unbound function to the first driver that matches, if any. */
 void host_driver_probe(struct host *host, struct host_fn *fn);
 
 #endif /* VSR_SIM_HOST_DRIVER_H */

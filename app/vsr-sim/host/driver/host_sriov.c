@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * SR-IOV: making VFs exist and go, as the kernel's sriov_numvfs and vfio-pci do. Linux'
- * drivers/pci/iov.c; PCI Express Base Specification 9.3.3.
  */
+
+/*
+ * SR-IOV: create and remove the VFs of a PF, as Linux' drivers/pci/iov.c and vfio-pci do.
+ *
+ * PCI Express Base Specification 9.3.3.
+ */
+
 #include <errno.h>
 #include <string.h>
 
@@ -12,7 +16,7 @@
 #include "host_sriov.h"
 
 bool
-host_any_vf_open(struct host *host, const struct host_fn *pf)
+host_sriov_any_open(struct host *host, const struct host_fn *pf)
 {
 	for (struct host_fn *vf = NULL; (vf = host_next_vf(host, pf, vf)) != NULL;)
 		if (host_fn_in_use(host, vf))
@@ -21,16 +25,16 @@ host_any_vf_open(struct host *host, const struct host_fn *pf)
 }
 
 void
-host_vfs_closing(struct host *host, const struct host_fn *pf, bool closing)
+host_sriov_set_closing(struct host *host, const struct host_fn *pf, bool closing)
 {
 	for (struct host_fn *vf = NULL; (vf = host_next_vf(host, pf, vf)) != NULL;) {
 		vf->closing = closing;
-		vf->asked_ms = 0;
+		vf->requested_ms = 0;
 	}
 }
 
 int
-host_vfs_off(struct host *host, const char *pf_bdf)
+host_sriov_remove_vfs(struct host *host, const char *pf_bdf)
 {
 	struct host_fn *pf;
 	int ret = host->vfs_sync != NULL ? host->vfs_sync(host->vfs_sync_arg, pf_bdf, 0) : 0;
@@ -41,7 +45,7 @@ host_vfs_off(struct host *host, const char *pf_bdf)
 		host_sriov_registers(pf, 0);
 		pf->sriov_numvfs = 0;
 	} else if (pf != NULL) {
-		host_vfs_closing(host, pf, false);
+		host_sriov_set_closing(host, pf, false);
 	}
 	pthread_mutex_unlock(&host->lock);
 	return ret;
@@ -74,8 +78,10 @@ host_on_vfs_sync(struct host *host, host_vfs_sync sync, void *arg)
 	pthread_mutex_unlock(&host->lock);
 }
 
-/* The checks of the kernel's sriov_numvfs_store() and of vfio-pci, in their order.
- * @return 1: go on. */
+/*
+ * The checks of sriov_numvfs_store() and of vfio-pci, in the order of Linux.
+ * @return 1: change the VFs; 0: there is nothing to change; or -errno.
+ */
 static int
 sriov_check(struct host *host, struct host_fn *pf, uint16_t num_vfs)
 {
@@ -91,7 +97,7 @@ sriov_check(struct host *host, struct host_fn *pf, uint16_t num_vfs)
 		return -ENOENT;
 	if (pf->removing)
 		return -EBUSY;
-	if (num_vfs == 0 ? host_any_vf_open(host, pf) : pf->sriov_numvfs != 0)
+	if (num_vfs == 0 ? host_sriov_any_open(host, pf) : pf->sriov_numvfs != 0)
 		return -EBUSY;
 	return 1;
 }
@@ -110,16 +116,16 @@ host_sriov_numvfs_set(struct host *host, const char *bdf, uint16_t num_vfs)
 		host_sriov_registers(pf, num_vfs);
 		pf->sriov_numvfs = num_vfs;
 	} else if (ret == 1) {
-		host_vfs_closing(host, pf, true);
+		host_sriov_set_closing(host, pf, true);
 	}
 	pthread_mutex_unlock(&host->lock);
 	if (ret == 1 && num_vfs == 0) {
-		ret = host_vfs_off(host, bdf);
+		ret = host_sriov_remove_vfs(host, bdf);
 	} else if (ret == 1) {
 		ret = host->vfs_sync != NULL ? host->vfs_sync(host->vfs_sync_arg, bdf, num_vfs) : 0;
 		if (ret != 0) {
-			host_log(bdf, "cannot make %u VFs: %s", num_vfs, strerror(-ret));
-			host_vfs_off(host, bdf);
+			host_log(bdf, "cannot create %u VFs: %s", num_vfs, strerror(-ret));
+			host_sriov_remove_vfs(host, bdf);
 		}
 	}
 	pthread_mutex_unlock(&host->sriov_lock);

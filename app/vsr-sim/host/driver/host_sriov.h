@@ -6,15 +6,18 @@
 
 /**
  * @file
- * VFs of a PF come and go.
+ * Create and remove the VFs of a PF.
  */
 
 #include "../core/host_bus.h"
 
-bool host_any_vf_open(struct host *host, const struct host_fn *pf);
-/** VFs that are about to go cannot be opened any more. */
-void host_vfs_closing(struct host *host, const struct host_fn *pf, bool closing);
-/** The VFs of a PF leave the bus, then VF Enable is cleared. With sriov_lock, without lock. */
-int host_vfs_off(struct host *host, const char *pf_bdf);
+bool host_sriov_any_open(struct host *host, const struct host_fn *pf);
+/** With closing, the VFs of a PF cannot be opened any more. */
+void host_sriov_set_closing(struct host *host, const struct host_fn *pf, bool closing);
+/**
+ * Remove the VFs of a PF from the bus, then clear VF Enable. The caller holds sriov_lock, and does
+ * not hold host->lock.
+ */
+int host_sriov_remove_vfs(struct host *host, const char *pf_bdf);
 
 #endif /* VSR_SIM_HOST_SRIOV_H */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
-/* What sysfs does to a function by itself: reset, and raw configuration space. */
+
+/* Reset and raw configuration space of a function, for sysfs. */
+
 #include <errno.h>
 #include <linux/vfio.h>
 

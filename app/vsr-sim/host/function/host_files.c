@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * VFIO's open files: containers, groups (one function each) and devices, VF tokens, and what the
- * last close of each does. Rules and errno values are those of Linux 6.1's drivers/vfio.
  */
+
+/*
+ * Open files of programs (containers, groups, devices), and their last close.
+ *
+ * Rules and errno values are those of drivers/vfio in Linux 6.1.
+ */
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -32,7 +36,6 @@ host_memfile(const char *name)
 
 /* ---------------------------------------------------------------- open file descriptions */
 
-/* A description of a memory file for a program, with a lock that tells how long it lives. */
 int
 host_open_new(struct host *host, int watch, struct host_open *open_file)
 {
@@ -44,7 +47,7 @@ host_open_new(struct host *host, int watch, struct host_open *open_file)
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	/* A program may have locked bytes of its own accord: take another. */
+	/* Skip a byte that a program has locked itself. */
 	for (unsigned int tries = 0; tries < 16; tries++) {
 		lock.l_start = host->next_byte++;
 		if (fcntl(fd, F_OFD_SETLK, &lock) == 0) {
@@ -70,13 +73,13 @@ open_alive(int watch, const struct host_open *open_file)
 
 /* ---------------------------------------------------------------- last closes */
 
-/* As vfio_pci_core_disable(): quiet, then reset; SR-IOV is put back by the reset. */
+/* As vfio_pci_core_disable(): stop interrupts and DMA, then reset, which restores SR-IOV. */
 static void
 device_last_close(struct host *host, struct host_fn *fn)
 {
 	uint16_t command;
 
-	host_device_irqs_off(fn);
+	host_irq_disable_all(fn);
 	command = host_cfg_read(fn, PCI_CFG_COMMAND, 2);
 	host_cfg_write(fn, PCI_CFG_COMMAND, 2, command & ~PCI_COMMAND_BUS_MASTER);
 	host_pci_reset(host, fn);
@@ -89,7 +92,7 @@ host_container_detach(struct host *host, struct host_container *container, struc
 		host_iommu_detach(container, fn);
 	fn->container = NULL;
 	container->nb_remote -= fn->remote != NULL;
-	/* The last group takes the IOMMU with it: a container can start anew. */
+	/* Without groups a container has no IOMMU: a program can choose one again. */
 	if (--container->nb_groups == 0) {
 		host_iommu_free(host, container);
 		container->iommu = 0;
@@ -118,14 +121,14 @@ host_fn_in_use(struct host *host, struct host_fn *fn)
 	}
 	if (before != 0 && fn->nb_open == 0)
 		device_last_close(host, fn);
-	/* An open device keeps its group, whether or not the group's own descriptor is. */
+	/* An open device keeps its group open, also after the group's own descriptor was closed. */
 	if (fn->group_fd >= 0 && fn->nb_open == 0 && !open_alive(fn->group_fd, &fn->group_open))
 		group_last_close(host, fn);
 	return fn->nb_open != 0;
 }
 
 bool
-host_reap(struct host *host)
+host_files_reap(struct host *host)
 {
 	bool any = false;
 
@@ -138,7 +141,7 @@ host_reap(struct host *host)
 	for (struct host_container **at = &host->containers; *at != NULL;) {
 		struct host_container *container = *at;
 
-		/* Its groups keep a container whose descriptor is closed. */
+		/* Groups keep their container, also after its descriptor was closed. */
 		if (container->nb_groups != 0 || open_alive(container->fd, &container->open)) {
 			at = &container->next;
 			any = true;
@@ -153,7 +156,7 @@ host_reap(struct host *host)
 }
 
 void
-host_vfio_cut(struct host *host, struct host_fn *fn)
+host_files_cut(struct host *host, struct host_fn *fn)
 {
 	if (fn->nb_open != 0) {
 		fn->nb_open = 0;
@@ -164,7 +167,7 @@ host_vfio_cut(struct host *host, struct host_fn *fn)
 }
 
 void
-host_vfio_free(struct host *host)
+host_files_free(struct host *host)
 {
 	while (host->containers != NULL) {
 		struct host_container *container = host->containers;
@@ -213,12 +216,12 @@ now_ms(void)
 }
 
 void
-host_ask_to_leave(struct host_fn *fn)
+host_request_release(struct host_fn *fn)
 {
-	if (fn->asked_ms == 0)
-		fn->asked_ms = now_ms();
+	if (fn->requested_ms == 0)
+		fn->requested_ms = now_ms();
 	if (fn->req_fd >= 0)
-		host_signal(fn->req_fd);
+		host_irq_signal(fn->req_fd);
 }
 
 bool
@@ -229,13 +232,15 @@ host_wait_unused(struct host *host, struct host_fn *fn)
 
 	for (unsigned int n = 0;; n++) {
 		unused = !host_fn_in_use(host, fn);
-		if (unused || (fn->asked_ms != 0 && now_ms() - fn->asked_ms >= HOST_REMOVE_MS))
+		if (unused ||
+				(fn->requested_ms != 0 &&
+						now_ms() - fn->requested_ms >= HOST_REMOVE_MS))
 			break;
-		/* Once a second: who was busy the first time hears it again. */
+		/* Repeat once a second, for a program that was too busy to read the first one. */
 		if (n % 200 == 0)
-			host_ask_to_leave(fn);
+			host_request_release(fn);
 		host_pause(host, &step);
 	}
-	fn->asked_ms = 0;
+	fn->requested_ms = 0;
 	return unused;
 }

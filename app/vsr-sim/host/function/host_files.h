@@ -6,13 +6,13 @@
 
 /**
  * @file
- * Open files of programs, and their last close.
+ * Open files of programs (containers, groups, devices), and their last close.
  *
- * Open files. A program gets an open file description of its own of a memory file (its inode is
- * the name by which requests speak of it). Before it is handed out, the host takes an open file
- * description lock on one byte through it and closes its own copy: the lock lives exactly as long
- * as the last duplicate, in whatever process, or the last mapping of it. Asking for the lock by
- * another description tells whether it is still open; no program has to report a close.
+ * A container, a group or a device is a memory file; requests name it by its inode. Each open by a
+ * program creates an open file description of that file. Before the host sends the descriptor, it
+ * locks one byte through this description, and then closes its own copy. The kernel keeps the lock
+ * until the last duplicate (in any process) and the last mapping of the description are gone. The
+ * host tests the lock through another description: no program has to report a close.
  */
 
 #include "../core/host_bus.h"
@@ -20,18 +20,26 @@
 
 #define HOST_REAP_MS 20
 
+/**
+ * A memory file with room for all regions at region << 40. @return descriptor, or -1 with errno.
+ */
 int host_memfile(const char *name);
-/** A description of a memory file for a program, with a lock that tells how long it lives. */
+/**
+ * Open a memory file for a program.
+ * @param watch      Descriptor of the file that the host keeps.
+ * @param open_file  Out: the lock by which the host sees that the description is still open.
+ * @return the descriptor for the program, or -errno.
+ */
 int host_open_new(struct host *host, int watch, struct host_open *open_file);
 void host_container_detach(struct host *host, struct host_container *container, struct host_fn *fn);
-/** Do what last closes left to do. @return whether anything is still open anywhere. */
-bool host_reap(struct host *host);
-/** The same for one function. @return whether a device description of it is open. */
+/** Handle last closes of all functions and containers. @return whether any is still open. */
+bool host_files_reap(struct host *host);
+/** Handle the last close of one function. @return whether its device is open. */
 bool host_fn_in_use(struct host *host, struct host_fn *fn);
-/** The function leaves the bus: forget its group and descriptions, whoever holds them. */
-void host_vfio_cut(struct host *host, struct host_fn *fn);
-/** Nobody may hold what it frees. */
-void host_vfio_free(struct host *host);
+/** Close the device and the group of a function, also while programs have them open. */
+void host_files_cut(struct host *host, struct host_fn *fn);
+/** Free all containers. */
+void host_files_free(struct host *host);
 
 enum host_kind { HOST_KIND_NONE, HOST_KIND_CONTAINER, HOST_KIND_GROUP, HOST_KIND_DEVICE };
 struct host_object {
@@ -39,14 +47,14 @@ struct host_object {
 	struct host_container *container;
 	struct host_fn *fn; /**< Of a group or device. */
 };
-/** What an inode of mem_dev is now. */
+/** The open file that an inode of mem_dev stands for now. */
 struct host_object host_lookup(struct host *host, ino_t ino);
 
-/** Raise the REQ interrupt of whoever uses the function. */
-void host_ask_to_leave(struct host_fn *fn);
+/** Request the users of a function to release it: signal the REQ interrupt. */
+void host_request_release(struct host_fn *fn);
 /**
- * Wait until nobody uses a function, for HOST_REMOVE_MS from the first time its users were asked.
- * Drops host->lock meanwhile: fn->removing must keep the function from being opened and freed.
+ * Wait until a function is unused, at most HOST_REMOVE_MS after the first request to release it.
+ * Releases host->lock meanwhile: fn->removing must keep the function from being opened and freed.
  * @return whether it is unused.
  */
 bool host_wait_unused(struct host *host, struct host_fn *fn);

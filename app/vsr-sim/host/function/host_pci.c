@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * What a kernel's PCI core does with a function: find capabilities, place BARs, reset with save
- * and restore, switch SR-IOV. PCI Express Base Specification 7.5, 7.7, 9.3.3.
  */
+
+/*
+ * The PCI core of the simulated kernel: find capabilities, place BARs, reset, enable SR-IOV.
+ *
+ * PCI Express Base Specification 7.5, 7.7 and 9.3.3.
+ */
+
 #include <errno.h>
 #include <linux/vfio.h>
 #include <stddef.h>
@@ -29,7 +33,7 @@ find_capabilities(struct host_fn *fn)
 	at = (host_cfg_read(fn, PCI_CFG_STATUS, 2) & PCI_STATUS_CAPS) != 0 ?
 			host_cfg_read(fn, PCI_CFG_CAP_PTR, 1) & 0xfc :
 			0;
-	/* A chain that loops ends when it must have named every word once. */
+	/* A chain with a loop ends after as many hops as there are words. */
 	for (unsigned int hops = 0; at >= 0x40 && hops < PCI_CFG_SIZE / 4; hops++) {
 		const uint32_t word = host_cfg_read(fn, at, 4);
 		const uint8_t id = word & 0xff;
@@ -63,7 +67,7 @@ find_capabilities(struct host_fn *fn)
 	}
 }
 
-/* Room in the memory window, naturally aligned. */
+/* Allocate addresses of the memory window, naturally aligned. */
 static uint64_t
 take_addresses(struct host *host, uint64_t align, uint64_t len)
 {
@@ -97,7 +101,7 @@ write_bar(struct host_fn *fn, unsigned int regs, const struct host_bar *bars)
 	}
 }
 
-/* Size BARs by writing ones, as the specification has it (7.5.1.2.1); registers are kept. */
+/* Find the sizes of BARs by writing ones (7.5.1.2.1), then restore the registers. */
 static void
 size_bars(struct host_fn *fn, unsigned int regs, struct host_bar *bars)
 {
@@ -151,7 +155,7 @@ place_bars(struct host *host, struct host_fn *fn)
 	host_cfg_write(fn, PCI_CFG_COMMAND, 2, command);
 }
 
-/* BARs of a VF follow from those in the PF's SR-IOV capability (9.3.3.14). */
+/* The BARs of a VF follow from the SR-IOV capability of its PF (9.3.3.14). */
 static void
 place_vf_bars(struct host *host, struct host_fn *fn)
 {
@@ -178,7 +182,7 @@ read_sriov(struct host *host, struct host_fn *fn)
 	fn->sriov_offset = host_cfg_read(fn, cap + SRIOV_FIELD(first_vf_offset), 2);
 	fn->sriov_stride = host_cfg_read(fn, cap + SRIOV_FIELD(vf_stride), 2);
 	fn->sriov_vf_device = host_cfg_read(fn, cap + SRIOV_FIELD(vf_device_id), 2);
-	/* What an earlier owner left enabled is not on this bus. */
+	/* VFs that an earlier user enabled are not on this bus: disable them. */
 	host_cfg_write(fn, cap + SRIOV_FIELD(control), 2, 0);
 	size_bars(fn, cap + SRIOV_FIELD(vf_bar), fn->vf_bars);
 	for (unsigned int i = 0; i < 6; i++)
@@ -203,7 +207,7 @@ host_pci_setup(struct host *host, struct host_fn *fn)
 		fn->msix_table = table & ~7u;
 	}
 	if (fn->pf != NULL) {
-		fn->sriov_cap = 0; /* PCIe 9.3.1: none in a VF. */
+		fn->sriov_cap = 0; /* PCIe 9.3.1: a VF has no SR-IOV capability. */
 		place_vf_bars(host, fn);
 		return 0;
 	}
@@ -255,8 +259,8 @@ host_pci_reset(struct host *host, struct host_fn *fn)
 		write_bar(fn, PCI_CFG_BAR0, fn->bars);
 	if (fn->sriov_cap != 0) {
 		write_bar(fn, fn->sriov_cap + SRIOV_FIELD(vf_bar), fn->vf_bars);
-		/* An FLR of the PF cleared VF Enable (9.3.3.3.1): its VFs were gone, with all
-		 * state of theirs, and come back. The system's tables of memory still hold. */
+		/* The FLR of the PF cleared VF Enable (9.3.3.3.1), which removed the VFs with their
+		 * state. Bring them back; the DMA maps of their containers are still valid. */
 		if (fn->sriov_numvfs != 0)
 			host_sriov_registers(fn, fn->sriov_numvfs);
 		for (struct host_fn *vf = NULL; (vf = host_next_vf(host, fn, vf)) != NULL;)
@@ -264,6 +268,6 @@ host_pci_reset(struct host *host, struct host_fn *fn)
 				host_iommu_attach(vf->container, vf);
 	}
 	host_cfg_write(fn, PCI_CFG_COMMAND, 2, command);
-	host_device_msix_program(fn);
+	host_irq_msix_program(fn);
 	return 0;
 }

@@ -6,16 +6,19 @@
 
 /**
  * @file
- * A function as a kernel's PCI core handles it: bring up, reset, SR-IOV registers.
+ * The PCI core of the simulated kernel: set up a function, reset it, write its SR-IOV registers.
  */
 
 #include "../core/host_bus.h"
 
-/** Find capabilities, place BARs. */
+/** Find capabilities and place BARs. @return 0, or -ENOTSUP: no configuration space. */
 int host_pci_setup(struct host *host, struct host_fn *fn);
-/** Function level reset; what the system keeps through one is put back (for a PF the VFs too). */
+/**
+ * Function level reset, then restore what a kernel restores (for a PF its VFs too).
+ * @return 0, -ENOTTY: the function has no reset, or the error of the function.
+ */
 int host_pci_reset(struct host *host, struct host_fn *fn);
-/** Write NumVFs and VF Enable. */
+/** Write NumVFs, and VF Enable unless num_vfs is 0. No effect without the capability. */
 void host_sriov_registers(struct host_fn *pf, uint16_t num_vfs);
 
 #endif /* VSR_SIM_HOST_PCI_H */

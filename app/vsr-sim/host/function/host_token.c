@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
-/* VF tokens: who may open a VF, or its PF. */
+
+/* VF tokens: which programs may open a VF, or a PF whose VFs are in use. */
+
 #include <errno.h>
 #include <string.h>
 
@@ -15,7 +17,7 @@ void
 host_token_new(uint8_t token[16])
 {
 	if (base_uuid_make(token) != 0)
-		host_log("host", "no random numbers for a VF token");
+		host_log("host", "cannot get random numbers for a VF token");
 }
 
 static bool
@@ -27,42 +29,41 @@ token_users(struct host *host, const struct host_fn *pf)
 	return false;
 }
 
-/* As vfio_pci_validate_vf_token(). token: NULL when none was given. */
+/* As vfio_pci_validate_vf_token(). token: NULL when the program gave none. */
 static int
-token_check(struct host *host, struct host_fn *fn, const uint8_t *token)
+token_validate(struct host *host, struct host_fn *fn, const uint8_t *token)
 {
-	const char *why = NULL;
+	const char *err = NULL;
 	int ret = 0;
 
 	if (fn->pf != NULL && fn->pf->driver == HOST_DRIVER_VFIO_PCI) {
 		if (token == NULL)
-			why = "VF token required to access device", ret = -EACCES;
+			err = "VF token required to access device", ret = -EACCES;
 		else if (memcmp(token, fn->pf->vf_token, 16) != 0)
-			why = "incorrect VF token provided for device", ret = -EACCES;
+			err = "incorrect VF token provided for device", ret = -EACCES;
 	} else if (fn->pf != NULL) {
 		if (token != NULL)
-			why = "VF token incorrectly provided, PF not bound to vfio-pci",
+			err = "VF token incorrectly provided, PF not bound to vfio-pci",
 			ret = -EINVAL;
 	} else if (fn->sriov_cap != 0) {
 		if (!token_users(host, fn)) {
 			if (token != NULL)
 				memcpy(fn->vf_token, token, 16);
 		} else if (token == NULL) {
-			why = "VF token required to access device", ret = -EACCES;
+			err = "VF token required to access device", ret = -EACCES;
 		} else if (memcmp(token, fn->vf_token, 16) != 0) {
-			why = "incorrect VF token provided for device", ret = -EACCES;
+			err = "incorrect VF token provided for device", ret = -EACCES;
 		}
 	} else if (token != NULL) {
-		why = "VF token incorrectly provided, not a PF or VF", ret = -EINVAL;
+		err = "VF token incorrectly provided, not a PF or VF", ret = -EINVAL;
 	}
-	if (why != NULL)
-		host_log(fn->bdf, "%s", why);
+	if (err != NULL)
+		host_log(fn->bdf, "%s", err);
 	return ret;
 }
 
-/* As vfio_pci_core_match(): "0000:01:00.1", or with " vf_token=UUID" behind it. */
 int
-host_token_name_check(struct host *host, struct host_fn *fn, const char *name)
+host_token_check(struct host *host, struct host_fn *fn, const char *name)
 {
 	const size_t len = strlen(fn->bdf);
 	uint8_t token[16];
@@ -83,5 +84,5 @@ host_token_name_check(struct host *host, struct host_fn *fn, const char *name)
 		given = true;
 		name += BASE_UUID_LEN;
 	}
-	return token_check(host, fn, given ? token : NULL);
+	return token_validate(host, fn, given ? token : NULL);
 }

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * Configuration space as vfio-pci shows it to a program: what is the system's own (BARs, MSI-X
- * enable, SR-IOV, ids of a VF) is composed or kept from it, the rest passes. As Linux'
- * vfio_pci_config.c.
  */
+
+/*
+ * Configuration space as vfio-pci shows it to a program, as in Linux' vfio_pci_config.c.
+ *
+ * The host emulates the registers that belong to the kernel (BARs, MSI-X enable, SR-IOV, ids of a
+ * VF) and passes all other accesses on to the function.
+ */
+
 #include <errno.h>
 #include <linux/vfio.h>
 #include <string.h>
@@ -41,7 +45,7 @@ host_config_init(struct host_fn *fn)
 	fn->irq_line = 0;
 }
 
-/* What a BAR register reads: what was written, as far as its size leaves bits to write. */
+/* The value of a BAR register: the written value, in the bits that its size makes writable. */
 static uint32_t
 bar_read(const struct host_fn *fn, unsigned int i)
 {
@@ -54,7 +58,7 @@ bar_read(const struct host_fn *fn, unsigned int i)
 	return (fn->bar_regs[i] & (uint32_t) ~(bar->size - 1) & ~0xfu) | bar->bits;
 }
 
-/* One dword of the header, composed from what the function says. */
+/* One dword of the header: raw is the value of the function. */
 static uint32_t
 header_dword(const struct host_fn *fn, unsigned int offset, uint32_t raw)
 {
@@ -75,7 +79,7 @@ header_dword(const struct host_fn *fn, unsigned int offset, uint32_t raw)
 	return raw;
 }
 
-/* Bytes that one access of a processor covers. */
+/* Width of one access of a processor. */
 static size_t
 chunk(uint64_t offset, size_t len)
 {
@@ -98,7 +102,7 @@ host_config_view_read(struct host_fn *fn, uint64_t offset, uint8_t *data, size_t
 			for (size_t b = 0; b < width; b++)
 				data[done + b] = dword >> (8 * ((at & 3) + b));
 		} else {
-			/* Of this width: a window into a BAR moves on by reads. */
+			/* Keep the width: a read of a window into a BAR has side effects. */
 			const uint32_t value = host_cfg_read(fn, at, width);
 
 			for (size_t b = 0; b < width; b++)
@@ -120,7 +124,7 @@ command_write(struct host_fn *fn, uint64_t at, size_t width, uint32_t value)
 	if (fn->pf != NULL) {
 		if ((field & PCI_COMMAND_MEM_SPACE) != 0)
 			fn->vf_memory = (value & PCI_COMMAND_MEM_SPACE) != 0;
-		/* PCIe 9.3.4.1.3: governed by VF MSE, reads 0. */
+		/* PCIe 9.3.4.1.3: VF MSE of the PF replaces this bit, which reads 0. */
 		command &= ~PCI_COMMAND_MEM_SPACE;
 	}
 	host_cfg_write(fn, PCI_CFG_COMMAND, 2, command);
@@ -152,7 +156,7 @@ chunk_write(struct host *host, struct host_fn *fn, uint64_t at, size_t width, ui
 	if (at < CFG_HEADER_END)
 		return header_write(fn, at, width, value);
 	if (at >= PCI_CFG_SIZE)
-		return 0; /* Extended capabilities, SR-IOV above all, are the system's. */
+		return 0; /* Extended capabilities, above all SR-IOV, belong to the kernel. */
 	id = fn->cap_at[at / 4];
 	start = fn->cap_start[at / 4];
 	if (id == PCI_CAPABILITY_VENDOR)
@@ -160,7 +164,7 @@ chunk_write(struct host *host, struct host_fn *fn, uint64_t at, size_t width, ui
 	if (id == PCI_CAPABILITY_EXPRESS && at <= start + EXPRESS_DEVCTL + 1u &&
 			at + width > start + EXPRESS_DEVCTL + 1u &&
 			(value << 8 * (at - (start + EXPRESS_DEVCTL)) & EXPRESS_DEVCTL_FLR) != 0) {
-		/* A function level reset asked of the register: the system does it. */
+		/* The program requests a function level reset: the host executes it. */
 		ret = host_pci_reset(host, fn);
 		return ret == -ENOTTY ? 0 : ret;
 	}

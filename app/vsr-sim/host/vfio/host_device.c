@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * What a program asks of an open device: what it is made of, interrupts, reset, and reads and
- * writes of its regions. As Linux' vfio_pci_core.c, vfio_pci_intrs.c and vfio_pci_rdwr.c.
  */
+
+/*
+ * Requests of a program to an open device: information, reset, reads and writes of its regions.
+ *
+ * As Linux' vfio_pci_core.c and vfio_pci_rdwr.c.
+ */
+
 #include <errno.h>
 #include <linux/vfio.h>
 #include <string.h>
@@ -17,7 +21,7 @@
 #define REGION_SHIFT 40
 #define REGION_MASK ((UINT64_C(1) << REGION_SHIFT) - 1)
 
-/* ---------------------------------------------------------------- what it is made of */
+/* ---------------------------------------------------------------- information */
 
 static int
 get_info(const struct host_fn *fn, void *data, size_t len, size_t *out_len)
@@ -38,7 +42,7 @@ get_info(const struct host_fn *fn, void *data, size_t len, size_t *out_len)
 	return 0;
 }
 
-/* Room for the sparse mmap capability of a region behind its info; 0: it needs none. */
+/* Bytes of the sparse mmap capability of a region; 0: the region has none. */
 static size_t
 sparse_len(const struct vuser_region *region)
 {
@@ -153,7 +157,7 @@ host_device_ioctl(struct host *host, struct host_fn *fn, unsigned long cmd, void
 
 /* ---------------------------------------------------------------- regions */
 
-/* Bytes of one access of a processor: aligned, and on one side of the MSI-X table. */
+/* Width of one aligned access of a processor. hidden: it lies in the MSI-X table. */
 static size_t
 access_width(const struct host_fn *fn, unsigned int region, uint64_t offset, size_t len,
 		bool *hidden)
@@ -164,13 +168,15 @@ access_width(const struct host_fn *fn, unsigned int region, uint64_t offset, siz
 							1;
 	const uint64_t vectors = fn->irqs[VFIO_PCI_MSIX_IRQ_INDEX].count;
 
-	/* The table is the system's: reads give ones, writes are dropped. */
+	/* The MSI-X table belongs to the kernel: reads return ones, writes have no effect. */
 	*hidden = fn->msix_cap != 0 && region == fn->msix_bar && offset >= fn->msix_table &&
 			offset - fn->msix_table < vectors * PCI_MSIX_ENTRY_LEN;
 	return width;
 }
 
-/* @return the region of an offset of the descriptor, with *len cut at its end; or -errno. */
+/*
+ * The region of an offset of a device descriptor, or -errno. *len is cut at the end of the region.
+ */
 static int
 find_region(const struct host_fn *fn, uint64_t *offset, size_t *len)
 {

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
-/* Containers, groups and devices as a program opens and asks them. */
+
+/* VFIO containers and groups: open them, their ioctls, and the opening of a device. */
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/vfio.h>
@@ -49,7 +51,7 @@ host_container_open(struct host *host)
 static int
 container_set_iommu(struct host *host, struct host_container *container, uint64_t type)
 {
-	/* vfio_ioctl_set_iommu(): a group first, and only once. */
+	/* As vfio_ioctl_set_iommu(): after a group was added, and once. */
 	if (container->nb_groups == 0 || container->iommu != 0)
 		return -EINVAL;
 	if (type != VFIO_TYPE1_IOMMU && type != VFIO_TYPE1v2_IOMMU)
@@ -97,7 +99,7 @@ host_container_ioctl(struct host *host, struct host_container *container, unsign
 	default:
 		break;
 	}
-	/* What is left is the IOMMU's, and there is none before SET_IOMMU. */
+	/* All other ioctls are of the IOMMU, which VFIO_SET_IOMMU provides. */
 	if (container->iommu == 0)
 		return -EINVAL;
 	switch (cmd) {
@@ -119,7 +121,7 @@ host_group_open(struct host *host, struct host_fn *fn)
 	struct stat st;
 	int fd;
 
-	/* /dev/vfio/N is there while a function of group N is bound to vfio-pci. */
+	/* /dev/vfio/N exists while the function of group N is bound to vfio-pci. */
 	if (fn == NULL || fn->driver != HOST_DRIVER_VFIO_PCI)
 		return -ENOENT;
 	if (fn->removing || fn->closing)
@@ -127,7 +129,7 @@ host_group_open(struct host *host, struct host_fn *fn)
 	host_fn_in_use(host, fn);
 	if (fn->group_fd >= 0)
 		return -EBUSY;
-	/* What /proc/PID/fd of its users shows, as the preload has it: the file's name on Linux. */
+	/* The preload shows this name in /proc/PID/fd, as Linux does. */
 	snprintf(name, sizeof(name), "/dev/vfio/%d", fn->group);
 	fn->group_fd = host_memfile(name);
 	if (fn->group_fd < 0)
@@ -153,7 +155,7 @@ group_status(const struct host_fn *fn, void *data, size_t len, size_t *out_len)
 	memcpy(&status, data, sizeof(status));
 	if (status.argsz < sizeof(status))
 		return -EINVAL;
-	/* One function only, which is bound to vfio-pci: always viable. */
+	/* The only function of the group is bound to vfio-pci, so the group is always viable. */
 	status.flags = VFIO_GROUP_FLAGS_VIABLE;
 	if (fn->container != NULL)
 		status.flags |= VFIO_GROUP_FLAGS_CONTAINER_SET;
@@ -170,7 +172,8 @@ group_set_container(struct host *host, struct host_fn *fn, ino_t ino)
 
 	if (fn->container != NULL || object.kind != HOST_KIND_CONTAINER)
 		return -EINVAL;
-	/* First: it must not go, nor change, while a function of another process is asked. */
+	/* Count the group first: the container must not be freed or changed while host->lock is
+	 * released for a function of another process. */
 	object.container->nb_groups++;
 	object.container->nb_remote += fn->remote != NULL;
 	ret = object.container->iommu == 0 ? 0 : host_iommu_attach(object.container, fn);
@@ -190,7 +193,7 @@ group_unset_container(struct host *host, struct host_fn *fn)
 		return -EINVAL;
 	if (host_fn_in_use(host, fn))
 		return -EBUSY;
-	/* The call above may have let go of it. */
+	/* host_fn_in_use() may have detached the container. */
 	if (fn->container != NULL)
 		host_container_detach(host, fn->container, fn);
 	return 0;
@@ -219,11 +222,11 @@ host_device_open(struct host *host, struct host_fn *fn, const char *name)
 {
 	int fd, ret;
 
-	/* Work of an earlier last close comes first. */
+	/* Handle an earlier last close first. */
 	host_fn_in_use(host, fn);
 	if (fn->removing || fn->closing)
 		return -ENODEV;
-	ret = host_token_name_check(host, fn, name);
+	ret = host_token_check(host, fn, name);
 	if (ret != 0)
 		return ret;
 	if (fn->container == NULL || fn->container->iommu == 0)
@@ -233,7 +236,7 @@ host_device_open(struct host *host, struct host_fn *fn, const char *name)
 	fd = host_open_new(host, fn->mem_fd, &fn->opens[fn->nb_open]);
 	if (fd < 0)
 		return fd;
-	/* As vfio_pci_core_enable(): the first to open it gets it reset. */
+	/* As vfio_pci_core_enable(): the first open resets the function. */
 	if (fn->nb_open++ == 0) {
 		host_pci_reset(host, fn);
 		host_config_init(fn);

@@ -6,19 +6,20 @@
 
 /**
  * @file
- * Containers, groups and devices as a program opens and asks them.
+ * VFIO containers and groups: open them, their ioctls, and the opening of a device.
  */
 
 #include "../core/host_iommu.h"
 
-/** Each returns a new descriptor for the program, or -errno. */
+/* Open a file for a program. Each returns its descriptor, or -errno. */
+
 int host_container_open(struct host *host);
-/** @param fn  The function of the group, or NULL: there is no such group. */
+/** @param fn  The function of the group; NULL (no such group) gives -ENOENT. */
 int host_group_open(struct host *host, struct host_fn *fn);
-/** name as in VFIO_GROUP_GET_DEVICE_FD, ended by 0. */
+/** @param name  Argument of VFIO_GROUP_GET_DEVICE_FD. */
 int host_device_open(struct host *host, struct host_fn *fn, const char *name);
 
-/** @param value  The third argument of ioctl(2), where it is no pointer. */
+/** @param value  Third argument of ioctl(2), for an ioctl whose argument is not a pointer. */
 int host_container_ioctl(struct host *host, struct host_container *container, unsigned long cmd,
 		uint64_t value, void *data, size_t len, size_t *out_len);
 int host_group_ioctl(struct host *host, struct host_fn *fn, unsigned long cmd, uint64_t value,
