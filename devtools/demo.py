@@ -13,7 +13,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "dts"))
 
 from framework.net import Namespace, iperf3, tap_name  # noqa: E402
 from framework.signals import default_for_children  # noqa: E402
-from framework.sim import PF, Sim  # noqa: E402
+from framework.sim import Sim  # noqa: E402
 from framework.testpmd import Testpmd  # noqa: E402
 
 PINGS = 50

@@ -25,6 +25,7 @@
 
 ALL=(home space plain-cpu nice umask)
 LOGS=$VSR_BUILD-surroundings
+SIGNALS=HUP,INT,QUIT,PIPE
 
 # The nice value is the same for the busy loops, because each test program leads a session of its
 # own, and the scheduler divides the processor evenly between sessions (sched_autogroup_enabled).
@@ -52,7 +53,7 @@ trap 'exit 143' TERM
 trap 'exit 129' HUP
 
 # Hide AVX2 and AVX-512 from programs that ask DPDK, and from those that read /proc/cpuinfo.
-# Programs that ask the processor itself cannot be deceived: see check_no_cpuid.
+# The library has no effect on programs that execute CPUID: check_no_cpuid() finds those.
 make_plain_cpu() {
 	local eal
 	# Every program loads the library, whoever runs it. Its path must have no space in it.
@@ -81,10 +82,12 @@ make_plain_cpu() {
 			}
 		}
 	END
-	eal=$(pkg-config --variable=libdir libdpdk)/librte_eal.so
+	# "librte_eal.so.23": the name by which programs load it.
+	eal=$(readlink -f "$(pkg-config --variable=libdir libdpdk)/librte_eal.so")
+	eal=$(basename "$eal" | cut -d. -f1-3)
 	# shellcheck disable=SC2046
-	gcc -D_GNU_SOURCE -D"EAL=\"$(basename "$(readlink -f "$eal")" | cut -d. -f1-3)\"" -O2 -Wall -Werror -shared -fPIC $(pkg-config --cflags libdpdk) \
-		-o "$preload/plain_cpu.so" "$preload/plain_cpu.c" ||
+	gcc -D_GNU_SOURCE -D"EAL=\"$eal\"" -O2 -Wall -Werror -shared -fPIC \
+		$(pkg-config --cflags libdpdk) -o "$preload/plain_cpu.so" "$preload/plain_cpu.c" ||
 		vsr_die "the library that hides processor features could not be built (see above)."
 	printf '%s\n' "$preload/plain_cpu.so" >"$preload/ld.so.preload"
 	sed -E '/^flags/s/ avx(2|512[a-z0-9_]*|_vnni)\>//g' /proc/cpuinfo >"$preload/cpuinfo"
@@ -95,7 +98,8 @@ make_plain_cpu() {
 	}
 }
 
-# Run in the mount namespace of a plain-cpu run: refuse to go on when DPDK sees what is hidden.
+# Script for the mount namespace of a plain-cpu run. It ends when DPDK still sees what is hidden.
+# shellcheck disable=SC2016
 PLAIN_CPU='
 set -e
 mount --bind "$0/ld.so.preload" /etc/ld.so.preload
@@ -114,7 +118,7 @@ mount --bind "$0/cpuinfo" /proc/cpuinfo
 END
 exec "$@"'
 
-# No program of the build may ask the processor itself for its features. Sanitizers do.
+# Print the programs and libraries of a build that execute CPUID. (Sanitizers do.)
 check_no_cpuid() {
 	local file
 	[ -d "$1" ] || return 0
@@ -155,11 +159,11 @@ surround() {
 	case +$names+ in
 	*+umask+*)
 		umask 077
-		command=(env --ignore-signal=HUP,INT,QUIT,PIPE "${command[@]}")
+		command=(env "--ignore-signal=$SIGNALS" "${command[@]}")
 		;;
 	*)
 		umask 022
-		command=(env --default-signal=HUP,INT,QUIT,PIPE "${command[@]}")
+		command=(env "--default-signal=$SIGNALS" "${command[@]}")
 		;;
 	esac
 	git clone -q "$VSR_ROOT" "$scratch/$name"
@@ -181,7 +185,7 @@ surround() {
 		asking=$(check_no_cpuid "$scratch/$name/build")
 		[ -z "$asking" ] || {
 			code=1
-			last="$last; but these ask the processor itself: $(echo $asking)"
+			last="$last; but these execute CPUID: ${asking//$'\n'/, }"
 		}
 		[ ! -e "$preload/made" ] || [ -s /etc/ld.so.preload ] || rm -f /etc/ld.so.preload
 		;;
@@ -200,7 +204,7 @@ surround() {
 # Bash reads a script as it goes: a function is read whole, so that the script may change meanwhile.
 main() {
 	[ $# -ge 1 ] || vsr_die "name a surrounding: ${ALL[*]}, several of them joined by +, or all."
-	local runs=("$1") names name table= failed=0
+	local runs=("$1") names name table='' failed=0
 	[ "$1" != all ] || runs=("${ALL[@]}")
 	shift
 	for names in "${runs[@]}"; do

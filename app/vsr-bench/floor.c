@@ -8,7 +8,7 @@
  * device: it writes packets into receive buffers, and completes sent buffers. The other core takes
  * each packet, writes the header and sends the packet back in the same buffer. There are no mbufs
  * and no options. Buffers are used in order, and sent buffers are completed a batch at a time
- * (2.8.9 "In-order use of descriptors"). The remaining cost is cache lines that move between the
+ * (2.8.8 "In-order use of descriptors"). The remaining cost is cache lines that move between the
  * cores: a quarter of a line of each ring per packet, the line of the header and that of the data.
  *
  * Both cores run twice: with plain loads and stores, and with prefetches for write, which are some

@@ -11,7 +11,7 @@ from .wait import SLOW
 VERSION, DMA_MAP, REGION_READ, REGION_WRITE, DEVICE_RESET = 1, 2, 9, 10, 13
 BAR0, CONFIG = 0, 7
 COMMAND, IO_SPACE, BUS_MASTER = 4, 1, 4
-# Legacy registers: virtio 1.4 4.1.4.10.
+# Legacy registers: virtio 1.4 4.1.4.10 "Legacy Interfaces: A Note on PCI Device Layout".
 FEATURES, QUEUE_ADDRESS, QUEUE_SIZE, QUEUE_SELECT, NOTIFY, STATUS, ISR = 0, 8, 12, 14, 16, 18, 19
 NET = 20  # device configuration, while MSI-X is off
 

@@ -324,17 +324,17 @@ def test_six_single_bytes_make_one_address(tunnel, guest):
 
 
 def test_64_slow_resets_at_once_all_complete(tunnel, guest):
-    """Steps: 64 VFs, each with a guest that has set a status; a reset takes 300 ms; all guests
+    """Steps: 64 VFs, each with a guest that has set a status; a reset takes 2 s; all guests
     reset their VFs at once.
 
     Verify: the write of each guest ends only when its VF is reset, and all resets together take a
-    fraction of 64 times 300 ms.
+    fraction of 128 s.
     """
     made = tunnel(vfs=64, served=range(1, 65))
     clients = [guest(made, vf) for vf in range(1, 65)]
     for client in clients:
         client.put(vu.STATUS, 1, 1)
-    assert made.host.cli("fault", "slow-reset=300000").returncode == 0
+    assert made.host.cli("fault", "slow-reset=2000000").returncode == 0
     start = threading.Barrier(64)
 
     def reset(client):
@@ -348,8 +348,8 @@ def test_64_slow_resets_at_once_all_complete(tunnel, guest):
         ends = list(pool.map(reset, clients))
     took = time.monotonic() - began
     assert all(status == 0 for _, status in ends)
-    assert min(one for one, _ in ends) >= 0.3
-    assert took < 64 * 0.3 / 3, f"{took:.1f} s: the resets ran one after the other"
+    assert min(one for one, _ in ends) >= 2
+    assert took < 128 / 3, f"{took:.1f} s: the resets ran one after the other"
     assert all(made.counters(vf)["failures"] == 0 for vf in (1, 32, 64))
 
 
