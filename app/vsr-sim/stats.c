@@ -10,6 +10,7 @@
 #include "cli.h"
 #include "ctl.h"
 #include "virtio_spec/pci.h"
+#include "virtio_spec/rules.h"
 
 enum { OPT_DIR = CLI_OPT_DIR, OPT_JSON };
 
@@ -162,6 +163,46 @@ print_queues(const json_t *queues)
 	}
 }
 
+/* A sentence, wrapped to the screen. */
+static void
+print_wrapped(const char *text)
+{
+	const size_t width = 76;
+
+	while (strlen(text) > width) {
+		size_t n = width;
+
+		while (n > 1 && text[n] != ' ')
+			n--;
+		printf("  %.*s\n", (int)n, text);
+		text += n + 1;
+	}
+	printf("  %s\n", text);
+}
+
+/* Below a counter of violations: the section of the specification, and what its rule demands. */
+static void
+print_rule(const char *counter)
+{
+	static const struct {
+		unsigned int number;
+		const char *section, *text;
+	} rules[] = {
+#define RULE(name, number, section, title, text) { number, section, text },
+		VIRTIO_RULES(RULE)
+#undef RULE
+	};
+	unsigned int number;
+
+	if (sscanf(counter, "violation_C%u", &number) != 1)
+		return;
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+		if (rules[i].number == number) {
+			printf("  virtio 1.4 %s:\n", rules[i].section);
+			print_wrapped(rules[i].text);
+		}
+}
+
 static void
 print_function(const json_t *fn)
 {
@@ -186,8 +227,10 @@ print_function(const json_t *fn)
 	printf("\n");
 	json_object_foreach(json_object_get(fn, "counters"), key, count)
 	{
-		if (json_integer_value(count) != 0)
-			printf("%-32s %lld\n", key, (long long)json_integer_value(count));
+		if (json_integer_value(count) == 0)
+			continue;
+		printf("%-32s %lld\n", key, (long long)json_integer_value(count));
+		print_rule(key);
 	}
 }
 

@@ -54,7 +54,7 @@ admin_queues_stand_behind_all_others(void)
 
 	conf.admin_queues = 3;
 	f = fixture_from(&conf);
-	/* Nothing before it was negotiated (C025), and nothing for a VF. */
+	/* Nothing before it was negotiated (virtio 1.4 4.1.4.3.2), and nothing for a VF. */
 	VTEST_EQ(reg_read(f.pf, "admin_queue_num"), 0);
 	VTEST(driver_negotiate(f.pf, &features));
 	VTEST_EQ(reg_read(f.pf, "admin_queue_num"), 3);
@@ -103,7 +103,7 @@ checks_come_in_the_order_of_the_specification(void)
 				STATUS_EINVAL);
 		VTEST_EQ(owner_qualifier(&o), rows[i].qualifier);
 	}
-	/* None of it left the device in error (C129). */
+	/* None of it left the device in error (virtio 1.4 2.12.1.5). */
 	VTEST(!(o.f.pf->status & VIRTIO_STATUS_NEEDS_RESET));
 	VTEST_EQ(legacy_get(&o, 2, false, 18, 1), 0);
 	owner_free(&o);
@@ -116,7 +116,7 @@ only_lists_before_a_list_is_used(void)
 
 	VTEST_EQ(legacy_get(&o, 1, false, 0, 4), -STATUS_EINVAL);
 	VTEST_EQ(owner_qualifier(&o), VIRTIO_ADMIN_QUALIFIER_INVALID_OPCODE);
-	VTEST_EQ(violations(o.f.pf, 134), 1);
+	VTEST_EQ(violations(o.f.pf, VIRTIO_RULE_LIST_USE_FIRST), 1);
 	/* Each group has its own list. */
 	owner_agree(&o, SELF);
 	VTEST_EQ(legacy_get(&o, 1, false, 0, 4), -STATUS_EINVAL);
@@ -389,7 +389,7 @@ vf_enable_is_not_touched_under_commands(void)
 		vsim_worker_poll(o.f.nic, 0);
 	config_write(o.f.pf, o.f.nic->layout[0].sriov + offsetof(struct pci_sriov_cap, control), 0,
 			2);
-	VTEST_EQ(violations(o.f.pf, 137), 1);
+	VTEST_EQ(violations(o.f.pf, VIRTIO_RULE_VF_ENABLE_PENDING), 1);
 	/* Nobody is left to wait for; what was not begun finds no group. */
 	VTEST(owner_reap(&o, &id));
 	VTEST_EQ(id, reset);
@@ -407,14 +407,14 @@ list_use_stands_alone(void)
 	uint16_t id;
 
 	owner_agree(&o, SRIOV);
-	VTEST_EQ(violations(o.f.pf, 135), 0);
+	VTEST_EQ(violations(o.f.pf, VIRTIO_RULE_LIST_USE), 0);
 	vsim_nic_faults(o.f.nic, &faults);
 	post_status(&o, 1, false);
 	out[24] = VIRTIO_ADMIN_LIST_BASIC;
 	owner_post(&o, out, sizeof(out), 8, OWNER_BUF);
 	VTEST(owner_reap(&o, &id));
 	VTEST(owner_reap(&o, &id));
-	VTEST_EQ(violations(o.f.pf, 135), 1);
+	VTEST_EQ(violations(o.f.pf, VIRTIO_RULE_LIST_USE), 1);
 	owner_free(&o);
 }
 
@@ -630,7 +630,7 @@ parts_are_written_whole_or_not_at_all(void)
 	/* It has to stand still. */
 	VTEST_EQ(owner_send(&o, VIRTIO_ADMIN_DEV_PARTS_SET, SRIOV, 2, stream, len, 0),
 			STATUS_EINVAL);
-	VTEST_EQ(violations(o.f.pf, 158), 1);
+	VTEST_EQ(violations(o.f.pf, VIRTIO_RULE_STOP_FIRST), 1);
 	VTEST_EQ(mode(&o, 2, 1), 0);
 	VTEST_EQ(mode(&o, 2, 1), 0); /* again is fine */
 	/* The first part's length is wrong, the rest is right: nothing happens. */

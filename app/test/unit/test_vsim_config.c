@@ -143,7 +143,7 @@ capabilities_are_not_for_writing(void)
 	uint16_t window = f.nic->layout[0].window;
 
 	config_write(f.pf, window - 16 + 8, 0, 4); /* offset of the device capability */
-	VTEST_EQ(violations(f.pf, 10), 1);
+	VTEST_EQ(violations(f.pf, VIRTIO_RULE_CAP_READ_ONLY), 1);
 	VTEST_EQ(config_read(f.pf, window - 16 + 8, 4), VSIM_REG_DEVICE);
 	config_write(f.pf, window + 8, VSIM_REG_ISR, 4);
 	VTEST_EQ(violations_all(f.pf), 1);
@@ -243,9 +243,9 @@ window_out_of_bounds_gives_zeros(void)
 	for (size_t i = 0; i < NB(rows); i++) {
 		window_aim(f.pf, rows[i].bar, rows[i].offset, rows[i].len);
 		VTEST_EQ(config_read(f.pf, data, 4), 0);
-		VTEST_EQ(violations(f.pf, 35), 2 * i + 1);
+		VTEST_EQ(violations(f.pf, VIRTIO_RULE_PCI_CFG_RANGE), 2 * i + 1);
 		config_write(f.pf, data, 0xffffffff, 4);
-		VTEST_EQ(violations(f.pf, 35), 2 * i + 2);
+		VTEST_EQ(violations(f.pf, VIRTIO_RULE_PCI_CFG_RANGE), 2 * i + 2);
 	}
 	VTEST_EQ(violations_all(f.pf), 2 * NB(rows));
 	fixture_free(&f);

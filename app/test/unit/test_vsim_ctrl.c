@@ -154,31 +154,34 @@ commands_are_acknowledged_or_refused(void)
 		const char *what;
 		uint8_t class, command, data[16];
 		uint8_t len, ack;
-		unsigned int rule; /* Broken with it; 0: none. */
+		enum virtio_rule rule; /* Broken with it. */
 	} rows[] = {
-		{ "promisc off", 0, VIRTIO_NET_CTRL_RX_PROMISC, { 0 }, 1, 0, 0 },
-		{ "promisc without data", 0, VIRTIO_NET_CTRL_RX_PROMISC, { 0 }, 0, 1, 0 },
-		{ "no broadcast", 0, VIRTIO_NET_CTRL_RX_NOBCAST, { 1 }, 1, 0, 0 },
-		{ "unknown mode", 0, 6, { 1 }, 1, 1, 0 },
-		{ "unknown class", 9, 0, { 0 }, 2, 1, 0 },
-		{ "class of the far end", 255, 255, { 0 }, 2, 1, 0 },
-		{ "empty tables", 1, 0, { 0, 0, 0, 0, 0, 0, 0, 0 }, 8, 0, 0 },
-		{ "one table", 1, 0, { 0, 0, 0, 0 }, 4, 1, 112 },
-		{ "half a count", 1, 0, { 0, 0, 0, 0, 0, 0 }, 6, 1, 112 },
-		{ "more than there is", 1, 0, { 1, 0, 0, 0, 0, 0, 0, 0 }, 8, 1, 112 },
-		{ "count that wraps", 1, 0, { 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0 }, 8, 1, 112 },
-		{ "bytes left over", 1, 0, { 0 }, 9, 1, 112 },
-		{ "address", 1, 1, { 2, 0, 0, 0, 0, 1 }, 6, 0, 0 },
-		{ "short address", 1, 1, { 2, 0, 0, 0, 0 }, 5, 1, 0 },
-		{ "vlan", 2, 0, { 0xff, 0x0f }, 2, 0, 0 },
-		{ "vlan 4096", 2, 0, { 0x00, 0x10 }, 2, 1, 0 },
-		{ "unknown vlan command", 2, 2, { 1, 0 }, 2, 1, 0 },
-		{ "announce", 3, 0, { 0 }, 0, 0, 0 },
-		{ "two pairs", 4, 0, { 2, 0 }, 2, 0, 0 },
-		{ "no pair", 4, 0, { 0, 0 }, 2, 1, 116 },
-		{ "five pairs of four", 4, 0, { 5, 0 }, 2, 1, 116 },
-		{ "three pairs, two set up", 4, 0, { 3, 0 }, 2, 1, 116 },
-		{ "rss", 4, 1, { 0 }, 16, 1, 0 },
+		{ "promisc off", 0, VIRTIO_NET_CTRL_RX_PROMISC, { 0 }, 1, 0, VIRTIO_RULE_NONE },
+		{ "promisc without data", 0, VIRTIO_NET_CTRL_RX_PROMISC, { 0 }, 0, 1,
+				VIRTIO_RULE_NONE },
+		{ "no broadcast", 0, VIRTIO_NET_CTRL_RX_NOBCAST, { 1 }, 1, 0, VIRTIO_RULE_NONE },
+		{ "unknown mode", 0, 6, { 1 }, 1, 1, VIRTIO_RULE_NONE },
+		{ "unknown class", 9, 0, { 0 }, 2, 1, VIRTIO_RULE_NONE },
+		{ "class of the far end", 255, 255, { 0 }, 2, 1, VIRTIO_RULE_NONE },
+		{ "empty tables", 1, 0, { 0, 0, 0, 0, 0, 0, 0, 0 }, 8, 0, VIRTIO_RULE_NONE },
+		{ "one table", 1, 0, { 0, 0, 0, 0 }, 4, 1, VIRTIO_RULE_MAC_TABLES },
+		{ "half a count", 1, 0, { 0, 0, 0, 0, 0, 0 }, 6, 1, VIRTIO_RULE_MAC_TABLES },
+		{ "more than there is", 1, 0, { 1, 0, 0, 0, 0, 0, 0, 0 }, 8, 1,
+				VIRTIO_RULE_MAC_TABLES },
+		{ "count that wraps", 1, 0, { 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0 }, 8, 1,
+				VIRTIO_RULE_MAC_TABLES },
+		{ "bytes left over", 1, 0, { 0 }, 9, 1, VIRTIO_RULE_MAC_TABLES },
+		{ "address", 1, 1, { 2, 0, 0, 0, 0, 1 }, 6, 0, VIRTIO_RULE_NONE },
+		{ "short address", 1, 1, { 2, 0, 0, 0, 0 }, 5, 1, VIRTIO_RULE_NONE },
+		{ "vlan", 2, 0, { 0xff, 0x0f }, 2, 0, VIRTIO_RULE_NONE },
+		{ "vlan 4096", 2, 0, { 0x00, 0x10 }, 2, 1, VIRTIO_RULE_NONE },
+		{ "unknown vlan command", 2, 2, { 1, 0 }, 2, 1, VIRTIO_RULE_NONE },
+		{ "announce", 3, 0, { 0 }, 0, 0, VIRTIO_RULE_NONE },
+		{ "two pairs", 4, 0, { 2, 0 }, 2, 0, VIRTIO_RULE_NONE },
+		{ "no pair", 4, 0, { 0, 0 }, 2, 1, VIRTIO_RULE_QUEUE_PAIRS },
+		{ "five pairs of four", 4, 0, { 5, 0 }, 2, 1, VIRTIO_RULE_QUEUE_PAIRS },
+		{ "three pairs, two set up", 4, 0, { 3, 0 }, 2, 1, VIRTIO_RULE_QUEUE_PAIRS },
+		{ "rss", 4, 1, { 0 }, 16, 1, VIRTIO_RULE_NONE },
 	};
 	struct ctrl c = ctrl_start(ctrl_features(), 4);
 	uint64_t broken = 0, errors = 0;
@@ -205,7 +208,7 @@ commands_need_their_features(void)
 {
 	static const struct {
 		uint8_t class, command;
-		unsigned int count; /* Of C110 */
+		unsigned int count; /* Of VIRTIO_RULE_RX_MODE */
 	} rows[] = {
 		{ VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_PROMISC, 1 },
 		{ VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_NOUNI, 1 },
@@ -224,7 +227,7 @@ commands_need_their_features(void)
 		count += rows[i].count;
 		VTEST_EQ(command(&c, rows[i].class, rows[i].command, data, sizeof(data)),
 				VIRTIO_NET_ERR);
-		VTEST_EQ(violations(c.f.pf, 110), count);
+		VTEST_EQ(violations(c.f.pf, VIRTIO_RULE_RX_MODE), count);
 	}
 	VTEST_EQ(violations_all(c.f.pf), count);
 	VTEST(accepted(&c, other, 7));

@@ -35,10 +35,10 @@ vectors_are_checked_and_read_back(void)
 		VTEST_EQ(reg_read(f.pf, names[i]), VIRTIO_MSI_NO_VECTOR);
 		reg_write(f.pf, names[i], nb - 1);
 		VTEST_EQ(reg_read(f.pf, names[i]), nb - 1);
-		VTEST_EQ(violations(f.pf, 40), i);
+		VTEST_EQ(violations(f.pf, VIRTIO_RULE_VECTOR_RANGE), i);
 		reg_write(f.pf, names[i], nb);
 		VTEST_EQ(reg_read(f.pf, names[i]), VIRTIO_MSI_NO_VECTOR);
-		VTEST_EQ(violations(f.pf, 40), i + 1);
+		VTEST_EQ(violations(f.pf, VIRTIO_RULE_VECTOR_RANGE), i + 1);
 		reg_write(f.pf, names[i], 0);
 		VTEST_EQ(reg_read(f.pf, names[i]), 0);
 		reg_write(f.pf, names[i], VIRTIO_MSI_NO_VECTOR);
@@ -46,7 +46,7 @@ vectors_are_checked_and_read_back(void)
 	VTEST_EQ(violations_all(f.pf), 2);
 	reg_write(f.pf, "queue_msix_vector", 1);
 	reg_write(f.pf, "device_status", 0);
-	VTEST_EQ(violations(f.pf, 39), 1);
+	VTEST_EQ(violations(f.pf, VIRTIO_RULE_VECTOR_READ_BACK), 1);
 	fixture_free(&f);
 }
 
@@ -187,9 +187,9 @@ device_configuration_says_what_was_configured(void)
 	/* Byte by byte is served, and counted: mac is bytes, mtu is not. */
 	VTEST_EQ(net_read(f.pf, NET(mtu), 1), 1500 & 0xff);
 	VTEST_EQ(net_read(f.pf, NET(mtu) + 1, 1), 1500 >> 8);
-	VTEST_EQ(violations(f.pf, 5), 2);
+	VTEST_EQ(violations(f.pf, VIRTIO_RULE_NATURAL_WIDTH), 2);
 	VTEST_EQ(net_read(f.pf, NET(rss_max_key_size), 1), 0);
-	VTEST_EQ(violations(f.pf, 57), 1);
+	VTEST_EQ(violations(f.pf, VIRTIO_RULE_CONFIG_FIELD), 1);
 	fixture_free(&f);
 }
 
@@ -200,12 +200,12 @@ device_configuration_is_read_only(void)
 	uint32_t value = 0;
 
 	VTEST_EQ(vsim_fn_write(f.pf, VSIM_BAR, VSIM_REG_DEVICE, &value, 1), 0);
-	VTEST_EQ(violations(f.pf, 96), 1);
-	VTEST_EQ(violations(f.pf, 47), 1);
+	VTEST_EQ(violations(f.pf, VIRTIO_RULE_CONFIG_WRITE), 1);
+	VTEST_EQ(violations(f.pf, VIRTIO_RULE_CONFIG_EARLY), 1);
 	VTEST(driver_negotiate(f.pf, &f.pf->offered));
 	VTEST_EQ(vsim_fn_write(f.pf, VSIM_BAR, VSIM_REG_DEVICE + NET(speed), &value, 4), 0);
-	VTEST_EQ(violations(f.pf, 96), 2);
-	VTEST_EQ(violations(f.pf, 47), 1);
+	VTEST_EQ(violations(f.pf, VIRTIO_RULE_CONFIG_WRITE), 2);
+	VTEST_EQ(violations(f.pf, VIRTIO_RULE_CONFIG_EARLY), 1);
 	VTEST_EQ(net_read(f.pf, 0, 1), 0x02);
 	VTEST_EQ(net_read(f.pf, NET(speed), 4), 25000);
 	fixture_free(&f);
@@ -218,7 +218,7 @@ absent_fields_read_zero(void)
 
 	for (uint32_t at = 0; at < sizeof(struct virtio_net_config); at++)
 		VTEST_EQ(net_read(f.pf, at, 1), 0);
-	VTEST(violations(f.pf, 57) > 0);
+	VTEST(violations(f.pf, VIRTIO_RULE_CONFIG_FIELD) > 0);
 	fixture_free(&f);
 }
 

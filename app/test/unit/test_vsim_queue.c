@@ -461,24 +461,30 @@ wrong_doorbells_are_counted(void)
 	static const struct {
 		bool packed, nd, ncd, wide;
 		uint32_t value;
-		unsigned int rule; /* 0: none */
+		enum virtio_rule rule;
 	} rings[] = {
-		{ false, false, false, true, 1, 29 }, /* 32 bits without NOTIFICATION_DATA */
-		{ true, false, false, true, 1, 29 },
-		{ true, true, false, false, 1, 29 }, /* 16 bits with it */
-		{ false, true, false, false, 1, 29 },
-		{ false, false, false, false, 3, 30 }, /* another queue's index */
-		{ false, false, true, false, 1, 30 }, /* index instead of the config data */
-		{ false, false, true, false, 0x101, 0 },
-		{ true, true, true, true, 0x101 | 1u << 16 | 1u << 31, 0 },
-		{ true, true, true, true, 0x1 | 1u << 16 | 1u << 31, 30 },
-		{ true, true, false, true, 1 | 1u << 16 | 1u << 31, 0 }, /* one frame posted */
-		{ true, true, false, true, 1 | 0u << 16 | 1u << 31, 0 }, /* older: allowed */
+		/* 32 bits without NOTIFICATION_DATA */
+		{ false, false, false, true, 1, VIRTIO_RULE_DOORBELL_WIDTH },
+		{ true, false, false, true, 1, VIRTIO_RULE_DOORBELL_WIDTH },
+		{ true, true, false, false, 1, VIRTIO_RULE_DOORBELL_WIDTH }, /* 16 bits with it */
+		{ false, true, false, false, 1, VIRTIO_RULE_DOORBELL_WIDTH },
+		{ false, false, false, false, 3,
+				VIRTIO_RULE_DOORBELL_QUEUE }, /* another queue's index */
+		{ false, false, true, false, 1,
+				VIRTIO_RULE_DOORBELL_QUEUE }, /* index instead of the config data */
+		{ false, false, true, false, 0x101, VIRTIO_RULE_NONE },
+		{ true, true, true, true, 0x101 | 1u << 16 | 1u << 31, VIRTIO_RULE_NONE },
+		{ true, true, true, true, 0x1 | 1u << 16 | 1u << 31, VIRTIO_RULE_DOORBELL_QUEUE },
+		{ true, true, false, true, 1 | 1u << 16 | 1u << 31,
+				VIRTIO_RULE_NONE }, /* one frame posted */
+		{ true, true, false, true, 1 | 0u << 16 | 1u << 31,
+				VIRTIO_RULE_NONE }, /* older: allowed */
 		{ true, true, false, true, 1 | 2u << 16 | 1u << 31,
-				31 }, /* not yet made available */
-		{ true, true, false, true, 1 | SIZE << 16 | 1u << 31, 31 }, /* no such slot */
-		{ false, true, false, true, 1 | 1u << 16, 0 },
-		{ false, true, false, true, 1 | 2u << 16, 31 },
+				VIRTIO_RULE_DOORBELL_POSITION }, /* not yet made available */
+		{ true, true, false, true, 1 | SIZE << 16 | 1u << 31,
+				VIRTIO_RULE_DOORBELL_POSITION }, /* no such slot */
+		{ false, true, false, true, 1 | 1u << 16, VIRTIO_RULE_NONE },
+		{ false, true, false, true, 1 | 2u << 16, VIRTIO_RULE_DOORBELL_POSITION },
 	};
 
 	for (size_t i = 0; i < NB(rings); i++) {
@@ -545,7 +551,7 @@ doorbells_before_driver_ok_are_counted(void)
 	poll_idle();
 	driver_ok(fx.pf);
 	poll_idle();
-	VTEST_EQ(violations(fx.pf, 46), 1);
+	VTEST_EQ(violations(fx.pf, VIRTIO_RULE_DOORBELL_EARLY), 1);
 	VTEST_EQ(fx.pf->counters->queue[1].packets, 0); /* such a doorbell is lost */
 	ring_kick(&d.tx[0]);
 	poll_idle();
@@ -593,53 +599,72 @@ struct malformed {
 	bool no_indirect; /**< INDIRECT_DESC is not negotiated. */
 	struct raw ring[4]; /**< Into the ring from slot 0. */
 	struct raw table[4];
-	unsigned int rule; /**< 0: a DMA fault. */
+	enum virtio_rule rule; /**< VIRTIO_RULE_NONE: a DMA fault. */
 };
 
 static const struct malformed malformed[] = {
-	{ "split loop", false, false, { { GOOD, 20, N, 1 }, { GOOD, 60, N, 0 } }, { { 0 } }, 76 },
-	{ "split loop on itself", false, false, { { GOOD, 20, N, 0 } }, { { 0 } }, 76 },
-	{ "split next outside", false, false, { { GOOD, 20, N, SIZE } }, { { 0 } }, 76 },
-	{ "split address outside", false, false, { { 0x10, 72, 0, 0 } }, { { 0 } }, 0 },
+	{ "split loop", false, false, { { GOOD, 20, N, 1 }, { GOOD, 60, N, 0 } }, { { 0 } },
+			VIRTIO_RULE_CHAIN },
+	{ "split loop on itself", false, false, { { GOOD, 20, N, 0 } }, { { 0 } },
+			VIRTIO_RULE_CHAIN },
+	{ "split next outside", false, false, { { GOOD, 20, N, SIZE } }, { { 0 } },
+			VIRTIO_RULE_CHAIN },
+	{ "split address outside", false, false, { { 0x10, 72, 0, 0 } }, { { 0 } },
+			VIRTIO_RULE_NONE },
 	{ "split address runs out", false, false,
-			{ { FIXTURE_IOVA + FIXTURE_MEM_LEN - 8, 72, 0, 0 } }, { { 0 } }, 0 },
-	{ "split address wraps", false, false, { { UINT64_MAX - 8, 72, 0, 0 } }, { { 0 } }, 0 },
-	{ "split length is absurd", false, false, { { GOOD, UINT32_MAX, 0, 0 } }, { { 0 } }, 0 },
+			{ { FIXTURE_IOVA + FIXTURE_MEM_LEN - 8, 72, 0, 0 } }, { { 0 } },
+			VIRTIO_RULE_NONE },
+	{ "split address wraps", false, false, { { UINT64_MAX - 8, 72, 0, 0 } }, { { 0 } },
+			VIRTIO_RULE_NONE },
+	{ "split length is absurd", false, false, { { GOOD, UINT32_MAX, 0, 0 } }, { { 0 } },
+			VIRTIO_RULE_NONE },
 	{ "split more than 2^32 bytes", false, false,
-			{ { GOOD, 72, N, 1 }, { GOOD, UINT32_MAX, 0, 0 } }, { { 0 } }, 76 },
+			{ { GOOD, 72, N, 1 }, { GOOD, UINT32_MAX, 0, 0 } }, { { 0 } },
+			VIRTIO_RULE_CHAIN },
 	{ "split readable behind writable", false, false,
-			{ { GOOD, 72, W | N, 1 }, { GOOD, 60, 0, 0 } }, { { 0 } }, 73 },
+			{ { GOOD, 72, W | N, 1 }, { GOOD, 60, 0, 0 } }, { { 0 } },
+			VIRTIO_RULE_READABLE_FIRST },
 	{ "split indirect not negotiated", false, true, { { TAB, 16, I, 0 } },
-			{ { GOOD, 72, 0, 0 } }, 78 },
+			{ { GOOD, 72, 0, 0 } }, VIRTIO_RULE_INDIRECT },
 	{ "split indirect with next", false, false, { { TAB, 16, I | N, 1 }, { GOOD, 60, 0, 0 } },
-			{ { GOOD, 72, 0, 0 } }, 78 },
-	{ "split indirect nested", false, false, { { TAB, 16, I, 0 } }, { { TAB, 16, I, 0 } }, 78 },
+			{ { GOOD, 72, 0, 0 } }, VIRTIO_RULE_INDIRECT },
+	{ "split indirect nested", false, false, { { TAB, 16, I, 0 } }, { { TAB, 16, I, 0 } },
+			VIRTIO_RULE_INDIRECT },
 	{ "split table of no multiple", false, false, { { TAB, 24, I, 0 } }, { { GOOD, 72, 0, 0 } },
-			78 },
-	{ "split table empty", false, false, { { TAB, 0, I, 0 } }, { { GOOD, 72, 0, 0 } }, 78 },
-	{ "split table outside", false, false, { { 0x1000, 16, I, 0 } }, { { 0 } }, 0 },
+			VIRTIO_RULE_INDIRECT },
+	{ "split table empty", false, false, { { TAB, 0, I, 0 } }, { { GOOD, 72, 0, 0 } },
+			VIRTIO_RULE_INDIRECT },
+	{ "split table outside", false, false, { { 0x1000, 16, I, 0 } }, { { 0 } },
+			VIRTIO_RULE_NONE },
 	{ "split table next outside", false, false, { { TAB, 16, I, 0 } }, { { GOOD, 72, N, 1 } },
-			76 },
+			VIRTIO_RULE_CHAIN },
 	{ "split table loop", false, false, { { TAB, 32, I, 0 } },
-			{ { GOOD, 20, N, 1 }, { GOOD, 60, N, 0 } }, 76 },
-	{ "packed address outside", true, false, { { 0x10, 72, 0, 0 } }, { { 0 } }, 0 },
+			{ { GOOD, 20, N, 1 }, { GOOD, 60, N, 0 } }, VIRTIO_RULE_CHAIN },
+	{ "packed address outside", true, false, { { 0x10, 72, 0, 0 } }, { { 0 } },
+			VIRTIO_RULE_NONE },
 	{ "packed address runs out", true, false,
-			{ { FIXTURE_IOVA + FIXTURE_MEM_LEN - 8, 72, 0, 0 } }, { { 0 } }, 0 },
-	{ "packed list without end", true, false, { { GOOD, 20, N, 0 } }, { { 0 } }, 92 },
+			{ { FIXTURE_IOVA + FIXTURE_MEM_LEN - 8, 72, 0, 0 } }, { { 0 } },
+			VIRTIO_RULE_NONE },
+	{ "packed list without end", true, false, { { GOOD, 20, N, 0 } }, { { 0 } },
+			VIRTIO_RULE_PACKED_LIST },
 	{ "packed readable behind writable", true, false,
-			{ { GOOD, 72, W | N, 0 }, { GOOD, 60, 0, 0 } }, { { 0 } }, 73 },
+			{ { GOOD, 72, W | N, 0 }, { GOOD, 60, 0, 0 } }, { { 0 } },
+			VIRTIO_RULE_READABLE_FIRST },
 	{ "packed indirect not negotiated", true, true, { { TAB, 16, I, 0 } },
-			{ { GOOD, 72, 0, 0 } }, 78 },
+			{ { GOOD, 72, 0, 0 } }, VIRTIO_RULE_INDIRECT },
 	{ "packed indirect with next", true, false, { { TAB, 16, I | N, 0 }, { GOOD, 60, 0, 0 } },
-			{ { GOOD, 72, 0, 0 } }, 93 },
+			{ { GOOD, 72, 0, 0 } }, VIRTIO_RULE_PACKED_INDIRECT },
 	{ "packed indirect at the end of a list", true, false,
-			{ { GOOD, 72, N, 0 }, { TAB, 16, I, 0 } }, { { GOOD, 72, 0, 0 } }, 93 },
-	{ "packed indirect nested", true, false, { { TAB, 16, I, 0 } }, { { TAB, 16, I, 0 } }, 93 },
+			{ { GOOD, 72, N, 0 }, { TAB, 16, I, 0 } }, { { GOOD, 72, 0, 0 } },
+			VIRTIO_RULE_PACKED_INDIRECT },
+	{ "packed indirect nested", true, false, { { TAB, 16, I, 0 } }, { { TAB, 16, I, 0 } },
+			VIRTIO_RULE_PACKED_INDIRECT },
 	{ "packed table of no multiple", true, false, { { TAB, 24, I, 0 } }, { { GOOD, 72, 0, 0 } },
-			93 },
+			VIRTIO_RULE_PACKED_INDIRECT },
 	{ "packed table longer than the queue", true, false, { { TAB, (SIZE + 1) * 16, I, 0 } },
-			{ { GOOD, 72, 0, 0 } }, 92 },
-	{ "packed table outside", true, false, { { 0x1000, 16, I, 0 } }, { { 0 } }, 0 },
+			{ { GOOD, 72, 0, 0 } }, VIRTIO_RULE_PACKED_LIST },
+	{ "packed table outside", true, false, { { 0x1000, 16, I, 0 } }, { { 0 } },
+			VIRTIO_RULE_NONE },
 };
 
 /** Put it there for queue r and ring. */
@@ -793,7 +818,8 @@ noise_in_the_rings_hurts_nobody(void)
 	/* It was noise indeed. */
 	VTEST(broken > 100);
 	VTEST(fx.pf->counters->dma_faults > 0);
-	VTEST(violations(fx.pf, 76) > 0 && violations(fx.pf, 92) > 0);
+	VTEST(violations(fx.pf, VIRTIO_RULE_CHAIN) > 0 &&
+			violations(fx.pf, VIRTIO_RULE_PACKED_LIST) > 0);
 	/* A good driver finds the device well. */
 	driver_run(&d, fx.pf, fx.mem, &plain, 1, SIZE);
 	fx.pf->counters->queue[1].packets = 0;
@@ -826,7 +852,7 @@ wild_available_indices_break_the_function(void)
 	d.tx[0].avail->idx = SIZE + 1;
 	ring_kick(&d.tx[0]);
 	poll_idle();
-	VTEST_EQ(violations(fx.pf, 80), 1);
+	VTEST_EQ(violations(fx.pf, VIRTIO_RULE_AVAIL_INDEX), 1);
 	VTEST(reg_read(fx.pf, "device_status") & VIRTIO_STATUS_NEEDS_RESET);
 	down();
 
@@ -835,7 +861,7 @@ wild_available_indices_break_the_function(void)
 	d.tx[0].avail->idx = 1;
 	ring_kick(&d.tx[0]);
 	poll_idle();
-	VTEST_EQ(violations(fx.pf, 76), 1);
+	VTEST_EQ(violations(fx.pf, VIRTIO_RULE_CHAIN), 1);
 	VTEST(reg_read(fx.pf, "device_status") & VIRTIO_STATUS_NEEDS_RESET);
 	down();
 }
@@ -880,7 +906,7 @@ in_order_chains_out_of_order_are_counted(void)
 	memset(fx.mem + TX_AT(0), 0, HDR);
 	ring_kick(&d.tx[0]);
 	poll_idle();
-	VTEST_EQ(violations(fx.pf, 77), 1);
+	VTEST_EQ(violations(fx.pf, VIRTIO_RULE_CHAIN_IN_ORDER), 1);
 	VTEST_EQ(fx.pf->counters->queue[1].packets, 1);
 	down();
 }
@@ -892,19 +918,21 @@ tx_headers_are_judged(void)
 {
 	static const struct {
 		struct virtio_net_hdr hdr;
-		unsigned int rule;
+		enum virtio_rule rule;
 		bool sent;
 	} rows[] = {
-		{ { .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM }, 100, false },
-		{ { .gso_type = VIRTIO_NET_HDR_GSO_TCPV4, .gso_size = 1000 }, 100, false },
-		{ { .gso_type = 7 }, 100, false },
-		{ { .flags = VIRTIO_NET_HDR_F_DATA_VALID }, 101, true },
-		{ { .num_buffers = 1 }, 99, true },
-		{ { .hdr_len = 54, .csum_start = 34 }, 0, true }, /* not looked at (5.1.6.2.2) */
+		{ { .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM }, VIRTIO_RULE_TX_OFFLOAD, false },
+		{ { .gso_type = VIRTIO_NET_HDR_GSO_TCPV4, .gso_size = 1000 },
+				VIRTIO_RULE_TX_OFFLOAD, false },
+		{ { .gso_type = 7 }, VIRTIO_RULE_TX_OFFLOAD, false },
+		{ { .flags = VIRTIO_NET_HDR_F_DATA_VALID }, VIRTIO_RULE_TX_FLAGS, true },
+		{ { .num_buffers = 1 }, VIRTIO_RULE_NUM_BUFFERS, true },
+		{ { .hdr_len = 54, .csum_start = 34 }, VIRTIO_RULE_NONE,
+				true }, /* not looked at (5.1.6.2.2) */
 	};
 
 	for (size_t i = 0; i < 2 * NB(rows); i++) {
-		unsigned int rule = rows[i / 2].rule;
+		enum virtio_rule rule = rows[i / 2].rule;
 
 		up(&(struct variant){ .packed = i % 2 });
 		/* Once in one descriptor, once with the header in a piece of its own. */
@@ -1007,7 +1035,7 @@ mergeable_buffers_without_room_for_the_header_are_a_violation(void)
 	ring_publish(&d.tx[0]);
 	ring_kick(&d.tx[0]);
 	poll_idle();
-	VTEST_EQ(violations(fx.pf, 105), 1);
+	VTEST_EQ(violations(fx.pf, VIRTIO_RULE_RX_BUFFER), 1);
 	VTEST(fx.pf->status & VIRTIO_STATUS_NEEDS_RESET);
 	down();
 }
@@ -1155,7 +1183,7 @@ rings_outside_the_map_are_refused(void)
 	reg_write(fx.pf, "queue_device_lo", FIXTURE_IOVA + 4096);
 	reg_write(fx.pf, "queue_enable", 1);
 	driver_ok(fx.pf);
-	VTEST_EQ(violations(fx.pf, 72), 1);
+	VTEST_EQ(violations(fx.pf, VIRTIO_RULE_RING_ALIGNMENT), 1);
 	down();
 }
 

@@ -63,7 +63,7 @@ only_exact_widths_are_served(void)
 
 	for (uint32_t at = 0; at < sizeof(struct virtio_pci_common_cfg); at++) {
 		for (size_t len = 1; len <= 4; len *= 2) {
-			uint64_t before = violations(f.pf, 5);
+			uint64_t before = violations(f.pf, VIRTIO_RULE_NATURAL_WIDTH);
 			uint8_t data[4] = { 0 }, ones[4] = { 0xff, 0xff, 0xff, 0xff };
 			bool exact = false;
 			int rc;
@@ -74,7 +74,8 @@ only_exact_widths_are_served(void)
 								vsim_common_regs[i].width == len);
 			rc = vsim_fn_read(f.pf, VSIM_BAR, VSIM_REG_COMMON + at, data, len);
 			VTEST_EQ(rc, exact ? 0 : -EINVAL);
-			VTEST_EQ(violations(f.pf, 5) - before, exact ? 0 : 1);
+			VTEST_EQ(violations(f.pf, VIRTIO_RULE_NATURAL_WIDTH) - before,
+					exact ? 0 : 1);
 			VTEST(exact || memcmp(data, ones, len) == 0);
 		}
 	}
@@ -96,7 +97,7 @@ read_only_registers_ignore_writes(void)
 		before = reg_read(f.pf, reg->name);
 		reg_write(f.pf, reg->name, ~before);
 		VTEST_EQ(reg_read(f.pf, reg->name), before);
-		VTEST_EQ(violations(f.pf, 26), ++counted);
+		VTEST_EQ(violations(f.pf, VIRTIO_RULE_READ_ONLY), ++counted);
 	}
 	VTEST_EQ(counted, 7);
 	fixture_free(&f);
@@ -122,7 +123,7 @@ halves_of_addresses_come_in_any_order(void)
 					 &value, 8),
 				0);
 		VTEST(value == want);
-		VTEST_EQ(violations(f.pf, 5), i + 1); /* the 8-byte read */
+		VTEST_EQ(violations(f.pf, VIRTIO_RULE_NATURAL_WIDTH), i + 1); /* the 8-byte read */
 	}
 	fixture_free(&f);
 }
@@ -183,7 +184,7 @@ queue_sizes_are_checked(void)
 		VTEST(driver_negotiate(f.pf, rows[i].packed ? &packed : &split));
 		reg_write(f.pf, "queue_size", rows[i].write);
 		VTEST_EQ(reg_read(f.pf, "queue_size"), rows[i].read);
-		VTEST_EQ(violations(f.pf, 24), rows[i].count);
+		VTEST_EQ(violations(f.pf, VIRTIO_RULE_QUEUE_SIZE), rows[i].count);
 		VTEST_EQ(violations_all(f.pf), rows[i].count);
 		fixture_free(&f);
 	}
@@ -249,10 +250,10 @@ an_enabled_queue_is_not_changed(void)
 
 		reg_write(f.pf, fields[i], 32);
 		VTEST_EQ(reg_read(f.pf, fields[i]), before);
-		VTEST_EQ(violations(f.pf, 21), i + 1);
+		VTEST_EQ(violations(f.pf, VIRTIO_RULE_ENABLE_LAST), i + 1);
 	}
 	reg_write(f.pf, "queue_enable", 0);
-	VTEST_EQ(violations(f.pf, 20), 1);
+	VTEST_EQ(violations(f.pf, VIRTIO_RULE_ENABLE_NOT_ZERO), 1);
 	VTEST_EQ(reg_read(f.pf, "queue_enable"), 1);
 	fixture_free(&f);
 }
@@ -299,7 +300,7 @@ queue_reset_stops_and_forgets(void)
 	/* Enabled again without a look at queue_reset */
 	reg_write(f.pf, "queue_reset", 1);
 	driver_queue(f.pf, 1, 32);
-	VTEST_EQ(violations(f.pf, 23), 1);
+	VTEST_EQ(violations(f.pf, VIRTIO_RULE_QUEUE_RESET_WAIT), 1);
 	fixture_free(&f);
 }
 
@@ -354,14 +355,14 @@ doorbells_by_register_access(void)
 	at = VSIM_BAR_DOORBELLS +
 			(uint64_t)reg_read(f.pf, "queue_notify_off") * VSIM_NOTIFY_MULTIPLIER;
 	VTEST_EQ(vsim_fn_write(f.pf, VSIM_BAR, at, &value, 2), 0);
-	VTEST_EQ(violations(f.pf, 46), 1);
+	VTEST_EQ(violations(f.pf, VIRTIO_RULE_DOORBELL_EARLY), 1);
 	driver_ok(f.pf);
 	VTEST_EQ(f.pf->counters->queue[1].doorbells, 0);
 	VTEST_EQ(vsim_fn_write(f.pf, VSIM_BAR, at, &value, 2), 0);
 	vsim_worker_poll(f.nic, 0);
 	VTEST_EQ(f.pf->counters->queue[1].doorbells, 1);
 	VTEST_EQ(vsim_fn_write(f.pf, VSIM_BAR, at, &value, 1), -EINVAL);
-	VTEST_EQ(violations(f.pf, 29), 1);
+	VTEST_EQ(violations(f.pf, VIRTIO_RULE_DOORBELL_WIDTH), 1);
 	VTEST_EQ(violations_all(f.pf), 2);
 	fixture_free(&f);
 }

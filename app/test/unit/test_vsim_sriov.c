@@ -118,14 +118,14 @@ vf_enable_wants_sr_iov_negotiated_once(void)
 
 	VTEST(driver_negotiate(f.pf, &without));
 	vfs_make(&f, 1);
-	VTEST_EQ(violations(f.pf, 70), 1);
+	VTEST_EQ(violations(f.pf, VIRTIO_RULE_VF_ENABLE_EARLY), 1);
 	VTEST_EQ(vsim_nic_num_vfs(f.nic), 1);
 	config_write(f.pf, SRIOV(f, control), 0, 2);
 	VTEST(driver_negotiate(f.pf, &f.pf->offered));
 	vsim_fn_reset(f.pf);
 	/* After one success a reset does not take the permission back. */
 	vfs_make(&f, 1);
-	VTEST_EQ(violations(f.pf, 70), 1);
+	VTEST_EQ(violations(f.pf, VIRTIO_RULE_VF_ENABLE_EARLY), 1);
 	VTEST_EQ(vsim_nic_num_vfs(f.nic), 1);
 	fixture_free(&f);
 }
@@ -303,7 +303,8 @@ without_vfs_there_is_no_sriov(void)
 	fixture_free(&f);
 }
 
-/* A function that lies about it; who believes it breaks C069 and gets no FEATURES_OK. */
+/* A driver that takes the SR_IOV of such a function breaks VIRTIO_RULE_SR_IOV and gets no
+ * FEATURES_OK. */
 static void
 stray_sr_iov_is_for_nobody(void)
 {
@@ -320,7 +321,7 @@ stray_sr_iov_is_for_nobody(void)
 	vsim_nic_faults(f.nic, &faults);
 	VTEST_EQ(reg_read(vf, "device_feature") >> (VIRTIO_F_SR_IOV - 32) & 1, 1);
 	VTEST(!driver_negotiate(vf, &stray));
-	VTEST_EQ(violations(vf, 69), 1);
+	VTEST_EQ(violations(vf, VIRTIO_RULE_SR_IOV), 1);
 	reg_write(vf, "device_status", 0);
 	VTEST(driver_negotiate(vf, &plain));
 	VTEST_EQ(violations_all(vf), 1);

@@ -62,7 +62,7 @@ driver_features_read_back_in_all_windows(void)
 	reg_write(f.pf, "driver_feature", 0);
 	VTEST_EQ(violations_all(f.pf), 0);
 	reg_write(f.pf, "driver_feature", 1);
-	VTEST_EQ(violations(f.pf, 52), 1);
+	VTEST_EQ(violations(f.pf, VIRTIO_RULE_FEATURES), 1);
 	VTEST_EQ(reg_read(f.pf, "driver_feature"), 0);
 	fixture_free(&f);
 }
@@ -73,19 +73,22 @@ features_ok_refuses_invalid_subsets(void)
 	const struct {
 		const char *profile;
 		struct vsim_features features;
-		unsigned int rule;
+		enum virtio_rule rule;
 	} rows[] = {
-		{ "full", FEATURES(VIRTIO_F_VERSION_1), 0 },
-		{ "full", FEATURES(VIRTIO_F_VERSION_1, VIRTIO_F_SR_IOV), 0 },
-		{ "full", FEATURES(VIRTIO_F_ACCESS_PLATFORM), 65 },
-		{ "full", FEATURES(VIRTIO_F_VERSION_1, VIRTIO_NET_F_MQ), 52 },
-		{ "full", FEATURES(VIRTIO_F_VERSION_1, VIRTIO_NET_F_CTRL_RX), 52 },
-		{ "full", FEATURES(VIRTIO_F_VERSION_1, VIRTIO_F_ADMIN_VQ), 0 },
-		{ "ifc", FEATURES(VIRTIO_F_VERSION_1, VIRTIO_F_ADMIN_VQ), 52 },
-		{ "full", FEATURES(VIRTIO_F_VERSION_1, 127), 52 },
-		{ "full", FEATURES(VIRTIO_F_VERSION_1, VIRTIO_NET_F_IPSEC), 52 },
-		{ "minimal", FEATURES(VIRTIO_F_VERSION_1, VIRTIO_F_RING_PACKED), 52 },
-		{ "bluefield", FEATURES(VIRTIO_F_VERSION_1, VIRTIO_F_IN_ORDER), 52 },
+		{ "full", FEATURES(VIRTIO_F_VERSION_1), VIRTIO_RULE_NONE },
+		{ "full", FEATURES(VIRTIO_F_VERSION_1, VIRTIO_F_SR_IOV), VIRTIO_RULE_NONE },
+		{ "full", FEATURES(VIRTIO_F_ACCESS_PLATFORM), VIRTIO_RULE_VERSION_1 },
+		{ "full", FEATURES(VIRTIO_F_VERSION_1, VIRTIO_NET_F_MQ), VIRTIO_RULE_FEATURES },
+		{ "full", FEATURES(VIRTIO_F_VERSION_1, VIRTIO_NET_F_CTRL_RX),
+				VIRTIO_RULE_FEATURES },
+		{ "full", FEATURES(VIRTIO_F_VERSION_1, VIRTIO_F_ADMIN_VQ), VIRTIO_RULE_NONE },
+		{ "ifc", FEATURES(VIRTIO_F_VERSION_1, VIRTIO_F_ADMIN_VQ), VIRTIO_RULE_FEATURES },
+		{ "full", FEATURES(VIRTIO_F_VERSION_1, 127), VIRTIO_RULE_FEATURES },
+		{ "full", FEATURES(VIRTIO_F_VERSION_1, VIRTIO_NET_F_IPSEC), VIRTIO_RULE_FEATURES },
+		{ "minimal", FEATURES(VIRTIO_F_VERSION_1, VIRTIO_F_RING_PACKED),
+				VIRTIO_RULE_FEATURES },
+		{ "bluefield", FEATURES(VIRTIO_F_VERSION_1, VIRTIO_F_IN_ORDER),
+				VIRTIO_RULE_FEATURES },
 	};
 
 	for (size_t i = 0; i < NB(rows); i++) {
@@ -115,7 +118,7 @@ a_vf_does_not_take_sr_iov(void)
 	VTEST(vf != NULL);
 	VTEST(!vsim_features_has(&vf->offered, VIRTIO_F_SR_IOV));
 	VTEST(!driver_negotiate(vf, &features));
-	VTEST_EQ(violations(vf, 69), 1);
+	VTEST_EQ(violations(vf, VIRTIO_RULE_SR_IOV), 1);
 	VTEST_EQ(vsim_nic_violations(f.nic), 1);
 	fixture_free(&f);
 }
@@ -142,9 +145,10 @@ fault_refuses_features_ok(void)
 	f = fixture_from(&conf);
 	VTEST(!driver_negotiate(f.pf, &features));
 	VTEST_EQ(violations_all(f.pf), 0);
-	/* A driver that goes on regardless breaks C045, and does not get DRIVER_OK. */
+	/* A driver that goes on regardless breaks VIRTIO_RULE_FEATURES_REFUSED, and does
+	 * not get DRIVER_OK. */
 	reg_write(f.pf, "device_status", ACK | DRV | FOK | DOK);
-	VTEST_EQ(violations(f.pf, 45), 1);
+	VTEST_EQ(violations(f.pf, VIRTIO_RULE_FEATURES_REFUSED), 1);
 	VTEST_EQ(reg_read(f.pf, "device_status"), ACK | DRV);
 	fixture_free(&f);
 }
@@ -158,7 +162,7 @@ no_features_after_features_ok(void)
 	VTEST(driver_negotiate(f.pf, &features));
 	reg_write(f.pf, "driver_feature_select", 0);
 	reg_write(f.pf, "driver_feature", 1u << VIRTIO_NET_F_MAC);
-	VTEST_EQ(violations(f.pf, 44), 1);
+	VTEST_EQ(violations(f.pf, VIRTIO_RULE_INIT_ORDER), 1);
 	VTEST_EQ(reg_read(f.pf, "driver_feature"), 0);
 	VTEST(!vsim_features_has(&f.pf->accepted, VIRTIO_NET_F_MAC));
 	fixture_free(&f);
@@ -176,28 +180,32 @@ status_steps_are_judged(void)
 		uint8_t steps[6];
 		bool reread;
 		uint8_t end;
-		unsigned int rule, count;
+		enum virtio_rule rule;
+		unsigned int count;
 	} rows[] = {
 		{ "in order", { ACK, ACK | DRV, ACK | DRV | FOK, ACK | DRV | FOK | DOK }, true,
-				ACK | DRV | FOK | DOK, 0, 0 },
-		{ "first two at once", { ACK | DRV, ACK | DRV | FOK }, true, ACK | DRV | FOK, 0,
-				0 },
-		{ "no acknowledge", { DRV, DRV | FOK }, true, DRV | FOK, 44, 1 },
+				ACK | DRV | FOK | DOK, VIRTIO_RULE_NONE, 0 },
+		{ "first two at once", { ACK | DRV, ACK | DRV | FOK }, true, ACK | DRV | FOK,
+				VIRTIO_RULE_NONE, 0 },
+		{ "no acknowledge", { DRV, DRV | FOK }, true, DRV | FOK, VIRTIO_RULE_INIT_ORDER,
+				1 },
 		{ "no re-read", { ACK, ACK | DRV, ACK | DRV | FOK, ACK | DRV | FOK | DOK }, false,
-				ACK | DRV | FOK | DOK, 44, 1 },
-		{ "no features", { ACK, ACK | DRV, ACK | DRV | DOK }, true, ACK | DRV, 44, 1 },
-		{ "bit cleared", { ACK, ACK | DRV, DRV }, true, ACK | DRV, 48, 1 },
+				ACK | DRV | FOK | DOK, VIRTIO_RULE_INIT_ORDER, 1 },
+		{ "no features", { ACK, ACK | DRV, ACK | DRV | DOK }, true, ACK | DRV,
+				VIRTIO_RULE_INIT_ORDER, 1 },
+		{ "bit cleared", { ACK, ACK | DRV, DRV }, true, ACK | DRV, VIRTIO_RULE_STATUS_BITS,
+				1 },
 		{ "failed", { ACK, ACK | DRV, ACK | DRV | VIRTIO_STATUS_FAILED }, true,
-				ACK | DRV | VIRTIO_STATUS_FAILED, 0, 0 },
+				ACK | DRV | VIRTIO_STATUS_FAILED, VIRTIO_RULE_NONE, 0 },
 		{ "on after failed",
 				{ ACK, ACK | VIRTIO_STATUS_FAILED,
 						ACK | VIRTIO_STATUS_FAILED | DRV },
-				true, ACK | VIRTIO_STATUS_FAILED, 48, 1 },
+				true, ACK | VIRTIO_STATUS_FAILED, VIRTIO_RULE_STATUS_BITS, 1 },
 		{ "device's bits",
 				{ ACK,
 						ACK | VIRTIO_STATUS_NEEDS_RESET |
 								VIRTIO_STATUS_SUSPEND | 0x20 },
-				true, ACK, 0, 0 },
+				true, ACK, VIRTIO_RULE_NONE, 0 },
 	};
 	struct vsim_features features = FEATURES(VIRTIO_F_VERSION_1);
 
@@ -261,11 +269,11 @@ reset_must_be_waited_for(void)
 
 	reg_write(f.pf, "device_status", 0);
 	reg_write(f.pf, "device_status", 0);
-	VTEST_EQ(violations(f.pf, 22), 0);
+	VTEST_EQ(violations(f.pf, VIRTIO_RULE_RESET_WAIT), 0);
 	reg_write(f.pf, "device_status", ACK);
-	VTEST_EQ(violations(f.pf, 22), 1);
+	VTEST_EQ(violations(f.pf, VIRTIO_RULE_RESET_WAIT), 1);
 	reg_write(f.pf, "device_status", ACK | DRV);
-	VTEST_EQ(violations(f.pf, 22), 1);
+	VTEST_EQ(violations(f.pf, VIRTIO_RULE_RESET_WAIT), 1);
 	fixture_free(&f);
 }
 
@@ -276,11 +284,11 @@ set_up_before_its_time_is_counted(void)
 
 	reg_write(f.pf, "device_status", ACK);
 	reg_write(f.pf, "driver_feature", 0);
-	VTEST_EQ(violations(f.pf, 44), 1);
+	VTEST_EQ(violations(f.pf, VIRTIO_RULE_INIT_ORDER), 1);
 	reg_write(f.pf, "queue_size", 64);
-	VTEST_EQ(violations(f.pf, 44), 2);
+	VTEST_EQ(violations(f.pf, VIRTIO_RULE_INIT_ORDER), 2);
 	reg_write(f.pf, "queue_enable", 1);
-	VTEST_EQ(violations(f.pf, 44), 3);
+	VTEST_EQ(violations(f.pf, VIRTIO_RULE_INIT_ORDER), 3);
 	VTEST_EQ(reg_read(f.pf, "queue_enable"), 0);
 	VTEST_EQ(violations_all(f.pf), 3);
 	fixture_free(&f);

@@ -188,7 +188,7 @@ list_use(struct vsim_admin_call *call)
 		*(at == 0 ? &wanted : &more) |= le64toh(word);
 	}
 	if ((wanted & ~offered) != 0 || more != 0) {
-		vsim_fn_violation(call->owner, 135);
+		vsim_fn_violation(call->owner, VIRTIO_RULE_LIST_USE);
 		return vsim_admin_bad_field(call);
 	}
 	if (!list_sound(wanted))
@@ -282,7 +282,7 @@ call_check(struct vsim_admin_call *call)
 	if (!group_exists(call)) {
 		qualifier = VIRTIO_ADMIN_QUALIFIER_INVALID_GROUP;
 	} else if (!opcode_in_use(call)) {
-		vsim_fn_violation(call->owner, 134);
+		vsim_fn_violation(call->owner, VIRTIO_RULE_LIST_USE_FIRST);
 		qualifier = VIRTIO_ADMIN_QUALIFIER_INVALID_OPCODE;
 	} else if (!is_list(call->opcode)) {
 		call->member = member_of(call->owner, call->group, call->member_id);
@@ -343,7 +343,7 @@ alone_judge(struct vsim_fn *fn, const struct vsim_admin_pending *self)
 		return;
 	for (const struct vsim_admin_pending *p = fn->admin->pending; p != NULL; p = p->next)
 		if (p != self && p->hdr.group_type == self->hdr.group_type) {
-			vsim_fn_violation(fn, 135);
+			vsim_fn_violation(fn, VIRTIO_RULE_LIST_USE);
 			return;
 		}
 }
@@ -605,7 +605,7 @@ vsim_admin_vfs_changed(struct vsim_fn *fn)
 	/* virtio 1.4 2.12.1: the driver keeps VF Enable as it is while commands are under way. */
 	for (const struct vsim_admin_pending *p = fn->admin->pending; p != NULL; p = p->next)
 		if (le16toh(p->hdr.group_type) == VIRTIO_ADMIN_GROUP_SRIOV) {
-			vsim_fn_violation(fn, 137);
+			vsim_fn_violation(fn, VIRTIO_RULE_VF_ENABLE_PENDING);
 			break;
 		}
 	for (struct vsim_admin_pending *p = fn->admin->pending; p != NULL; p = p->next)

@@ -89,12 +89,12 @@ vsim_admin_cap_set(struct vsim_admin_call *call)
 		return status;
 	vsim_admin_data(call, sizeof(struct virtio_admin_cap_hdr), &cap, sizeof(cap));
 	if (cap.get_limit > device_parts.get_limit || cap.set_limit > device_parts.set_limit) {
-		vsim_fn_violation(call->owner, 153);
+		vsim_fn_violation(call->owner, VIRTIO_RULE_CAPABILITY);
 		return vsim_admin_bad_field(call);
 	}
 	if (objs_of_kind(call->owner, VIRTIO_DEV_PARTS_OBJ_GET) > cap.get_limit ||
 			objs_of_kind(call->owner, VIRTIO_DEV_PARTS_OBJ_SET) > cap.set_limit) {
-		vsim_fn_violation(call->owner, 153);
+		vsim_fn_violation(call->owner, VIRTIO_RULE_CAPABILITY);
 		return vsim_admin_refuse(call, VIRTIO_ADMIN_STATUS_EBUSY,
 				VIRTIO_ADMIN_QUALIFIER_INVALID_COMMAND);
 	}
@@ -157,15 +157,15 @@ vsim_admin_obj_create(struct vsim_admin_call *call)
 	limit = data.kind == VIRTIO_DEV_PARTS_OBJ_GET ? admin->driver_parts.get_limit :
 							admin->driver_parts.set_limit;
 	if (limit == 0) /* The capability was not set: virtio 1.4 2.12.1.4.1. */
-		vsim_fn_violation(call->owner, 153);
+		vsim_fn_violation(call->owner, VIRTIO_RULE_CAPABILITY);
 	if (vsim_admin_obj_find(call->owner, VIRTIO_ADMIN_OBJ_DEV_PARTS, id, call->member_id) !=
 			NULL) {
-		vsim_fn_violation(call->owner, 155);
+		vsim_fn_violation(call->owner, VIRTIO_RULE_OBJECT_ID);
 		return vsim_admin_refuse(call, VIRTIO_ADMIN_STATUS_EEXIST,
 				VIRTIO_ADMIN_QUALIFIER_INVALID_FIELD);
 	}
 	if (limit != 0 && id >= limit) {
-		vsim_fn_violation(call->owner, 155);
+		vsim_fn_violation(call->owner, VIRTIO_RULE_OBJECT_ID);
 		return vsim_admin_bad_field(call);
 	}
 	for (unsigned int i = 0; i < VSIM_ADMIN_OBJS && obj == NULL; i++)

@@ -388,7 +388,7 @@ features_match(struct writer *w)
 
 	if (!negotiated)
 		return true;
-	if (vsim_features_broken_rule(&w->driver, &w->fn->offered) != 0)
+	if (vsim_features_broken_rule(&w->driver, &w->fn->offered) != VIRTIO_RULE_NONE)
 		return false;
 	for (uint16_t qi = 0; qi < VSIM_MAX_QUEUES; qi++)
 		if (w->queue_cfg[qi].enabled && vsim_features_has(&w->driver, VIRTIO_F_RING_PACKED))
@@ -437,7 +437,7 @@ vsim_admin_parts_set(struct vsim_admin_call *call)
 	if (!object_is(call, VIRTIO_DEV_PARTS_OBJ_SET))
 		return no_object(call);
 	if (!fn->stopped) {
-		vsim_fn_violation(call->owner, 158);
+		vsim_fn_violation(call->owner, VIRTIO_RULE_STOP_FIRST);
 		return vsim_admin_refuse(call, VIRTIO_ADMIN_STATUS_EINVAL,
 				VIRTIO_ADMIN_QUALIFIER_INVALID_COMMAND);
 	}

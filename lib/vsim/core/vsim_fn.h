@@ -20,6 +20,7 @@
 #include "virtio_spec/net.h"
 #include "virtio_spec/pci.h"
 #include "virtio_spec/ring.h"
+#include "virtio_spec/rules.h"
 #include "vsim/vsim.h"
 #include "vsim/core/vsim_trip.h"
 
@@ -217,7 +218,6 @@ struct vsim_queue_counters {
 	uint64_t drop_wire; /**< TX: the wire could not take it. */
 };
 
-#define VSIM_RULES 171
 struct vsim_counters {
 	struct vsim_queue_counters queue[VSIM_MAX_QUEUES];
 	uint64_t drop_filtered, drop_link_down, drop_queue_off;
@@ -229,7 +229,7 @@ struct vsim_counters {
 	uint64_t legacy_accesses; /**< Reads and writes of legacy registers, by whatever way. */
 	/** Administration commands carried out, by opcode, and of all that did not end with OK. */
 	uint64_t admin[VIRTIO_ADMIN_NB_OPCODES], admin_unknown, admin_errors;
-	uint64_t violations[VSIM_RULES];
+	uint64_t violations[VIRTIO_RULE_END]; /**< By the number of the rule. */
 	uint32_t trips[VSIM_TRIP_BUCKETS]; /**< Round trips by time: gen wires with trip=1. */
 };
 

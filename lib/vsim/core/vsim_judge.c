@@ -12,10 +12,9 @@
 #include "vsim/core/vsim_irq.h"
 
 void
-vsim_fn_violation(struct vsim_fn *fn, unsigned int rule)
+vsim_fn_violation(struct vsim_fn *fn, enum virtio_rule rule)
 {
-	if (rule < VSIM_RULES)
-		vsim_fn_count(&fn->counters->violations[rule]);
+	vsim_fn_count(&fn->counters->violations[rule]);
 }
 
 void
@@ -60,10 +59,10 @@ uint16_t
 vsim_vector_written(struct vsim_fn *fn, uint16_t value, bool *unread)
 {
 	if (*unread)
-		vsim_fn_violation(fn, 39);
+		vsim_fn_violation(fn, VIRTIO_RULE_VECTOR_READ_BACK);
 	*unread = value != VIRTIO_MSI_NO_VECTOR;
 	if (value == VIRTIO_MSI_NO_VECTOR || value < fn->nic->nb_vectors)
 		return value;
-	vsim_fn_violation(fn, 40);
+	vsim_fn_violation(fn, VIRTIO_RULE_VECTOR_RANGE);
 	return VIRTIO_MSI_NO_VECTOR;
 }

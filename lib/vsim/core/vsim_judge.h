@@ -11,8 +11,8 @@
 
 #include "vsim/core/vsim_fn.h"
 
-/** The driver broke a rule: count it. rule is the number of the conformance list, C029 -> 29. */
-void vsim_fn_violation(struct vsim_fn *fn, unsigned int rule);
+/** The driver broke a rule: count the violation. */
+void vsim_fn_violation(struct vsim_fn *fn, enum virtio_rule rule);
 /** An error that needs a reset: set NEEDS_RESET and notify. From the function's worker or under
  * the lock. The queues stay allocated until the reset (the caller may be in the middle of one);
  * a worker leaves a function alone whose status has NEEDS_RESET. */

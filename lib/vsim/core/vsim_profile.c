@@ -211,20 +211,20 @@ vsim_features_resolve(const struct vsim_nic_conf *conf, struct vsim_features *vf
 	return 0;
 }
 
-unsigned int
+enum virtio_rule
 vsim_features_broken_rule(const struct vsim_features *accepted, const struct vsim_features *offered)
 {
 	unsigned int needed;
 
 	if (vsim_features_has(accepted, VIRTIO_F_SR_IOV) &&
 			!vsim_features_has(offered, VIRTIO_F_SR_IOV))
-		return 69;
+		return VIRTIO_RULE_SR_IOV;
 	for (size_t i = 0; i < sizeof(accepted->w) / sizeof(accepted->w[0]); i++)
 		if (accepted->w[i] & ~offered->w[i])
-			return 52;
+			return VIRTIO_RULE_FEATURES;
 	if (!vsim_features_has(accepted, VIRTIO_F_VERSION_1))
-		return 65;
+		return VIRTIO_RULE_VERSION_1;
 	if (vsim_features_unmet(accepted, &needed) >= 0)
-		return 52;
-	return 0;
+		return VIRTIO_RULE_FEATURES;
+	return VIRTIO_RULE_NONE;
 }

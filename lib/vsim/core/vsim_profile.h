@@ -21,10 +21,10 @@ int vsim_features_resolve(const struct vsim_nic_conf *conf, struct vsim_features
 		struct vsim_features *pf, char *err, size_t err_len);
 
 /**
- * What is wrong with a set of accepted features.
- * @return 0, or the number of the rule that it breaks.
+ * Check a set of accepted features.
+ * @return the rule that the set breaks, or VIRTIO_RULE_NONE.
  */
-unsigned int vsim_features_broken_rule(const struct vsim_features *accepted,
+enum virtio_rule vsim_features_broken_rule(const struct vsim_features *accepted,
 		const struct vsim_features *offered);
 
 #endif /* VSIM_PROFILE_H */

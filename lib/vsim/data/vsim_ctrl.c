@@ -64,7 +64,7 @@ mac_table_set(struct vsim_fn *fn, const struct vsim_chain *chain, uint8_t comman
 	if (!mac_table(chain, &offset, &nb_unicast, unicast) ||
 			!mac_table(chain, &offset, &nb_multicast, multicast) ||
 			DATA_AT + offset != chain->readable_len) {
-		vsim_fn_violation(fn, 112);
+		vsim_fn_violation(fn, VIRTIO_RULE_MAC_TABLES);
 		return false;
 	}
 	vsim_filter_set_macs(fn, unicast, nb_unicast, multicast, nb_multicast);
@@ -119,42 +119,50 @@ mq_pairs_set(struct vsim_fn *fn, const struct vsim_chain *chain, uint8_t command
 		return false;
 	pairs = le16toh(mq.virtqueue_pairs);
 	if (pairs == 0 || pairs > fn->nic->conf.queue_pairs) {
-		vsim_fn_violation(fn, 116);
+		vsim_fn_violation(fn, VIRTIO_RULE_QUEUE_PAIRS);
 		return false;
 	}
 	/* virtio 1.4 5.1.6.5.6.1: the queues have to be configured first. */
 	for (uint16_t qi = 0; qi < 2 * pairs; qi++) {
 		if (fn->queue_cfg[qi].enabled)
 			continue;
-		vsim_fn_violation(fn, 116);
+		vsim_fn_violation(fn, VIRTIO_RULE_QUEUE_PAIRS);
 		return false;
 	}
 	atomic_store_explicit(&fn->pairs_in_use, pairs, memory_order_relaxed);
 	return true;
 }
 
-/* rule: what a driver breaks that sends the command without the feature; 0: no rule names it. */
+/* rule: what a driver breaks that sends the command without the feature. */
 static const struct command {
-	uint8_t class, command, feature, rule;
+	uint8_t class, command, feature;
+	enum virtio_rule rule;
 	bool (*run)(struct vsim_fn *fn, const struct vsim_chain *chain, uint8_t command);
 } commands[] = {
-	{ VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_PROMISC, VIRTIO_NET_F_CTRL_RX, 110, rx_mode },
-	{ VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_ALLMULTI, VIRTIO_NET_F_CTRL_RX, 110, rx_mode },
-	{ VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_ALLUNI, VIRTIO_NET_F_CTRL_RX_EXTRA, 110, rx_mode },
-	{ VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_NOMULTI, VIRTIO_NET_F_CTRL_RX_EXTRA, 110,
+	{ VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_PROMISC, VIRTIO_NET_F_CTRL_RX, VIRTIO_RULE_RX_MODE,
 			rx_mode },
-	{ VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_NOUNI, VIRTIO_NET_F_CTRL_RX_EXTRA, 110, rx_mode },
-	{ VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_NOBCAST, VIRTIO_NET_F_CTRL_RX_EXTRA, 110,
-			rx_mode },
-	{ VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET, VIRTIO_NET_F_CTRL_RX, 0,
-			mac_table_set },
-	{ VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_ADDR_SET, VIRTIO_NET_F_CTRL_MAC_ADDR, 0,
-			mac_addr_set },
-	{ VIRTIO_NET_CTRL_VLAN, VIRTIO_NET_CTRL_VLAN_ADD, VIRTIO_NET_F_CTRL_VLAN, 0, vlan },
-	{ VIRTIO_NET_CTRL_VLAN, VIRTIO_NET_CTRL_VLAN_DEL, VIRTIO_NET_F_CTRL_VLAN, 0, vlan },
-	{ VIRTIO_NET_CTRL_ANNOUNCE, VIRTIO_NET_CTRL_ANNOUNCE_ACK, VIRTIO_NET_F_GUEST_ANNOUNCE, 0,
-			announce_ack },
-	{ VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, VIRTIO_NET_F_MQ, 0, mq_pairs_set },
+	{ VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_ALLMULTI, VIRTIO_NET_F_CTRL_RX,
+			VIRTIO_RULE_RX_MODE, rx_mode },
+	{ VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_ALLUNI, VIRTIO_NET_F_CTRL_RX_EXTRA,
+			VIRTIO_RULE_RX_MODE, rx_mode },
+	{ VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_NOMULTI, VIRTIO_NET_F_CTRL_RX_EXTRA,
+			VIRTIO_RULE_RX_MODE, rx_mode },
+	{ VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_NOUNI, VIRTIO_NET_F_CTRL_RX_EXTRA,
+			VIRTIO_RULE_RX_MODE, rx_mode },
+	{ VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_NOBCAST, VIRTIO_NET_F_CTRL_RX_EXTRA,
+			VIRTIO_RULE_RX_MODE, rx_mode },
+	{ VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET, VIRTIO_NET_F_CTRL_RX,
+			VIRTIO_RULE_NONE, mac_table_set },
+	{ VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_ADDR_SET, VIRTIO_NET_F_CTRL_MAC_ADDR,
+			VIRTIO_RULE_NONE, mac_addr_set },
+	{ VIRTIO_NET_CTRL_VLAN, VIRTIO_NET_CTRL_VLAN_ADD, VIRTIO_NET_F_CTRL_VLAN, VIRTIO_RULE_NONE,
+			vlan },
+	{ VIRTIO_NET_CTRL_VLAN, VIRTIO_NET_CTRL_VLAN_DEL, VIRTIO_NET_F_CTRL_VLAN, VIRTIO_RULE_NONE,
+			vlan },
+	{ VIRTIO_NET_CTRL_ANNOUNCE, VIRTIO_NET_CTRL_ANNOUNCE_ACK, VIRTIO_NET_F_GUEST_ANNOUNCE,
+			VIRTIO_RULE_NONE, announce_ack },
+	{ VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, VIRTIO_NET_F_MQ, VIRTIO_RULE_NONE,
+			mq_pairs_set },
 };
 
 static bool
@@ -171,7 +179,7 @@ command_run(struct vsim_fn *fn, const struct vsim_chain *chain)
 			continue;
 		if (vsim_features_has(&fn->accepted, c->feature))
 			return c->run(fn, chain, c->command);
-		if (c->rule != 0)
+		if (c->rule != VIRTIO_RULE_NONE)
 			vsim_fn_violation(fn, c->rule);
 		return false;
 	}

@@ -237,7 +237,7 @@ rx_scatter(struct vsim_queue *q, struct rx_burst *b, const struct vsim_frame *fr
 		}
 		/* 5.1.6.3.1: each holds the header at least. */
 		if (q->mergeable && b->bufs[b->done + nb].total < q->hdr_len) {
-			vsim_queue_fail(q, 105);
+			vsim_queue_fail(q, VIRTIO_RULE_RX_BUFFER);
 			return RX_DEAD;
 		}
 		room += b->bufs[b->done + nb++].total;
@@ -492,12 +492,12 @@ tx_hdr_judge(struct vsim_fn *fn, const struct virtio_net_hdr *hdr)
 	bool known = gso == VIRTIO_NET_HDR_GSO_NONE;
 
 	if (hdr->num_buffers != 0)
-		vsim_fn_violation(fn, 99);
+		vsim_fn_violation(fn, VIRTIO_RULE_NUM_BUFFERS);
 	if (hdr->flags & (VIRTIO_NET_HDR_F_DATA_VALID | VIRTIO_NET_HDR_F_RSC_INFO))
-		vsim_fn_violation(fn, 101);
+		vsim_fn_violation(fn, VIRTIO_RULE_TX_FLAGS);
 	if ((hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) &&
 			!vsim_features_has(f, VIRTIO_NET_F_CSUM)) {
-		vsim_fn_violation(fn, 100);
+		vsim_fn_violation(fn, VIRTIO_RULE_TX_OFFLOAD);
 		return false;
 	}
 	for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++)
@@ -507,7 +507,7 @@ tx_hdr_judge(struct vsim_fn *fn, const struct virtio_net_hdr *hdr)
 			(hdr->gso_size == 0 || !(hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)))
 		known = false;
 	if (!known) {
-		vsim_fn_violation(fn, 100);
+		vsim_fn_violation(fn, VIRTIO_RULE_TX_OFFLOAD);
 		return false;
 	}
 	/* The offloads themselves are none of this model's features: nothing would do the work. */
@@ -594,7 +594,7 @@ tx_frame(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_frame *frame, u
 	}
 	if (unlikely(frame->total > max_frame)) {
 		if (vsim_features_has(&q->fn->accepted, VIRTIO_NET_F_MTU))
-			vsim_fn_violation(q->fn, 98);
+			vsim_fn_violation(q->fn, VIRTIO_RULE_FRAME_LENGTH);
 		vsim_count(&q->ctr->drop_too_big, 1);
 		return false;
 	}

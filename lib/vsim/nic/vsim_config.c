@@ -50,7 +50,7 @@ window_access(struct vsim_fn *fn, uint64_t *offset)
 			return len;
 		}
 	}
-	vsim_fn_violation(fn, 35);
+	vsim_fn_violation(fn, VIRTIO_RULE_PCI_CFG_RANGE);
 	return 0;
 }
 
@@ -94,7 +94,7 @@ sriov_control_written(struct vsim_fn *fn, uint16_t old)
 		return;
 	}
 	if (!fn->sriov_permitted)
-		vsim_fn_violation(fn, 70);
+		vsim_fn_violation(fn, VIRTIO_RULE_VF_ENABLE_EARLY);
 	if (vsim_nic_vfs_set(fn->nic, num_vfs) < 0)
 		vsim_cfg_put16(control, vsim_cfg_get16(control) & ~PCI_SRIOV_CTRL_VF_ENABLE);
 }
@@ -154,7 +154,7 @@ dword_write(struct vsim_fn *fn, uint16_t at, unsigned int from, unsigned int to,
 	}
 	if (!any && at >= VSIM_CONFIG_VIRTIO &&
 			at < VSIM_CONFIG_WINDOW + sizeof(struct virtio_pci_cfg_cap))
-		vsim_fn_violation(fn, 10);
+		vsim_fn_violation(fn, VIRTIO_RULE_CAP_READ_ONLY);
 
 	if (at == l->msix)
 		vsim_msix_flush(fn);

@@ -68,13 +68,13 @@ static const struct row admin_rows[] = {
 
 #define NB(rows) (sizeof(rows) / sizeof((rows)[0]))
 
-static char violation_names[VSIM_RULES][sizeof("violation_C000")];
+static char violation_names[VIRTIO_RULE_END][sizeof("violation_C000")];
 static pthread_once_t names_once = PTHREAD_ONCE_INIT;
 
 static void
 names_make(void)
 {
-	for (unsigned int i = 0; i < VSIM_RULES; i++)
+	for (unsigned int i = 0; i < VIRTIO_RULE_END; i++)
 		snprintf(violation_names[i], sizeof(violation_names[i]), "violation_C%03u",
 				i % 1000);
 }
@@ -168,7 +168,7 @@ vsim_fn_stats(const struct vsim_fn *fn, struct vsim_stat *out, size_t max)
 		for (size_t i = 0; i < NB(queue_rows); i++)
 			add(&list, queue_rows[i].name, qi,
 					value_at(&c->queue[qi], queue_rows[i].offset));
-	for (unsigned int rule = 0; rule < VSIM_RULES; rule++) {
+	for (unsigned int rule = 0; rule < VIRTIO_RULE_END; rule++) {
 		uint64_t n = __atomic_load_n(&c->violations[rule], __ATOMIC_RELAXED);
 
 		if (n != 0)
@@ -185,7 +185,7 @@ vsim_nic_violations(const struct vsim_nic *nic)
 	for (unsigned int i = 0; i < VSIM_MAX_FNS; i++) {
 		const struct vsim_fn *fn = __atomic_load_n(&nic->all[i], __ATOMIC_ACQUIRE);
 
-		for (unsigned int rule = 0; fn != NULL && rule < VSIM_RULES; rule++)
+		for (unsigned int rule = 0; fn != NULL && rule < VIRTIO_RULE_END; rule++)
 			total += __atomic_load_n(&fn->counters->violations[rule], __ATOMIC_RELAXED);
 	}
 	return total;

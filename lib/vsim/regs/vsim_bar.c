@@ -60,13 +60,13 @@ net_config_judge(struct vsim_fn *fn, uint32_t offset, size_t len, bool write)
 			conditional = true;
 	}
 	if (!exact)
-		vsim_fn_violation(fn, 5);
+		vsim_fn_violation(fn, VIRTIO_RULE_NATURAL_WIDTH);
 	if (!write && conditional)
-		vsim_fn_violation(fn, 57);
+		vsim_fn_violation(fn, VIRTIO_RULE_CONFIG_FIELD);
 	if (write)
-		vsim_fn_violation(fn, 96);
+		vsim_fn_violation(fn, VIRTIO_RULE_CONFIG_WRITE);
 	if (write && !(fn->status & VIRTIO_STATUS_FEATURES_OK))
-		vsim_fn_violation(fn, 47);
+		vsim_fn_violation(fn, VIRTIO_RULE_CONFIG_EARLY);
 }
 
 static uint32_t
@@ -147,7 +147,7 @@ common_reg(struct vsim_fn *fn, uint32_t offset, size_t len)
 	for (size_t i = 0; i < vsim_nb_common_regs; i++)
 		if (vsim_common_regs[i].offset == offset && vsim_common_regs[i].width == len)
 			return &vsim_common_regs[i];
-	vsim_fn_violation(fn, 5);
+	vsim_fn_violation(fn, VIRTIO_RULE_NATURAL_WIDTH);
 	return NULL;
 }
 
@@ -178,7 +178,7 @@ access_read(struct vsim_fn *fn, uint64_t offset, uint32_t *value, size_t len)
 		return 0;
 	case PLACE_ISR:
 		if (len != 1) {
-			vsim_fn_violation(fn, 5);
+			vsim_fn_violation(fn, VIRTIO_RULE_NATURAL_WIDTH);
 			return -EINVAL;
 		}
 		*value = fn->isr;
@@ -207,13 +207,13 @@ static int
 doorbell_write(struct vsim_fn *fn, uint32_t offset, uint32_t value, size_t len)
 {
 	if (len == 1) {
-		vsim_fn_violation(fn, 29);
+		vsim_fn_violation(fn, VIRTIO_RULE_DOORBELL_WIDTH);
 		return -EINVAL;
 	}
 	/* That of the owner may stand for a VF whose driver is live while the owner's is not. */
 	if (!(fn->status & VIRTIO_STATUS_DRIVER_OK) && !fn->legacy &&
 			(fn->index > 0 || offset < VSIM_LEGACY_OWNER_DOORBELLS)) {
-		vsim_fn_violation(fn, 46);
+		vsim_fn_violation(fn, VIRTIO_RULE_DOORBELL_EARLY);
 		return 0;
 	}
 	vsim_queue_ring(fn, offset, value, len);
@@ -238,7 +238,7 @@ access_write(struct vsim_fn *fn, uint64_t offset, uint32_t value, size_t len)
 		if (reg == NULL)
 			return -EINVAL;
 		if (reg->write == NULL)
-			vsim_fn_violation(fn, 26);
+			vsim_fn_violation(fn, VIRTIO_RULE_READ_ONLY);
 		else
 			reg->write(fn, value);
 		return 0;
@@ -274,7 +274,7 @@ access_check(struct vsim_fn *fn, uint64_t offset, size_t len)
 	if ((len == 1 || len == 2 || len == 4) && offset % len == 0)
 		return 0;
 	if (place == PLACE_COMMON || place == PLACE_DEVICE || place == PLACE_ISR)
-		vsim_fn_violation(fn, 5);
+		vsim_fn_violation(fn, VIRTIO_RULE_NATURAL_WIDTH);
 	return len == 8 && offset % 8 == 0 ? 0 : -EINVAL;
 }
 

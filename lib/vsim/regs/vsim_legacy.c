@@ -54,15 +54,15 @@ driver_features_write(struct vsim_fn *fn, uint32_t value)
 	int bit;
 
 	if (fn->status & VIRTIO_STATUS_DRIVER_OK) {
-		vsim_fn_violation(fn, 44);
+		vsim_fn_violation(fn, VIRTIO_RULE_INIT_ORDER);
 		return;
 	}
 	if (value & ~offered(fn))
-		vsim_fn_violation(fn, 52);
+		vsim_fn_violation(fn, VIRTIO_RULE_FEATURES);
 	fn->driver = (struct vsim_features){ { value } };
 	*accepted = (struct vsim_features){ { value & offered(fn) } };
 	while ((bit = vsim_features_unmet(accepted, &needed)) >= 0) {
-		vsim_fn_violation(fn, 52);
+		vsim_fn_violation(fn, VIRTIO_RULE_FEATURES);
 		vsim_features_put(accepted, bit, false);
 	}
 	fn->legacy_regs.negotiated = true;
@@ -160,7 +160,7 @@ device_status_write(struct vsim_fn *fn, uint32_t value)
 		return;
 	}
 	if (fn->status & LEGACY_STATUS & ~value)
-		vsim_fn_violation(fn, 48);
+		vsim_fn_violation(fn, VIRTIO_RULE_STATUS_BITS);
 	fn->status |= step;
 	if (step & VIRTIO_STATUS_DRIVER_OK) {
 		fn->legacy_regs.negotiated = true;

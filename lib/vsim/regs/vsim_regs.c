@@ -23,17 +23,17 @@ selected(struct vsim_fn *fn)
 	return NULL;
 }
 
-/* The same before a write to one of its fields: queues are set up after FEATURES_OK (C044), and
- * all before queue_enable (C021). */
+/* The same before a write to one of its fields: queues are set up after FEATURES_OK, and all
+ * before queue_enable. */
 static struct vsim_queue_cfg *
 selected_for_setup(struct vsim_fn *fn)
 {
 	struct vsim_queue_cfg *cfg = selected(fn);
 
 	if (!(fn->status & VIRTIO_STATUS_FEATURES_OK))
-		vsim_fn_violation(fn, 44);
+		vsim_fn_violation(fn, VIRTIO_RULE_INIT_ORDER);
 	if (cfg != NULL && cfg->enabled)
-		vsim_fn_violation(fn, 21);
+		vsim_fn_violation(fn, VIRTIO_RULE_ENABLE_LAST);
 	return cfg;
 }
 
@@ -94,15 +94,15 @@ driver_feature_write(struct vsim_fn *fn, uint32_t value)
 	unsigned int shift = select % 2 * 32;
 
 	if (fn->status & VIRTIO_STATUS_FEATURES_OK) {
-		vsim_fn_violation(fn, 44);
+		vsim_fn_violation(fn, VIRTIO_RULE_INIT_ORDER);
 		return;
 	}
 	if (!(fn->status & VIRTIO_STATUS_DRIVER))
-		vsim_fn_violation(fn, 44);
+		vsim_fn_violation(fn, VIRTIO_RULE_INIT_ORDER);
 	if (select >= VIRTIO_FEATURE_BITS / 32) {
 		/* Beyond what the model stores nothing is offered. */
 		if (value != 0)
-			vsim_fn_violation(fn, 52);
+			vsim_fn_violation(fn, VIRTIO_RULE_FEATURES);
 		return;
 	}
 	fn->driver.w[select / 2] &= ~(UINT64_C(0xffffffff) << shift);
@@ -213,7 +213,7 @@ queue_size_write(struct vsim_fn *fn, uint32_t value)
 		return;
 	if (value == 0 || value > fn->nic->conf.queue_size ||
 			(!packed && (value & (value - 1)) != 0)) {
-		vsim_fn_violation(fn, 24);
+		vsim_fn_violation(fn, VIRTIO_RULE_QUEUE_SIZE);
 		return;
 	}
 	cfg->size = value;
@@ -233,18 +233,18 @@ queue_enable_write(struct vsim_fn *fn, uint32_t value)
 	struct vsim_queue_cfg *cfg = selected(fn);
 
 	if (value != 1) {
-		vsim_fn_violation(fn, 20);
+		vsim_fn_violation(fn, VIRTIO_RULE_ENABLE_NOT_ZERO);
 		return;
 	}
 	if (!(fn->status & VIRTIO_STATUS_FEATURES_OK)) {
 		/* Layout and queue count are not settled yet: nothing that could run. */
-		vsim_fn_violation(fn, 44);
+		vsim_fn_violation(fn, VIRTIO_RULE_INIT_ORDER);
 		return;
 	}
 	if (cfg == NULL || cfg->enabled)
 		return;
 	if (cfg->reset_unread) {
-		vsim_fn_violation(fn, 23);
+		vsim_fn_violation(fn, VIRTIO_RULE_QUEUE_RESET_WAIT);
 		cfg->reset_unread = false;
 	}
 	cfg->enabled = true;
@@ -286,7 +286,7 @@ queue_reset_write(struct vsim_fn *fn, uint32_t value)
 			!vsim_features_has(&fn->accepted, VIRTIO_F_RING_RESET))
 		return;
 	if (cfg->vector_unread)
-		vsim_fn_violation(fn, 39);
+		vsim_fn_violation(fn, VIRTIO_RULE_VECTOR_READ_BACK);
 	vsim_queue_deactivate(fn, fn->queue_select);
 	vsim_queue_cfg_reset(fn, fn->queue_select);
 	cfg->reset_unread = true;

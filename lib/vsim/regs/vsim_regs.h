@@ -12,12 +12,10 @@
 
 #include "vsim/core/vsim_fn.h"
 
-/* ------------------------------------------------------- common configuration, vsim_regs.c */
-
 /**
- * One register: exactly this offset and width. No write function means read-only: writing it
- * breaks C026. 64-bit fields are two registers, as the driver has to use them (virtio 1.4
- * 4.1.3.1 "Driver Requirements: PCI Device Layout").
+ * One register: exactly this offset and width. No write function means read-only: a write breaks
+ * VIRTIO_RULE_READ_ONLY. 64-bit fields are two registers, as the driver has to use them (virtio
+ * 1.4 4.1.3.1 "Driver Requirements: PCI Device Layout").
  */
 struct vsim_reg {
 	const char *name; /**< As in the specification, for traces and tests. */

@@ -103,7 +103,7 @@ reset_by_driver(struct vsim_fn *fn)
 	for (uint16_t qi = 0; qi < VSIM_MAX_QUEUES; qi++)
 		unread = unread || fn->queue_cfg[qi].vector_unread;
 	if (unread)
-		vsim_fn_violation(fn, 39);
+		vsim_fn_violation(fn, VIRTIO_RULE_VECTOR_READ_BACK);
 	vsim_fn_virtio_reset(fn);
 	fn->reset_unread = true;
 	/* Memory and rings are left alone already; only saying so takes its time. A device that is
@@ -119,12 +119,12 @@ reset_by_driver(struct vsim_fn *fn)
 static void
 features_ok(struct vsim_fn *fn)
 {
-	unsigned int rule = vsim_features_broken_rule(&fn->driver, &fn->offered);
+	enum virtio_rule rule = vsim_features_broken_rule(&fn->driver, &fn->offered);
 
-	if (rule != 0)
+	if (rule != VIRTIO_RULE_NONE)
 		vsim_fn_violation(fn, rule);
 	/* virtio 1.4 2.2.2: a set that the device does not accept leaves the bit clear. */
-	fn->features_refused = rule != 0 || fn->nic->fault.refuse_features_ok;
+	fn->features_refused = rule != VIRTIO_RULE_NONE || fn->nic->fault.refuse_features_ok;
 	fn->status_reread = false;
 	if (fn->features_refused)
 		return;
@@ -155,21 +155,23 @@ status_step(struct vsim_fn *fn, uint8_t step)
 		break;
 	case VIRTIO_STATUS_DRIVER:
 		if (!(fn->status & VIRTIO_STATUS_ACKNOWLEDGE))
-			vsim_fn_violation(fn, 44);
+			vsim_fn_violation(fn, VIRTIO_RULE_INIT_ORDER);
 		fn->status |= step;
 		break;
 	case VIRTIO_STATUS_FEATURES_OK:
 		if (!(fn->status & VIRTIO_STATUS_DRIVER))
-			vsim_fn_violation(fn, 44);
+			vsim_fn_violation(fn, VIRTIO_RULE_INIT_ORDER);
 		features_ok(fn);
 		break;
 	case VIRTIO_STATUS_DRIVER_OK:
 		if (!(fn->status & VIRTIO_STATUS_FEATURES_OK)) {
-			vsim_fn_violation(fn, fn->features_refused ? 45 : 44);
+			vsim_fn_violation(fn,
+					fn->features_refused ? VIRTIO_RULE_FEATURES_REFUSED :
+							       VIRTIO_RULE_INIT_ORDER);
 			break;
 		}
 		if (!fn->status_reread)
-			vsim_fn_violation(fn, 44);
+			vsim_fn_violation(fn, VIRTIO_RULE_INIT_ORDER);
 		vsim_fn_driver_ok(fn);
 		break;
 	case VIRTIO_STATUS_FAILED:
@@ -195,17 +197,17 @@ vsim_status_write(struct vsim_fn *fn, uint8_t value)
 		return;
 	}
 	if (fn->reset_unread) {
-		vsim_fn_violation(fn, 22);
+		vsim_fn_violation(fn, VIRTIO_RULE_RESET_WAIT);
 		fn->reset_unread = false;
 	}
 	if (vsim_fn_resetting(fn))
 		return;
 	value &= DRIVER_BITS;
 	if (old & ~value)
-		vsim_fn_violation(fn, 48);
+		vsim_fn_violation(fn, VIRTIO_RULE_STATUS_BITS);
 	value &= ~old;
 	if ((old & VIRTIO_STATUS_FAILED) && value != 0) {
-		vsim_fn_violation(fn, 48);
+		vsim_fn_violation(fn, VIRTIO_RULE_STATUS_BITS);
 		return;
 	}
 	for (size_t i = 0; i < sizeof(order); i++)

@@ -78,9 +78,9 @@ vsim_packed_table_walk(struct vsim_queue *q, struct vsim_walk *walk, uint64_t ad
 	uint32_t nb = len / sizeof(struct pvirtq_desc);
 
 	if (len == 0 || len % sizeof(struct pvirtq_desc) != 0)
-		return vsim_queue_fail(q, 93);
+		return vsim_queue_fail(q, VIRTIO_RULE_PACKED_INDIRECT);
 	if (nb > q->size)
-		return vsim_queue_fail(q, 92);
+		return vsim_queue_fail(q, VIRTIO_RULE_PACKED_LIST);
 	for (uint32_t i = 0; i < nb; i++) {
 		uint32_t n = sizeof(struct pvirtq_desc);
 		const void *from = vsim_queue_dma(q, addr + i * n, &n, false);
@@ -93,9 +93,9 @@ vsim_packed_table_walk(struct vsim_queue *q, struct vsim_walk *walk, uint64_t ad
 		vsim_desc_copy(&d, from);
 		flags = le16toh(d.flags);
 		if (flags & VIRTQ_DESC_F_INDIRECT)
-			return vsim_queue_fail(q, 93);
+			return vsim_queue_fail(q, VIRTIO_RULE_PACKED_INDIRECT);
 		if (flags & ~VIRTQ_DESC_F_WRITE) /* 2.8.8: no other flag; harmless, so go on */
-			vsim_fn_violation(q->fn, 93);
+			vsim_fn_violation(q->fn, VIRTIO_RULE_PACKED_INDIRECT);
 		ret = vsim_walk_add(q, walk, le64toh(d.addr), le32toh(d.len),
 				flags & VIRTQ_DESC_F_WRITE);
 		if (ret < 0)
@@ -117,19 +117,19 @@ vsim_packed_walk(struct vsim_queue *q, struct vsim_walk *walk)
 		uint16_t flags;
 
 		if (walk->nb_descs == q->size)
-			return vsim_queue_fail(q, 92);
+			return vsim_queue_fail(q, VIRTIO_RULE_PACKED_LIST);
 		vsim_desc_copy(&d, &q->packed.desc[i]);
 		flags = le16toh(d.flags);
 		/* 2.8.6: the list is complete before its first descriptor is published. */
 		if (walk->nb_descs > 0 && (flags & PACKED_WRAP_FLAGS) != want)
-			return vsim_queue_fail(q, 92);
+			return vsim_queue_fail(q, VIRTIO_RULE_PACKED_LIST);
 		walk->nb_descs++;
 		walk->id = le16toh(d.id);
 		if (flags & VIRTQ_DESC_F_INDIRECT) {
 			if (!q->indirect)
-				return vsim_queue_fail(q, 78);
+				return vsim_queue_fail(q, VIRTIO_RULE_INDIRECT);
 			if (walk->nb_descs > 1 || (flags & VIRTQ_DESC_F_NEXT))
-				return vsim_queue_fail(q, 93);
+				return vsim_queue_fail(q, VIRTIO_RULE_PACKED_INDIRECT);
 			ret = vsim_packed_table_walk(q, walk, le64toh(d.addr), le32toh(d.len));
 		} else {
 			ret = vsim_walk_add(q, walk, le64toh(d.addr), le32toh(d.len),

@@ -113,20 +113,20 @@ queue_settings(struct vsim_queue *q)
 	q->flags_used = VIRTQ_DESC_F_AVAIL | VIRTQ_DESC_F_USED;
 }
 
-/** The driver's own mistakes, each a rule. @return the rule, or 0. */
-static unsigned int
+/** @return the rule that the driver broke when it programmed the queue, or VIRTIO_RULE_NONE. */
+static enum virtio_rule
 queue_misconfigured(const struct vsim_queue *q)
 {
 	struct area area[3];
 
 	if (q->size == 0 || q->size > q->fn->nic->conf.queue_size ||
 			(!q->is_packed && (q->size & (q->size - 1)) != 0))
-		return 24;
+		return VIRTIO_RULE_QUEUE_SIZE;
 	queue_areas(q, area);
 	for (unsigned int i = 0; i < 3; i++)
 		if (area[i].iova & (area[i].align - 1))
-			return 72;
-	return 0;
+			return VIRTIO_RULE_RING_ALIGNMENT;
+	return VIRTIO_RULE_NONE;
 }
 
 int
@@ -134,7 +134,7 @@ vsim_queue_activate(struct vsim_fn *fn, uint16_t qi)
 {
 	const struct vsim_queue_cfg *cfg = &fn->queue_cfg[qi];
 	struct vsim_queue *q;
-	unsigned int rule;
+	enum virtio_rule rule;
 
 	if (fn->queue[qi] != NULL)
 		return 0;
@@ -152,7 +152,7 @@ vsim_queue_activate(struct vsim_fn *fn, uint16_t qi)
 	};
 	queue_settings(q);
 	rule = queue_misconfigured(q);
-	if (rule != 0) {
+	if (rule != VIRTIO_RULE_NONE) {
 		vsim_fn_violation(fn, rule);
 		free(q);
 		return -EINVAL;
@@ -164,7 +164,7 @@ vsim_queue_activate(struct vsim_fn *fn, uint16_t qi)
 	}
 	/* Every reset left the word idle: somebody rang a queue that did not run (3.1.1). */
 	if (atomic_exchange(q->doorbell, VSIM_DOORBELL_IDLE) != VSIM_DOORBELL_IDLE)
-		vsim_fn_violation(fn, 46);
+		vsim_fn_violation(fn, VIRTIO_RULE_DOORBELL_EARLY);
 	if (qi == 0 && fn->wire != NULL && fn->wire->ops->start != NULL)
 		fn->wire->ops->start(fn->wire);
 	fn->queue[qi] = q;
@@ -279,11 +279,11 @@ doorbell_judge(struct vsim_queue *q, uint32_t value)
 	bool wide = written_wide(q, value);
 
 	if ((value & 0xffff) != id)
-		vsim_fn_violation(q->fn, 30);
+		vsim_fn_violation(q->fn, VIRTIO_RULE_DOORBELL_QUEUE);
 	if (wide != q->notification_data)
-		vsim_fn_violation(q->fn, 29);
+		vsim_fn_violation(q->fn, VIRTIO_RULE_DOORBELL_WIDTH);
 	else if (wide && !next_plausible(q, value >> 16))
-		vsim_fn_violation(q->fn, 31);
+		vsim_fn_violation(q->fn, VIRTIO_RULE_DOORBELL_POSITION);
 }
 
 /** The queue may hold something new. @return false: it cannot be looked at. */
@@ -346,7 +346,7 @@ vsim_queue_ring(struct vsim_fn *fn, uint64_t doorbell_offset, uint32_t value, un
 	uint8_t *word;
 
 	if (width < sizeof(uint16_t) || doorbell_offset + width > fn->mem_size) {
-		vsim_fn_violation(fn, 29);
+		vsim_fn_violation(fn, VIRTIO_RULE_DOORBELL_WIDTH);
 		return;
 	}
 	/* Exactly what the store of a mapped page would have done. */

@@ -24,7 +24,7 @@ vsim_split_look(struct vsim_queue *q)
 
 	/* 2.7.13.3: idx never decreases, and no more than the ring can be available. */
 	if (unlikely(nb > q->size))
-		return vsim_queue_fail(q, 80);
+		return vsim_queue_fail(q, VIRTIO_RULE_AVAIL_INDEX);
 	q->lapped |= idx < q->avail_i;
 	q->avail_seen = idx;
 	return nb > 0;
@@ -70,7 +70,7 @@ vsim_split_table_walk(struct vsim_queue *q, struct vsim_walk *walk, uint64_t add
 	uint32_t i = 0;
 
 	if (len == 0 || len % sizeof(struct virtq_desc) != 0)
-		return vsim_queue_fail(q, 78);
+		return vsim_queue_fail(q, VIRTIO_RULE_INDIRECT);
 	for (;;) {
 		uint32_t n = sizeof(struct virtq_desc);
 		const void *from = vsim_queue_dma(q, addr + i * n, &n, false);
@@ -83,9 +83,9 @@ vsim_split_table_walk(struct vsim_queue *q, struct vsim_walk *walk, uint64_t add
 		vsim_desc_copy(&d, from);
 		flags = le16toh(d.flags);
 		if (flags & VIRTQ_DESC_F_INDIRECT) /* 2.7.5.3.1: none nested */
-			return vsim_queue_fail(q, 78);
+			return vsim_queue_fail(q, VIRTIO_RULE_INDIRECT);
 		if ((*hops)++ >= q->size)
-			return vsim_queue_fail(q, 76);
+			return vsim_queue_fail(q, VIRTIO_RULE_CHAIN);
 		ret = vsim_walk_add(q, walk, le64toh(d.addr), le32toh(d.len),
 				flags & VIRTQ_DESC_F_WRITE);
 		if (ret < 0)
@@ -93,10 +93,10 @@ vsim_split_table_walk(struct vsim_queue *q, struct vsim_walk *walk, uint64_t add
 		if (!(flags & VIRTQ_DESC_F_NEXT))
 			return 0;
 		if (q->in_order && le16toh(d.next) != i + 1)
-			vsim_fn_violation(q->fn, 77);
+			vsim_fn_violation(q->fn, VIRTIO_RULE_CHAIN_IN_ORDER);
 		i = le16toh(d.next);
 		if (i >= nb)
-			return vsim_queue_fail(q, 76);
+			return vsim_queue_fail(q, VIRTIO_RULE_CHAIN);
 	}
 }
 
@@ -118,13 +118,13 @@ vsim_split_walk(struct vsim_queue *q, struct vsim_walk *walk)
 
 		if (i >= q->size ||
 				hops++ >= q->size) /* 2.7.5: no loops, not longer than the queue */
-			return vsim_queue_fail(q, 76);
+			return vsim_queue_fail(q, VIRTIO_RULE_CHAIN);
 		vsim_desc_copy(&d, &q->split.desc[i]);
 		flags = le16toh(d.flags);
 		walk->nb_descs++;
 		if (flags & VIRTQ_DESC_F_INDIRECT) {
 			if (!q->indirect || (flags & VIRTQ_DESC_F_NEXT))
-				return vsim_queue_fail(q, 78);
+				return vsim_queue_fail(q, VIRTIO_RULE_INDIRECT);
 			hops--; /* The referring descriptor is not part of the message. */
 			ret = vsim_split_table_walk(q, walk, le64toh(d.addr), le32toh(d.len),
 					&hops);
@@ -139,7 +139,7 @@ vsim_split_walk(struct vsim_queue *q, struct vsim_walk *walk)
 		if (!(flags & VIRTQ_DESC_F_NEXT))
 			break;
 		if (q->in_order && le16toh(d.next) != ((i + 1) & mask)) /* 2.7.5 with IN_ORDER */
-			vsim_fn_violation(q->fn, 77);
+			vsim_fn_violation(q->fn, VIRTIO_RULE_CHAIN_IN_ORDER);
 		i = le16toh(d.next);
 	}
 	q->avail_i++;
@@ -172,7 +172,7 @@ vsim_split_pop(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool *poo
 	i = le16toh(__atomic_load_n(&q->split.avail->ring[q->avail_i & (q->size - 1)],
 			__ATOMIC_RELAXED));
 	if (unlikely(i >= q->size))
-		return vsim_queue_fail(q, 76);
+		return vsim_queue_fail(q, VIRTIO_RULE_CHAIN);
 	d = &q->split.desc[i];
 	tail = le64toh(__atomic_load_n((const uint64_t *)(const void *)&d->len, __ATOMIC_RELAXED));
 	/* One direct descriptor of the right direction in known memory: nearly all there is. */

@@ -13,7 +13,7 @@
 #include "vsim/core/vsim_judge.h"
 
 int
-vsim_queue_fail(struct vsim_queue *q, unsigned int rule)
+vsim_queue_fail(struct vsim_queue *q, enum virtio_rule rule)
 {
 	vsim_fn_violation(q->fn, rule);
 	q->dead = true;
@@ -34,10 +34,10 @@ int
 vsim_walk_add(struct vsim_queue *q, struct vsim_walk *walk, uint64_t addr, uint32_t len, bool write)
 {
 	if (!write && walk->writable_len > 0) /* 2.7.4.2: readable ones first */
-		return vsim_queue_fail(q, 73);
+		return vsim_queue_fail(q, VIRTIO_RULE_READABLE_FIRST);
 	*(write ? &walk->writable_len : &walk->readable_len) += len;
 	if (walk->writable_len + walk->readable_len > UINT32_MAX) /* 2.7.5: 2^32 bytes at most */
-		return vsim_queue_fail(q, 76);
+		return vsim_queue_fail(q, VIRTIO_RULE_CHAIN);
 	while (len > 0) {
 		uint32_t n = len;
 		uint8_t *ptr = vsim_queue_dma(q, addr, &n, write);

@@ -83,7 +83,7 @@ struct vsim_pool {
 };
 
 /** The driver broke a rule and the queue cannot go on. @return -EPROTO */
-int vsim_queue_fail(struct vsim_queue *q, unsigned int rule);
+int vsim_queue_fail(struct vsim_queue *q, enum virtio_rule rule);
 /** Memory outside the DMA map. @return -EFAULT */
 int vsim_queue_fault(struct vsim_queue *q);
 /** Translate what stands whole in the segment last used; NULL otherwise. len is not 0. */
