@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
+
+/* Processes that use a function: those that have its VFIO group open. */
+
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -15,9 +18,9 @@
 
 /* ---------------------------------------------------------------- /proc */
 
-/* The group behind a descriptor that is "/dev/vfio/43", or -1. */
+/* @return the number of the group if the path is like "/dev/vfio/43", else -1. */
 static int
-group_of_link(const char *target)
+group_of_path(const char *target)
 {
 	static const char dir[] = "/dev/vfio/";
 	char *end;
@@ -65,7 +68,7 @@ add(struct holders *holders, int group, pid_t pid)
 	return 0;
 }
 
-/* A process that ends meanwhile, or that may not be looked into, holds nothing. */
+/* Skip a process that has ended or whose descriptors we may not read. */
 static int
 scan_process(struct holders *holders, pid_t pid)
 {
@@ -84,8 +87,8 @@ scan_process(struct holders *holders, pid_t pid)
 		if (len <= 0)
 			continue;
 		target[len] = '\0';
-		if (group_of_link(target) >= 0)
-			ret = add(holders, group_of_link(target), pid);
+		if (group_of_path(target) >= 0)
+			ret = add(holders, group_of_path(target), pid);
 	}
 	if (dir != NULL)
 		closedir(dir);
@@ -139,7 +142,7 @@ holders_find(const struct holders *holders, int group)
 	return NULL;
 }
 
-/* ---------------------------------------------------------------- a change is about to come */
+/* ---------------------------------------------------------------- users of VFs */
 
 bool
 holders_group_busy(int group)

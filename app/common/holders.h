@@ -6,10 +6,10 @@
 
 /**
  * @file
- * Who uses a function: the processes that hold its VFIO group open.
+ * Processes that use a function: those that have its VFIO group open.
  *
- * A function is assigned as long as somebody has a handle on it and no longer: nothing is
- * registered, so a user that was killed has let go.
+ * A function is in use while a process has an open handle on it. Nothing is registered, so a
+ * process that was killed does not use the function any more.
  */
 
 #include <stdbool.h>
@@ -18,32 +18,32 @@
 
 #include "sysfs.h"
 
-/** A process and one group that it holds. */
+/** A process and one group that the process has open. */
 struct holder {
 	int group;
 	pid_t pid;
 	char name[32]; /**< As in /proc/PID/comm. */
 };
 
-/** All of them, by group, then by process. */
+/** All holders, sorted by group, then by process. */
 struct holders {
 	struct holder *v;
 	size_t nb;
 };
 
 /**
- * Read what /proc shows: every process of this PID namespace that this user may look into.
- * @return 0, -ENOMEM, or the error of opening /proc. holders_free() afterwards, in any case.
+ * Scan /proc: all processes of this PID namespace whose descriptors this user may read.
+ * @return 0, -ENOMEM, or the error of opening /proc. Call holders_free() in any case.
  */
 int holders_scan(struct holders *holders);
 void holders_free(struct holders *holders);
 
-/** First holder of a group, or NULL; the others of the group stand behind it. */
+/** @return the first holder of a group, or NULL; the other holders of the group follow it. */
 const struct holder *holders_find(const struct holders *holders, int group);
 
 /**
- * The group cannot be opened because somebody has it open, seen in /proc or not. Opens it for a
- * moment: ask before a change, not in passing.
+ * Whether a process has the group open, visible in /proc or not. This function opens the group for
+ * a moment, so call it only before a change.
  */
 bool holders_group_busy(int group);
 
@@ -51,13 +51,14 @@ bool holders_group_busy(int group);
 struct vf_user {
 	unsigned int vf; /**< From 1. */
 	char bdf[BASE_BDF_LEN];
-	pid_t pid; /**< 0: a process that cannot be seen. */
+	pid_t pid; /**< 0: a process that /proc does not show. */
 	char name[32];
 };
 
 /**
- * Who uses the VFs of a PF, at most max of them.
- * @return how many were written, or -errno of the scan.
+ * Find the users of the VFs of a PF.
+ * @param out  Out: at most max users.
+ * @return number of users written, or -errno of the scan.
  */
 int holders_of_vfs(const char *sysfs, const struct sysfs_fn *pf, struct vf_user *out, size_t max);
 

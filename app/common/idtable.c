@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
+
+/* Table of devices whose SR-IOV is forbidden, or permitted without the feature bit. */
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "idtable.h"
 
-/* @return 1: a rule; 0: nothing on this line; -EINVAL. */
+/* @return 1: a rule; 0: an empty line; -EINVAL. */
 static int
 parse_line(char *line, struct id_rule *rule)
 {
@@ -45,7 +48,7 @@ add_line(struct idtable *table, char *line)
 }
 
 int
-idtable_read(struct idtable *table, const char *file, struct why *why)
+idtable_read(struct idtable *table, const char *file, struct err *err)
 {
 	unsigned int number = 0;
 	char line[256];
@@ -56,11 +59,12 @@ idtable_read(struct idtable *table, const char *file, struct why *why)
 	if (file == NULL || file[0] == '\0')
 		return 0;
 	if (strlen(file) >= sizeof(table->file))
-		return why_not(why, -ENAMETOOLONG, "the id table has too long a name: %s", file);
+		return err_set(err, -ENAMETOOLONG, "the path of the id table is too long: %s",
+				file);
 	strcpy(table->file, file);
 	in = fopen(file, "re");
 	if (in == NULL)
-		return why_not(why, -errno, "the id table %s cannot be read: %s", file,
+		return err_set(err, -errno, "cannot read the id table %s: %s", file,
 				strerror(errno));
 	while (ret == 0 && fgets(line, sizeof(line), in) != NULL) {
 		number++;
@@ -71,12 +75,11 @@ idtable_read(struct idtable *table, const char *file, struct why *why)
 		return 0;
 	idtable_free(table);
 	return ret == -EINVAL ?
-			why_not(why, ret,
+			err_set(err, ret,
 					"line %u of the id table %s is not \"forbid\" or \"permit\" and four ids "
 					"such as 1af4:1041:8086:15fe",
 					number, file) :
-			why_not(why, ret, "the id table %s cannot be kept: %s", file,
-					strerror(-ret));
+			err_set(err, ret, "cannot store the id table %s: %s", file, strerror(-ret));
 }
 
 void

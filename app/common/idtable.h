@@ -6,24 +6,24 @@
 
 /**
  * @file
- * Parts whose SR-IOV is forbidden, or permitted although they lack VIRTIO_F_SR_IOV.
+ * Table of devices whose SR-IOV is forbidden, or permitted although they do not offer
+ * VIRTIO_F_SR_IOV. The table is empty unless the user names a file.
  *
- * A part is named by its four PCI ids, all of them: the table is for one broken or one old
- * product, not for a vendor. There is no table unless a file is named.
- *
- * A line of the file: "forbid 1af4:1041:8086:15fe" or "permit ...", in the order vendor, device,
- * subsystem vendor, subsystem device; "#" starts a comment. The last line that names a part counts.
+ * A device is given by all four of its PCI ids, because a rule is for one broken or old product,
+ * not for a vendor. A line is "forbid 1af4:1041:8086:15fe" or "permit ...", in the order vendor,
+ * device, subsystem vendor, subsystem device; "#" starts a comment. The last rule for a device
+ * counts.
  */
 
 #include <stddef.h>
 
 #include "sysfs.h"
-#include "why.h"
+#include "err.h"
 
 enum id_verdict {
-	ID_UNNAMED, /**< The feature bit decides. */
-	ID_FORBID, /**< No VFs of this part, whatever it offers. */
-	ID_PERMIT, /**< VFs even without the feature bit. */
+	ID_UNNAMED, /**< No rule: the feature bit decides. */
+	ID_FORBID, /**< No VFs, whatever the device offers. */
+	ID_PERMIT, /**< VFs are allowed without the feature bit. */
 };
 
 struct id_rule {
@@ -39,9 +39,9 @@ struct idtable {
 
 /**
  * Read a file; NULL or "" gives an empty table.
- * @return 0, -EINVAL (a line that makes no sense: nothing of the file counts), or -errno.
+ * @return 0, -EINVAL (an invalid line: the table is empty), or -errno of reading.
  */
-int idtable_read(struct idtable *table, const char *file, struct why *why);
+int idtable_read(struct idtable *table, const char *file, struct err *err);
 void idtable_free(struct idtable *table);
 
 enum id_verdict idtable_verdict(const struct idtable *table, const struct sysfs_fn *fn);

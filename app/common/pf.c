@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
+
+/* The rules for owners of a PF. */
+
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -27,10 +30,10 @@ pf_host_init(struct pf_host *host)
 	host->run_dir = env_or("VSR_RUN_DIR", "/run/vsr");
 }
 
-/* ---------------------------------------------------------------- which function */
+/* ---------------------------------------------------------------- find, open */
 
 static int
-refuse_driver(const struct pf_host *host, const struct sysfs_fn *fn, struct why *why)
+refuse_driver(const struct pf_host *host, const struct sysfs_fn *fn, struct err *err)
 {
 	char unbind[128] = "";
 
@@ -38,7 +41,7 @@ refuse_driver(const struct pf_host *host, const struct sysfs_fn *fn, struct why 
 		snprintf(unbind, sizeof(unbind),
 				"; echo %s > %.40s/bus/pci/devices/%s/driver/unbind", fn->bdf,
 				host->sysfs, fn->bdf);
-	return why_not(why, -ENOTCONN,
+	return err_set(err, -ENOTCONN,
 			"%s is bound to %s, not to vfio-pci: bind it with: "
 			"echo vfio-pci > %s/bus/pci/devices/%s/driver_override%s; "
 			"echo %s > %s/bus/pci/drivers_probe",
@@ -47,122 +50,122 @@ refuse_driver(const struct pf_host *host, const struct sysfs_fn *fn, struct why 
 }
 
 int
-pf_find(const struct pf_host *host, const char *name, struct sysfs_fn *fn, struct why *why)
+pf_find(const struct pf_host *host, const char *name, struct sysfs_fn *fn, struct err *err)
 {
 	char bdf[BASE_BDF_LEN];
-	int err;
+	int ret;
 
 	if (base_bdf_expand(name, bdf) != 0)
-		return why_not(why, -EINVAL, "\"%.64s\" is no PCI address such as 0000:01:00.0",
+		return err_set(err, -EINVAL, "\"%.64s\" is no PCI address such as 0000:01:00.0",
 				name);
-	err = sysfs_fn_read(host->sysfs, bdf, fn);
-	if (err == -ENODEV)
-		return why_not(why, err, "there is no PCI function %s in %s/bus/pci/devices", bdf,
+	ret = sysfs_fn_read(host->sysfs, bdf, fn);
+	if (ret == -ENODEV)
+		return err_set(err, ret, "there is no PCI function %s in %s/bus/pci/devices", bdf,
 				host->sysfs);
-	if (err != 0)
-		return why_not(why, err, "cannot read %s/bus/pci/devices/%s: %s", host->sysfs, bdf,
-				strerror(-err));
+	if (ret != 0)
+		return err_set(err, ret, "cannot read %s/bus/pci/devices/%s: %s", host->sysfs, bdf,
+				strerror(-ret));
 	if (!sysfs_fn_is_virtio_net(fn))
-		return why_not(why, -ENODEV,
+		return err_set(err, -ENODEV,
 				"%s is no virtio network device (its ids are %04x:%04x)", bdf,
 				fn->vendor, fn->device);
 	if (fn->pf[0] != '\0')
-		return why_not(why, -ENODEV, "%s is a VF and cannot have VFs: name its PF, %s", bdf,
+		return err_set(err, -ENODEV, "%s is a VF and cannot have VFs: name its PF, %s", bdf,
 				fn->pf);
 	if (!fn->has_sriov)
-		return why_not(why, -ENODEV, "%s is no PF: it has no SR-IOV capability", bdf);
+		return err_set(err, -ENODEV, "%s is no PF: it has no SR-IOV capability", bdf);
 	if (strcmp(fn->driver, "vfio-pci") != 0)
-		return refuse_driver(host, fn, why);
+		return refuse_driver(host, fn, err);
 	if (fn->group < 0)
-		return why_not(why, -ENOTCONN,
-				"%s is in no IOMMU group: switch the IOMMU on (intel_iommu=on "
-				"or amd_iommu=on on the kernel's command line)",
+		return err_set(err, -ENOTCONN,
+				"%s is in no IOMMU group: enable the IOMMU (intel_iommu=on "
+				"or amd_iommu=on on the kernel command line)",
 				bdf);
 	return 0;
 }
 
 int
 pf_open(const struct pf_host *host, const struct sysfs_fn *fn, const char *token,
-		struct vio_vfio *vfio, struct why *why)
+		struct vio_vfio *vfio, struct err *err)
 {
 	char devices[PATH_MAX], text[256] = "";
-	int err;
+	int ret;
 
 	snprintf(devices, sizeof(devices), "%s/bus/pci/devices", host->sysfs);
-	err = vio_vfio_open(vfio, devices, fn->bdf, token, text, sizeof(text));
-	switch (-err) {
+	ret = vio_vfio_open(vfio, devices, fn->bdf, token, text, sizeof(text));
+	switch (-ret) {
 	case 0:
 		return 0;
 	case EBUSY:
-		return why_not(why, err, "%s is in use by another program: end it first", fn->bdf);
+		return err_set(err, ret, "%s is in use by another program: end it first", fn->bdf);
 	case EACCES:
-		return why_not(why, err,
-				"%s does not take the VF token: it or a VF of it is in use with "
-				"another one",
+		return err_set(err, ret,
+				"%s refuses the VF token: it or one of its VFs is in use with "
+				"another token",
 				fn->bdf);
 	case EPERM:
-		return why_not(why, err,
-				"%s cannot be opened: run as root or as the owner of /dev/vfio/%d",
+		return err_set(err, ret,
+				"cannot open %s: run as root or as the owner of /dev/vfio/%d",
 				fn->bdf, fn->group);
 	default:
-		return why_not(why, err, "%s cannot be opened through VFIO: %s", fn->bdf, text);
+		return err_set(err, ret, "cannot open %s through VFIO: %s", fn->bdf, text);
 	}
 }
 
-/* ---------------------------------------------------------------- what the device agrees to */
+/* ---------------------------------------------------------------- negotiation */
 
 int
 pf_negotiate(const struct sysfs_fn *fn, struct vio_dev *dev, const struct vio_features *wanted,
-		struct why *why)
+		struct err *err)
 {
-	int err = vio_dev_negotiate(dev, wanted, NULL);
+	int ret = vio_dev_negotiate(dev, wanted, NULL);
 
-	if (err == -ECONNREFUSED)
-		return why_not(why, err,
-				"%s refuses %s (FEATURES_OK does not stick), so its VFs must not "
+	if (ret == -ECONNREFUSED)
+		return err_set(err, ret,
+				"%s refuses %s (it clears FEATURES_OK), so its VFs must not "
 				"be enabled",
 				fn->bdf,
 				vio_features_has(&dev->offered, VIRTIO_F_SR_IOV) ?
 						"VIRTIO_F_SR_IOV" :
 						"its features");
-	if (err != 0)
-		return why_not(why, err, "%s does not come up: %s", fn->bdf, dev->why);
+	if (ret != 0)
+		return err_set(err, ret, "cannot initialize %s: %s", fn->bdf, dev->why);
 	return 0;
 }
 
 static int
-ids_say(const struct pf_host *host, const struct sysfs_fn *fn, struct why *why, int err,
+ids_verdict(const struct pf_host *host, const struct sysfs_fn *fn, struct err *err, int ret,
 		const char *what)
 {
-	why_not(why, err, "SR-IOV of %s (%04x:%04x:%04x:%04x) is %s by %s", fn->bdf, fn->vendor,
+	err_set(err, ret, "SR-IOV of %s (%04x:%04x:%04x:%04x) is %s by %s", fn->bdf, fn->vendor,
 			fn->device, fn->subsys_vendor, fn->subsys, what, host->ids.file);
-	if (err == 0 && host->note != NULL)
-		host->note(why->text);
-	return err;
+	if (ret == 0 && host->note != NULL)
+		host->note(err->text);
+	return ret;
 }
 
 int
 pf_sriov_allowed(const struct pf_host *host, const struct sysfs_fn *fn, const struct vio_dev *dev,
-		struct why *why)
+		struct err *err)
 {
 	const enum id_verdict verdict = idtable_verdict(&host->ids, fn);
 
 	if (verdict == ID_FORBID)
-		return ids_say(host, fn, why, -EPERM, "forbidden");
+		return ids_verdict(host, fn, err, -EPERM, "forbidden");
 	if (vio_dev_has(dev, VIRTIO_F_SR_IOV))
 		return 0;
 	if (verdict == ID_PERMIT)
-		return ids_say(host, fn, why, 0, "permitted without VIRTIO_F_SR_IOV");
-	return why_not(why, -EOPNOTSUPP,
+		return ids_verdict(host, fn, err, 0, "permitted without VIRTIO_F_SR_IOV");
+	return err_set(err, -EOPNOTSUPP,
 			"%s does not offer VIRTIO_F_SR_IOV (feature bit %d), without which a "
 			"driver must not enable its VFs",
 			fn->bdf, VIRTIO_F_SR_IOV);
 }
 
-/* ---------------------------------------------------------------- how many, and who */
+/* ---------------------------------------------------------------- number and users of VFs */
 
 int
-pf_count_parse(const struct sysfs_fn *fn, const char *text, unsigned int *count, struct why *why)
+pf_count_parse(const struct sysfs_fn *fn, const char *text, unsigned int *count, struct err *err)
 {
 	char *end;
 	long value;
@@ -170,13 +173,13 @@ pf_count_parse(const struct sysfs_fn *fn, const char *text, unsigned int *count,
 	errno = 0;
 	value = strtol(text, &end, 10);
 	if (end == text || *end != '\0' || errno != 0)
-		return why_not(why, -EINVAL, "\"%.64s\" is no number of VFs", text);
+		return err_set(err, -EINVAL, "\"%.64s\" is not a number of VFs", text);
 	if (value == 0)
-		return why_not(why, -EINVAL,
-				"0 VFs cannot be created: to remove them, run vsrctl vf destroy %s",
+		return err_set(err, -EINVAL,
+				"cannot create 0 VFs: to destroy the VFs, run vsrctl vf destroy %s",
 				fn->bdf);
 	if (value < 0 || value > (long)fn->total_vfs)
-		return why_not(why, -ERANGE, "%ld VFs are out of range: %s can have 1 to %u", value,
+		return err_set(err, -ERANGE, "%ld VFs are out of range: %s can have 1 to %u", value,
 				fn->bdf, fn->total_vfs);
 	*count = (unsigned int)value;
 	return 0;
@@ -190,130 +193,130 @@ format_user(const struct vf_user *user, char *text, size_t len)
 				user->name, (int)user->pid);
 	else
 		snprintf(text, len,
-				"VF %u (%s) is in use by a process that cannot be seen from "
-				"here",
+				"VF %u (%s) is in use by a process that is not visible in "
+				"/proc",
 				user->vf, user->bdf);
 }
 
 int
 pf_unused(const struct pf_host *host, const struct sysfs_fn *fn, const char *then,
-		struct vf_user *users, size_t *nb_users, struct why *why)
+		struct vf_user *users, size_t *nb_users, struct err *err)
 {
 	int nb = holders_of_vfs(host->sysfs, fn, users, PF_MAX_USERS);
 	char first[128], more[32] = "";
 
 	*nb_users = 0;
 	if (nb < 0)
-		return why_not(why, nb, "it cannot be told who uses the VFs of %s: %s", fn->bdf,
+		return err_set(err, nb, "cannot find the users of the VFs of %s: %s", fn->bdf,
 				strerror(-nb));
 	if (nb == 0)
 		return 0;
 	*nb_users = (size_t)nb;
 	format_user(&users[0], first, sizeof(first));
 	if (nb > 1)
-		snprintf(more, sizeof(more), ", and %d more like it", nb - 1);
-	return why_not(why, -EBUSY, "%s%s: end the program%s, then %s", first, more,
+		snprintf(more, sizeof(more), ", and %d more uses", nb - 1);
+	return err_set(err, -EBUSY, "%s%s: end the program%s, then %s", first, more,
 			nb > 1 ? "s" : "", then);
 }
 
 int
-pf_has_no_vfs(const struct pf_host *host, const struct sysfs_fn *fn, struct why *why)
+pf_has_no_vfs(const struct pf_host *host, const struct sysfs_fn *fn, struct err *err)
 {
 	struct vf_user *users;
 	char then[64];
 	size_t nb;
-	int err;
+	int ret;
 
 	if (fn->num_vfs == 0)
 		return 0;
 	users = calloc(PF_MAX_USERS, sizeof(*users));
 	if (users == NULL)
-		return why_not(why, -ENOMEM, "there is no memory");
+		return err_set(err, -ENOMEM, "out of memory");
 	snprintf(then, sizeof(then), "run vsrctl vf destroy %s", fn->bdf);
-	err = pf_unused(host, fn, then, users, &nb, why);
+	ret = pf_unused(host, fn, then, users, &nb, err);
 	free(users);
-	if (err == -EBUSY) {
-		const struct why who = *why;
+	if (ret == -EBUSY) {
+		const struct err who = *err;
 
-		return why_not(why, -EEXIST, "%s has %u VFs already; %.900s", fn->bdf, fn->num_vfs,
+		return err_set(err, -EEXIST, "%s has %u VFs already; %.900s", fn->bdf, fn->num_vfs,
 				who.text);
 	}
-	return why_not(why, -EEXIST,
+	return err_set(err, -EEXIST,
 			"%s has %u VFs already: destroy them first with vsrctl vf "
 			"destroy %s",
 			fn->bdf, fn->num_vfs, fn->bdf);
 }
 
-/* ---------------------------------------------------------------- VFs come and go */
+/* ---------------------------------------------------------------- create, destroy */
 
 int
 pf_token_file(const struct pf_host *host, const struct sysfs_fn *fn, char *path, size_t len,
-		struct why *why)
+		struct err *err)
 {
-	int err = token_path(host->run_dir, fn->bdf, path, len);
+	int ret = token_path(host->run_dir, fn->bdf, path, len);
 
-	return err == 0 ? 0 :
-			  why_not(why, err, "the folder of the token files has too long a name: %s",
+	return ret == 0 ? 0 :
+			  err_set(err, ret, "the path of the folder of token files is too long: %s",
 					  host->run_dir);
 }
 
 static int
-refuse_enable(const struct pf_host *host, const struct sysfs_fn *fn, unsigned int count, int err,
-		struct why *why)
+refuse_enable(const struct pf_host *host, const struct sysfs_fn *fn, unsigned int count, int ret,
+		struct err *err)
 {
-	switch (-err) {
+	switch (-ret) {
 	case EBUSY:
-		return why_not(why, err,
+		return err_set(err, ret,
 				"the kernel refuses %u VFs of %s: it has VFs already, or one is "
 				"in use",
 				count, fn->bdf);
 	case ERANGE:
-		return why_not(why, err,
-				"the kernel refuses %u VFs of %s: that is more than it can have",
+		return err_set(err, ret, "the kernel refuses %u VFs of %s: it cannot have so many",
 				count, fn->bdf);
 	case ENOENT:
-		return why_not(why, err,
-				"vfio-pci makes no VFs of %s: allow it with: "
+		return err_set(err, ret,
+				"vfio-pci does not create VFs of %s: allow it with: "
 				"echo 1 > %s/module/vfio_pci/parameters/enable_sriov",
 				fn->bdf, host->sysfs);
 	case EACCES:
-		return why_not(why, err,
-				"%s/bus/pci/devices/%s/sriov_numvfs cannot be written: run as "
+		return err_set(err, ret,
+				"cannot write %s/bus/pci/devices/%s/sriov_numvfs: run as "
 				"root",
 				host->sysfs, fn->bdf);
 	default:
-		return why_not(why, err, "the kernel refuses %u VFs of %s: %s", count, fn->bdf,
-				strerror(-err));
+		return err_set(err, ret, "the kernel refuses %u VFs of %s: %s", count, fn->bdf,
+				strerror(-ret));
 	}
 }
 
 int
 pf_vfs_enable(const struct pf_host *host, const struct sysfs_fn *fn, unsigned int count,
-		const char *token, struct why *why)
+		const char *token, struct err *err)
 {
 	char file[PATH_MAX];
-	int err = pf_token_file(host, fn, file, sizeof(file), why);
+	int ret = pf_token_file(host, fn, file, sizeof(file), err);
 
-	if (err != 0)
-		return err;
-	err = token_store(file, token);
-	if (err != 0)
-		return why_not(why, err, "the VF token cannot be kept in %.512s: %s", file,
-				strerror(-err));
-	err = sysfs_num_vfs_set(host->sysfs, fn->bdf, count);
-	return err == 0 ? 0 : refuse_enable(host, fn, count, err, why);
+	if (ret != 0)
+		return ret;
+	ret = token_store(file, token);
+	if (ret != 0)
+		return err_set(err, ret, "cannot store the VF token in %.512s: %s", file,
+				strerror(-ret));
+	ret = sysfs_num_vfs_set(host->sysfs, fn->bdf, count);
+	return ret == 0 ? 0 : refuse_enable(host, fn, count, ret, err);
 }
 
 int
-pf_vfs_disable(const struct pf_host *host, const struct sysfs_fn *fn, struct why *why)
+pf_vfs_disable(const struct pf_host *host, const struct sysfs_fn *fn, struct err *err)
 {
-	int err = sysfs_num_vfs_set(host->sysfs, fn->bdf, 0);
+	int ret = sysfs_num_vfs_set(host->sysfs, fn->bdf, 0);
 
-	if (err == -EBUSY)
-		return why_not(why, err, "the kernel keeps the VFs of %s: one of them is in use",
+	if (ret == -EBUSY)
+		return err_set(err, ret,
+				"the kernel does not destroy the VFs of %s: one of them is in use",
 				fn->bdf);
-	if (err != 0)
-		return why_not(why, err, "the kernel keeps the VFs of %s: %s", fn->bdf,
-				strerror(-err));
+	if (ret != 0)
+		return err_set(err, ret, "the kernel does not destroy the VFs of %s: %s", fn->bdf,
+				strerror(-ret));
 	return 0;
 }

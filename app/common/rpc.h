@@ -11,9 +11,9 @@
  */
 
 #define RPC_PROTOCOL 1 /**< Member "protocol" of the answer to "version". */
-#define RPC_SOCKET "vsrd.sock" /**< In the folder of the token files. */
+#define RPC_SOCKET "vsrd.sock" /**< Name of the socket in the folder of token files. */
 #define RPC_MAX_REQUEST 65536 /**< Bytes of a line to the daemon, newline included. */
-#define RPC_MAX_ANSWER (4 * 1024 * 1024) /**< Bytes of a line from it. */
+#define RPC_MAX_ANSWER (4 * 1024 * 1024) /**< Bytes of a line from the daemon. */
 #define RPC_MAX_BATCH 64
 
 /* Codes of JSON-RPC 2.0 5.1 */
@@ -21,7 +21,7 @@
 #define RPC_INVALID_REQUEST -32600
 #define RPC_NO_METHOD -32601
 #define RPC_INVALID_PARAMS -32602
-/** It was understood and refused: "data" has the member "errno", such as "EBUSY", and others. */
+/** The method refused: "data" has the member "errno", such as "EBUSY", and others. */
 #define RPC_REFUSED -32000
 
 #endif /* VSR_COMMON_RPC_H */

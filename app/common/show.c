@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
+
+/* Functions as JSON. */
+
 #include <limits.h>
 
 #include "show.h"
@@ -76,7 +79,7 @@ show_vfs(const struct pf_host *host, const struct sysfs_fn *pf)
 		struct sysfs_fn vf;
 		json_t *users;
 
-		/* Functions come and go while they are read. */
+		/* Skip a VF that disappeared meanwhile. */
 		if (sysfs_vf_bdf(host->sysfs, pf->bdf, i, bdf) != 0 ||
 				sysfs_fn_read(host->sysfs, bdf, &vf) != 0)
 			continue;

@@ -6,8 +6,8 @@
 
 /**
  * @file
- * Functions as JSON, the same whether vsrd says it or vsrctl looks itself. New references, or
- * NULL without memory.
+ * Functions as JSON, for the answers of vsrd and for vsrctl without a daemon. Each function returns
+ * a new reference, or NULL when out of memory.
  */
 
 #include <jansson.h>
@@ -23,10 +23,10 @@ json_t *show_fn(const struct sysfs_fn *fn);
 /** Array of vf, pci, driver, iommu_group, users (array of pid, name), assigned. */
 json_t *show_vfs(const struct pf_host *host, const struct sysfs_fn *pf);
 
-/** Array of vf, pci, pid (null when it cannot be seen), name. */
+/** Array of vf, pci, pid (null when /proc does not show the process), name. */
 json_t *show_users(const struct vf_user *users, size_t nb_users);
 
-/** What the creation of VFs answers: pf, num_vfs, token, token_file, testpmd_option, vfs. */
+/** Result of a creation of VFs: pf, num_vfs, token, token_file, testpmd_option, vfs. */
 json_t *show_created(const struct pf_host *host, const struct sysfs_fn *pf, unsigned int count,
 		const char *token);
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
+
+/* PCI functions as sysfs shows them. */
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -31,25 +34,25 @@ fn_path(char out[PATH_MAX], const char *sysfs, const char *bdf, const char *file
 	return len < 0 || len >= PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
-/* A file that holds one number, at most max. */
+/* Read a file with one number, at most max. */
 static int
 read_number(const char *sysfs, const char *bdf, const char *file, unsigned long max,
 		unsigned long *out)
 {
 	char path[PATH_MAX], text[32], *end;
 	ssize_t len;
-	int fd, err = fn_path(path, sysfs, bdf, file);
+	int fd, ret = fn_path(path, sysfs, bdf, file);
 
-	if (err != 0)
-		return err;
+	if (ret != 0)
+		return ret;
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	len = read(fd, text, sizeof(text) - 1);
-	err = -errno;
+	ret = -errno;
 	close(fd);
 	if (len < 0)
-		return err;
+		return ret;
 	text[len] = '\0';
 	errno = 0;
 	*out = strtoul(text, &end, 0);
@@ -58,17 +61,17 @@ read_number(const char *sysfs, const char *bdf, const char *file, unsigned long 
 	return 0;
 }
 
-/* The last name of a link's target; -ENOENT when there is no such link. */
+/* Read the last name of the target of a link. @return 0, -ENOENT: no such link. */
 static int
 read_link_name(const char *sysfs, const char *bdf, const char *file, char *out, size_t out_len)
 {
 	char path[PATH_MAX], target[PATH_MAX];
 	const char *name;
 	ssize_t len;
-	int err = fn_path(path, sysfs, bdf, file);
+	int ret = fn_path(path, sysfs, bdf, file);
 
-	if (err != 0)
-		return err;
+	if (ret != 0)
+		return ret;
 	len = readlink(path, target, sizeof(target) - 1);
 	if (len < 0)
 		return -errno;
@@ -96,11 +99,11 @@ read_ids(const char *sysfs, struct sysfs_fn *fn)
 
 	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
 		unsigned long value;
-		int err = read_number(sysfs, fn->bdf, ids[i].file, 0xffff, &value);
+		int ret = read_number(sysfs, fn->bdf, ids[i].file, 0xffff, &value);
 
-		/* Functions come and go while they are read. */
-		if (err != 0)
-			return err == -ENOENT ? -ENODEV : err;
+		/* The function may have disappeared meanwhile. */
+		if (ret != 0)
+			return ret == -ENOENT ? -ENODEV : ret;
 		*ids[i].out = (uint16_t)value;
 	}
 	return 0;
@@ -111,13 +114,13 @@ read_group(const char *sysfs, struct sysfs_fn *fn)
 {
 	char name[16], *end;
 	long group;
-	int err = read_link_name(sysfs, fn->bdf, "iommu_group", name, sizeof(name));
+	int ret = read_link_name(sysfs, fn->bdf, "iommu_group", name, sizeof(name));
 
 	fn->group = -1;
-	if (err == -ENOENT)
+	if (ret == -ENOENT)
 		return 0;
-	if (err != 0)
-		return err;
+	if (ret != 0)
+		return ret;
 	group = strtol(name, &end, 10);
 	if (end == name || *end != '\0' || group < 0 || group > INT_MAX)
 		return -EIO;
@@ -133,15 +136,14 @@ has_vf(const char *sysfs, const char *pf, unsigned int vf)
 	return vf <= SYSFS_MAX_VFS && sysfs_vf_bdf(sysfs, pf, vf, bdf) == 0;
 }
 
-/* By the links to them. A read of sriov_numvfs waits for the lock of the device, which the kernel
- * holds while it takes a PF from its driver: an owner that asked then would wait for the kernel,
- * and the kernel for the owner to close the PF. */
+/* Count the links to VFs. A read of sriov_numvfs could deadlock: it waits for the device lock,
+ * which the kernel holds while it unbinds the PF and waits for its owner, us, to close it. */
 static unsigned int
 count_vfs(const char *sysfs, const char *pf)
 {
 	unsigned int there = 0, step = 1;
 
-	/* They are numbered without gaps. */
+	/* The links are numbered without gaps. */
 	while (has_vf(sysfs, pf, there + step)) {
 		there += step;
 		step *= 2;
@@ -156,12 +158,12 @@ static int
 read_sriov(const char *sysfs, struct sysfs_fn *fn)
 {
 	unsigned long total;
-	int err = read_number(sysfs, fn->bdf, "sriov_totalvfs", SYSFS_MAX_VFS, &total);
+	int ret = read_number(sysfs, fn->bdf, "sriov_totalvfs", SYSFS_MAX_VFS, &total);
 
-	if (err == -ENOENT)
+	if (ret == -ENOENT)
 		return 0;
-	if (err != 0)
-		return err;
+	if (ret != 0)
+		return ret;
 	fn->has_sriov = true;
 	fn->total_vfs = (unsigned int)total;
 	fn->num_vfs = count_vfs(sysfs, fn->bdf);
@@ -171,22 +173,22 @@ read_sriov(const char *sysfs, struct sysfs_fn *fn)
 int
 sysfs_fn_read(const char *sysfs, const char *bdf, struct sysfs_fn *fn)
 {
-	int err;
+	int ret;
 
 	memset(fn, 0, sizeof(*fn));
 	if (strlen(bdf) >= sizeof(fn->bdf))
 		return -ENODEV;
 	strcpy(fn->bdf, bdf);
-	err = read_ids(sysfs, fn);
-	if (err == 0)
-		err = read_link_name(sysfs, bdf, "driver", fn->driver, sizeof(fn->driver));
-	if (err == 0 || err == -ENOENT)
-		err = read_link_name(sysfs, bdf, "physfn", fn->pf, sizeof(fn->pf));
-	if (err == 0 || err == -ENOENT)
-		err = read_group(sysfs, fn);
-	if (err == 0)
-		err = read_sriov(sysfs, fn);
-	return err;
+	ret = read_ids(sysfs, fn);
+	if (ret == 0)
+		ret = read_link_name(sysfs, bdf, "driver", fn->driver, sizeof(fn->driver));
+	if (ret == 0 || ret == -ENOENT)
+		ret = read_link_name(sysfs, bdf, "physfn", fn->pf, sizeof(fn->pf));
+	if (ret == 0 || ret == -ENOENT)
+		ret = read_group(sysfs, fn);
+	if (ret == 0)
+		ret = read_sriov(sysfs, fn);
+	return ret;
 }
 
 int
@@ -194,7 +196,7 @@ sysfs_vf_bdf(const char *sysfs, const char *pf, unsigned int vf, char bdf[BASE_B
 {
 	char link[32];
 
-	/* Sysfs counts from 0, everything else (virtio group members too) from 1. */
+	/* sysfs numbers VFs from 0; everything else, virtio group members too, from 1. */
 	snprintf(link, sizeof(link), "virtfn%u", vf - 1);
 	return read_link_name(sysfs, pf, link, bdf, BASE_BDF_LEN);
 }
@@ -205,7 +207,7 @@ compare_bdf(const void *a, const void *b)
 	return strcmp(((const struct sysfs_fn *)a)->bdf, ((const struct sysfs_fn *)b)->bdf);
 }
 
-/* Tell each VF its number: only the links of its PF know it. */
+/* Set the number of each VF, from the links of its PF. */
 static void
 number_vfs(const char *sysfs, struct sysfs_fn *fns, size_t nb_fns)
 {
@@ -230,11 +232,11 @@ sysfs_list(const char *sysfs, struct sysfs_fn **out)
 	char path[PATH_MAX], bdf[BASE_BDF_LEN];
 	struct dirent *entry;
 	DIR *dir;
-	int err = fn_path(path, sysfs, "", "");
+	int ret = fn_path(path, sysfs, "", "");
 
 	*out = NULL;
-	if (err != 0)
-		return err;
+	if (ret != 0)
+		return ret;
 	dir = opendir(path);
 	if (dir == NULL)
 		return -errno;
@@ -247,20 +249,20 @@ sysfs_list(const char *sysfs, struct sysfs_fn **out)
 			room = room != 0 ? 2 * room : 64;
 			more = reallocarray(fns, room, sizeof(*fns));
 			if (more == NULL) {
-				err = -ENOMEM;
+				ret = -ENOMEM;
 				break;
 			}
 			fns = more;
 		}
-		/* One that left meanwhile, or that cannot be read, is not shown. */
+		/* Skip a function that disappeared meanwhile or cannot be read. */
 		if (sysfs_fn_read(sysfs, bdf, &fns[nb_fns]) == 0 &&
 				sysfs_fn_is_virtio_net(&fns[nb_fns]))
 			nb_fns++;
 	}
 	closedir(dir);
-	if (err != 0 || nb_fns == 0) {
+	if (ret != 0 || nb_fns == 0) {
 		free(fns);
-		return err;
+		return ret;
 	}
 	qsort(fns, nb_fns, sizeof(*fns), compare_bdf);
 	number_vfs(sysfs, fns, nb_fns);
@@ -272,16 +274,16 @@ int
 sysfs_num_vfs_set(const char *sysfs, const char *pf, unsigned int num_vfs)
 {
 	char path[PATH_MAX], text[16];
-	int fd, len, err = fn_path(path, sysfs, pf, "sriov_numvfs");
+	int fd, len, ret = fn_path(path, sysfs, pf, "sriov_numvfs");
 
-	if (err != 0)
-		return err;
+	if (ret != 0)
+		return ret;
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	len = snprintf(text, sizeof(text), "%u", num_vfs);
-	/* One write: the kernel's answer is that of the whole change. */
-	err = write(fd, text, (size_t)len) == len ? 0 : -errno;
+	/* One write, whose error is the result of the change. */
+	ret = write(fd, text, (size_t)len) == len ? 0 : -errno;
 	close(fd);
-	return err;
+	return ret;
 }

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
+
+/* VF tokens and the files that store them. */
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -65,26 +68,26 @@ int
 token_store(const char *path, const char *token)
 {
 	char tmp[PATH_MAX];
-	int len, fd, err;
+	int len, fd, ret;
 
 	len = snprintf(tmp, sizeof(tmp), "%s.XXXXXX", path);
 	if (len < 0 || (size_t)len >= sizeof(tmp))
 		return -ENAMETOOLONG;
-	err = make_folder(path);
-	if (err != 0)
-		return err;
+	ret = make_folder(path);
+	if (ret != 0)
+		return ret;
 	fd = mkstemp(tmp); /* mode 0600 */
 	if (fd < 0)
 		return -errno;
 	if (dprintf(fd, "%s\n", token) != TOKEN_LEN)
-		err = -EIO;
-	if (close(fd) != 0 && err == 0)
-		err = -errno;
-	if (err == 0 && rename(tmp, path) != 0)
-		err = -errno;
-	if (err != 0)
+		ret = -EIO;
+	if (close(fd) != 0 && ret == 0)
+		ret = -errno;
+	if (ret == 0 && rename(tmp, path) != 0)
+		ret = -errno;
+	if (ret != 0)
 		unlink(tmp);
-	return err;
+	return ret;
 }
 
 int

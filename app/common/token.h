@@ -6,8 +6,8 @@
 
 /**
  * @file
- * VF tokens: the secret that vfio-pci asks for when a VF is opened whose PF it holds too, and the
- * file that keeps it for those who may know.
+ * VF tokens and the files that store them. vfio-pci requires the token of the PF from a process
+ * that opens a VF of that PF.
  */
 
 #include <stdbool.h>
@@ -18,31 +18,31 @@
 #define TOKEN_LEN (BASE_UUID_LEN + 1) /**< Room for a token and its terminator. */
 
 /**
- * A UUID as people write it, made lower case. All zeros is no token: VFIO takes it for none.
+ * Parse a UUID and write it in lower case. All zeros are refused: VFIO treats them as no token.
  * @return 0 or -EINVAL.
  */
 int token_parse(const char *text, char token[TOKEN_LEN]);
 
-/** A new random one (RFC 4122 version 4). @return 0 or the error of getrandom(2). */
+/** Make a random token (RFC 4122 version 4). @return 0 or the error of getrandom(2). */
 int token_make(char token[TOKEN_LEN]);
 
-/** Name of the file for a PF: RUN_DIR/BDF.token. @return 0 or -ENAMETOOLONG. */
+/** Path of the token file of a PF: RUN_DIR/BDF.token. @return 0 or -ENAMETOOLONG. */
 int token_path(const char *run_dir, const char *bdf, char *path, size_t path_len);
 
 /**
- * Keep a token in a file that its owner alone can read (0600, in a folder made 0700 if it is not
- * there). Either the whole file is there afterwards, or what was there before.
+ * Store a token in a file with mode 0600; create its folder, with mode 0700, if it does not exist.
+ * On failure the file is as before.
  * @return 0 or -errno.
  */
 int token_store(const char *path, const char *token);
 
 /**
- * Read one back.
- * @return 0, -ENOENT, -EINVAL (it holds no token), or -errno.
+ * Read a token file.
+ * @return 0, -ENOENT, -EINVAL (the file has no token), or -errno.
  */
 int token_load(const char *path, char token[TOKEN_LEN]);
 
-/** Remove the file; fine when there is none. */
+/** Remove a token file, if it exists. */
 void token_drop(const char *path);
 
 #endif /* VSR_COMMON_TOKEN_H */

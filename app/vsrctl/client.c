@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * The daemon, seen by its client: JSON-RPC 2.0, one line each way.
  */
+
+/* The connection to the daemon: JSON-RPC 2.0, one line in each direction. */
+
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -24,7 +25,7 @@ client_open(const struct ctl *ctl)
 {
 	const struct timeval limit = { .tv_sec = 5 };
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd, err;
+	int fd, ret;
 
 	if (strlen(ctl->socket) >= sizeof(addr.sun_path))
 		return -ENAMETOOLONG;
@@ -35,9 +36,9 @@ client_open(const struct ctl *ctl)
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0)
 		return fd;
-	err = -errno;
+	ret = -errno;
 	close(fd);
-	return err;
+	return ret;
 }
 
 int
@@ -47,21 +48,21 @@ client_send(int fd, const char *method, json_t *params)
 			method, "params", params);
 	char *text = request != NULL ? json_dumps(request, JSON_COMPACT) : NULL;
 	size_t len = text != NULL ? strlen(text) : 0, sent = 0;
-	int err = text == NULL ? -ENOMEM : 0;
+	int ret = text == NULL ? -ENOMEM : 0;
 
 	if (text != NULL)
-		text[len++] = '\n'; /* in place of the end */
-	while (err == 0 && sent < len) {
+		text[len++] = '\n'; /* replaces the terminator */
+	while (ret == 0 && sent < len) {
 		const ssize_t n = send(fd, text + sent, len - sent, MSG_NOSIGNAL);
 
 		if (n < 0 && errno != EINTR)
-			err = -errno;
+			ret = -errno;
 		else if (n > 0)
 			sent += (size_t)n;
 	}
 	free(text);
 	json_decref(request);
-	return err;
+	return ret;
 }
 
 static long long
@@ -73,117 +74,117 @@ now_ms(void)
 	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }
 
-/* The first line in the room, taken out; NULL: it is not whole yet. */
+/* Take the first line out of the buffer. @return NULL: it is not complete yet. */
 static json_t *
-take_line(struct client_room *room, int *err)
+take_line(struct client_buf *buf, int *ret)
 {
-	char *end = room->len != 0 ? memchr(room->text, '\n', room->len) : NULL;
+	char *end = buf->len != 0 ? memchr(buf->text, '\n', buf->len) : NULL;
 	json_error_t error;
 	json_t *line;
 	size_t len;
 
 	if (end == NULL)
 		return NULL;
-	len = (size_t)(end - room->text);
-	line = json_loadb(room->text, len, 0, &error);
+	len = (size_t)(end - buf->text);
+	line = json_loadb(buf->text, len, 0, &error);
 	if (line == NULL)
-		*err = -EPROTO;
-	room->len -= len + 1;
-	memmove(room->text, end + 1, room->len);
+		*ret = -EPROTO;
+	buf->len -= len + 1;
+	memmove(buf->text, end + 1, buf->len);
 	return line;
 }
 
-/* More of it. @return 0 or -errno; -ECONNRESET at the end. */
+/* Receive more bytes. @return 0 or -errno; -ECONNRESET at the end of the stream. */
 static int
-read_more(int fd, struct client_room *room)
+read_more(int fd, struct client_buf *buf)
 {
 	ssize_t n;
 
-	if (room->len == room->size) {
-		const size_t size = room->size != 0 ? 2 * room->size : 4096;
-		char *text = size <= RPC_MAX_ANSWER ? realloc(room->text, size) : NULL;
+	if (buf->len == buf->size) {
+		const size_t size = buf->size != 0 ? 2 * buf->size : 4096;
+		char *text = size <= RPC_MAX_ANSWER ? realloc(buf->text, size) : NULL;
 
 		if (text == NULL)
 			return -EMSGSIZE;
-		room->text = text;
-		room->size = size;
+		buf->text = text;
+		buf->size = size;
 	}
-	n = read(fd, room->text + room->len, room->size - room->len);
+	n = read(fd, buf->text + buf->len, buf->size - buf->len);
 	if (n <= 0)
 		return n == 0 ? -ECONNRESET : errno == EINTR ? 0 : -errno;
-	room->len += (size_t)n;
+	buf->len += (size_t)n;
 	return 0;
 }
 
 json_t *
-client_receive(int fd, struct client_room *room, int timeout_ms, int *err)
+client_receive(int fd, struct client_buf *buf, int timeout_ms, int *ret)
 {
 	const long long end = now_ms() + timeout_ms;
 	struct pollfd wait = { .fd = fd, .events = POLLIN };
 	json_t *line;
 
-	*err = 0;
+	*ret = 0;
 	for (;;) {
 		long long left = timeout_ms < 0 ? -1 : end - now_ms();
 		int nb;
 
-		line = take_line(room, err);
-		if (line != NULL || *err != 0)
+		line = take_line(buf, ret);
+		if (line != NULL || *ret != 0)
 			return line;
 		if (timeout_ms >= 0 && left < 0)
 			left = 0;
 		nb = poll(&wait, 1, (int)left);
 		if (nb == 0)
-			*err = -ETIMEDOUT;
+			*ret = -ETIMEDOUT;
 		else if (nb < 0)
-			*err = errno == EINTR ? 0 : -errno;
+			*ret = errno == EINTR ? 0 : -errno;
 		else
-			*err = read_more(fd, room);
-		if (*err != 0)
+			*ret = read_more(fd, buf);
+		if (*ret != 0)
 			return NULL;
 	}
 }
 
 /* ---------------------------------------------------------------- calls */
 
-/* @return the answer, or NULL with *err. */
+/* @return the answer, or NULL with *ret. */
 static json_t *
-converse(const struct ctl *ctl, const char *method, json_t *params, int *err)
+exchange(const struct ctl *ctl, const char *method, json_t *params, int *ret)
 {
-	struct client_room room = { NULL, 0, 0 };
+	struct client_buf buf = { NULL, 0, 0 };
 	json_t *answer = NULL;
 	const int fd = client_open(ctl);
 
 	if (fd < 0) {
 		json_decref(params);
-		*err = fd;
+		*ret = fd;
 		return NULL;
 	}
-	*err = client_send(fd, method, params);
-	if (*err == 0 || *err == -EPIPE) /* who is turned away is told why */
-		answer = client_receive(fd, &room, ANSWER_MS, err);
-	free(room.text);
+	*ret = client_send(fd, method, params);
+	if (*ret == 0 || *ret == -EPIPE) /* a refused client gets an answer before the close */
+		answer = client_receive(fd, &buf, ANSWER_MS, ret);
+	free(buf.text);
 	close(fd);
 	return answer;
 }
 
 static int
-refuse_connection(const struct ctl *ctl, int err)
+refuse_connection(const struct ctl *ctl, int ret)
 {
-	if (err == -ENOENT || err == -ECONNREFUSED) {
+	if (ret == -ENOENT || ret == -ECONNREFUSED) {
 		ctl_refuse(ctl,
 				"vsrd does not answer on %s: start it (systemctl start vsrd, or "
 				"vsrd-keeper vsrd --pf all)",
 				ctl->socket);
 		return CTL_NO_DAEMON;
 	}
-	if (err == -EACCES)
-		return ctl_refuse(ctl, "%s is not yours to use: run as root or as the user of vsrd",
+	if (ret == -EACCES)
+		return ctl_refuse(ctl, "you may not use %s: run as root or as the user of vsrd",
 				ctl->socket);
-	return ctl_refuse(ctl, "vsrd does not answer on %s: %s", ctl->socket, strerror(-err));
+	return ctl_refuse(ctl, "vsrd does not answer on %s: %s", ctl->socket, strerror(-ret));
 }
 
-/* Say the error of an answer. */
+/* Print the error of an answer. */
 static int
 refuse_answer(const struct ctl *ctl, const json_t *error)
 {
@@ -201,7 +202,7 @@ refuse_answer(const struct ctl *ctl, const json_t *error)
 }
 
 static bool
-not_owned(const json_t *error)
+is_not_owned(const json_t *error)
 {
 	const json_t *data = json_object_get(error, "data");
 
@@ -212,19 +213,19 @@ static json_t *
 call(const struct ctl *ctl, const char *method, json_t *params, bool must, int *code)
 {
 	json_t *answer, *result, *error;
-	int err;
+	int ret;
 
-	answer = converse(ctl, method, params, &err);
+	answer = exchange(ctl, method, params, &ret);
 	if (answer == NULL) {
 		*code = CTL_NO_DAEMON;
-		if (must || (err != -ENOENT && err != -ECONNREFUSED))
-			*code = refuse_connection(ctl, err);
+		if (must || (ret != -ENOENT && ret != -ECONNREFUSED))
+			*code = refuse_connection(ctl, ret);
 		return NULL;
 	}
 	result = json_incref(json_object_get(answer, "result"));
 	error = json_object_get(answer, "error");
 	*code = CTL_OK;
-	if (result == NULL && !must && not_owned(error))
+	if (result == NULL && !must && is_not_owned(error))
 		*code = CTL_NO_DAEMON;
 	else if (result == NULL)
 		*code = refuse_answer(ctl, error);

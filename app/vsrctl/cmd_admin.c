@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * vsrctl admin and legacy: the admin queue of a PF, and the legacy registers of its VFs, by vsrd.
  */
+
+/* vsrctl admin: the admin queue of a PF, through vsrd. */
+
 #include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -101,7 +102,7 @@ cmd_admin_raw(const struct ctl *ctl, char *const args[])
 	answer = ctl_call(ctl, "admin.raw", params, &code);
 	if (answer == NULL)
 		return code;
-	/* The command was made; what the device says of it is the answer. */
+	/* The device has answered; its status decides the exit code. */
 	code = ctl_int(answer, "status") == 0 ? CTL_OK : CTL_REFUSED;
 	if (ctl->json) {
 		ctl_print_json(ctl, answer);
@@ -116,7 +117,7 @@ cmd_admin_raw(const struct ctl *ctl, char *const args[])
 	return code;
 }
 
-/* Microseconds below which this share of the commands stayed: upper end of a bucket. */
+/* A percentile of the latency in microseconds: the upper end of its bucket. */
 static unsigned long
 percentile(const json_t *buckets, json_int_t commands, double share)
 {
@@ -180,7 +181,3 @@ cmd_admin_stats(const struct ctl *ctl, char *const args[])
 	json_decref(stats);
 	return CTL_OK;
 }
-
-/* ---------------------------------------------------------------- legacy */
-
-/* ---------------------------------------------------------------- shown to guests */

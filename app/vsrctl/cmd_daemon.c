@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * vsrctl health, events, version: the daemon itself.
  */
+
+/* vsrctl health, events, version: the daemon itself. */
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,45 +93,45 @@ print_event(const struct ctl *ctl, const json_t *event)
 static int
 follow(const struct ctl *ctl, int fd)
 {
-	struct client_room room = { NULL, 0, 0 };
+	struct client_buf room = { NULL, 0, 0 };
 	json_t *line;
-	int err = client_send(fd, "events.subscribe", json_object());
+	int ret = client_send(fd, "events.subscribe", json_object());
 
-	if (err != 0)
-		return err;
-	while ((line = client_receive(fd, &room, -1, &err)) != NULL) {
+	if (ret != 0)
+		return ret;
+	while ((line = client_receive(fd, &room, -1, &ret)) != NULL) {
 		if (json_object_get(line, "method") != NULL)
 			print_event(ctl, json_object_get(line, "params"));
 		else if (json_object_get(line, "error") != NULL)
-			err = ctl_refuse(ctl, "%s",
+			ret = ctl_refuse(ctl, "%s",
 					ctl_text(json_object_get(line, "error"), "message"));
 		json_decref(line);
-		if (err != 0)
+		if (ret != 0)
 			break;
 	}
 	free(room.text);
-	return err;
+	return ret;
 }
 
 int
 cmd_events(const struct ctl *ctl, char *const args[])
 {
 	json_t *hello;
-	int fd, code, err;
+	int fd, code, ret;
 
 	if (!ctl->follow)
-		return ctl_refuse(ctl, "events are shown as they happen only: add --follow");
-	/* The usual sentence where no daemon is. */
+		return ctl_refuse(ctl, "past events are not stored: add --follow to show new ones");
+	/* Prints the usual refusal when no daemon runs. */
 	hello = ctl_call(ctl, "version", json_object(), &code);
 	if (hello == NULL)
 		return code;
 	json_decref(hello);
 	fd = client_open(ctl);
-	err = fd < 0 ? fd : follow(ctl, fd);
+	ret = fd < 0 ? fd : follow(ctl, fd);
 	if (fd >= 0)
 		close(fd);
-	if (err == CTL_REFUSED)
-		return err;
-	ctl_refuse(ctl, "vsrd has ended the connection: it was stopped, or started anew");
+	if (ret == CTL_REFUSED)
+		return ret;
+	ctl_refuse(ctl, "vsrd has ended the connection: it was stopped or restarted");
 	return CTL_NO_DAEMON;
 }

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/* Commands about the legacy registers of VFs. */
+/* vsrctl legacy: the legacy registers of VFs, and VFs shown to guests, through vsrd. */
 
 #include <limits.h>
 #include <stdint.h>
@@ -14,7 +14,7 @@
 
 #include "ctl.h"
 
-/* The words that all of them start with: PF and VF. */
+/* Parameters of all commands: PF and VF. */
 static json_t *
 of_vf(const struct ctl *ctl, char *const args[])
 {
@@ -22,11 +22,11 @@ of_vf(const struct ctl *ctl, char *const args[])
 
 	if (ctl_number(args[1], SYSFS_MAX_VFS, &vf) && vf != 0)
 		return json_pack("{s:s, s:I}", "pf", args[0], "vf", (json_int_t)vf);
-	ctl_refuse(ctl, "\"%s\" is no number of a VF: they are counted from 1", args[1]);
+	ctl_refuse(ctl, "\"%s\" is not a number of a VF: VFs are numbered from 1", args[1]);
 	return NULL;
 }
 
-/* And an offset, in an area. */
+/* The same, with an offset and an area. */
 static json_t *
 of_register(const struct ctl *ctl, char *const args[])
 {
@@ -37,7 +37,7 @@ of_register(const struct ctl *ctl, char *const args[])
 		return NULL;
 	if (!ctl_number(args[2], UINT8_MAX, &offset)) {
 		json_decref(params);
-		ctl_refuse(ctl, "\"%s\" is no offset: they go from 0 to 255", args[2]);
+		ctl_refuse(ctl, "\"%s\" is not an offset: offsets are 0 to 255", args[2]);
 		return NULL;
 	}
 	json_object_set_new(params, "offset", json_integer((json_int_t)offset));
@@ -46,7 +46,7 @@ of_register(const struct ctl *ctl, char *const args[])
 	return params;
 }
 
-/* Little-endian bytes in hexadecimal digits, as a number. */
+/* The number that little-endian bytes, given as hexadecimal digits, stand for. */
 static unsigned long long
 value_of(const char *hex)
 {
@@ -70,7 +70,7 @@ cmd_legacy_read(const struct ctl *ctl, char *const args[])
 		return CTL_REFUSED;
 	if (!ctl_number(args[3], 8, &len) || len == 0) {
 		json_decref(params);
-		return ctl_refuse(ctl, "a read has 1 to 8 bytes, not %s", args[3]);
+		return ctl_refuse(ctl, "a read takes 1 to 8 bytes, not %s", args[3]);
 	}
 	json_object_set_new(params, "len", json_integer((json_int_t)len));
 	answer = ctl_call(ctl, "legacy.read", params, &code);
@@ -172,7 +172,7 @@ cmd_legacy_serve(const struct ctl *ctl, char *const args[])
 
 	if (params == NULL)
 		return CTL_REFUSED;
-	/* The daemon stands in another folder. */
+	/* The daemon has another working directory. */
 	if (args[2][0] == '/' || getcwd(cwd, sizeof(cwd)) == NULL)
 		cwd[0] = '\0';
 	snprintf(path, sizeof(path), "%s%s%.4000s", cwd, cwd[0] != '\0' ? "/" : "", args[2]);
@@ -200,7 +200,7 @@ cmd_legacy_unserve(const struct ctl *ctl, char *const args[])
 		return code;
 	if (ctl->json)
 		return ctl_print_json(ctl, answer);
-	printf("VF %s of %s is served no more\n", args[1], args[0]);
+	printf("VF %s of %s is not served any more\n", args[1], args[0]);
 	json_decref(answer);
 	return CTL_OK;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * vsrctl list: the virtio-net functions of this host.
  */
+
+/* vsrctl list: the virtio-net functions of this host. */
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

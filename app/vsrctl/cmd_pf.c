@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * vsrctl pf show, attach, release, reset; token.
  */
+
+/* vsrctl pf and token: PFs and their VF tokens. */
+
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -14,16 +15,16 @@
 
 /* ---------------------------------------------------------------- pf */
 
-/* What can be told without the daemon. */
+/* Show a PF without the daemon. */
 static json_t *
 show_here(const struct ctl *ctl, const char *name)
 {
 	struct sysfs_fn pf;
-	struct why why;
+	struct err err;
 	json_t *out;
 
-	if (pf_find(&ctl->host, name, &pf, &why) != 0) {
-		ctl_refuse(ctl, "%s", why.text);
+	if (pf_find(&ctl->host, name, &pf, &err) != 0) {
+		ctl_refuse(ctl, "%s", err.text);
 		return NULL;
 	}
 	out = show_fn(&pf);
@@ -129,20 +130,20 @@ token_here(const struct ctl *ctl, const char *name)
 {
 	char token[TOKEN_LEN], file[PATH_MAX], option[64];
 	struct sysfs_fn pf;
-	struct why why;
-	int err = pf_find(&ctl->host, name, &pf, &why);
+	struct err err;
+	int ret = pf_find(&ctl->host, name, &pf, &err);
 
-	if (err == 0)
-		err = pf_token_file(&ctl->host, &pf, file, sizeof(file), &why);
-	if (err == 0 && (err = token_load(file, token)) != 0)
-		why_not(&why, err,
-				err == -ENOENT ?
-						"%s has no token: vsrctl vf create %s N makes one" :
-						"the token file of %s cannot be read: make another with vsrctl vf "
-						"create %s N",
+	if (ret == 0)
+		ret = pf_token_file(&ctl->host, &pf, file, sizeof(file), &err);
+	if (ret == 0 && (ret = token_load(file, token)) != 0)
+		err_set(&err, ret,
+				ret == -ENOENT ?
+						"%s has no token: vsrctl vf create %s N creates one" :
+						"cannot read the token file of %s: create another token with vsrctl "
+						"vf create %s N",
 				pf.bdf, pf.bdf);
-	if (err != 0) {
-		ctl_refuse(ctl, "%s", why.text);
+	if (ret != 0) {
+		ctl_refuse(ctl, "%s", err.text);
 		return NULL;
 	}
 	snprintf(option, sizeof(option), "--vfio-vf-token=%s", token);

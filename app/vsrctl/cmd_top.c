@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * vsrctl top: the VFs of a PF, once a second, as rates. Who uses a VF comes from open handles,
- * packets and doorbells from the programs that use them, admin commands from vsrd.
  */
+
+/* vsrctl top: rates of the VFs of a PF, once a second. */
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@
 
 #define MAX_PORTS 512
 
-/* One look. */
+/* Counters at one point in time. */
 struct sample {
 	struct timespec when;
 	struct port_stats *ports;
@@ -33,12 +33,12 @@ sample_free(struct sample *sample)
 	memset(sample, 0, sizeof(*sample));
 }
 
-/* @return exit code. */
+/* Take a sample. @return exit code. */
 static int
 look(const struct ctl *ctl, const char *name, struct sample *sample)
 {
 	struct sysfs_fn pf;
-	struct why why;
+	struct err err;
 	json_t *shown;
 	int code;
 
@@ -49,8 +49,8 @@ look(const struct ctl *ctl, const char *name, struct sample *sample)
 		json_decref(shown);
 	} else if (code != CTL_NO_DAEMON) {
 		return code;
-	} else if (pf_find(&ctl->host, name, &pf, &why) != 0) {
-		return ctl_refuse(ctl, "%s", why.text);
+	} else if (pf_find(&ctl->host, name, &pf, &err) != 0) {
+		return ctl_refuse(ctl, "%s", err.text);
 	} else {
 		sample->vfs = show_vfs(&ctl->host, &pf);
 	}
@@ -80,7 +80,7 @@ vf_of(const struct sample *sample, json_int_t number)
 	return NULL;
 }
 
-/* Null where nothing can be said; a program that was started anew counts from 0. */
+/* null when unknown; a program that was restarted counts from 0 again. */
 static json_t *
 rate(bool known, uint64_t before, uint64_t now, double seconds)
 {
@@ -179,7 +179,7 @@ cmd_top(const struct ctl *ctl, char *const args[])
 	int code;
 
 	if (ctl->count != NULL && (!ctl_number(ctl->count, 1000000, &count) || count == 0))
-		return ctl_refuse(ctl, "--count takes a number from 1 on, not %s", ctl->count);
+		return ctl_refuse(ctl, "--count takes a number from 1, not %s", ctl->count);
 	code = look(ctl, args[0], &before);
 	for (unsigned long n = 0; code == CTL_OK && (count == 0 || n < count); n++) {
 		json_t *rows;

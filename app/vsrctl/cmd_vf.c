@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * vsrctl vf create, vf destroy, vf show: the virtual functions of a PF. The daemon does it when it
- * owns the PF; otherwise it is done here, by the same rules.
  */
+
+/* vsrctl vf: the VFs of a PF, through vsrd if it owns the PF, else by the same rules here. */
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,21 +16,21 @@
 
 /* ---------------------------------------------------------------- without a daemon */
 
-/* With the PF open: the device agrees first, then the token is kept, then the VFs are made. */
+/* With the PF open: negotiate, store the token, create the VFs. */
 static int
 enable_vfs(const struct ctl *ctl, const struct sysfs_fn *pf, unsigned int count, const char *token,
-		struct vio_transport *t, struct why *why)
+		struct vio_transport *t, struct err *err)
 {
 	const struct vio_features wanted = VIO_FEATURES(VIRTIO_F_VERSION_1,
 			VIRTIO_F_ACCESS_PLATFORM, VIRTIO_F_ORDER_PLATFORM, VIRTIO_F_SR_IOV);
 	struct vio_dev dev;
-	int err;
+	int ret;
 
 	vio_dev_init(&dev, t);
-	err = pf_negotiate(pf, &dev, &wanted, why);
-	if (err == 0)
-		err = pf_sriov_allowed(&ctl->host, pf, &dev, why);
-	return err != 0 ? err : pf_vfs_enable(&ctl->host, pf, count, token, why);
+	ret = pf_negotiate(pf, &dev, &wanted, err);
+	if (ret == 0)
+		ret = pf_sriov_allowed(&ctl->host, pf, &dev, err);
+	return ret != 0 ? ret : pf_vfs_enable(&ctl->host, pf, count, token, err);
 }
 
 static json_t *
@@ -39,24 +39,24 @@ create_here(const struct ctl *ctl, const char *name, const char *number, const c
 	struct vio_vfio vfio;
 	struct sysfs_fn pf;
 	unsigned int count;
-	struct why why;
-	int err;
+	struct err err;
+	int ret;
 
-	err = pf_find(&ctl->host, name, &pf, &why);
-	if (err == 0)
-		err = pf_count_parse(&pf, number, &count, &why);
-	if (err == 0)
-		err = pf_has_no_vfs(&ctl->host, &pf, &why);
-	/* Opening the PF with a token sets it; the PF stays open until the VFs are there. */
-	if (err == 0)
-		err = pf_open(&ctl->host, &pf, token, &vfio, &why);
-	if (err == 0) {
-		err = enable_vfs(ctl, &pf, count, token, &vfio.t, &why);
+	ret = pf_find(&ctl->host, name, &pf, &err);
+	if (ret == 0)
+		ret = pf_count_parse(&pf, number, &count, &err);
+	if (ret == 0)
+		ret = pf_has_no_vfs(&ctl->host, &pf, &err);
+	/* Opening the PF sets its token; keep the PF open until the VFs exist. */
+	if (ret == 0)
+		ret = pf_open(&ctl->host, &pf, token, &vfio, &err);
+	if (ret == 0) {
+		ret = enable_vfs(ctl, &pf, count, token, &vfio.t, &err);
 		vio_vfio_close(&vfio);
 	}
-	if (err == 0)
+	if (ret == 0)
 		return show_created(&ctl->host, &pf, count, token);
-	ctl_refuse(ctl, "%s", why.text);
+	ctl_refuse(ctl, "%s", err.text);
 	return NULL;
 }
 
@@ -66,26 +66,26 @@ destroy_here(const struct ctl *ctl, const char *name)
 	struct vf_user *users = calloc(PF_MAX_USERS, sizeof(*users));
 	char file[4096], then[64];
 	struct sysfs_fn pf;
-	struct why why;
+	struct err err;
 	size_t nb;
-	int err;
+	int ret;
 
-	err = users == NULL ? why_not(&why, -ENOMEM, "there is no memory") :
-			      pf_find(&ctl->host, name, &pf, &why);
-	if (err == 0 && pf.num_vfs == 0)
-		err = why_not(&why, -ENOENT, "%s has no VFs", pf.bdf);
-	if (err == 0) {
+	ret = users == NULL ? err_set(&err, -ENOMEM, "out of memory") :
+			      pf_find(&ctl->host, name, &pf, &err);
+	if (ret == 0 && pf.num_vfs == 0)
+		ret = err_set(&err, -ENOENT, "%s has no VFs", pf.bdf);
+	if (ret == 0) {
 		snprintf(then, sizeof(then), "run vsrctl vf destroy %s again", pf.bdf);
-		err = pf_unused(&ctl->host, &pf, then, users, &nb, &why);
+		ret = pf_unused(&ctl->host, &pf, then, users, &nb, &err);
 	}
-	if (err == 0)
-		err = pf_vfs_disable(&ctl->host, &pf, &why);
+	if (ret == 0)
+		ret = pf_vfs_disable(&ctl->host, &pf, &err);
 	free(users);
-	if (err != 0) {
-		ctl_refuse(ctl, "%s", why.text);
+	if (ret != 0) {
+		ctl_refuse(ctl, "%s", err.text);
 		return NULL;
 	}
-	if (pf_token_file(&ctl->host, &pf, file, sizeof(file), &why) == 0)
+	if (pf_token_file(&ctl->host, &pf, file, sizeof(file), &err) == 0)
 		token_drop(file);
 	return json_pack("{s:s, s:i, s:i}", "pf", pf.bdf, "num_vfs", 0, "destroyed",
 			(int)pf.num_vfs);
@@ -121,25 +121,25 @@ cmd_vf_create(const struct ctl *ctl, char *const args[])
 	struct sysfs_fn pf;
 	unsigned int count;
 	json_t *created;
-	struct why why;
-	int code, err;
+	struct err err;
+	int code, ret;
 
 	if (ctl->token != NULL && token_parse(ctl->token, token) != 0)
 		return ctl_refuse(ctl,
 				"\"%s\" is no UUID such as f81d4fae-7dec-41d0-a765-00a0c91e6bf6",
 				ctl->token);
-	/* What can be seen from here is refused here, in the same words with and without daemon. */
-	if (pf_find(&ctl->host, args[0], &pf, &why) != 0 ||
-			pf_count_parse(&pf, args[1], &count, &why) != 0)
-		return ctl_refuse(ctl, "%s", why.text);
+	/* Check here first, so that refusals read the same with and without a daemon. */
+	if (pf_find(&ctl->host, args[0], &pf, &err) != 0 ||
+			pf_count_parse(&pf, args[1], &count, &err) != 0)
+		return ctl_refuse(ctl, "%s", err.text);
 	created = ctl_try(ctl, "vf.create",
 			json_pack("{s:s, s:i, s:s*}", "pf", args[0], "count", (int)count, "token",
 					ctl->token != NULL ? token : NULL),
 			&code);
 	if (created == NULL && code == CTL_NO_DAEMON) {
-		err = ctl->token == NULL ? token_make(token) : 0;
-		if (err != 0)
-			return ctl_refuse(ctl, "no random token can be made: %s", strerror(-err));
+		ret = ctl->token == NULL ? token_make(token) : 0;
+		if (ret != 0)
+			return ctl_refuse(ctl, "cannot create a random token: %s", strerror(-ret));
 		created = create_here(ctl, args[0], args[1], token);
 		code = CTL_REFUSED;
 	}
@@ -174,11 +174,11 @@ static json_t *
 show_here(const struct ctl *ctl, const char *name)
 {
 	struct sysfs_fn pf;
-	struct why why;
+	struct err err;
 
-	if (pf_find(&ctl->host, name, &pf, &why) == 0)
+	if (pf_find(&ctl->host, name, &pf, &err) == 0)
 		return json_pack("{s:s, s:o}", "pf", pf.bdf, "vfs", show_vfs(&ctl->host, &pf));
-	ctl_refuse(ctl, "%s", why.text);
+	ctl_refuse(ctl, "%s", err.text);
 	return NULL;
 }
 

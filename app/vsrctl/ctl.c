@@ -30,10 +30,10 @@ ctl_refuse(const struct ctl *ctl, const char *fmt, ...)
 int
 ctl_print_json(const struct ctl *ctl, json_t *object)
 {
-	int err = object == NULL ? -1 : json_dumpf(object, stdout, JSON_INDENT(2));
+	int ret = object == NULL ? -1 : json_dumpf(object, stdout, JSON_INDENT(2));
 
 	json_decref(object);
-	if (err != 0 || putchar('\n') == EOF || fflush(stdout) != 0) {
+	if (ret != 0 || putchar('\n') == EOF || fflush(stdout) != 0) {
 		fprintf(stderr, "vsrctl: the answer could not be written to stdout\n");
 		return CTL_REFUSED;
 	}

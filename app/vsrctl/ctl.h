@@ -6,10 +6,8 @@
 
 /**
  * @file
- * What the commands of vsrctl share: the row of the command table, the options, refusals, the
- * daemon, and the two forms of output (for people, and JSON for programs).
- *
- * One thread; a command runs once and the process ends.
+ * What the commands of vsrctl share: the table of commands, the options, refusals, the daemon, and
+ * the two forms of output (text, and JSON for programs). One thread; a process runs one command.
  */
 
 #include <stdbool.h>
@@ -20,11 +18,11 @@
 
 /* Exit codes */
 #define CTL_OK 0
-#define CTL_REFUSED 1 /**< It was understood, and did not work; one sentence says why. */
-#define CTL_USAGE 2 /**< It was not understood. */
-#define CTL_NO_DAEMON 3 /**< It needs vsrd, and vsrd does not answer. */
+#define CTL_REFUSED 1 /**< The command was refused; the error text was printed. */
+#define CTL_USAGE 2 /**< The command line is wrong. */
+#define CTL_NO_DAEMON 3 /**< The command needs vsrd, which does not answer. */
 
-/** Options, as bits: which of them a command takes. */
+/** Options that not every command takes, as bits. */
 enum ctl_opt {
 	OPT_TOKEN = 1 << 0,
 	OPT_ROTATE = 1 << 1,
@@ -36,7 +34,7 @@ enum ctl_opt {
 	OPT_COUNT = 1 << 7,
 };
 
-/** What the command line asked for. */
+/** The command line. */
 struct ctl {
 	struct pf_host host;
 	const char *socket; /**< Of the daemon. */
@@ -44,17 +42,17 @@ struct ctl {
 	const char *group, *member, *result_len, *area; /**< NULL: not given. */
 	const char *count;
 	bool rotate, follow, json;
-	bool color; /**< stdout is a terminal that may be coloured. */
+	bool color; /**< stdout is a terminal with colours. */
 };
 
 /** One command. */
 struct ctl_cmd {
 	const char *path; /**< Its words: "vf create". */
-	const char *args; /**< Synopsis of what follows. */
+	const char *args; /**< Synopsis of its arguments. */
 	const char *help; /**< One line. */
-	int min_args, max_args; /**< Arguments it takes. */
-	unsigned int options; /**< enum ctl_opt that it takes. */
-	/** args: those given, then NULL. @return exit code. */
+	int min_args, max_args; /**< Number of arguments. */
+	unsigned int options; /**< Options it takes, of enum ctl_opt. */
+	/** @param args  Arguments, then NULL. @return exit code. */
 	int (*run)(const struct ctl *ctl, char *const args[]);
 };
 
@@ -83,57 +81,57 @@ int cmd_events(const struct ctl *ctl, char *const args[]);
 int cmd_top(const struct ctl *ctl, char *const args[]);
 int cmd_version(const struct ctl *ctl, char *const args[]);
 
-/* ---------------------------------------------------------------- what is said */
+/* ---------------------------------------------------------------- output */
 
 /**
- * Say in one sentence why not: "vsrctl: SENTENCE" on stderr and, with --json, an object with the
- * member "error" on stdout.
+ * Print an error text: "vsrctl: SENTENCE" on stderr and, with --json, an object with the member
+ * "error" on stdout.
  * @return CTL_REFUSED.
  */
 int ctl_refuse(const struct ctl *ctl, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/** Print an object and drop it. @return CTL_OK, or CTL_REFUSED when stdout cannot take it. */
+/** Print an object and release it. @return CTL_OK, or CTL_REFUSED: stdout cannot be written. */
 int ctl_print_json(const struct ctl *ctl, json_t *object);
 
-/** A number in text, 0x.. too, within 0..max. @return whether it is one. */
+/** Parse a number, decimal or 0x..., from 0 to max. @return false: not such a number. */
 bool ctl_number(const char *text, unsigned long max, unsigned long *value);
 
-/** Text of a member, "-" when it is none; number of a member, 0 when it is none. */
+/** Text of a member, "-" if it is not text; number of a member, 0 if it is not a number. */
 const char *ctl_text(const json_t *object, const char *name);
 json_int_t ctl_int(const json_t *object, const char *name);
 
 #define CTL_RED "31"
 #define CTL_GREEN "32"
 #define CTL_BOLD "1"
-/** Escape codes around what is coloured, empty where nothing is. */
+/** Escape codes before and after coloured text; empty without colours. */
 const char *ctl_paint(const struct ctl *ctl, const char *code, char room[16]);
 const char *ctl_plain(const struct ctl *ctl);
 
 /* ---------------------------------------------------------------- client.c: the daemon */
 
-/** Connect. @return a descriptor, or -errno: nobody answers, or one may not ask. */
+/** Connect to the daemon. @return a descriptor or -errno. */
 int client_open(const struct ctl *ctl);
-/** Send one request on it. params: a reference that is taken. @return 0 or -errno. */
+/** Send one request. @param params  Its reference is taken. @return 0 or -errno. */
 int client_send(int fd, const char *method, json_t *params);
-/** A line from it: parsed; NULL with *err after timeout_ms (-1: never) or at the end. */
-struct client_room {
+/** Receive and parse a line. @return NULL with *ret: timeout (-1: none), or end of the stream. */
+struct client_buf {
 	char *text;
 	size_t len, size;
 };
-json_t *client_receive(int fd, struct client_room *room, int timeout_ms, int *err);
+json_t *client_receive(int fd, struct client_buf *room, int timeout_ms, int *ret);
 
 /**
  * One call to the daemon.
  *
- * @param params  A reference that is taken.
+ * @param params  Its reference is taken.
  * @param code    Out: exit code.
- * @return the result, or NULL; why was said, and printed with --json.
+ * @return the result, or NULL: the error text was printed.
  */
 json_t *ctl_call(const struct ctl *ctl, const char *method, json_t *params, int *code);
 
 /**
- * The same, where there is a way without: NULL and *code CTL_NO_DAEMON when no daemon answers, or
- * when it does not own the PF; nothing is said then.
+ * As ctl_call(), for commands that also work without the daemon: when no daemon answers, or it does
+ * not own the PF, *code is CTL_NO_DAEMON and nothing was printed.
  */
 json_t *ctl_try(const struct ctl *ctl, const char *method, json_t *params, int *code);
 
@@ -143,14 +141,14 @@ json_t *ctl_try(const struct ctl *ctl, const char *method, json_t *params, int *
 
 struct table {
 	unsigned int nb_cols, nb_rows;
-	char **cells; /**< Row by row, the heads first. */
+	char **cells; /**< Row by row; the first row has the heads. */
 };
 
-/** Heads of the columns, ended by NULL; a head that starts with '>' stands right, as its column. */
+/** Start a table. Arguments: heads of the columns, then NULL; '>' before a head: align right. */
 void table_start(struct table *table, ...);
-/** As many cells as there are columns: strings. */
+/** Add a row. Arguments: one string per column. */
 void table_row(struct table *table, ...);
-/** Print it, cut to the terminal, and free it. */
+/** Print the table, cut to the width of the terminal, and free it. */
 void table_print(const struct ctl *ctl, struct table *table);
 
 #endif /* VSRCTL_CTL_H */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * vsrctl: the command people type to see and make virtual functions, and to talk to vsrd. The
- * command table and the reading of the command line.
  */
+
+/* vsrctl: the table of commands and the command line. */
+
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
@@ -22,13 +22,14 @@ static const struct ctl_cmd cmds[] = {
 			cmd_list },
 	{ "pf show", "PF", "Show a PF: state, features, admin queues, VFs", 1, 1, 0, cmd_pf_show },
 	{ "pf attach", "PF", "Let vsrd own a PF", 1, 1, 0, cmd_pf_attach },
-	{ "pf release", "PF", "Let vsrd give a PF up, which resets it", 1, 1, 0, cmd_pf_release },
+	{ "pf release", "PF", "Let vsrd release a PF, which resets the PF", 1, 1, 0,
+			cmd_pf_release },
 	{ "pf reset", "PF", "Reset the virtio device of a PF; its VFs go on", 1, 1, 0,
 			cmd_pf_reset },
 	{ "vf create", "PF N [--token UUID]", "Create N virtual functions of a PF", 2, 2, OPT_TOKEN,
 			cmd_vf_create },
 	{ "vf destroy", "PF", "Destroy all virtual functions of a PF", 1, 1, 0, cmd_vf_destroy },
-	{ "vf show", "PF", "Show the virtual functions of a PF and who uses them", 1, 1, 0,
+	{ "vf show", "PF", "Show the virtual functions of a PF and their users", 1, 1, 0,
 			cmd_vf_show },
 	{ "admin list", "PF", "Show the administration commands of a device, and those in use", 1,
 			1, 0, cmd_admin_list },
@@ -43,18 +44,19 @@ static const struct ctl_cmd cmds[] = {
 	{ "legacy write", "PF VF OFFSET HEX [--area A]", "Write a legacy register of a VF", 4, 4,
 			OPT_AREA, cmd_legacy_write },
 	{ "legacy dump", "PF VF", "Show the legacy registers of a VF", 2, 2, 0, cmd_legacy_dump },
-	{ "legacy notify-info", "PF VF", "Show where the doorbells of a VF can be rung", 2, 2, 0,
+	{ "legacy notify-info", "PF VF", "Show where the doorbells of a VF are", 2, 2, 0,
 			cmd_legacy_notify_info },
 	{ "legacy serve", "PF VF SOCKET", "Show a VF to guests as a transitional function", 3, 3, 0,
 			cmd_legacy_serve },
-	{ "legacy unserve", "PF VF", "End that, and give the VF back", 2, 2, 0,
+	{ "legacy unserve", "PF VF", "Stop showing a VF to guests, and close the VF", 2, 2, 0,
 			cmd_legacy_unserve },
-	{ "legacy served", "[PF]", "Show which VFs are shown to guests, with counters", 0, 1, 0,
+	{ "legacy served", "[PF]", "Show the VFs that are shown to guests, with counters", 0, 1, 0,
 			cmd_legacy_served },
 	{ "token", "PF [--rotate] [--token UUID]", "Show or change the VF token of a PF", 1, 1,
 			OPT_ROTATE | OPT_TOKEN, cmd_token },
-	{ "health", "", "Say whether all is well; exit code 1 if not", 0, 0, 0, cmd_health },
-	{ "events", "--follow", "Show what happens to PFs and VFs, as it does", 0, 0, OPT_FOLLOW,
+	{ "health", "", "Show the state of vsrd and its PFs; exit code 1 if there is a problem", 0,
+			0, 0, cmd_health },
+	{ "events", "--follow", "Show events about PFs and VFs as they happen", 0, 0, OPT_FOLLOW,
 			cmd_events },
 	{ "top", "PF [--count N]", "Show the VFs of a PF each second: packets, doorbells, admin", 1,
 			1, OPT_COUNT, cmd_top },
@@ -75,21 +77,19 @@ print_help(void)
 	printf("\noptions:\n"
 	       "  --json            print one JSON object instead of text\n"
 	       "  --sysfs DIR       root of sysfs (default: $VSR_SYSFS, else /sys)\n"
-	       "  --socket PATH     of vsrd (default: " RPC_SOCKET " beside the tokens)\n"
+	       "  --socket PATH     socket of vsrd (default: " RPC_SOCKET " beside the tokens)\n"
 	       "  --token UUID      VF token to set (default: a new random one)\n"
 	       "  --rotate          set a new token\n"
-	       "  --sriov-ids FILE  parts whose SR-IOV is forbidden or permitted, without vsrd\n"
+	       "  --sriov-ids FILE  devices whose SR-IOV is forbidden or permitted, without vsrd\n"
 	       "  --group self|sriov, --member N, --result-len N\n"
 	       "                    of a raw command (default: self, 0, 0)\n"
 	       "  --area common|net legacy registers (default: common)\n"
-	       "  --count N         stop after N times\n"
+	       "  --count N         print N times, then stop\n"
 	       "  --help            print this\n\n"
 	       "A PF is named by its PCI address: 0000:01:00.0, or 01:00.0 in domain 0.\n"
 	       "Tokens are kept in $VSR_RUN_DIR, else /run/vsr.\n"
-	       "Exit codes: 0 done, 1 refused, 2 not understood, 3 vsrd does not answer.\n");
+	       "Exit codes: 0 done, 1 refused, 2 wrong command line, 3 vsrd does not answer.\n");
 }
-
-/* ---------------------------------------------------------------- what commands share */
 
 /* ---------------------------------------------------------------- the command line */
 
@@ -106,7 +106,7 @@ usage(const char *fmt, ...)
 	return CTL_USAGE;
 }
 
-/* How many of the words a command's path takes, 0 when they do not match. */
+/* @return number of words that match the path of a command; 0: no match. */
 static int
 match_path(const char *path, int nb_words, char *const words[])
 {
@@ -164,8 +164,8 @@ run(const struct ctl *ctl, unsigned int given, int nb_words, char *const words[]
 		return cmd->run(ctl, words + used);
 	}
 	if (nb_words == 0)
-		return usage("no command was given");
-	return usage("there is no command \"%s%s%s\"", words[0], nb_words > 1 ? " " : "",
+		return usage("no command given");
+	return usage("unknown command \"%s%s%s\"", words[0], nb_words > 1 ? " " : "",
 			nb_words > 1 ? words[1] : "");
 }
 
@@ -186,7 +186,7 @@ static const struct option options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-/* @return the bit of the option, 0 for one that every command takes. */
+/* @return the bit of the option; 0: every command takes it. */
 static unsigned int
 note_option(struct ctl *ctl, int opt, const char **ids)
 {
@@ -252,7 +252,7 @@ main(int argc, char **argv)
 	struct ctl ctl = { .color = want_color() };
 	char socket[PATH_MAX];
 	unsigned int given = 0;
-	struct why why;
+	struct err err;
 	int opt, code;
 
 	pf_host_init(&ctl.host);
@@ -266,15 +266,15 @@ main(int argc, char **argv)
 		if (opt == ':')
 			return usage("%s needs a value", argv[optind - 1]);
 		if (opt == '?')
-			return usage("there is no option %s", argv[optind - 1]);
+			return usage("unknown option %s", argv[optind - 1]);
 		given |= note_option(&ctl, opt, &ids);
 	}
 	if (ctl.socket == NULL) {
 		snprintf(socket, sizeof(socket), "%s/%s", ctl.host.run_dir, RPC_SOCKET);
 		ctl.socket = socket;
 	}
-	if (idtable_read(&ctl.host.ids, ids, &why) != 0)
-		return ctl_refuse(&ctl, "%s", why.text);
+	if (idtable_read(&ctl.host.ids, ids, &err) != 0)
+		return ctl_refuse(&ctl, "%s", err.text);
 	code = run(&ctl, given, argc - optind, argv + optind);
 	idtable_free(&ctl.host.ids);
 	return code;

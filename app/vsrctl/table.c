@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * Tables that fit a terminal: columns as wide as they need, the widest cut where the line would
- * not fit.
  */
+
+/* Tables that fit the terminal: the widest column is cut when a line would be too long. */
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,9 +14,9 @@
 #include "ctl.h"
 
 #define GAP 2
-#define NARROWEST 12 /* A PCI address is whole or of no use. */
+#define NARROWEST 12 /* A PCI address is never cut. */
 
-/* Room for one more row. */
+/* Make room for one more row. */
 static void
 grow(struct table *table)
 {
@@ -57,7 +57,7 @@ table_row(struct table *table, ...)
 	table->nb_rows++;
 }
 
-/* Columns of the terminal; 0: no limit. */
+/* Width of the terminal in columns; 0: no limit. */
 static unsigned int
 terminal_width(void)
 {

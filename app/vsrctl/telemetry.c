@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
+
+/* Counters of ports, from the telemetry sockets of DPDK programs. */
+
 #include <dirent.h>
 #include <limits.h>
 #include <stdio.h>
@@ -46,7 +49,7 @@ receive(int fd, char *room)
 	return len > 0 ? json_loadb(room, (size_t)len, 0, NULL) : NULL;
 }
 
-/* What stands in the answer to "/ethdev/stats,0" under "/ethdev/stats". */
+/* Send a command, such as "/ethdev/stats,0". @return the member of that name in the answer. */
 static json_t *
 ask(int fd, char *room, const char *command, json_int_t port)
 {
@@ -113,7 +116,7 @@ read_program(int fd, struct port_stats *out, unsigned int max)
 	size_t i;
 
 	if (room != NULL) {
-		json_decref(receive(fd, room)); /* what it says of itself */
+		json_decref(receive(fd, room)); /* the greeting */
 		ports = ask(fd, room, "/ethdev/list", -1);
 	}
 	json_array_foreach(ports, i, port) if (nb < max &&

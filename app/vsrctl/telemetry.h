@@ -6,8 +6,8 @@
 
 /**
  * @file
- * Counters of ports, told by the DPDK programs that use them (DPDK's telemetry sockets). The owner
- * of a PF sees no packet of its VFs.
+ * Counters of ports, from the telemetry sockets of the DPDK programs that use the ports. The owner
+ * of a PF does not see the packets of its VFs.
  */
 
 #include <stdbool.h>
@@ -15,15 +15,16 @@
 
 /** One port of a program on this machine. */
 struct port_stats {
-	char pci[16]; /**< The function that it is. */
+	char pci[16]; /**< Address of the function. */
 	uint64_t rx, tx; /**< Packets. */
 	uint64_t doorbells; /**< With net_vsr only. */
 	bool has_doorbells;
 };
 
 /**
- * Ask all programs that may be asked; those that do not answer within half a second are left out.
- * @return how many ports were written, at most max.
+ * Read the counters of all DPDK programs whose socket we may use. Programs that do not answer
+ * within half a second are skipped.
+ * @return number of ports written, at most max.
  */
 unsigned int telemetry_read(struct port_stats *out, unsigned int max);
 

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * vsrd-keeper: runs vsrd and keeps its descriptors where there is no systemd. What vsrd stores
- * stays open here while vsrd is away, and the next vsrd gets it: sd_notify(3), FDSTORE=1.
+ */
+
+/*
+ * vsrd-keeper runs vsrd and keeps its descriptors on a machine without systemd: it has the
+ * descriptors open between two runs of vsrd and passes them to the next run (sd_notify(3),
+ * FDSTORE=1).
  *
  *   vsrd-keeper COMMAND [ARGUMENTS]
  *
- * SIGTERM or SIGINT ends the command, then the keeper, which closes what was kept. SIGHUP ends
- * the command alone: it is started again from its file, which may be a newer one.
+ * SIGTERM or SIGINT ends the command and the keeper, which closes the descriptors. SIGHUP ends the
+ * command only: it is started again from its file, which may be a newer version.
  */
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -28,8 +32,8 @@
 #define FIRST_FD 3
 #define MAX_KEPT 128
 #define MAX_PER_MESSAGE 16
-#define LIVED_MS 2000 /* One that lived shorter is started again later. */
-#define STOP_MS 20000 /* One that does not end by then is killed. */
+#define SHORT_RUN_MS 2000 /* After a shorter run the command is started again later. */
+#define STOP_MS 20000 /* Then the command is killed. */
 
 struct kept {
 	char name[64];
@@ -44,7 +48,7 @@ static pid_t child;
 static bool stopping;
 
 static void
-say(const char *text, const char *more)
+print_line(const char *text, const char *more)
 {
 	fprintf(stderr, "vsrd-keeper: %s%s\n", text, more);
 }
@@ -73,13 +77,13 @@ forget(const char *name)
 	}
 }
 
-/* Takes the descriptor. */
+/* Keep a descriptor, or close it. */
 static void
 keep(const char *name, int fd)
 {
 	if (nb_kept == MAX_KEPT || strlen(name) >= sizeof(kept->name) ||
 			strchr(name, ':') != NULL) {
-		say("a descriptor cannot be kept: ", name);
+		print_line("cannot keep a descriptor: ", name);
 		close(fd);
 		return;
 	}
@@ -87,30 +91,30 @@ keep(const char *name, int fd)
 	kept[nb_kept++].fd = fd;
 }
 
-struct note {
+struct message {
 	bool store, remove;
 	char name[64];
 };
 
 static void
-parse(char *text, struct note *note)
+parse(char *text, struct message *message)
 {
 	char *rest;
 
-	memset(note, 0, sizeof(*note));
-	strcpy(note->name, "stored");
+	memset(message, 0, sizeof(*message));
+	strcpy(message->name, "stored");
 	for (char *line = strtok_r(text, "\n", &rest); line != NULL;
 			line = strtok_r(NULL, "\n", &rest)) {
 		if (strcmp(line, "FDSTORE=1") == 0)
-			note->store = true;
+			message->store = true;
 		else if (strcmp(line, "FDSTOREREMOVE=1") == 0)
-			note->remove = true;
+			message->remove = true;
 		else if (strncmp(line, "FDNAME=", 7) == 0)
-			snprintf(note->name, sizeof(note->name), "%s", line + 7);
+			snprintf(message->name, sizeof(message->name), "%s", line + 7);
 	}
 }
 
-/* @return descriptors that came; *from: who sent it. */
+/* @return number of descriptors received. @param from  Out: the sender. */
 static size_t
 take_control(struct msghdr *msg, int fds[MAX_PER_MESSAGE], struct ucred *from)
 {
@@ -129,7 +133,7 @@ take_control(struct msghdr *msg, int fds[MAX_PER_MESSAGE], struct ucred *from)
 	return nb;
 }
 
-/* One message. @return false when there is none. */
+/* Handle one message. @return false: there is none. */
 static bool
 receive(void)
 {
@@ -146,7 +150,7 @@ receive(void)
 		.msg_controllen = sizeof(control.room) };
 	struct ucred from = { .pid = 0 };
 	int fds[MAX_PER_MESSAGE];
-	struct note note;
+	struct message message;
 	ssize_t len;
 	size_t nb;
 
@@ -155,17 +159,17 @@ receive(void)
 		return errno == EINTR;
 	text[len] = '\0';
 	nb = take_control(&msg, fds, &from);
-	parse(text, &note);
-	/* Only the child itself says what is kept for its successor. */
+	parse(text, &message);
+	/* Ignore messages of processes other than the child. */
 	if (from.pid != child)
-		memset(&note, 0, sizeof(note));
-	if (note.remove)
-		forget(note.name);
+		memset(&message, 0, sizeof(message));
+	if (message.remove)
+		forget(message.name);
 	for (size_t i = 0; i < nb; i++) {
-		if (note.store)
-			keep(note.name, fds[i]);
+		if (message.store)
+			keep(message.name, fds[i]);
 		else
-			close(fds[i]); /* of a barrier, too: that is the answer */
+			close(fds[i]); /* closing the descriptor of a barrier is its answer */
 	}
 	return true;
 }
@@ -174,7 +178,7 @@ static int
 notify_open(void)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	socklen_t len = sizeof(addr.sun_family); /* the kernel picks an abstract name */
+	socklen_t len = sizeof(addr.sun_family); /* the kernel chooses an abstract name */
 	const int on = 1;
 
 	notify_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -191,14 +195,14 @@ notify_open(void)
 
 /* ---------------------------------------------------------------- the child */
 
-/* In the child: descriptors 3.. are what was kept, the environment says so. */
+/* In the child: the kept descriptors become 3 and up, as the environment tells the command. */
 static void
 hand_over(void)
 {
 	char names[MAX_KEPT * sizeof(kept->name)] = "", number[16];
 	int high[MAX_KEPT];
 
-	/* First out of the way of the numbers that they will get. */
+	/* Duplicate them first to numbers that do not collide with the final ones. */
 	for (size_t i = 0; i < nb_kept; i++)
 		high[i] = fcntl(kept[i].fd, F_DUPFD_CLOEXEC, FIRST_FD + MAX_KEPT);
 	for (size_t i = 0; i < nb_kept; i++) {
@@ -226,20 +230,20 @@ start_child(char **command)
 		return;
 	if (child < 0) {
 		child = 0;
-		say("cannot start a process: ", strerror(errno));
+		print_line("cannot start a process: ", strerror(errno));
 		return;
 	}
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	hand_over();
 	execvp(command[0], command);
-	say("cannot run ", command[0]);
+	print_line("cannot run ", command[0]);
 	_exit(127);
 }
 
-/* Look for something that has happened, for at most this long (-1: no limit). */
+/* Handle one message or signal; wait for it at most limit_ms (-1: no limit). */
 static void
-attend(long long limit_ms)
+handle_event(long long limit_ms)
 {
 	struct pollfd wait[2] = { { .fd = notify_fd, .events = POLLIN },
 		{ .fd = signal_fd, .events = POLLIN } };
@@ -257,9 +261,9 @@ attend(long long limit_ms)
 		kill(child, SIGTERM);
 }
 
-/* @return its wait status once it has ended; what it said last has been heard. */
+/* Serve the child until it ends and its last message is handled. @return its wait status. */
 static int
-attend_child(void)
+serve_child(void)
 {
 	long long limit = -1;
 	int status;
@@ -273,7 +277,7 @@ attend_child(void)
 			limit = now_ms() + STOP_MS;
 		if (limit >= 0 && now_ms() >= limit)
 			kill(child, SIGKILL);
-		attend(limit < 0 ? -1 : limit > now_ms() ? limit - now_ms() : 100);
+		handle_event(limit < 0 ? -1 : limit > now_ms() ? limit - now_ms() : 100);
 	}
 	while (receive())
 		continue;
@@ -282,12 +286,12 @@ attend_child(void)
 }
 
 static void
-wait_a_while(long long ms)
+wait_ms(long long ms)
 {
 	const long long end = now_ms() + ms;
 
 	while (!stopping && now_ms() < end)
-		attend(end - now_ms());
+		handle_event(end - now_ms());
 }
 
 static int
@@ -303,23 +307,23 @@ run(char **command)
 
 		start_child(command);
 		if (child == 0) {
-			wait_a_while(1000);
+			wait_ms(1000);
 			continue;
 		}
-		status = attend_child();
-		/* It never ran: there is nothing to keep, and no use in trying again. */
+		status = serve_child();
+		/* The first run failed before it stored anything: do not try again. */
 		if (first && WIFEXITED(status) && WEXITSTATUS(status) != 0 && nb_kept == 0)
 			return WEXITSTATUS(status);
 		first = false;
 		if (stopping)
 			return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
-		pause = now_ms() - started >= LIVED_MS ? 100 : pause < 5000 ? 2 * pause : pause;
+		pause = now_ms() - started >= SHORT_RUN_MS ? 100 : pause < 5000 ? 2 * pause : pause;
 		snprintf(text, sizeof(text), "%s %d, %zu descriptors kept; starting it again",
 				WIFEXITED(status) ? "with code" : "by signal",
 				WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status),
 				nb_kept);
-		say("the command ended ", text);
-		wait_a_while(pause);
+		print_line("the command ended ", text);
+		wait_ms(pause);
 	}
 	return 0;
 }
@@ -328,11 +332,11 @@ int
 main(int argc, char **argv)
 {
 	sigset_t signals;
-	int err;
+	int ret;
 
 	if (argc < 2 || argv[1][0] == '-') {
 		printf("usage: vsrd-keeper COMMAND [ARGUMENTS]\n"
-		       "Run vsrd, keep what it stores while it is away, start it again.\n");
+		       "Run vsrd, keep the descriptors it stores, start it again when it ends.\n");
 		return argc == 2 && strcmp(argv[1], "--help") == 0 ? 0 : 2;
 	}
 	sigemptyset(&signals);
@@ -342,9 +346,9 @@ main(int argc, char **argv)
 	sigaddset(&signals, SIGHUP);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
-	err = signal_fd < 0 ? -errno : notify_open();
-	if (err != 0) {
-		say("cannot start: ", strerror(-err));
+	ret = signal_fd < 0 ? -errno : notify_open();
+	if (ret != 0) {
+		print_line("cannot start: ", strerror(-ret));
 		return 1;
 	}
 	return run(argv + 1);

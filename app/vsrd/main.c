@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * vsrd: owns PFs. Command line, start and stop.
  */
+
+/* vsrd, the daemon that owns PFs: command line, start and stop. */
+
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
@@ -23,13 +24,13 @@
 
 static const char help[] =
 		"usage: vsrd [OPTIONS]\n\n"
-		"Own virtio-net PFs: make their VFs, use their admin queues, answer vsrctl.\n\n"
-		"  --pf BDF|all       PF to own; may be repeated. all: every one bound to vfio-pci\n"
+		"Own virtio-net PFs: create their VFs, use their admin queues, serve vsrctl.\n\n"
+		"  --pf BDF|all       PF to own; may be repeated. all: every PF bound to vfio-pci\n"
 		"  --sysfs DIR        root of sysfs (default: $VSR_SYSFS, else /sys)\n"
-		"  --run-dir DIR      tokens and the socket (default: $VSR_RUN_DIR, else /run/vsr)\n"
+		"  --run-dir DIR      folder of tokens and socket (default: $VSR_RUN_DIR, else /run/vsr)\n"
 		"  --socket PATH      socket (default: vsrd.sock in that folder)\n"
-		"  --allow-uid UID    user who may ask, besides root and the own one; may be repeated\n"
-		"  --sriov-ids FILE   parts whose SR-IOV is forbidden, or permitted without the feature\n"
+		"  --allow-uid UID    user that is served, besides root and vsrd's own; may be repeated\n"
+		"  --sriov-ids FILE   devices whose SR-IOV is forbidden, or permitted without the feature\n"
 		"  --log WHERE        stderr (default) or syslog\n"
 		"  --version, --help\n";
 
@@ -59,12 +60,12 @@ parse_uid(struct options *options, const char *text)
 
 	if (end == text || *end != '\0' || uid > UINT32_MAX ||
 			options->server.nb_uids == SERVER_MAX_UIDS)
-		return usage("--allow-uid takes up to 16 numbers of users, not ", text);
+		return usage("--allow-uid takes a user id, at most 16 times, not ", text);
 	options->server.uids[options->server.nb_uids++] = (uid_t)uid;
 	return -1;
 }
 
-/* @return -1: go on, else an exit code. */
+/* @return -1: go on; else the exit code. */
 static int
 parse_one(struct options *options, int opt)
 {
@@ -73,7 +74,7 @@ parse_one(struct options *options, int opt)
 	switch (opt) {
 	case 'p':
 		if (options->nb_pfs == OWNER_MAX_PFS)
-			return usage("too many of --pf", "");
+			return usage("too many --pf options", "");
 		options->pfs[options->nb_pfs++] = optarg;
 		return -1;
 	case 's':
@@ -124,28 +125,28 @@ parse(struct options *options, int argc, char **argv)
 	opterr = 0;
 	while ((opt = getopt_long(argc, argv, ":h", longs, NULL)) != -1) {
 		if (opt == ':')
-			return usage("this option needs a value: ", argv[optind - 1]);
+			return usage("option needs a value: ", argv[optind - 1]);
 		if (opt == '?')
-			return usage("there is no option ", argv[optind - 1]);
+			return usage("unknown option ", argv[optind - 1]);
 		code = parse_one(options, opt);
 		if (code >= 0)
 			return code;
 	}
-	return optind == argc ? -1 : usage("there is no argument ", argv[optind]);
+	return optind == argc ? -1 : usage("unexpected argument ", argv[optind]);
 }
 
-/* ---------------------------------------------------------------- PFs at the start */
+/* ---------------------------------------------------------------- PFs to own at the start */
 
 static void
 attach_one(const char *name)
 {
 	json_t *users;
-	struct why why;
-	int err = owner_attach(&vsrd.owner, name, &users, &why);
+	struct err err;
+	int ret = owner_attach(&vsrd.owner, name, &users, &err);
 
-	/* It may come later, or be told apart by hand: the daemon is of use without it. */
-	if (err != 0 && err != -EEXIST)
-		log_error("%s", why.text);
+	/* The PF may be attached later: start without it. */
+	if (ret != 0 && ret != -EEXIST)
+		log_error("%s", err.text);
 	json_decref(users);
 }
 
@@ -169,7 +170,7 @@ take_pfs(const struct options *options)
 
 	fdstore_inherit(&store);
 	if (owner_adopt(&vsrd.owner, &store) != 0)
-		log_info("went on with what was kept");
+		log_info("took over the PFs of the last run");
 	fdstore_drop_rest(&store);
 	for (unsigned int i = 0; i < options->nb_pfs; i++) {
 		if (strcmp(options->pfs[i], "all") == 0)
@@ -179,33 +180,33 @@ take_pfs(const struct options *options)
 	}
 }
 
-/* ---------------------------------------------------------------- life */
+/* ---------------------------------------------------------------- start, stop */
 
 static int
-start(struct options *options, struct why *why)
+start(struct options *options, struct err *err)
 {
 	static char path[PATH_MAX];
 	struct pf_host *host = &vsrd.owner.host;
 	struct timespec now;
-	int err;
+	int ret;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	vsrd.started = now.tv_sec;
 	if (mkdir(host->run_dir, 0700) != 0 && errno != EEXIST)
-		return why_not(why, -errno, "the folder %s cannot be made: %s", host->run_dir,
+		return err_set(err, -errno, "cannot create the folder %s: %s", host->run_dir,
 				strerror(errno));
 	snprintf(path, sizeof(path), "%s/%s", host->run_dir, RPC_SOCKET);
 	options->server.path = options->socket != NULL ? options->socket : path;
 	options->server.methods = vsrd_methods;
 	options->server.vsrd = &vsrd;
 	options->server.on_leave = vsrd_client_left;
-	err = idtable_read(&host->ids, options->ids, why);
-	if (err == 0)
-		err = memory_init(why);
-	if (err != 0)
-		return err;
+	ret = idtable_read(&host->ids, options->ids, err);
+	if (ret == 0)
+		ret = memory_init(err);
+	if (ret != 0)
+		return ret;
 	take_pfs(options);
-	vsrd.server = server_start(&options->server, why);
+	vsrd.server = server_start(&options->server, err);
 	if (vsrd.server == NULL)
 		return -EADDRINUSE;
 	log_info("vsrd %s answers on %s", VSR_VERSION, options->server.path);
@@ -227,11 +228,11 @@ main(int argc, char **argv)
 {
 	struct options options = { 0 };
 	sigset_t signals;
-	struct why why;
+	struct err err;
 	int code, signal_fd;
 
 	owner_init(&vsrd.owner);
-	serving_init(&vsrd.serving);
+	guests_init(&vsrd.guests);
 	code = parse(&options, argc, argv);
 	if (code >= 0)
 		return code;
@@ -239,19 +240,19 @@ main(int argc, char **argv)
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
-	/* Threads inherit it: signals come to the main loop alone. */
+	/* Threads inherit this mask: only the main loop receives signals. */
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
-	if (signal_fd < 0 || start(&options, &why) != 0) {
-		log_error("%s", signal_fd < 0 ? "there is no signal descriptor" : why.text);
+	if (signal_fd < 0 || start(&options, &err) != 0) {
+		log_error("%s", signal_fd < 0 ? "cannot create a signal descriptor" : err.text);
 		owner_leave(&vsrd.owner);
 		return EXIT_FAILURE;
 	}
 	run(signal_fd);
 	fdstore_notify("STOPPING=1");
-	log_info("stops");
+	log_info("stopping");
 	server_stop(vsrd.server);
-	serving_stop_all(&vsrd.serving);
+	guests_unserve_all(&vsrd.guests);
 	owner_leave(&vsrd.owner);
 	idtable_free(&vsrd.owner.host.ids);
 	return EXIT_SUCCESS;

@@ -40,7 +40,7 @@ def here(*args, **env):
     "args, word",
     [
         ([], "no command"),
-        (["vf"], "no command \"vf\""),
+        (["vf"], "unknown command \"vf\""),
         (["frobnicate"], "frobnicate"),
         (["vf", "create", PF], "takes 2 arguments"),
         (["vf", "create", PF, "1", "2"], "takes 2 arguments"),
@@ -206,8 +206,8 @@ def test_counts_out_of_range_are_refused(make_host):
     refused(host.vsrctl("vf", "create", host.pf, 0), "0 VFs", "vf destroy")
     refused(host.vsrctl("vf", "create", host.pf, 5), "out of range", "1 to 4")
     refused(host.vsrctl("vf", "create", host.pf, "--", -1), "out of range")
-    refused(host.vsrctl("vf", "create", host.pf, "four"), "no number of VFs")
-    refused(host.vsrctl("vf", "create", host.pf, "99999999999999999999"), "no number of VFs")
+    refused(host.vsrctl("vf", "create", host.pf, "four"), "not a number of VFs")
+    refused(host.vsrctl("vf", "create", host.pf, "99999999999999999999"), "not a number of VFs")
     assert host.read("bus/pci/devices", host.pf, "sriov_numvfs") == "0"
 
 

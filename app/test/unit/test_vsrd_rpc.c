@@ -29,7 +29,7 @@ method_refuse(struct rpc_call *call)
 {
 	nb_calls++;
 	call->data = json_pack("{s:i}", "who", 7);
-	return rpc_refuse(call, why_not(&call->why, -EBUSY, "it is in use: wait"));
+	return rpc_refuse(call, err_set(&call->err, -EBUSY, "it is in use: wait"));
 }
 
 static const struct rpc_method methods[] = {

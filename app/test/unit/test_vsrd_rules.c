@@ -150,10 +150,10 @@ shared_state_in_use_keeps_the_vfs(void)
 	static struct vsrd vsrd;
 	struct owner_pf *pf = &vsrd.owner.pfs[0];
 	const struct pasid_state on = { .present = true, .enabled = true };
-	struct conn conn;
+	struct client client;
 	unsigned int destroyed;
 	json_t *users = NULL;
-	struct why why;
+	struct err err;
 	char path[128];
 
 	owner_init(&vsrd.owner);
@@ -165,28 +165,28 @@ shared_state_in_use_keeps_the_vfs(void)
 	pf->used = true;
 	write_file(numvfs, "2", 1);
 	snprintf(path, sizeof(path), "%s/%s", dir, numvfs);
-	VTEST_EQ(pasid_acquire(&pf->pasid, &on, &conn, 2, 77), 0);
+	VTEST_EQ(pasid_acquire(&pf->pasid, &on, &client, 2, 77), 0);
 
-	VTEST_EQ(owner_vfs_destroy(&vsrd.owner, pf, &destroyed, &users, &why), -EBUSY);
+	VTEST_EQ(owner_vfs_destroy(&vsrd.owner, pf, &destroyed, &users, &err), -EBUSY);
 	VTEST_EQ(json_array_size(users), 1);
 	VTEST_EQ(json_integer_value(json_object_get(json_array_get(users, 0), "vf")), 2);
 	VTEST_EQ(json_integer_value(json_object_get(json_array_get(users, 0), "pid")), 77);
 	json_decref(users);
-	VTEST_EQ(owner_release(&vsrd.owner, pf->bdf, &users, &why), -EBUSY);
+	VTEST_EQ(owner_release(&vsrd.owner, pf->bdf, &users, &err), -EBUSY);
 	json_decref(users);
-	VTEST_EQ(owner_token_set(&vsrd.owner, pf, NULL, &users, &why), -EBUSY);
+	VTEST_EQ(owner_token_set(&vsrd.owner, pf, NULL, &users, &err), -EBUSY);
 	json_decref(users);
 
-	vsrd_client_left(&vsrd, &conn);
+	vsrd_client_left(&vsrd, &client);
 	/* The kernel is taking it from its driver: its lock is not asked for. */
 	pf->fn.driver[0] = '\0';
-	VTEST_EQ(owner_vfs_destroy(&vsrd.owner, pf, &destroyed, &users, &why), -ENODEV);
+	VTEST_EQ(owner_vfs_destroy(&vsrd.owner, pf, &destroyed, &users, &err), -ENODEV);
 	pf->fn.num_vfs = 0;
-	VTEST_EQ(owner_vfs_create(&vsrd.owner, pf, 1, NULL, &users, &why), -ENODEV);
+	VTEST_EQ(owner_vfs_create(&vsrd.owner, pf, 1, NULL, &users, &err), -ENODEV);
 	VTEST_EQ(first_char(path), '2');
 	pf->fn.num_vfs = 2;
 	strcpy(pf->fn.driver, "vfio-pci");
-	VTEST_EQ(owner_vfs_destroy(&vsrd.owner, pf, &destroyed, &users, &why), 0);
+	VTEST_EQ(owner_vfs_destroy(&vsrd.owner, pf, &destroyed, &users, &err), 0);
 	VTEST_EQ(first_char(path), '0');
 }
 
@@ -201,20 +201,20 @@ static int
 read_table(struct idtable *table, const char *text)
 {
 	char path[128];
-	struct why why;
+	struct err err;
 
 	write_file("ids", text, strlen(text));
 	snprintf(path, sizeof(path), "%s/ids", dir);
-	return idtable_read(table, path, &why);
+	return idtable_read(table, path, &err);
 }
 
 static void
 id_table_names_parts_by_all_four_ids(void)
 {
 	struct idtable table;
-	struct why why;
+	struct err err;
 
-	VTEST_EQ(idtable_read(&table, NULL, &why), 0);
+	VTEST_EQ(idtable_read(&table, NULL, &err), 0);
 	VTEST_EQ(idtable_verdict(&table, &ifc), ID_UNNAMED);
 	VTEST_EQ(read_table(&table, "# text\n\nforbid 1af4:1041:8086:15fe # why\n"), 0);
 	VTEST_EQ(idtable_verdict(&table, &ifc), ID_FORBID);
@@ -246,13 +246,13 @@ id_table_that_makes_no_sense_is_refused(void)
 		"forbid 1af4:1041:8086:zzzz\n",
 	};
 	struct idtable table;
-	struct why why;
+	struct err err;
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		VTEST_EQ(read_table(&table, texts[i]), -EINVAL);
 		VTEST_EQ(table.nb, 0);
 	}
-	VTEST_EQ(idtable_read(&table, "/nonexistent/ids", &why), -ENOENT);
+	VTEST_EQ(idtable_read(&table, "/nonexistent/ids", &err), -ENOENT);
 }
 
 /* Without the bit only the table helps; with it the table can forbid. */
@@ -261,16 +261,16 @@ vfs_need_the_feature_or_the_table(void)
 {
 	struct pf_host host = { .sysfs = dir };
 	struct vio_dev dev = { .timeout_us = 0 };
-	struct why why;
+	struct err err;
 
-	VTEST_EQ(pf_sriov_allowed(&host, &ifc, &dev, &why), -EOPNOTSUPP);
+	VTEST_EQ(pf_sriov_allowed(&host, &ifc, &dev, &err), -EOPNOTSUPP);
 	VTEST_EQ(read_table(&host.ids, "permit 1af4:1041:8086:15fe"), 0);
-	VTEST_EQ(pf_sriov_allowed(&host, &ifc, &dev, &why), 0);
+	VTEST_EQ(pf_sriov_allowed(&host, &ifc, &dev, &err), 0);
 	idtable_free(&host.ids);
 	vio_features_add(&dev.accepted, VIRTIO_F_SR_IOV);
-	VTEST_EQ(pf_sriov_allowed(&host, &ifc, &dev, &why), 0);
+	VTEST_EQ(pf_sriov_allowed(&host, &ifc, &dev, &err), 0);
 	VTEST_EQ(read_table(&host.ids, "forbid 1af4:1041:8086:15fe"), 0);
-	VTEST_EQ(pf_sriov_allowed(&host, &ifc, &dev, &why), -EPERM);
+	VTEST_EQ(pf_sriov_allowed(&host, &ifc, &dev, &err), -EPERM);
 	idtable_free(&host.ids);
 }
 
@@ -291,12 +291,12 @@ counts_are_bounded_by_the_pf(void)
 		{ "2x", -EINVAL },
 		{ "99999999999999999999", -EINVAL },
 	};
-	struct why why;
+	struct err err;
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		unsigned int count = 77;
 
-		VTEST_EQ(pf_count_parse(&pf, rows[i].text, &count, &why), rows[i].ret);
+		VTEST_EQ(pf_count_parse(&pf, rows[i].text, &count, &err), rows[i].ret);
 		VTEST(rows[i].ret != 0 ? count == 77 : count >= 1 && count <= 8);
 	}
 }
@@ -397,29 +397,29 @@ nobody_keeps_where_nobody_listens(void)
 static void
 slow_listener_loses_the_oldest_and_is_told(void)
 {
-	static struct listener listener;
+	static struct subscriber subscriber;
 	char *line;
 	json_t *event;
 
-	VTEST_EQ(events_listen(&listener), 0);
-	VTEST_EQ(events_listen(&listener), -EALREADY);
+	VTEST_EQ(events_subscribe(&subscriber), 0);
+	VTEST_EQ(events_subscribe(&subscriber), -EALREADY);
 	for (int i = 0; i < EVENTS_MAX_WAITING + 10; i++)
 		events_emit("test", json_pack("{s:i}", "i", i));
-	line = events_take(&listener);
+	line = events_take(&subscriber);
 	event = json_loads(line, 0, NULL);
 	VTEST_EQ(json_integer_value(json_object_get(json_object_get(event, "params"), "i")), 10);
 	json_decref(event);
 	free(line);
 	for (unsigned int i = 0; i < EVENTS_MAX_WAITING - 2; i++)
-		free(events_take(&listener));
-	line = events_take(&listener);
+		free(events_take(&subscriber));
+	line = events_take(&subscriber);
 	event = json_loads(line, 0, NULL);
 	VTEST_EQ(json_integer_value(json_object_get(json_object_get(event, "params"), "lost")), 10);
 	json_decref(event);
 	free(line);
-	VTEST(events_take(&listener) == NULL);
-	events_leave(&listener);
-	events_leave(&listener);
+	VTEST(events_take(&subscriber) == NULL);
+	events_unsubscribe(&subscriber);
+	events_unsubscribe(&subscriber);
 }
 
 int

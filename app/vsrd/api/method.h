@@ -22,7 +22,7 @@ struct owner_pf *method_pf_get(struct rpc_call *call, const char *name, bool cha
 struct owner_pf *method_admin_get(struct rpc_call *call, const char *name, json_int_t vf);
 
 /** Refuse with the error text of the admin queue, and unlock the PF. @return NULL. */
-json_t *method_refuse_engine(struct rpc_call *call, struct owner_pf *pf, int err);
+json_t *method_refuse_engine(struct rpc_call *call, struct owner_pf *pf, int ret);
 
 /** Bytes as a JSON string of hexadecimal digits. */
 json_t *method_hex(const uint8_t *data, size_t len);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * Methods about the daemon itself, and the table of all methods.
  */
+
+/* Methods about the daemon itself, and the table of all methods. */
+
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -50,10 +51,10 @@ check_pf(struct owner_pf *pf, bool keeper, json_t *problems)
 
 	if (pf->gone)
 		add_problem(problems, pf->bdf, "its registers cannot be read any more");
-	else if (pf->sick)
+	else if (pf->needs_reset)
 		add_problem(problems, pf->bdf, "it needs a reset: run vsrctl pf reset");
-	else if (!pf->live)
-		add_problem(problems, pf->bdf, pf->state_why.text);
+	else if (!pf->up)
+		add_problem(problems, pf->bdf, pf->state_err.text);
 	check_queues(pf, problems);
 	if (!pf->kept || !keeper)
 		add_problem(problems, pf->bdf,
@@ -75,7 +76,7 @@ method_health(struct rpc_call *call)
 
 	if (rpc_params(call, "{}") != 0)
 		return NULL;
-	/* One that answers, not one that was there when vsrd began. */
+	/* Whether the keeper answers now; it may have ended since vsrd started. */
 	keeper = fdstore_flush() == 0;
 	pfs = json_array();
 	problems = json_array();
@@ -111,17 +112,17 @@ method_stats(struct rpc_call *call)
 static json_t *
 method_events_subscribe(struct rpc_call *call)
 {
-	int err;
+	int ret;
 
 	if (rpc_params(call, "{}") != 0)
 		return NULL;
-	if (call->conn == NULL)
-		return rpc_refuse(call, why_not(&call->why, -ENOTCONN, "there is no connection"));
-	err = events_listen(&call->conn->listener);
-	if (err != 0 && err != -EALREADY)
+	if (call->client == NULL)
+		return rpc_refuse(call, err_set(&call->err, -ENOTCONN, "there is no connection"));
+	ret = events_subscribe(&call->client->subscriber);
+	if (ret != 0 && ret != -EALREADY)
 		return rpc_refuse(call,
-				why_not(&call->why, err, "no events can be had: %s",
-						strerror(-err)));
+				err_set(&call->err, ret, "cannot subscribe to events: %s",
+						strerror(-ret)));
 	return json_pack("{s:b}", "subscribed", 1);
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * Methods about the admin queue: lists, capabilities, any command, statistics, and the legacy
- * registers of VFs.
  */
+
+/* Methods about the admin queue: lists, capabilities, any command, statistics. */
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,16 +78,16 @@ method_admin_caps(struct rpc_call *call)
 	struct owner_pf *pf;
 	const char *name;
 	json_t *list;
-	int err;
+	int ret;
 
 	if (rpc_params(call, "{s:s}", "pf", &name) != 0)
 		return NULL;
 	pf = method_admin_get(call, name, 0);
 	if (pf == NULL)
 		return NULL;
-	err = vio_admin_cap_list(pf->admin, &caps);
-	if (err != 0)
-		return method_refuse_engine(call, pf, err);
+	ret = vio_admin_cap_list(pf->admin, &caps);
+	if (ret != 0)
+		return method_refuse_engine(call, pf, ret);
 	list = json_array();
 	for (uint16_t id = 0; id < VIRTIO_ADMIN_NB_CAPS; id++) {
 		uint8_t data[32] = { 0 };
@@ -105,7 +105,7 @@ method_admin_caps(struct rpc_call *call)
 
 /* ---------------------------------------------------------------- any command */
 
-/* An opcode by number or by name, or -1. */
+/* @return an opcode, given by number or by name, or -1. */
 static int
 opcode_of(const json_t *value)
 {
@@ -135,7 +135,7 @@ run_raw(struct rpc_call *call, struct owner_pf *pf, struct vio_admin_cmd *cmd)
 	const int ret = vio_admin_exec(pf->admin, cmd);
 	json_t *out;
 
-	/* A refusal by the device is an answer, too. */
+	/* A refusal by the device is an answer of this method, not an error. */
 	if (!cmd->answered)
 		return method_refuse_engine(call, pf, ret);
 	out = json_pack("{s:i, s:s?, s:i, s:s?, s:o}", "status", cmd->status, "status_name",
@@ -162,22 +162,22 @@ method_admin_raw(struct rpc_call *call)
 			    &result_len) != 0)
 		return NULL;
 	if (opcode_of(opcode) < 0)
-		return rpc_bad_params(call, "there is no such opcode");
+		return rpc_bad_params(call, "unknown opcode");
 	if (group_of(group, &cmd.group) != 0)
-		return rpc_bad_params(call, "a group is self or sriov");
+		return rpc_bad_params(call, "group must be self or sriov");
 	if (result_len < 0 || result_len > VIO_ADMIN_DATA_MAX)
-		return rpc_bad_params(call, "a result has 0 to %d bytes", VIO_ADMIN_DATA_MAX);
-	/* They change what both sides know of each other: the daemon sends them itself. */
+		return rpc_bad_params(call, "result_len must be 0 to %d", VIO_ADMIN_DATA_MAX);
+	/* LIST_USE must update the engine's copy of the list, which vio_admin_agree() does. */
 	if (opcode_of(opcode) == VIRTIO_ADMIN_LIST_USE)
-		return rpc_bad_params(call, "list_use is sent by vsrd alone");
+		return rpc_bad_params(call, "list_use is reserved for vsrd, which sends it itself");
 	data = calloc(2, VIO_ADMIN_DATA_MAX);
 	if (data == NULL)
-		return rpc_refuse(call, why_not(&call->why, -ENOMEM, "there is no memory"));
+		return rpc_refuse(call, err_set(&call->err, -ENOMEM, "out of memory"));
 	result = data + VIO_ADMIN_DATA_MAX;
 	len = base_hex_parse(hex, data, VIO_ADMIN_DATA_MAX);
 	if (len < 0) {
 		free(data);
-		return rpc_bad_params(call, "data is up to %d pairs of hexadecimal digits",
+		return rpc_bad_params(call, "data must be up to %d pairs of hexadecimal digits",
 				VIO_ADMIN_DATA_MAX);
 	}
 	cmd.opcode = (uint16_t)opcode_of(opcode);

@@ -36,7 +36,7 @@ method_legacy_read(struct rpc_call *call)
 	enum vio_legacy_area area;
 	struct owner_pf *pf;
 	uint8_t data[8];
-	int err;
+	int ret;
 
 	if (rpc_params(call, "{s:s, s:I, s?s, s:I, s:I}", "pf", &name, "vf", &vf, "area",
 			    &area_name, "offset", &offset, "len", &len) != 0)
@@ -44,15 +44,15 @@ method_legacy_read(struct rpc_call *call)
 	if (area_of(area_name, &area) != 0 || vf < 1 || offset < 0 || offset > UINT8_MAX ||
 			len < 1 || len > (json_int_t)sizeof(data))
 		return rpc_bad_params(call,
-				"a read is of VF 1.., area common or net, offset 0 to "
-				"255, 1 to 8 bytes");
+				"a read needs: vf from 1, area common or net, offset 0 to "
+				"255, len 1 to 8");
 	pf = method_admin_get(call, name, vf);
 	if (pf == NULL)
 		return NULL;
-	err = vio_admin_legacy_read(pf->admin, (uint16_t)vf, area, (uint8_t)offset, data,
+	ret = vio_admin_legacy_read(pf->admin, (uint16_t)vf, area, (uint8_t)offset, data,
 			(size_t)len);
-	if (err != 0)
-		return method_refuse_engine(call, pf, err);
+	if (ret != 0)
+		return method_refuse_engine(call, pf, ret);
 	owner_put(pf);
 	return json_pack("{s:o}", "data", method_hex(data, (size_t)len));
 }
@@ -66,7 +66,7 @@ method_legacy_write(struct rpc_call *call)
 	struct owner_pf *pf;
 	uint8_t data[8];
 	int len;
-	int err;
+	int ret;
 
 	if (rpc_params(call, "{s:s, s:I, s?s, s:I, s:s}", "pf", &name, "vf", &vf, "area",
 			    &area_name, "offset", &offset, "data", &hex) != 0)
@@ -74,15 +74,15 @@ method_legacy_write(struct rpc_call *call)
 	len = base_hex_parse(hex, data, sizeof(data));
 	if (area_of(area_name, &area) != 0 || vf < 1 || offset < 0 || offset > UINT8_MAX || len < 1)
 		return rpc_bad_params(call,
-				"a write is to VF 1.., area common or net, offset 0 "
-				"to 255, 1 to 8 bytes as hexadecimal digits");
+				"a write needs: vf from 1, area common or net, offset 0 "
+				"to 255, data of 1 to 8 bytes as hexadecimal digits");
 	pf = method_admin_get(call, name, vf);
 	if (pf == NULL)
 		return NULL;
-	err = vio_admin_legacy_write(pf->admin, (uint16_t)vf, area, (uint8_t)offset, data,
+	ret = vio_admin_legacy_write(pf->admin, (uint16_t)vf, area, (uint8_t)offset, data,
 			(size_t)len);
-	if (err != 0)
-		return method_refuse_engine(call, pf, err);
+	if (ret != 0)
+		return method_refuse_engine(call, pf, ret);
 	owner_put(pf);
 	return json_pack("{s:i}", "written", (int)len);
 }
@@ -94,7 +94,7 @@ method_legacy_write(struct rpc_call *call)
 #define COMMON(name) FIELD(struct virtio_legacy_hdr, VIO_LEGACY_COMMON, name)
 #define NET(name) FIELD(struct virtio_net_config, VIO_LEGACY_NET, name)
 
-/* The registers of a dump: neither isr, which a read clears, nor queue_notify. */
+/* The registers of a dump. Not isr, which a read clears; not queue_notify, a doorbell. */
 static const struct {
 	const char *name;
 	enum vio_legacy_area area;
@@ -121,12 +121,12 @@ method_legacy_dump(struct rpc_call *call)
 	const char *name;
 	json_int_t vf;
 	json_t *list;
-	int err = 0;
+	int ret = 0;
 
 	if (rpc_params(call, "{s:s, s:I}", "pf", &name, "vf", &vf) != 0)
 		return NULL;
 	if (vf < 1)
-		return rpc_bad_params(call, "VFs are counted from 1");
+		return rpc_bad_params(call, "VFs are numbered from 1");
 	pf = method_admin_get(call, name, vf);
 	if (pf == NULL)
 		return NULL;
@@ -134,12 +134,12 @@ method_legacy_dump(struct rpc_call *call)
 	for (size_t i = 0; i < sizeof(legacy_fields) / sizeof(legacy_fields[0]); i++) {
 		uint8_t data[8];
 
-		err = vio_admin_legacy_read(pf->admin, (uint16_t)vf, legacy_fields[i].area,
+		ret = vio_admin_legacy_read(pf->admin, (uint16_t)vf, legacy_fields[i].area,
 				legacy_fields[i].offset, data, legacy_fields[i].len);
-		/* Vectors exist with MSI-X only, others with their features. */
-		if (err == -EINVAL && i != 0)
+		/* Skip registers that the device lacks, such as vectors without MSI-X. */
+		if (ret == -EINVAL && i != 0)
 			continue;
-		if (err != 0)
+		if (ret != 0)
 			break;
 		json_array_append_new(list,
 				json_pack("{s:s, s:s, s:i, s:o}", "name", legacy_fields[i].name,
@@ -150,19 +150,19 @@ method_legacy_dump(struct rpc_call *call)
 						"offset", legacy_fields[i].offset, "data",
 						method_hex(data, legacy_fields[i].len)));
 	}
-	if (err != 0 && err != -EINVAL) {
+	if (ret != 0 && ret != -EINVAL) {
 		json_decref(list);
-		return method_refuse_engine(call, pf, err);
+		return method_refuse_engine(call, pf, ret);
 	}
 	if (json_array_size(list) == 0) {
 		json_decref(list);
-		return method_refuse_engine(call, pf, err);
+		return method_refuse_engine(call, pf, ret);
 	}
 	owner_put(pf);
 	return json_pack("{s:s, s:I, s:o}", "pf", name, "vf", vf, "registers", list);
 }
 
-/* Bytes of each BAR as sysfs has them: what a doorbell may lie in. */
+/* Read the length of each BAR from sysfs. */
 static void
 bar_lengths(const struct owner *owner, const char *bdf, uint64_t len[6])
 {
@@ -199,7 +199,7 @@ method_legacy_notify_info(struct rpc_call *call)
 	if (rpc_params(call, "{s:s, s:I}", "pf", &name, "vf", &vf) != 0)
 		return NULL;
 	if (vf < 1)
-		return rpc_bad_params(call, "VFs are counted from 1");
+		return rpc_bad_params(call, "VFs are numbered from 1");
 	pf = method_admin_get(call, name, vf);
 	if (pf == NULL)
 		return NULL;
@@ -219,22 +219,24 @@ method_legacy_notify_info(struct rpc_call *call)
 	return json_pack("{s:s, s:I, s:o}", "pf", name, "vf", vf, "doorbells", list);
 }
 
+/* ---------------------------------------------------------------- VFs shown to guests */
+
 json_t *
 method_legacy_serve(struct rpc_call *call)
 {
 	const char *name, *path;
 	json_int_t vf;
-	int err;
+	int ret;
 
 	if (rpc_params(call, "{s:s, s:I, s:s}", "pf", &name, "vf", &vf, "socket", &path) != 0)
 		return NULL;
 	if (vf < 1 || vf > SYSFS_MAX_VFS)
 		return rpc_bad_params(call, "there is no VF %lld", (long long)vf);
 	if (path[0] != '/')
-		return rpc_bad_params(call, "a socket is named from the root: \"/...\"");
-	err = serving_start(&call->vsrd->serving, &call->vsrd->owner, name, (unsigned int)vf, path,
-			&call->why);
-	return err != 0 ? rpc_refuse(call, err) :
+		return rpc_bad_params(call, "the path of the socket must begin with \"/\"");
+	ret = guests_serve(&call->vsrd->guests, &call->vsrd->owner, name, (unsigned int)vf, path,
+			&call->err);
+	return ret != 0 ? rpc_refuse(call, ret) :
 			  json_pack("{s:s, s:I, s:s}", "pf", name, "vf", vf, "socket", path);
 }
 
@@ -243,14 +245,14 @@ method_legacy_unserve(struct rpc_call *call)
 {
 	const char *name;
 	json_int_t vf;
-	int err;
+	int ret;
 
 	if (rpc_params(call, "{s:s, s:I}", "pf", &name, "vf", &vf) != 0)
 		return NULL;
 	if (vf < 1 || vf > SYSFS_MAX_VFS)
 		return rpc_bad_params(call, "there is no VF %lld", (long long)vf);
-	err = serving_stop(&call->vsrd->serving, name, (unsigned int)vf, &call->why);
-	return err != 0 ? rpc_refuse(call, err) : json_pack("{s:s, s:I}", "pf", name, "vf", vf);
+	ret = guests_unserve(&call->vsrd->guests, name, (unsigned int)vf, &call->err);
+	return ret != 0 ? rpc_refuse(call, ret) : json_pack("{s:s, s:I}", "pf", name, "vf", vf);
 }
 
 json_t *
@@ -265,5 +267,5 @@ method_legacy_served(struct rpc_call *call)
 		return rpc_bad_params(call, "\"%.64s\" is no PCI address such as 0000:01:00.0",
 				name);
 	return json_pack("{s:o}", "served",
-			serving_show(&call->vsrd->serving, name != NULL ? bdf : NULL));
+			guests_show(&call->vsrd->guests, name != NULL ? bdf : NULL));
 }

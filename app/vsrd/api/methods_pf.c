@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * Methods about PFs, VFs, tokens and the shared PASID state.
  */
+
+/* Methods about PFs, VFs, tokens and the shared PASID state. */
+
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
@@ -13,11 +14,11 @@
 #include "method.h"
 
 static json_t *
-refuse_users(struct rpc_call *call, int err, json_t *users)
+refuse_users(struct rpc_call *call, int ret, json_t *users)
 {
 	if (users != NULL)
 		call->data = json_pack("{s:o}", "users", users);
-	return rpc_refuse(call, err);
+	return rpc_refuse(call, ret);
 }
 
 /* ---------------------------------------------------------------- PFs */
@@ -27,12 +28,12 @@ state_name(const struct owner_pf *pf)
 {
 	if (pf->gone)
 		return "gone";
-	if (pf->sick)
+	if (pf->needs_reset)
 		return "needs reset";
-	return pf->live ? "up" : "refused";
+	return pf->up ? "up" : "refused";
 }
 
-/* As sysfs has it now; only who is alone with the PF may note that. */
+/* Read the PF from sysfs; pf->fn may be written with the exclusive lock only. */
 static struct sysfs_fn
 fresh(const struct rpc_call *call, const struct owner_pf *pf)
 {
@@ -50,18 +51,18 @@ show_pf(const struct rpc_call *call, struct owner_pf *pf)
 
 	vio_features_format(&pf->dev.accepted, features, sizeof(features));
 	json_object_set_new(out, "state", json_string(state_name(pf)));
-	json_object_set_new(out, "why", pf->live ? json_null() : json_string(pf->state_why.text));
+	json_object_set_new(out, "why", pf->up ? json_null() : json_string(pf->state_err.text));
 	json_object_set_new(out, "status", json_integer(vio_dev_status(&pf->dev)));
 	json_object_set_new(out, "features", json_string(features));
-	json_object_set_new(out, "sriov_allowed", json_boolean(pf->sriov_err == 0));
+	json_object_set_new(out, "sriov_allowed", json_boolean(pf->sriov_ret == 0));
 	json_object_set_new(out, "sriov_why",
-			pf->sriov_err == 0 ? json_null() : json_string(pf->sriov_why.text));
+			pf->sriov_ret == 0 ? json_null() : json_string(pf->sriov_err.text));
 	json_object_set_new(out, "admin_queues",
 			json_integer(pf->admin == NULL ? 0 :
 							 (json_int_t)vio_admin_nb_queues(
 									 pf->admin)));
 	json_object_set_new(out, "admin_why",
-			pf->admin != NULL ? json_null() : json_string(pf->admin_why.text));
+			pf->admin != NULL ? json_null() : json_string(pf->admin_err.text));
 	json_object_set_new(out, "kept", json_boolean(pf->kept));
 	json_object_set_new(out, "adopted", json_boolean(pf->adopted));
 	return out;
@@ -112,12 +113,12 @@ method_pf_attach(struct rpc_call *call)
 {
 	json_t *users = NULL;
 	const char *name;
-	int err;
+	int ret;
 
 	if (rpc_params(call, "{s:s}", "pf", &name) != 0)
 		return NULL;
-	err = owner_attach(&call->vsrd->owner, name, &users, &call->why);
-	return err == 0 ? method_pf_show(call) : refuse_users(call, err, users);
+	ret = owner_attach(&call->vsrd->owner, name, &users, &call->err);
+	return ret == 0 ? method_pf_show(call) : refuse_users(call, ret, users);
 }
 
 json_t *
@@ -125,12 +126,12 @@ method_pf_release(struct rpc_call *call)
 {
 	json_t *users = NULL;
 	const char *name;
-	int err;
+	int ret;
 
 	if (rpc_params(call, "{s:s}", "pf", &name) != 0)
 		return NULL;
-	err = owner_release(&call->vsrd->owner, name, &users, &call->why);
-	return err == 0 ? json_pack("{s:b}", "released", 1) : refuse_users(call, err, users);
+	ret = owner_release(&call->vsrd->owner, name, &users, &call->err);
+	return ret == 0 ? json_pack("{s:b}", "released", 1) : refuse_users(call, ret, users);
 }
 
 json_t *
@@ -139,15 +140,15 @@ method_pf_reset(struct rpc_call *call)
 	struct owner_pf *pf;
 	const char *name;
 	json_t *out;
-	int err;
+	int ret;
 
 	if (rpc_params(call, "{s:s}", "pf", &name) != 0)
 		return NULL;
 	pf = method_pf_get(call, name, true);
 	if (pf == NULL)
 		return NULL;
-	err = owner_pf_reset(&call->vsrd->owner, pf, &call->why);
-	out = err == 0 ? show_pf(call, pf) : rpc_refuse(call, err);
+	ret = owner_pf_reset(&call->vsrd->owner, pf, &call->err);
+	out = ret == 0 ? show_pf(call, pf) : rpc_refuse(call, ret);
 	owner_put(pf);
 	return out;
 }
@@ -162,7 +163,7 @@ method_vf_create(struct rpc_call *call)
 	json_t *users = NULL, *out;
 	struct owner_pf *pf;
 	json_int_t count;
-	int err;
+	int ret;
 
 	if (rpc_params(call, "{s:s, s:I, s?s}", "pf", &name, "count", &count, "token", &token) != 0)
 		return NULL;
@@ -176,9 +177,9 @@ method_vf_create(struct rpc_call *call)
 	pf = method_pf_get(call, name, true);
 	if (pf == NULL)
 		return NULL;
-	err = owner_vfs_create(&call->vsrd->owner, pf, (unsigned int)count,
-			token != NULL ? parsed : NULL, &users, &call->why);
-	out = err != 0 ? refuse_users(call, err, users) :
+	ret = owner_vfs_create(&call->vsrd->owner, pf, (unsigned int)count,
+			token != NULL ? parsed : NULL, &users, &call->err);
+	out = ret != 0 ? refuse_users(call, ret, users) :
 			 show_created(&call->vsrd->owner.host, &pf->fn, pf->fn.num_vfs, pf->token);
 	owner_put(pf);
 	return out;
@@ -191,15 +192,15 @@ method_vf_destroy(struct rpc_call *call)
 	unsigned int destroyed;
 	struct owner_pf *pf;
 	const char *name;
-	int err;
+	int ret;
 
 	if (rpc_params(call, "{s:s}", "pf", &name) != 0)
 		return NULL;
 	pf = method_pf_get(call, name, true);
 	if (pf == NULL)
 		return NULL;
-	err = owner_vfs_destroy(&call->vsrd->owner, pf, &destroyed, &users, &call->why);
-	out = err != 0 ? refuse_users(call, err, users) :
+	ret = owner_vfs_destroy(&call->vsrd->owner, pf, &destroyed, &users, &call->err);
+	out = ret != 0 ? refuse_users(call, ret, users) :
 			 json_pack("{s:s, s:i, s:i}", "pf", pf->fn.bdf, "num_vfs", 0, "destroyed",
 					 (int)destroyed);
 	owner_put(pf);
@@ -271,15 +272,15 @@ method_token_rotate(struct rpc_call *call)
 	const char *name, *token = NULL;
 	json_t *users = NULL, *out;
 	struct owner_pf *pf;
-	int err;
+	int ret;
 
 	if (rpc_params(call, "{s:s, s?s}", "pf", &name, "token", &token) != 0)
 		return NULL;
 	pf = method_pf_get(call, name, true);
 	if (pf == NULL)
 		return NULL;
-	err = owner_token_set(&call->vsrd->owner, pf, token, &users, &call->why);
-	out = err == 0 ? show_token(call, pf) : refuse_users(call, err, users);
+	ret = owner_token_set(&call->vsrd->owner, pf, token, &users, &call->err);
+	out = ret == 0 ? show_token(call, pf) : refuse_users(call, ret, users);
 	owner_put(pf);
 	return out;
 }
@@ -289,12 +290,11 @@ method_token_rotate(struct rpc_call *call)
 static int
 pasid_state(struct rpc_call *call, const struct owner_pf *pf, struct pasid_state *state)
 {
-	int err = pasid_read(call->vsrd->owner.host.sysfs, pf->fn.bdf, state);
+	int ret = pasid_read(call->vsrd->owner.host.sysfs, pf->fn.bdf, state);
 
-	return err == 0 ?
-			0 :
-			why_not(&call->why, err, "the configuration space of %s cannot be read: %s",
-					pf->fn.bdf, strerror(-err));
+	return ret == 0 ? 0 :
+			  err_set(&call->err, ret, "cannot read the configuration space of %s: %s",
+					  pf->fn.bdf, strerror(-ret));
 }
 
 json_t *
@@ -304,14 +304,14 @@ method_pasid_show(struct rpc_call *call)
 	struct owner_pf *pf;
 	const char *name;
 	json_t *users;
-	int err;
+	int ret;
 
 	if (rpc_params(call, "{s:s}", "pf", &name) != 0)
 		return NULL;
 	pf = method_pf_get(call, name, false);
 	if (pf == NULL)
 		return NULL;
-	err = pasid_state(call, pf, &state);
+	ret = pasid_state(call, pf, &state);
 	users = json_array();
 	pthread_mutex_lock(&pf->users_lock);
 	for (size_t i = 0; i < pf->pasid.nb; i++)
@@ -320,9 +320,9 @@ method_pasid_show(struct rpc_call *call)
 						pf->pasid.v[i].pid));
 	pthread_mutex_unlock(&pf->users_lock);
 	owner_put(pf);
-	if (err != 0) {
+	if (ret != 0) {
 		json_decref(users);
-		return rpc_refuse(call, err);
+		return rpc_refuse(call, ret);
 	}
 	return json_pack("{s:b, s:b, s:i, s:b, s:b, s:o}", "present", state.present, "enabled",
 			state.enabled, "max_width", state.max_width, "execute", state.execute,
@@ -336,7 +336,7 @@ pasid_change(struct rpc_call *call, bool acquire)
 	struct owner_pf *pf;
 	const char *name;
 	json_int_t vf;
-	int err = 0;
+	int ret = 0;
 
 	if (rpc_params(call, "{s:s, s:I}", "pf", &name, "vf", &vf) != 0)
 		return NULL;
@@ -344,26 +344,26 @@ pasid_change(struct rpc_call *call, bool acquire)
 	if (pf == NULL)
 		return NULL;
 	if (vf < 1 || vf > pf->fn.num_vfs)
-		err = why_not(&call->why, -ENXIO, "%s has no VF %lld", pf->fn.bdf, (long long)vf);
+		ret = err_set(&call->err, -ENXIO, "%s has no VF %lld", pf->fn.bdf, (long long)vf);
 	else if (acquire)
-		err = pasid_state(call, pf, &state);
+		ret = pasid_state(call, pf, &state);
 	pthread_mutex_lock(&pf->users_lock);
-	if (err == 0 && acquire) {
-		err = pasid_acquire(&pf->pasid, &state, call->conn, (unsigned int)vf,
-				call->conn != NULL ? call->conn->client->pid : 0);
-		if (err != 0)
-			why_not(&call->why, err,
-					err == -EINVAL ?
+	if (ret == 0 && acquire) {
+		ret = pasid_acquire(&pf->pasid, &state, call->client, (unsigned int)vf,
+				call->client != NULL ? call->client->base->pid : 0);
+		if (ret != 0)
+			err_set(&call->err, ret,
+					ret == -EINVAL ?
 							"%s has not enabled PASID, so its VFs have none" :
 							"the PASID state of %s has too many users",
 					pf->fn.bdf);
-	} else if (err == 0) {
-		pasid_release(&pf->pasid, call->conn, (unsigned int)vf);
+	} else if (ret == 0) {
+		pasid_release(&pf->pasid, call->client, (unsigned int)vf);
 	}
 	pthread_mutex_unlock(&pf->users_lock);
 	owner_put(pf);
-	return err == 0 ? json_pack("{s:b}", acquire ? "acquired" : "released", 1) :
-			  rpc_refuse(call, err);
+	return ret == 0 ? json_pack("{s:b}", acquire ? "acquired" : "released", 1) :
+			  rpc_refuse(call, ret);
 }
 
 json_t *
@@ -379,13 +379,13 @@ method_pasid_release(struct rpc_call *call)
 }
 
 void
-vsrd_client_left(struct vsrd *vsrd, struct conn *conn)
+vsrd_client_left(struct vsrd *vsrd, struct client *client)
 {
 	for (unsigned int i = 0; i < OWNER_MAX_PFS; i++) {
 		struct owner_pf *pf = &vsrd->owner.pfs[i];
 
 		pthread_mutex_lock(&pf->users_lock);
-		pasid_release(&pf->pasid, conn, 0);
+		pasid_release(&pf->pasid, client, 0);
 		pthread_mutex_unlock(&pf->users_lock);
 	}
 }

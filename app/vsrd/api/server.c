@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
+
+/* The socket of the daemon: one thread per client reads requests and writes answers and events. */
+
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -32,15 +35,15 @@ now_ms(void)
 
 /* ---------------------------------------------------------------- one client */
 
-/* @return false: it does not take it in time, or is gone. */
+/* @return false: the client does not read in time, or is gone. */
 static bool
-send_all(const struct conn *conn, const char *text, size_t len)
+send_text(const struct client *client, const char *text, size_t len)
 {
 	const long long end = now_ms() + SERVER_PEER_MS;
-	struct pollfd wait = { .fd = conn->client->fd, .events = POLLOUT };
+	struct pollfd wait = { .fd = client->base->fd, .events = POLLOUT };
 
 	while (len != 0) {
-		const ssize_t n = send(conn->client->fd, text, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+		const ssize_t n = send(client->base->fd, text, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		if (n > 0) {
 			text += n;
@@ -56,59 +59,61 @@ send_all(const struct conn *conn, const char *text, size_t len)
 }
 
 static bool
-answer_line(struct conn *conn, const char *line, size_t len)
+answer_line(struct client *client, const char *line, size_t len)
 {
-	struct server *server = conn->server;
-	struct rpc_call call = { .vsrd = server->conf.vsrd, .conn = conn };
+	struct server *server = client->server;
+	struct rpc_call call = { .vsrd = server->conf.vsrd, .client = client };
 	char *text = rpc_answer(server->conf.methods, &call, line, len);
 	bool fine = true;
 
 	__atomic_add_fetch(&server->requests, 1, __ATOMIC_RELAXED);
 	if (text != NULL)
-		fine = send_all(conn, text, strlen(text));
+		fine = send_text(client, text, strlen(text));
 	free(text);
 	return fine;
 }
 
-/* Answer every whole line at the front. @return bytes that are left, or -1: hang up. */
+/* Answer each complete line. @return number of bytes left over, or -1: disconnect. */
 static ssize_t
-answer_lines(struct conn *conn, char *room, size_t len)
+answer_lines(struct client *client, char *buf, size_t len)
 {
 	size_t at = 0;
 	char *end;
 
-	while ((end = memchr(room + at, '\n', len - at)) != NULL) {
-		const size_t line_len = (size_t)(end - room) - at;
+	while ((end = memchr(buf + at, '\n', len - at)) != NULL) {
+		const size_t line_len = (size_t)(end - buf) - at;
 
-		if (line_len != 0 && !answer_line(conn, room + at, line_len))
+		if (line_len != 0 && !answer_line(client, buf + at, line_len))
 			return -1;
 		at += line_len + 1;
 	}
-	memmove(room, room + at, len - at);
+	memmove(buf, buf + at, len - at);
 	return (ssize_t)(len - at);
 }
 
 static bool
-send_events(struct conn *conn)
+send_events(struct client *client)
 {
 	bool fine = true;
 	char *line;
 
-	while (fine && (line = events_take(&conn->listener)) != NULL) {
-		fine = send_all(conn, line, strlen(line));
+	while (fine && (line = events_take(&client->subscriber)) != NULL) {
+		fine = send_text(client, line, strlen(line));
 		free(line);
 	}
 	return fine;
 }
 
-/* Wait for input (true), or see to events meanwhile. *end: when the line at hand must be there. */
+/* Wait for input; meanwhile send events. @param end  Deadline of an unfinished line, -1: none.
+ * @return false: deadline, stop, or client gone. */
 static bool
-wait_input(struct conn *conn, long long end)
+wait_input(struct client *client, long long end)
 {
 	for (;;) {
-		struct pollfd wait[3] = { { .fd = conn->client->fd, .events = POLLIN },
-			{ .fd = conn->client->stop_fd, .events = POLLIN },
-			{ .fd = conn->listener.on ? conn->listener.wake : -1, .events = POLLIN } };
+		struct pollfd wait[3] = { { .fd = client->base->fd, .events = POLLIN },
+			{ .fd = client->base->stop_fd, .events = POLLIN },
+			{ .fd = client->subscriber.on ? client->subscriber.wake : -1,
+					.events = POLLIN } };
 		const long long left = end < 0 ? -1 : end - now_ms();
 		const int nb = end >= 0 && left <= 0 ? 0 : poll(wait, 3, (int)left);
 
@@ -118,7 +123,7 @@ wait_input(struct conn *conn, long long end)
 			continue;
 		if (wait[1].revents != 0)
 			return false;
-		if (wait[2].revents != 0 && !send_events(conn))
+		if (wait[2].revents != 0 && !send_events(client))
 			return false;
 		if (wait[0].revents != 0)
 			return true;
@@ -126,7 +131,7 @@ wait_input(struct conn *conn, long long end)
 }
 
 static void
-answer_all(struct conn *conn, char *room)
+answer_all(struct client *client, char *buf)
 {
 	static const char too_long[] =
 			"{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":"
@@ -135,8 +140,8 @@ answer_all(struct conn *conn, char *room)
 	long long end = -1;
 	ssize_t len = 0;
 
-	while (wait_input(conn, end)) {
-		const ssize_t n = recv(conn->client->fd, room + len, RPC_MAX_REQUEST - (size_t)len,
+	while (wait_input(client, end)) {
+		const ssize_t n = recv(client->base->fd, buf + len, RPC_MAX_REQUEST - (size_t)len,
 				MSG_DONTWAIT);
 		const ssize_t before = len;
 
@@ -144,11 +149,11 @@ answer_all(struct conn *conn, char *room)
 			break;
 		if (n < 0)
 			continue;
-		len = answer_lines(conn, room, (size_t)(len + n));
+		len = answer_lines(client, buf, (size_t)(len + n));
 		if (len < 0)
 			break;
 		if (len == RPC_MAX_REQUEST) {
-			send_all(conn, too_long, sizeof(too_long) - 1);
+			send_text(client, too_long, sizeof(too_long) - 1);
 			break;
 		}
 		if (len == 0)
@@ -159,80 +164,80 @@ answer_all(struct conn *conn, char *room)
 }
 
 static void
-serve(struct base_client *client)
+serve(struct base_client *base)
 {
-	struct server *server = client->ctx;
-	struct conn conn = { .server = server, .client = client };
-	char *room = malloc(RPC_MAX_REQUEST);
+	struct server *server = base->ctx;
+	struct client client = { .server = server, .base = base };
+	char *buf = malloc(RPC_MAX_REQUEST);
 
-	if (room != NULL)
-		answer_all(&conn, room);
-	free(room);
-	events_leave(&conn.listener);
+	if (buf != NULL)
+		answer_all(&client, buf);
+	free(buf);
+	events_unsubscribe(&client.subscriber);
 	if (server->conf.on_leave != NULL)
-		server->conf.on_leave(server->conf.vsrd, &conn);
+		server->conf.on_leave(server->conf.vsrd, &client);
 }
 
-/* ---------------------------------------------------------------- clients come and go */
+/* ---------------------------------------------------------------- admission */
 
 static bool
-admit(void *ctx, const struct base_client *client)
+admit(void *ctx, const struct base_client *base)
 {
 	const struct server *server = ctx;
 
-	if (client->uid == 0 || client->uid == geteuid())
+	if (base->uid == 0 || base->uid == geteuid())
 		return true;
 	for (unsigned int i = 0; i < server->conf.nb_uids; i++)
-		if (server->conf.uids[i] == client->uid)
+		if (server->conf.uids[i] == base->uid)
 			return true;
 	return false;
 }
 
 static void
-refuse(void *ctx, const struct base_client *client, int err)
+refuse(void *ctx, const struct base_client *base, int ret)
 {
 	struct server *server = ctx;
 	char reason[128], text[256];
 	int len;
 
-	if (err == -EACCES)
+	if (ret == -EACCES)
 		snprintf(reason, sizeof(reason),
 				"user %u may not use this daemon: start it with "
 				"--allow-uid %u",
-				client->uid, client->uid);
+				base->uid, base->uid);
 	else
-		snprintf(reason, sizeof(reason), "there %s: try again later",
-				err == -EUSERS ? "are too many clients" :
-						 "is no thread for another client");
-	log_warn("client turned away: %s", reason);
+		snprintf(reason, sizeof(reason), "%s: try again later",
+				ret == -EUSERS ? "there are too many clients" :
+						 "cannot start a thread for another client");
+	log_warn("client refused: %s", reason);
 	__atomic_add_fetch(&server->turned_away, 1, __ATOMIC_RELAXED);
 	len = snprintf(text, sizeof(text),
 			"{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":"
 			"-32000,\"message\":\"%s\",\"data\":{\"errno\":\"EACCES\"}}}\n",
 			reason);
-	send(client->fd, text, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	send(base->fd, text, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-/* ---------------------------------------------------------------- life */
+/* ---------------------------------------------------------------- start, stop */
 
 static int
-refuse_start(const char *path, int err, struct why *why)
+refuse_start(const char *path, int ret, struct err *err)
 {
-	switch (err) {
+	switch (ret) {
 	case -ENAMETOOLONG:
-		return why_not(why, err, "the name of the socket is too long: %s", path);
+		return err_set(err, ret, "the path of the socket is too long: %s", path);
 	case -EADDRINUSE:
-		return why_not(why, err,
-				"another vsrd answers on %s: stop it first, or "
+		return err_set(err, ret,
+				"another vsrd answers on %s (or another file has that name): stop it first, or "
 				"name another folder with --run-dir",
 				path);
 	default:
-		return why_not(why, err, "the socket %s cannot be made: %s", path, strerror(-err));
+		return err_set(err, ret, "cannot create the socket %s: %s", path, strerror(-ret));
 	}
 }
 
 struct server *
-server_start(const struct server_conf *conf, struct why *why)
+server_start(const struct server_conf *conf, struct err *err)
 {
 	struct server *server = calloc(1, sizeof(*server));
 	const struct base_server_conf base = {
@@ -240,7 +245,7 @@ server_start(const struct server_conf *conf, struct why *why)
 		.type = SOCK_STREAM,
 		/* Users named by --allow-uid must be able to connect before they are admitted. */
 		.mode = conf->nb_uids != 0 ? 0666 : 0600,
-		.max_clients = SERVER_MAX_CONNS,
+		.max_clients = SERVER_MAX_CLIENTS,
 		.ctx = server,
 		.admit = admit,
 		.refuse = refuse,
@@ -249,13 +254,13 @@ server_start(const struct server_conf *conf, struct why *why)
 	int ret;
 
 	if (server == NULL) {
-		why_not(why, -ENOMEM, "there is no memory");
+		err_set(err, -ENOMEM, "out of memory");
 		return NULL;
 	}
 	server->conf = *conf;
 	ret = base_server_start(&base, &server->base);
 	if (ret != 0) {
-		refuse_start(conf->path, ret, why);
+		refuse_start(conf->path, ret, err);
 		free(server);
 		return NULL;
 	}

@@ -6,10 +6,11 @@
 
 /**
  * @file
- * The socket: mode 0600, users checked by what the kernel says of them, a thread per client.
+ * The socket of the daemon: one thread per client. The user id that the kernel reports for a client
+ * decides whether the client is served.
  *
- * A client may take as long as it likes between requests; a request that was begun must end, and
- * an answer be taken, within SERVER_PEER_MS.
+ * A client may be idle for any time between requests. It must complete a request that it has begun,
+ * and read an answer, within SERVER_PEER_MS.
  */
 
 #include <sys/types.h>
@@ -19,37 +20,38 @@
 #include "vsrd/core/events.h"
 #include "vsrd/core/rpc.h"
 
-#define SERVER_MAX_CONNS 64
+#define SERVER_MAX_CLIENTS 64
 #define SERVER_MAX_UIDS 16
 #define SERVER_PEER_MS 5000
 
 struct server;
 
 /** A client. */
-struct conn {
+struct client {
 	struct server *server;
-	const struct base_client *client;
-	struct listener listener;
+	const struct base_client *base;
+	struct subscriber subscriber;
 };
 
 struct server_conf {
-	const char *path; /**< Of the socket; a stale one is replaced. */
+	const char *path; /**< Path of the socket. */
 	const struct rpc_method *methods;
 	struct vsrd *vsrd;
-	uid_t uids[SERVER_MAX_UIDS]; /**< Who may ask, besides root and the daemon's own user. */
+	uid_t uids[SERVER_MAX_UIDS]; /**< Users besides root and the daemon's own user. */
 	unsigned int nb_uids;
-	void (*on_leave)(struct vsrd *vsrd, struct conn *conn); /**< A client is gone. */
+	void (*on_leave)(struct vsrd *vsrd,
+			struct client *client); /**< Called when a client is gone. */
 };
 
 /**
- * Listen.
- * @return it, or NULL with *why: somebody answers there already, or a system call failed.
+ * Listen and serve clients.
+ * @return the server, or NULL with *err.
  */
-struct server *server_start(const struct server_conf *conf, struct why *why);
-/** Turn away all clients, once what they are in the middle of is done. NULL is fine. */
+struct server *server_start(const struct server_conf *conf, struct err *err);
+/** Disconnect all clients after their current requests, and free the server. NULL: nothing. */
 void server_stop(struct server *server);
 
-/** Clients now, requests and refused clients so far. */
+/** Number of clients now, of requests and refused clients so far. */
 struct server_stats {
 	unsigned int clients;
 	unsigned long requests, turned_away;

@@ -6,28 +6,29 @@
 
 /**
  * @file
- * The daemon: what its methods have in hand.
+ * The daemon: its state and its methods.
  */
 
 #include <time.h>
 
-#include "vsrd/owner/owner.h"
 #include "vsrd/core/rpc.h"
-#include "server.h"
 #include "vsrd/guest/guest.h"
+#include "vsrd/owner/owner.h"
+
+#include "server.h"
 
 struct vsrd {
 	struct owner owner;
-	struct serving serving;
+	struct guests guests;
 	struct server *server;
 	time_t started; /**< CLOCK_MONOTONIC, seconds. */
 };
 
-/** All methods, ended by one without a name. */
+/** All methods; ends with a row without a name. */
 extern const struct rpc_method vsrd_methods[];
 
-/** A client is gone: what it held is free. */
-void vsrd_client_left(struct vsrd *vsrd, struct conn *conn);
+/** Release the PASID states of a client that is gone. */
+void vsrd_client_left(struct vsrd *vsrd, struct client *client);
 
 /* methods_pf.c */
 json_t *method_pf_list(struct rpc_call *call);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
+
+/* Events about PFs and VFs, for clients that have subscribed. */
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -14,85 +17,85 @@
 #include "rpc.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct listener *listeners;
+static struct subscriber *subscribers;
 static unsigned long serial;
 
 int
-events_listen(struct listener *listener)
+events_subscribe(struct subscriber *subscriber)
 {
-	if (listener->on)
+	if (subscriber->on)
 		return -EALREADY;
-	memset(listener, 0, sizeof(*listener));
-	listener->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (listener->wake < 0)
+	memset(subscriber, 0, sizeof(*subscriber));
+	subscriber->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (subscriber->wake < 0)
 		return -errno;
-	listener->on = true;
+	subscriber->on = true;
 	pthread_mutex_lock(&lock);
-	listener->next = listeners;
-	listeners = listener;
+	subscriber->next = subscribers;
+	subscribers = subscriber;
 	pthread_mutex_unlock(&lock);
 	return 0;
 }
 
 void
-events_leave(struct listener *listener)
+events_unsubscribe(struct subscriber *subscriber)
 {
 	char *line;
 
-	if (!listener->on)
+	if (!subscriber->on)
 		return;
 	pthread_mutex_lock(&lock);
-	for (struct listener **at = &listeners; *at != NULL; at = &(*at)->next) {
-		if (*at == listener) {
-			*at = listener->next;
+	for (struct subscriber **at = &subscribers; *at != NULL; at = &(*at)->next) {
+		if (*at == subscriber) {
+			*at = subscriber->next;
 			break;
 		}
 	}
 	pthread_mutex_unlock(&lock);
-	while ((line = events_take(listener)) != NULL)
+	while ((line = events_take(subscriber)) != NULL)
 		free(line);
-	close(listener->wake);
-	listener->on = false;
+	close(subscriber->wake);
+	subscriber->on = false;
 }
 
 char *
-events_take(struct listener *listener)
+events_take(struct subscriber *subscriber)
 {
 	char *line = NULL;
 	eventfd_t count;
 
 	pthread_mutex_lock(&lock);
-	if (listener->nb != 0) {
-		line = listener->lines[listener->first];
-		listener->first = (listener->first + 1) % EVENTS_MAX_WAITING;
-		listener->nb--;
+	if (subscriber->nb != 0) {
+		line = subscriber->lines[subscriber->first];
+		subscriber->first = (subscriber->first + 1) % EVENTS_MAX_WAITING;
+		subscriber->nb--;
 	}
-	if (listener->nb == 0)
-		eventfd_read(listener->wake, &count);
+	if (subscriber->nb == 0)
+		eventfd_read(subscriber->wake, &count);
 	pthread_mutex_unlock(&lock);
 	return line;
 }
 
 static void
-give(struct listener *listener, json_t *event)
+queue_line(struct subscriber *subscriber, json_t *event)
 {
 	unsigned int at;
 	char *line;
 
-	if (listener->nb == EVENTS_MAX_WAITING) {
-		free(listener->lines[listener->first]);
-		listener->first = (listener->first + 1) % EVENTS_MAX_WAITING;
-		listener->nb--;
-		listener->lost++;
+	if (subscriber->nb == EVENTS_MAX_WAITING) {
+		free(subscriber->lines[subscriber->first]);
+		subscriber->first = (subscriber->first + 1) % EVENTS_MAX_WAITING;
+		subscriber->nb--;
+		subscriber->lost++;
 	}
-	json_object_set_new(event, "lost", json_integer((json_int_t)listener->lost));
+	json_object_set_new(event, "lost", json_integer((json_int_t)subscriber->lost));
 	line = rpc_notification("event", event);
 	if (line == NULL)
 		return;
-	at = (listener->first + listener->nb) % EVENTS_MAX_WAITING;
-	listener->lines[at] = line;
-	listener->nb++;
-	eventfd_write(listener->wake, 1);
+	at = (subscriber->first + subscriber->nb) % EVENTS_MAX_WAITING;
+	subscriber->lines[at] = line;
+	subscriber->nb++;
+	eventfd_write(subscriber->wake, 1);
 }
 
 void
@@ -113,8 +116,8 @@ events_emit(const char *type, json_t *what)
 	json_object_set_new(what, "time", json_string(when));
 	pthread_mutex_lock(&lock);
 	json_object_set_new(what, "number", json_integer((json_int_t)++serial));
-	for (struct listener *l = listeners; l != NULL; l = l->next)
-		give(l, what);
+	for (struct subscriber *l = subscribers; l != NULL; l = l->next)
+		queue_line(l, what);
 	pthread_mutex_unlock(&lock);
 	json_decref(what);
 }

@@ -6,35 +6,35 @@
 
 /**
  * @file
- * What happens to PFs and VFs, told to everyone who asked for it. Any thread.
+ * Events about PFs and VFs, for clients that have subscribed. Any thread.
  */
 
 #include <stdbool.h>
 
 #include <jansson.h>
 
-#define EVENTS_MAX_WAITING 256 /**< Per listener; the oldest are dropped and counted. */
+#define EVENTS_MAX_WAITING 256 /**< Events per subscriber; older ones are dropped and counted. */
 
-/** One who listens: embedded in a connection. */
-struct listener {
-	struct listener *next;
+/** A subscriber; part of a client. */
+struct subscriber {
+	struct subscriber *next;
 	char *lines[EVENTS_MAX_WAITING];
 	unsigned int first, nb;
 	unsigned long lost;
-	int wake; /**< Event descriptor, readable while something waits. */
+	int wake; /**< Event descriptor, readable while lines wait. */
 	bool on;
 };
 
-/** Start listening. @return 0 or -errno; -EALREADY. */
-int events_listen(struct listener *listener);
-/** Stop, drop what waits; idle when not listening. */
-void events_leave(struct listener *listener);
-/** The oldest line, to free(), or NULL. */
-char *events_take(struct listener *listener);
+/** Subscribe. @return 0, -EALREADY, or the error of eventfd(2). */
+int events_subscribe(struct subscriber *subscriber);
+/** Unsubscribe and free the lines that wait. No effect without a subscription. */
+void events_unsubscribe(struct subscriber *subscriber);
+/** Take the oldest line that waits. @return text to free(), or NULL. */
+char *events_take(struct subscriber *subscriber);
 
-/** Something happened: the members of what (a reference that is taken), a time and a number. */
+/** Emit an event: the members of what (its reference is taken), plus type, time and number. */
 void events_emit(const char *type, json_t *what);
-/** How many so far. */
+/** Number of events so far. */
 unsigned long events_count(void);
 
 #endif /* VSRD_EVENTS_H */

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
+
+/* Descriptors that outlive the process. */
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -19,7 +22,7 @@
 #define MAX_FDS 256
 #define FLUSH_MS 5000
 
-/* ---------------------------------------------------------------- what was left */
+/* ---------------------------------------------------------------- descriptors of the last run */
 
 static long
 number_of(const char *name)
@@ -86,7 +89,7 @@ fdstore_drop_rest(struct fdstore *store)
 	memset(store, 0, sizeof(*store));
 }
 
-/* ---------------------------------------------------------------- what is to be kept */
+/* ---------------------------------------------------------------- descriptors for the next run */
 
 bool
 fdstore_there(void)
@@ -96,9 +99,9 @@ fdstore_there(void)
 	return path != NULL && (path[0] == '/' || path[0] == '@');
 }
 
-/* One message, with a descriptor or without (-1). */
+/* Send one message to the keeper, with a descriptor unless fd is -1. */
 static int
-tell(const char *text, int fd)
+notify_send(const char *text, int fd)
 {
 	union {
 		char room[CMSG_SPACE(sizeof(int))];
@@ -113,7 +116,7 @@ tell(const char *text, int fd)
 	if (!fdstore_there() || strlen(path) >= sizeof(addr.sun_path))
 		return -ENOTCONN;
 	memcpy(addr.sun_path, path, strlen(path));
-	if (path[0] == '@') /* an abstract name */
+	if (path[0] == '@') /* abstract namespace */
 		addr.sun_path[0] = '\0';
 	msg.msg_namelen = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
 	if (fd >= 0) {
@@ -137,9 +140,9 @@ fdstore_keep(const char *name, int fd)
 {
 	char text[128];
 
-	/* FDPOLL=0: a device that hangs up stays kept until it is forgotten by name. */
+	/* FDPOLL=0: keep a device even when it hangs up; vsrd removes it by name. */
 	snprintf(text, sizeof(text), "FDSTORE=1\nFDNAME=%s\nFDPOLL=0", name);
-	return tell(text, fd);
+	return notify_send(text, fd);
 }
 
 void
@@ -148,7 +151,7 @@ fdstore_forget(const char *name)
 	char text[128];
 
 	snprintf(text, sizeof(text), "FDSTOREREMOVE=1\nFDNAME=%s", name);
-	tell(text, -1);
+	notify_send(text, -1);
 }
 
 int
@@ -159,10 +162,10 @@ fdstore_flush(void)
 
 	if (pipe2(ends, O_CLOEXEC) != 0)
 		return -errno;
-	ret = tell("BARRIER=1", ends[1]);
+	ret = notify_send("BARRIER=1", ends[1]);
 	close(ends[1]);
 	wait.fd = ends[0];
-	/* The other end closes when the message has been dealt with, and so all before it. */
+	/* The keeper closes its end when it has processed this message and all before it. */
 	if (ret == 0 && poll(&wait, 1, FLUSH_MS) <= 0)
 		ret = -ETIMEDOUT;
 	close(ends[0]);
@@ -172,5 +175,5 @@ fdstore_flush(void)
 void
 fdstore_notify(const char *state)
 {
-	tell(state, -1);
+	notify_send(state, -1);
 }

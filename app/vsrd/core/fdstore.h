@@ -6,11 +6,12 @@
 
 /**
  * @file
- * Descriptors that outlive the process: systemd's file descriptor store (sd_notify(3), FDSTORE=1;
- * sd_listen_fds(3)), which vsrd-keeper speaks too. Main thread, or with the owner's lock.
+ * Descriptors that outlive the process. The keeper is systemd's file descriptor store
+ * (sd_notify(3), FDSTORE=1; sd_listen_fds(3)) or vsrd-keeper, which uses the same protocol. Main
+ * thread, or with the owner's lock.
  *
- * vfio-pci resets a function when its last descriptor closes, and a reset of a PF costs its VFs
- * their state. What is kept here is open while nobody runs.
+ * vfio-pci resets a function when its last descriptor is closed, and after a reset of the PF its
+ * VFs have lost their state. The keeper has the descriptors open while vsrd is not running.
  */
 
 #include <stdbool.h>
@@ -22,35 +23,36 @@ struct fdstore_fd {
 	int fd;
 };
 
-/** What the last run left. */
+/** The descriptors that the last run left. */
 struct fdstore {
 	struct fdstore_fd *fds;
 	size_t nb;
 };
 
-/** Take over what this process was started with ($LISTEN_FDS); empties the environment of it. */
+/** Take over the descriptors in $LISTEN_FDS and remove those variables from the environment. */
 void fdstore_inherit(struct fdstore *store);
-/** A descriptor of that name, which is the caller's from then on, or -1. */
+/** Take the descriptor of that name; the caller closes it. @return it, or -1. */
 int fdstore_take(struct fdstore *store, const char *name);
-/** Close what nobody took, and let the keeper forget it too. */
+/** Close the descriptors that were not taken; the keeper closes them too. */
 void fdstore_drop_rest(struct fdstore *store);
 
-/** Somebody keeps descriptors ($NOTIFY_SOCKET is set). */
+/** Whether there is a keeper ($NOTIFY_SOCKET is set). */
 bool fdstore_there(void);
 /**
- * Have a copy of a descriptor kept under this name (no ':' in it).
- * @return 0, -ENOTCONN (nobody keeps), or what sendmsg(2) said.
+ * Give the keeper a copy of a descriptor. The name has no ':'.
+ * @return 0, -ENOTCONN (there is no keeper), or the error of sendmsg(2).
  */
 int fdstore_keep(const char *name, int fd);
-/** Forget it; idle when it is not there. */
+/** Let the keeper close a descriptor. No effect when there is none of that name. */
 void fdstore_forget(const char *name);
 /**
- * Wait until all that was said is done: only then may this process die without loss.
+ * Wait until the keeper has processed all messages. If this process ends earlier, it may lose
+ * descriptors.
  * @return 0, -ENOTCONN, or -ETIMEDOUT after 5 s.
  */
 int fdstore_flush(void);
 
-/** Tell who started us: "READY=1", "STOPPING=1", "STATUS=..."; fine when nobody listens. */
+/** Send "READY=1", "STOPPING=1" or "STATUS=..." to the service manager, if there is one. */
 void fdstore_notify(const char *state);
 
 #endif /* VSRD_FDSTORE_H */

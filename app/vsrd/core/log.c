@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
+
+/* The log of the daemon: one line per message, to stderr or to syslog. */
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <syslog.h>
@@ -17,9 +20,9 @@ log_to_syslog(bool on)
 		openlog("vsrd", LOG_PID, LOG_DAEMON);
 }
 
-/* One write per line, so that lines of threads do not mix. */
+/* One write per line, so that the lines of two threads do not mix. */
 static void
-say(int priority, const char *level, const char *fmt, va_list args)
+write_line(int priority, const char *level, const char *fmt, va_list args)
 {
 	char line[1200];
 
@@ -30,14 +33,14 @@ say(int priority, const char *level, const char *fmt, va_list args)
 		fprintf(stderr, "vsrd: %s%s\n", level, line);
 }
 
-#define DEFINE_LOG(name, priority, level)        \
-	void name(const char *fmt, ...)          \
-	{                                        \
-		va_list args;                    \
-                                                 \
-		va_start(args, fmt);             \
-		say(priority, level, fmt, args); \
-		va_end(args);                    \
+#define DEFINE_LOG(name, priority, level)               \
+	void name(const char *fmt, ...)                 \
+	{                                               \
+		va_list args;                           \
+                                                        \
+		va_start(args, fmt);                    \
+		write_line(priority, level, fmt, args); \
+		va_end(args);                           \
 	}
 
 DEFINE_LOG(log_info, LOG_INFO, "")

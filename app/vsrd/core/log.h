@@ -6,19 +6,19 @@
 
 /**
  * @file
- * What the daemon says: one line per happening, to stderr or to syslog. Any thread.
+ * The log of the daemon: one line per message, to stderr or to syslog. Any thread.
  */
 
 #include <stdbool.h>
 
-/** To syslog from now on, else to stderr. */
+/** Write to syslog from now on, or to stderr. */
 void log_to_syslog(bool on);
 
 void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/** log_info() of a sentence. */
+/** log_info() of a sentence without format. */
 void log_sentence(const char *sentence);
 
 #endif /* VSRD_LOG_H */

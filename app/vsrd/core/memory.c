@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
+
+/* Memory of the queues of a PF. */
+
 #include <errno.h>
 #include <sched.h>
 #include <stdbool.h>
@@ -19,7 +22,7 @@
 #define PAGE 4096u
 
 int
-memory_init(struct why *why)
+memory_init(struct err *err)
 {
 	char *args[] = { strdup("vsrd"), strdup("--no-huge"), strdup("--no-shconf"),
 		strdup("--no-pci"), strdup("--no-telemetry"), strdup("--iova-mode=va"),
@@ -28,50 +31,49 @@ memory_init(struct why *why)
 	cpu_set_t cpus;
 	int ret;
 
-	/* EAL pins the thread that starts it. */
+	/* rte_eal_init() pins the calling thread to one processor: undo that. */
 	CPU_ZERO(&cpus);
 	sched_getaffinity(0, sizeof(cpus), &cpus);
 	ret = rte_eal_init(nb, args);
 	sched_setaffinity(0, sizeof(cpus), &cpus);
 	return ret >= 0 ? 0 :
-			  why_not(why, -rte_errno,
-					  "the memory of queues cannot be set up "
-					  "(EAL: %s)",
+			  err_set(err, -rte_errno,
+					  "cannot set up EAL for the memory "
+					  "of queues: %s",
 					  rte_strerror(rte_errno));
 }
 
 static int
-file_map(struct memory *memory, int fd, struct why *why)
+file_map(struct memory *memory, int fd, struct err *err)
 {
 	struct stat st;
 
 	memory->fd = fd >= 0 ? fd : memfd_create("vsrd-queues", MFD_CLOEXEC);
 	if (memory->fd < 0 || (fd < 0 && ftruncate(memory->fd, MEMORY_BYTES) != 0) ||
 			fstat(memory->fd, &st) != 0)
-		return why_not(why, -errno, "there is no file for the memory of queues: %s",
+		return err_set(err, -errno, "cannot create the file for the memory of queues: %s",
 				strerror(errno));
 	if (st.st_size != MEMORY_BYTES)
-		return why_not(why, -EPROTO,
+		return err_set(err, -EPROTO,
 				"the memory of queues that was kept has another "
 				"size: it is of another version of vsrd");
 	memory->addr = mmap(NULL, MEMORY_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, memory->fd, 0);
 	if (memory->addr == MAP_FAILED) {
 		memory->addr = NULL;
-		return why_not(why, -errno, "the memory of queues cannot be mapped: %s",
-				strerror(errno));
+		return err_set(err, -errno, "cannot map the memory of queues: %s", strerror(errno));
 	}
 	return 0;
 }
 
 static int
-heap_create(struct memory *memory, struct why *why)
+heap_create(struct memory *memory, struct err *err)
 {
 	const unsigned int nb_pages = MEMORY_BYTES / PAGE;
 	rte_iova_t *iovas = malloc(nb_pages * sizeof(*iovas));
 	int ret;
 
 	if (iovas == NULL)
-		return why_not(why, -ENOMEM, "there is no memory");
+		return err_set(err, -ENOMEM, "out of memory");
 	for (unsigned int i = 0; i < nb_pages; i++)
 		iovas[i] = MEMORY_IOVA + (uint64_t)i * PAGE;
 	ret = rte_malloc_heap_create(memory->heap);
@@ -83,20 +85,20 @@ heap_create(struct memory *memory, struct why *why)
 		memory->socket = rte_malloc_heap_get_socket(memory->heap);
 	return ret == 0 && memory->socket >= 0 ?
 			0 :
-			why_not(why, -rte_errno, "the memory of queues cannot be used (EAL: %s)",
+			err_set(err, -rte_errno, "cannot add the memory of queues to EAL: %s",
 					rte_strerror(rte_errno));
 }
 
 int
-memory_create(struct memory *memory, const char *bdf, int fd, struct why *why)
+memory_create(struct memory *memory, const char *bdf, int fd, struct err *err)
 {
 	int ret;
 
 	memset(memory, 0, sizeof(*memory));
 	snprintf(memory->heap, sizeof(memory->heap), "vsrd %s", bdf);
-	ret = file_map(memory, fd, why);
+	ret = file_map(memory, fd, err);
 	if (ret == 0)
-		ret = heap_create(memory, why);
+		ret = heap_create(memory, err);
 	if (ret != 0)
 		memory_free(memory);
 	return ret;

@@ -6,17 +6,17 @@
 
 /**
  * @file
- * Memory of a PF's queues: a file that outlives the process, mapped for DMA once.
+ * Memory of the queues of a PF: a file that outlives the process and is mapped for DMA once.
  *
- * lib/virtio takes memory from EAL by NUMA node; each PF gets a heap of its own there, over its
- * file. The map of the IOMMU belongs to the container, which is kept with the file: the next
- * process maps the same pages and has nothing to ask of the IOMMU.
+ * lib/virtio allocates from EAL by NUMA node ("socket"). Each PF gets a heap of its own, made of
+ * its file, with a socket number of its own. The DMA map belongs to the VFIO container, which is
+ * kept together with the file: the next process maps the file and need not change the IOMMU.
  */
 
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/why.h"
+#include "common/err.h"
 
 #define MEMORY_BYTES (16u * 1024 * 1024)
 #define MEMORY_IOVA UINT64_C(0x100000000) /**< Bus address of the file: above MSI windows. */
@@ -24,19 +24,19 @@
 struct memory {
 	int fd;
 	void *addr;
-	int socket; /**< What lib/virtio is told. */
+	int socket; /**< Socket number of the heap, for lib/virtio. */
 	char heap[32];
 };
 
-/** Start EAL without devices and hugepages, once. Threads keep their processors. */
-int memory_init(struct why *why);
+/** Start EAL, once, without devices and hugepages. The CPU affinity of the caller is kept. */
+int memory_init(struct err *err);
 
 /**
- * Make the memory of a PF.
- * @param fd  File of an earlier process, which is taken over; -1: a new one.
+ * Create the memory of a PF.
+ * @param fd  File that an earlier process left, which is taken over; -1: create a file.
  */
-int memory_create(struct memory *memory, const char *bdf, int fd, struct why *why);
-/** Nobody may use it any more, the device included. Idle when there is none. */
+int memory_create(struct memory *memory, const char *bdf, int fd, struct err *err);
+/** Free the memory. Neither this process nor the device uses it any more. */
 void memory_free(struct memory *memory);
 
 #endif /* VSRD_MEMORY_H */

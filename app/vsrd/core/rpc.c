@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
+
+/* JSON-RPC 2.0 without the socket. */
+
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -10,7 +13,7 @@
 
 #define MAX_DEPTH 32
 
-/* ---------------------------------------------------------------- for methods */
+/* ---------------------------------------------------------------- used by methods */
 
 int
 rpc_params(struct rpc_call *call, const char *fmt, ...)
@@ -24,7 +27,7 @@ rpc_params(struct rpc_call *call, const char *fmt, ...)
 	va_end(args);
 	if (ret != 0) {
 		call->code = RPC_INVALID_PARAMS;
-		why_not(&call->why, -EINVAL, "the parameters make no sense: %s", error.text);
+		err_set(&call->err, -EINVAL, "invalid parameters: %s", error.text);
 	}
 	return ret;
 }
@@ -35,24 +38,24 @@ rpc_bad_params(struct rpc_call *call, const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	vsnprintf(call->why.text, sizeof(call->why.text), fmt, args);
+	vsnprintf(call->err.text, sizeof(call->err.text), fmt, args);
 	va_end(args);
 	call->code = RPC_INVALID_PARAMS;
 	return NULL;
 }
 
 json_t *
-rpc_refuse(struct rpc_call *call, int err)
+rpc_refuse(struct rpc_call *call, int ret)
 {
 	call->code = RPC_REFUSED;
-	call->err = err;
+	call->ret = ret;
 	return NULL;
 }
 
 static const char *
-errno_name(int err)
+errno_name(int ret)
 {
-	const char *name = strerrorname_np(err < 0 ? -err : err);
+	const char *name = strerrorname_np(ret < 0 ? -ret : ret);
 
 	return name != NULL ? name : "EIO";
 }
@@ -91,20 +94,20 @@ result_answer(const struct rpc_call *call, json_t *id, json_t *result)
 	}
 	if (call->code == RPC_REFUSED || call->code == 0) {
 		data = call->data != NULL ? json_incref(call->data) : json_object();
-		json_object_set_new(data, "errno", json_string(errno_name(call->err)));
+		json_object_set_new(data, "errno", json_string(errno_name(call->ret)));
 	}
-	return error_answer(id, call->code != 0 ? call->code : RPC_REFUSED, call->why.text, data);
+	return error_answer(id, call->code != 0 ? call->code : RPC_REFUSED, call->err.text, data);
 }
 
 /* ---------------------------------------------------------------- requests */
 
 static bool
-id_is_fine(const json_t *id)
+id_is_valid(const json_t *id)
 {
 	return json_is_string(id) || json_is_number(id) || json_is_null(id);
 }
 
-/* One request. @return its answer, or NULL: it is a notification. */
+/* Run one request. @return its answer, or NULL for a notification. */
 static json_t *
 run_one(const struct rpc_method *methods, struct rpc_call *call, json_t *request)
 {
@@ -115,21 +118,19 @@ run_one(const struct rpc_method *methods, struct rpc_call *call, json_t *request
 	json_t *answer, *result;
 
 	if (version == NULL || strcmp(version, "2.0") != 0 || name == NULL ||
-			(id != NULL && !id_is_fine(id)) ||
+			(id != NULL && !id_is_valid(id)) ||
 			(params != NULL && !json_is_object(params) && !json_is_array(params)))
-		return error_answer(id != NULL && id_is_fine(id) ? id : NULL, RPC_INVALID_REQUEST,
-				"this is no request of JSON-RPC 2.0", NULL);
+		return error_answer(id != NULL && id_is_valid(id) ? id : NULL, RPC_INVALID_REQUEST,
+				"not a request of JSON-RPC 2.0", NULL);
 	while (methods->name != NULL && strcmp(methods->name, name) != 0)
 		methods++;
 	if (methods->name == NULL)
-		return id == NULL ?
-				NULL :
-				error_answer(id, RPC_NO_METHOD, "there is no such method", NULL);
-	call->code = call->err = 0;
+		return id == NULL ? NULL : error_answer(id, RPC_NO_METHOD, "unknown method", NULL);
+	call->code = call->ret = 0;
 	call->data = NULL;
-	call->why.text[0] = '\0';
+	call->err.text[0] = '\0';
 	if (json_is_array(params) && json_array_size(params) != 0) {
-		result = rpc_bad_params(call, "parameters are given by name");
+		result = rpc_bad_params(call, "parameters must be given by name");
 		call->params = NULL;
 	} else {
 		call->params = json_is_object(params) ? json_incref(params) : json_object();
@@ -168,7 +169,7 @@ run_batch(const struct rpc_method *methods, struct rpc_call *call, json_t *batch
 	return answers;
 }
 
-/* Brackets in strings count as well: few strings hold many. */
+/* Counts brackets in strings too; strings with many brackets are rare. */
 static bool
 too_deep(const char *text, size_t len)
 {
@@ -185,7 +186,7 @@ too_deep(const char *text, size_t len)
 	return false;
 }
 
-/* Text of an answer; drops it. */
+/* Turn an answer into text; takes its reference. */
 static char *
 to_line(json_t *answer)
 {
@@ -211,8 +212,8 @@ rpc_answer(const struct rpc_method *methods, struct rpc_call *call, const char *
 	request = too_deep(text, len) ? NULL :
 					json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
 	if (request == NULL) {
-		snprintf(sentence, sizeof(sentence), "this is no JSON: %s",
-				too_deep(text, len) ? "it is nested too deeply" : error.text);
+		snprintf(sentence, sizeof(sentence), "not JSON: %s",
+				too_deep(text, len) ? "nested too deeply" : error.text);
 		return to_line(error_answer(NULL, RPC_PARSE_ERROR, sentence, NULL));
 	}
 	answer = json_is_array(request) ? run_batch(methods, call, request) :

@@ -8,32 +8,32 @@
  * @file
  * JSON-RPC 2.0 without the socket: text of a request in, text of the answer out.
  *
- * Nothing in a request is trusted: its size and depth are bounded, names that occur twice are
- * refused, parameters that a method does not know are too.
+ * Requests are not trusted: size and depth are limited; duplicate names and parameters that a
+ * method does not have are refused.
  */
 
 #include <jansson.h>
 
 #include "common/rpc.h"
-#include "common/why.h"
+#include "common/err.h"
 
 struct vsrd;
-struct conn;
+struct client;
 
 /** A method call. */
 struct rpc_call {
 	struct vsrd *vsrd;
-	struct conn *conn; /**< Who asks; NULL in tests. */
+	struct client *client; /**< The client; NULL in tests. */
 	json_t *params; /**< An object. */
 
-	/* of a call that returned NULL */
+	/* When the method returned NULL: */
 	int code; /**< RPC_*; 0: RPC_REFUSED. */
-	int err; /**< -errno of a refusal. */
-	struct why why;
+	int ret; /**< -errno of the refusal. */
+	struct err err;
 	json_t *data; /**< More members for "data", or NULL. */
 };
 
-/** @return the result, a new reference, or NULL with the call's why (and code or err) set. */
+/** @return the result, a new reference, or NULL with call->err and call->code or call->ret set. */
 typedef json_t *(*rpc_run)(struct rpc_call *call);
 
 struct rpc_method {
@@ -42,27 +42,27 @@ struct rpc_method {
 };
 
 /**
- * Unpack the parameters as json_unpack(): all that are there must be named in fmt.
- * @return 0, or -1: return NULL then.
+ * Unpack the parameters as json_unpack(); parameters that fmt does not name are refused.
+ * @return 0, or -1: the method then returns NULL.
  */
 int rpc_params(struct rpc_call *call, const char *fmt, ...);
-/** The parameters make no sense. @return NULL. */
+/** Refuse the parameters. @return NULL. */
 json_t *rpc_bad_params(struct rpc_call *call, const char *fmt, ...)
 		__attribute__((format(printf, 2, 3)));
-/** call->why says why not. @return NULL. */
-json_t *rpc_refuse(struct rpc_call *call, int err);
+/** Refuse the call; call->err has the error text. @return NULL. */
+json_t *rpc_refuse(struct rpc_call *call, int ret);
 
 /**
  * Answer one line.
  *
- * @param methods  Ended by one without a name.
- * @param call     Its vsrd and conn are used, the rest is filled in anew.
- * @return text with a newline, to free(), or NULL when nothing is to be said (notifications).
+ * @param methods  Table that ends with a row without a name.
+ * @param call     vsrd and conn are inputs; the other members are overwritten.
+ * @return text with a newline, to free(), or NULL: no answer (notifications).
  */
 char *rpc_answer(const struct rpc_method *methods, struct rpc_call *call, const char *text,
 		size_t len);
 
-/** A notification of the server: text with a newline, to free(); NULL without memory. */
+/** A notification of the server: text with a newline, to free(); NULL: out of memory. */
 char *rpc_notification(const char *method, json_t *params);
 
 #endif /* VSRD_RPC_H */

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
+
+/* VFs shown to guests: one thread per VF. */
+
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -16,85 +19,85 @@
 #include "guest.h"
 #include "vfio_fn.h"
 
-struct served {
-	struct served *next;
+struct guest_vf {
+	struct guest_vf *next;
 	struct owner *owner;
-	struct owner_pf *held; /**< Between owner_hold() and owner_let_go(). */
+	struct owner_pf *held; /**< From owner_hold() to owner_release_pf(). */
 	char pf[BASE_BDF_LEN], bdf[BASE_BDF_LEN];
 	unsigned int vf;
 	char *path;
-	struct vfdev *vfdev;
+	struct vfio_fn *vfio_fn;
 	struct vpci_legacy *legacy;
-	bool doorbell; /**< Doorbells are stores, not commands. */
-	int stop; /**< Event descriptor: end. */
+	bool doorbell; /**< A doorbell is a store, not a command. */
+	int stop; /**< Event descriptor: end the thread. */
 	pthread_t thread;
 
-	pthread_mutex_t lock; /**< Of what follows, which others read. */
+	pthread_mutex_t lock; /**< Of the members below, which other threads read. */
 	struct vpci_legacy_stats stats;
-	bool busy, done; /**< Has a guest; has ended. */
+	bool busy, done; /**< A guest is connected; the thread has ended. */
 };
 
 void
-serving_init(struct serving *serving)
+guests_init(struct guests *guests)
 {
-	pthread_mutex_init(&serving->lock, NULL);
-	serving->list = NULL;
+	pthread_mutex_init(&guests->lock, NULL);
+	guests->list = NULL;
 }
 
-/* ---------------------------------------------------------------- the owner's side */
+/* ---------------------------------------------------------------- admin queue of the PF */
 
-/* Each command finds its PF anew: it may have been reset, given up or lost since the last. */
+/* Find the PF for each command: it may have been reset, released or removed since the last one. */
 static struct vio_admin *
 owner_hold(void *arg)
 {
-	struct served *s = arg;
-	struct why why;
-	int err;
+	struct guest_vf *g = arg;
+	struct err err;
+	int ret;
 
-	s->held = owner_get(s->owner, s->pf, false, &err, &why);
-	if (s->held == NULL || owner_admin_ready(s->held, s->vf, &why) != 0)
+	g->held = owner_get(g->owner, g->pf, false, &ret, &err);
+	if (g->held == NULL || owner_admin_ready(g->held, g->vf, &err) != 0)
 		return NULL;
-	return s->held->admin;
+	return g->held->admin;
 }
 
 static void
-owner_let_go(void *arg)
+owner_release_pf(void *arg)
 {
-	struct served *s = arg;
+	struct guest_vf *g = arg;
 
-	if (s->held != NULL)
-		owner_put(s->held);
-	s->held = NULL;
+	if (g->held != NULL)
+		owner_put(g->held);
+	g->held = NULL;
 }
 
 /* ---------------------------------------------------------------- the thread */
 
 static void
-note(struct served *s, bool done)
+note(struct guest_vf *g, bool done)
 {
-	const bool busy = !done && vuser_server_busy(vpci_server(vpci_legacy_fn(s->legacy)));
+	const bool busy = !done && vuser_server_busy(vpci_server(vpci_legacy_fn(g->legacy)));
 	bool was;
 
-	pthread_mutex_lock(&s->lock);
-	was = s->busy;
-	s->busy = busy;
-	s->done = done;
-	s->stats = *vpci_legacy_stats(s->legacy);
-	pthread_mutex_unlock(&s->lock);
+	pthread_mutex_lock(&g->lock);
+	was = g->busy;
+	g->busy = busy;
+	g->done = done;
+	g->stats = *vpci_legacy_stats(g->legacy);
+	pthread_mutex_unlock(&g->lock);
 	if (was != busy)
 		events_emit(busy ? "guest_connected" : "guest_left",
-				json_pack("{s:s, s:i, s:s}", "pf", s->pf, "vf", (int)s->vf, "pci",
-						s->bdf));
+				json_pack("{s:s, s:i, s:s}", "pf", g->pf, "vf", (int)g->vf, "pci",
+						g->bdf));
 }
 
 static void *
-served_main(void *arg)
+guest_main(void *arg)
 {
-	struct served *s = arg;
-	struct vuser_server *server = vpci_server(vpci_legacy_fn(s->legacy));
+	struct guest_vf *g = arg;
+	struct vuser_server *server = vpci_server(vpci_legacy_fn(g->legacy));
 	struct pollfd wait[3] = { { .fd = vuser_server_fd(server), .events = POLLIN },
-		{ .fd = s->stop, .events = POLLIN },
-		{ .fd = vfdev_request_fd(s->vfdev), .events = POLLIN } };
+		{ .fd = g->stop, .events = POLLIN },
+		{ .fd = vfio_fn_request_fd(g->vfio_fn), .events = POLLIN } };
 
 	while (poll(wait, 3, -1) >= 0 || errno == EINTR) {
 		if (wait[1].revents != 0 || wait[2].revents != 0)
@@ -102,139 +105,140 @@ served_main(void *arg)
 		if (wait[0].revents == 0)
 			continue;
 		vuser_server_process(server);
-		note(s, false);
+		note(g, false);
 	}
 	if (wait[2].revents != 0)
-		log_warn("%s: VF %u is served no more: the system wants it back", s->pf, s->vf);
-	note(s, true);
-	vpci_legacy_destroy(s->legacy);
-	vfdev_close(s->vfdev);
+		log_warn("%s: VF %u is not served any more: the kernel requested it back", g->pf,
+				g->vf);
+	note(g, true);
+	vpci_legacy_destroy(g->legacy);
+	vfio_fn_close(g->vfio_fn);
 	events_emit("vf_unserved",
-			json_pack("{s:s, s:i, s:s, s:s}", "pf", s->pf, "vf", (int)s->vf, "pci",
-					s->bdf, "socket", s->path));
+			json_pack("{s:s, s:i, s:s, s:s}", "pf", g->pf, "vf", (int)g->vf, "pci",
+					g->bdf, "socket", g->path));
 	return NULL;
 }
 
 /* ---------------------------------------------------------------- start */
 
-/* What can be said while the PF is held: whether it has this VF, and where. */
+/* Look up the VF and the token of its PF, with the PF locked. */
 static int
-find_vf(struct served *s, struct sysfs_fn *fn, char token[TOKEN_LEN], struct why *why)
+find_vf(struct guest_vf *g, struct sysfs_fn *fn, char token[TOKEN_LEN], struct err *err)
 {
 	struct owner_pf *pf;
-	int err = 0;
+	int ret = 0;
 
-	pf = owner_get(s->owner, s->pf, false, &err, why);
+	pf = owner_get(g->owner, g->pf, false, &ret, err);
 	if (pf == NULL)
-		return err;
-	strcpy(s->pf, pf->bdf);
-	err = owner_admin_ready(pf, s->vf, why);
-	if (err == 0 &&
-			(sysfs_vf_bdf(s->owner->host.sysfs, pf->bdf, s->vf, s->bdf) != 0 ||
-					sysfs_fn_read(s->owner->host.sysfs, s->bdf, fn) != 0))
-		err = why_not(why, -ENXIO, "%s has no VF %u in %s", pf->bdf, s->vf,
-				s->owner->host.sysfs);
-	if (err == 0 && strcmp(fn->driver, "vfio-pci") != 0)
-		err = why_not(why, -ENOTCONN, "VF %u (%s) is not bound to vfio-pci: bind it first",
-				s->vf, s->bdf);
+		return ret;
+	strcpy(g->pf, pf->bdf);
+	ret = owner_admin_ready(pf, g->vf, err);
+	if (ret == 0 &&
+			(sysfs_vf_bdf(g->owner->host.sysfs, pf->bdf, g->vf, g->bdf) != 0 ||
+					sysfs_fn_read(g->owner->host.sysfs, g->bdf, fn) != 0))
+		ret = err_set(err, -ENXIO, "%s has no VF %u in %s", pf->bdf, g->vf,
+				g->owner->host.sysfs);
+	if (ret == 0 && strcmp(fn->driver, "vfio-pci") != 0)
+		ret = err_set(err, -ENOTCONN, "VF %u (%s) is not bound to vfio-pci: bind it first",
+				g->vf, g->bdf);
 	strcpy(token, pf->token);
 	owner_put(pf);
-	return err;
+	return ret;
 }
 
 static int
-show_vf(struct served *s, struct why *why)
+bridge_open(struct guest_vf *g, struct err *err)
 {
 	const struct vpci_legacy_conf conf = { .hold = owner_hold,
-		.release = owner_let_go,
-		.owner = s,
-		.vf = (uint16_t)s->vf };
-	const struct vpci_backend backend = vfdev_backend(s->vfdev);
+		.release = owner_release_pf,
+		.owner = g,
+		.vf = (uint16_t)g->vf };
+	const struct vpci_backend backend = vfio_fn_backend(g->vfio_fn);
 	char text[256] = "";
 	mode_t mask;
 	int ret;
 
-	/* Whoever connects has the VF: nobody but its owner may. */
+	/* A process that can connect controls the VF, so mode 0600. */
 	mask = umask(0177);
-	ret = vpci_legacy_create(&backend, &conf, s->path, &s->legacy, text, sizeof(text));
+	ret = vpci_legacy_create(&backend, &conf, g->path, &g->legacy, text, sizeof(text));
 	umask(mask);
 	if (ret != 0)
-		return why_not(why, ret, "%s: %s", s->pf, text);
-	s->doorbell = vpci_legacy_has_doorbell(s->legacy);
-	s->stats = *vpci_legacy_stats(s->legacy);
+		return err_set(err, ret, "%s: %s", g->pf, text);
+	g->doorbell = vpci_legacy_has_doorbell(g->legacy);
+	g->stats = *vpci_legacy_stats(g->legacy);
 	return 0;
 }
 
 static void
-served_free(struct served *s)
+guest_vf_free(struct guest_vf *g)
 {
-	if (s->stop >= 0)
-		close(s->stop);
-	pthread_mutex_destroy(&s->lock);
-	free(s->path);
-	free(s);
+	if (g->stop >= 0)
+		close(g->stop);
+	pthread_mutex_destroy(&g->lock);
+	free(g->path);
+	free(g);
 }
 
-/* Open and show it, and start its thread. */
+/* Open the VF, show it on its socket, and start its thread. */
 static int
-served_start(struct served *s, struct why *why)
+guest_vf_start(struct guest_vf *g, struct err *err)
 {
 	char token[TOKEN_LEN];
 	struct sysfs_fn fn;
-	int ret = find_vf(s, &fn, token, why);
+	int ret = find_vf(g, &fn, token, err);
 
 	if (ret == 0)
-		ret = vfdev_open(&s->owner->host, &fn, token, &s->vfdev, why);
+		ret = vfio_fn_open(&g->owner->host, &fn, token, &g->vfio_fn, err);
 	if (ret == 0)
-		ret = show_vf(s, why);
-	if (ret == 0 && (ret = -pthread_create(&s->thread, NULL, served_main, s)) != 0) {
-		vpci_legacy_destroy(s->legacy);
-		why_not(why, ret, "there is no thread for another VF: %s", strerror(-ret));
+		ret = bridge_open(g, err);
+	if (ret == 0 && (ret = -pthread_create(&g->thread, NULL, guest_main, g)) != 0) {
+		vpci_legacy_destroy(g->legacy);
+		err_set(err, ret, "cannot start a thread for another VF: %s", strerror(-ret));
 	}
 	if (ret != 0)
-		vfdev_close(s->vfdev);
+		vfio_fn_close(g->vfio_fn);
 	return ret;
 }
 
 static bool
-has_ended(struct served *s)
+is_done(struct guest_vf *g)
 {
 	bool done;
 
-	pthread_mutex_lock(&s->lock);
-	done = s->done;
-	pthread_mutex_unlock(&s->lock);
+	pthread_mutex_lock(&g->lock);
+	done = g->done;
+	pthread_mutex_unlock(&g->lock);
 	return done;
 }
 
 static void
-served_end(struct served *s)
+guest_vf_end(struct guest_vf *g)
 {
-	eventfd_write(s->stop, 1);
-	pthread_join(s->thread, NULL);
-	served_free(s);
+	eventfd_write(g->stop, 1);
+	pthread_join(g->thread, NULL);
+	guest_vf_free(g);
 }
 
-/* Those whose VF was taken from them. With the list locked. */
+/* Free the VFs whose threads have ended because the kernel requested the VF. List locked. */
 static void
-sweep(struct serving *serving)
+sweep(struct guests *guests)
 {
-	for (struct served **at = &serving->list; *at != NULL;) {
-		struct served *s = *at;
+	for (struct guest_vf **at = &guests->list; *at != NULL;) {
+		struct guest_vf *g = *at;
 
-		if (has_ended(s)) {
-			*at = s->next;
-			served_end(s);
+		if (is_done(g)) {
+			*at = g->next;
+			guest_vf_end(g);
 		} else {
-			at = &s->next;
+			at = &g->next;
 		}
 	}
 }
 
-static struct served **
-find(struct serving *serving, const char *pf, unsigned int vf)
+static struct guest_vf **
+find(struct guests *guests, const char *pf, unsigned int vf)
 {
-	struct served **at = &serving->list;
+	struct guest_vf **at = &guests->list;
 
 	while (*at != NULL && ((*at)->vf != vf || strcmp((*at)->pf, pf) != 0))
 		at = &(*at)->next;
@@ -242,112 +246,112 @@ find(struct serving *serving, const char *pf, unsigned int vf)
 }
 
 int
-serving_start(struct serving *serving, struct owner *owner, const char *pf, unsigned int vf,
-		const char *path, struct why *why)
+guests_serve(struct guests *guests, struct owner *owner, const char *pf, unsigned int vf,
+		const char *path, struct err *err)
 {
-	struct served *s = calloc(1, sizeof(*s));
+	struct guest_vf *g = calloc(1, sizeof(*g));
 	int ret;
 
-	if (s == NULL)
-		return why_not(why, -ENOMEM, "there is no memory");
-	pthread_mutex_init(&s->lock, NULL);
-	s->owner = owner;
-	s->vf = vf;
-	s->stop = eventfd(0, EFD_CLOEXEC);
-	s->path = strdup(path);
-	if (s->stop < 0 || s->path == NULL)
-		ret = why_not(why, -ENOMEM, "there is no memory or no descriptor");
+	if (g == NULL)
+		return err_set(err, -ENOMEM, "out of memory");
+	pthread_mutex_init(&g->lock, NULL);
+	g->owner = owner;
+	g->vf = vf;
+	g->stop = eventfd(0, EFD_CLOEXEC);
+	g->path = strdup(path);
+	if (g->stop < 0 || g->path == NULL)
+		ret = err_set(err, -ENOMEM, "out of memory or descriptors");
 	else
-		ret = base_bdf_expand(pf, s->pf) == 0 ?
+		ret = base_bdf_expand(pf, g->pf) == 0 ?
 				0 :
-				why_not(why, -EINVAL,
+				err_set(err, -EINVAL,
 						"\"%.64s\" is no PCI address such as 0000:01:00.0",
 						pf);
-	/* All the while: two must not start the same. */
-	pthread_mutex_lock(&serving->lock);
-	sweep(serving);
-	if (ret == 0 && *find(serving, s->pf, vf) != NULL)
-		ret = why_not(why, -EEXIST, "VF %u of %s is served already, on %s", vf, s->pf,
-				(*find(serving, s->pf, vf))->path);
+	/* Locked until the VF is in the list: two clients must not start the same VF. */
+	pthread_mutex_lock(&guests->lock);
+	sweep(guests);
+	if (ret == 0 && *find(guests, g->pf, vf) != NULL)
+		ret = err_set(err, -EEXIST, "VF %u of %s is served already, on %s", vf, g->pf,
+				(*find(guests, g->pf, vf))->path);
 	if (ret == 0)
-		ret = served_start(s, why);
+		ret = guest_vf_start(g, err);
 	if (ret == 0) {
-		s->next = serving->list;
-		serving->list = s;
+		g->next = guests->list;
+		guests->list = g;
 		events_emit("vf_served",
-				json_pack("{s:s, s:i, s:s, s:s}", "pf", s->pf, "vf", (int)vf, "pci",
-						s->bdf, "socket", path));
+				json_pack("{s:s, s:i, s:s, s:s}", "pf", g->pf, "vf", (int)vf, "pci",
+						g->bdf, "socket", path));
 	} else {
-		served_free(s);
+		guest_vf_free(g);
 	}
-	pthread_mutex_unlock(&serving->lock);
+	pthread_mutex_unlock(&guests->lock);
 	return ret;
 }
 
 /* ---------------------------------------------------------------- stop, show */
 
 int
-serving_stop(struct serving *serving, const char *pf, unsigned int vf, struct why *why)
+guests_unserve(struct guests *guests, const char *pf, unsigned int vf, struct err *err)
 {
 	char bdf[BASE_BDF_LEN];
-	struct served **at, *s;
+	struct guest_vf **at, *g;
 
 	if (base_bdf_expand(pf, bdf) != 0)
-		return why_not(why, -EINVAL, "\"%.64s\" is no PCI address such as 0000:01:00.0",
+		return err_set(err, -EINVAL, "\"%.64s\" is no PCI address such as 0000:01:00.0",
 				pf);
-	pthread_mutex_lock(&serving->lock);
-	sweep(serving);
-	at = find(serving, bdf, vf);
-	s = *at;
-	if (s != NULL) {
-		*at = s->next;
-		served_end(s);
+	pthread_mutex_lock(&guests->lock);
+	sweep(guests);
+	at = find(guests, bdf, vf);
+	g = *at;
+	if (g != NULL) {
+		*at = g->next;
+		guest_vf_end(g);
 	}
-	pthread_mutex_unlock(&serving->lock);
-	return s != NULL ? 0 : why_not(why, -ENOENT, "VF %u of %s is not served", vf, bdf);
+	pthread_mutex_unlock(&guests->lock);
+	return g != NULL ? 0 : err_set(err, -ENOENT, "VF %u of %s is not served", vf, bdf);
 }
 
 void
-serving_stop_all(struct serving *serving)
+guests_unserve_all(struct guests *guests)
 {
-	pthread_mutex_lock(&serving->lock);
-	while (serving->list != NULL) {
-		struct served *s = serving->list;
+	pthread_mutex_lock(&guests->lock);
+	while (guests->list != NULL) {
+		struct guest_vf *g = guests->list;
 
-		serving->list = s->next;
-		served_end(s);
+		guests->list = g->next;
+		guest_vf_end(g);
 	}
-	pthread_mutex_unlock(&serving->lock);
+	pthread_mutex_unlock(&guests->lock);
 }
 
 static json_t *
-show_one(struct served *s)
+show_one(struct guest_vf *g)
 {
 	struct vpci_legacy_stats stats;
 	bool busy;
 
-	pthread_mutex_lock(&s->lock);
-	stats = s->stats;
-	busy = s->busy;
-	pthread_mutex_unlock(&s->lock);
+	pthread_mutex_lock(&g->lock);
+	stats = g->stats;
+	busy = g->busy;
+	pthread_mutex_unlock(&g->lock);
 	return json_pack("{s:s, s:i, s:s, s:s, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I}", "pf",
-			s->pf, "vf", (int)s->vf, "pci", s->bdf, "socket", s->path, "guest", busy,
-			"doorbell", s->doorbell, "reads", (json_int_t)stats.reads, "writes",
+			g->pf, "vf", (int)g->vf, "pci", g->bdf, "socket", g->path, "guest", busy,
+			"doorbell", g->doorbell, "reads", (json_int_t)stats.reads, "writes",
 			(json_int_t)stats.writes, "doorbells", (json_int_t)stats.doorbells,
 			"commands", (json_int_t)stats.commands, "failures",
 			(json_int_t)stats.failures, "refused", (json_int_t)stats.refused);
 }
 
 json_t *
-serving_show(struct serving *serving, const char *pf)
+guests_show(struct guests *guests, const char *pf)
 {
 	json_t *list = json_array();
 
-	pthread_mutex_lock(&serving->lock);
-	sweep(serving);
-	for (struct served *s = serving->list; s != NULL; s = s->next)
-		if (pf == NULL || strcmp(pf, s->pf) == 0)
-			json_array_append_new(list, show_one(s));
-	pthread_mutex_unlock(&serving->lock);
+	pthread_mutex_lock(&guests->lock);
+	sweep(guests);
+	for (struct guest_vf *g = guests->list; g != NULL; g = g->next)
+		if (pf == NULL || strcmp(pf, g->pf) == 0)
+			json_array_append_new(list, show_one(g));
+	pthread_mutex_unlock(&guests->lock);
 	return list;
 }

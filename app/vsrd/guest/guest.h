@@ -1,44 +1,45 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
-#ifndef VSRD_SERVING_H
-#define VSRD_SERVING_H
+#ifndef VSRD_GUEST_H
+#define VSRD_GUEST_H
 
 /**
  * @file
- * VFs that are served to guests as transitional functions: a thread each, which has the VF open
- * and answers one guest at a time on a vfio-user socket. Registers go through the admin queue of
- * the PF, doorbells to the VF itself.
+ * VFs that are shown to guests as transitional functions. Each VF has a thread, which has the VF
+ * open and serves one guest at a time on a vfio-user socket. Accesses to registers become commands
+ * of the PF's admin queue; doorbells go to the VF itself.
  *
- * The VF is open, and so assigned, from the start to the end of serving, with or without a guest.
+ * The VF is open, and thus in use, from guests_serve() to guests_unserve(), with or without a
+ * guest.
  */
 
 #include "vsrd/owner/owner.h"
 
-struct served;
+struct guest_vf;
 
-struct serving {
+struct guests {
 	pthread_mutex_t lock; /**< Of the list. */
-	struct served *list;
+	struct guest_vf *list;
 };
 
-void serving_init(struct serving *serving);
+void guests_init(struct guests *guests);
 
 /**
- * Serve a VF. No lock of the PF may be held.
- * @param path  Socket, mode 0600; a stale one is replaced.
- * @return 0, -EEXIST (it is served already), -EOPNOTSUPP (the PF has no commands for this),
- *         -EADDRINUSE, or as owner_get(), owner_admin_ready() and vfdev_open().
+ * Show a VF to guests. The caller must not hold the lock of the PF.
+ * @param path  Socket, mode 0600; the socket of a process that has ended is replaced.
+ * @return 0, -EEXIST (the VF is served already), -EOPNOTSUPP (the PF lacks the commands),
+ *         -EADDRINUSE, or as owner_get(), owner_admin_ready() and vfio_fn_open().
  */
-int serving_start(struct serving *serving, struct owner *owner, const char *pf, unsigned int vf,
-		const char *path, struct why *why);
+int guests_serve(struct guests *guests, struct owner *owner, const char *pf, unsigned int vf,
+		const char *path, struct err *err);
 
-/** Send the guest away, give the VF back. @return 0, or -ENOENT: it is not served. */
-int serving_stop(struct serving *serving, const char *pf, unsigned int vf, struct why *why);
-/** All of them. */
-void serving_stop_all(struct serving *serving);
+/** Disconnect the guest and close the VF. @return 0, or -ENOENT: the VF is not served. */
+int guests_unserve(struct guests *guests, const char *pf, unsigned int vf, struct err *err);
+/** As guests_unserve(), for all VFs. */
+void guests_unserve_all(struct guests *guests);
 
-/** A list of what is served. @param pf  NULL: of all PFs. */
-json_t *serving_show(struct serving *serving, const char *pf);
+/** List the VFs that are served. @param pf  PF of the VFs; NULL: any. */
+json_t *guests_show(struct guests *guests, const char *pf);
 
-#endif /* VSRD_SERVING_H */
+#endif /* VSRD_GUEST_H */

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
+
+/* A VF opened through VFIO, as the backend of a bridge of lib/vpci. */
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/vfio.h>
@@ -18,14 +21,14 @@ struct map {
 	void *addr;
 };
 
-struct vfdev {
+struct vfio_fn {
 	struct vio_vfio vfio;
 	struct vuser_device_info info;
-	uint64_t offset[VUSER_MAX_REGIONS]; /**< Of each region in the device descriptor. */
+	uint64_t offset[VUSER_MAX_REGIONS]; /**< Of each region, in the device descriptor. */
 	int request;
-	int vectors[VUSER_MAX_VECTORS]; /**< MSI-X: descriptors of our own; -1: none. */
-	uint32_t nb_on; /**< Vectors that the kernel was given. */
-	struct map maps[VFDEV_MAX_MAPS];
+	int vectors[VUSER_MAX_VECTORS]; /**< MSI-X: our duplicates of eventfds; -1: none. */
+	uint32_t nb_on; /**< Vectors that are enabled in the kernel. */
+	struct map maps[VFIO_FN_MAX_MAPS];
 	size_t nb_maps;
 };
 
@@ -34,8 +37,9 @@ struct vfdev {
 static int
 op_region_read(void *dev, unsigned int region, uint64_t offset, void *data, size_t len)
 {
-	const struct vfdev *v = dev;
-	const ssize_t n = pread64(v->vfio.device, data, len, (off64_t)(v->offset[region] + offset));
+	const struct vfio_fn *fn = dev;
+	const ssize_t n = pread64(fn->vfio.device, data, len,
+			(off64_t)(fn->offset[region] + offset));
 
 	return n == (ssize_t)len ? 0 : n < 0 ? -errno : -EIO;
 }
@@ -43,18 +47,18 @@ op_region_read(void *dev, unsigned int region, uint64_t offset, void *data, size
 static int
 op_region_write(void *dev, unsigned int region, uint64_t offset, const void *data, size_t len)
 {
-	const struct vfdev *v = dev;
-	const ssize_t n = pwrite64(v->vfio.device, data, len,
-			(off64_t)(v->offset[region] + offset));
+	const struct vfio_fn *fn = dev;
+	const ssize_t n = pwrite64(fn->vfio.device, data, len,
+			(off64_t)(fn->offset[region] + offset));
 
 	return n == (ssize_t)len ? 0 : n < 0 ? -errno : -EIO;
 }
 
 /* ---------------------------------------------------------------- interrupts */
 
-/* VFIO_DEVICE_SET_IRQS; fds NULL: kind NONE. */
+/* VFIO_DEVICE_SET_IRQS, with eventfds, or with DATA_NONE when fds is NULL. */
 static int
-irqs_set(struct vfdev *v, uint32_t index, uint32_t start, uint32_t count, const int *fds)
+irqs_set(struct vfio_fn *fn, uint32_t index, uint32_t start, uint32_t count, const int *fds)
 {
 	char room[sizeof(struct vfio_irq_set) + VUSER_MAX_VECTORS * sizeof(int32_t)] = { 0 };
 	struct vfio_irq_set *set = (struct vfio_irq_set *)room;
@@ -68,14 +72,14 @@ irqs_set(struct vfdev *v, uint32_t index, uint32_t start, uint32_t count, const 
 	set->count = count;
 	if (len != 0)
 		memcpy(set->data, fds, len);
-	return ioctl(v->vfio.device, VFIO_DEVICE_SET_IRQS, set) == 0 ? 0 : -errno;
+	return ioctl(fn->vfio.device, VFIO_DEVICE_SET_IRQS, set) == 0 ? 0 : -errno;
 }
 
 static int
-vectors_keep(struct vfdev *v, uint32_t start, uint32_t count, const int *fds)
+vectors_keep(struct vfio_fn *fn, uint32_t start, uint32_t count, const int *fds)
 {
 	for (uint32_t i = 0; i < count; i++) {
-		int *kept = &v->vectors[start + i];
+		int *kept = &fn->vectors[start + i];
 
 		if (*kept >= 0)
 			close(*kept);
@@ -86,42 +90,42 @@ vectors_keep(struct vfdev *v, uint32_t start, uint32_t count, const int *fds)
 	return 0;
 }
 
-/* The kernel enables vectors from 0 up and takes no more afterwards: for more of them all are
- * disabled and enabled anew, which is why they are kept here. */
+/* The kernel enables vectors 0 to N - 1 at once and adds none later. To add one, disable all and
+ * enable N + 1: hence the duplicates. */
 static int
-vectors_set(struct vfdev *v, uint32_t start, uint32_t count, const int *fds)
+vectors_set(struct vfio_fn *fn, uint32_t start, uint32_t count, const int *fds)
 {
-	uint32_t nb = v->info.irqs[VFIO_PCI_MSIX_IRQ_INDEX].count;
-	int ret = vectors_keep(v, start, count, fds);
+	uint32_t nb = fn->info.irqs[VFIO_PCI_MSIX_IRQ_INDEX].count;
+	int ret = vectors_keep(fn, start, count, fds);
 
 	if (ret != 0)
 		return ret;
-	while (nb > 0 && v->vectors[nb - 1] < 0)
+	while (nb > 0 && fn->vectors[nb - 1] < 0)
 		nb--;
-	if (nb != 0 && nb <= v->nb_on) {
-		if (start + count > v->nb_on)
-			count = v->nb_on - start;
-		return start < v->nb_on ? irqs_set(v, VFIO_PCI_MSIX_IRQ_INDEX, start, count,
-							  &v->vectors[start]) :
-					  0;
+	if (nb != 0 && nb <= fn->nb_on) {
+		if (start + count > fn->nb_on)
+			count = fn->nb_on - start;
+		return start < fn->nb_on ? irqs_set(fn, VFIO_PCI_MSIX_IRQ_INDEX, start, count,
+							   &fn->vectors[start]) :
+					   0;
 	}
-	if (v->nb_on != 0)
-		irqs_set(v, VFIO_PCI_MSIX_IRQ_INDEX, 0, 0, NULL);
-	v->nb_on = 0;
+	if (fn->nb_on != 0)
+		irqs_set(fn, VFIO_PCI_MSIX_IRQ_INDEX, 0, 0, NULL);
+	fn->nb_on = 0;
 	if (nb == 0)
 		return 0;
-	ret = irqs_set(v, VFIO_PCI_MSIX_IRQ_INDEX, 0, nb, v->vectors);
-	v->nb_on = ret == 0 ? nb : 0;
+	ret = irqs_set(fn, VFIO_PCI_MSIX_IRQ_INDEX, 0, nb, fn->vectors);
+	fn->nb_on = ret == 0 ? nb : 0;
 	return ret;
 }
 
 static int
 op_irq_set_fds(void *dev, unsigned int index, uint32_t start, uint32_t count, const int *fds)
 {
-	struct vfdev *v = dev;
+	struct vfio_fn *fn = dev;
 
-	return index == VFIO_PCI_MSIX_IRQ_INDEX ? vectors_set(v, start, count, fds) :
-						  irqs_set(v, index, start, count, fds);
+	return index == VFIO_PCI_MSIX_IRQ_INDEX ? vectors_set(fn, start, count, fds) :
+						  irqs_set(fn, index, start, count, fds);
 }
 
 static int
@@ -131,16 +135,16 @@ op_irq_trigger(void *dev, unsigned int index, uint32_t start, uint32_t count)
 }
 
 static void
-irqs_off(struct vfdev *v)
+irqs_off(struct vfio_fn *fn)
 {
 	for (uint32_t i = 0; i < VUSER_MAX_VECTORS; i++) {
-		if (v->vectors[i] >= 0)
-			close(v->vectors[i]);
-		v->vectors[i] = -1;
+		if (fn->vectors[i] >= 0)
+			close(fn->vectors[i]);
+		fn->vectors[i] = -1;
 	}
-	if (v->nb_on != 0)
-		irqs_set(v, VFIO_PCI_MSIX_IRQ_INDEX, 0, 0, NULL);
-	v->nb_on = 0;
+	if (fn->nb_on != 0)
+		irqs_set(fn, VFIO_PCI_MSIX_IRQ_INDEX, 0, 0, NULL);
+	fn->nb_on = 0;
 }
 
 /* ---------------------------------------------------------------- memory of the guest */
@@ -148,12 +152,12 @@ irqs_off(struct vfdev *v)
 static int
 op_dma_map(void *dev, uint64_t iova, uint64_t size, int prot, int fd, uint64_t offset)
 {
-	struct vfdev *v = dev;
+	struct vfio_fn *fn = dev;
 	struct vfio_iommu_type1_dma_map arg = { .argsz = sizeof(arg), .iova = iova, .size = size };
-	struct map *map = &v->maps[v->nb_maps];
+	struct map *map = &fn->maps[fn->nb_maps];
 	int ret;
 
-	if (v->nb_maps == VFDEV_MAX_MAPS)
+	if (fn->nb_maps == VFIO_FN_MAX_MAPS)
 		return -ENOSPC;
 	map->addr = mmap(NULL, size, prot, MAP_SHARED, fd, (off_t)offset);
 	if (map->addr == MAP_FAILED)
@@ -161,40 +165,40 @@ op_dma_map(void *dev, uint64_t iova, uint64_t size, int prot, int fd, uint64_t o
 	arg.flags = ((prot & PROT_READ) != 0 ? VFIO_DMA_MAP_FLAG_READ : 0) |
 			((prot & PROT_WRITE) != 0 ? VFIO_DMA_MAP_FLAG_WRITE : 0);
 	arg.vaddr = (uintptr_t)map->addr;
-	if (ioctl(v->vfio.container, VFIO_IOMMU_MAP_DMA, &arg) != 0) {
+	if (ioctl(fn->vfio.container, VFIO_IOMMU_MAP_DMA, &arg) != 0) {
 		ret = -errno;
 		munmap(map->addr, size);
 		return ret;
 	}
 	map->iova = iova;
 	map->size = size;
-	v->nb_maps++;
+	fn->nb_maps++;
 	return 0;
 }
 
 static void
-unmap_at(struct vfdev *v, size_t i)
+unmap_at(struct vfio_fn *fn, size_t i)
 {
-	struct map *map = &v->maps[i];
+	struct map *map = &fn->maps[i];
 	struct vfio_iommu_type1_dma_unmap arg = { .argsz = sizeof(arg),
 		.iova = map->iova,
 		.size = map->size };
 
-	/* Of a VF that is gone the container has let go already. */
-	ioctl(v->vfio.container, VFIO_IOMMU_UNMAP_DMA, &arg);
+	/* The container of a removed VF has no maps any more, so an error means nothing. */
+	ioctl(fn->vfio.container, VFIO_IOMMU_UNMAP_DMA, &arg);
 	munmap(map->addr, map->size);
-	*map = v->maps[--v->nb_maps];
+	*map = fn->maps[--fn->nb_maps];
 }
 
 static int
 op_dma_unmap(void *dev, uint64_t iova, uint64_t size)
 {
-	struct vfdev *v = dev;
+	struct vfio_fn *fn = dev;
 	const uint64_t last = size == UINT64_MAX ? UINT64_MAX : iova + (size - 1);
 	bool any = false;
 
-	for (size_t i = 0; i < v->nb_maps; i++) {
-		const uint64_t first = v->maps[i].iova, end = first + (v->maps[i].size - 1);
+	for (size_t i = 0; i < fn->nb_maps; i++) {
+		const uint64_t first = fn->maps[i].iova, end = first + (fn->maps[i].size - 1);
 
 		if (end < iova || first > last)
 			continue;
@@ -202,9 +206,9 @@ op_dma_unmap(void *dev, uint64_t iova, uint64_t size)
 			return -EINVAL;
 		any = true;
 	}
-	for (size_t i = v->nb_maps; i-- > 0;)
-		if (v->maps[i].iova >= iova && v->maps[i].iova <= last)
-			unmap_at(v, i);
+	for (size_t i = fn->nb_maps; i-- > 0;)
+		if (fn->maps[i].iova >= iova && fn->maps[i].iova <= last)
+			unmap_at(fn, i);
 	return any ? 0 : -ENOENT;
 }
 
@@ -213,25 +217,25 @@ op_dma_unmap(void *dev, uint64_t iova, uint64_t size)
 static int
 op_reset(void *dev)
 {
-	const struct vfdev *v = dev;
+	const struct vfio_fn *fn = dev;
 
-	return ioctl(v->vfio.device, VFIO_DEVICE_RESET) == 0 ? 0 : -errno;
+	return ioctl(fn->vfio.device, VFIO_DEVICE_RESET) == 0 ? 0 : -errno;
 }
 
 static void
-let_go(struct vfdev *v)
+drop_all(struct vfio_fn *fn)
 {
-	irqs_off(v);
-	while (v->nb_maps != 0)
-		unmap_at(v, v->nb_maps - 1);
+	irqs_off(fn);
+	while (fn->nb_maps != 0)
+		unmap_at(fn, fn->nb_maps - 1);
 }
 
-/* Quiet first: what it was doing must not meet memory that is gone. */
+/* Reset first: afterwards the VF does not access memory that is about to be unmapped. */
 static void
 op_released(void *dev)
 {
 	op_reset(dev);
-	let_go(dev);
+	drop_all(dev);
 }
 
 static const struct vuser_device_ops ops = {
@@ -245,9 +249,9 @@ static const struct vuser_device_ops ops = {
 	.released = op_released,
 };
 
-/* ---------------------------------------------------------------- what it is made of */
+/* ---------------------------------------------------------------- regions and interrupts */
 
-/* Which parts of a region may be mapped. @return false: none. */
+/* Read which areas of a region can be mapped. @return false: none. */
 static bool
 areas_read(const struct vfio_region_info *info, struct vuser_region *region)
 {
@@ -275,106 +279,106 @@ areas_read(const struct vfio_region_info *info, struct vuser_region *region)
 }
 
 static int
-region_read(struct vfdev *v, uint32_t index)
+region_read(struct vfio_fn *fn, uint32_t index)
 {
-	struct vuser_region *region = &v->info.regions[index];
+	struct vuser_region *region = &fn->info.regions[index];
 	union {
 		struct vfio_region_info info;
 		char room[1024];
 	} u = { .info = { .argsz = sizeof(u), .index = index } };
 
 	region->fd = -1;
-	if (ioctl(v->vfio.device, VFIO_DEVICE_GET_REGION_INFO, &u) != 0)
+	if (ioctl(fn->vfio.device, VFIO_DEVICE_GET_REGION_INFO, &u) != 0)
 		return index == VFIO_PCI_VGA_REGION_INDEX ? 0 : -errno;
 	if (u.info.argsz > sizeof(u))
 		u.info.flags &= ~(uint32_t)VFIO_REGION_INFO_FLAG_MMAP;
-	v->offset[index] = u.info.offset;
+	fn->offset[index] = u.info.offset;
 	region->size = u.info.size;
 	region->flags = u.info.flags & (VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE);
 	if (region->size == 0 || !areas_read(&u.info, region))
 		return 0;
 	region->flags |= VFIO_REGION_INFO_FLAG_MMAP;
-	region->fd = v->vfio.device;
+	region->fd = fn->vfio.device;
 	region->fd_offset = u.info.offset;
 	return 0;
 }
 
 static int
-info_read(struct vfdev *v)
+info_read(struct vfio_fn *fn)
 {
 	struct vfio_device_info info = { .argsz = sizeof(info) };
 	int ret = 0;
 
-	if (ioctl(v->vfio.device, VFIO_DEVICE_GET_INFO, &info) != 0)
+	if (ioctl(fn->vfio.device, VFIO_DEVICE_GET_INFO, &info) != 0)
 		return -errno;
-	v->info.flags = info.flags & (VFIO_DEVICE_FLAGS_RESET | VFIO_DEVICE_FLAGS_PCI);
+	fn->info.flags = info.flags & (VFIO_DEVICE_FLAGS_RESET | VFIO_DEVICE_FLAGS_PCI);
 	for (uint32_t i = 0; ret == 0 && i < VUSER_MAX_REGIONS; i++)
-		ret = region_read(v, i);
-	/* ERR and REQ are between the system and us. */
+		ret = region_read(fn, i);
+	/* The ERR and REQ interrupts are for this process, not for the guest. */
 	for (uint32_t i = 0; ret == 0 && i < VFIO_PCI_ERR_IRQ_INDEX; i++) {
 		struct vfio_irq_info irq = { .argsz = sizeof(irq), .index = i };
 
-		if (ioctl(v->vfio.device, VFIO_DEVICE_GET_IRQ_INFO, &irq) != 0)
+		if (ioctl(fn->vfio.device, VFIO_DEVICE_GET_IRQ_INFO, &irq) != 0)
 			ret = -errno;
 		else if (irq.count <= VUSER_MAX_VECTORS)
-			v->info.irqs[i] = (struct vuser_irq){ irq.flags, irq.count };
+			fn->info.irqs[i] = (struct vuser_irq){ irq.flags, irq.count };
 	}
 	return ret;
 }
 
-/* ---------------------------------------------------------------- life */
+/* ---------------------------------------------------------------- open, close */
 
 int
-vfdev_open(const struct pf_host *host, const struct sysfs_fn *fn, const char *token,
-		struct vfdev **out, struct why *why)
+vfio_fn_open(const struct pf_host *host, const struct sysfs_fn *vf, const char *token,
+		struct vfio_fn **out, struct err *err)
 {
-	struct vfdev *v = calloc(1, sizeof(*v));
+	struct vfio_fn *fn = calloc(1, sizeof(*fn));
 	int ret;
 
-	if (v == NULL)
-		return why_not(why, -ENOMEM, "there is no memory");
-	v->request = -1;
-	memset(v->vectors, 0xff, sizeof(v->vectors));
-	ret = pf_open(host, fn, token, &v->vfio, why);
+	if (fn == NULL)
+		return err_set(err, -ENOMEM, "out of memory");
+	fn->request = -1;
+	memset(fn->vectors, 0xff, sizeof(fn->vectors));
+	ret = pf_open(host, vf, token, &fn->vfio, err);
 	if (ret != 0) {
-		free(v);
+		free(fn);
 		return ret;
 	}
-	ret = info_read(v);
+	ret = info_read(fn);
 	if (ret != 0) {
-		vfdev_close(v);
-		return why_not(why, ret, "%s cannot be asked what it is made of: %s", fn->bdf,
-				strerror(-ret));
+		vfio_fn_close(fn);
+		return err_set(err, ret, "cannot read the regions and interrupts of %s: %s",
+				vf->bdf, strerror(-ret));
 	}
-	v->request = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (v->request >= 0 && vio_vfio_on_request(&v->vfio, v->request) != 0) {
-		close(v->request);
-		v->request = -1;
+	fn->request = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (fn->request >= 0 && vio_vfio_on_request(&fn->vfio, fn->request) != 0) {
+		close(fn->request);
+		fn->request = -1;
 	}
-	*out = v;
+	*out = fn;
 	return 0;
 }
 
 void
-vfdev_close(struct vfdev *v)
+vfio_fn_close(struct vfio_fn *fn)
 {
-	if (v == NULL)
+	if (fn == NULL)
 		return;
-	let_go(v);
-	vio_vfio_close(&v->vfio);
-	if (v->request >= 0)
-		close(v->request);
-	free(v);
+	drop_all(fn);
+	vio_vfio_close(&fn->vfio);
+	if (fn->request >= 0)
+		close(fn->request);
+	free(fn);
 }
 
 struct vpci_backend
-vfdev_backend(struct vfdev *v)
+vfio_fn_backend(struct vfio_fn *fn)
 {
-	return (struct vpci_backend){ .ops = &ops, .dev = v, .info = v->info };
+	return (struct vpci_backend){ .ops = &ops, .dev = fn, .info = fn->info };
 }
 
 int
-vfdev_request_fd(const struct vfdev *v)
+vfio_fn_request_fd(const struct vfio_fn *fn)
 {
-	return v->request;
+	return fn->request;
 }

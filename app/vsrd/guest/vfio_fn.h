@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
-#ifndef VSRD_VFDEV_H
-#define VSRD_VFDEV_H
+#ifndef VSRD_VFIO_FN_H
+#define VSRD_VFIO_FN_H
 
 /**
  * @file
- * A VF opened through VFIO for a guest: what a guest does to the function it sees goes to the
- * kernel's. Memory of the guest is mapped in a container that this VF has to itself, so that the
- * IOMMU lets the VF reach that memory and none besides; it is never read or written here.
+ * A VF opened through VFIO for a guest: the backend of a bridge of lib/vpci. Accesses of the guest
+ * are passed to the kernel. The VF has a container of its own, in which the guest's memory is
+ * mapped, so that the IOMMU lets the VF reach that memory only. This process never reads or writes
+ * the guest's memory.
  *
  * One thread at a time per VF.
  */
@@ -16,23 +17,24 @@
 #include "common/pf.h"
 #include "vpci/vpci.h"
 
-#define VFDEV_MAX_MAPS 4096 /**< Of one guest: one VF must not use up what a process can map. */
+#define VFIO_FN_MAX_MAPS \
+	4096 /**< Per guest, so that one VF does not use up the maps of the process. */
 
-struct vfdev;
+struct vfio_fn;
 
 /**
  * Open the VF with the token of its PF.
- * @return 0, or -errno as pf_open(), with why.
+ * @return 0, or as pf_open().
  */
-int vfdev_open(const struct pf_host *host, const struct sysfs_fn *fn, const char *token,
-		struct vfdev **out, struct why *why);
-/** Give it back: its interrupts and maps end, and it is reset by its last close. NULL is fine. */
-void vfdev_close(struct vfdev *vfdev);
+int vfio_fn_open(const struct pf_host *host, const struct sysfs_fn *fn, const char *token,
+		struct vfio_fn **out, struct err *err);
+/** Close the VF: interrupts and maps are removed, and the kernel resets it. NULL is allowed. */
+void vfio_fn_close(struct vfio_fn *vfio_fn);
 
-/** It as the function behind a bridge; good until vfdev_close(). */
-struct vpci_backend vfdev_backend(struct vfdev *vfdev);
+/** The VF as a backend of lib/vpci; valid until vfio_fn_close(). */
+struct vpci_backend vfio_fn_backend(struct vfio_fn *vfio_fn);
 
-/** Polls readable when the system wants the VF back; -1: nobody will tell. */
-int vfdev_request_fd(const struct vfdev *vfdev);
+/** Event descriptor: readable when the kernel requests the VF back. -1: not supported. */
+int vfio_fn_request_fd(const struct vfio_fn *vfio_fn);
 
-#endif /* VSRD_VFDEV_H */
+#endif /* VSRD_VFIO_FN_H */

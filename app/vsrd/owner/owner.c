@@ -28,7 +28,7 @@ owner_init(struct owner *owner)
 	owner->host.note = log_sentence;
 	pthread_mutex_init(&owner->lock, NULL);
 	pthread_rwlockattr_init(&attr);
-	/* Commands come in a stream: a change must get its turn. */
+	/* A stream of commands must not starve a change. */
 	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
 	for (unsigned int i = 0; i < OWNER_MAX_PFS; i++) {
 		pthread_rwlock_init(&owner->pfs[i].lock, &attr);
@@ -38,7 +38,7 @@ owner_init(struct owner *owner)
 	pthread_rwlockattr_destroy(&attr);
 }
 
-/* ---------------------------------------------------------------- take it */
+/* ---------------------------------------------------------------- attach, adopt */
 
 static struct owner_pf *
 find(struct owner *owner, const char *bdf)
@@ -58,34 +58,34 @@ free_place(struct owner *owner)
 	return NULL;
 }
 
-/* With pf->lock and the set locked. */
+/* With pf->lock and owner->lock held. */
 static int
-open_new(struct owner *owner, struct owner_pf *pf, json_t **users, struct why *why)
+open_new(struct owner *owner, struct owner_pf *pf, json_t **users, struct err *err)
 {
 	char then[128];
 	int ret;
 
-	/* vfio-pci resets a function that is opened first, and a PF's reset is felt by its VFs. */
+	/* The first open of a function resets it, and a reset of the PF resets its VFs. */
 	snprintf(then, sizeof(then),
 			"run vsrctl pf attach %s (opening the PF would reset it "
-			"and cost its VFs their state)",
+			"and its VFs)",
 			pf->fn.bdf);
-	ret = owner_unused(owner, pf, then, users, why);
+	ret = owner_unused(owner, pf, then, users, err);
 	if (ret == 0)
-		ret = owner_token_choose(owner, pf, why);
+		ret = owner_token_choose(owner, pf, err);
 	if (ret == 0)
-		ret = pf_open(&owner->host, &pf->fn, pf->token, &pf->vfio, why);
+		ret = pf_open(&owner->host, &pf->fn, pf->token, &pf->vfio, err);
 	if (ret == 0)
 		owner_take(owner, pf);
 	return ret;
 }
 
 int
-owner_attach(struct owner *owner, const char *name, json_t **users, struct why *why)
+owner_attach(struct owner *owner, const char *name, json_t **users, struct err *err)
 {
 	struct owner_pf *pf;
 	struct sysfs_fn fn;
-	int ret = pf_find(&owner->host, name, &fn, why);
+	int ret = pf_find(&owner->host, name, &fn, err);
 
 	*users = NULL;
 	if (ret != 0)
@@ -93,14 +93,14 @@ owner_attach(struct owner *owner, const char *name, json_t **users, struct why *
 	pthread_mutex_lock(&owner->lock);
 	pf = free_place(owner);
 	if (find(owner, fn.bdf) != NULL) {
-		ret = why_not(why, -EEXIST, "%s is owned already", fn.bdf);
+		ret = err_set(err, -EEXIST, "vsrd owns %s already", fn.bdf);
 	} else if (pf == NULL) {
-		ret = why_not(why, -ENOSPC, "vsrd owns %u PFs, and no more can be owned",
+		ret = err_set(err, -ENOSPC, "vsrd owns %u PFs already, the most it can own",
 				OWNER_MAX_PFS);
 	} else {
 		pthread_rwlock_wrlock(&pf->lock);
 		pf->fn = fn;
-		ret = open_new(owner, pf, users, why);
+		ret = open_new(owner, pf, users, err);
 		pthread_rwlock_unlock(&pf->lock);
 	}
 	pthread_mutex_unlock(&owner->lock);
@@ -113,7 +113,7 @@ owner_adopt(struct owner *owner, struct fdstore *store)
 	struct sysfs_fn *fns;
 	const int nb = sysfs_list(owner->host.sysfs, &fns);
 	unsigned int adopted = 0;
-	struct why why;
+	struct err err;
 
 	for (int i = 0; i < nb; i++) {
 		struct owner_pf *pf = free_place(owner);
@@ -124,15 +124,15 @@ owner_adopt(struct owner *owner, struct fdstore *store)
 		if (!owner_take_kept(pf, store))
 			continue;
 		pf->adopted = pf->kept = true;
-		if (owner_token_choose(owner, pf, &why) != 0)
-			log_error("%s", why.text);
-		/* Without the file nobody knows what the token is: it gets another one. */
+		if (owner_token_choose(owner, pf, &err) != 0)
+			log_error("%s", err.text);
+		/* The file with the token is lost, so the token is unknown: set a new one. */
 		if (!pf->token_in_file &&
-				vio_vfio_token_set(&pf->vfio, pf->fn.bdf, pf->token, why.text,
-						sizeof(why.text)) != 0)
-			log_error("%s: its token file is lost, and the token cannot be changed: "
+				vio_vfio_token_set(&pf->vfio, pf->fn.bdf, pf->token, err.text,
+						sizeof(err.text)) != 0)
+			log_error("%s: its token file is lost, and a new token cannot be set: "
 				  "%s",
-					pf->fn.bdf, why.text);
+					pf->fn.bdf, err.text);
 		owner_take(owner, pf);
 		adopted++;
 	}
@@ -141,20 +141,20 @@ owner_adopt(struct owner *owner, struct fdstore *store)
 	return adopted;
 }
 
-/* ---------------------------------------------------------------- find it, give it up */
+/* ---------------------------------------------------------------- find, release */
 
 struct owner_pf *
-owner_get(struct owner *owner, const char *name, bool change, int *err, struct why *why)
+owner_get(struct owner *owner, const char *name, bool change, int *ret, struct err *err)
 {
 	char bdf[BASE_BDF_LEN];
 	struct owner_pf *pf;
 
 	if (base_bdf_expand(name, bdf) != 0) {
-		*err = why_not(why, -EINVAL, "\"%.64s\" is no PCI address such as 0000:01:00.0",
+		*ret = err_set(err, -EINVAL, "\"%.64s\" is no PCI address such as 0000:01:00.0",
 				name);
 		return NULL;
 	}
-	/* Whoever attaches or releases holds the set all the while: no PF is half there. */
+	/* Attach and release hold this lock throughout, so that no PF is found half open. */
 	pthread_mutex_lock(&owner->lock);
 	pf = find(owner, bdf);
 	pthread_mutex_unlock(&owner->lock);
@@ -165,14 +165,14 @@ owner_get(struct owner *owner, const char *name, bool change, int *err, struct w
 	if (pf != NULL && pf->used && strcmp(pf->bdf, bdf) == 0) {
 		struct sysfs_fn fn;
 
-		/* What sysfs says may have changed; only who is alone may note it. */
+		/* sysfs may have changed; pf->fn may be written with the exclusive lock only. */
 		if (change && sysfs_fn_read(owner->host.sysfs, bdf, &fn) == 0)
 			pf->fn = fn;
 		return pf;
 	}
 	if (pf != NULL)
 		pthread_rwlock_unlock(&pf->lock);
-	*err = why_not(why, -ENODEV,
+	*ret = err_set(err, -ENODEV,
 			"vsrd does not own %s: start it with --pf %s, or run "
 			"vsrctl pf attach %s",
 			bdf, bdf, bdf);
@@ -186,15 +186,15 @@ owner_put(struct owner_pf *pf)
 }
 
 int
-owner_release(struct owner *owner, const char *name, json_t **users, struct why *why)
+owner_release(struct owner *owner, const char *name, json_t **users, struct err *err)
 {
 	struct owner_pf *pf;
 	int ret = 0;
 
-	pf = owner_get(owner, name, true, &ret, why);
+	pf = owner_get(owner, name, true, &ret, err);
 	if (pf == NULL)
 		return ret;
-	ret = owner_unused(owner, pf, "release the PF", users, why);
+	ret = owner_unused(owner, pf, "release the PF", users, err);
 	if (ret == 0) {
 		char bdf[BASE_BDF_LEN];
 
@@ -211,7 +211,7 @@ owner_release(struct owner *owner, const char *name, json_t **users, struct why 
 void
 owner_leave(struct owner *owner)
 {
-	/* One that answers now: it may have gone since. */
+	/* Whether the keeper still runs. */
 	const bool keeper = fdstore_flush() == 0;
 
 	for (unsigned int i = 0; i < OWNER_MAX_PFS; i++) {
@@ -220,9 +220,9 @@ owner_leave(struct owner *owner)
 		pthread_rwlock_wrlock(&pf->lock);
 		pf->kept = pf->kept && keeper;
 		if (pf->used && !pf->kept && pf->fn.num_vfs != 0)
-			log_warn("%s: it is reset now, its %u VFs lose their state", pf->fn.bdf,
+			log_warn("%s is reset now, and its %u VFs lose their state", pf->fn.bdf,
 					pf->fn.num_vfs);
-		/* One that is kept goes on as it is, queues and all. */
+		/* A PF whose descriptors are kept goes on running, queues included. */
 		if (pf->used && !pf->kept) {
 			vio_dev_reset(&pf->dev);
 			owner_clear(pf);
@@ -231,45 +231,45 @@ owner_leave(struct owner *owner)
 	}
 }
 
-/* ---------------------------------------------------------------- looking after them */
+/* ---------------------------------------------------------------- watch */
 
 static void
-look_at_device(struct owner_pf *pf)
+check_device(struct owner_pf *pf)
 {
 	const uint8_t status = vio_dev_status(&pf->dev);
 	const bool gone = status == 0xff;
-	const bool sick = !gone && (status & VIRTIO_STATUS_NEEDS_RESET) != 0;
+	const bool needs_reset = !gone && (status & VIRTIO_STATUS_NEEDS_RESET) != 0;
 
 	if (gone && !pf->gone)
 		events_emit("device_error",
 				json_pack("{s:s, s:s}", "pf", pf->fn.bdf, "why",
 						"its registers cannot be read any more"));
-	if (sick && !pf->sick)
+	if (needs_reset && !pf->needs_reset)
 		events_emit("device_error",
 				json_pack("{s:s, s:s}", "pf", pf->fn.bdf, "why",
 						"it needs a reset (DEVICE_NEEDS_RESET)"));
 	pf->gone = gone;
-	pf->sick = sick;
+	pf->needs_reset = needs_reset;
 }
 
 static void
-look_at(struct owner *owner, struct owner_pf *pf)
+check_pf(struct owner *owner, struct owner_pf *pf)
 {
 	eventfd_t count;
 
 	if (pf->request >= 0 && eventfd_read(pf->request, &count) == 0) {
 		char bdf[BASE_BDF_LEN];
 
-		/* It is unbound or unplugged, which waits for us, and takes the VFs along. */
+		/* The kernel unbinds or unplugs the PF and waits for our close. The VFs go too. */
 		strcpy(bdf, pf->fn.bdf);
 		owner_drop(pf);
 		events_emit("pf_removed",
 				json_pack("{s:s, s:s}", "pf", bdf, "why",
-						"the system wants it back"));
+						"the kernel requested it back"));
 		return;
 	}
 	owner_vfs_changed(owner, pf);
-	look_at_device(pf);
+	check_device(pf);
 }
 
 void
@@ -278,11 +278,11 @@ owner_watch(struct owner *owner)
 	for (unsigned int i = 0; i < OWNER_MAX_PFS; i++) {
 		struct owner_pf *pf = &owner->pfs[i];
 
-		/* One that is busy is looked at the next time. */
+		/* Skip a busy PF; the next call checks it. */
 		if (pthread_rwlock_trywrlock(&pf->lock) != 0)
 			continue;
 		if (pf->used)
-			look_at(owner, pf);
+			check_pf(owner, pf);
 		pthread_rwlock_unlock(&pf->lock);
 	}
 }

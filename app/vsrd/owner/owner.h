@@ -6,8 +6,8 @@
 
 /**
  * @file
- * The set of PFs that the daemon owns: opened through VFIO, brought up with SR-IOV and admin queue,
- * given up again. owner_get() finds a PF and locks it.
+ * The set of PFs that the daemon owns: it opens them through VFIO, negotiates SR-IOV and the admin
+ * queue, and releases them. owner_get() finds a PF and locks it.
  */
 
 #include <jansson.h>
@@ -22,37 +22,37 @@ void owner_init(struct owner *owner);
 
 /**
  * Take over the PFs whose descriptors were kept.
- * @return how many.
+ * @return number of PFs.
  */
 unsigned int owner_adopt(struct owner *owner, struct fdstore *store);
 
 /**
- * Own a PF. One that does not come up is owned all the same, so that it can be looked at. One whose
- * VFs are in use is left alone: it would be reset.
- * @param users  Out: who is in the way, with -EBUSY.
- * @return 0, -EEXIST (it is owned), -EBUSY, -ENOSPC, or as pf_find() and pf_open().
+ * Own a PF. A PF whose negotiation fails is owned too, so that its state can be shown. A PF whose
+ * VFs are in use is refused, because opening it would reset it.
+ * @param users  Out: the users of its VFs, with -EBUSY.
+ * @return 0, -EEXIST (vsrd owns the PF), -EBUSY, -ENOSPC, or as pf_find() and pf_open().
  */
-int owner_attach(struct owner *owner, const char *name, json_t **users, struct why *why);
+int owner_attach(struct owner *owner, const char *name, json_t **users, struct err *err);
 
 /**
- * Give a PF up: it is reset then, and VFs that it has lose their state.
- * @param users  Out: who is in the way, with -EBUSY.
+ * Reset a PF and close it; its VFs lose their state.
+ * @param users  Out: the users of its VFs, with -EBUSY.
  */
-int owner_release(struct owner *owner, const char *name, json_t **users, struct why *why);
+int owner_release(struct owner *owner, const char *name, json_t **users, struct err *err);
 
-/** All: without asking; what is kept stays open elsewhere. */
+/** Release all PFs at the end of the process, except those whose descriptors are kept. */
 void owner_leave(struct owner *owner);
 
 /**
  * Find a PF and lock it.
- * @param change  Alone; else with others that do not change it.
- * @return it, or NULL with *err and *why. owner_put() afterwards.
+ * @param change  Lock exclusively; else share the lock with other commands.
+ * @return the PF, to be unlocked by owner_put(), or NULL with *ret and *err.
  */
-struct owner_pf *owner_get(struct owner *owner, const char *name, bool change, int *err,
-		struct why *why);
+struct owner_pf *owner_get(struct owner *owner, const char *name, bool change, int *ret,
+		struct err *err);
 void owner_put(struct owner_pf *pf);
 
-/** Look after PFs: what went wrong or was changed by others becomes an event. Now and then. */
+/** Check all PFs for errors and for changes by others, and emit events. Call it periodically. */
 void owner_watch(struct owner *owner);
 
 #endif /* VSRD_OWNER_H */

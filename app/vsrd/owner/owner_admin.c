@@ -15,26 +15,26 @@
 #include "owner_admin.h"
 
 static void
-admin_dead(void *arg, unsigned int queue, const char *why)
+admin_dead(void *arg, unsigned int queue, const char *err)
 {
 	const struct owner_pf *pf = arg;
 
-	log_error("%s: admin queue %u is dead: %s", pf->fn.bdf, queue, why);
+	log_error("%s: admin queue %u is dead: %s", pf->fn.bdf, queue, err);
 	events_emit("admin_queue_dead",
 			json_pack("{s:s, s:i, s:s}", "pf", pf->fn.bdf, "queue", (int)queue, "why",
-					why));
+					err));
 }
 
-/* The memory of queues, and the right to reach it. */
+/* Create the memory of queues and map it for DMA. */
 static int
-memory_ready(struct owner_pf *pf, struct why *why)
+memory_ready(struct owner_pf *pf, struct err *err)
 {
 	char text[256] = "";
 	int ret;
 
 	if (pf->memory.addr != NULL)
 		return 0;
-	ret = memory_create(&pf->memory, pf->fn.bdf, -1, why);
+	ret = memory_create(&pf->memory, pf->fn.bdf, -1, err);
 	if (ret != 0)
 		return ret;
 	ret = vio_vfio_dma_map(&pf->vfio, pf->memory.addr, MEMORY_BYTES, MEMORY_IOVA, text,
@@ -42,11 +42,11 @@ memory_ready(struct owner_pf *pf, struct why *why)
 	if (ret == 0)
 		return 0;
 	memory_free(&pf->memory);
-	return why_not(why, ret, "%s", text);
+	return err_set(err, ret, "%s", text);
 }
 
 static int
-admin_enable(struct owner_pf *pf, struct why *why)
+admin_enable(struct owner_pf *pf, struct err *err)
 {
 	const struct vio_admin_conf conf = { .name = pf->memory.heap,
 		.socket = pf->memory.socket,
@@ -57,16 +57,15 @@ admin_enable(struct owner_pf *pf, struct why *why)
 	int ret = vio_vfio_bus_master(&pf->vfio, text, sizeof(text));
 
 	if (ret != 0)
-		return why_not(why, ret, "%s", text);
+		return err_set(err, ret, "%s", text);
 	if (pf->admin == NULL)
 		pf->admin = vio_admin_create(&pf->dev, &conf);
 	if (pf->admin == NULL)
-		return why_not(why, -rte_errno, "%s", pf->dev.why);
+		return err_set(err, -rte_errno, "%s", pf->dev.why);
 	ret = vio_admin_enable(pf->admin);
-	return ret == 0 ? 0 : why_not(why, ret, "%s", pf->dev.why);
+	return ret == 0 ? 0 : err_set(err, ret, "%s", pf->dev.why);
 }
 
-/* Which commands there are: of the PF itself, and of the VFs when there are some. */
 void
 owner_admin_agree(struct owner_pf *pf)
 {
@@ -86,22 +85,21 @@ owner_admin_agree(struct owner_pf *pf)
 		log_warn("%s: no commands for its VFs: %s", pf->fn.bdf, vio_admin_why());
 }
 
-/* A device without an admin queue, or whose admin queue does not work, is a PF all the same. */
 void
 owner_admin_start(struct owner_pf *pf)
 {
 	int ret = 0;
 
 	if (!vio_dev_has(&pf->dev, VIRTIO_F_ADMIN_VQ)) {
-		why_not(&pf->admin_why, 0,
+		err_set(&pf->admin_err, 0,
 				"%s has no admin queue (it does not offer "
 				"VIRTIO_F_ADMIN_VQ)",
 				pf->fn.bdf);
 		return;
 	}
-	ret = memory_ready(pf, &pf->admin_why);
+	ret = memory_ready(pf, &pf->admin_err);
 	if (ret == 0)
-		ret = admin_enable(pf, &pf->admin_why);
+		ret = admin_enable(pf, &pf->admin_err);
 	if (ret == 0) {
 		vio_dev_driver_ok(&pf->dev);
 		owner_admin_agree(pf);
@@ -109,18 +107,18 @@ owner_admin_start(struct owner_pf *pf)
 	}
 	vio_admin_free(pf->admin);
 	pf->admin = NULL;
-	log_error("%s: its admin queue cannot be used: %s", pf->fn.bdf, pf->admin_why.text);
+	log_error("%s: cannot use its admin queue: %s", pf->fn.bdf, pf->admin_err.text);
 }
 
 int
-owner_admin_ready(struct owner_pf *pf, unsigned int vf, struct why *why)
+owner_admin_ready(struct owner_pf *pf, unsigned int vf, struct err *err)
 {
 	if (pf->admin == NULL) {
-		*why = pf->admin_why;
+		*err = pf->admin_err;
 		return -EOPNOTSUPP;
 	}
 	if (vf > pf->fn.num_vfs)
-		return why_not(why, -ENXIO, "%s has no VF %u: it has %u VFs", pf->fn.bdf, vf,
+		return err_set(err, -ENXIO, "%s has no VF %u: it has %u VFs", pf->fn.bdf, vf,
 				pf->fn.num_vfs);
 	return 0;
 }

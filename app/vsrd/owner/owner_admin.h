@@ -12,17 +12,17 @@
 #include "owner_types.h"
 
 /**
- * After negotiation: set the admin queue up, DRIVER_OK, agree on commands. A PF without an admin
- * queue, or whose admin queue does not work, is owned all the same: pf->admin is NULL then.
+ * After negotiation: enable the admin queue, set DRIVER_OK, agree on commands. On failure, or when
+ * the device has no admin queue, pf->admin is NULL and pf->admin_err has the error text.
  */
 void owner_admin_start(struct owner_pf *pf);
-/** Agree on commands anew: the number of VFs has changed, or the device was reset. */
+/** Agree on commands again, after a reset or a change of the number of VFs. */
 void owner_admin_agree(struct owner_pf *pf);
 
 /**
  * Check that the admin queue can be used for VF number vf (0: for the PF itself).
  * @return 0, -EOPNOTSUPP (no admin queue), or -ENXIO (no such VF).
  */
-int owner_admin_ready(struct owner_pf *pf, unsigned int vf, struct why *why);
+int owner_admin_ready(struct owner_pf *pf, unsigned int vf, struct err *err);
 
 #endif /* VSRD_OWNER_ADMIN_H */

@@ -14,7 +14,7 @@
 
 static const char *const kept_parts[] = { "container", "group", "device" };
 
-/* systemd wants no ':' in a name. */
+/* Names in systemd's store have no ':'. */
 static void
 kept_name(char name[64], const char *bdf, const char *part)
 {
@@ -35,7 +35,7 @@ owner_keep(struct owner_pf *pf)
 		kept_name(name, pf->fn.bdf, kept_parts[i]);
 		ret = fdstore_keep(name, fds[i]);
 	}
-	/* The queues' memory goes with the container that has it mapped. */
+	/* The container has the memory of the queues mapped: keep both or neither. */
 	if (ret == 0 && pf->memory.addr != NULL && !pf->memory_kept) {
 		kept_name(name, pf->fn.bdf, "memory");
 		ret = fdstore_keep(name, pf->memory.fd);
@@ -64,13 +64,12 @@ owner_forget(const struct owner_pf *pf)
 	fdstore_flush();
 }
 
-/* @return whether all three are there; then they are the PF's. */
 bool
 owner_take_kept(struct owner_pf *pf, struct fdstore *store)
 {
 	int fds[3] = { -1, -1, -1 }, memory;
 	char name[64], text[256] = "";
-	struct why why;
+	struct err err;
 	bool all = true;
 
 	for (unsigned int i = 0; i < 3; i++) {
@@ -81,7 +80,7 @@ owner_take_kept(struct owner_pf *pf, struct fdstore *store)
 	kept_name(name, pf->fn.bdf, "memory");
 	memory = fdstore_take(store, name);
 	if (all && vio_vfio_adopt(&pf->vfio, fds[0], fds[1], fds[2], text, sizeof(text)) != 0) {
-		log_error("%s: its kept descriptors are of no use: %s", pf->fn.bdf, text);
+		log_error("%s: its kept descriptors cannot be used: %s", pf->fn.bdf, text);
 		all = false;
 	} else if (!all) {
 		for (unsigned int i = 0; i < 3; i++)
@@ -89,12 +88,12 @@ owner_take_kept(struct owner_pf *pf, struct fdstore *store)
 				close(fds[i]);
 	}
 	if (all && memory >= 0) {
-		/* Its queues are still in that memory: it lets go of them first. */
+		/* The device still uses queues in that memory: reset it before reuse. */
 		vio_dev_init(&pf->dev, &pf->vfio.t);
 		vio_dev_reset(&pf->dev);
-		pf->memory_kept = memory_create(&pf->memory, pf->fn.bdf, memory, &why) == 0;
+		pf->memory_kept = memory_create(&pf->memory, pf->fn.bdf, memory, &err) == 0;
 		if (!pf->memory_kept)
-			log_error("%s: %s", pf->fn.bdf, why.text);
+			log_error("%s: %s", pf->fn.bdf, err.text);
 	} else if (memory >= 0) {
 		close(memory);
 	}

@@ -13,16 +13,16 @@
 #include "owner_types.h"
 #include "vsrd/core/fdstore.h"
 
-/** Have the descriptors of a PF kept; warn of the consequence when nobody keeps them. */
+/** Give the keeper the descriptors of a PF, or warn that there is no keeper. */
 void owner_keep(struct owner_pf *pf);
-/** Have none of its descriptors kept any more. */
+/** Let the keeper close the descriptors of a PF. */
 void owner_forget(const struct owner_pf *pf);
 
-/** Whether any descriptor of this PF was kept. */
+/** Whether a descriptor of this PF was kept. */
 bool owner_has_kept(const struct fdstore *store, const char *bdf);
 /**
- * Take over the descriptors of pf->fn that were kept. When one of them is missing or cannot be
- * used, none is taken, and they are not kept any more.
+ * Take over the kept descriptors of pf->fn.
+ * @return false: one is missing or cannot be used; all are closed, in the keeper too.
  */
 bool owner_take_kept(struct owner_pf *pf, struct fdstore *store);
 

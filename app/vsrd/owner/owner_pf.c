@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/* One PF: it is brought up, reset, given its token, and dropped. */
+/* One PF: negotiation, token, reset, close. */
 
 #include <errno.h>
 #include <limits.h>
@@ -26,37 +26,36 @@ bring_up(struct owner *owner, struct owner_pf *pf)
 			VIRTIO_F_ADMIN_VQ);
 	int ret;
 
-	pf->live = false;
-	ret = pf_negotiate(&pf->fn, &pf->dev, &wanted, &pf->state_why);
+	pf->up = false;
+	ret = pf_negotiate(&pf->fn, &pf->dev, &wanted, &pf->state_err);
 	if (ret != 0) {
-		/* It was reset: whatever its queues were doing has ended. */
+		/* The device was reset, so its queues have stopped. */
 		vio_admin_free(pf->admin);
 		pf->admin = NULL;
-		pf->admin_why = pf->state_why;
-		/* What was accepted once holds over resets (virtio 1.4 6.1, VIRTIO_F_SR_IOV). */
+		pf->admin_err = pf->state_err;
+		/* An accepted VIRTIO_F_SR_IOV stays valid over resets (virtio 1.4 6.1). */
 		if (!pf->sriov_once) {
-			pf->sriov_err = ret;
-			pf->sriov_why = pf->state_why;
+			pf->sriov_ret = ret;
+			pf->sriov_err = pf->state_err;
 		}
-		log_error("%s", pf->state_why.text);
+		log_error("%s", pf->state_err.text);
 		return ret;
 	}
-	pf->live = true;
-	pf->gone = pf->sick = false;
-	pf->sriov_err = pf_sriov_allowed(&owner->host, &pf->fn, &pf->dev, &pf->sriov_why);
-	pf->sriov_once = pf->sriov_err == 0;
+	pf->up = true;
+	pf->gone = pf->needs_reset = false;
+	pf->sriov_ret = pf_sriov_allowed(&owner->host, &pf->fn, &pf->dev, &pf->sriov_err);
+	pf->sriov_once = pf->sriov_ret == 0;
 	if (!pf->sriov_once)
-		log_warn("%s", pf->sriov_why.text);
+		log_warn("%s", pf->sriov_err.text);
 	owner_admin_start(pf);
 	return 0;
 }
 
-/* The token that its VFs were made with, else a new one. */
 int
-owner_token_choose(struct owner *owner, struct owner_pf *pf, struct why *why)
+owner_token_choose(struct owner *owner, struct owner_pf *pf, struct err *err)
 {
 	char file[PATH_MAX];
-	int ret = pf_token_file(&owner->host, &pf->fn, file, sizeof(file), why);
+	int ret = pf_token_file(&owner->host, &pf->fn, file, sizeof(file), err);
 
 	if (ret != 0)
 		return ret;
@@ -67,34 +66,32 @@ owner_token_choose(struct owner *owner, struct owner_pf *pf, struct why *why)
 	if (ret != -ENOENT)
 		log_warn("%.512s holds no token: %s", file, strerror(-ret));
 	ret = token_make(pf->token);
-	return ret == 0 ? 0 : why_not(why, ret, "no random token can be made: %s", strerror(-ret));
+	return ret == 0 ? 0 : err_set(err, ret, "cannot create a random token: %s", strerror(-ret));
 }
 
 static int
-token_keep(struct owner *owner, struct owner_pf *pf, struct why *why)
+token_keep(struct owner *owner, struct owner_pf *pf, struct err *err)
 {
 	char file[PATH_MAX];
-	int ret = pf_token_file(&owner->host, &pf->fn, file, sizeof(file), why);
+	int ret = pf_token_file(&owner->host, &pf->fn, file, sizeof(file), err);
 
 	if (ret == 0 && (ret = token_store(file, pf->token)) != 0)
-		why_not(why, ret, "the VF token cannot be kept in %.512s: %s", file,
-				strerror(-ret));
+		err_set(err, ret, "cannot store the VF token in %.512s: %s", file, strerror(-ret));
 	pf->token_in_file = ret == 0;
 	return ret;
 }
 
-/* With its descriptors there. */
 void
 owner_take(struct owner *owner, struct owner_pf *pf)
 {
-	struct why why;
+	struct err err;
 
 	vio_dev_init(&pf->dev, &pf->vfio.t);
 	pf->request = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (pf->request >= 0 && vio_vfio_on_request(&pf->vfio, pf->request) != 0)
-		log_warn("%s: vsrd will not be told when the system wants it back", pf->fn.bdf);
-	if (!pf->token_in_file && token_keep(owner, pf, &why) != 0)
-		log_error("%s", why.text);
+		log_warn("%s: cannot watch for requests of the kernel to release it", pf->fn.bdf);
+	if (!pf->token_in_file && token_keep(owner, pf, &err) != 0)
+		log_error("%s", err.text);
 	bring_up(owner, pf);
 	owner_keep(pf);
 	pf->known_vfs = pf->fn.num_vfs;
@@ -115,7 +112,7 @@ owner_clear(struct owner_pf *pf)
 		close(pf->request);
 	pf->admin = NULL;
 	pf->request = -1;
-	pf->used = pf->live = pf->gone = pf->sick = pf->adopted = false;
+	pf->used = pf->up = pf->gone = pf->needs_reset = pf->adopted = false;
 	pf->kept = pf->memory_kept = pf->sriov_once = false;
 	pf->pasid.nb = 0;
 }
@@ -129,33 +126,33 @@ owner_drop(struct owner_pf *pf)
 
 int
 owner_token_set(struct owner *owner, struct owner_pf *pf, const char *token, json_t **users,
-		struct why *why)
+		struct err *err)
 {
 	char fresh[TOKEN_LEN], text[256] = "";
 	int ret;
 
 	ret = token == NULL ? token_make(fresh) : token_parse(token, fresh);
 	if (ret != 0)
-		return why_not(why, ret,
+		return err_set(err, ret,
 				"\"%.64s\" is no UUID such as "
 				"f81d4fae-7dec-41d0-a765-00a0c91e6bf6",
 				token != NULL ? token : "");
-	ret = owner_unused(owner, pf, "try again", users, why);
+	ret = owner_unused(owner, pf, "try again", users, err);
 	if (ret != 0)
 		return ret;
 	ret = vio_vfio_token_set(&pf->vfio, pf->fn.bdf, fresh, text, sizeof(text));
 	if (ret != 0)
-		return why_not(why, ret, "%s does not take the token: %s", pf->fn.bdf, text);
+		return err_set(err, ret, "%s refuses the token: %s", pf->fn.bdf, text);
 	strcpy(pf->token, fresh);
-	return token_keep(owner, pf, why);
+	return token_keep(owner, pf, err);
 }
 
 int
-owner_pf_reset(struct owner *owner, struct owner_pf *pf, struct why *why)
+owner_pf_reset(struct owner *owner, struct owner_pf *pf, struct err *err)
 {
 	int ret = bring_up(owner, pf);
 
-	*why = pf->state_why;
+	*err = pf->state_err;
 	if (pf->memory.addr != NULL && !pf->memory_kept)
 		owner_keep(pf);
 	if (ret == 0)

@@ -6,26 +6,26 @@
 
 /**
  * @file
- * One PF, from its open descriptors to its reset. The PF is locked for change.
+ * One PF: negotiation, token, reset, close. The PF is locked exclusively.
  */
 
 #include <jansson.h>
 
 #include "owner_types.h"
 
-/** Choose pf->token: the one that its VFs were made with, else a new one. */
-int owner_token_choose(struct owner *owner, struct owner_pf *pf, struct why *why);
+/** Set pf->token: the token in the token file, else a new one. */
+int owner_token_choose(struct owner *owner, struct owner_pf *pf, struct err *err);
 /** Give the PF another token. @param token  NULL: a new random one. */
 int owner_token_set(struct owner *owner, struct owner_pf *pf, const char *token, json_t **users,
-		struct why *why);
+		struct err *err);
 
-/** Bring up and announce a PF whose descriptors are open. */
+/** Bring up a PF whose descriptors are open, and emit the event. */
 void owner_take(struct owner *owner, struct owner_pf *pf);
-/** Reset the device and negotiate anew. Its VFs and their traffic go on. */
-int owner_pf_reset(struct owner *owner, struct owner_pf *pf, struct why *why);
-/** Close its descriptors and free what belongs to it. */
+/** Reset the device and negotiate again. Its VFs and their traffic go on. */
+int owner_pf_reset(struct owner *owner, struct owner_pf *pf, struct err *err);
+/** Close the descriptors of a PF and free its slot. */
 void owner_clear(struct owner_pf *pf);
-/** As owner_clear(), and have its descriptors kept no more. */
+/** As owner_clear(); the keeper closes its descriptors too. */
 void owner_drop(struct owner_pf *pf);
 
 #endif /* VSRD_OWNER_PF_H */

@@ -8,7 +8,7 @@
  * @file
  * A PF that the daemon owns, and the set of them.
  *
- * Each PF has a lock. Changes of a PF hold it exclusively; commands of its admin queue share it.
+ * Each PF has a lock: changes of the PF hold it exclusively, commands of its admin queue share it.
  */
 
 #include <pthread.h>
@@ -25,26 +25,26 @@
 struct owner_pf {
 	pthread_rwlock_t lock;
 	atomic_bool used;
-	char bdf[BASE_BDF_LEN]; /**< As long as it is used. */
-	bool live; /**< Negotiated; else state_why says why not. */
-	bool gone; /**< Its registers cannot be read any more. */
-	bool sick; /**< It says DEVICE_NEEDS_RESET. */
-	bool kept; /**< Its descriptors outlive this process. */
-	bool adopted; /**< It was open already when this process began. */
-	struct sysfs_fn fn; /**< As last read. */
+	char bdf[BASE_BDF_LEN]; /**< Valid while used. */
+	bool up; /**< The negotiation succeeded; else state_err has the error text. */
+	bool gone; /**< The registers cannot be read any more. */
+	bool needs_reset; /**< The device has set DEVICE_NEEDS_RESET. */
+	bool kept; /**< The keeper has its descriptors. */
+	bool adopted; /**< Its descriptors come from an earlier process. */
+	struct sysfs_fn fn; /**< As last read from sysfs. */
 	char token[TOKEN_LEN];
 	struct vio_vfio vfio;
 	struct vio_dev dev;
 	struct memory memory;
 	bool memory_kept;
-	struct vio_admin *admin; /**< NULL: it has no admin queue, admin_why says why. */
-	struct why state_why, admin_why;
-	int sriov_err; /**< 0, or why no VFs can be made: sriov_why. */
-	struct why sriov_why;
-	bool sriov_once; /**< They could be made after the last negotiation that succeeded. */
-	int request; /**< Event descriptor: the system wants the function back. */
-	unsigned int known_vfs; /**< Whose coming was told. */
-	bool token_in_file; /**< The file has this token. */
+	struct vio_admin *admin; /**< NULL: no admin queue; admin_err has the error text. */
+	struct err state_err, admin_err;
+	int sriov_ret; /**< 0: VFs can be created; else -errno, with sriov_err. */
+	struct err sriov_err;
+	bool sriov_once; /**< The last successful negotiation allowed VFs. */
+	int request; /**< Event descriptor: the kernel requests the PF back. */
+	unsigned int known_vfs; /**< Number of VFs at the last event. */
+	bool token_in_file; /**< The token file has this token. */
 
 	pthread_mutex_t users_lock;
 	struct pasid_users pasid;

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/* Users of the VFs of a PF, who are in the way of a change. */
+/* Users of the VFs of a PF. */
 
 #include <errno.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 #include "owner_users.h"
 
 int
-owner_pasid_unused(struct owner_pf *pf, const char *then, json_t **users, struct why *why)
+owner_pasid_unused(struct owner_pf *pf, const char *then, json_t **users, struct err *err)
 {
 	json_t *list = json_array();
 	struct pasid_user first;
@@ -33,7 +33,7 @@ owner_pasid_unused(struct owner_pf *pf, const char *then, json_t **users, struct
 		return 0;
 	}
 	*users = list;
-	return why_not(why, -EBUSY,
+	return err_set(err, -EBUSY,
 			"the PASID state of %s is used for VF %u by process %d: end "
 			"that use, then %s",
 			pf->fn.bdf, first.vf, first.pid, then);
@@ -41,7 +41,7 @@ owner_pasid_unused(struct owner_pf *pf, const char *then, json_t **users, struct
 
 int
 owner_unused(struct owner *owner, struct owner_pf *pf, const char *then, json_t **users,
-		struct why *why)
+		struct err *err)
 {
 	struct vf_user *found = calloc(PF_MAX_USERS, sizeof(*found));
 	size_t nb = 0;
@@ -49,16 +49,16 @@ owner_unused(struct owner *owner, struct owner_pf *pf, const char *then, json_t 
 
 	*users = NULL;
 	if (found == NULL)
-		return why_not(why, -ENOMEM, "there is no memory");
-	ret = pf_unused(&owner->host, &pf->fn, then, found, &nb, why);
+		return err_set(err, -ENOMEM, "out of memory");
+	ret = pf_unused(&owner->host, &pf->fn, then, found, &nb, err);
 	if (ret == -EBUSY)
 		*users = show_users(found, nb);
-	/* Those that are open in this process are those that it serves. */
+	/* VFs opened by this process are the ones it serves to guests. */
 	if (ret == -EBUSY && found[0].pid == getpid())
-		why_not(why, ret,
+		err_set(err, ret,
 				"VF %u (%s) is served to guests: run vsrctl legacy unserve %s "
 				"%u, then %s",
 				found[0].vf, found[0].bdf, pf->fn.bdf, found[0].vf, then);
 	free(found);
-	return ret != 0 ? ret : owner_pasid_unused(pf, then, users, why);
+	return ret != 0 ? ret : owner_pasid_unused(pf, then, users, err);
 }

@@ -6,7 +6,7 @@
 
 /**
  * @file
- * Users that are in the way when a PF or its VFs are to change.
+ * Users of the VFs of a PF, which prevent changes.
  */
 
 #include <jansson.h>
@@ -15,13 +15,13 @@
 
 /**
  * Check that nobody uses a VF of the PF or its PASID state.
- * @param then   What to do once the users are gone, for the sentence.
+ * @param then   What to do when the users are gone, for the error text.
  * @param users  Out: the users, with -EBUSY; else NULL.
  * @return 0, -EBUSY, or -errno of the search.
  */
 int owner_unused(struct owner *owner, struct owner_pf *pf, const char *then, json_t **users,
-		struct why *why);
+		struct err *err);
 /** As owner_unused(), for the PASID state alone; *users is written with -EBUSY only. */
-int owner_pasid_unused(struct owner_pf *pf, const char *then, json_t **users, struct why *why);
+int owner_pasid_unused(struct owner_pf *pf, const char *then, json_t **users, struct err *err);
 
 #endif /* VSRD_OWNER_USERS_H */

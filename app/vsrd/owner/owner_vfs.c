@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/* The VFs of a PF: created and destroyed by us, or changed by others. */
+/* The VFs of a PF. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@
 #define DRAIN_US 5000000
 
 static void
-tell_vfs(struct owner *owner, const struct owner_pf *pf, unsigned int from, unsigned int to,
+emit_vfs(struct owner *owner, const struct owner_pf *pf, unsigned int from, unsigned int to,
 		const char *type)
 {
 	for (unsigned int i = from; i <= to; i++) {
@@ -30,7 +30,6 @@ tell_vfs(struct owner *owner, const struct owner_pf *pf, unsigned int from, unsi
 	}
 }
 
-/* The number of VFs is another one now. */
 void
 owner_vfs_changed(struct owner *owner, struct owner_pf *pf)
 {
@@ -40,53 +39,53 @@ owner_vfs_changed(struct owner *owner, struct owner_pf *pf)
 		pf->fn = fn;
 	if (pf->fn.num_vfs == pf->known_vfs)
 		return;
-	tell_vfs(owner, pf, pf->fn.num_vfs + 1, pf->known_vfs, "vf_removed");
-	tell_vfs(owner, pf, pf->known_vfs + 1, pf->fn.num_vfs, "vf_added");
+	emit_vfs(owner, pf, pf->fn.num_vfs + 1, pf->known_vfs, "vf_removed");
+	emit_vfs(owner, pf, pf->known_vfs + 1, pf->fn.num_vfs, "vf_added");
 	pf->known_vfs = pf->fn.num_vfs;
-	if (pf->live)
+	if (pf->up)
 		owner_admin_agree(pf);
 }
 
-/* A PF that the kernel is just taking from its driver is locked until we close it: who writes
- * sriov_numvfs then sleeps, and does not close it. The link to the driver goes first. */
+/* While the kernel unbinds the PF, it holds the device lock until we close the PF: a write to
+ * sriov_numvfs would wait for that lock, and we would never close. The driver link goes first. */
 static int
-still_bound(const struct owner_pf *pf, struct why *why)
+still_bound(const struct owner_pf *pf, struct err *err)
 {
 	if (pf->fn.driver[0] != '\0')
 		return 0;
-	return why_not(why, -ENODEV,
-			"%s is being taken from its driver: bind it to vfio-pci again "
+	return err_set(err, -ENODEV,
+			"%s is being unbound from its driver: bind it to vfio-pci again "
 			"first",
 			pf->fn.bdf);
 }
 
 int
 owner_vfs_create(struct owner *owner, struct owner_pf *pf, unsigned int count, const char *token,
-		json_t **users, struct why *why)
+		json_t **users, struct err *err)
 {
 	char text[32];
 	int ret;
 
 	*users = NULL;
 	snprintf(text, sizeof(text), "%u", count);
-	ret = still_bound(pf, why);
+	ret = still_bound(pf, err);
 	if (ret == 0)
-		ret = pf_count_parse(&pf->fn, text, &count, why);
+		ret = pf_count_parse(&pf->fn, text, &count, err);
 	if (ret == 0 && pf->fn.num_vfs != 0) {
 		/* For the list of users only: the refusal is that there are VFs. */
-		(void)owner_unused(owner, pf, "try again", users, why);
-		ret = pf_has_no_vfs(&owner->host, &pf->fn, why);
+		(void)owner_unused(owner, pf, "try again", users, err);
+		ret = pf_has_no_vfs(&owner->host, &pf->fn, err);
 	}
-	if (ret == 0 && pf->sriov_err != 0) {
-		*why = pf->sriov_why;
-		ret = pf->sriov_err;
+	if (ret == 0 && pf->sriov_ret != 0) {
+		*err = pf->sriov_err;
+		ret = pf->sriov_ret;
 	}
 	if (ret == 0)
-		ret = owner_pasid_unused(pf, "try again", users, why);
+		ret = owner_pasid_unused(pf, "try again", users, err);
 	if (ret == 0 && token != NULL && strcmp(token, pf->token) != 0)
-		ret = owner_token_set(owner, pf, token, users, why);
+		ret = owner_token_set(owner, pf, token, users, err);
 	if (ret == 0)
-		ret = pf_vfs_enable(&owner->host, &pf->fn, count, pf->token, why);
+		ret = pf_vfs_enable(&owner->host, &pf->fn, count, pf->token, err);
 	if (ret == 0)
 		owner_vfs_changed(owner, pf);
 	return ret;
@@ -94,31 +93,31 @@ owner_vfs_create(struct owner *owner, struct owner_pf *pf, unsigned int count, c
 
 int
 owner_vfs_destroy(struct owner *owner, struct owner_pf *pf, unsigned int *destroyed, json_t **users,
-		struct why *why)
+		struct err *err)
 {
 	char then[64];
 	int ret;
 
 	*users = NULL;
 	*destroyed = pf->fn.num_vfs;
-	ret = still_bound(pf, why);
+	ret = still_bound(pf, err);
 	if (ret != 0)
 		return ret;
 	if (pf->fn.num_vfs == 0)
-		return why_not(why, -ENOENT, "%s has no VFs", pf->fn.bdf);
+		return err_set(err, -ENOENT, "%s has no VFs", pf->fn.bdf);
 	snprintf(then, sizeof(then), "run vsrctl vf destroy %s again", pf->fn.bdf);
-	ret = owner_unused(owner, pf, then, users, why);
+	ret = owner_unused(owner, pf, then, users, err);
 	if (ret != 0)
 		return ret;
 	/* virtio 1.4 2.12.1: VF Enable stays set while a command for a VF is outstanding. */
 	if (pf->admin != NULL && vio_admin_drain(pf->admin, VIO_SRIOV, DRAIN_US) != 0)
-		return why_not(why, -EBUSY,
-				"a command for a VF of %s does not end: reset the PF "
+		return err_set(err, -EBUSY,
+				"a command for a VF of %s is still running: reset the PF "
 				"with vsrctl pf reset %s",
 				pf->fn.bdf, pf->fn.bdf);
 	if (pf->admin != NULL)
 		vio_admin_forget(pf->admin, VIO_SRIOV);
-	ret = pf_vfs_disable(&owner->host, &pf->fn, why);
+	ret = pf_vfs_disable(&owner->host, &pf->fn, err);
 	owner_vfs_changed(owner, pf);
 	if (ret != 0)
 		owner_admin_agree(pf);

@@ -6,19 +6,21 @@
 
 /**
  * @file
- * The VFs of a PF: created and destroyed by us, or changed by others. The PF is locked for change.
+ * The VFs of a PF: created and destroyed by vsrd, or changed by others. The PF is locked
+ * exclusively.
  */
 
 #include <jansson.h>
 
 #include "owner_types.h"
 
-/** @param token  Token for the new VFs; NULL: the one that the PF has. */
+/** Create VFs. @param token  Token for the PF and its VFs; NULL: keep the token of the PF. */
 int owner_vfs_create(struct owner *owner, struct owner_pf *pf, unsigned int count,
-		const char *token, json_t **users, struct why *why);
+		const char *token, json_t **users, struct err *err);
+/** Destroy all VFs. @param destroyed  Out: number of VFs. */
 int owner_vfs_destroy(struct owner *owner, struct owner_pf *pf, unsigned int *destroyed,
-		json_t **users, struct why *why);
-/** Read the number of VFs; emit events and agree on commands anew when it has changed. */
+		json_t **users, struct err *err);
+/** Read the number of VFs; when it has changed, emit events and agree on commands again. */
 void owner_vfs_changed(struct owner *owner, struct owner_pf *pf);
 
 #endif /* VSRD_OWNER_VFS_H */

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
+
+/* The PASID state of a PF, which its VFs share. */
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -21,7 +24,7 @@ get16(const uint8_t *at)
 	return (uint16_t)(at[0] | at[1] << 8);
 }
 
-/* Offset of an extended capability, 0: none. A list that runs in a circle ends by its length. */
+/* Offset of an extended capability, 0: none. The list may be a circle: limit the steps. */
 static unsigned int
 find_ext(const uint8_t *cfg, uint16_t id)
 {

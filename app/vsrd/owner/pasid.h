@@ -6,35 +6,35 @@
 
 /**
  * @file
- * PASID, which PCI Express keeps on the PF alone although its VFs use it (PCI Express 10.5.2):
- * what the PF has, and which VFs stand on it.
+ * The PASID state of a PF. PCI Express has the PASID capability on the PF only; its VFs share it
+ * (PCI Express 10.5.2).
  *
- * A user of a VF acquires the shared state over its connection to the daemon and holds it until
- * it releases it or is gone. It gets what the PF has enabled, or nothing: asking never changes the
- * PF. While somebody holds it, the PF is not given up and its VFs stay as many as they are.
- * Any thread.
+ * A user of a VF acquires the shared state through its connection to the daemon, and holds it until
+ * it releases it or disconnects. Acquiring never changes the PF: it fails when the PF has not
+ * enabled PASID. While there is a user, the PF is not released and its number of VFs does not
+ * change. Any thread.
  */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/why.h"
+#include "common/err.h"
 
-/** What the capability of a PF says. */
+/** The PASID capability of a PF. */
 struct pasid_state {
 	bool present, enabled;
 	bool execute, privileged; /**< Permissions enabled. */
 	uint8_t max_width; /**< Bits. */
 };
 
-/** Read it from configuration space in sysfs. @return 0 or -errno; absent is 0. */
+/** Read the capability from sysfs. @return 0 (also when the PF has none) or -errno. */
 int pasid_read(const char *sysfs, const char *bdf, struct pasid_state *state);
 
 #define PASID_MAX_USERS 256
 
 struct pasid_user {
-	const void *owner; /**< Whose it is: a connection. */
+	const void *owner; /**< The client; compared only. */
 	unsigned int vf;
 	int pid;
 };
@@ -46,12 +46,12 @@ struct pasid_users {
 };
 
 /**
- * Use it for a VF.
- * @return 0, -EINVAL (the PF has not enabled it), or -ENOSPC. A second time is fine.
+ * Acquire the state for a VF. To acquire it twice has no effect.
+ * @return 0, -EINVAL (the PF has not enabled PASID), or -ENOSPC.
  */
 int pasid_acquire(struct pasid_users *users, const struct pasid_state *state, const void *owner,
 		unsigned int vf, int pid);
-/** Release it for a VF, or for all VFs of an owner (vf 0). Never fails, never touches the PF. */
+/** Release the state for a VF, or for all VFs of a client (vf 0). */
 void pasid_release(struct pasid_users *users, const void *owner, unsigned int vf);
 
 #endif /* VSRD_PASID_H */

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+#ifndef VSR_COMMON_ERR_H
+#define VSR_COMMON_ERR_H
+
+/**
+ * @file
+ * Error text: one sentence that explains a refusal and says what to do next.
+ */
+
+#include <stdarg.h>
+#include <stdio.h>
+
+/** A sentence, without a full stop or newline. */
+struct err {
+	char text[1024];
+};
+
+/** Write the sentence. @return ret, so that a refusal is one statement. */
+__attribute__((format(printf, 3, 4))) static inline int
+err_set(struct err *err, int ret, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(err->text, sizeof(err->text), fmt, args);
+	va_end(args);
+	return ret;
+}
+
+#endif /* VSR_COMMON_ERR_H */
