@@ -7,8 +7,8 @@ A document names a C function, table or macro, a Python function or a shell func
 ``file:name``. The file is a path of the tree, or the end of a path that is unique.
 
 doc/spec_map.rst is also compared with the rules of lib/virtio_spec/rules.h, in both directions:
-each rule has a row with its section and title, and the row names all symbols of lib/vsim that
-mention the rule.
+each rule has a row with its section, title and sentence, and the row names all symbols of lib/vsim
+that mention the rule.
 """
 
 import argparse
@@ -102,11 +102,12 @@ def check_names(tree):
 
 
 def rules_of(text):
-    """{name: (number, section, title)} of RULE(name, number, "section", "title") lines."""
+    """{name: (number, section, title, sentence)} of RULE(name, number, "...", "...", "...")."""
     return {
-        name: (int(number), section, title)
-        for name, number, section, title in re.findall(
-            r'\bRULE\(\s*(\w+),\s*(\d+),\s*"([^"]*)",\s*"([^"]*)"', text.replace("\\\n", " ")
+        name: (int(number), section, title, "".join(re.findall(r'"([^"]*)"', sentence)))
+        for name, number, section, title, sentence in re.findall(
+            r'\bRULE\(\s*(\w+),\s*(\d+),\s*"([^"]*)",\s*"([^"]*)",\s*((?:"[^"]*"\s*)+)',
+            text.replace("\\\n", " "),
         )
     }
 
@@ -128,15 +129,17 @@ def check_rules(tree):
             for name, (first, last) in tree.definitions(path).items():
                 body = "\n".join(lines[first : last + 1])
                 for rule in rules:
-                    if re.search(rf"\b\w*{rule}\b", body):
+                    if re.search(rf"\bVIRTIO_RULE_{rule}\b", body):
                         uses[rule].add((path, name))
-    for rule, (number, section, title) in rules.items():
+    for rule, (number, section, title, sentence) in rules.items():
         row = rows.pop(number, None)
         if row is None:
             yield f"doc/spec_map.rst: no row for C{number:03} ({rule})"
             continue
         if f'{section} "{title}"' not in row:
             yield f'doc/spec_map.rst: C{number:03} is not of {section} "{title}"'
+        if sentence not in row:
+            yield f"doc/spec_map.rst: C{number:03} does not say: {sentence}"
         for path, name in sorted(uses[rule]):
             if not any(n == name and path in tree.find(f) for f, n in NAMED.findall(row)):
                 yield f"doc/spec_map.rst: C{number:03} does not name {path}:{name}"

@@ -12,7 +12,7 @@ DOC_NAMES = pathlib.Path(__file__).resolve().parent / "doc_names.py"
 CODE = """static const struct row {
 	int a;
 } rows[] = {
-	{ RULE_ONE },
+	{ VIRTIO_RULE_ONE },
 };
 
 #define LIMIT 4
@@ -20,18 +20,22 @@ CODE = """static const struct row {
 int
 one(void)
 {
-	return RULE_ONE;
+	return VIRTIO_RULE_ONE;
 }
 """
 RULES = """#define RULES(RULE) \\
-	RULE(ONE, 1, "2.1", "Title one") \\
-	RULE(TWO, 2, "2.2", "Title two")
+	RULE(ONE, 1, "2.1", "Title one", "Say one.") \\
+	RULE(TWO, 2, "2.2", \\
+		"Title two", "Say " \\
+		"two.")
 """
 ROW = """   * - C001
      - 2.1 "Title one"
+     - Say one.
      - ``a.c:one``, ``a.c:rows``, ``test_a.c:shown``
    * - C002
      - 2.2 "Title two"
+     - Say two.
      - ``test_a.c:shown``
 """
 TREE = {
@@ -77,6 +81,9 @@ def main():
               "there is no rule C003"),
         check("wrong_title_is_found", {"doc/spec_map.rst": ROW.replace("Title two", "Title")},
               'C002 is not of 2.2 "Title two"'),
+        check("wrong_sentence_is_found",
+              {"doc/spec_map.rst": ROW.replace("Say two.", "Say three.")},
+              "C002 does not say: Say two."),
         check("use_that_is_not_named_is_found",
               {"doc/spec_map.rst": ROW.replace("``a.c:one``, ", "")},
               "C001 does not name lib/vsim/a.c:one"),
