@@ -123,8 +123,8 @@ ring_post(struct vio_cmdq *cmdq, int slot, const struct vio_ring_ops *const ring
 
 	ring->post_list(cmdq->vq, segs, RTE_DIM(segs), 1, s);
 	ring->publish(cmdq->vq);
-	if (ring->kick_needed(cmdq->vq))
-		ring->kick(cmdq->vq);
+	if (ring->doorbell_needed(cmdq->vq))
+		ring->doorbell_ring(cmdq->vq);
 }
 
 static __rte_always_inline void

@@ -86,7 +86,7 @@ vio_virtq_init(struct vio_virtq *vq, const struct vio_dev *dev)
 		vq->free_ids[i] = i;
 	vq->nb_free = vq->size;
 	vq->id_head = vq->id_tail = 0;
-	vq->nb_posted = vq->nb_unkicked = 0;
+	vq->nb_posted = vq->nb_unannounced = 0;
 	vq->post_i = vq->publish_i = vq->reap_i = vq->used_seen = 0;
 	vq->desc_i = vq->oldest = vq->drain_i = 0;
 	vq->in_batch = vq->broken = false;
@@ -162,7 +162,7 @@ vio_virtq_break(struct vio_virtq *vq, const char *why)
 }
 
 void
-vio_virtq_kick_slow(struct vio_virtq *vq, uint32_t value)
+vio_virtq_doorbell_write(struct vio_virtq *vq, uint32_t value)
 {
 	/* The stores to the ring come before the doorbell on every path. */
 	rte_io_wmb();

@@ -68,7 +68,7 @@ struct vio_virtq {
 	uint16_t nb_free; /**< Descriptors not posted. */
 	uint16_t id_head, id_tail; /**< Next id to take, place for the next one given back. */
 	uint16_t nb_posted; /**< Posted since the last publish: buffers, packed descriptors. */
-	uint16_t nb_unkicked; /**< The same since the last kick_needed. */
+	uint16_t nb_unannounced; /**< The same since the last doorbell_needed. */
 	uint16_t post_i; /**< Split: free-running avail index. Packed: ring slot. */
 	uint16_t publish_i; /**< What post_i was at the last publish. */
 	uint16_t reap_i; /**< Split: free-running used index. Packed: ring slot. */
@@ -86,8 +86,8 @@ struct vio_virtq {
 	uint16_t doorbell_id;
 	volatile void *doorbell; /**< NULL: through the transport. */
 	struct vio_chain *chains; /**< By id; only of those with VIO_COOKIE_LIST. */
-	uint64_t nb_kicks;
-	uint64_t nb_saved; /**< Not rung: not wanted by the device, or one rung for several. */
+	uint64_t nb_doorbells;
+	uint64_t nb_doorbells_saved; /**< Not rung: not wanted by the device, or one rung for several. */
 
 	/* cold */
 	struct vio_transport *t;
@@ -138,7 +138,7 @@ void vio_virtq_free(struct vio_virtq *vq);
 void *vio_virtq_break(struct vio_virtq *vq, const char *why);
 
 /** Ring a doorbell that is not mapped. */
-void vio_virtq_kick_slow(struct vio_virtq *vq, uint32_t value);
+void vio_virtq_doorbell_write(struct vio_virtq *vq, uint32_t value);
 
 /* ------------------------------------------------------------------ shared by both layouts */
 
@@ -305,15 +305,15 @@ vio_prefetch_ring(const struct vio_virtq *vq, const void *ring, const size_t ele
 
 /** Notify the device: one doorbell, in the width and form that was negotiated. */
 static inline void
-vio_virtq_kick_value(struct vio_virtq *vq, uint16_t position)
+vio_virtq_doorbell_ring(struct vio_virtq *vq, uint16_t position)
 {
 	uint32_t value = vq->doorbell_id;
 
 	if (vq->notify_data)
 		value |= (uint32_t)position << 16;
-	vq->nb_kicks++;
+	vq->nb_doorbells++;
 	if (unlikely(vq->doorbell == NULL))
-		vio_virtq_kick_slow(vq, value);
+		vio_virtq_doorbell_write(vq, value);
 	else if (vq->notify_data)
 		rte_write32(rte_cpu_to_le_32(value), vq->doorbell);
 	else
@@ -337,9 +337,9 @@ struct vio_ring_ops {
 	void (*publish)(struct vio_virtq *vq);
 	/** The device wants a doorbell for what was published since the last call. A yes costs no
 	 * barrier: it may be stale, and a doorbell too many does no harm. Only a no needs one. */
-	bool (*kick_needed)(struct vio_virtq *vq);
+	bool (*doorbell_needed)(struct vio_virtq *vq);
 	/** Ring it. */
-	void (*kick)(struct vio_virtq *vq);
+	void (*doorbell_ring)(struct vio_virtq *vq);
 	/** Take one used buffer back: its cookie; NULL: there is none, or the queue is broken. */
 	void *(*reap)(struct vio_virtq *vq, uint32_t *len);
 	/** After a reap: more of the same batch, for which no length matters. @return how many, 0

@@ -98,13 +98,13 @@ vio_packed_publish(struct vio_virtq *vq)
 	vio_wmb(vq);
 	vio_store16(&vq->pdesc[vq->publish_i].flags, vq->first_flags);
 	vq->publish_i = vq->post_i;
-	vq->nb_unkicked += vq->nb_posted;
+	vq->nb_unannounced += vq->nb_posted;
 	vq->nb_posted = 0;
 }
 
 /* What the device says now about doorbells for the last `added` descriptors. */
 static inline bool
-vio_packed_wanted(const struct vio_virtq *vq, uint16_t added)
+vio_packed_doorbell_wanted(const struct vio_virtq *vq, uint16_t added)
 {
 	const uint32_t both = vio_load32((const virtio_le32 *)vq->device_event);
 	uint16_t event;
@@ -125,18 +125,18 @@ vio_packed_wanted(const struct vio_virtq *vq, uint16_t added)
 }
 
 static inline bool
-vio_packed_kick_needed(struct vio_virtq *vq)
+vio_packed_doorbell_needed(struct vio_virtq *vq)
 {
-	const uint16_t added = vq->nb_unkicked;
+	const uint16_t added = vq->nb_unannounced;
 
-	vq->nb_unkicked = 0;
-	if (vio_packed_wanted(vq, added))
+	vq->nb_unannounced = 0;
+	if (vio_packed_doorbell_wanted(vq, added))
 		return true;
 	/* The flags must be out before a no is believed (virtio 1.4 2.8.21.3.1). */
 	vio_mb(vq);
-	if (vio_packed_wanted(vq, added))
+	if (vio_packed_doorbell_wanted(vq, added))
 		return true;
-	vq->nb_saved++;
+	vq->nb_doorbells_saved++;
 	return false;
 }
 
@@ -148,9 +148,9 @@ vio_packed_position(const struct vio_virtq *vq)
 }
 
 static inline void
-vio_packed_kick(struct vio_virtq *vq)
+vio_packed_doorbell_ring(struct vio_virtq *vq)
 {
-	vio_virtq_kick_value(vq, vio_packed_position(vq));
+	vio_virtq_doorbell_ring(vq, vio_packed_position(vq));
 }
 
 /* Length, id and flags, which the device writes as one (virtio 1.4 2.8.13). */
@@ -261,8 +261,8 @@ static const struct vio_ring_ops vio_ring_packed = {
 	.post_list = vio_packed_post_list,
 	.table_fill = vio_packed_table_fill,
 	.publish = vio_packed_publish,
-	.kick_needed = vio_packed_kick_needed,
-	.kick = vio_packed_kick,
+	.doorbell_needed = vio_packed_doorbell_needed,
+	.doorbell_ring = vio_packed_doorbell_ring,
 	.reap = vio_packed_reap,
 	.reap_batch = vio_packed_reap_batch,
 	.used_ahead = vio_packed_used_ahead,

@@ -116,13 +116,13 @@ vio_split_publish(struct vio_virtq *vq)
 	vio_wmb(vq);
 	vio_store16(&vq->avail->idx, vq->post_i);
 	vq->publish_i = vq->post_i;
-	vq->nb_unkicked += vq->nb_posted;
+	vq->nb_unannounced += vq->nb_posted;
 	vq->nb_posted = 0;
 }
 
 /* What the device says now about doorbells for the last `added` buffers. */
 static inline bool
-vio_split_wanted(const struct vio_virtq *vq, uint16_t added)
+vio_split_doorbell_wanted(const struct vio_virtq *vq, uint16_t added)
 {
 	const virtio_le16 *event = (const virtio_le16 *)&vq->used->ring[vq->size];
 
@@ -133,18 +133,18 @@ vio_split_wanted(const struct vio_virtq *vq, uint16_t added)
 }
 
 static inline bool
-vio_split_kick_needed(struct vio_virtq *vq)
+vio_split_doorbell_needed(struct vio_virtq *vq)
 {
-	const uint16_t added = vq->nb_unkicked;
+	const uint16_t added = vq->nb_unannounced;
 
-	vq->nb_unkicked = 0;
-	if (vio_split_wanted(vq, added))
+	vq->nb_unannounced = 0;
+	if (vio_split_doorbell_wanted(vq, added))
 		return true;
 	/* The index must be out before a no is believed (virtio 1.4 2.7.13.4.1). */
 	vio_mb(vq);
-	if (vio_split_wanted(vq, added))
+	if (vio_split_doorbell_wanted(vq, added))
 		return true;
-	vq->nb_saved++;
+	vq->nb_doorbells_saved++;
 	return false;
 }
 
@@ -156,9 +156,9 @@ vio_split_position(const struct vio_virtq *vq)
 }
 
 static inline void
-vio_split_kick(struct vio_virtq *vq)
+vio_split_doorbell_ring(struct vio_virtq *vq)
 {
-	vio_virtq_kick_value(vq, vio_split_position(vq));
+	vio_virtq_doorbell_ring(vq, vio_split_position(vq));
 }
 
 /* Read the device's used index, which can only name buffers that are outstanding. */
@@ -286,8 +286,8 @@ static const struct vio_ring_ops vio_ring_split = {
 	.post_list = vio_split_post_list,
 	.table_fill = vio_split_table_fill,
 	.publish = vio_split_publish,
-	.kick_needed = vio_split_kick_needed,
-	.kick = vio_split_kick,
+	.doorbell_needed = vio_split_doorbell_needed,
+	.doorbell_ring = vio_split_doorbell_ring,
 	.reap = vio_split_reap,
 	.reap_batch = vio_split_reap_batch,
 	.used_ahead = vio_split_used_ahead,

@@ -285,7 +285,7 @@ held_back_until_a_poll_after_the_delay(void)
 		VTEST_EQ(rig_xstat(port(), "tx_q0_doorbells"), 0);
 		/* as if it was over */
 		txq = rte_eth_devices[port()].data->tx_queues[0];
-		txq->debt.due = 0;
+		txq->doorbell.due = 0;
 		VTEST_EQ(receive(), 0);
 		check_rung();
 		rig_close(&rig);

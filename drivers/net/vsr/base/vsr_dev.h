@@ -50,12 +50,12 @@ struct vsr_dev {
 	const struct vsr_tx_path *tx_path;
 	struct vio_cmdq ctrl;
 	bool has_ctrl;
-	bool complained; /**< About a device that stopped, since the last start. */
+	bool stop_logged; /**< About a device that stopped, since the last start. */
 	bool lost; /**< A reset timed out: the device may still use its memory. */
 	bool intr_lsc, intr_rxq; /**< Interrupts in use. */
 	struct rte_intr_handle *intr; /**< NULL: no interrupts here. */
 	void (*bus_close)(struct rte_eth_dev *eth_dev); /**< Let go of the device; may be NULL. */
-	uint32_t nb_debts; /**< TX queues that owe a doorbell; atomic. */
+	uint32_t nb_pending_doorbells; /**< TX queues that owe a doorbell; atomic. */
 	bool alarm_armed; /**< Atomic. */
 	uint16_t port_id;
 	int socket;
@@ -63,7 +63,7 @@ struct vsr_dev {
 	uint16_t rx_desc_max, tx_desc_max; /**< Largest rings. */
 	uint16_t hdr_len; /**< Bytes before each packet. */
 	uint16_t pairs; /**< In use in the device since it is live. */
-	bool known[2 * VSR_QUEUES_MAX]; /**< Virtqueues enabled since the device is live. */
+	bool vq_enabled[2 * VSR_QUEUES_MAX]; /**< Virtqueues enabled since the device is live. */
 	struct vio_virtq *spare[2 * VSR_QUEUES_MAX]; /**< Halves of pairs that the port lacks. */
 	uint64_t vlans[4096 / 64]; /**< VLANs to accept. */
 	uint16_t nb_mc;

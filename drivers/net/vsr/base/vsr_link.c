@@ -45,11 +45,11 @@ vsr_dev_stopped_by_itself(struct rte_eth_dev *eth_dev)
 
 	if (!vsr_dev_needs_reset(dev))
 		return false;
-	if (!dev->complained)
+	if (!dev->stop_logged)
 		VSR_LOG(ERR, dev,
 				"the device has stopped and asks for a reset, as after a buffer "
 				"outside of the memory it may use: restart the port");
-	dev->complained = true;
+	dev->stop_logged = true;
 	return true;
 }
 

@@ -159,11 +159,11 @@ vsr_rx_queue_setup(struct rte_eth_dev *eth_dev, uint16_t queue_id, uint16_t nb_d
 	rxq->port_id = eth_dev->data->port_id;
 	rxq->queue_id = queue_id;
 	rxq->mergeable = vsr_has(dev, VIRTIO_NET_F_MRG_RXBUF);
-	rxq->pays = dev->args.tx_db_delay_us != 0;
+	rxq->rings_doorbells = dev->args.tx_db_delay_us != 0;
 	rxq->conf = *conf;
 	rxq_constants(rxq);
 	rxq->free_thresh = free_thresh(conf->rx_free_thresh, VSR_RX_FREE_THRESH, nb_desc);
-	rxq->told_min = rxq->free_thresh +
+	rxq->announced_min = rxq->free_thresh +
 			RTE_MAX(nb_desc * 3 / 8,
 					(dev->max_mtu + RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN) /
 									rxq->buf_len +
@@ -241,8 +241,8 @@ vsr_tx_queue_setup(struct rte_eth_dev *eth_dev, uint16_t queue_id, uint16_t nb_d
 	txq->hdr_len = dev->hdr_len;
 	txq->conf = *conf;
 	txq->free_thresh = free_thresh(conf->tx_free_thresh, VSR_TX_FREE_THRESH, nb_desc);
-	rte_spinlock_init(&txq->debt.lock);
-	txq->db_delay = dev->args.tx_db_delay_us * (rte_get_tsc_hz() / US_PER_S);
+	rte_spinlock_init(&txq->doorbell.lock);
+	txq->doorbell_delay = dev->args.tx_db_delay_us * (rte_get_tsc_hz() / US_PER_S);
 	txq->fast_free = (offloads & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE) != 0;
 	txq->max_len = UINT16_MAX;
 	if (vsr_has(dev, VIRTIO_NET_F_MTU))

@@ -31,11 +31,11 @@ struct vsr_rxq {
 	uint16_t hdr_len;
 	uint16_t free_thresh; /**< Refill when so many descriptors are free and no packet waits. */
 	uint16_t late_thresh; /**< Refill when so many are free in any case. */
-	uint16_t told_min; /**< Tell the device of a refill when it knows of fewer buffers. */
+	uint16_t announced_min; /**< Tell the device of a refill when it knows of fewer buffers. */
 	uint16_t port_id, queue_id;
 	uint16_t left; /**< Buffers of the packet in the making still to come. */
 	bool mergeable;
-	bool pays; /**< Looks after TX doorbells that are held back. */
+	bool rings_doorbells; /**< Looks after TX doorbells that are held back. */
 	bool linear; /**< Buffers stand at the same distance from their mbufs, by bus address. */
 	uint64_t buf_offset; /**< Linear: from mbuf to what the device writes. */
 	uint64_t hdr_offset; /**< Linear: the same, as the driver sees it. */
@@ -60,9 +60,9 @@ struct vsr_txq_stats {
 #define VSR_TX_AUX_TABLE 32
 
 /** A doorbell that is held back, see vsr_doorbell.c. */
-struct vsr_debt {
+struct vsr_tx_doorbell {
 	rte_spinlock_t lock;
-	bool owed; /**< Becomes true in the thread of the queue only. */
+	bool pending; /**< Becomes true in the thread of the queue only. */
 	uint16_t position; /**< What it will say. */
 	uint32_t nb_sent; /**< Packets since the last one. */
 	uint64_t due; /**< Clock. */
@@ -78,9 +78,9 @@ struct vsr_txq {
 	uint16_t free_thresh; /**< Clean when fewer descriptors are free. */
 	bool indirect;
 	bool fast_free; /**< All mbufs are of one pool and nobody else's, and one per packet. */
-	uint64_t db_delay; /**< Clock ticks that a doorbell may be held back; 0: not at all. */
+	uint64_t doorbell_delay; /**< Clock ticks that a doorbell may be held back; 0: not at all. */
 	struct vsr_txq_stats stats;
-	struct vsr_debt debt;
+	struct vsr_tx_doorbell doorbell;
 
 	/* cold */
 	struct vsr_dev *dev;

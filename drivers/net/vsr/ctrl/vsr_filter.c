@@ -13,7 +13,7 @@
  * start, and vsr_filter_restore() repeats the rest.
  */
 static bool
-can_tell(const struct vsr_dev *dev)
+can_send(const struct vsr_dev *dev)
 {
 	return dev->state == VSR_LIVE && dev->has_ctrl;
 }
@@ -27,7 +27,7 @@ mode_set(struct rte_eth_dev *eth_dev, int (*command)(struct vio_cmdq *, bool), b
 
 	if (!vsr_has(dev, VIRTIO_NET_F_CTRL_RX))
 		return -ENOTSUP;
-	if (!can_tell(dev))
+	if (!can_send(dev))
 		return 0;
 	ret = command(&dev->ctrl, on);
 	if (ret != 0)
@@ -68,7 +68,7 @@ vsr_mac_addr_set(struct rte_eth_dev *eth_dev, struct rte_ether_addr *addr)
 
 	if (!vsr_has(dev, VIRTIO_NET_F_CTRL_MAC_ADDR))
 		return -ENOTSUP;
-	if (!can_tell(dev))
+	if (!can_send(dev))
 		return 0;
 	ret = vio_ctrl_mac_addr_set(&dev->ctrl, addr->addr_bytes);
 	if (ret != 0)
@@ -78,14 +78,14 @@ vsr_mac_addr_set(struct rte_eth_dev *eth_dev, struct rte_ether_addr *addr)
 
 /* Both tables go in one command, whole (virtio 1.4 5.1.6.5.2). */
 static int
-mac_table_tell(struct rte_eth_dev *eth_dev, uint32_t skip, const struct rte_ether_addr *more)
+mac_table_send(struct rte_eth_dev *eth_dev, uint32_t skip, const struct rte_ether_addr *more)
 {
 	uint8_t uc[VSR_MACS_MAX][6], mc[VSR_MACS_MAX + VSR_MC_MAX][6];
 	struct vsr_dev *dev = vsr_dev_of(eth_dev);
 	uint32_t nb_uc = 0, nb_mc = 0;
 	int ret;
 
-	if (!can_tell(dev))
+	if (!can_send(dev))
 		return 0;
 	for (uint32_t i = 1; i <= VSR_MACS_MAX; i++) {
 		const struct rte_ether_addr *addr = i == VSR_MACS_MAX ?
@@ -115,14 +115,14 @@ vsr_mac_addr_add(struct rte_eth_dev *eth_dev, struct rte_ether_addr *addr, uint3
 	if (!vsr_has(vsr_dev_of(eth_dev), VIRTIO_NET_F_CTRL_RX))
 		return -ENOTSUP;
 	/* ethdev stores it at index once we agree. */
-	return mac_table_tell(eth_dev, index, addr);
+	return mac_table_send(eth_dev, index, addr);
 }
 
 void
 vsr_mac_addr_remove(struct rte_eth_dev *eth_dev, uint32_t index)
 {
 	if (vsr_has(vsr_dev_of(eth_dev), VIRTIO_NET_F_CTRL_RX))
-		mac_table_tell(eth_dev, index, NULL);
+		mac_table_send(eth_dev, index, NULL);
 }
 
 int
@@ -137,7 +137,7 @@ vsr_set_mc_addr_list(struct rte_eth_dev *eth_dev, struct rte_ether_addr *list, u
 	if (nb != 0)
 		memcpy(dev->mc, list, nb * sizeof(*list));
 	dev->nb_mc = (uint16_t)nb;
-	return mac_table_tell(eth_dev, 0, NULL);
+	return mac_table_send(eth_dev, 0, NULL);
 }
 
 int
@@ -149,7 +149,7 @@ vsr_vlan_filter_set(struct rte_eth_dev *eth_dev, uint16_t vlan_id, int on)
 
 	if (!vsr_has(dev, VIRTIO_NET_F_CTRL_VLAN))
 		return -ENOTSUP;
-	if (can_tell(dev))
+	if (can_send(dev))
 		ret = vio_ctrl_vlan(&dev->ctrl, vlan_id, on != 0);
 	if (ret != 0) {
 		VSR_LOG(ERR, dev, "cannot %s VLAN %u: %s", on ? "add" : "remove", vlan_id,
@@ -170,7 +170,7 @@ vsr_filter_restore(struct rte_eth_dev *eth_dev)
 	int ret = 0;
 
 	if (dev->nb_mc != 0)
-		ret = mac_table_tell(eth_dev, 0, NULL);
+		ret = mac_table_send(eth_dev, 0, NULL);
 	if (!vsr_has(dev, VIRTIO_NET_F_CTRL_VLAN))
 		return ret;
 	for (unsigned int i = 0; ret == 0 && i < 4096; i++)

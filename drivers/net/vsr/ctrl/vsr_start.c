@@ -22,7 +22,7 @@ state_reset(struct vsr_dev *dev)
 {
 	dev->state = VSR_RESET;
 	dev->pairs = 1;
-	memset(dev->known, 0, sizeof(dev->known));
+	memset(dev->vq_enabled, 0, sizeof(dev->vq_enabled));
 }
 
 static int
@@ -139,12 +139,12 @@ nb_pairs(const struct rte_eth_dev *eth_dev)
 /* A queue that the device has not seen in this life cannot be enabled any more once it is live
  * (virtio 1.4 3.1.1, step 7): begin anew. */
 static bool
-all_known(const struct rte_eth_dev *eth_dev)
+all_enabled(const struct rte_eth_dev *eth_dev)
 {
 	const struct vsr_dev *dev = vsr_dev_of(eth_dev);
 
 	for (uint16_t i = 0; i < 2 * nb_pairs(eth_dev); i++)
-		if (!dev->known[i])
+		if (!dev->vq_enabled[i])
 			return false;
 	return true;
 }
@@ -156,7 +156,7 @@ virtq_start(struct vsr_dev *dev, struct vio_virtq *vq, uint16_t vector)
 
 	ret = vio_virtq_enable(vq, &dev->vio, vector);
 	if (ret == 0)
-		dev->known[vq->index] = true;
+		dev->vq_enabled[vq->index] = true;
 	return ret;
 }
 
@@ -196,7 +196,7 @@ pair_start(struct rte_eth_dev *eth_dev, uint16_t i)
 }
 
 static int
-pairs_tell(struct vsr_dev *dev, uint16_t pairs)
+pairs_set(struct vsr_dev *dev, uint16_t pairs)
 {
 	int ret;
 
@@ -250,7 +250,7 @@ device_start(struct rte_eth_dev *eth_dev)
 		vio_dev_driver_ok(&dev->vio);
 		dev->state = VSR_LIVE;
 	}
-	ret = pairs_tell(dev, nb_pairs(eth_dev));
+	ret = pairs_set(dev, nb_pairs(eth_dev));
 	if (ret == 0 && fresh)
 		ret = vsr_filter_restore(eth_dev);
 	return ret;
@@ -267,9 +267,9 @@ vsr_dev_start(struct rte_eth_dev *eth_dev)
 		return -EIO;
 	}
 	dev->vio.why[0] = '\0';
-	dev->complained = false;
+	dev->stop_logged = false;
 	if (dev->state == VSR_LIVE &&
-			(!all_known(eth_dev) || dev->ctrl.dead || vsr_dev_needs_reset(dev)))
+			(!all_enabled(eth_dev) || dev->ctrl.dead || vsr_dev_needs_reset(dev)))
 		ret = reset(dev);
 	if (ret == 0 && dev->state == VSR_RESET)
 		ret = vsr_dev_negotiate(dev);
@@ -286,7 +286,7 @@ vsr_dev_start(struct rte_eth_dev *eth_dev)
 		return ret;
 	}
 	for (uint16_t i = 0; i < eth_dev->data->nb_rx_queues; i++)
-		vsr_rxq_kick(rxq_of(eth_dev, i));
+		vsr_rxq_doorbell_ring(rxq_of(eth_dev, i));
 	return 0;
 }
 
@@ -312,7 +312,7 @@ vsr_dev_stop(struct rte_eth_dev *eth_dev)
 	int ret;
 
 	vsr_intr_stop(eth_dev);
-	vsr_debts_stop(vsr_dev_of(eth_dev));
+	vsr_doorbells_stop(vsr_dev_of(eth_dev));
 	ret = queues_reset(eth_dev);
 	/* A device that is gone touches no memory; one that does not answer may. */
 	if (ret != -ETIMEDOUT)

@@ -20,8 +20,8 @@ struct counter {
 static const struct counter rx_counters[] = {
 	{ "packets", RX(packets), false },
 	{ "bytes", RX(bytes), false },
-	{ "doorbells", VQ(nb_kicks), true },
-	{ "doorbells_saved", VQ(nb_saved), true },
+	{ "doorbells", VQ(nb_doorbells), true },
+	{ "doorbells_saved", VQ(nb_doorbells_saved), true },
 	{ "bad_len", RX(bad_len), false },
 	{ "bad_num_buffers", RX(bad_num_buffers), false },
 	{ "bad_ring", VQ(nb_violations), true },
@@ -33,8 +33,8 @@ static const struct counter rx_counters[] = {
 static const struct counter tx_counters[] = {
 	{ "packets", TX(packets), false },
 	{ "bytes", TX(bytes), false },
-	{ "doorbells", VQ(nb_kicks), true },
-	{ "doorbells_saved", VQ(nb_saved), true },
+	{ "doorbells", VQ(nb_doorbells), true },
+	{ "doorbells_saved", VQ(nb_doorbells_saved), true },
 	{ "too_long", TX(too_long), false },
 	{ "too_many_segs", TX(too_many_segs), false },
 	{ "empty", TX(empty), false },

@@ -14,12 +14,12 @@
 #define VSR_TX_HOLD_MIN 8 /**< A burst of fewer packets rings at once. */
 
 /** Packets were published: ring, or owe the doorbell. */
-void vsr_txq_owe(struct vsr_txq *txq, uint16_t nb_sent);
+void vsr_txq_doorbell_hold(struct vsr_txq *txq, uint16_t nb_sent);
 /** Ring what is owed. @return true if it was. */
-bool vsr_txq_doorbell(struct vsr_txq *txq);
+bool vsr_txq_doorbell_ring(struct vsr_txq *txq);
 /** Ring for all TX queues what is owed, or only what is due. */
-void vsr_debts_pay(struct vsr_dev *dev, bool all);
+void vsr_doorbells_ring(struct vsr_dev *dev, bool all);
 /** The same, for the last time before the next start. */
-void vsr_debts_stop(struct vsr_dev *dev);
+void vsr_doorbells_stop(struct vsr_dev *dev);
 
 #endif /* VSR_DOORBELL_H */

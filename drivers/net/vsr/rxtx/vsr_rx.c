@@ -28,10 +28,10 @@ vsr_rxq_fill(struct vsr_rxq *rxq)
 }
 
 void
-vsr_rxq_kick(struct vsr_rxq *rxq)
+vsr_rxq_doorbell_ring(struct vsr_rxq *rxq)
 {
 	if (rxq->vq->packed)
-		rx_kick(rxq, &vio_ring_packed);
+		rx_doorbell(rxq, &vio_ring_packed);
 	else
-		rx_kick(rxq, &vio_ring_split);
+		rx_doorbell(rxq, &vio_ring_split);
 }

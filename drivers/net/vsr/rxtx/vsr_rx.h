@@ -17,6 +17,6 @@ VSR_RX_SCALAR(VSR_RX_DECLARE, )
 /** Give the device all the buffers that the pool has, up to a full ring; no doorbell. */
 void vsr_rxq_fill(struct vsr_rxq *rxq);
 /** First doorbell after the start. */
-void vsr_rxq_kick(struct vsr_rxq *rxq);
+void vsr_rxq_doorbell_ring(struct vsr_rxq *rxq);
 
 #endif /* VSR_RX_H */

@@ -6,7 +6,7 @@
 
 /**
  * @file
- * The RX burst: reap, fix up, refill, publish, kick.
+ * The RX burst: reap, fix up, refill, publish, doorbell.
  *
  * One body for all rows of the path table. The layout of the ring, mergeable buffers and the
  * steps that do several packets at once are constants of each row, so that nothing of the choice
@@ -175,17 +175,17 @@ rx_refill(struct vsr_rxq *rxq, const struct vsr_rx_row row)
  * since every buffer that it uses brings the next refill nearer.
  */
 static __rte_always_inline void
-rx_kick(struct vsr_rxq *rxq, const struct vio_ring_ops *const ring)
+rx_doorbell(struct vsr_rxq *rxq, const struct vio_ring_ops *const ring)
 {
 	struct vio_virtq *vq = rxq->vq;
-	const int told = vq->size - vq->nb_free - vq->nb_unkicked;
+	const int told = vq->size - vq->nb_free - vq->nb_unannounced;
 
-	if (vq->nb_unkicked == 0)
+	if (vq->nb_unannounced == 0)
 		return;
-	if (told >= rxq->told_min)
-		vq->nb_saved++;
-	else if (ring->kick_needed(vq))
-		ring->kick(vq);
+	if (told >= rxq->announced_min)
+		vq->nb_doorbells_saved++;
+	else if (ring->doorbell_needed(vq))
+		ring->doorbell_ring(vq);
 }
 
 /* What the next burst will want, if the device is that far: the ring two bursts on, and of each
@@ -240,14 +240,15 @@ done:
 
 	rx_look_ahead(rxq, row.ring);
 
-	/* refill, publish, kick: rather in a poll without packets, where none has to wait for it */
+	/* refill, publish, doorbell: rather in a poll without packets, where none has to wait for it */
 	if (vq->nb_free >= (nb_rx == 0 ? rxq->free_thresh : rxq->late_thresh) &&
 			likely(!vq->broken)) {
 		if (rx_refill(rxq, row) != 0)
-			rx_kick(rxq, row.ring);
+			rx_doorbell(rxq, row.ring);
 	}
-	if (unlikely(rxq->pays) && __atomic_load_n(&rxq->dev->nb_debts, __ATOMIC_RELAXED) != 0)
-		vsr_debts_pay(rxq->dev, false);
+	if (unlikely(rxq->rings_doorbells) &&
+			__atomic_load_n(&rxq->dev->nb_pending_doorbells, __ATOMIC_RELAXED) != 0)
+		vsr_doorbells_ring(rxq->dev, false);
 	return nb_rx;
 }
 

@@ -6,7 +6,7 @@
 
 /**
  * @file
- * The TX burst: clean, post, publish, kick.
+ * The TX burst: clean, post, publish, doorbell.
  *
  * As vsr_rx_body.h: one body, and what differs between the rows of the path table are constants
  * of it. See doc/datapath.rst.
@@ -143,15 +143,16 @@ done:
 	txq->stats.packets += nb_sent;
 	txq->stats.bytes += bytes;
 
-	/* publish, kick */
+	/* publish, doorbell */
 	if (likely(nb_sent != 0)) {
 		row.ring->publish(vq);
-		if (unlikely(txq->db_delay != 0) && (nb_sent >= VSR_TX_HOLD_MIN || txq->debt.owed))
-			vsr_txq_owe(txq, nb_sent);
-		else if (row.ring->kick_needed(vq))
-			row.ring->kick(vq);
-	} else if (unlikely(txq->db_delay != 0)) {
-		vsr_txq_doorbell(txq);
+		if (unlikely(txq->doorbell_delay != 0) &&
+				(nb_sent >= VSR_TX_HOLD_MIN || txq->doorbell.pending))
+			vsr_txq_doorbell_hold(txq, nb_sent);
+		else if (row.ring->doorbell_needed(vq))
+			row.ring->doorbell_ring(vq);
+	} else if (unlikely(txq->doorbell_delay != 0)) {
+		vsr_txq_doorbell_ring(txq);
 	}
 	return nb_tx;
 }
