@@ -87,7 +87,7 @@ struct vio_virtq {
 	volatile void *doorbell; /**< NULL: through the transport. */
 	struct vio_chain *chains; /**< By id; only of those with VIO_COOKIE_LIST. */
 	uint64_t nb_doorbells;
-	uint64_t nb_doorbells_saved; /**< Not rung: not wanted by the device, or one rung for several. */
+	uint64_t nb_doorbells_saved; /**< Doorbells that were not needed. */
 
 	/* cold */
 	struct vio_transport *t;

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/* What applications may call beyond ethdev: rte_pmd_vsr.h. */
+/* Functions of this driver that applications may call directly. */
 
 #include <errno.h>
 

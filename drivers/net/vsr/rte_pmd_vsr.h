@@ -6,7 +6,7 @@
 
 /**
  * @file
- * What ports of net_vsr can do beyond ethdev.
+ * Functions of net_vsr for applications, in addition to ethdev.
  */
 
 #include <stdint.h>
@@ -18,18 +18,18 @@ extern "C" {
 #endif
 
 /**
- * Ring the doorbell that a TX queue holds back (device argument tx_db_delay_us), so that the
- * device looks now at all that was sent.
+ * Ring the pending doorbell of a TX queue (device argument tx_db_delay_us), so that the device
+ * starts on all packets that were sent.
  *
- * @param port_id   Port of net_vsr, started.
- * @param queue_id  Its TX queue.
- * @return 1: it was rung; 0: none was held back; or
- *         -ENODEV  there is no such port, or another driver has it,
+ * @param port_id   Started port of net_vsr.
+ * @param queue_id  TX queue of the port.
+ * @return 1: the doorbell was rung; 0: no doorbell was pending; or
+ *         -ENODEV  there is no such port, or it belongs to another driver,
  *         -EINVAL  the port has no such queue,
  *         -EAGAIN  the port is not started.
  *
- * Callable from any thread of the primary process while the port is not being stopped, bursts on
- * that queue included: it waits for a lock that a burst holds for some ten nanoseconds.
+ * Callable from any thread of the primary process while the port is not being stopped, also
+ * during bursts on that queue: it waits for a lock that a burst holds for about ten nanoseconds.
  * @spec virtio 1.4 2.7.13.4 "Notifying The Device", 2.8.21.3 "Sending Available Buffer
  * Notifications"
  */

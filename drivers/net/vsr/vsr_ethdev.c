@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
+
+/* The ethdev operations of a port, and its initialization. */
+
 #include <errno.h>
 #include <string.h>
 
@@ -22,7 +25,7 @@ RTE_LOG_REGISTER(vsr_logtype, pmd.net.vsr, NOTICE);
 #define VSR_DESC_DEFAULT 1024
 #define FRAME_OVERHEAD (RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN)
 
-/* All that the driver knows what to do with. */
+/* All features that the driver supports, less those that an argument switches off. */
 static struct vio_features
 features_known(const struct vsr_args *args)
 {
@@ -51,8 +54,8 @@ offers_vlan_filter(const struct vsr_dev *dev)
 			vio_features_has(&dev->vio.offered, VIRTIO_NET_F_CTRL_VLAN);
 }
 
-/* A device with that feature drops every VLAN that it was not told (virtio 1.4 5.1.6.5.3), so it
- * is accepted only when the application filters. */
+/* With CTRL_VLAN the device drops all VLANs that were not added (virtio 1.4 5.1.6.5.3), so the
+ * driver accepts the feature only if the application uses the VLAN filter. */
 static int
 vlan_filter_choose(struct vsr_dev *dev, bool filter)
 {
@@ -71,7 +74,8 @@ vsr_configure(struct rte_eth_dev *eth_dev)
 	const struct rte_eth_conf *conf = &eth_dev->data->dev_conf;
 	struct vsr_dev *dev = vsr_dev_of(eth_dev);
 
-	/* The device spreads packets over all pairs in use, so each needs somebody who reads it. */
+	/* The device spreads packets over all pairs in use, so each pair needs an RX queue that is
+ * polled. */
 	if (nb_rx != 0 && nb_rx < nb_tx) {
 		VSR_LOG(ERR, dev,
 				"%u TX queues need as many RX queues, not %u: "
@@ -81,7 +85,7 @@ vsr_configure(struct rte_eth_dev *eth_dev)
 	}
 	if ((conf->rxmode.mq_mode & ~RTE_ETH_MQ_RX_RSS) != 0 ||
 			conf->txmode.mq_mode != RTE_ETH_MQ_TX_NONE) {
-		VSR_LOG(ERR, dev, "no such multi-queue mode");
+		VSR_LOG(ERR, dev, "this multi-queue mode is not supported");
 		return -ENOTSUP;
 	}
 	eth_dev->data->scattered_rx = vsr_has(dev, VIRTIO_NET_F_MRG_RXBUF) &&
@@ -107,7 +111,7 @@ vsr_start(struct rte_eth_dev *eth_dev)
 	if (ret != 0)
 		return ret;
 	queue_states_set(eth_dev, RTE_ETH_QUEUE_STATE_STARTED);
-	/* With link interrupts nobody asks the driver again before the first change. */
+	/* With link interrupts, ethdev does not ask for the link state before the first change. */
 	eth_dev->data->dev_started = 1;
 	vsr_link_update(eth_dev, 0);
 	return 0;
@@ -118,7 +122,7 @@ vsr_stop(struct rte_eth_dev *eth_dev)
 {
 	int ret;
 
-	/* From here on the link is down for whoever asks. */
+	/* From here on vsr_link_update() reports the link as down. */
 	eth_dev->data->dev_started = 0;
 	ret = vsr_dev_stop(eth_dev);
 	vsr_link_update(eth_dev, 0);
@@ -272,7 +276,7 @@ vsr_is_ours(const struct rte_eth_dev *eth_dev)
 	return eth_dev->dev_ops == &vsr_ops;
 }
 
-/* Another process sees the counters; registers and rings are the primary's alone. */
+/* A secondary process reads counters; only the primary process uses registers and rings. */
 static const struct eth_dev_ops vsr_secondary_ops = {
 	.dev_close = vsr_eth_close,
 	.dev_infos_get = vsr_infos_get,
@@ -342,7 +346,7 @@ vsr_eth_init(struct rte_eth_dev *eth_dev, struct vio_transport *transport, const
 	dev->tx_desc_max = vio_dev_queue_max(&dev->vio, 1);
 	if (eth_dev->data->mtu == 0 || eth_dev->data->mtu > dev->max_mtu)
 		eth_dev->data->mtu = RTE_MIN(RTE_ETHER_MTU, dev->max_mtu);
-	/* Ours cover all queues, ethdev's only the first sixteen. */
+	/* The xstats of the driver cover all queues, those of ethdev the first sixteen only. */
 	eth_dev->data->dev_flags &= ~RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS;
 	eth_dev->dev_ops = &vsr_ops;
 	eth_dev->rx_pkt_burst = dev->rx_path->burst;

@@ -6,25 +6,25 @@
 
 /**
  * @file
- * A port towards ethdev.
+ * The ethdev operations of a port.
  */
 
 #include "base/vsr_dev.h"
 
 /**
- * Make a port of a device that can be reached. dev_private is zeroed, device and the fields of
- * it that ethdev wants are set; intr and socket of the port may be set.
+ * Initialize a port. The caller has zeroed dev_private and set eth_dev->device; it may have set
+ * intr and socket of the port.
  *
- * @param transport  Outlives the port.
+ * @param transport  Registers of the device; must outlive the port.
  * @param args       Device arguments "rx_path=...,packed=0", or NULL.
  * @return 0, or -errno (logged).
  */
 int vsr_eth_init(struct rte_eth_dev *eth_dev, struct vio_transport *transport, const char *args);
-/** Undo: stop the device, free all but dev_private. Idle on a closed port. */
+/** Stop the device and free all but dev_private. Does nothing if the port is closed. */
 int vsr_eth_close(struct rte_eth_dev *eth_dev);
-/** The port is one of this driver, in the primary process. */
+/** True if this driver made the port, in this primary process. */
 bool vsr_is_ours(const struct rte_eth_dev *eth_dev);
-/** Make the port of a secondary process: it can look, not act. */
+/** Initialize a port in a secondary process: statistics and information only. */
 void vsr_eth_init_secondary(struct rte_eth_dev *eth_dev);
 
 #endif /* VSR_ETHDEV_H */

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
+
+/* Probe and remove virtio network devices on the PCI bus. */
+
 #include <errno.h>
 
 #include <bus_pci_driver.h>
@@ -10,7 +13,7 @@
 #include "vsr_ethdev.h"
 #include "vsr_pmdinfo.h"
 
-/* PF and VF look alike; a transitional device is served through its modern registers. */
+/* PF and VF have the same ids. A transitional device is driven through its modern registers. */
 static const struct rte_pci_id vsr_ids[] = {
 	{ RTE_PCI_DEVICE(VIRTIO_PCI_VENDOR_ID, VIRTIO_PCI_DEVICE_ID_NET) },
 	{ RTE_PCI_DEVICE(VIRTIO_PCI_VENDOR_ID, VIRTIO_PCI_DEVICE_ID_NET_TRANSITIONAL) },
@@ -41,7 +44,7 @@ transport_init(struct rte_pci_device *pci_dev, struct vsr_dev *dev)
 		bar_len[i] = bar[i] == NULL ? 0 : pci_dev->mem_resource[i].len;
 	}
 	ret = vio_pci_layout_read(config_read, pci_dev, bar_len, &layout, err, sizeof(err));
-	if (ret == -ENODEV) { /* somebody else may know it: virtio 1.4 4.1.2.1 */
+	if (ret == -ENODEV) { /* legacy device, for other drivers: virtio 1.4 4.1.2.1 */
 		VSR_LOG(NOTICE, dev, "%s, which is left to others", err);
 		return 1;
 	}
@@ -58,7 +61,7 @@ pci_close(struct rte_eth_dev *eth_dev)
 	rte_pci_unmap_device(RTE_ETH_DEV_TO_PCI(eth_dev));
 }
 
-/* Without that bit the device goes past the IOMMU (virtio 1.4 6.2). */
+/* Without ACCESS_PLATFORM the device bypasses the IOMMU (virtio 1.4 6.2). */
 static int
 addresses_check(struct vsr_dev *dev)
 {
@@ -97,20 +100,20 @@ port_init(struct rte_eth_dev *eth_dev)
 	}
 	dev->bus_close = pci_close;
 	dev->intr = pci_dev->intr_handle;
-	/* Nobody could tell about a change. */
+	/* No link interrupts if the device or VFIO cannot report a change. */
 	if (!vsr_has(dev, VIRTIO_NET_F_STATUS) || dev->vio.t->nb_vectors == 0 ||
 			rte_intr_type_get(dev->intr) != RTE_INTR_HANDLE_VFIO_MSIX)
 		eth_dev->data->dev_flags &= ~RTE_ETH_DEV_INTR_LSC;
 	return 0;
 }
 
-/* Not for every network card of a machine, but for one that was asked for. */
+/* Log an error if the user named the device with -a; else the device is just one of the machine. */
 static void
-complain(const struct rte_pci_device *pci_dev, const char *what)
+log_if_named(const struct rte_pci_device *pci_dev, const char *err)
 {
 	if (pci_dev->device.devargs != NULL)
 		rte_log(RTE_LOG_ERR, (uint32_t)vsr_logtype, "net_vsr: %s: %s\n",
-				pci_dev->device.name, what);
+				pci_dev->device.name, err);
 }
 
 static int
@@ -119,14 +122,14 @@ map(struct rte_pci_device *pci_dev)
 	int ret;
 
 	if (pci_dev->kdrv == RTE_PCI_KDRV_NONE || pci_dev->kdrv == RTE_PCI_KDRV_UNKNOWN) {
-		complain(pci_dev,
+		log_if_named(pci_dev,
 				"the device is not bound to vfio-pci: "
 				"bind it with dpdk-devbind.py -b vfio-pci");
 		return 1;
 	}
 	ret = rte_pci_map_device(pci_dev);
 	if (ret != 0)
-		complain(pci_dev,
+		log_if_named(pci_dev,
 				"the device cannot be opened: it is in use elsewhere, or its PF "
 				"has a VF token (--vfio-vf-token)");
 	return ret;
@@ -172,5 +175,5 @@ static_assert(VSR_PMDINFO_VENDOR == VIRTIO_PCI_VENDOR_ID &&
 						VIRTIO_PCI_DEVICE_ID_NET_TRANSITIONAL,
 		"the PCI table and what dpdk-pmdinfo.py prints differ");
 
-/* Read from the file, never by the program. */
+/* Read from the file by dpdk-pmdinfo.py, never by the program. */
 static const char vsr_pmdinfo[] __rte_used = VSR_PMDINFO;

@@ -6,10 +6,10 @@
 
 /**
  * @file
- * What dpdk-pmdinfo.py prints about the driver.
+ * Driver information for dpdk-pmdinfo.py.
  *
- * DPDK generates such a string for the drivers of its own tree with a script that it does not
- * install; vsr_pci.c checks at build time that these numbers are those of its table.
+ * The build of DPDK generates such a string by a script that is not installed. vsr_pci.c checks at
+ * build time that these numbers are those of its PCI table.
  */
 
 #include "rxtx/vsr_path_list.h"
@@ -19,7 +19,7 @@
 	"rx_path=" VSR_RX_NAMES " tx_path=" VSR_TX_NAMES " tx_db_delay_us=<0-1000000> " \
 	"packed=<0|1> mrg_rxbuf=<0|1> in_order=<0|1>"
 
-/* In decimal, as JSON has no other numbers. */
+/* In decimal, since JSON has no hexadecimal numbers. */
 #define VSR_PMDINFO_VENDOR 6900
 #define VSR_PMDINFO_DEVICE 4161
 #define VSR_PMDINFO_DEVICE_TRANSITIONAL 4096

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/* Link state, device configuration, and the device's own state. */
+/* Link state and configuration of the device, and the check for DEVICE_NEEDS_RESET. */
 
 #include <rte_byteorder.h>
 
@@ -13,7 +13,7 @@
 		offsetof(struct virtio_net_config, name), width, count, feature \
 	}
 
-/* virtio 1.4 5.1.4; fields without a feature of ours are not read. */
+/* virtio 1.4 5.1.4; the driver reads only fields whose feature it uses. */
 static const struct vio_config_field net_config[] = {
 	FIELD(mac, 1, 6, VIRTIO_NET_F_MAC),
 	FIELD(status, 2, 1, VIRTIO_NET_F_STATUS),
@@ -37,7 +37,6 @@ vsr_dev_needs_reset(struct vsr_dev *dev)
 	return status != 0xff && (status & VIRTIO_STATUS_NEEDS_RESET) != 0;
 }
 
-/* The device met something that it cannot go on after (virtio 1.4 2.1.2). Said once. */
 bool
 vsr_dev_stopped_by_itself(struct rte_eth_dev *eth_dev)
 {

@@ -6,17 +6,18 @@
 
 /**
  * @file
- * Link state and configuration of the device, and whether it still works.
+ * Link state and configuration of the device, and the check for DEVICE_NEEDS_RESET.
  */
 
 #include "vsr_dev.h"
 
-/** The device has stopped by itself and waits for a reset. */
+/** True if the device has set DEVICE_NEEDS_RESET. */
 bool vsr_dev_needs_reset(struct vsr_dev *dev);
 /** Read the device configuration into dev->config. @return 0 or -errno. */
 int vsr_dev_config_read(struct vsr_dev *dev);
-/** The same, logged at the first time since the last start. */
+/** As vsr_dev_needs_reset(); the first time after a start, log an error. */
 bool vsr_dev_stopped_by_itself(struct rte_eth_dev *eth_dev);
+/** ethdev link_update: the link is up only if the port is started and the device works. */
 int vsr_link_update(struct rte_eth_dev *eth_dev, int wait_to_complete);
 
 #endif /* VSR_LINK_H */

@@ -6,7 +6,7 @@
 
 /**
  * @file
- * Messages of the driver, log type pmd.net.vsr: one sentence that begins with the device.
+ * Log messages of the driver, log type pmd.net.vsr. Each is one sentence after the device name.
  */
 
 #include <rte_log.h>

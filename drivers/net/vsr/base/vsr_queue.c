@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
+
+/* RX and TX queues: setup, release and information. */
+
 #include <errno.h>
 #include <string.h>
 
@@ -14,12 +17,12 @@
 #define VSR_TX_FREE_THRESH 32
 
 static void
-queue_broken(struct vio_virtq *vq, void *arg, const char *why)
+queue_broken(struct vio_virtq *vq, void *arg, const char *err)
 {
 	const struct vsr_dev *dev = arg;
 
 	VSR_LOG(ERR, dev, "virtqueue %u is out of use until the port is restarted: %s", vq->index,
-			why);
+			err);
 }
 
 static struct vio_virtq *
@@ -45,20 +48,20 @@ vsr_spare_create(struct vsr_dev *dev, uint16_t index)
 	return virtq_create(dev, index, VSR_DESC_MIN, dev->socket);
 }
 
-/* Split rings have a power of two (virtio 1.4 2.7). */
+/* The size of a split ring is a power of two (virtio 1.4 2.7). */
 static uint16_t
 ring_size(const struct vsr_dev *dev, uint16_t nb_desc)
 {
 	return vsr_has(dev, VIRTIO_F_RING_PACKED) ? nb_desc : rte_align32pow2(nb_desc);
 }
 
-/* What was asked for, if it leaves most of the ring in use. */
+/* The threshold that the application asked for, unless it would leave most of the ring unused. */
 static uint16_t
 free_thresh(uint16_t asked, uint16_t usual, uint16_t nb_desc)
 {
 	if (asked != 0 && asked <= nb_desc / 2)
 		return asked;
-	return RTE_MIN(usual, nb_desc / 4); /* VSR_DESC_MIN makes that 2 */
+	return RTE_MIN(usual, nb_desc / 4); /* at least 2, since nb_desc >= VSR_DESC_MIN */
 }
 
 bool
@@ -76,7 +79,7 @@ rxq_free(struct vsr_rxq *rxq)
 {
 	if (rxq == NULL)
 		return;
-	/* Memory that the device may still write to is lost on purpose. */
+	/* The device may still write to this memory: leak it. */
 	if (!rxq->dev->lost) {
 		vsr_rxq_drain(rxq);
 		vio_virtq_free(rxq->vq);
@@ -84,11 +87,12 @@ rxq_free(struct vsr_rxq *rxq)
 	rte_free(rxq);
 }
 
-/* Told of every mbuf of a pool: does its buffer stand where it stands for all? */
+/* Result of the walk over all mbufs of a pool by place_check(). */
 struct place {
-	uint64_t offset; /**< From mbuf to buffer, by bus address. */
-	uint64_t virt; /**< The same by address here. */
-	bool seen, linear;
+	uint64_t offset; /**< From mbuf to the bus address of its buffer. */
+	uint64_t virt; /**< From mbuf to the virtual address of its buffer. */
+	bool seen; /**< The pool has an mbuf. */
+	bool linear; /**< All mbufs have these two offsets. */
 };
 
 static void
@@ -107,7 +111,7 @@ place_check(struct rte_mempool *pool, void *arg, void *obj, unsigned int i)
 	place->linear = place->linear && place->offset == offset && place->virt == virt;
 }
 
-/* What is the same for all buffers of the queue, so that no burst has to ask. */
+/* Compute what is the same for all buffers of the queue, so that a burst need not. */
 static void
 rxq_constants(struct vsr_rxq *rxq)
 {

@@ -6,41 +6,41 @@
 
 /**
  * @file
- * RX and TX queues of a port: what bursts use, how queues are made and emptied.
+ * RX and TX queues of a port: their structures, setup, release and information.
  */
 
 #include "vsr_dev.h"
 
-#define VSR_DESC_MIN 8 /**< Smallest ring that ethdev may ask for. */
-#define VSR_TX_SEGS_MAX 40 /**< Segments of a packet to send. */
-#define VSR_AHEAD 32 /**< Packets to look ahead for. */
+#define VSR_DESC_MIN 8 /**< Descriptors of the smallest ring. */
+#define VSR_TX_SEGS_MAX 40 /**< Segments of a packet to send, at most. */
+#define VSR_AHEAD 32 /**< Packets that an RX burst prefetches for the next burst. */
 
 struct vsr_rxq_stats {
 	uint64_t packets, bytes;
-	uint64_t bad_len; /**< Length that the buffer does not have. */
-	uint64_t bad_num_buffers; /**< Number of merged buffers that cannot be. */
-	uint64_t no_mbuf; /**< Refills that an empty pool gave nothing for. */
+	uint64_t bad_len; /**< The device reported a length that the buffer does not have. */
+	uint64_t bad_num_buffers; /**< The device reported an impossible num_buffers. */
+	uint64_t no_mbuf; /**< Refills that got no mbuf because the pool was empty. */
 	uint64_t refills;
-	uint64_t partial_refills; /**< Of these, bulks cut short by a pool that runs low. */
+	uint64_t partial_refills; /**< Bulk allocations cut short because the pool ran low. */
 };
 
 struct vsr_rxq {
 	struct vio_virtq *vq;
 	struct rte_mempool *pool;
-	uint32_t buf_len; /**< Bytes of a buffer, header included. */
+	uint32_t buf_len; /**< Bytes of a buffer, including the virtio header. */
 	uint16_t hdr_len;
-	uint16_t free_thresh; /**< Refill when so many descriptors are free and no packet waits. */
-	uint16_t late_thresh; /**< Refill when so many are free in any case. */
-	uint16_t announced_min; /**< Tell the device of a refill when it knows of fewer buffers. */
+	uint16_t free_thresh; /**< Free descriptors that start a refill if no packet waits. */
+	uint16_t late_thresh; /**< Free descriptors that start a refill in any case. */
+	uint16_t announced_min; /**< Ring the doorbell when fewer buffers are announced. */
 	uint16_t port_id, queue_id;
-	uint16_t left; /**< Buffers of the packet in the making still to come. */
+	uint16_t left; /**< Buffers that the packet at head still lacks. */
 	bool mergeable;
-	bool rings_doorbells; /**< Looks after TX doorbells that are held back. */
-	bool linear; /**< Buffers stand at the same distance from their mbufs, by bus address. */
-	uint64_t buf_offset; /**< Linear: from mbuf to what the device writes. */
-	uint64_t hdr_offset; /**< Linear: the same, as the driver sees it. */
-	uint64_t rearm[2]; /**< Words of a received mbuf: data_off to port, ol_flags. */
-	struct rte_mbuf *head, *tail; /**< That packet; NULL while left > 0: being dropped. */
+	bool rings_doorbells; /**< RX bursts ring TX doorbells that are due. */
+	bool linear; /**< buf_offset and hdr_offset hold for all mbufs of the pool. */
+	uint64_t buf_offset; /**< From mbuf to the bus address that the device writes to. */
+	uint64_t hdr_offset; /**< From mbuf to the same byte by virtual address. */
+	uint64_t rearm[2]; /**< Initial words of a received mbuf: data_off to port, ol_flags. */
+	struct rte_mbuf *head, *tail; /**< Incomplete packet; NULL with left > 0: being dropped. */
 	struct vsr_rxq_stats stats;
 
 	/* cold */
@@ -50,35 +50,35 @@ struct vsr_rxq {
 
 struct vsr_txq_stats {
 	uint64_t packets, bytes;
-	uint64_t too_long; /**< Longer than the device takes. */
-	uint64_t too_many_segs;
-	uint64_t empty; /**< No byte in it. */
-	uint64_t full; /**< Bursts cut short by a full ring. */
+	uint64_t too_long; /**< Packets longer than the device accepts. */
+	uint64_t too_many_segs; /**< Packets of too many segments. */
+	uint64_t empty; /**< Packets without data. */
+	uint64_t full; /**< Bursts cut short because the ring was full. */
 };
 
-/** What stands beside each descriptor: a header, then a table if indirect ones are in use. */
+/** Offset of the indirect table in the aux memory of a descriptor; a virtio header is before it. */
 #define VSR_TX_AUX_TABLE 32
 
-/** A doorbell that is held back, see vsr_doorbell.c. */
+/** The doorbell of a TX queue, see vsr_doorbell.c. */
 struct vsr_tx_doorbell {
 	rte_spinlock_t lock;
-	bool pending; /**< Becomes true in the thread of the queue only. */
-	uint16_t position; /**< What it will say. */
-	uint32_t nb_sent; /**< Packets since the last one. */
-	uint64_t due; /**< Clock. */
+	bool pending; /**< To be rung; set only by the thread of the queue. */
+	uint16_t position; /**< Ring position to write with the doorbell. */
+	uint32_t nb_sent; /**< Packets sent since the last doorbell. */
+	uint64_t due; /**< TSC at which the doorbell must be rung. */
 };
 
 struct vsr_txq {
 	struct vio_virtq *vq;
-	uint8_t *aux; /**< One piece of aux_len per descriptor. */
+	uint8_t *aux; /**< aux_len bytes per descriptor: header and indirect table. */
 	uint64_t aux_iova;
 	uint32_t aux_len;
 	uint32_t max_len; /**< Bytes of the longest packet. */
 	uint16_t hdr_len;
 	uint16_t free_thresh; /**< Clean when fewer descriptors are free. */
 	bool indirect;
-	bool fast_free; /**< All mbufs are of one pool and nobody else's, and one per packet. */
-	uint64_t doorbell_delay; /**< Clock ticks that a doorbell may be held back; 0: not at all. */
+	bool fast_free; /**< All mbufs: one pool, refcnt 1, one segment (MBUF_FAST_FREE). */
+	uint64_t doorbell_delay; /**< Longest delay of a doorbell in TSC ticks; 0: never delay. */
 	struct vsr_txq_stats stats;
 	struct vsr_tx_doorbell doorbell;
 
@@ -100,11 +100,11 @@ void vsr_rxq_info_get(struct rte_eth_dev *eth_dev, uint16_t queue_id,
 		struct rte_eth_rxq_info *info);
 void vsr_txq_info_get(struct rte_eth_dev *eth_dev, uint16_t queue_id,
 		struct rte_eth_txq_info *info);
-/** Make a queue that no packet uses. @return it, or NULL. */
+/** Create a virtqueue that carries no packets. @return the queue, or NULL. */
 struct vio_virtq *vsr_spare_create(struct vsr_dev *dev, uint16_t index);
-/** A frame of this MTU fits the buffers of the queue. */
+/** True if a frame of this MTU fits the buffers of the queue. */
 bool vsr_rxq_fits(const struct vsr_rxq *rxq, uint16_t mtu, bool scatter);
-/** Free all packets that the device no longer has. */
+/** Free all packets in the queue; the device must have stopped using it. */
 void vsr_rxq_drain(struct vsr_rxq *rxq);
 void vsr_txq_drain(struct vsr_txq *txq);
 

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/* The device arguments of a port. */
+/* Parse the device arguments of a port. */
 
 #include <errno.h>
 #include <stdlib.h>
@@ -25,7 +25,7 @@ flag_off_parse(const char *key, const char *value, void *arg)
 	return 0;
 }
 
-/* A second is more than anybody can mean. */
+/* Microseconds, up to one second. */
 static int
 delay_parse(const char *key, const char *value, void *arg)
 {

@@ -6,12 +6,12 @@
 
 /**
  * @file
- * Device arguments.
+ * Parse the device arguments of a port.
  */
 
 #include "../base/vsr_dev.h"
 
-/** Take device arguments apart. @return 0, or -EINVAL (logged). */
+/** Parse args, "rx_path=...,packed=0" or NULL, into dev->args. @return 0, or -EINVAL (logged). */
 int vsr_args_parse(struct vsr_dev *dev, const char *args);
 
 #endif /* VSR_ARGS_H */

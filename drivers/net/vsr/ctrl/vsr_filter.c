@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
+
+/* MAC addresses, VLANs, and the promiscuous and all-multicast modes. */
+
 #include <errno.h>
 #include <string.h>
 
@@ -9,8 +12,8 @@
 #include "vsr_filter.h"
 
 /*
- * Before the device is live there is nobody to tell: ethdev repeats modes and addresses at every
- * start, and vsr_filter_restore() repeats the rest.
+ * Commands can be sent only while the device is live. A setting made earlier is not lost: ethdev
+ * repeats modes and addresses at every start, and vsr_filter_restore() repeats the rest.
  */
 static bool
 can_send(const struct vsr_dev *dev)
@@ -76,7 +79,7 @@ vsr_mac_addr_set(struct rte_eth_dev *eth_dev, struct rte_ether_addr *addr)
 	return ret;
 }
 
-/* Both tables go in one command, whole (virtio 1.4 5.1.6.5.2). */
+/* One command replaces both tables, unicast and multicast (virtio 1.4 5.1.6.5.2). */
 static int
 mac_table_send(struct rte_eth_dev *eth_dev, uint32_t skip, const struct rte_ether_addr *more)
 {
@@ -114,7 +117,7 @@ vsr_mac_addr_add(struct rte_eth_dev *eth_dev, struct rte_ether_addr *addr, uint3
 {
 	if (!vsr_has(vsr_dev_of(eth_dev), VIRTIO_NET_F_CTRL_RX))
 		return -ENOTSUP;
-	/* ethdev stores it at index once we agree. */
+	/* ethdev stores the address at index when this succeeds. */
 	return mac_table_send(eth_dev, index, addr);
 }
 

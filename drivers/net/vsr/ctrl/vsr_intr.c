@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
+
+/* Interrupts: configuration changes, and RX queues. */
+
 #include <errno.h>
 #include <unistd.h>
 
@@ -13,7 +16,7 @@
 #include "../base/vsr_queue.h"
 #include "vsr_intr.h"
 
-/* Vector 0 is for configuration changes, then one for each RX queue that asks. */
+/* Vector 0 is for configuration changes, the vectors after it for the RX queues. */
 #define RXQ_VECTOR_FIRST 1
 
 static void
@@ -64,7 +67,7 @@ vsr_intr_start(struct rte_eth_dev *eth_dev)
 	if (!conf->lsc && !conf->rxq)
 		return 0;
 	if (dev->intr == NULL || dev->vio.t->nb_vectors == 0) {
-		VSR_LOG(ERR, dev, "no interrupts here");
+		VSR_LOG(ERR, dev, "the device has no interrupt vectors");
 		return -ENOTSUP;
 	}
 	if (conf->rxq)
@@ -73,7 +76,7 @@ vsr_intr_start(struct rte_eth_dev *eth_dev)
 		ret = rte_intr_callback_register(dev->intr, config_changed, eth_dev);
 		dev->intr_lsc = ret == 0;
 	}
-	/* Before the device is told about vectors: they exist from here on. */
+	/* Vectors must exist before the driver assigns them to queues. */
 	if (ret == 0)
 		ret = rte_intr_enable(dev->intr);
 	if (ret != 0) {
@@ -112,14 +115,14 @@ vsr_rx_queue_intr_enable(struct rte_eth_dev *eth_dev, uint16_t queue_id)
 	const struct vsr_rxq *rxq = eth_dev->data->rx_queues[queue_id];
 	struct vsr_dev *dev = vsr_dev_of(eth_dev);
 	const uint64_t one = 1;
-	bool there;
+	bool used;
 
 	if (!dev->intr_rxq)
 		return -ENOTSUP;
-	there = rxq->vq->packed ? vio_ring_packed.intr_enable(rxq->vq) :
-				  vio_ring_split.intr_enable(rxq->vq);
-	/* What came before the device saw the request makes no interrupt: make one. */
-	if (there && write(rte_intr_efds_index_get(dev->intr, queue_id), &one, sizeof(one)) < 0)
+	used = rxq->vq->packed ? vio_ring_packed.intr_enable(rxq->vq) :
+				 vio_ring_split.intr_enable(rxq->vq);
+	/* Buffers used before arming raise no interrupt, so signal the eventfd here. */
+	if (used && write(rte_intr_efds_index_get(dev->intr, queue_id), &one, sizeof(one)) < 0)
 		return -errno;
 	return 0;
 }

@@ -11,11 +11,11 @@
 
 #include "../base/vsr_dev.h"
 
-/** Set interrupts up as configured, before queues are enabled. @return 0 or -errno (logged). */
+/** Set up the configured interrupts, before queues are enabled. @return 0 or -errno (logged). */
 int vsr_intr_start(struct rte_eth_dev *eth_dev);
-/** Undo. */
+/** Disable all interrupts. */
 void vsr_intr_stop(struct rte_eth_dev *eth_dev);
-/** Vector of an RX queue. */
+/** Vector of an RX queue, or VIRTIO_MSI_NO_VECTOR. */
 uint16_t vsr_intr_rxq_vector(const struct vsr_dev *dev, uint16_t queue_id);
 int vsr_rx_queue_intr_enable(struct rte_eth_dev *eth_dev, uint16_t queue_id);
 int vsr_rx_queue_intr_disable(struct rte_eth_dev *eth_dev, uint16_t queue_id);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
+
+/* Initialize, start, stop and reset the device. */
+
 #include <errno.h>
 #include <string.h>
 
@@ -16,7 +19,7 @@
 
 #define VSR_CTRL_SIZE 64 /* Descriptors of the control queue. */
 
-/* The device decides about its own state, so nothing is kept from before. */
+/* Forget everything that a reset of the device cancels. */
 static void
 state_reset(struct vsr_dev *dev)
 {
@@ -49,7 +52,7 @@ limits_read(struct vsr_dev *dev)
 		dev->max_mtu = RTE_MIN(dev->max_mtu, rte_le_to_cpu_16(dev->config.mtu));
 	if (vsr_has(dev, VIRTIO_NET_F_MQ))
 		pairs = rte_le_to_cpu_16(dev->config.max_virtqueue_pairs);
-	/* A device that shows fewer queues than pairs has fewer pairs. */
+	/* The device may have fewer queues than its max_virtqueue_pairs needs. */
 	pairs = RTE_MIN(pairs, dev->vio.num_queues / 2u);
 	dev->max_pairs = (uint16_t)RTE_MIN(pairs, (uint32_t)VSR_QUEUES_MAX);
 }
@@ -89,7 +92,8 @@ ctrl_index(const struct vsr_dev *dev)
 	return (uint16_t)(2 * pairs);
 }
 
-/* The control queue lives as long as the port, its place in the device as long as a life. */
+/* The memory of the control queue lasts as long as the port; its setup is repeated after each
+ * reset. */
 static int
 ctrl_start(struct vsr_dev *dev)
 {
@@ -136,8 +140,8 @@ nb_pairs(const struct rte_eth_dev *eth_dev)
 	return RTE_MAX(eth_dev->data->nb_rx_queues, eth_dev->data->nb_tx_queues);
 }
 
-/* A queue that the device has not seen in this life cannot be enabled any more once it is live
- * (virtio 1.4 3.1.1, step 7): begin anew. */
+/* False if a reset is needed: a queue that was not enabled before DRIVER_OK cannot be enabled any
+ * more (virtio 1.4 3.1.1, step 7). */
 static bool
 all_enabled(const struct rte_eth_dev *eth_dev)
 {
@@ -160,7 +164,7 @@ virtq_start(struct vsr_dev *dev, struct vio_virtq *vq, uint16_t vector)
 	return ret;
 }
 
-/* Both halves of a pair are set up, whether the port has them or not (virtio 1.4 5.1.6.5.6). */
+/* Both queues of a pair must be set up, even if the port uses only one (virtio 1.4 5.1.6.5.6). */
 static int
 spare_start(struct vsr_dev *dev, uint16_t index)
 {
@@ -210,7 +214,7 @@ pairs_set(struct vsr_dev *dev, uint16_t pairs)
 	return ret;
 }
 
-/* Give back what a start that failed half-way, or a stop, leaves in the queues. */
+/* Free the packets that remain in the queues after a stop or a failed start. */
 static void
 queues_drain(struct rte_eth_dev *eth_dev)
 {
@@ -290,7 +294,8 @@ vsr_dev_start(struct rte_eth_dev *eth_dev)
 	return 0;
 }
 
-/* One by one if the device can, so that the control queue stays; else all at once. */
+/* Reset the queues one by one if possible, so that the control queue stays usable; else reset the
+ * device. */
 static int
 queues_reset(struct rte_eth_dev *eth_dev)
 {
@@ -314,7 +319,7 @@ vsr_dev_stop(struct rte_eth_dev *eth_dev)
 	vsr_intr_stop(eth_dev);
 	vsr_doorbells_stop(vsr_dev_of(eth_dev));
 	ret = queues_reset(eth_dev);
-	/* A device that is gone touches no memory; one that does not answer may. */
+	/* After a timeout the device may still access the packets. */
 	if (ret != -ETIMEDOUT)
 		queues_drain(eth_dev);
 	return ret;

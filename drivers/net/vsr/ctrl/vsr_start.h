@@ -6,18 +6,19 @@
 
 /**
  * @file
- * Bring the device up and down.
+ * Initialize, start, stop and reset the device.
  */
 
 #include "../base/vsr_dev.h"
 
-/** Agree on dev->wanted and read the configuration. @return 0 or -errno (logged). */
+/** Reset the device, negotiate dev->wanted and read the configuration.
+ * @return 0 or -errno (logged). */
 int vsr_dev_negotiate(struct vsr_dev *dev);
-/** Bring all queues of the port up. @return 0 or -errno (logged). */
+/** Set up all queues of the port and let the device run. @return 0 or -errno (logged). */
 int vsr_dev_start(struct rte_eth_dev *eth_dev);
-/** Take all queues back from the device and free their packets. @return 0 or -errno (logged). */
+/** Reset all queues and free their packets. @return 0 or -errno (logged). */
 int vsr_dev_stop(struct rte_eth_dev *eth_dev);
-/** Reset the device and free what is not a queue of the port. */
+/** Reset the device and free the control queue. */
 void vsr_dev_close(struct vsr_dev *dev);
 
 #endif /* VSR_START_H */

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
+
+/* Basic and extended statistics. */
+
 #include <string.h>
 
 #include "../base/vsr_queue.h"
 #include "vsr_stats.h"
 
-/* A counter of a queue: its place in the queue of the port, or in the virtqueue behind. */
+/* A counter of a queue: its offset in struct vsr_rxq or vsr_txq, or in struct vio_virtq. */
 struct counter {
 	const char *name;
 	size_t offset;
@@ -48,7 +51,6 @@ counter_at(const struct counter *counter, void *queue, struct vio_virtq *vq)
 	return RTE_PTR_ADD(counter->of_virtq ? (void *)vq : queue, counter->offset);
 }
 
-/* The macro is an argument list. */
 /* clang-format off */
 int
 vsr_stats_get VSR_STATS_GET_ARGS(eth_dev, stats, qstats)
@@ -88,7 +90,7 @@ vsr_stats_get VSR_STATS_GET_ARGS(eth_dev, stats, qstats)
 	return 0;
 }
 
-/* Once for every counter of every queue, in the order that xstats have. */
+/* Function for each counter of each queue; n is its number in the xstats. */
 typedef void (*each_fn)(const struct counter *counter, const char *direction, uint16_t queue_id,
 		uint64_t *value, unsigned int n, void *arg);
 

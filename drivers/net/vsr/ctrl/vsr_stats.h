@@ -6,7 +6,7 @@
 
 /**
  * @file
- * Counters.
+ * Basic and extended statistics.
  */
 
 #include "../../../common_compat.h"

@@ -2,23 +2,25 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/**
- * @file
+/*
  * TX doorbells that are held back (device argument tx_db_delay_us).
  *
- * A burst publishes its packets and, if the device wants to know, owes it a doorbell: one of few
- * packets rings at once, since an application that is behind sends many. The pending doorbell is rung by the
- * first of: the burst that finds half a ring or the delay behind it, or that has few packets to
- * send or none; an RX burst of the port that finds the delay behind it; tx_done_cleanup;
- * rte_pmd_vsr_tx_doorbell(); stop; and an alarm, for an application that went away. Whether the
- * device wants it is asked once, when the debt is made: a yes stays true, since a doorbell too
- * many does no harm.
+ * A burst publishes its packets and rings the doorbell at once if it has only a few packets,
+ * because an application with a backlog sends many. Otherwise the doorbell becomes pending. A
+ * pending doorbell is rung by the first of these:
  *
- * The lock is for those who are not the thread of the queue. They look at the debt only, never at
- * the ring, whose indices belong to that thread.
+ *   - a TX burst that finds the delay over, or has sent more than half a ring since the last
+ *     doorbell, or has few packets to send, or none,
+ *   - an RX burst of the port that finds the delay over,
+ *   - tx_done_cleanup, rte_pmd_vsr_tx_doorbell() and the stop of the port,
+ *   - an alarm, if the application calls none of these.
+ *
+ * The driver checks whether the device wants the doorbell only once, when the doorbell becomes
+ * pending: a surplus doorbell does no harm.
+ *
+ * The lock is for threads other than that of the queue. These threads use struct vsr_tx_doorbell
+ * only, never the ring, whose indices belong to the thread of the queue.
  */
-
-#include <errno.h>
 
 #include <rte_alarm.h>
 #include <rte_cycles.h>
@@ -27,7 +29,7 @@
 #include "virtio/vio_virtq_split.h"
 #include "vsr_doorbell.h"
 
-/* The alarm is for who stopped calling: it comes so long after the delay. */
+/* The alarm expires this long after the delay: only if the application stopped calling bursts. */
 #define ALARM_US 1000
 
 static void alarm_expired(void *arg);
@@ -39,7 +41,7 @@ alarm_arm(struct vsr_dev *dev)
 		__atomic_store_n(&dev->alarm_armed, false, __ATOMIC_RELEASE);
 }
 
-/* Pay, locked. */
+/* Ring the doorbell if it is pending. Called with the lock held. */
 static bool
 pending_ring(struct vsr_txq *txq)
 {
@@ -54,12 +56,12 @@ pending_ring(struct vsr_txq *txq)
 bool
 vsr_txq_doorbell_ring(struct vsr_txq *txq)
 {
-	bool paid;
+	bool rung;
 
 	rte_spinlock_lock(&txq->doorbell.lock);
-	paid = pending_ring(txq);
+	rung = pending_ring(txq);
 	rte_spinlock_unlock(&txq->doorbell.lock);
-	return paid;
+	return rung;
 }
 
 void
@@ -100,7 +102,7 @@ vsr_doorbells_ring(struct vsr_dev *dev, bool all)
 	for (uint16_t i = 0; i < data->nb_tx_queues; i++) {
 		struct vsr_txq *txq = data->tx_queues[i];
 
-		/* Who holds the lock is about to pay, or has made it a new debt. */
+		/* The lock holder will ring this doorbell itself, or has just made it pending. */
 		if (txq == NULL || !rte_spinlock_trylock(&txq->doorbell.lock))
 			continue;
 		if (all || now >= txq->doorbell.due)
@@ -115,8 +117,9 @@ alarm_expired(void *arg)
 	struct vsr_dev *dev = arg;
 
 	vsr_doorbells_ring(dev, true);
-	/* The order is: no alarm, then a last look; a burst first makes a debt, then looks for an
-	 * alarm. So one of the two sees the other. */
+	/* First clear alarm_armed, then look for pending doorbells. A burst does it the other way
+	 * round: its doorbell becomes pending, then it looks at alarm_armed. So at least one of
+	 * the two sees the other. */
 	__atomic_store_n(&dev->alarm_armed, false, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&dev->nb_pending_doorbells, __ATOMIC_SEQ_CST) != 0 &&
 			!__atomic_exchange_n(&dev->alarm_armed, true, __ATOMIC_ACQ_REL))
@@ -127,7 +130,7 @@ void
 vsr_doorbells_stop(struct vsr_dev *dev)
 {
 	vsr_doorbells_ring(dev, true);
-	/* Waits for one that runs; none is armed after, since no burst runs. */
+	/* This waits for a running alarm. No burst runs, so no new alarm is set afterwards. */
 	rte_eal_alarm_cancel(alarm_expired, dev);
 	__atomic_store_n(&dev->alarm_armed, false, __ATOMIC_RELEASE);
 }

@@ -6,20 +6,20 @@
 
 /**
  * @file
- * TX doorbells that are held back.
+ * TX doorbells that are held back (device argument tx_db_delay_us).
  */
 
 #include "../base/vsr_queue.h"
 
-#define VSR_TX_HOLD_MIN 8 /**< A burst of fewer packets rings at once. */
+#define VSR_TX_HOLD_MIN 8 /**< A burst of fewer packets does not hold its doorbell back. */
 
-/** Packets were published: ring, or owe the doorbell. */
+/** After a publish of nb_sent packets: ring the doorbell, or make it pending. */
 void vsr_txq_doorbell_hold(struct vsr_txq *txq, uint16_t nb_sent);
-/** Ring what is owed. @return true if it was. */
+/** Ring the doorbell if it is pending. @return true if it was. */
 bool vsr_txq_doorbell_ring(struct vsr_txq *txq);
-/** Ring for all TX queues what is owed, or only what is due. */
+/** Ring the pending doorbells of all TX queues, or only those whose delay is over. */
 void vsr_doorbells_ring(struct vsr_dev *dev, bool all);
-/** The same, for the last time before the next start. */
+/** Ring all pending doorbells and cancel the alarm; no burst may run. */
 void vsr_doorbells_stop(struct vsr_dev *dev);
 
 #endif /* VSR_DOORBELL_H */

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
+
+/* The path table, and the choice of a path for a port. */
+
 #include <errno.h>
 #include <string.h>
 
@@ -66,7 +69,7 @@ simd_most(void)
 	return vsr_simd_fits(512) ? 512 : vsr_simd_fits(256) ? 256 : 0;
 }
 
-/* A row must do what was negotiated: the ring has that layout, the packets come that way. */
+/* The path supports the negotiated ring layout and receive buffers. */
 static bool
 rx_fits(const struct vsr_dev *dev, const struct vsr_rx_path *path)
 {
@@ -81,6 +84,7 @@ tx_fits(const struct vsr_dev *dev, const struct vsr_tx_path *path)
 	return path->packed == vsr_has(dev, VIRTIO_F_RING_PACKED) && vsr_simd_fits(path->simd);
 }
 
+/* No path is forced, or this one. */
 static bool
 named(const char *wanted, const char *name)
 {

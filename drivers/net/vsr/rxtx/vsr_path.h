@@ -6,37 +6,37 @@
 
 /**
  * @file
- * The variants of the bursts, and the choice between them.
+ * The path table: all variants of the bursts, and the choice between them.
  */
 
 #include "../base/vsr_dev.h"
 
-/** A variant of the RX burst. */
+/** A variant of the RX burst; a row of vsr_path_list.h. */
 struct vsr_rx_path {
 	const char *name;
 	eth_rx_burst_t burst;
-	bool packed; /**< Layout of the ring. */
-	bool mergeable; /**< Takes packets in several buffers. */
-	bool single; /**< Takes a device without mergeable buffers. */
-	uint16_t simd; /**< Bits of the vectors it needs; 0: none. */
+	bool packed; /**< For packed rings; else for split rings. */
+	bool mergeable; /**< Receives packets that span several buffers. */
+	bool single; /**< Serves devices without mergeable buffers. */
+	uint16_t simd; /**< Bits of the vectors that it needs; 0: none. */
 };
 
-/** A variant of the TX burst. */
+/** A variant of the TX burst; a row of vsr_path_list.h. */
 struct vsr_tx_path {
 	const char *name;
 	eth_tx_burst_t burst;
-	bool packed; /**< Layout of the ring. */
-	uint16_t simd; /**< Bits of the vectors it needs; 0: none. */
+	bool packed; /**< For packed rings; else for split rings. */
+	uint16_t simd; /**< Bits of the vectors that it needs; 0: none. */
 };
 
-/** All variants, ended by a NULL name; best first. */
+/** All paths in this build, the best first; the last row has the name NULL. */
 extern const struct vsr_rx_path vsr_rx_paths[];
 extern const struct vsr_tx_path vsr_tx_paths[];
 
-/** The processor has vectors of so many bits (0, 256 or 512), and the application lets drivers
- * use them (--force-max-simd-bitwidth). */
+/** True if the processor has vectors of so many bits (0, 256 or 512) and the application allows
+ * them (--force-max-simd-bitwidth). */
 bool vsr_simd_fits(uint16_t simd);
-/** Choose dev->rx_path and tx_path. @return 0, or -EINVAL (a forced row does not fit, logged). */
+/** Set rx_path and tx_path of the port. @return 0, or -EINVAL: a forced path does not fit. */
 int vsr_path_choose(struct vsr_dev *dev);
 
 #endif /* VSR_PATH_H */

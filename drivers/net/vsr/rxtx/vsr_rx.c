@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
+
+/* The RX bursts without vectors, and the first fill of an RX queue. */
+
 #include "vsr_rx.h"
 #include "vsr_rx_body.h"
 

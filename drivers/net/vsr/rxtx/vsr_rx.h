@@ -6,7 +6,7 @@
 
 /**
  * @file
- * The scalar RX bursts.
+ * The RX bursts without vectors, and the first fill of an RX queue.
  */
 
 #include "../base/vsr_queue.h"
@@ -14,9 +14,9 @@
 
 VSR_RX_SCALAR(VSR_RX_DECLARE, )
 
-/** Give the device all the buffers that the pool has, up to a full ring; no doorbell. */
+/** Publish buffers until the ring is full or the pool is empty; rings no doorbell. */
 void vsr_rxq_fill(struct vsr_rxq *rxq);
-/** First doorbell after the start. */
+/** Ring the first doorbell after a start, if the device wants it. */
 void vsr_rxq_doorbell_ring(struct vsr_rxq *rxq);
 
 #endif /* VSR_RX_H */

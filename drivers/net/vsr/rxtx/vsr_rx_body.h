@@ -8,12 +8,13 @@
  * @file
  * The RX burst: reap, fix up, refill, publish, doorbell.
  *
- * One body for all rows of the path table. The layout of the ring, mergeable buffers and the
- * steps that do several packets at once are constants of each row, so that nothing of the choice
- * is left in the burst. A file that has no such steps gives NULL.
+ * One body for all paths. The layout of the ring, mergeable buffers and the functions that handle
+ * several packets at once are constants of each burst function, so that the compiler removes the
+ * choice between them.
  *
- * An empty mbuf is not looked at: its place in memory tells the bus address of its buffer, and
- * what a received one needs is written once, when it is received. See doc/datapath.rst.
+ * The driver never reads a free mbuf: it computes the bus address of the buffer from the address
+ * of the mbuf, and writes the fields of the mbuf once, when a packet is received. See
+ * doc/datapath.rst.
  */
 
 #include "virtio/vio_virtq_packed.h"
@@ -21,23 +22,23 @@
 #include "vsr_doorbell.h"
 #include "vsr_slow.h"
 
-#define VSR_RX_BULK 32 /**< Buffers taken from the pool at once. */
+#define VSR_RX_BULK 32 /**< Mbufs allocated at once. */
 
-/** Several packets at once, when all is plain. @return how many, 0: not this time. */
-typedef uint16_t (*vsr_rx_take_fn)(struct vsr_rxq *rxq, struct rte_mbuf **pkts, uint64_t *bytes);
-/** Several empty buffers at once. @return how many, 0: not this time. */
+/** Reap up to row.step packets at once. @return number of packets, or 0: use the scalar code. */
+typedef uint16_t (*vsr_rx_reap_fn)(struct vsr_rxq *rxq, struct rte_mbuf **pkts, uint64_t *bytes);
+/** Post row.step buffers at once. @return row.step, or 0: use the scalar code. */
 typedef uint16_t (*vsr_rx_post_fn)(struct vsr_rxq *rxq, struct rte_mbuf **bufs);
 
-/** What a row is made of; constants of its burst. */
+/** What differs between paths; constants of a burst function. */
 struct vsr_rx_row {
 	const struct vio_ring_ops *ring;
 	bool mergeable;
-	vsr_rx_take_fn take; /**< May be NULL, as post. */
-	vsr_rx_post_fn post;
-	uint16_t step; /**< How many the two do at once. */
+	vsr_rx_reap_fn reap; /**< NULL: scalar code only. */
+	vsr_rx_post_fn post; /**< NULL: scalar code only. */
+	uint16_t step; /**< Buffers per call of reap and post. */
 };
 
-/* A received mbuf: what a driver owes its fields, in six words that stand together. */
+/* Initialize a received mbuf: all fields that a driver must set are in these four words. */
 static __rte_always_inline void
 rx_rearm(const struct vsr_rxq *rxq, struct rte_mbuf *m, uint32_t data_len)
 {
@@ -55,7 +56,7 @@ rx_rearm(const struct vsr_rxq *rxq, struct rte_mbuf *m, uint32_t data_len)
 	words[3] = data_len; /* data_len, vlan_tci, hash.rss */
 }
 
-/* Number of buffers of the packet that begins here. */
+/* Number of buffers of the packet that begins with this one. */
 static inline uint16_t
 rx_num_buffers(const struct vsr_rxq *rxq, const struct rte_mbuf *m)
 {
@@ -64,7 +65,7 @@ rx_num_buffers(const struct vsr_rxq *rxq, const struct rte_mbuf *m)
 	return vio_load16(rte_pktmbuf_mtod_offset(m, const virtio_le16 *, at));
 }
 
-/* Later buffers carry no header: data begins where it would stand (virtio 1.4 5.1.6.4). */
+/* Only the first buffer of a packet has a header; the others are all data (virtio 1.4 5.1.6.4). */
 static inline struct rte_mbuf *
 rx_merge_next(struct vsr_rxq *rxq, struct rte_mbuf *m, uint32_t len)
 {
@@ -85,8 +86,8 @@ rx_merge_next(struct vsr_rxq *rxq, struct rte_mbuf *m, uint32_t len)
 }
 
 /*
- * One buffer came back: the whole packet once it is complete, else NULL. The packet in the making
- * survives the end of a burst, since the device shows us its buffers when it likes.
+ * Handle one reaped buffer. @return the packet if it is complete, else NULL. An incomplete packet
+ * is kept for the next burst, since the device may use its buffers one at a time.
  */
 static inline struct rte_mbuf *
 rx_fix_up(struct vsr_rxq *rxq, struct rte_mbuf *m, uint32_t len, const bool mergeable)
@@ -98,8 +99,8 @@ rx_fix_up(struct vsr_rxq *rxq, struct rte_mbuf *m, uint32_t len, const bool merg
 	if (unlikely(len <= rxq->hdr_len || len > rxq->buf_len))
 		return vsr_rx_bad_len(rxq, m);
 	rx_rearm(rxq, m, len - rxq->hdr_len);
-	/* All but the last buffer of a packet are full (virtio 1.4 5.1.6.4.1), so that of most the
-	 * header need not be read. */
+	/* All but the last buffer of a packet are full (virtio 1.4 5.1.6.4.1): a buffer that is not
+	 * full is a whole packet, and its header need not be read. */
 	if (!mergeable || likely(len < rxq->buf_len))
 		return m;
 	nb_buffers = rx_num_buffers(rxq, m);
@@ -112,7 +113,7 @@ rx_fix_up(struct vsr_rxq *rxq, struct rte_mbuf *m, uint32_t len, const bool merg
 	return NULL;
 }
 
-/* Where the device writes to. */
+/* Bus address that the device writes to. */
 static __rte_always_inline uint64_t
 rx_iova(const struct vsr_rxq *rxq, const struct rte_mbuf *m)
 {
@@ -141,7 +142,7 @@ rx_post(struct vsr_rxq *rxq, struct rte_mbuf **bufs, uint16_t nb, const struct v
 	}
 }
 
-/* Fill the ring up; a pool that runs low gives what it has. @return buffers posted. */
+/* Publish buffers until the ring is full or the pool is empty. @return number of buffers. */
 static __rte_always_inline uint16_t
 rx_refill(struct vsr_rxq *rxq, const struct vsr_rx_row row)
 {
@@ -150,7 +151,7 @@ rx_refill(struct vsr_rxq *rxq, const struct vsr_rx_row row)
 
 	while (rxq->vq->nb_free != 0) {
 		nb = RTE_MIN(rxq->vq->nb_free, VSR_RX_BULK);
-		/* What is left over waits until it makes up a step. */
+		/* Leave a remainder that is less than a step for the next refill. */
 		if (row.step > 1 && nb_posted != 0 && nb > row.step)
 			nb -= nb % row.step;
 		if (unlikely(rte_mempool_get_bulk(rxq->pool, (void **)bufs, nb) != 0)) {
@@ -169,27 +170,28 @@ rx_refill(struct vsr_rxq *rxq, const struct vsr_rx_row row)
 }
 
 /*
- * Buffers were posted. The device is told when it might be short of those that it knows of before
- * the next refill: when fewer than three eighths of a ring will be left, or not enough for the
- * largest packet, which it may not begin without. It hears of what it was not told before long,
- * since every buffer that it uses brings the next refill nearer.
+ * Buffers were published. Ring the doorbell only if the device could run short of announced
+ * buffers before the next refill: fewer than three eighths of the ring would remain, or too few
+ * for the largest packet, which the device may not begin without. Skipping the doorbell is safe:
+ * every used buffer brings the next refill, and its doorbell, closer.
  */
 static __rte_always_inline void
 rx_doorbell(struct vsr_rxq *rxq, const struct vio_ring_ops *const ring)
 {
 	struct vio_virtq *vq = rxq->vq;
-	const int told = vq->size - vq->nb_free - vq->nb_unannounced;
+	const int announced = vq->size - vq->nb_free - vq->nb_unannounced;
 
 	if (vq->nb_unannounced == 0)
 		return;
-	if (told >= rxq->announced_min)
+	if (announced >= rxq->announced_min)
 		vq->nb_doorbells_saved++;
 	else if (ring->doorbell_needed(vq))
 		ring->doorbell_ring(vq);
 }
 
-/* What the next burst will want, if the device is that far: the ring two bursts on, and of each
- * buffer the line with the header, where a packet that is sent on gets its own. */
+/* If the next burst has packets already, prefetch for it: the ring of the burst after it, and the
+ * cache line of each buffer that holds the header, for writing, since a forwarded packet gets its
+ * TX header there. */
 static __rte_always_inline void
 rx_look_ahead(const struct vsr_rxq *rxq, const struct vio_ring_ops *const ring)
 {
@@ -215,10 +217,10 @@ rx_burst(struct vsr_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts, const st
 	struct rte_mbuf *m;
 	uint32_t len = 0;
 
-	/* reap, fix up; buffers are posted again below, so this ends with the ring at the latest */
+	/* reap, fix up; no buffer is posted meanwhile, so the loop ends after one ring at most */
 	while (nb_rx < nb_pkts) {
-		if (row.take != NULL && nb_pkts - nb_rx >= row.step) {
-			nb = row.take(rxq, &pkts[nb_rx], &bytes);
+		if (row.reap != NULL && nb_pkts - nb_rx >= row.step) {
+			nb = row.reap(rxq, &pkts[nb_rx], &bytes);
 			nb_rx += nb;
 			if (likely(nb != 0))
 				continue;
@@ -240,7 +242,7 @@ done:
 
 	rx_look_ahead(rxq, row.ring);
 
-	/* refill, publish, doorbell: rather in a poll without packets, where none has to wait for it */
+	/* refill, publish, doorbell; preferably in an empty poll, so that no packet waits for it */
 	if (vq->nb_free >= (nb_rx == 0 ? rxq->free_thresh : rxq->late_thresh) &&
 			likely(!vq->broken)) {
 		if (rx_refill(rxq, row) != 0)

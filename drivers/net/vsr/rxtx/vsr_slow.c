@@ -2,12 +2,11 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/* What a burst does rarely, out of its way. */
+/* Rare cases of the bursts, kept out of their inlined code. */
 
 #include "vsr_slow.h"
 #include "vsr_tx_hdr.h"
 
-/* The device said a length that the buffer does not have: the packet is lost, the buffer is not. */
 struct rte_mbuf *
 vsr_rx_bad_len(struct vsr_rxq *rxq, struct rte_mbuf *m)
 {
@@ -51,21 +50,20 @@ vsr_rx_alloc_few(struct vsr_rxq *rxq, struct rte_mbuf **bufs, uint16_t nb)
 	return 0;
 }
 
-/* The device cannot take this packet, now or later: it counts as lost. */
 void
-vsr_tx_drop(struct rte_mbuf *m, uint64_t *why)
+vsr_tx_drop(struct rte_mbuf *m, uint64_t *counter)
 {
-	(*why)++;
+	(*counter)++;
 	rte_pktmbuf_free(m);
 }
 
 static __rte_noinline void
-tx_put(struct rte_mbuf **done, uint32_t nb)
+tx_put_bulk(struct rte_mbuf **done, uint32_t nb)
 {
 	rte_mempool_put_bulk(done[0]->pool, (void **)done, nb);
 }
 
-/* Plain mbufs go back to their pool as they are, in bulk; the rest as the library frees them. */
+/* Put runs of plain mbufs of one pool back in bulk; free the others one by one. */
 void
 vsr_tx_free(const struct vsr_txq *txq, struct rte_mbuf **done, uint32_t nb)
 {
@@ -75,7 +73,7 @@ vsr_tx_free(const struct vsr_txq *txq, struct rte_mbuf **done, uint32_t nb)
 		if (likely(tx_is_plain(done[i]) && done[i]->pool == done[from]->pool))
 			continue;
 		if (i != from)
-			tx_put(&done[from], i - from);
+			tx_put_bulk(&done[from], i - from);
 		from = i;
 		if (!tx_is_plain(done[i])) {
 			rte_pktmbuf_free(done[i]);
@@ -83,10 +81,10 @@ vsr_tx_free(const struct vsr_txq *txq, struct rte_mbuf **done, uint32_t nb)
 		}
 	}
 	if (nb != from)
-		tx_put(&done[from], nb - from);
+		tx_put_bulk(&done[from], nb - from);
 }
 
-/* List the segments that hold data, the header in front of the first one if it was pushed. */
+/* List the segments that have data; a pushed header belongs to the first of them. */
 static inline uint16_t
 tx_segs(const struct vsr_txq *txq, const struct rte_mbuf *m, bool pushed, struct vio_seg *segs)
 {
@@ -103,8 +101,7 @@ tx_segs(const struct vsr_txq *txq, const struct rte_mbuf *m, bool pushed, struct
 	return nb;
 }
 
-/* A packet that takes more than one descriptor: a table of them where possible, else a chain.
- * Returns false when the ring has no room. */
+/* Post a packet of several buffers: by an indirect table if negotiated, else as a chain. */
 static __rte_always_inline bool
 tx_post_list(struct vsr_txq *txq, struct rte_mbuf *m, const struct vio_ring_ops *const ring)
 {
@@ -123,7 +120,7 @@ tx_post_list(struct vsr_txq *txq, struct rte_mbuf *m, const struct vio_ring_ops 
 		nb_segs = 1;
 	}
 	nb_segs += tx_segs(txq, m, pushed, &segs[nb_segs]);
-	/* From now on a buffer may be more than one mbuf. */
+	/* From now on a packet may have several mbufs, so the short way to free them is over. */
 	txq->fast_free = false;
 	if (txq->indirect && nb_segs > 1) {
 		const struct vio_seg table = {

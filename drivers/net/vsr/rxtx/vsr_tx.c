@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
+
+/* The TX bursts without vectors, and tx_done_cleanup. */
+
 #include "vsr_tx.h"
 #include "vsr_tx_body.h"
 

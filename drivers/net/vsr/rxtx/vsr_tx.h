@@ -6,7 +6,7 @@
 
 /**
  * @file
- * The scalar TX bursts.
+ * The TX bursts without vectors, and tx_done_cleanup.
  */
 
 #include "../base/vsr_queue.h"
@@ -14,7 +14,7 @@
 
 VSR_TX_SCALAR(VSR_TX_DECLARE, )
 
-/** Free sent packets, at most nb_max of them (0: all). @return how many. */
+/** Free sent packets, at most nb_max (0: all). @return number of packets. */
 int vsr_tx_done_cleanup(void *queue, uint32_t nb_max);
 
 #endif /* VSR_TX_H */

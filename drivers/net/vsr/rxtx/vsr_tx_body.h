@@ -8,8 +8,7 @@
  * @file
  * The TX burst: clean, post, publish, doorbell.
  *
- * As vsr_rx_body.h: one body, and what differs between the rows of the path table are constants
- * of it. See doc/datapath.rst.
+ * One body for all paths, as in vsr_rx_body.h. See doc/datapath.rst.
  */
 
 #include "vsr_doorbell.h"
@@ -18,20 +17,20 @@
 
 #define TX_CLEAN_BULK 64
 
-/** Post several packets at once, when all are plain. @return how many, 0: not this time. */
+/** Post row.step packets at once. @return row.step, or 0: not all of them are plain. */
 typedef uint16_t (*vsr_tx_post_fn)(struct vsr_txq *txq, struct rte_mbuf **pkts, uint64_t *bytes);
-/** Take several sent packets back at once. @return how many, 0: not this time. */
-typedef uint16_t (*vsr_tx_take_fn)(struct vsr_txq *txq, struct rte_mbuf **done);
+/** Reap row.step sent packets at once. @return row.step, or 0: the scalar code must do it. */
+typedef uint16_t (*vsr_tx_reap_fn)(struct vsr_txq *txq, struct rte_mbuf **done);
 
-/** What a row is made of; constants of its burst. */
+/** What differs between paths; constants of a burst function. */
 struct vsr_tx_row {
 	const struct vio_ring_ops *ring;
-	vsr_tx_post_fn post; /**< May be NULL, as take. */
-	vsr_tx_take_fn take;
-	uint16_t step; /**< How many the two do at once. */
+	vsr_tx_post_fn post; /**< NULL: scalar code only. */
+	vsr_tx_reap_fn reap; /**< NULL: scalar code only. */
+	uint16_t step; /**< Packets per call of post and reap. */
 };
 
-/* Free what was sent, at most nb_max packets. */
+/* Free sent packets, at most nb_max. */
 static __rte_always_inline uint32_t
 tx_clean(struct vsr_txq *txq, uint32_t nb_max, const struct vsr_tx_row row)
 {
@@ -41,7 +40,7 @@ tx_clean(struct vsr_txq *txq, uint32_t nb_max, const struct vsr_tx_row row)
 	while (nb_done + nb < nb_max) {
 		const uint16_t room = RTE_MIN(nb_max - nb_done - nb, RTE_DIM(done) - nb);
 
-		if (row.take != NULL && room >= row.step && likely(row.take(txq, &done[nb]) != 0)) {
+		if (row.reap != NULL && room >= row.step && likely(row.reap(txq, &done[nb]) != 0)) {
 			nb += row.step;
 		} else {
 			done[nb] = row.ring->reap(txq->vq, &len);
@@ -73,7 +72,7 @@ tx_acceptable(struct vsr_txq *txq, struct rte_mbuf *m)
 	return false;
 }
 
-/* Returns false when the ring has no room. */
+/* @return false if the ring has no room. */
 static __rte_always_inline bool
 tx_post(struct vsr_txq *txq, struct rte_mbuf *m, const struct vio_ring_ops *const ring)
 {
@@ -92,11 +91,11 @@ tx_post(struct vsr_txq *txq, struct rte_mbuf *m, const struct vio_ring_ops *cons
 	return vsr_tx_post_list(txq, m);
 }
 
-/* The ring was full: what the device is done with by now may make room. */
+/* The ring was full: free sent packets and try again. */
 static __rte_always_inline bool
 tx_post_again(struct vsr_txq *txq, struct rte_mbuf *m, const struct vsr_tx_row row)
 {
-	/* A reap sees published buffers only. */
+	/* Posted buffers must be published before a reap. */
 	if (txq->vq->nb_posted != 0)
 		row.ring->publish(txq->vq);
 	if (tx_clean(txq, UINT32_MAX, row) != 0 && tx_post(txq, m, row.ring))

@@ -6,21 +6,21 @@
 
 /**
  * @file
- * Questions about a packet to send, and its virtio header: for the bursts and for vsr_slow.c.
+ * Properties of a packet to send, and its virtio header; for the TX bursts and vsr_slow.c.
  */
 
 #include "virtio/vio_virtq_packed.h"
 #include "virtio/vio_virtq_split.h"
 #include "../base/vsr_queue.h"
 
-/* Nobody else has this mbuf, and it is all of the packet. */
+/* The mbuf is direct, has no other reference, and is the whole packet. */
 static __rte_always_inline bool
 tx_is_plain(const struct rte_mbuf *m)
 {
 	return rte_mbuf_refcnt_read(m) == 1 && m->nb_segs == 1 && RTE_MBUF_DIRECT(m);
 }
 
-/* The header may stand in front of the data: nobody else has that memory, and there is room. */
+/* The virtio header fits in the headroom, and nobody else uses the memory of this mbuf. */
 static inline bool
 tx_can_push(const struct vsr_txq *txq, const struct rte_mbuf *m)
 {
@@ -28,8 +28,8 @@ tx_can_push(const struct vsr_txq *txq, const struct rte_mbuf *m)
 			rte_pktmbuf_headroom(m) >= txq->hdr_len;
 }
 
-/* No offload is negotiated: all of the header is zero (virtio 1.4 5.1.6.2). It is often so from
- * the last time, and then the line is only looked at. */
+/* No offload is negotiated, so the whole header is zero (virtio 1.4 5.1.6.2). Skip the store when
+ * the header is zero already, so that the cache line stays clean. */
 static __rte_always_inline void
 tx_header(void *hdr)
 {

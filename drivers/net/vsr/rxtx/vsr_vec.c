@@ -2,12 +2,11 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/**
- * @file
+/*
  * The bursts that use vectors. The build compiles this file once for AVX2 and once for AVX-512.
  *
- * A step takes or posts VIO_LANES packets, all or none of them. What is not plain is left to the
- * scalar code of the bursts.
+ * A call reaps or posts VIO_LANES packets, or nothing. The scalar code of the bursts handles what
+ * is not plain.
  */
 
 #include "virtio/vio_virtq_vec.h"
@@ -20,7 +19,7 @@
 typedef uint64_t rearm_words __attribute__((vector_size(32)));
 typedef rearm_words rearm_words_mem __attribute__((aligned(8), may_alias));
 
-/* As rx_rearm(), in one store. */
+/* As rx_rearm(), with one store. */
 static __rte_always_inline void
 rx_rearm_wide(const struct vsr_rxq *rxq, struct rte_mbuf *m, uint64_t data_len)
 {
@@ -28,7 +27,7 @@ rx_rearm_wide(const struct vsr_rxq *rxq, struct rte_mbuf *m, uint64_t data_len)
 		data_len << 32, data_len };
 }
 
-/* Some length is not plain: sort the packets one by one. */
+/* At least one length is unusual: handle the packets one by one. */
 static __rte_noinline uint16_t
 rx_sort(struct vsr_rxq *rxq, struct rte_mbuf **pkts, const uint64_t *lens, uint64_t *bytes)
 {
@@ -47,9 +46,9 @@ rx_sort(struct vsr_rxq *rxq, struct rte_mbuf **pkts, const uint64_t *lens, uint6
 }
 
 static __rte_always_inline uint16_t
-rx_take(struct vsr_rxq *rxq, struct rte_mbuf **pkts, uint64_t *bytes, const bool packed)
+rx_reap_lanes(struct vsr_rxq *rxq, struct rte_mbuf **pkts, uint64_t *bytes, const bool packed)
 {
-	/* A packet that fills its buffer may go on in the next one. */
+	/* A packet that fills its buffer may continue in the next buffer. */
 	const uint64_t most = rxq->buf_len - rxq->mergeable;
 	vio_vec mbufs, lens;
 	uint64_t each[VIO_LANES];
@@ -75,7 +74,7 @@ rx_take(struct vsr_rxq *rxq, struct rte_mbuf **pkts, uint64_t *bytes, const bool
 }
 
 static __rte_always_inline uint16_t
-rx_put(struct vsr_rxq *rxq, struct rte_mbuf **bufs, const bool packed)
+rx_post_lanes(struct vsr_rxq *rxq, struct rte_mbuf **bufs, const bool packed)
 {
 	const vio_vec mbufs = vio_vec_gather((const uint64_t *)bufs);
 	const vio_vec lens = vio_vec_all(rxq->buf_len);
@@ -96,7 +95,7 @@ rx_put(struct vsr_rxq *rxq, struct rte_mbuf **bufs, const bool packed)
 /* ------------------------------------------------------------------ TX */
 
 static __rte_always_inline uint16_t
-tx_take(struct vsr_txq *txq, struct rte_mbuf **done, const bool packed)
+tx_reap_lanes(struct vsr_txq *txq, struct rte_mbuf **done, const bool packed)
 {
 	vio_vec mbufs, lens;
 
@@ -108,7 +107,7 @@ tx_take(struct vsr_txq *txq, struct rte_mbuf **done, const bool packed)
 }
 
 static __rte_always_inline uint16_t
-tx_put(struct vsr_txq *txq, struct rte_mbuf **pkts, uint64_t *bytes, const bool packed)
+tx_post_lanes(struct vsr_txq *txq, struct rte_mbuf **pkts, uint64_t *bytes, const bool packed)
 {
 	uint64_t iovas[VIO_LANES], lens[VIO_LANES], spoilt = 0, sum = 0;
 	void *hdrs[VIO_LANES];
@@ -119,7 +118,7 @@ tx_put(struct vsr_txq *txq, struct rte_mbuf **pkts, uint64_t *bytes, const bool 
 		const int64_t front = (int64_t)m->data_off - txq->hdr_len;
 		const int64_t len = m->data_len;
 
-		/* One of these is negative if something is not as it should be. */
+		/* One of these is negative if the packet needs the scalar code. */
 		spoilt |= (uint64_t)(front | (len - 1) | (txq->max_len - len));
 		spoilt |= -(uint64_t)!tx_is_plain(m);
 		iovas[i] = rte_mbuf_iova_get(m) + front;
@@ -144,51 +143,51 @@ tx_put(struct vsr_txq *txq, struct rte_mbuf **pkts, uint64_t *bytes, const bool 
 /* ------------------------------------------------------------------ rows */
 
 static __rte_always_inline uint16_t
-rx_take_split(struct vsr_rxq *rxq, struct rte_mbuf **pkts, uint64_t *bytes)
+rx_reap_split(struct vsr_rxq *rxq, struct rte_mbuf **pkts, uint64_t *bytes)
 {
-	return rx_take(rxq, pkts, bytes, false);
+	return rx_reap_lanes(rxq, pkts, bytes, false);
 }
 
 static __rte_always_inline uint16_t
-rx_put_split(struct vsr_rxq *rxq, struct rte_mbuf **bufs)
+rx_post_split(struct vsr_rxq *rxq, struct rte_mbuf **bufs)
 {
-	return rx_put(rxq, bufs, false);
+	return rx_post_lanes(rxq, bufs, false);
 }
 
 static __rte_always_inline uint16_t
-tx_take_split(struct vsr_txq *txq, struct rte_mbuf **done)
+tx_reap_split(struct vsr_txq *txq, struct rte_mbuf **done)
 {
-	return tx_take(txq, done, false);
+	return tx_reap_lanes(txq, done, false);
 }
 
 static __rte_always_inline uint16_t
-tx_put_split(struct vsr_txq *txq, struct rte_mbuf **pkts, uint64_t *bytes)
+tx_post_split(struct vsr_txq *txq, struct rte_mbuf **pkts, uint64_t *bytes)
 {
-	return tx_put(txq, pkts, bytes, false);
+	return tx_post_lanes(txq, pkts, bytes, false);
 }
 
 static __rte_always_inline uint16_t
-rx_take_packed(struct vsr_rxq *rxq, struct rte_mbuf **pkts, uint64_t *bytes)
+rx_reap_packed(struct vsr_rxq *rxq, struct rte_mbuf **pkts, uint64_t *bytes)
 {
-	return rx_take(rxq, pkts, bytes, true);
+	return rx_reap_lanes(rxq, pkts, bytes, true);
 }
 
 static __rte_always_inline uint16_t
-rx_put_packed(struct vsr_rxq *rxq, struct rte_mbuf **bufs)
+rx_post_packed(struct vsr_rxq *rxq, struct rte_mbuf **bufs)
 {
-	return rx_put(rxq, bufs, true);
+	return rx_post_lanes(rxq, bufs, true);
 }
 
 static __rte_always_inline uint16_t
-tx_take_packed(struct vsr_txq *txq, struct rte_mbuf **done)
+tx_reap_packed(struct vsr_txq *txq, struct rte_mbuf **done)
 {
-	return tx_take(txq, done, true);
+	return tx_reap_lanes(txq, done, true);
 }
 
 static __rte_always_inline uint16_t
-tx_put_packed(struct vsr_txq *txq, struct rte_mbuf **pkts, uint64_t *bytes)
+tx_post_packed(struct vsr_txq *txq, struct rte_mbuf **pkts, uint64_t *bytes)
 {
-	return tx_put(txq, pkts, bytes, true);
+	return tx_post_lanes(txq, pkts, bytes, true);
 }
 
 #define RX_BURST(name, layout, may_merge, single, simd)                               \
@@ -196,8 +195,8 @@ tx_put_packed(struct vsr_txq *txq, struct rte_mbuf **pkts, uint64_t *bytes)
 	{                                                                             \
 		static const struct vsr_rx_row row = { .ring = &vio_ring_##layout,    \
 			.mergeable = (may_merge),                                     \
-			.take = rx_take_##layout,                                     \
-			.post = rx_put_##layout,                                      \
+			.reap = rx_reap_##layout,                                     \
+			.post = rx_post_##layout,                                     \
 			.step = VIO_LANES };                                          \
                                                                                       \
 		return rx_burst(queue, pkts, nb_pkts, row);                           \
@@ -207,8 +206,8 @@ tx_put_packed(struct vsr_txq *txq, struct rte_mbuf **pkts, uint64_t *bytes)
 	uint16_t vsr_tx_##name(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts) \
 	{                                                                             \
 		static const struct vsr_tx_row row = { .ring = &vio_ring_##layout,    \
-			.take = tx_take_##layout,                                     \
-			.post = tx_put_##layout,                                      \
+			.reap = tx_reap_##layout,                                     \
+			.post = tx_post_##layout,                                     \
 			.step = VIO_LANES };                                          \
                                                                                       \
 		return tx_burst(queue, pkts, nb_pkts, row);                           \

@@ -6,7 +6,7 @@
 
 /**
  * @file
- * The vector rows of the path table.
+ * The bursts that use vectors.
  */
 
 #include <rte_mbuf.h>
