@@ -175,7 +175,7 @@ other_files_are_left_alone(void)
 static void
 private_memory_is_refused_with_a_sentence(void)
 {
-	play("private_memory", 0, "it is private to the process");
+	play("private_memory", 0, "the memory is private to the process");
 }
 
 static void

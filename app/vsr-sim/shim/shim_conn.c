@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * Requests to vsr-sim. All of it may run in a signal handler: system calls and atomics only.
- *
- * A connection belongs to one process. A child by fork has the parent's descriptor, whose answers
- * it must not take: it sees that the process id differs and makes a connection of its own. A
- * program that closes descriptors it does not know may close ours: the inode is compared before
- * each use, so a number that now means something else is left alone.
  */
+
+/*
+ * Requests to vsr-sim, and the table of its files that this process has met.
+ *
+ * All functions may run in a signal handler: system calls and atomics only.
+ *
+ * A connection belongs to one process. A child process inherits the descriptor of its parent by
+ * fork, but must not take its replies: the process id differs, so the child makes a connection of
+ * its own. A program that closes descriptors which it did not open may close a connection: the
+ * inode is compared before each use, so that a file which got the same number is left alone.
+ */
+
 #include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -29,8 +34,8 @@
 #define MAX_OTHERS 64
 
 struct shim_conn {
-	_Atomic pid_t owner; /* Process that holds the lock, 0: free. */
-	pid_t pid; /* Process whose connection it is. */
+	_Atomic pid_t owner; /* Process that holds the lock; 0: free. */
+	pid_t pid; /* Process that made the connection. */
 	int fd;
 	ino_t ino;
 };
@@ -40,7 +45,7 @@ struct shim_conn shim_trap = { .fd = -1 };
 
 static struct sockaddr_un host_addr;
 static dev_t mem_dev;
-static atomic_bool said_gone;
+static atomic_bool gone_logged;
 static _Atomic pid_t host_pid;
 
 bool
@@ -56,7 +61,7 @@ shim_mem_dev(void)
 }
 
 void
-shim_say(const char *text)
+shim_log(const char *text)
 {
 	static const char name[] = "libvsr_vfio: ";
 	char line[256];
@@ -80,13 +85,13 @@ conn_init(void)
 	if (path == NULL || path[0] == '\0')
 		return;
 	if (strlen(path) >= sizeof(host_addr.sun_path)) {
-		shim_say("VSR_SIM_HOST is too long for a socket: no simulated host");
+		shim_log("the path in VSR_SIM_HOST is too long for a socket: no simulated host");
 		return;
 	}
-	/* Every memory file of this machine lives on one device, in any process. */
+	/* All memory files of a machine have the same device number. */
 	fd = memfd_create("vsr-probe", MFD_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) != 0) {
-		shim_say("memfd_create() does not work here: no simulated host");
+		shim_log("memfd_create() does not work here: no simulated host");
 		return;
 	}
 	close(fd);
@@ -108,7 +113,10 @@ shim_lock(_Atomic pid_t *owner)
 
 		if (atomic_compare_exchange_strong(owner, &seen, pid))
 			return;
-		/* A thread of the parent held it at fork: nobody here will let go of it. */
+		/*
+		 * A thread of the parent held the lock at fork: no thread of this process will
+		 * release it.
+		 */
 		if (seen != pid && atomic_compare_exchange_strong(owner, &seen, pid))
 			return;
 		syscall(SYS_nanosleep, &pause, NULL);
@@ -224,15 +232,15 @@ conn_open(struct shim_conn *conn, pid_t pid)
 	return hello.rep.ret;
 }
 
-/* A bad descriptor of the program is its own mistake, not the end of the connection. */
+/* A bad descriptor is a mistake of the program, and does not end the connection. */
 static bool
-callers_fault(int ret)
+is_bad_fd(int ret)
 {
 	return ret == -EBADF || ret == -ETOOMANYREFS;
 }
 
 static int
-converse(struct shim_conn *conn, struct shim_call *call)
+exchange(struct shim_conn *conn, struct shim_call *call)
 {
 	const pid_t pid = syscall(SYS_getpid);
 	int ret;
@@ -247,10 +255,10 @@ converse(struct shim_conn *conn, struct shim_call *call)
 		ret = send_request(conn, call);
 		if (ret == 0)
 			ret = receive_reply(conn, call);
-		else if (callers_fault(ret))
+		else if (is_bad_fd(ret))
 			return ret;
 		else if (tries == 0) {
-			/* Nobody has seen the request: a host that was started anew may take it. */
+			/* The request was not sent: try again, in case vsr-sim was restarted. */
 			conn_drop(conn);
 			continue;
 		}
@@ -259,17 +267,17 @@ converse(struct shim_conn *conn, struct shim_call *call)
 	if (ret == 0)
 		return call->rep.ret;
 	conn_drop(conn);
-	if (!atomic_exchange(&said_gone, true))
-		shim_say(ret == -ETIMEDOUT || ret == -EAGAIN ?
-						"vsr-sim does not answer: the simulated devices are lost" :
-						"vsr-sim is gone: the simulated devices are lost");
+	if (!atomic_exchange(&gone_logged, true))
+		shim_log(ret == -ETIMEDOUT || ret == -EAGAIN ?
+						"vsr-sim does not answer: the simulated functions are lost" :
+						"vsr-sim is gone: the simulated functions are lost");
 	return -ENODEV;
 }
 
 int
 shim_request(struct shim_conn *conn, struct shim_call *call)
 {
-	/* The kernel's signal set: faults stay open, all else waits. */
+	/* A signal set of the kernel: block all signals except faults. */
 	const uint64_t faults = UINT64_C(1) << (SIGSEGV - 1) | UINT64_C(1) << (SIGBUS - 1) |
 			UINT64_C(1) << (SIGILL - 1) | UINT64_C(1) << (SIGFPE - 1);
 	const uint64_t others = ~faults;
@@ -282,22 +290,22 @@ shim_request(struct shim_conn *conn, struct shim_call *call)
 		return -ENODEV;
 	syscall(SYS_rt_sigprocmask, SIG_BLOCK, &others, &old, sizeof(old));
 	shim_lock(&conn->owner);
-	ret = converse(conn, call);
+	ret = exchange(conn, call);
 	shim_unlock(&conn->owner);
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof(old));
 	errno = saved;
 	return ret;
 }
 
-/* ---------------------------------------------------------------- files met */
+/* ---------------------------------------------------------------- files */
 
-/* Writers hold files_owner. A reader takes an entry whose ino it knows; ino is written last. */
+/* Writers hold files_owner and write ino last. A reader uses an entry whose ino matches. */
 static struct {
 	_Atomic ino_t ino;
 	atomic_int kind;
 	_Atomic uint64_t region_size[6];
 } files[MAX_FILES];
-static _Atomic ino_t others[MAX_OTHERS]; /* Memory files that are none of ours. */
+static _Atomic ino_t others[MAX_OTHERS]; /* Memory files that are not of the simulated host. */
 static _Atomic pid_t files_owner;
 
 static int
@@ -317,7 +325,7 @@ files_add(ino_t ino, const struct host_reply *rep)
 
 	shim_lock(&files_owner);
 	if (files_find(ino) < 0) {
-		i = at++ % MAX_FILES; /* Full: the oldest goes; asked for again when needed. */
+		i = at++ % MAX_FILES; /* Full: replace the oldest entry. */
 		atomic_store(&files[i].ino, 0);
 		atomic_store(&files[i].kind, rep->ret);
 		for (unsigned int r = 0; r < 6; r++)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
+
 /* Copies from and to memory of the program that may not be mapped. */
+
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -14,15 +16,16 @@ copy(uintptr_t theirs, void *ours, size_t len, long call)
 {
 	struct iovec local = { ours, len }, remote = { (void *)theirs, len };
 	const int saved = errno;
-	/* All long: the last goes by the stack, where half an int is not cleared. */
+	/* All arguments are long: the last one is passed on the stack, where the upper half of an
+	 * int is undefined. */
 	const ssize_t done = syscall(call, syscall(SYS_getpid), &local, 1L, &remote, 1L, 0L);
-	const int why = errno;
+	const int err = errno;
 
 	errno = saved;
 	if (done == (ssize_t)len)
 		return 0;
-	if (done < 0 && (why == ENOSYS || why == EPERM)) {
-		/* Not allowed in this sandbox: trust the address. */
+	if (done < 0 && (err == ENOSYS || err == EPERM)) {
+		/* The system call is not allowed in this sandbox: access the address directly. */
 		if (call == SYS_process_vm_readv)
 			memcpy(ours, (const void *)theirs, len);
 		else

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
+ */
+
+/*
+ * Decoder and execution of the instructions that access registers of a device.
  *
  * Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2: 2.1 "Instruction Format
  * for Protected Mode", 2.2.1 "REX Prefixes", and the pages of the instructions.
  */
+
 #include <string.h>
 
 #include "shim_decode.h"
@@ -11,7 +16,7 @@
 struct cursor {
 	const uint8_t *code;
 	size_t max, at;
-	bool end; /* More bytes were needed than there are. */
+	bool end; /* The instruction needs more bytes than max. */
 };
 
 static uint8_t
@@ -56,7 +61,7 @@ read_prefixes(struct cursor *c, struct prefixes *p)
 		default:
 			if ((byte & 0xf0) != 0x40)
 				return byte;
-			/* REX counts only right before the opcode. */
+			/* A REX prefix is valid right before the opcode only. */
 			p->rex = true;
 			p->rex_bits = byte & 0xf;
 			return next(c);
@@ -66,8 +71,7 @@ read_prefixes(struct cursor *c, struct prefixes *p)
 	}
 }
 
-/* Skip ModRM, SIB and displacement.
- * @return the ModRM byte, or -1 when the operand is a register. */
+/* Skip ModRM, SIB and displacement. @return the ModRM byte, or -1: the operand is a register. */
 static int
 read_modrm(struct cursor *c)
 {
@@ -83,7 +87,7 @@ read_modrm(struct cursor *c)
 		if (mod == 0 && (sib & 7) == 5)
 			displacement = 4;
 	} else if (mod == 0 && rm == 5) {
-		displacement = 4; /* Relative to rip. */
+		displacement = 4; /* relative to rip */
 	}
 	while (displacement-- > 0)
 		next(c);
@@ -122,7 +126,7 @@ set_reg(const struct prefixes *p, unsigned int number, unsigned int width, struc
 	insn->reg_width = width;
 }
 
-/* movzx, movsx, movsxd: memory of one width into a register of another. */
+/* movzx, movsx, movsxd: load into a register of another width. */
 static bool
 decode_extend(struct cursor *c, const struct prefixes *p, unsigned int width, bool sign,
 		struct shim_insn *insn)
@@ -154,7 +158,7 @@ decode_two_bytes(struct cursor *c, const struct prefixes *p, struct shim_insn *i
 	}
 }
 
-/* Between memory and a register: bit 0 of the opcode is the width, bit 1 the direction. */
+/* Memory and a register: bit 0 of the opcode is the width, bit 1 the direction. */
 static bool
 decode_with_reg(struct cursor *c, const struct prefixes *p, uint8_t opcode, enum shim_op op,
 		struct shim_insn *insn)
@@ -170,8 +174,10 @@ decode_with_reg(struct cursor *c, const struct prefixes *p, uint8_t opcode, enum
 	return true;
 }
 
-/* Of memory and a number, of one byte if short_number; one that is shorter than the memory is
- * sign extended. The operation is op, or if that is SHIM_ADD named in ModRM as an extension. */
+/*
+ * Memory and an immediate number (of one byte with short_number), which is sign extended to the
+ * width of the memory. SHIM_ADD as op means: the extension in ModRM names the operation.
+ */
 static bool
 decode_with_number(struct cursor *c, const struct prefixes *p, uint8_t opcode, enum shim_op op,
 		bool short_number, struct shim_insn *insn)
@@ -196,7 +202,7 @@ decode_with_number(struct cursor *c, const struct prefixes *p, uint8_t opcode, e
 	return true;
 }
 
-/* a0..a3: between the accumulator and an absolute address. */
+/* a0..a3: accumulator and an absolute address. */
 static bool
 decode_mov_absolute(struct cursor *c, const struct prefixes *p, uint8_t opcode,
 		struct shim_insn *insn)
@@ -262,7 +268,7 @@ shim_decode(const uint8_t *code, size_t max, struct shim_insn *insn)
 	return known && !c.end;
 }
 
-/* ---------------------------------------------------------------- doing it */
+/* ---------------------------------------------------------------- execution */
 
 #define FLAG_CARRY UINT64_C(0x001)
 #define FLAG_PARITY UINT64_C(0x004)
@@ -324,7 +330,7 @@ calculate(enum shim_op op, unsigned int width, uint64_t a, uint64_t b, uint64_t 
 		r = a ^ b;
 		break;
 	default:
-		return b; /* mov leaves the flags alone. */
+		return b; /* mov does not change the flags. */
 	}
 	*flags &= ~FLAGS;
 	*flags |= (carries & top) != 0 ? FLAG_CARRY : 0;
@@ -342,7 +348,7 @@ put_reg(const struct shim_insn *insn, uint64_t *reg, uint64_t value)
 	value = cut(value, insn->reg_width);
 	if (insn->high_byte)
 		*reg = (*reg & ~UINT64_C(0xff00)) | value << 8;
-	/* A write of 32 bits clears the upper half; of 8 or 16 keeps the rest. */
+	/* A write of 32 bits clears the upper half of the register; 8 or 16 bits keep the rest. */
 	else if (insn->reg_width >= 4)
 		*reg = value;
 	else

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * VFIO_IOMMU_MAP_DMA: a real IOMMU reaches any page of the program, the simulated one reaches
- * files that can be mapped a second time. So the range is taken apart into what /proc/self/maps
- * says it consists of.
  */
+
+/*
+ * VFIO_IOMMU_MAP_DMA: memory of the program as a list of files and offsets.
+ *
+ * A real IOMMU reaches any page of the program, the simulated one only files that can be mapped a
+ * second time. /proc/self/maps says which files a range of memory consists of.
+ */
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/vfio.h>
@@ -21,18 +25,18 @@
 	((HOST_PROTO_DATA - sizeof(struct vfio_iommu_type1_dma_map)) / \
 			sizeof(struct host_proto_piece))
 
-/* One file and a stretch of it that is mapped in the range. */
+/* A part of a file that is mapped in the range. */
 struct piece {
 	struct shim_map map;
 	uint64_t size, offset;
 };
 
 struct resolve {
-	uint64_t at, end; /* Resolved up to here, of all. */
+	uint64_t at, end; /* Next address to resolve, and the end of the range. */
 	struct piece *pieces;
 	size_t nb, max;
-	int error; /* -EFAULT: see why; -ENOMEM. */
-	const char *why;
+	int ret; /* 0, -EFAULT (see err) or -ENOMEM. */
+	const char *err;
 };
 
 static bool
@@ -44,14 +48,14 @@ resolve_map(const struct shim_map *map, void *arg)
 
 	if (map->end <= r->at)
 		return true;
-	r->error = -EFAULT;
+	r->ret = -EFAULT;
 	if (map->start > r->at) {
-		r->why = "nothing is mapped there";
+		r->err = "nothing is mapped";
 		return false;
 	}
 	if (!map->shared) {
-		r->why = "it is private to the process (use hugepages, or any memory mapped shared "
-			 "from a file or memfd)";
+		r->err = "the memory is private to the process (use hugepages, or a shared mapping "
+			 "of a file or memfd)";
 		return false;
 	}
 	size = (map->end < r->end ? map->end : r->end) - r->at;
@@ -64,7 +68,7 @@ resolve_map(const struct shim_map *map, void *arg)
 			r->max = r->max == 0 ? 64 : 2 * r->max;
 			piece = realloc(r->pieces, r->max * sizeof(*piece));
 			if (piece == NULL) {
-				r->error = -ENOMEM;
+				r->ret = -ENOMEM;
 				return false;
 			}
 			r->pieces = piece;
@@ -72,15 +76,15 @@ resolve_map(const struct shim_map *map, void *arg)
 		r->pieces[r->nb++] = (struct piece){ *map, size, offset };
 	}
 	r->at += size;
-	r->error = 0;
+	r->ret = 0;
 	return r->at < r->end;
 }
 
-/* The file behind a mapping among the descriptors of this process. */
+/* Find the file of a mapping among the descriptors of this process. */
 static int
 find_own_fd(const struct shim_map *map)
 {
-	/* opendir() of this library would look whether the path is one of VFIO. */
+	/* Not opendir(): this library replaces it. */
 	const int list = syscall(SYS_openat, AT_FDCWD, "/proc/self/fd",
 			O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = list >= 0 ? fdopendir(list) : NULL;
@@ -111,11 +115,12 @@ open_file(const struct shim_map *map)
 
 	shim_map_path(map, path);
 	fd = syscall(SYS_openat, AT_FDCWD, path, (map->writable ? O_RDWR : O_RDONLY) | O_CLOEXEC);
-	/* Only root may go that way; and it does not exist in every sandbox. */
+	/* The path is for root only, and some sandboxes do not have it. */
 	return fd >= 0 ? fd : find_own_fd(map);
 }
 
-/* Number of a piece's file in this message, which it may join. -1: no room; -EFAULT: no file. */
+/* Index of the file of a piece in this message, where it is added if needed. -1: no room; -EFAULT:
+ * the file cannot be opened. */
 static int
 file_number(const struct piece *pieces, size_t first, size_t i, const int *number, int *fds,
 		unsigned int *nb_fds)
@@ -130,7 +135,7 @@ file_number(const struct piece *pieces, size_t first, size_t i, const int *numbe
 	return fds[*nb_fds] < 0 ? -EFAULT : (int)(*nb_fds)++;
 }
 
-/* One message with as many pieces as fit. @return how many, or -errno. */
+/* Send one message with as many pieces as fit. @return number of pieces, or -errno. */
 static int
 send_pieces(ino_t ino, const struct vfio_iommu_type1_dma_map *arg, const struct resolve *r,
 		size_t first)
@@ -164,17 +169,17 @@ send_pieces(ino_t ino, const struct vfio_iommu_type1_dma_map *arg, const struct 
 }
 
 static void
-say_why(const struct vfio_iommu_type1_dma_map *arg, uint64_t at, const char *why)
+log_error(const struct vfio_iommu_type1_dma_map *arg, uint64_t at, const char *err)
 {
 	char text[256];
 
 	snprintf(text, sizeof(text), "cannot map 0x%llx bytes at 0x%llx for DMA: at 0x%llx %s",
 			(unsigned long long)arg->size, (unsigned long long)arg->vaddr,
-			(unsigned long long)at, why);
-	shim_say(text);
+			(unsigned long long)at, err);
+	shim_log(text);
 }
 
-static _Atomic pid_t one_at_a_time;
+static _Atomic pid_t map_lock;
 
 int
 shim_dma_map(ino_t ino, uintptr_t user)
@@ -185,7 +190,7 @@ shim_dma_map(ino_t ino, uintptr_t user)
 		.data = &arg,
 		.data_len = sizeof(arg)
 	};
-	struct resolve r = { .error = -EFAULT, .why = "nothing is mapped there" };
+	struct resolve r = { .ret = -EFAULT, .err = "nothing is mapped" };
 	int ret;
 
 	ret = shim_copy_in(&arg, user, sizeof(arg));
@@ -196,23 +201,24 @@ shim_dma_map(ino_t ino, uintptr_t user)
 	r.at = arg.vaddr;
 	r.end = arg.vaddr + arg.size;
 	ret = shim_maps(resolve_map, &r);
-	if (ret == 0 && r.error == 0 && r.at < r.end) {
-		r.error = -EFAULT;
-		r.why = "nothing is mapped there";
+	if (ret == 0 && r.ret == 0 && r.at < r.end) {
+		r.ret = -EFAULT;
+		r.err = "nothing is mapped";
 	}
 	if (ret == 0)
-		ret = r.error;
+		ret = r.ret;
 	if (ret == -EFAULT)
-		say_why(&arg, r.at, r.why);
+		log_error(&arg, r.at, r.err);
 
-	/* Pieces of one map come in a row on the one connection of this process. */
-	shim_lock(&one_at_a_time);
+	/* The pieces of a map must not mix with other maps on the connection of this process. */
+	shim_lock(&map_lock);
 	for (size_t first = 0; ret >= 0 && first < r.nb; first += ret) {
 		ret = send_pieces(ino, &arg, &r, first);
 		if (ret == -EFAULT)
-			say_why(&arg, arg.vaddr, "its file cannot be opened (as root it could)");
+			log_error(&arg, arg.vaddr,
+					"the file cannot be opened (run the program as root)");
 	}
-	shim_unlock(&one_at_a_time);
+	shim_unlock(&map_lock);
 	free(r.pieces);
 	return ret < 0 ? ret : 0;
 }

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * /proc/self/maps, read with system calls only: "START-END rwxp OFFSET MAJOR:MINOR INODE   NAME".
  */
+
+/*
+ * Reader of /proc/self/maps ("START-END rwxp OFFSET MAJOR:MINOR INODE   NAME"), by system calls
+ * only.
+ */
+
 #include <fcntl.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -48,7 +52,7 @@ parse_line(const char *at, struct shim_map *map)
 int
 shim_maps(shim_map_fn fn, void *arg)
 {
-	/* Numbers of a line take less; of a long name the rest is skipped. */
+	/* The numbers of a line fit; the rest of a long name is skipped. */
 	char text[1024], line[128];
 	size_t line_len = 0;
 	struct shim_map map;

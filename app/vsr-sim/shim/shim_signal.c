@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * SIGSEGV belongs to the register traps; what a program sets for it is kept and gets the faults
- * that are real. Nothing may block it: a blocked fault kills.
  */
+
+/*
+ * The handler of SIGSEGV, which register traps need for themselves.
+ *
+ * The handler that a program sets is kept, and gets all other faults. No thread may block SIGSEGV:
+ * the kernel ends a process whose fault is blocked.
+ */
+
 #include <dlfcn.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -19,7 +24,7 @@ typedef int (*mask_fn)(int, const sigset_t *, sigset_t *);
 static sigaction_fn real_sigaction;
 static mask_fn real_sigprocmask, real_pthread_sigmask;
 
-/* What the program set for SIGSEGV. Handlers read a copy; a writer flips between two. */
+/* The handler that the program set. A reader uses one copy while a writer fills the other. */
 static struct sigaction kept[2];
 static atomic_uint kept_at;
 static bool installed;
@@ -36,7 +41,7 @@ find_real(void)
 
 /* ---------------------------------------------------------------- faults */
 
-/* Let the kernel do what it would without any handler: end the process. */
+/* Restore the default action, which ends the process. */
 static void
 die_of(int sig, const siginfo_t *info)
 {
@@ -48,7 +53,7 @@ die_of(int sig, const siginfo_t *info)
 	} action = { .handler = SIG_DFL };
 
 	syscall(SYS_rt_sigaction, sig, &action, NULL, sizeof(action.mask));
-	/* A fault happens again on return; a signal that was sent does not. */
+	/* A fault repeats on return; a signal that was sent does not. */
 	if (info->si_code <= 0)
 		syscall(SYS_tgkill, syscall(SYS_getpid), syscall(SYS_gettid), sig);
 }
@@ -62,7 +67,7 @@ chain(int sig, siginfo_t *info, void *context)
 
 	if (action.sa_handler == SIG_IGN && sent)
 		return;
-	/* A fault cannot be ignored: the kernel ends such a process, too. */
+	/* A fault cannot be ignored: the kernel ends such a process too. */
 	if (action.sa_handler == SIG_DFL || action.sa_handler == SIG_IGN) {
 		die_of(sig, info);
 		return;
@@ -71,8 +76,8 @@ chain(int sig, siginfo_t *info, void *context)
 		kept[(atomic_load(&kept_at) + 1) & 1] = (struct sigaction){ .sa_handler = SIG_DFL };
 		atomic_fetch_add(&kept_at, 1);
 	}
-	/* Ours blocks everything while it runs; the program asked for less, and for what was
-	 * blocked before, which the context holds. */
+	/* This handler blocks all signals. Block only the signals of the program's own handler,
+	 * and the signals that were blocked before, which are in the context. */
 	sigorset(&mask, &mask, &((ucontext_t *)context)->uc_sigmask);
 	if ((action.sa_flags & SA_NODEFER) == 0)
 		sigaddset(&mask, sig);
@@ -109,7 +114,7 @@ signal_init(void)
 	real_pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
-/* ---------------------------------------------------------------- in front of libc */
+/* ---------------------------------------------------------------- replaced functions of libc */
 
 SHIM_PUBLIC int
 sigaction(int sig, const struct sigaction *act, struct sigaction *old)
@@ -152,7 +157,7 @@ set_handler(int sig, sighandler_t handler, int flags)
 	return sigaction(sig, &act, &old) == 0 ? old.sa_handler : SIG_ERR;
 }
 
-/* libc's own would go past the sigaction() above. */
+/* signal() of libc would not call the sigaction() above. */
 SHIM_PUBLIC sighandler_t
 signal(int sig, sighandler_t handler)
 {

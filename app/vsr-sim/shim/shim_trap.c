@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * Registers. The page of a BAR that holds the MSI-X table cannot be mapped, so a program reserves
- * the addresses of the BAR without access and maps what lies around that page: a load or store
- * in the page faults. Here the fault becomes a request to vsr-sim, and the instruction is stepped
- * over. System calls and atomics only.
  */
+
+/*
+ * Registers: a load or store that faults becomes a request to vsr-sim.
+ *
+ * The page of a BAR with the MSI-X table cannot be mapped. A program reserves the addresses of the
+ * BAR without access and maps the parts around that page, so an access to the page faults. The trap
+ * handler executes the access by a request and skips the instruction. It uses system calls and
+ * atomics only.
+ */
+
 #include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -21,22 +26,22 @@
 #define REGION_SHIFT 40
 #define MAX_BARS 64
 
-/* A BAR as this process has it mapped. */
+/* A BAR that this process has mapped. */
 struct bar {
 	uint64_t base, size;
 	ino_t ino;
 	unsigned int region;
-	struct shim_map mapping; /* A mapped part of it: as long as it is there, so is the BAR. */
+	struct shim_map mapping; /* A mapped part; while it is mapped, the entry is valid. */
 };
 
-/* The last BARs that were touched. Each thread takes the lock for a moment only; who does not get
- * it looks into /proc/self/maps, which is slow and right as well. */
+/* Cache of the BARs that were accessed last. A thread that does not get the lock reads
+ * /proc/self/maps, which is slower. */
 static struct bar bars[MAX_BARS];
 static unsigned int next_bar;
 static atomic_flag bars_busy = ATOMIC_FLAG_INIT;
 static pid_t bars_pid;
 
-/* ---------------------------------------------------------------- which BAR */
+/* ---------------------------------------------------------------- look-up of a BAR */
 
 struct search {
 	uint64_t addr;
@@ -53,7 +58,9 @@ search_map(const struct shim_map *map, void *arg)
 	uint64_t base;
 
 	if (search->addr >= map->start && search->addr < map->end) {
-		/* Memory that may be touched somehow is no reservation: a fault in it is real. */
+		/*
+		 * Addresses with any access right are not a reservation: a fault there is an error.
+		 */
 		search->reserved = !map->readable && !map->writable && !map->executable;
 		return search->reserved;
 	}
@@ -74,8 +81,8 @@ search_map(const struct shim_map *map, void *arg)
 	return true;
 }
 
-/* Whether the mapping that a BAR was known by is still that file's. Without the right to look,
- * no: then the search is done each time. */
+/* Whether the mapping of a cached BAR is still of the same file. A process without access to
+ * map_files gets false, and searches each time. */
 static bool
 still_mapped(const struct bar *bar)
 {
@@ -105,13 +112,13 @@ cached_bar(uint64_t addr, struct bar *bar)
 }
 
 static void
-remember_bar(const struct bar *bar)
+cache_bar(const struct bar *bar)
 {
 	unsigned int at = MAX_BARS;
 
 	if (atomic_flag_test_and_set(&bars_busy))
 		return;
-	/* What was known of these addresses is no longer so. */
+	/* Drop cached BARs of these addresses. */
 	for (unsigned int i = 0; i < MAX_BARS; i++) {
 		if (bars[i].base < bar->base + bar->size &&
 				bar->base < bars[i].base + bars[i].size) {
@@ -132,7 +139,7 @@ find_bar(uint64_t addr, struct bar *bar)
 	const pid_t pid = syscall(SYS_getpid);
 
 	if (bars_pid != pid) {
-		/* After fork, a lock that another thread of the parent held. */
+		/* After fork: another thread of the parent may have held the lock. */
 		bars_pid = pid;
 		atomic_flag_clear(&bars_busy);
 	}
@@ -140,11 +147,11 @@ find_bar(uint64_t addr, struct bar *bar)
 		return true;
 	if (shim_maps(search_map, &search) != 0 || !search.found || !search.reserved)
 		return false;
-	remember_bar(bar);
+	cache_bar(bar);
 	return true;
 }
 
-/* ---------------------------------------------------------------- the access */
+/* ---------------------------------------------------------------- access */
 
 static const int reg_index[16] = {
 	REG_RAX,
@@ -165,7 +172,7 @@ static const int reg_index[16] = {
 	REG_R15,
 };
 
-/* As a bus does where nobody answers: ones are read, what is written is lost. */
+/* As on a bus without an answer: a load returns all ones, a store has no effect. */
 static uint64_t
 load(const struct bar *bar, uint64_t offset, unsigned int width)
 {
@@ -212,7 +219,7 @@ say_unknown(const uint8_t *code)
 {
 	static const char start[] = "cannot step over this instruction on a device register "
 				    "(mov and simple arithmetic are known):";
-	/* Bytes of the instruction itself are there; those behind it only within its page. */
+	/* The bytes of the instruction are mapped; bytes after it only to the end of its page. */
 	const size_t in_page = 4096 - ((uintptr_t)code & 4095);
 	char text[sizeof(start) + 3 * SHIM_INSN_MAX];
 	char *at = text + sizeof(start) - 1;
@@ -224,7 +231,7 @@ say_unknown(const uint8_t *code)
 		*at++ = "0123456789abcdef"[code[i] & 0xf];
 	}
 	*at = '\0';
-	shim_say(text);
+	shim_log(text);
 }
 
 bool
@@ -241,7 +248,10 @@ shim_trap_handle(const void *siginfo, void *ucontext)
 	struct bar bar;
 	bool done = false;
 
-	/* A reservation is mapped: another code means no such address, or no fault at all. */
+	/*
+	 * A reservation is mapped: another code means an unmapped address, or a signal that was
+	 * sent.
+	 */
 	if (info->si_code != SEGV_ACCERR || !shim_device_at(0, &device))
 		return false;
 	if (find_bar(addr, &bar)) {

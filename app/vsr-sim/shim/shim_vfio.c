@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * System calls on VFIO descriptors: their structures are copied, descriptors in them are looked
- * up, and vsr-sim does the rest.
  */
+
+/*
+ * System calls on VFIO descriptors, executed by vsr-sim.
+ *
+ * Arguments are copied, and descriptors in them are replaced by inodes or sent along.
+ */
+
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/vfio.h>
@@ -18,7 +22,7 @@
 
 /* ---------------------------------------------------------------- memory of the program */
 
-/* A string ended by 0, of at most max bytes with it; looked at page by page. */
+/* Copy a terminated string of at most max bytes with its terminator, page by page. */
 static int
 copy_in_string(char *to, uintptr_t from, size_t max)
 {
@@ -40,7 +44,7 @@ copy_in_string(char *to, uintptr_t from, size_t max)
 
 /* ---------------------------------------------------------------- open */
 
-/* A descriptor for the program, as its flags say; known from now on. */
+/* The descriptor of a reply, for the program; its file is added to the table. */
 static int
 opened(const struct shim_call *call, int ret, bool cloexec)
 {
@@ -86,8 +90,8 @@ plain_ioctl(ino_t ino, unsigned long cmd, uint64_t value)
 	return shim_request(&shim_control, &call);
 }
 
-/* One with a structure of in_len bytes that starts with its size; the size may be larger, for
- * capabilities in the reply, which goes back into it. */
+/* An ioctl whose structure of in_len bytes starts with its size. The size may be larger, for
+ * capabilities in the reply, which is copied back. */
 static int
 sized_ioctl(ino_t ino, unsigned long cmd, uintptr_t arg, size_t in_len)
 {
@@ -143,7 +147,7 @@ get_device_fd(ino_t ino, uintptr_t arg)
 	return opened(&call, shim_request(&shim_control, &call), true);
 }
 
-/* One message of SET_IRQS: the header for count vectors from start, then their values. */
+/* Send one message of VFIO_DEVICE_SET_IRQS: count vectors from start, and their descriptors. */
 static int
 set_irqs_step(ino_t ino, const struct vfio_irq_set *like, uint32_t start, uint32_t count,
 		const int32_t *fds)
@@ -192,7 +196,7 @@ set_irq_fds(ino_t ino, const struct vfio_irq_set *set, uintptr_t values)
 		done += count;
 	} while (ret >= 0 && done < set->count);
 	if (ret < 0 && done > HOST_PROTO_FDS) {
-		/* All or none. */
+		/* Set all vectors or none. */
 		off.flags = VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER;
 		off.start = 0;
 		set_irqs_step(ino, &off, 0, 0, NULL);

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * The functions of libc that the preload stands in front of. Each looks whether the call is about
- * VFIO and otherwise hands it on. mmap, close and dup need nothing: descriptors are files that the
- * kernel knows.
  */
+
+/*
+ * The functions of libc that the preload replaces.
+ *
+ * Each function checks whether the call concerns VFIO, and calls the function of libc otherwise.
+ * mmap(), close() and dup() need no replacement: VFIO descriptors are files of the real kernel.
+ */
+
 #include <dirent.h>
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -20,7 +24,7 @@
 
 #include "shim.h"
 
-/* The function of that name that comes after ours, looked up once. */
+/* The function of libc of that name, looked up once. */
 #define REAL(name)                                                                \
 	({                                                                        \
 		static __typeof__(&name) real_##name;                             \
@@ -85,7 +89,7 @@ WRAP_OPEN(open64)
 WRAP_OPENAT(openat)
 WRAP_OPENAT(openat64)
 
-/* What programs built with _FORTIFY_SOURCE call. */
+/* Programs built with _FORTIFY_SOURCE call these. */
 int __open_2(const char *path, int flags);
 int __open64_2(const char *path, int flags);
 
@@ -100,10 +104,12 @@ int __open64_2(const char *path, int flags);
 WRAP_OPEN_2(__open_2)
 WRAP_OPEN_2(__open64_2)
 
-/* ---------------------------------------------------------------- what is there */
+/* ---------------------------------------------------------------- paths */
 
-/* Where what a program asks of the real tree stands instead; path itself: nothing to change.
- * The modules of VFIO are folders that must merely be there, and so is /dev/vfio. */
+/*
+ * The path in the simulated /sys for a path of a program, or path itself. The modules of VFIO are
+ * folders that must exist, and so is /dev/vfio: any folder serves.
+ */
 static const char *
 redirect(const char *path, char *room, size_t len)
 {
@@ -117,7 +123,7 @@ redirect(const char *path, char *room, size_t len)
 	if (strcmp(path, "/dev/vfio/vfio") == 0)
 		return "/dev/null";
 	sys = getenv("VSR_SYSFS");
-	/* Its names are the numbers of the groups: all of /dev/vfio but "vfio". */
+	/* Show the numbers of the groups, which are the names in /dev/vfio except "vfio". */
 	if (strcmp(path, "/dev/vfio") == 0 || strcmp(path, "/dev/vfio/") == 0) {
 		if (sys == NULL)
 			return "/";
@@ -142,7 +148,7 @@ WRAP_STAT(stat64, stat64)
 WRAP_STAT(lstat, stat)
 WRAP_STAT(lstat64, stat64)
 
-/* What programs built against an older libc call. */
+/* Programs built against an older libc call these. */
 int __xstat(int version, const char *path, struct stat *st);
 int __xstat64(int version, const char *path, struct stat64 *st);
 
@@ -178,12 +184,12 @@ opendir(const char *path)
 	return REAL(opendir)(redirect(path, room, sizeof(room)));
 }
 
-/* ---------------------------------------------------------------- who has what open */
+/* ---------------------------------------------------------------- /proc/PID/fd */
 
 /*
- * /proc/PID/fd/N of a process with an open file of the simulated kernel says what Linux would:
- * "/dev/vfio/43", not "/memfd:/dev/vfio/43 (deleted)". The simulator itself has them all open, as
- * a kernel has; that is nobody's use.
+ * For an open VFIO file, /proc/PID/fd/N shows what Linux shows: "/dev/vfio/43", not
+ * "/memfd:/dev/vfio/43 (deleted)". The descriptors of vsr-sim itself are not changed: it has all
+ * files open, as a kernel has.
  */
 static ssize_t
 link_text(const char *path, char *buf, ssize_t len)
@@ -214,7 +220,7 @@ readlink(const char *path, char *buf, size_t len)
 	return link_text(path, buf, REAL(readlink)(path, buf, len));
 }
 
-/* What programs built with _FORTIFY_SOURCE call. */
+/* Programs built with _FORTIFY_SOURCE call these. */
 ssize_t __readlink_chk(const char *path, char *buf, size_t len, size_t room);
 
 SHIM_PUBLIC ssize_t
@@ -269,7 +275,7 @@ WRAP_PREAD(pread64, off64_t)
 WRAP_PWRITE(pwrite, off_t)
 WRAP_PWRITE(pwrite64, off64_t)
 
-/* What programs built with _FORTIFY_SOURCE call. */
+/* Programs built with _FORTIFY_SOURCE call these. */
 ssize_t __pread_chk(int fd, void *buf, size_t len, off_t offset, size_t room);
 ssize_t __pread64_chk(int fd, void *buf, size_t len, off64_t offset, size_t room);
 

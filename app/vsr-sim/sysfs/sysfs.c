@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * FUSE on one side, sysfs_tree.h on the other. Nothing is cached by the kernel (no timeouts,
- * direct I/O), so what a reader sees is what the host has at that moment and the result of a
- * write is the result of write(2).
- *
- * The loop is our own rather than libfuse's: it must end at once when told to, although a
- * program may keep a file of the tree open and with it the connection.
  */
+
+/*
+ * The simulated /sys as a FUSE file system: the operations of FUSE, the mount, and the threads.
+ *
+ * The kernel caches nothing (no timeouts, direct I/O): a read returns the state of the host at that
+ * moment, and the result of a write is the result of write(2).
+ *
+ * libfuse's own loop is not used: the threads must end at once on request, also while a program
+ * keeps a file of the tree, and with it the connection, open.
+ */
+
 #define FUSE_USE_VERSION 314
 
 #include "sysfs.h"
@@ -30,7 +34,7 @@
 
 #include "sysfs_tree.h"
 
-/* One write may wait for programs to let go of a function; reads go on meanwhile. */
+/* A write may wait until programs release a function; other threads serve reads meanwhile. */
 #define THREADS 4
 
 struct sysfs {
@@ -118,7 +122,7 @@ op_readdir(const char *path, void *buf, fuse_fill_dir_t fill, off_t offset,
 	return tree_list(the_tree(), &node, emit_name, &filler);
 }
 
-/* sysfs checks the permissions of a file even for root. */
+/* Like sysfs, check the permissions of a file also for root. */
 static int
 op_open(const char *path, struct fuse_file_info *fi)
 {
@@ -140,7 +144,7 @@ op_read(const char *path, char *buf, size_t len, off_t offset, struct fuse_file_
 	struct tree_node node;
 	int ret = tree_find(the_tree(), path, &node);
 
-	/* The function went away while the file was open. */
+	/* -ENODEV: the function was removed while the file was open. */
 	return ret != 0 ? -ENODEV : (int)tree_read(the_tree(), &node, buf, len, offset);
 }
 
@@ -153,7 +157,7 @@ op_write(const char *path, const char *buf, size_t len, off_t offset, struct fus
 	return ret != 0 ? -ENODEV : (int)tree_write(the_tree(), &node, buf, len, offset);
 }
 
-/* A shell opens with O_TRUNC what it writes to; sysfs takes that and does nothing. */
+/* A shell opens a file for writing with O_TRUNC, which has no effect in sysfs. */
 static int
 op_truncate(const char *path, off_t size, struct fuse_file_info *fi)
 {
@@ -173,18 +177,18 @@ static const struct fuse_operations operations = {
 
 /* ---------------------------------------------------------------- mounting */
 
-/* libfuse explains itself on stderr only; keep its last words for our own sentence. */
-static char last_words[256];
+/* libfuse prints errors to stderr only: keep its last message for the error text. */
+static char last_message[256];
 
 static void
-keep_words(enum fuse_log_level level, const char *fmt, va_list ap)
+keep_message(enum fuse_log_level level, const char *fmt, va_list ap)
 {
 	size_t len;
 
-	vsnprintf(last_words, sizeof(last_words), fmt, ap);
-	len = strlen(last_words);
-	while (len > 0 && last_words[len - 1] == '\n')
-		last_words[--len] = '\0';
+	vsnprintf(last_message, sizeof(last_message), fmt, ap);
+	len = strlen(last_message);
+	while (len > 0 && last_message[len - 1] == '\n')
+		last_message[--len] = '\0';
 }
 
 static bool
@@ -204,7 +208,7 @@ is_mounted(const char *mountpoint)
 	return found;
 }
 
-/* Detach the mount now; users of it keep a dead tree. A user's mount needs the set-uid helper. */
+/* Detach the mount at once; open files in it stop working. Without root, this needs fusermount3. */
 static int
 unmount(const char *mountpoint)
 {
@@ -240,7 +244,7 @@ sysfs_clean(const char *mountpoint)
 	return 0;
 }
 
-/* ---------------------------------------------------------------- life */
+/* ---------------------------------------------------------------- start and stop */
 
 static void *
 loop(void *arg)
@@ -262,7 +266,7 @@ loop(void *arg)
 			break;
 		if (!(fds[0].revents & POLLIN))
 			continue;
-		/* The descriptor does not block: another thread may have taken the request. */
+		/* Does not block: another thread may have received the request. */
 		ret = fuse_session_receive_buf(session, &buf);
 		if (ret == -EINTR || ret == -EAGAIN)
 			continue;
@@ -284,16 +288,16 @@ mount_tree(struct sysfs *sysfs, char *err, size_t err_len)
 
 	if (access("/dev/fuse", F_OK) != 0) {
 		snprintf(err, err_len,
-				"there is no /dev/fuse: load the kernel's fuse module "
-				"(modprobe fuse) or give the container this device");
+				"/dev/fuse does not exist: load the kernel's fuse module "
+				"(modprobe fuse), or add this device to the container");
 		return false;
 	}
-	fuse_set_log_func(keep_words);
+	fuse_set_log_func(keep_message);
 	sysfs->fuse = fuse_new(&args, &operations, sizeof(operations), sysfs);
 	if (sysfs->fuse == NULL || fuse_mount(sysfs->fuse, sysfs->mountpoint) != 0) {
 		snprintf(err, err_len, "cannot mount the simulated sysfs at %s: %s",
 				sysfs->mountpoint,
-				last_words[0] != '\0' ? last_words : strerror(errno));
+				last_message[0] != '\0' ? last_message : strerror(errno));
 		fuse_opt_free_args(&args);
 		return false;
 	}
@@ -350,8 +354,8 @@ sysfs_stop(struct sysfs *sysfs)
 	for (unsigned int i = 0; i < sysfs->nb_threads; i++)
 		pthread_join(sysfs->threads[i], NULL);
 	if (sysfs->fuse != NULL) {
-		/* Ends the connection, so that whoever waits for an answer or keeps a file open
-		 * gets ENOTCONN, then detaches the mount. */
+		/* End the connection, then detach the mount. A program that waits for an answer or
+		 * has a file open gets ENOTCONN. */
 		fuse_unmount(sysfs->fuse);
 		fuse_destroy(sysfs->fuse);
 		sysfs_clean(sysfs->mountpoint);

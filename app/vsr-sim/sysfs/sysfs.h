@@ -6,8 +6,7 @@
 
 /**
  * @file
- * The simulated /sys as a FUSE file system, for programs of any language. What is in it stands in
- * sysfs_tree.h.
+ * The simulated /sys as a FUSE file system. sysfs_tree.h describes its contents.
  */
 
 #include <stddef.h>
@@ -18,21 +17,18 @@ struct sysfs;
 
 struct sysfs_conf {
 	struct host *host;
-	const char *mountpoint; /**< Existing folder, absolute. */
-	int numa_node; /**< Shown for all functions; -1: none. */
-	int (*rescan)(void *arg); /**< Somebody wrote 1 to a rescan file. */
+	const char *mountpoint; /**< Absolute path of an existing folder. */
+	int numa_node; /**< Of all functions; -1: none. */
+	int (*rescan)(void *arg); /**< Called when 1 is written to a rescan file. */
 	void *rescan_arg;
 };
 
-/**
- * Mount it and serve it from threads of its own.
- * @return NULL with one sentence in err.
- */
+/** Mount and serve the tree, in threads of its own. @return NULL with the error text in err. */
 struct sysfs *sysfs_start(const struct sysfs_conf *conf, char *err, size_t err_len);
-/** Unmount (even when somebody has a file open), end the threads, free all. NULL is fine. */
+/** Unmount, also while files are open, end the threads and free all. NULL: no effect. */
 void sysfs_stop(struct sysfs *sysfs);
 
-/** Unmount what a killed simulator left at this place, if anything. 0 or -errno. */
+/** Unmount the tree that a killed simulator left at this path, if any. @return 0 or -errno. */
 int sysfs_clean(const char *mountpoint);
 
 #endif /* VSR_SIM_SYSFS_H */

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * The files of one PCI function in the simulated /sys, with the texts, permissions and errors of
- * Linux (drivers/pci/pci-sysfs.c and iov.c are what programs were written against).
  */
+
+/*
+ * The files of a PCI function in the simulated /sys.
+ *
+ * Texts, permissions and errors are those of Linux' drivers/pci/pci-sysfs.c and iov.c.
+ */
+
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
@@ -19,18 +23,17 @@
 #define FILE_MODE(bits) (S_IFREG | (bits))
 #define LINK_MODE (S_IFLNK | 0777)
 
-/* The IORESOURCE_* bits stand in the host; this is how many lines Linux shows: 6 BARs, ROM and
- * 6 of SR-IOV. */
+/* Lines that Linux shows: 6 BARs, the expansion ROM and 6 BARs of SR-IOV. */
 #define RESOURCE_LINES 13
 
-/* Begin a show or store function: the function as it is now, or it is gone. */
+/* The current state of the function of a node. 0 or -ENODEV. */
 static int
 fn_get(const struct tree *tree, const struct tree_node *node, struct host_fn_info *fn)
 {
 	return host_fn_info(tree->host, node->bdf, fn) == 0 ? 0 : -ENODEV;
 }
 
-/* A text made of one expression over the function. */
+/* A show function with a format and values of the function `fn`. */
 #define SHOW(name, ...)                                                                          \
 	static int show_##name(const struct tree *tree, const struct tree_node *node, char *buf, \
 			size_t len)                                                              \
@@ -48,7 +51,7 @@ SHOW(subsystem_device, "0x%04x\n", fn.ids.subsys)
 SHOW(class, "0x%06x\n", fn.ids.class_code)
 SHOW(revision, "0x%02x\n", fn.ids.revision)
 SHOW(numa_node, "%d\n", tree->numa_node)
-SHOW(irq, "0\n") /* No INTx pin. */
+SHOW(irq, "0\n") /* There is no INTx interrupt. */
 SHOW(driver_override, "%s\n", fn.driver_override[0] != '\0' ? fn.driver_override : "(null)")
 SHOW(driver, "../../drivers/%s", host_driver_name(fn.driver))
 SHOW(iommu_group, "../../../../kernel/iommu_groups/%d", fn.group)
@@ -135,7 +138,7 @@ show_local_cpulist(const struct tree *tree, const struct tree_node *node, char *
 	return tree_cpus(tree, true, buf, len);
 }
 
-/* Whether memory decoding is on, which is what pci_enable_device() does to a function. */
+/* Shows whether memory decoding is on, as after pci_enable_device(). */
 static int
 show_enable(const struct tree *tree, const struct tree_node *node, char *buf, size_t len)
 {
@@ -147,7 +150,7 @@ show_enable(const struct tree *tree, const struct tree_node *node, char *buf, si
 
 /* ---------------------------------------------------------------- writes */
 
-/* kstrtoul() for the files where only some values make sense. */
+/* As kstrtoul(), with a maximum. */
 static int
 number(const char *text, unsigned long max, unsigned long *out)
 {
@@ -173,13 +176,13 @@ store_sriov_numvfs(const struct tree *tree, const struct tree_node *node, const 
 {
 	unsigned long num;
 
-	/* Every failure of kstrtou16() is EINVAL; ERANGE is for more than TotalVFs. */
+	/* Every failure of kstrtou16() gives EINVAL here; ERANGE means more than TotalVFs. */
 	if (number(text, UINT16_MAX, &num) != 0)
 		return -EINVAL;
 	return host_sriov_numvfs_set(tree->host, node->bdf, (uint16_t)num);
 }
 
-/* "0", "1", "n", "y", ...: as kstrtobool(). 0, 1 or -EINVAL. */
+/* As kstrtobool(): "0", "1", "n", "y", ... @return 0, 1 or -EINVAL. */
 static int
 parse_bool(const char *text)
 {
@@ -260,11 +263,11 @@ store_enable(const struct tree *tree, const struct tree_node *node, const char *
 static int
 store_numa_node(const struct tree *tree, const struct tree_node *node, const char *text)
 {
-	/* The node is a property of this simulator: serve --numa. */
+	/* vsr-sim serve --numa sets the node. */
 	return -EINVAL;
 }
 
-/* Asks for an event to be sent to udev; there is none to send it to. */
+/* A kernel sends an event to udev. There is no udev of the simulated host: no effect. */
 static int
 store_uevent(const struct tree *tree, const struct tree_node *node, const char *text)
 {
@@ -314,7 +317,7 @@ write_config(const struct tree *tree, const struct tree_node *node, const char *
 	return ret != 0 ? ret : (ssize_t)len;
 }
 
-/* ---------------------------------------------------------------- the list */
+/* ---------------------------------------------------------------- attributes */
 
 static bool
 is_bound(const struct host_fn_info *fn)
@@ -422,8 +425,7 @@ tree_virtfn_list(const struct tree *tree, const struct tree_node *node, tree_emi
 
 /* ---------------------------------------------------------------- processors */
 
-/* What the machine says of the node (or of all processors) serves: the simulated host runs on
- * the machine's own processors. */
+/* The simulated host runs on the processors of the machine: show the machine's own file. */
 int
 tree_cpus(const struct tree *tree, bool list, char *buf, size_t len)
 {

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * Folders of the simulated /sys:
+ */
+
+/*
+ * The folders of the simulated /sys:
  *
  *   bus/pci/devices/BDF/         see sysfs_fn.c
  *   bus/pci/drivers/DRIVER/      bind, unbind, new_id, remove_id, links to bound functions
@@ -9,8 +11,9 @@
  *   kernel/iommu_groups/N/       type, devices/
  *   module/vfio, module/vfio_pci, module/virtio_pci
  *
- * A function's folder stands in bus/pci/devices itself, where Linux has a link to it.
+ * The folder of a function is in bus/pci/devices itself, where Linux has a link to the folder.
  */
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +22,7 @@
 
 #include "sysfs_tree.h"
 
-/* Longest text that reading a file can give: the largest, resource, has 13 lines of 57. */
+/* Longest text of a file. The largest file, resource, has 13 lines of 57 bytes. */
 #define TEXT_MAX 4096
 
 /* ---------------------------------------------------------------- helpers */
@@ -48,7 +51,7 @@ each_fn(const struct tree *tree, void (*visit)(const struct host_fn_info *fn, vo
 	free(names);
 }
 
-/* What the list functions of folders carry through each_fn(). */
+/* Argument of list functions for each_fn(). */
 struct listing {
 	tree_emit emit;
 	void *arg;
@@ -99,7 +102,7 @@ devices_list(const struct tree *tree, const struct tree_node *node, tree_emit em
 
 /* ---------------------------------------------------------------- bus/pci/drivers/X */
 
-/* bind and unbind take the name of a function and say ENODEV to anything else. */
+/* bind and unbind take the address of a function; any other text gives ENODEV. */
 static int
 store_bind(const struct tree *tree, const struct tree_node *node, const char *text)
 {
@@ -334,7 +337,7 @@ groups_find(const struct tree *tree, struct tree_node *node, const char *name)
 	return 0;
 }
 
-/* Every function has a group of its own, so no name comes twice. */
+/* Every function has a group of its own, so no number is listed twice. */
 static void
 groups_list_one(const struct host_fn_info *fn, void *arg)
 {
@@ -409,7 +412,7 @@ static const struct tree_dir root_dirs[] = {
 
 static const struct tree_dir root = { .dirs = root_dirs };
 
-/* ---------------------------------------------------------------- what FUSE asks */
+/* ---------------------------------------------------------------- operations */
 
 static int
 find_in(const struct tree *tree, struct tree_node *node, const char *name)
@@ -517,7 +520,7 @@ tree_read(const struct tree *tree, const struct tree_node *node, char *buf, size
 	if (node->attr->read != NULL)
 		return node->attr->read(tree, node, buf, len, offset);
 	if (node->attr->show == NULL)
-		return -EIO; /* As sysfs for a file without a show function. */
+		return -EIO; /* As sysfs does without a show function. */
 	n = node->attr->show(tree, node, text, sizeof(text));
 	if (n < 0)
 		return n;
