@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
+
+/* Command line arguments, usage messages and the directory of a simulator. */
+
 #include "cli.h"
 
 #include <errno.h>
@@ -143,7 +146,7 @@ sim_dir(const char *asked, char out[SIM_DIR_MAX])
 		asked = getenv("VSR_SIM_DIR");
 	if (asked != NULL && asked[0] != '\0') {
 		if (asked[0] != '/' && getcwd(cwd, sizeof(cwd) - 1) == NULL) {
-			cli_refuse("cannot name the current directory: %s", strerror(errno));
+			cli_refuse("cannot get the current directory: %s", strerror(errno));
 			return false;
 		}
 		if (asked[0] != '/')

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * Server of the control socket. A client is a buffer for a line that is not complete yet and one
- * for an answer that did not go out yet; a client that breaks the rules loses its connection.
  */
+
+/*
+ * Server of the control socket.
+ *
+ * A client has a buffer for an incomplete line and a buffer for an answer that is not sent yet. A
+ * client that breaks the protocol loses its connection.
+ */
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,10 +27,10 @@
 
 struct client {
 	int fd; /**< -1: free. */
-	uint64_t used; /**< When it last said something, in turns; the longest silent goes first. */
+	uint64_t used; /**< Turn of its last request; the client with the lowest is replaced. */
 	char *in; /**< CTL_MAX_REQUEST bytes. */
 	size_t in_len;
-	char *out; /**< What did not go out yet, or NULL. */
+	char *out; /**< Answer that is not sent yet, or NULL. */
 	size_t out_len, out_sent;
 };
 
@@ -39,13 +44,13 @@ struct ctl {
 
 /* ---------------------------------------------------------------- commands */
 
-/* An answer of failure; the sentence may hold what the client typed. */
+/* An answer with an error text, which may contain text of the client. */
 static json_t *
 fail(const char *sentence)
 {
 	json_t *answer = json_pack("{s:b, s:s}", "ok", 0, "error", sentence);
 
-	/* A name cut in the middle of a character is no text any more. */
+	/* A name that was cut inside a character is not valid text. */
 	return answer != NULL ? answer :
 				json_pack("{s:b, s:s}", "ok", 0, "error",
 						"the request names something that does not exist");
@@ -56,11 +61,11 @@ fail_function(const char *name)
 {
 	char text[128];
 
-	snprintf(text, sizeof(text), "there is no function %.40s now", name);
+	snprintf(text, sizeof(text), "function %.40s does not exist now", name);
 	return fail(text);
 }
 
-/* The function a request names, or a negative number with the answer in *answer. */
+/* Index of the function in a request; negative: *answer has the error. */
 static int
 find_function(struct ctl *ctl, const json_t *request, json_t **answer)
 {
@@ -122,7 +127,7 @@ cmd_link(struct ctl *ctl, const json_t *request)
 	if (!json_is_boolean(up))
 		return fail("a boolean \"up\" is missing in the request");
 	if (nic_link_set(ctl->conf.nic, (unsigned int)index, json_is_true(up)) != 0)
-		return fail("the function went away");
+		return fail("the function does not exist any more");
 	return json_pack("{s:b}", "ok", 1);
 }
 
@@ -163,7 +168,7 @@ cmd_fault(struct ctl *ctl, const json_t *request)
 	return json_pack("{s:b}", "ok", 1);
 }
 
-/* The full name on the bus that a request has, or NULL with the answer in *answer. */
+/* The full address in a request; NULL: *answer has the error. */
 static const char *
 find_bdf(const json_t *request, char full[HOST_BDF_LEN], json_t **answer)
 {
@@ -172,7 +177,7 @@ find_bdf(const json_t *request, char full[HOST_BDF_LEN], json_t **answer)
 
 	if (name != NULL && base_bdf_expand(name, full) == 0)
 		return full;
-	snprintf(text, sizeof(text), "%.40s is no name on the bus such as 0000:02:00.0",
+	snprintf(text, sizeof(text), "%.40s is not a PCI address such as 0000:02:00.0",
 			name != NULL ? name : "(a string \"bdf\" is missing)");
 	*answer = fail(text);
 	return NULL;
@@ -195,10 +200,10 @@ cmd_attach(struct ctl *ctl, const json_t *request)
 	if (ret == 0)
 		return json_pack("{s:b, s:s}", "ok", 1, "bdf", bdf);
 	if (ret == -EEXIST)
-		snprintf(text, sizeof(text), "there is a function %s already", bdf);
+		snprintf(text, sizeof(text), "the bus has a function %s already", bdf);
 	else
-		snprintf(text, sizeof(text), "no function can be had from %.150s: %s", path,
-				ret == -EBUSY ? "somebody else uses it" : strerror(-ret));
+		snprintf(text, sizeof(text), "cannot attach the function at %.150s: %s", path,
+				ret == -EBUSY ? "it has another client" : strerror(-ret));
 	return fail(text);
 }
 
@@ -215,7 +220,7 @@ cmd_detach(struct ctl *ctl, const json_t *request)
 	if (host_fn_info(ctl->conf.host, bdf, &info) != 0)
 		return fail_function(bdf);
 	if (!info.remote) {
-		snprintf(text, sizeof(text), "%s was not attached: it is part of the NIC", bdf);
+		snprintf(text, sizeof(text), "%s was not attached: it belongs to the NIC", bdf);
 		return fail(text);
 	}
 	return host_fn_remove(ctl->conf.host, bdf) == 0 ? json_pack("{s:b}", "ok", 1) :
@@ -254,7 +259,7 @@ answer_to(struct ctl *ctl, const char *line, size_t len)
 	request = json_loadb(line, len, JSON_REJECT_DUPLICATES, &error);
 	if (!json_is_object(request)) {
 		snprintf(text, sizeof(text), "the request is not a JSON object: %.160s",
-				request == NULL ? error.text : "something else");
+				request == NULL ? error.text : "it is another kind of value");
 		json_decref(request);
 		return fail(text);
 	}
@@ -264,7 +269,7 @@ answer_to(struct ctl *ctl, const char *line, size_t len)
 			answer = commands[i].run(ctl, request);
 	}
 	if (answer == NULL) {
-		snprintf(text, sizeof(text), "there is no command %.40s",
+		snprintf(text, sizeof(text), "unknown command %.40s",
 				name != NULL ? name : "(a string \"cmd\" is missing)");
 		answer = fail(text);
 	}
@@ -278,7 +283,7 @@ static void
 client_close(struct client *client)
 {
 	if (client->fd >= 0)
-		close(client->fd); /* Leaves the epoll set by itself. */
+		close(client->fd); /* This also removes it from the epoll set. */
 	free(client->in);
 	free(client->out);
 	memset(client, 0, sizeof(*client));
@@ -288,7 +293,7 @@ client_close(struct client *client)
 static void
 client_watch(struct ctl *ctl, struct client *client, int op)
 {
-	/* While an answer waits no further request is read. */
+	/* Read no request while an answer is not sent yet. */
 	struct epoll_event event = {
 		.events = client->out != NULL ? EPOLLOUT : EPOLLIN,
 		.data.u32 = (uint32_t)(client - ctl->clients),
@@ -323,7 +328,7 @@ client_accept(struct ctl *ctl)
 	client_watch(ctl, client, EPOLL_CTL_ADD);
 }
 
-/* @return whether all has gone out. */
+/* @return whether the whole answer was sent. */
 static bool
 client_flush(struct client *client)
 {
@@ -345,7 +350,7 @@ client_flush(struct client *client)
 	return true;
 }
 
-/* Answer the complete lines in the buffer, one at a time: the next when the answer is out. */
+/* Execute the complete lines in the buffer, each after the answer to the one before was sent. */
 static void
 client_answer(struct ctl *ctl, struct client *client)
 {
@@ -366,7 +371,7 @@ client_answer(struct ctl *ctl, struct client *client)
 			return;
 		}
 		client->out_len = strlen(client->out);
-		client->out[client->out_len++] = '\n'; /* In place of the end of the string. */
+		client->out[client->out_len++] = '\n'; /* It replaces the terminator. */
 		len += end != NULL;
 		client->in_len -= len;
 		memmove(client->in, client->in + len, client->in_len);
@@ -396,7 +401,7 @@ client_process(struct ctl *ctl, struct client *client)
 		client_watch(ctl, client, EPOLL_CTL_MOD);
 }
 
-/* ---------------------------------------------------------------- life */
+/* ---------------------------------------------------------------- start and stop */
 
 struct ctl *
 ctl_create(const struct ctl_conf *conf, char *err, size_t err_len)

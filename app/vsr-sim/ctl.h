@@ -6,20 +6,20 @@
 
 /**
  * @file
- * The control socket of a running simulator: one JSON object per line and direction.
+ * The control socket of a running simulator. A request and an answer is a line with a JSON object.
  *
- *   {"cmd": "state"}                            what runs here
- *   {"cmd": "stats"}                            the NIC and all its functions
- *   {"cmd": "stats", "function": "vf1"}         one function with its queues
- *   {"cmd": "link", "function": F, "up": true}  cable in or out
- *   {"cmd": "wire", "function": F, "spec": S}   connect to something else
- *   {"cmd": "fault", "faults": ["N=V", ...]}    misbehave in these ways, and no others
- *   {"cmd": "attach", "bdf": B, "socket": S}    put a function of another process on the bus
- *   {"cmd": "detach", "bdf": B}                 take such a function away
- *   {"cmd": "stop"}                             end
+ *   {"cmd": "state"}                            directory, process id, functions
+ *   {"cmd": "stats"}                            counters of the NIC and all its functions
+ *   {"cmd": "stats", "function": "vf1"}         counters of one function and its queues
+ *   {"cmd": "link", "function": F, "up": true}  connect or disconnect the cable
+ *   {"cmd": "wire", "function": F, "spec": S}   connect the function to another wire
+ *   {"cmd": "fault", "faults": ["N=V", ...]}    simulate these faults, and no others
+ *   {"cmd": "attach", "bdf": B, "socket": S}    add a function of another process to the bus
+ *   {"cmd": "detach", "bdf": B}                 remove such a function
+ *   {"cmd": "stop"}                             end the simulator
  *
- * An answer has "ok": true and more, or "ok": false and one sentence in "error". A function is
- * "pf", "vf3" or a name on the bus. Requests are at most CTL_MAX_REQUEST bytes.
+ * An answer has "ok": true and the result, or "ok": false and the error text in "error". A function
+ * is "pf", "vf3" or an address. A request has at most CTL_MAX_REQUEST bytes.
  */
 
 #include <jansson.h>
@@ -29,34 +29,34 @@
 
 #define CTL_MAX_REQUEST 65536
 
-/* ---------------------------------------------------------------- server, one thread */
+/* ---------------------------------------------------------------- server, single-threaded */
 
 struct ctl;
 
 struct ctl_conf {
-	const char *path; /**< Of the socket; a stale one is replaced. */
-	const char *dir; /**< Told by "state". */
+	const char *path; /**< Of the socket; a stale socket is replaced. */
+	const char *dir; /**< Directory of the simulator, for "state". */
 	struct nic *nic;
 	struct host *host;
-	void (*stop)(void *arg); /**< Somebody asked for the end. */
+	void (*stop)(void *arg); /**< Called for {"cmd": "stop"}. */
 	void *stop_arg;
 };
 
-/** NULL with one sentence in err. */
+/** @return NULL with the error text in err. */
 struct ctl *ctl_create(const struct ctl_conf *conf, char *err, size_t err_len);
-/** Polls readable when ctl_process() has work. */
+/** A descriptor that is readable when ctl_process() has work. */
 int ctl_fd(const struct ctl *ctl);
-/** Take in what has come and answer it; never blocks on a client. */
+/** Receive and answer requests; never waits for a client. */
 void ctl_process(struct ctl *ctl);
-/** Close all connections, remove the socket. NULL is fine. */
+/** Close all connections and remove the socket. NULL: no effect. */
 void ctl_destroy(struct ctl *ctl);
 
 /* ---------------------------------------------------------------- client */
 
 /**
- * Send one request to the simulator in dir and wait (seconds) for its answer.
- * @param request  Taken over (jansson's "stealing").
- * @return the answer, whose "ok" is true; or NULL after a sentence was printed.
+ * Send a request to the simulator in dir and wait for the answer, with a timeout.
+ * @param request  The reference is stolen.
+ * @return the answer, whose "ok" is true, or NULL: an error message was printed.
  */
 json_t *ctl_call(const char *dir, json_t *request);
 

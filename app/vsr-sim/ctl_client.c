@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * Client of the control socket, and the subcommands that are nothing but one request.
  */
+
+/* Client of the control socket, and the subcommands that consist of one request. */
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,7 @@
 #include "cli.h"
 #include "ctl.h"
 
-/* A whole NIC of 257 functions is a megabyte; more is no answer of ours. */
+/* An answer about 257 functions has about 1 MB. */
 #define MAX_ANSWER (64u << 20)
 #define TIMEOUT_S 10
 #define STOP_TIMEOUT_MS 20000
@@ -47,7 +48,7 @@ ctl_connect(const char *dir)
 	return fd;
 }
 
-/* Read up to the newline. The caller frees it. */
+/* Read a line, which the caller frees. */
 static char *
 read_line(int fd, size_t *len)
 {
@@ -93,13 +94,15 @@ exchange(int fd, const char *dir, json_t *request)
 		answer = json_loadb(line, len, 0, NULL);
 	free(line);
 	if (!json_is_object(answer)) {
-		cli_refuse("the simulator in %s gave no proper answer", dir);
+		cli_refuse("the answer of the simulator in %s is malformed", dir);
 		json_decref(answer);
 		return NULL;
 	}
 	if (!json_is_true(json_object_get(answer, "ok"))) {
 		error = json_string_value(json_object_get(answer, "error"));
-		cli_refuse("%s", error != NULL ? error : "the simulator refused without a reason");
+		cli_refuse("%s",
+				error != NULL ? error :
+						"the simulator refused the request without an error text");
 		json_decref(answer);
 		return NULL;
 	}
@@ -123,7 +126,7 @@ ctl_call(const char *dir, json_t *request)
 
 /* ---------------------------------------------------------------- stop, link, wire, fault */
 
-/* Read --dir and exactly max words. @return CLI_END, or what cli_next() said. */
+/* Read --dir and exactly max words. @return CLI_END, CLI_BAD or CLI_HELP. */
 static int
 read_words(struct cli_args *args, char dir[SIM_DIR_MAX], const char **words, size_t max)
 {
@@ -139,25 +142,25 @@ read_words(struct cli_args *args, char dir[SIM_DIR_MAX], const char **words, siz
 		} else if (n < max) {
 			words[n++] = args->value;
 		} else {
-			cli_usage(args, "%s is one argument too many", args->value);
+			cli_usage(args, "unexpected argument %s", args->value);
 			return CLI_BAD;
 		}
 	}
 	if (n < max) {
-		cli_usage(args, "it needs %s", args->cmd->args);
+		cli_usage(args, "missing arguments: %s", args->cmd->args);
 		return CLI_BAD;
 	}
 	return sim_dir(asked, dir) ? CLI_END : CLI_WORD;
 }
 
-/* Exit code for what read_words() said when it was not CLI_END. */
+/* Exit code for CLI_BAD or CLI_HELP of read_words(). */
 static int
 exit_code(int opt)
 {
 	return opt == CLI_HELP ? CLI_OK : opt == CLI_BAD ? CLI_USAGE : CLI_REFUSED;
 }
 
-/* Ask for something of which only a refusal has anything to say. @return exit code. */
+/* Send a request whose answer has no result. @return exit code. */
 static int
 ask(const char *dir, json_t *request)
 {
@@ -181,7 +184,7 @@ run_stop(struct cli_args *args)
 	if (answer == NULL)
 		return CLI_REFUSED;
 	json_decref(answer);
-	/* The lock is the last thing that a simulator gives back. */
+	/* A simulator releases its lock last. */
 	for (unsigned int ms = 0; ms < STOP_TIMEOUT_MS; ms += 20) {
 		if (sim_dir_owned(dir) <= 0)
 			return CLI_OK;
@@ -201,7 +204,7 @@ run_link(struct cli_args *args)
 	if (opt != CLI_END)
 		return exit_code(opt);
 	if (strcmp(words[1], "up") != 0 && strcmp(words[1], "down") != 0)
-		return cli_usage(args, "a link is up or down, not %s", words[1]);
+		return cli_usage(args, "the link is up or down, not %s", words[1]);
 	return ask(dir,
 			json_pack("{s:s, s:s, s:b}", "cmd", "link", "function", words[0], "up",
 					strcmp(words[1], "up") == 0));
@@ -251,7 +254,7 @@ run_attach(struct cli_args *args)
 
 	if (opt != CLI_END)
 		return exit_code(opt);
-	/* The simulator stands in another folder. */
+	/* The current directory of the simulator is another one. */
 	if (words[1][0] != '/' && getcwd(cwd, sizeof(cwd) - 1) != NULL)
 		strcat(cwd, "/");
 	if (snprintf(path, sizeof(path), "%s%s", cwd, words[1]) >= (int)sizeof(path))
@@ -278,7 +281,7 @@ static const struct cli_opt opts[] = { CLI_OPT_DIR_ROW, { 0 } };
 const struct cli_cmd cmd_stop = {
 	.name = "stop",
 	.args = "[--dir DIR]",
-	.help = "End a running simulator and wait until it is gone",
+	.help = "End a running simulator, and wait for its end",
 	.opts = opts,
 	.run = run_stop,
 };
@@ -286,47 +289,48 @@ const struct cli_cmd cmd_stop = {
 const struct cli_cmd cmd_link = {
 	.name = "link",
 	.args = "FUNCTION up|down [--dir DIR]",
-	.help = "Put the cable of a function in or pull it out",
+	.help = "Connect or disconnect the cable of a function",
 	.opts = opts,
-	.notes = "FUNCTION is pf, vf1, vf2, ... or a name on the bus such as 0000:01:00.1.\n",
+	.notes = "FUNCTION is pf, vf1, vf2, ... or a PCI address such as 0000:01:00.1.\n",
 	.run = run_link,
 };
 
 const struct cli_cmd cmd_wire = {
 	.name = "wire",
 	.args = "FUNCTION WIRE [--dir DIR]",
-	.help = "Connect a function to something else while it runs",
+	.help = "Connect a function to another wire",
 	.opts = opts,
-	.notes = "FUNCTION is pf, vf1, vf2, ... or a name on the bus such as 0000:01:00.1.\n"
-		 "WIRE is as for vsr-sim serve --wire.\n",
+	.notes = "FUNCTION is pf, vf1, vf2, ... or a PCI address such as 0000:01:00.1.\n"
+		 "WIRE: see vsr-sim serve --help.\n",
 	.run = run_wire,
 };
 
 const struct cli_cmd cmd_fault = {
 	.name = "fault",
 	.args = "none|NAME,NAME=N,... [--dir DIR]",
-	.help = "Have the NIC misbehave in these ways from now on",
+	.help = "Simulate faults of the NIC",
 	.opts = opts,
-	.notes = "NAME is as for vsr-sim serve --fault; those of before end.\n",
+	.notes = "NAME: see vsr-sim serve --fault. All other faults end.\n",
 	.run = run_fault,
 };
 
 const struct cli_cmd cmd_attach = {
 	.name = "attach",
 	.args = "BDF SOCKET [--dir DIR]",
-	.help = "Put a function that another process serves by vfio-user on the bus",
+	.help = "Add a function of another process to the bus, by vfio-user",
 	.opts = opts,
-	.notes = "BDF is a free name on the bus such as 0000:02:00.0. The function is bound to\n"
-		 "vfio-pci; its registers are reached by system calls, none of its BARs can be\n"
-		 "mapped. vsrctl legacy serve makes such sockets.\n",
+	.notes = "BDF is a free PCI address such as 0000:02:00.0. The function is bound to vfio-pci.\n"
+		 "Its registers are accessed by system calls: none of its BARs can be mapped.\n"
+		 "vsrctl legacy serve creates such sockets.\n",
 	.run = run_attach,
 };
 
 const struct cli_cmd cmd_detach = {
 	.name = "detach",
 	.args = "BDF [--dir DIR]",
-	.help = "Take an attached function off the bus",
+	.help = "Remove an attached function from the bus",
 	.opts = opts,
-	.notes = "Programs that use it are asked to let go, and cut off after 3 seconds.\n",
+	.notes = "Programs that use the function are requested to close it, and disconnected after\n"
+		 "3 seconds.\n",
 	.run = run_detach,
 };

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * vsr-sim list: the names that vsr-sim serve understands.
  */
+
+/* vsr-sim list: the names of profiles and features. */
+
 #include <stdio.h>
 
 #include "cli.h"
@@ -18,13 +19,13 @@ print_profiles(void)
 		printf("  %-10s %s\n", name, summary);
 }
 
-/* A feature per row, a column per profile. */
+/* One row per feature, one column per profile. */
 static void
 print_features(void)
 {
 	const char *name, *summary;
 
-	printf("\nFeatures (vsr-sim serve --features +NAME,-NAME) that any profile offers:\n"
+	printf("\nFeatures (vsr-sim serve --features +NAME,-NAME) that profiles offer:\n"
 	       "  %3s  %-22s",
 			"BIT", "NAME");
 	for (unsigned int i = 0; nic_profile_at(i, &name, &summary); i++)
@@ -42,7 +43,7 @@ print_features(void)
 			printf(" %-10s", nic_profile_offers(i, bit) ? "yes" : "-");
 		printf("\n");
 	}
-	printf("The PF offers sr_iov as well when it can have VFs.\n");
+	printf("The PF also offers sr_iov if it can have VFs.\n");
 }
 
 static int
@@ -55,7 +56,7 @@ run(struct cli_args *args)
 	if (opt == CLI_BAD)
 		return CLI_USAGE;
 	if (opt != CLI_END)
-		return cli_usage(args, "%s is one argument too many", args->value);
+		return cli_usage(args, "unexpected argument %s", args->value);
 	print_profiles();
 	print_features();
 	return CLI_OK;
@@ -64,6 +65,6 @@ run(struct cli_args *args)
 const struct cli_cmd cmd_list = {
 	.name = "list",
 	.args = "",
-	.help = "Name the profiles and features of the NIC",
+	.help = "List the profiles and features of the NIC",
 	.run = run,
 };

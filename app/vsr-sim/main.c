@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * vsr-sim: a machine with a virtio SR-IOV NIC, for programs that have neither. This file is the
- * list of its subcommands; each stands in a file of its own.
  */
+
+/* vsr-sim: simulates a machine with a virtio SR-IOV NIC. This file lists the subcommands. */
+
 #include <stdio.h>
 #include <string.h>
 
@@ -28,19 +28,19 @@ help(FILE *out)
 {
 	fprintf(out,
 			"Usage: vsr-sim COMMAND [OPTIONS]\n\n"
-			"A simulated virtio-net PF with SR-IOV VFs, the sysfs tree and the VFIO\n"
-			"interface in front of it, so that DPDK programs run on it unchanged.\n\n"
-			"Commands (vsr-sim COMMAND --help tells more):\n");
+			"Simulates a machine with a virtio-net SR-IOV NIC, its sysfs and its VFIO. DPDK\n"
+			"programs run on it unchanged.\n\n"
+			"Commands (help: vsr-sim COMMAND --help):\n");
 	for (size_t i = 0; i < NB_CMDS; i++)
 		fprintf(out, "  %-7s %s\n", cmds[i]->name, cmds[i]->help);
 	fprintf(out,
-			"\nOne simulator lives in one directory: --dir DIR, else $VSR_SIM_DIR, else\n"
+			"\nA simulator has one directory: --dir DIR, else $VSR_SIM_DIR, else\n"
 			"$XDG_RUNTIME_DIR/vsr-sim, else /run/vsr-sim.\n\n"
-			"For a start, in two terminals:\n"
+			"A first run, in two terminals:\n"
 			"  vsr-sim serve --wire pf=gen:\n"
 			"  vsr-sim run -- dpdk-testpmd -l 0,1 -a 0000:01:00.0 -- --forward-mode=io -i\n\n"
-			"Exit codes: 0 done, 1 refused or failed, 2 not understood; vsr-sim run gives the\n"
-			"exit code of the command it ran.\n");
+			"Exit codes: 0 done, 1 refused or failed, 2 wrong command line. vsr-sim run returns\n"
+			"the exit code of its command.\n");
 }
 
 int

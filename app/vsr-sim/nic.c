@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * Glue between lib/vsim (a NIC that knows no host) and lib/vfio_user (a protocol that knows no
- * NIC): a server per function, its operations, and the VFs that come and go. The locks are
- * explained in nic_priv.h.
  */
+
+/*
+ * The NIC of the simulator: connects lib/vsim and lib/vfio_user.
+ *
+ * Each function of lib/vsim gets a vfio-user server, and VFs are created and removed. nic_priv.h
+ * explains the locks.
+ */
+
 #include <errno.h>
 #include <linux/vfio.h>
 #include <signal.h>
@@ -22,7 +26,7 @@
 
 /* ---------------------------------------------------------------- operations of a function */
 
-/* Run what follows on the function if it exists; it cannot go away meanwhile. */
+/* The function, if it exists. It is not removed before fn_put(). */
 static struct vsim_fn *
 fn_hold(struct nic_fn *fn)
 {
@@ -48,7 +52,7 @@ op_region_read(void *dev, unsigned int region, uint64_t offset, void *data, size
 	int ret;
 
 	if (vfn == NULL) {
-		/* As a bus does where nobody answers. */
+		/* As on a bus without an answer. */
 		memset(data, 0xff, len);
 		return 0;
 	}
@@ -183,7 +187,7 @@ describe(const struct vsim_fn *vfn, struct vuser_device_info *info)
 			info->regions[r].flags = VFIO_REGION_INFO_FLAG_READ |
 					VFIO_REGION_INFO_FLAG_WRITE;
 	}
-	/* The register page has side effects and holds the MSI-X table: not mapped. */
+	/* Only the doorbells can be mapped: other registers have side effects. */
 	info->regions[VSIM_BAR].flags |= VFIO_REGION_INFO_FLAG_MMAP;
 	info->regions[VSIM_BAR].fd = vsim_fn_mem_fd(vfn, &mem_size);
 	info->regions[VSIM_BAR].fd_offset = VSIM_REGION_OFFSET(VSIM_BAR);
@@ -194,7 +198,7 @@ describe(const struct vsim_fn *vfn, struct vuser_device_info *info)
 	info->irqs[VFIO_PCI_MSIX_IRQ_INDEX].count = vsim_fn_nb_vectors(vfn);
 }
 
-/* Offer function index under this name on the bus and put it there. */
+/* Create the server of a function and add the function to the bus. */
 static int
 fn_add(struct nic *nic, unsigned int index, const char *bdf)
 {
@@ -254,13 +258,13 @@ fn_remove(struct nic *nic, unsigned int index)
 		return;
 	host_fn_remove(nic->host, fn->bdf);
 	pthread_mutex_lock(&nic->servers_lock);
-	/* Closing the server's descriptor takes it out of the epoll set. */
+	/* This closes the descriptor of the server, which removes it from the epoll set. */
 	vuser_server_destroy(fn->server);
 	fn->server = NULL;
 	pthread_mutex_unlock(&nic->servers_lock);
 }
 
-/* host_vfs_sync: the SR-IOV registers were written; make the bus agree. */
+/* host_vfs_sync: make the bus have num_vfs VFs. */
 static int
 vfs_sync(void *arg, const char *pf_bdf, uint16_t num_vfs)
 {
@@ -278,7 +282,7 @@ vfs_sync(void *arg, const char *pf_bdf, uint16_t num_vfs)
 		if (nic->fns[n].server != NULL)
 			continue;
 		if (!host_vf_bdf(&pf, n, bdf))
-			ret = -ENOMEM; /* As Linux: not enough bus numbers. */
+			ret = -ENOMEM; /* As Linux does: no bus number is left. */
 		else
 			ret = fn_add(nic, n, bdf);
 	}
@@ -294,7 +298,7 @@ vfs_sync(void *arg, const char *pf_bdf, uint16_t num_vfs)
 static void *
 worker_main(void *arg)
 {
-	struct nic_fn *tag = arg; /* Carries NIC and number, as for a function. */
+	struct nic_fn *tag = arg; /* NIC and number of the worker, freed here. */
 	struct nic *nic = tag->nic;
 	unsigned int w = tag->index;
 
@@ -355,9 +359,9 @@ start_worker(struct nic *nic, unsigned int w, const unsigned int *cpus, size_t n
 	return ret;
 }
 
-/* ---------------------------------------------------------------- life */
+/* ---------------------------------------------------------------- NIC */
 
-/* "+name,-name": what to add to and take from the profile. */
+/* Parse "+name,-name": features to add to the profile and to remove from it. */
 static int
 parse_features(const char *text, struct vsim_features *on, struct vsim_features *off, char *err,
 		size_t err_len)
@@ -370,15 +374,14 @@ parse_features(const char *text, struct vsim_features *on, struct vsim_features 
 		int bit;
 
 		if ((text[0] != '+' && text[0] != '-') || len < 2 || len > sizeof(name)) {
-			snprintf(err, err_len, "in the features \"%.*s\" is not +NAME or -NAME",
-					(int)len, text);
+			snprintf(err, err_len, "feature \"%.*s\" is not +NAME or -NAME", (int)len,
+					text);
 			return -EINVAL;
 		}
 		snprintf(name, sizeof(name), "%.*s", (int)len - 1, text + 1);
 		bit = vsim_feature_find(name);
 		if (bit < 0) {
-			snprintf(err, err_len, "there is no feature %s (vsr-sim list names them)",
-					name);
+			snprintf(err, err_len, "unknown feature %s (see vsr-sim list)", name);
 			return -EINVAL;
 		}
 		set->w[bit / 64] |= UINT64_C(1) << (bit % 64);
@@ -408,8 +411,7 @@ nic_create(const struct nic_conf *conf, char *err, size_t err_len)
 
 	memcpy(vconf.mac, conf->mac, sizeof(vconf.mac));
 	if (vconf.profile == NULL) {
-		snprintf(err, err_len, "there is no profile %s (vsr-sim list names them)",
-				conf->profile);
+		snprintf(err, err_len, "unknown profile %s (see vsr-sim list)", conf->profile);
 		return NULL;
 	}
 	if (parse_features(conf->features, &vconf.on, &vconf.off, err, err_len) != 0)
@@ -459,11 +461,11 @@ nic_wire(struct nic *nic, unsigned int index, const char *spec, char *err, size_
 	int ret;
 
 	if (index > nic->total_vfs) {
-		snprintf(err, err_len, "there is no VF %u: the PF has at most %u", index,
+		snprintf(err, err_len, "VF %u is not possible: the PF has at most %u VFs", index,
 				nic->total_vfs);
 		return -ENODEV;
 	}
-	/* People say peer:vf2 and peer:pf, the NIC counts. */
+	/* lib/vsim names peers by index. */
 	if (strcmp(spec, "peer:pf") == 0)
 		spec = "peer:0";
 	else if (strncmp(spec, "peer:vf", 7) == 0 &&
@@ -499,7 +501,7 @@ nic_start(struct nic *nic, struct host *host, const unsigned int *cpus, size_t n
 	host_on_vfs_sync(host, vfs_sync, nic);
 	ret = nic_rescan(nic);
 	if (ret != 0)
-		snprintf(err, err_len, "cannot put %s on the simulated bus: %s", nic->pf_bdf,
+		snprintf(err, err_len, "cannot add %s to the simulated bus: %s", nic->pf_bdf,
 				strerror(-ret));
 	return ret;
 }
@@ -511,10 +513,10 @@ nic_rescan(struct nic *nic)
 
 	if (host_fn_info(nic->host, nic->pf_bdf, &info) == 0)
 		return 0;
-	/* Without a host nothing can have been taken away from it. */
+	/* Nothing was on a bus, so nothing was removed from it. */
 	if (nic->sockets_only && nic->fns[0].server != NULL)
 		return 0;
-	/* Taken off the bus by hand: its server and those of its VFs are of no use any more. */
+	/* The PF was removed from the bus: destroy its server and the servers of its VFs. */
 	for (unsigned int i = nic->total_vfs + 1; i-- > 0;)
 		fn_remove(nic, i);
 	return fn_add(nic, 0, nic->pf_bdf);
@@ -548,7 +550,7 @@ nic_destroy(struct nic *nic)
 	free(nic);
 }
 
-/* ---------------------------------------------------------------- questions */
+/* ---------------------------------------------------------------- queries */
 
 int
 nic_bdf(struct nic *nic, unsigned int index, char out[HOST_BDF_LEN])

@@ -6,10 +6,10 @@
 
 /**
  * @file
- * The simulated NIC as the rest of vsr-sim sees it: one lib/vsim NIC, each of its functions
- * offered by a vfio-user server and put on the bus of the simulated host.
+ * The simulated NIC: one NIC of lib/vsim. Each of its functions has a vfio-user server and is on
+ * the bus of the simulated host.
  *
- * Only nic.c and nic_stats.c know lib/vsim.
+ * In vsr-sim, only nic*.c use lib/vsim.
  */
 
 #include <jansson.h>
@@ -28,23 +28,23 @@
 
 struct nic;
 
-/** Kinds of switches that a NIC has; their names stand in nic_switch.c and in the guide. */
+/** Kinds of switches; the guide of vsr-sim describes the switches. */
 enum nic_switch {
-	NIC_FAULT, /**< Ways to misbehave. */
-	NIC_LENIENT, /**< Where the specification leaves a hole, take what drivers do. */
-	NIC_ALT, /**< Other ways to the legacy registers of VFs. */
+	NIC_FAULT, /**< Simulated faults. */
+	NIC_LENIENT, /**< Accept what drivers do where the specification is unclear. */
+	NIC_ALT, /**< Other locations of the legacy registers of VFs. */
 };
 
 struct nic_conf {
 	const char *profile; /**< Name. */
 	const char *features; /**< "+name,-name,...", may be NULL. */
-	const char *pf_bdf; /**< Full name of the PF. */
+	const char *pf_bdf; /**< Full address of the PF. */
 	const char *socket_dir; /**< Existing folder for the vfio-user sockets. */
 	uint16_t total_vfs, queue_pairs, queue_size, mtu;
-	uint8_t mac[6]; /**< Of the PF; VF n has it plus n. */
+	uint8_t mac[6]; /**< Of the PF; the MAC of VF n is higher by n. */
 	unsigned int workers;
-	bool sockets_only; /**< Put nothing on the bus: the sockets are for other clients. */
-	uint16_t admin_queues; /**< Of the PF, if it offers any; 0: one. */
+	bool sockets_only; /**< The bus stays empty: the sockets are for other clients. */
+	uint16_t admin_queues; /**< Of the PF, if it has an admin queue; 0: one. */
 	uint8_t pasid_width; /**< Of the PF's PASID capability, 1..20; 0: none. */
 	struct {
 		enum nic_switch kind;
@@ -54,62 +54,65 @@ struct nic_conf {
 };
 
 /**
- * Build the NIC; nothing runs yet and nothing is on the bus.
- * @return NULL with one sentence in err.
+ * Create the NIC; nic_start() starts its threads and adds it to the bus.
+ * @return NULL with the error text in err.
  */
 struct nic *nic_create(const struct nic_conf *conf, char *err, size_t err_len);
 
-/** Is it a switch of this kind? @return 0, or -EINVAL with one sentence in err. */
+/** Check the text of a switch. @return 0, or -EINVAL with the error text in err. */
 int nic_switch_check(enum nic_switch kind, const char *text, char *err, size_t err_len);
 
-/** From now on these faults and no others. @return 0, or -EINVAL with one sentence in err. */
+/** Simulate these faults and no others. @return 0, or -EINVAL with the error text in err. */
 int nic_faults(struct nic *nic, const char *const *texts, size_t nb, char *err, size_t err_len);
 
 /**
  * Connect a function to a wire; before or while the NIC runs.
  * @param index  0 for the PF, n for VF n (which need not exist yet).
- * @return 0, or -errno with one sentence in err.
+ * @return 0, or -errno with the error text in err.
  */
 int nic_wire(struct nic *nic, unsigned int index, const char *spec, char *err, size_t err_len);
 
 /**
- * Start the data plane threads and the thread of the sockets, put the PF on the bus of the host
- * and take over the making of its VFs.
- * @param cpus     Processors of the workers, in order, again from the start when too few.
- * @param nb_cpus  0: not pinned.
- * @return 0, or -errno with one sentence in err.
+ * Start the data plane threads and the thread of the sockets, add the PF to the bus of the host,
+ * and create and remove its VFs from now on.
+ * @param cpus     Processors of the workers, in order; the list repeats.
+ * @param nb_cpus  0: workers are not pinned.
+ * @return 0, or -errno with the error text in err.
  */
 int nic_start(struct nic *nic, struct host *host, const unsigned int *cpus, size_t nb_cpus,
 		char *err, size_t err_len);
-/** Put what is missing back on the bus (a rescan after a removal). 0 or -errno. */
+/** Add removed functions to the bus again. @return 0 or -errno. */
 int nic_rescan(struct nic *nic);
 
-/** Take all off the bus, end the threads, free all. The host still lives. NULL is fine. */
+/**
+ * Remove all functions from the bus, end the threads and free all. The host must still exist.
+ * NULL: no effect.
+ */
 void nic_destroy(struct nic *nic);
 
-/** Index of a function that exists: "pf", "vf3", or a name on the bus, long or short; -ENODEV. */
+/** Index of an existing function: "pf", "vf3", or an address, with or without domain. -ENODEV. */
 int nic_find(struct nic *nic, const char *name);
-/** Cable in or out. 0 or -ENODEV. */
+/** Connect or disconnect the cable. @return 0 or -ENODEV. */
 int nic_link_set(struct nic *nic, unsigned int index, bool up);
 
-/** Name on the bus, as of now. 0, or -ENODEV when there is no such VF. */
+/** Current address of a function. @return 0, or -ENODEV: the VF does not exist. */
 int nic_bdf(struct nic *nic, unsigned int index, char out[HOST_BDF_LEN]);
 
-/* nic_stats.c: counters as JSON objects, owned by the caller; NULL when memory is out */
+/* nic_stats.c: counters as JSON objects, which the caller frees; NULL: out of memory */
 
 /** The NIC: profile, PF, VFs, load of each worker, violations. */
 json_t *nic_json(struct nic *nic);
-/** One function, counters summed; with queues an array of all its queues. NULL: no such. */
+/** A function with summed counters, and with queues an array of its queues. NULL: no such one. */
 json_t *nic_fn_json(struct nic *nic, unsigned int index, bool queues);
 
-/* What can be typed, for help texts */
+/* Names, for help texts */
 
-/** Number i of the profiles; false past the end. */
+/** Profile number i; false: no more. */
 bool nic_profile_at(unsigned int i, const char **name, const char **summary);
-/** Name of feature bit i, NULL when it has none; bits end at NIC_FEATURE_BITS. */
+/** Name of feature bit i (less than NIC_FEATURE_BITS), or NULL: it has none. */
 const char *nic_feature_at(unsigned int i);
 #define NIC_FEATURE_BITS 128
-/** Whether profile number i (that exists) offers a feature bit. */
+/** Whether an existing profile offers a feature bit. */
 bool nic_profile_offers(unsigned int profile, unsigned int bit);
 
 #endif /* VSR_SIM_NIC_H */

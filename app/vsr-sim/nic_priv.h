@@ -6,15 +6,16 @@
 
 /**
  * @file
- * What nic.c, nic_switch.c and nic_stats.c share.
+ * Shared by nic.c, nic_switch.c and nic_stats.c.
  *
  * Locks, in the order in which they are taken:
- *   servers_lock  the servers of fns[]; the socket thread holds it while it serves one.
- *   host's lock   all use of one struct vuser_server, by the host's attached clients and by the
- *                 socket thread alike (host_server_process()): the objects are single-threaded.
- *   fn_lock       lib/vsim functions: a write of VF Enable or a reset of the PF takes VFs away,
- *                 so looking one up and using it is one step.
- * A change of the bus (host_fn_add, host_fn_remove) is made with none of them held.
+ *   servers_lock  protects the servers in fns[]; the socket thread holds it while it processes
+ *                 requests to one.
+ *   host->lock    serialises all use of a struct vuser_server, which is single-threaded, by the
+ *                 host (its client) and by the socket thread (host_server_process()).
+ *   fn_lock       keeps a function of lib/vsim between its look-up and its use: a write of VF
+ *                 Enable or a reset of the PF removes VFs.
+ * The bus is changed (host_fn_add, host_fn_remove) with none of them held.
  */
 
 #include <pthread.h>
@@ -49,7 +50,7 @@ struct nic {
 	int epoll_fd, stop_fd;
 };
 
-/** Set a switch. @return 0, or -EINVAL with one sentence in err. */
+/** Set a switch. @return 0, or -EINVAL with the error text in err. */
 int nic_switch_apply(struct vsim_nic_conf *conf, enum nic_switch kind, const char *text, char *err,
 		size_t err_len);
 

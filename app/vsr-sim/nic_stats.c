@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * Counters and state of the NIC as JSON, for vsr-sim stats and for tests.
  */
+
+/* Counters and state of the NIC as JSON, for vsr-sim stats and for tests. */
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,10 +12,10 @@
 #include "nic_priv.h"
 #include "virtio_spec/pci.h"
 
-/* 65 queues with a dozen counters each, and those of the function with all its violations. */
+/* Counters of 65 queues, of the function, and of all its violations. */
 #define MAX_STATS 2048
 
-/* What a program may rely on is always there, zero or not. */
+/* Programs may rely on these counters: they are shown also when they are zero. */
 static const char *const sums[] = {
 	"rx_packets",
 	"rx_bytes",
@@ -42,9 +43,11 @@ starts(const char *name, const char *prefix)
 	return strncmp(name, prefix, strlen(prefix)) == 0;
 }
 
-/* receiveq1, transmitq1, receiveq2, ..., then the control queue: behind all pairs the device has
- * with MQ, else behind the first (virtio 1.4 5.1.2 "Virtqueues"). Without a driver, as a driver
- * would have it that takes what is offered. */
+/*
+ * Kind of a queue: receiveq1, transmitq1, receiveq2, ..., then the control queue, after all pairs
+ * with MQ, else after the first pair (virtio 1.4 5.1.2 "Virtqueues"). Without a driver, as if a
+ * driver had accepted all offered features.
+ */
 static const char *
 queue_kind(const struct nic *nic, const struct vsim_fn_state *state, int queue)
 {
@@ -58,7 +61,7 @@ queue_kind(const struct nic *nic, const struct vsim_fn_state *state, int queue)
 	return queue % 2 == 0 ? "rx" : "tx";
 }
 
-/* Put one counter of a queue where it belongs: the row of the queue and the sums. */
+/* Add a counter of a queue to the row of the queue and to the sums. */
 static void
 add_queue_stat(json_t *fn, json_t *row, const struct vsim_stat *stat)
 {
@@ -90,7 +93,7 @@ add_fn_stat(json_t *fn, const struct vsim_stat *stat)
 	add(json_object_get(fn, "counters"), stat->name, stat->value);
 }
 
-/* Row of a queue in the array, appended when it is new; queues come in ascending order. */
+/* The row of a queue, appended if it is new; queues are sorted. */
 static json_t *
 queue_row(json_t *queues, int queue, const char *kind)
 {
@@ -104,7 +107,7 @@ queue_row(json_t *queues, int queue, const char *kind)
 	return row;
 }
 
-/* Most of 65 queues were never used: leave them out. */
+/* Remove queues that were never used. */
 static void
 drop_idle_queues(json_t *queues)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * Switches of the NIC by name: ways to misbehave, to be lenient, and what else few people need.
  */
+
+/* Switches of the NIC by name: faults, leniencies, alternatives. */
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,8 +18,8 @@
 static const struct nic_switch_row {
 	enum nic_switch kind;
 	const char *name;
-	size_t offset, width; /* Of the member; one byte: on or off. */
-	uint64_t max; /* Of NAME=N; 0: it takes no number. */
+	size_t offset, width; /* Of the member; width 1: a switch without a number. */
+	uint64_t max; /* Largest N of NAME=N; 0: no number. */
 } rows[] = {
 	{ NIC_FAULT, "refuse-features-ok", AT(fault.refuse_features_ok), 0 },
 	{ NIC_FAULT, "stray-sr-iov", AT(fault.stray_sr_iov), 0 },
@@ -85,7 +86,7 @@ nic_switch_apply(struct vsim_nic_conf *conf, enum nic_switch kind, const char *t
 	uint64_t value = 1;
 
 	if (row == NULL)
-		snprintf(err, err_len, "there is no %s %.*s", kinds[kind], (int)len, text);
+		snprintf(err, err_len, "unknown %s %.*s", kinds[kind], (int)len, text);
 	else if (row->max == 0 && number != NULL)
 		snprintf(err, err_len, "%s takes no number", row->name);
 	else if (row->max != 0 && (number == NULL || !cli_number(number, 0, row->max, &value)))

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * vsr-sim run: start a command that sees the simulated host in place of this machine's PCI
- * functions and VFIO.
  */
+
+/* vsr-sim run: start a command that uses the simulated host. */
+
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -17,8 +17,7 @@
 
 static const struct cli_opt opts[] = { CLI_OPT_DIR_ROW, { 0 } };
 
-/* The library stands beside this program in a build tree, in the library folder when installed;
- * the file decides, so a moved tree works. */
+/* Find the library: next to this program (build tree), else in the library folder (installed). */
 static bool
 find_preload(char *out, size_t len)
 {
@@ -47,7 +46,7 @@ set_environment(const char *dir)
 	const char *old = getenv("LD_PRELOAD");
 
 	if (!find_preload(lib, sizeof(lib)))
-		return cli_refuse("cannot find " PRELOAD " beside this program or in %s: build or "
+		return cli_refuse("cannot find " PRELOAD " next to this program or in %s: build or "
 				  "install it first",
 				VSR_LIBDIR);
 	if (asprintf(&preload, "%s%s%s", lib, old != NULL && old[0] != '\0' ? ":" : "",
@@ -63,7 +62,7 @@ set_environment(const char *dir)
 	snprintf(path, sizeof(path), "%s/" SIM_HOST, dir);
 	setenv("VSR_SIM_HOST", path, 1);
 	setenv("VSR_SIM_DIR", dir, 1);
-	/* The token of a simulated PF must not take the place of a real one's. */
+	/* VF tokens of simulated PFs must not replace those of real PFs. */
 	snprintf(path, sizeof(path), "%s/run", dir);
 	setenv("VSR_RUN_DIR", path, 0);
 	return CLI_OK;
@@ -83,18 +82,18 @@ run(struct cli_args *args)
 	if (opt == CLI_HELP)
 		return CLI_OK;
 	if (opt == CLI_END)
-		return cli_usage(args, "no command to run was given");
+		return cli_usage(args, "missing command to run");
 	if (!sim_dir(asked, dir))
 		return CLI_REFUSED;
 	owned = sim_dir_owned(dir);
 	if (owned < 0)
-		return cli_refuse("cannot look into %s: %s", dir, strerror(-owned));
+		return cli_refuse("cannot read %s: %s", dir, strerror(-owned));
 	if (owned == 0)
 		return cli_refuse("no simulator runs in %s: start one with vsr-sim serve", dir);
 	err = set_environment(dir);
 	if (err != CLI_OK)
 		return err;
-	/* The first word is the command: cli_next() has stepped over it. */
+	/* cli_next() has passed the first word, which is the command. */
 	execvp(args->argv[args->next - 1], &args->argv[args->next - 1]);
 	err = errno;
 	cli_refuse("cannot run %s: %s", args->argv[args->next - 1], strerror(err));
@@ -104,11 +103,11 @@ run(struct cli_args *args)
 const struct cli_cmd cmd_run = {
 	.name = "run",
 	.args = "[--dir DIR] -- COMMAND [ARGUMENTS]",
-	.help = "Run a command that sees the simulated NIC and its VFIO",
+	.help = "Run a command on the simulated machine",
 	.opts = opts,
-	.notes = "It sets SYSFS_PCI_DEVICES, VSR_SYSFS, VSR_SIM_HOST, LD_PRELOAD and, if it is not\n"
-		 "set, VSR_RUN_DIR, then becomes the command. Wrappers such as timeout go in\n"
-		 "front: timeout 60 vsr-sim run -- COMMAND.\n\n"
+	.notes = "Sets SYSFS_PCI_DEVICES, VSR_SYSFS, VSR_SIM_HOST, LD_PRELOAD and, if it is not\n"
+		 "set, VSR_RUN_DIR, then executes the command. Put wrappers such as timeout before\n"
+		 "it: timeout 60 vsr-sim run -- COMMAND.\n\n"
 		 "  vsr-sim run -- dpdk-testpmd -l 0,1 -a 0000:01:00.0 -- -i\n"
 		 "  vsr-sim run -- vsrctl list\n",
 	.run = run,

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * vsr-sim serve: the life of a simulator. It takes the directory, builds the host and the NIC,
- * opens the three doors (sysfs, VFIO, control), waits for the end, and puts all away again in
- * the opposite order.
  */
+
+/*
+ * vsr-sim serve: start a simulator and run it until it is stopped.
+ *
+ * It locks the directory, creates the host and the NIC, opens the interfaces (sysfs, VFIO,
+ * control), waits for the end, and removes all in reverse order.
+ */
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -37,9 +41,9 @@ struct serve {
 	bool vfio_runs, stop;
 };
 
-/* ---------------------------------------------------------------- the directory */
+/* ---------------------------------------------------------------- directory */
 
-/* Everything in it is as powerful as this process: nobody else may reach in. */
+/* A process that can open files of the directory controls the simulator: no other user may. */
 static int
 take_dir(struct serve *serve)
 {
@@ -49,12 +53,13 @@ take_dir(struct serve *serve)
 	ssize_t n;
 
 	if (mkdir(dir, 0700) != 0 && errno != EEXIST)
-		return cli_refuse("cannot make the directory %s: %s", dir, strerror(errno));
+		return cli_refuse("cannot create the directory %s: %s", dir, strerror(errno));
 	if (stat(dir, &st) != 0)
-		return cli_refuse("cannot look at the directory %s: %s", dir, strerror(errno));
+		return cli_refuse("cannot read the directory %s: %s", dir, strerror(errno));
 	if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 022) != 0)
-		return cli_refuse("%s must be a directory of yours that nobody else can write to: "
-				  "choose another with --dir",
+		return cli_refuse(
+				"%s must be a directory of this user, without write access for others: "
+				"choose another with --dir",
 				dir);
 	serve->lock_fd = open(sim_path(dir, SIM_LOCK, path), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (serve->lock_fd < 0)
@@ -88,7 +93,7 @@ remove_sockets(const char *fn_dir)
 	closedir(dir);
 }
 
-/* With the lock held, whatever else stands in the directory was left by a killed simulator. */
+/* The lock is held: other files in the directory are of a killed simulator. */
 static int
 clean_dir(struct serve *serve)
 {
@@ -100,7 +105,7 @@ clean_dir(struct serve *serve)
 	remove_sockets(serve->fn_dir);
 	if ((mkdir(serve->sys_dir, 0700) != 0 && errno != EEXIST) ||
 			(mkdir(serve->fn_dir, 0700) != 0 && errno != EEXIST))
-		return cli_refuse("cannot make a directory in %s: %s", serve->conf.dir,
+		return cli_refuse("cannot create a directory in %s: %s", serve->conf.dir,
 				strerror(errno));
 	return CLI_OK;
 }
@@ -112,14 +117,14 @@ leave_dir(struct serve *serve)
 	rmdir(serve->fn_dir);
 	rmdir(serve->sys_dir);
 	if (serve->lock_fd >= 0) {
-		/* The file stays: removing it would let two of us lock different files. */
+		/* Keep the file: if it were removed, two simulators could lock different files. */
 		if (ftruncate(serve->lock_fd, 0) != 0)
 			cli_refuse("cannot write in %s: %s", serve->conf.dir, strerror(errno));
 		close(serve->lock_fd);
 	}
 }
 
-/* ---------------------------------------------------------------- surroundings */
+/* ---------------------------------------------------------------- process */
 
 static int
 use_numa_node(int node)
@@ -129,7 +134,7 @@ use_numa_node(int node)
 #ifdef VSR_HAVE_NUMA
 	if (numa_available() >= 0 && node <= numa_max_node() &&
 			numa_bitmask_isbitset(numa_all_nodes_ptr, (unsigned int)node)) {
-		/* Threads inherit both; pinned ones go where --cpu says. */
+		/* Threads inherit both; --cpu overrides the node of workers. */
 		numa_run_on_node(node);
 		numa_set_preferred(node);
 		return CLI_OK;
@@ -140,7 +145,7 @@ use_numa_node(int node)
 #endif
 }
 
-/* Each function takes a handful of descriptors, each mapped file of a program one more. */
+/* A function needs some descriptors, each mapped file of a program one more. */
 static void
 raise_file_limit(void)
 {
@@ -161,7 +166,7 @@ watch_signals(struct serve *serve)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
-	/* Before there are threads, which inherit it. */
+	/* Before threads are created, which inherit the mask. */
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	serve->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -169,7 +174,7 @@ watch_signals(struct serve *serve)
 				       cli_refuse("cannot wait for signals: %s", strerror(errno));
 }
 
-/* ---------------------------------------------------------------- building up */
+/* ---------------------------------------------------------------- start and stop */
 
 static int
 rescan(void *arg)
@@ -271,7 +276,7 @@ tear_down(struct serve *serve)
 	free(serve->conf.wires);
 }
 
-/* ---------------------------------------------------------------- being there */
+/* ---------------------------------------------------------------- running */
 
 static void
 say_ready(const struct serve *serve)
@@ -280,7 +285,7 @@ say_ready(const struct serve *serve)
 	const char *own = getenv("VSR_SIM_DIR");
 	char other[SIM_DIR_MAX + 8] = "", default_dir[SIM_DIR_MAX];
 
-	/* Name the directory in the commands only where they would not find it. */
+	/* Show --dir in the commands only if the default is another directory. */
 	if (!sim_dir(own, default_dir) || strcmp(default_dir, conf->dir) != 0)
 		snprintf(other, sizeof(other), " --dir %s", conf->dir);
 	printf("vsr-sim is ready in %s\n"
@@ -319,7 +324,7 @@ wait_for_end(struct serve *serve)
 	}
 }
 
-/* In the background: the messages that come from now on go to DIR/log. */
+/* In the background: write further messages to DIR/log. */
 static int
 let_go_of_terminal(const struct serve *serve, int ready_fd)
 {
@@ -341,7 +346,7 @@ let_go_of_terminal(const struct serve *serve, int ready_fd)
 	return CLI_OK;
 }
 
-/* The process that serves. ready_fd: told when it is ready, -1 in the foreground. */
+/* Run the simulator. ready_fd: written to when the simulator is ready; -1: foreground. */
 static int
 serve_here(struct serve *serve, int ready_fd)
 {
@@ -352,7 +357,7 @@ serve_here(struct serve *serve, int ready_fd)
 	umask(077);
 	ret = take_dir(serve);
 	if (ret != CLI_OK) {
-		/* It is another's: leave all as it is. */
+		/* Without the lock, the directory belongs to another simulator. */
 		if (serve->lock_fd >= 0)
 			close(serve->lock_fd);
 		free(serve->conf.wires);
@@ -377,7 +382,7 @@ serve_here(struct serve *serve, int ready_fd)
 	return ret;
 }
 
-/* Fork, and wait until the child is ready or has said why not. */
+/* Fork, and wait until the child is ready or has printed an error. */
 static int
 serve_in_background(struct serve *serve)
 {
@@ -386,11 +391,11 @@ serve_in_background(struct serve *serve)
 	char byte;
 
 	if (pipe2(fds, O_CLOEXEC) != 0)
-		return cli_refuse("cannot make a pipe: %s", strerror(errno));
+		return cli_refuse("cannot create a pipe: %s", strerror(errno));
 	fflush(NULL);
 	pid = fork();
 	if (pid < 0)
-		return cli_refuse("cannot go to the background: %s", strerror(errno));
+		return cli_refuse("cannot start a background process: %s", strerror(errno));
 	if (pid == 0) {
 		close(fds[0]);
 		setsid();
@@ -417,7 +422,7 @@ run(struct cli_args *args)
 const struct cli_cmd cmd_serve = {
 	.name = "serve",
 	.args = "[OPTIONS]",
-	.help = "Be a machine with a virtio SR-IOV NIC until told to stop",
+	.help = "Simulate a machine with a virtio SR-IOV NIC until vsr-sim stop",
 	.opts = serve_opts,
 	.notes = serve_notes,
 	.run = run,

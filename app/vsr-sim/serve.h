@@ -6,7 +6,7 @@
 
 /**
  * @file
- * What vsr-sim serve was asked for: read by serve_args.c, done by serve.c.
+ * Options of vsr-sim serve: parsed by serve_args.c, executed by serve.c.
  */
 
 #include <stdbool.h>
@@ -17,9 +17,9 @@
 
 #define SERVE_MAX_CPUS 256
 
-/** --wire as typed: a function, or all VFs, and what it is connected to. */
+/** A --wire option: a function or all VFs, and their wire. */
 struct serve_wire {
-	unsigned int first, last; /**< 0 is the PF. */
+	unsigned int first, last; /**< Indices of functions; 0 is the PF. */
 	const char *spec;
 };
 
@@ -27,7 +27,7 @@ struct serve_conf {
 	char dir[SIM_DIR_MAX];
 	struct nic_conf nic;
 	char pf_bdf[HOST_BDF_LEN];
-	struct serve_wire *wires; /**< In the order typed. */
+	struct serve_wire *wires; /**< In the order of the command line. */
 	size_t nb_wires;
 	unsigned int cpus[SERVE_MAX_CPUS];
 	size_t nb_cpus;
@@ -35,7 +35,7 @@ struct serve_conf {
 	bool daemon;
 };
 
-/** Fill conf from the command line. @return -1, or the exit code to leave with. */
+/** Parse the command line. @return -1, or the exit code. */
 int serve_parse(struct cli_args *args, struct serve_conf *conf);
 extern const struct cli_opt serve_opts[];
 extern const char serve_notes[];

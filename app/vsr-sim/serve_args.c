@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * Command line of vsr-sim serve.
  */
+
+/* Command line of vsr-sim serve. */
+
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
@@ -41,40 +42,43 @@ const struct cli_opt serve_opts[] = {
 	CLI_OPT_DIR_ROW,
 	{ "profile", OPT_PROFILE, "NAME", "kind of NIC: full (default), ifc, bluefield, minimal" },
 	{ "features", OPT_FEATURES, "LIST",
-			"features to add and to take away: +NAME,-NAME,...\n(vsr-sim list names them)" },
-	{ "vfs", OPT_VFS, "TOTAL", "VFs the PF can have, 0..256 (default 16)" },
-	{ "queue-pairs", OPT_PAIRS, "N", "per function, 1..32 (default 4)" },
-	{ "queue-size", OPT_SIZE, "N", "largest ring, a power of two 2..32768 (default 1024)" },
+			"features to add and to remove: +NAME,-NAME,...\n(see vsr-sim list)" },
+	{ "vfs", OPT_VFS, "TOTAL", "maximum number of VFs, 0..256 (default 16)" },
+	{ "queue-pairs", OPT_PAIRS, "N", "queue pairs of each function, 1..32 (default 4)" },
+	{ "queue-size", OPT_SIZE, "N", "largest queue, a power of two 2..32768 (default 1024)" },
 	{ "mtu", OPT_MTU, "N", "68..65535 (default 1500)" },
-	{ "mac", OPT_MAC, "MAC", "of the PF, VF n has it plus n\n(default 02:76:73:72:00:00)" },
-	{ "wire", OPT_WIRE, "FN=WIRE", "what FN (pf, vf1, ..., vf*) is connected to; repeatable" },
+	{ "mac", OPT_MAC, "MAC",
+			"MAC of the PF; VF n has this MAC plus n\n(default 02:76:73:72:00:00)" },
+	{ "wire", OPT_WIRE, "FN=WIRE", "connect FN (pf, vf1, ..., vf*) to a wire; repeatable" },
 	{ "workers", OPT_WORKERS, "N", "data plane threads, 1..16 (default: one per --cpu, or 1)" },
-	{ "cpu", OPT_CPU, "LIST", "processors to pin them to, such as 2,4-6" },
-	{ "numa", OPT_NUMA, "NODE", "memory and threads on this NUMA node, shown in sysfs" },
-	{ "pf", OPT_PF, "BDF", "where the PF stands on the bus (default 0000:01:00.0)" },
-	{ "foreground", OPT_FOREGROUND, NULL, "stay in the terminal until Ctrl-C (default)" },
-	{ "daemon", OPT_DAEMON, NULL, "go to the background, return when it is ready" },
+	{ "cpu", OPT_CPU, "LIST", "processors to pin the workers to, such as 2,4-6" },
+	{ "numa", OPT_NUMA, "NODE", "NUMA node of memory and threads, shown in sysfs" },
+	{ "pf", OPT_PF, "BDF", "PCI address of the PF (default 0000:01:00.0)" },
+	{ "foreground", OPT_FOREGROUND, NULL, "run until Ctrl-C (default)" },
+	{ "daemon", OPT_DAEMON, NULL, "run in the background; return when it is ready" },
 	{ "vfio-user", OPT_VFIO_USER, NULL,
-			"leave the PF's vfio-user socket, DIR/fn/BDF.sock, to\n"
-			"another client, such as QEMU: the simulated host is empty" },
-	{ "admin-queues", OPT_ADMIN, "N", "of the PF, 1..8 (default 1)" },
+			"keep the bus empty, so that another client such as QEMU\n"
+			"can use the vfio-user socket of the PF, DIR/fn/BDF.sock" },
+	{ "admin-queues", OPT_ADMIN, "N", "admin queues of the PF, 1..8 (default 1)" },
 	{ "pasid", OPT_PASID, "BITS", "PASID capability of the PF, 1..20 bits (default: none)" },
 	{ "fault", OPT_FAULT, "NAME",
-			"misbehave: refuse-features-ok, slow-reset=US,\n"
+			"simulate a fault: refuse-features-ok, slow-reset=US,\n"
 			"admin-eagain=N, ... (see the guide); repeatable" },
-	{ "lenient", OPT_LENIENT, "NAME", "early-lists, unlisted-caps, swapped-objs; repeatable" },
-	{ "legacy-alt", OPT_ALT, "NAME", "VFs have their legacy registers in a window, a pair" },
+	{ "lenient", OPT_LENIENT, "NAME",
+			"accept early-lists, unlisted-caps, swapped-objs; repeatable" },
+	{ "legacy-alt", OPT_ALT, "NAME",
+			"place of the legacy registers of VFs: window, pair; repeatable" },
 	{ 0 },
 };
 
 const char serve_notes[] =
 		"A WIRE is one of:\n"
-		"  null                   swallows what is sent, sends nothing (default)\n"
+		"  null                   drops transmitted packets, sends none (default)\n"
 		"  tap:NAME               a TAP interface of this machine\n"
 		"  peer:FN                another function: pf, vf1, ...\n"
-		"  switch:NAME            a learning switch with all others of that name\n"
-		"  pcap:IN,OUT            frames from file IN, sent ones to file OUT; one may be empty\n"
-		"  gen:KEY=VALUE,...      a packet generator and sink at full speed\n\n"
+		"  switch:NAME            a learning switch for all wires of this name\n"
+		"  pcap:IN,OUT            receives from file IN, writes to file OUT; one may be empty\n"
+		"  gen:KEY=VALUE,...      a packet generator and sink\n\n"
 		"Examples:\n"
 		"  vsr-sim serve --wire pf=gen:size=64\n"
 		"  vsr-sim serve --daemon --vfs 2 --wire vf1=tap:tap1 --wire vf2=tap:tap2\n"
@@ -110,7 +114,7 @@ parse_list(struct cli_args *args, struct serve_conf *conf)
 	return -1;
 }
 
-/* Pinning to a processor that is not there fails late and darkly: look first. */
+/* Check first: pinning fails late, without a clear message. */
 static int
 check_cpus(const struct serve_conf *conf)
 {
@@ -120,8 +124,8 @@ check_cpus(const struct serve_conf *conf)
 		return -1;
 	for (size_t i = 0; i < conf->nb_cpus; i++) {
 		if (!CPU_ISSET(conf->cpus[i], &allowed))
-			return cli_refuse("processor %u is not there or not allowed for this "
-					  "process: choose others with --cpu",
+			return cli_refuse("processor %u does not exist or is not allowed for "
+					  "this process: choose others with --cpu",
 					conf->cpus[i]);
 	}
 	return -1;
@@ -138,7 +142,7 @@ parse_wire(struct cli_args *args, struct serve_conf *conf)
 	if (len == 2 && strncmp(args->value, "pf", 2) == 0)
 		wire.last = 0;
 	else if (len == 3 && strncmp(args->value, "vf*", 3) == 0)
-		wire.first = 1, wire.last = UINT16_MAX; /* Bounded when --vfs is known. */
+		wire.first = 1, wire.last = UINT16_MAX; /* Reduced to the number of VFs later. */
 	else if (len > 2 && sscanf(args->value, "vf%3u%n", &wire.first, &used) == 1 &&
 			used == (int)len && wire.first >= 1)
 		wire.last = wire.first;
@@ -173,8 +177,7 @@ static int
 parse_pf(struct cli_args *args, struct serve_conf *conf)
 {
 	if (base_bdf_expand(args->value, conf->pf_bdf) != 0)
-		return cli_usage(args, "%s is not a name on the bus such as 0000:01:00.0",
-				args->value);
+		return cli_usage(args, "%s is not a PCI address such as 0000:01:00.0", args->value);
 	return -1;
 }
 
@@ -275,7 +278,7 @@ parse_option(struct cli_args *args, int opt, struct serve_conf *conf, const char
 	case OPT_ALT:
 		return parse_switch(args, conf, NIC_ALT);
 	case CLI_WORD:
-		return cli_usage(args, "%s is one argument too many", args->value);
+		return cli_usage(args, "unexpected argument %s", args->value);
 	case CLI_HELP:
 		return CLI_OK;
 	default:

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * vsr-sim stats: the counters of a running simulator as a table of 80 columns or as JSON.
- * rx and tx are those of the driver: rx is what the NIC put into its buffers.
  */
+
+/*
+ * vsr-sim stats: the counters of a running simulator, as a table of 80 columns or as JSON.
+ *
+ * RX and TX are those of the driver: RX counts packets that the NIC wrote to buffers.
+ */
+
 #include <stdio.h>
 #include <string.h>
 
@@ -16,7 +20,7 @@ enum { OPT_DIR = CLI_OPT_DIR, OPT_JSON };
 
 static const struct cli_opt opts[] = {
 	CLI_OPT_DIR_ROW,
-	{ "json", OPT_JSON, NULL, "for programs" },
+	{ "json", OPT_JSON, NULL, "print JSON" },
 	{ 0 },
 };
 
@@ -34,7 +38,7 @@ string(const json_t *object, const char *key)
 	return text != NULL ? text : "";
 }
 
-/* A count in at most 8 characters. */
+/* Format a count in at most 8 characters. */
 static const char *
 short_count(json_int_t count, char out[24])
 {
@@ -63,7 +67,7 @@ per_thousand(json_int_t events, json_int_t packets, char out[24])
 	return out;
 }
 
-/* What the driver has come to, from the device status bits. */
+/* State of the driver, from the bits of the device status. */
 static const char *
 driver_state(const json_t *fn)
 {
@@ -99,7 +103,7 @@ print_functions(const json_t *answer)
 	}
 }
 
-/* Words of an array, wrapped to the screen. */
+/* Print the words of an array, wrapped. */
 static void
 print_words(const char *title, const json_t *words)
 {
@@ -269,7 +273,7 @@ run(struct cli_args *args)
 		else if (function == NULL)
 			function = args->value;
 		else
-			return cli_usage(args, "%s is one argument too many", args->value);
+			return cli_usage(args, "unexpected argument %s", args->value);
 	}
 	if (!sim_dir(asked, dir))
 		return CLI_REFUSED;
@@ -298,8 +302,8 @@ const struct cli_cmd cmd_stats = {
 	.args = "[FUNCTION] [--json] [--dir DIR]",
 	.help = "Show counters of a running simulator",
 	.opts = opts,
-	.notes = "Without FUNCTION one row for each; with it (pf, vf1, ..., or a name on the bus)\n"
-		 "all about one: features, queues, drops by cause, broken rules by number.\n"
-		 "rx and tx are the driver's; BROKEN counts rules of virtio broken by it.\n",
+	.notes = "Without FUNCTION, one row for each function. With FUNCTION (pf, vf1, ... or a\n"
+		 "PCI address), its features, queues, drops by cause, and violations by rule.\n"
+		 "RX and TX are the driver's. BROKEN counts violations of virtio by the driver.\n",
 	.run = run,
 };

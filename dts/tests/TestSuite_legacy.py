@@ -567,17 +567,17 @@ def test_without_an_admin_queue_nothing_is_served(sim, closing):
 def test_attach_and_detach_say_why_not(tunnel, guest):
     made = tunnel()
     for args, words in (
-        (("attach", "nonsense", made.path()), "no name on the bus"),
+        (("attach", "nonsense", made.path()), "not a PCI address"),
         (("attach", PF, made.path()), "already"),
         (("attach", SHOWN, "/nonexistent"), "No such file"),
-        (("detach", SHOWN), "there is no function"),
+        (("detach", SHOWN), "does not exist"),
         (("detach", PF), "not attached"),
     ):
         done = made.host.cli(*args)
         assert done.returncode == 1 and words in done.stderr, done.stderr
     client = guest(made)
     done = made.host.cli("attach", SHOWN, made.path())
-    assert done.returncode == 1 and "somebody else" in done.stderr
+    assert done.returncode == 1 and "another client" in done.stderr
     client.close()
     wait_for(lambda: not made.counters()["guest"], "vsrd to see the guest leave")
     made.attach()
