@@ -277,8 +277,8 @@ many_slow_resets_go_on_at_once(void)
 		VTEST_EQ(vio_admin_wait(admin, &cmds[i]), 0);
 		VTEST_EQ(status_get(i + 1), 0);
 	}
-	/* All at once: not one after the other, which would be 6.4 s. */
-	VTEST(vio_now_ns() - start < 3000000000ull);
+	/* All at once: one after the other would take 6.4 s. */
+	VTEST(vio_now_ns() - start < 6000000000ull);
 	owner_close(false);
 }
 
@@ -291,15 +291,16 @@ a_slow_reset_does_not_keep_other_vfs_waiting(void)
 	owner_plain(2);
 	VTEST_EQ(status_put(1, 3), 0);
 	VTEST_EQ(status_put(2, 3), 0);
-	faults_set((struct vsim_faults){ .reset_us = 300000 });
+	faults_set((struct vsim_faults){ .reset_us = 1000000 });
 	start = vio_now_ns();
 	reset = reset_of(1);
 	VTEST_EQ(vio_admin_submit(admin, &reset), 0);
 	VTEST_EQ(status_get(2), 3);
-	VTEST(vio_now_ns() - start < 200000000);
-	/* What follows for the same VF comes after it. */
+	/* The other VF has answered, and the reset still runs. */
+	VTEST_EQ(vio_admin_poll(admin, &reset), -EINPROGRESS);
+	/* The next command of the same VF is answered after the reset. */
 	VTEST_EQ(status_get(1), 0);
-	VTEST(vio_now_ns() - start >= 250000000);
+	VTEST(vio_now_ns() - start >= 900000000);
 	VTEST_EQ(vio_admin_wait(admin, &reset), 0);
 	owner_close(false);
 }
@@ -310,7 +311,7 @@ eagain_is_tried_again_until_the_time_is_up(void)
 	const struct rig_conf conf = { 0 };
 	struct vio_admin_op_stats stats;
 
-	owner_open(&conf, 1, 50000);
+	owner_open(&conf, 1, 500000);
 	VTEST_EQ(vio_admin_agree(admin, VIO_SRIOV, ALL, NULL), 0);
 	faults_set((struct vsim_faults){ .admin_eagain = 4 });
 	VTEST_EQ(status_put(1, 1), 0);
@@ -334,7 +335,7 @@ no_answer_means_a_dead_queue_and_a_reset_revives_it(void)
 	struct vio_admin_queue_info info;
 	struct vio_admin_op_stats stats;
 
-	owner_open(&conf, 8, 30000);
+	owner_open(&conf, 8, 500000);
 	VTEST_EQ(vio_admin_agree(admin, VIO_SRIOV, ALL, NULL), 0);
 	faults_set((struct vsim_faults){ .admin_lose = 1 });
 	VTEST_EQ(status_put(1, 1), -ETIMEDOUT);
@@ -362,7 +363,7 @@ late_answers_are_taken_as_long_as_there_is_time(void)
 {
 	const struct rig_conf conf = { 0 };
 
-	owner_open(&conf, 1, 200000);
+	owner_open(&conf, 1, 5000000);
 	VTEST_EQ(vio_admin_agree(admin, VIO_SRIOV, ALL, NULL), 0);
 	faults_set((struct vsim_faults){ .admin_delay_us = 50000 });
 	VTEST_EQ(status_put(1, 1), 0);
@@ -398,7 +399,7 @@ a_list_is_not_changed_under_commands(void)
 	struct vio_admin_cmd cmd = reset_of(1);
 	uint64_t in_use;
 
-	owner_open(&conf, 1, 100000);
+	owner_open(&conf, 1, 500000);
 	VTEST_EQ(vio_admin_agree(admin, VIO_SRIOV, ALL, NULL), 0);
 	rig.fns[0].deaf = true;
 	VTEST_EQ(vio_admin_submit(admin, &cmd), 0);

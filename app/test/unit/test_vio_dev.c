@@ -121,7 +121,7 @@ begin(struct vio_features offered)
 	toy.common[AT(num_queues)] = 3;
 	toy.common[AT(queue_size)] = 64;
 	vio_dev_init(&dev, &toy.t);
-	dev.timeout_us = 5000;
+	dev.timeout_us = 5000000;
 	return dev;
 }
 
@@ -227,6 +227,7 @@ reset_is_waited_for_but_not_for_ever(void)
 	VTEST_EQ(toy.polls, 0);
 	toy.common[AT(device_status)] = 0xf;
 	toy.stuck = true;
+	dev.timeout_us = 5000;
 	VTEST_EQ(vio_dev_reset(&dev), -ETIMEDOUT);
 	toy.gone = true;
 	VTEST_EQ(vio_dev_reset(&dev), -ENODEV);
@@ -247,6 +248,7 @@ queue_reset_is_waited_for_but_not_for_ever(void)
 	toy.polls = 0;
 	toy.common[AT(queue_enable)] = 1;
 	toy.stuck = true;
+	dev.timeout_us = 5000;
 	VTEST_EQ(vio_dev_queue_reset(&dev, 2), -ETIMEDOUT);
 	toy.gone = true;
 	VTEST_EQ(vio_dev_queue_reset(&dev, 2), -ENODEV);
@@ -321,6 +323,7 @@ configuration_is_read_whole_or_not(void)
 	VTEST_EQ(config.mac[5], 0x5a);
 	VTEST_EQ(config.mtu, 0);
 	toy.fickle = true;
+	dev.timeout_us = 5000;
 	VTEST_EQ(vio_dev_config_read(&dev, fields, 3, &config), -ETIMEDOUT);
 }
 

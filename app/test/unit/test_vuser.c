@@ -18,6 +18,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "vfio_user/vuser_link.h"
 #include "test/fixture/vuser_rig.h"
 
 /* Both kinds of client must behave alike: two cases out of one function. */
@@ -547,9 +548,10 @@ client_is_dead_after_a_timeout(void)
 {
 	vuser_rig_start(VUSER_RIG_SOCKET);
 	vuser_client_close(vuser_rig.client);
-	vuser_rig.client = vuser_client_connect(vuser_rig.path, 1000);
+	vuser_rig.client = vuser_client_connect(vuser_rig.path, 5000);
 	VTEST(vuser_rig.client != NULL);
 	vuser_rig_halt();
+	vuser_rig.client->timeout_ms = 100;
 	VTEST_EQ(vuser_client_reset(vuser_rig.client), -ETIMEDOUT);
 	VTEST_EQ(vuser_client_reset(vuser_rig.client), -ECONNRESET);
 	vuser_rig_stop();
