@@ -472,15 +472,20 @@ class Graph:
                 visit(unit)
         return found
 
-    def floor(self, unit):
-        """Index of the floor of a unit, or None: the longest entry that holds the unit wins."""
+    def holds(self, name, path):
+        """True when an entry of floors.txt is the file, its name without suffix, or its folder."""
+        unit = self.unit(path)
+        return name in (unit, path[len(self.folder) + 1 :]) or unit.startswith(name + "/") or (
+            name == "." and "/" not in unit)
+
+    def floor(self, path):
+        """Index of the floor of a file, or None: of entries that hold it, the longest counts."""
         best = None
         for i, names in enumerate(self.floors):
             for name in names:
-                if unit == name or unit.startswith(name + "/") or (name == "." and "/" not in unit):
-                    size = 0 if name == "." else len(name)
-                    if best is None or size > best[0]:
-                        best = size, i
+                size = 0 if name == "." else len(name)
+                if self.holds(name, path) and (best is None or size > best[0]):
+                    best = size, i
         return None if best is None else best[1]
 
     def loop_errors(self):
@@ -500,26 +505,28 @@ class Graph:
     def floor_errors(self):
         if self.floors is None:
             return
-        place = {unit: self.floor(unit) for unit in self.units}
+        place = {source.path: self.floor(source.path) for source in self.sources}
         for names in self.floors:
             for name in names:
-                if not any(unit == name or unit.startswith(name + "/") or
-                           (name == "." and "/" not in unit) for unit in self.units):
+                if not any(self.holds(name, path) for path in place):
                     yield f"{self.folder}: the floor {name} of floors.txt holds no file"
-        for unit in self.units:
-            if place[unit] is None:
-                yield f"{self.folder}: {unit} is on no floor of floors.txt"
+        for path, floor in place.items():
+            if floor is None:
+                yield f"{self.folder}: {path} is on no floor of floors.txt"
+
+        def goes_up(path, target):
+            floors = place[path], place[target]
+            return None not in floors and floors[0] < floors[1]
+
         for (a, b), calls in sorted(self.calls.items()):
-            if None not in (place[a], place[b]) and place[a] < place[b]:
+            calls = [call for call in calls if goes_up(call.path, call.to)]
+            if calls:
                 yield f"{self.folder}: a call to a higher floor"
                 yield from self.some(a, b, calls)
-        paths = {source.path for source in self.sources}
         for source in self.sources:
-            a = self.unit(source.path)
             for name, line in source.includes:
-                target = include_target(source.path, name, paths)
-                b = target and self.unit(target)
-                if b and None not in (place[a], place[b]) and place[a] < place[b]:
+                target = include_target(source.path, name, place)
+                if target is not None and goes_up(source.path, target):
                     yield (f"{self.folder}: an include from a higher floor: "
                            f"{source.path}:{line}: {name}")
 
@@ -528,8 +535,9 @@ class Graph:
         yield "\trankdir=BT;"
         yield "\tnode [shape=box];"
         groups = collections.defaultdict(list)
-        for unit in self.units:
-            groups[self.floor(unit) if self.floors else None].append(unit)
+        where = {self.unit(source.path): source.path for source in self.sources}
+        for unit, path in sorted(where.items()):
+            groups[self.floor(path) if self.floors else None].append(unit)
         for floor, units in sorted(groups.items(), key=lambda item: (item[0] is None, item[0])):
             if floor is not None:
                 yield f"\tsubgraph cluster_{floor} {{"
