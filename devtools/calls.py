@@ -569,7 +569,7 @@ def include_target(path, name, paths):
 
 
 class Seen(dict):
-    """For each file, the names that its headers declare; a header sees what its users see."""
+    """For each file, the names that it and the headers it includes declare."""
 
     def __init__(self, sources):
         super().__init__(names_seen(sources))
@@ -597,15 +597,10 @@ def names_seen(sources):
             new = set(includes[todo.pop()]) - reach[path]
             reach[path] |= new
             todo += new
-    names = {
+    return {
         path: set().union(*(by_path[other].declared for other in paths))
         for path, paths in reach.items()
     }
-    seen = {path: set(found) for path, found in names.items()}
-    for path, paths in reach.items():
-        for other in paths:
-            seen[other] |= names[path]
-    return seen
 
 
 def read_floors(root):

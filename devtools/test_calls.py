@@ -95,6 +95,11 @@ CASES = [
     ("what_no_header_declares_is_no_call", {
         **pair("\treturn open();"),
         "lib/b.c": B_CALLS_A + "int\nopen(void)\n{\n\treturn 0;\n}\n"}, ()),
+    ("header_sees_its_own_includes_only", {
+        "x/s.h": "struct s {\n\tint a;\n};\nCHECK(s, a);\nint s(void);\n",
+        "x/s.c": '#include "x/s.h"\nint\ns(void)\n{\n\treturn 0;\n}\n',
+        "y/t.h": "static inline int\na(void)\n{\n\treturn 0;\n}\n",
+        "y/t.c": '#include "y/t.h"\n#include "x/s.h"\nint\nt(void)\n{\n\treturn s();\n}\n'}, ()),
     ("both_branches_of_an_if_count",
      pair("#ifdef X\n\tif (1) {\n#else\n\tif (2) {\n#endif\n\t}\n\treturn 0;\n}\nint\na2(void)\n{\n"
           "#ifdef X\n\treturn b();\n#endif"), (LOOP, "a2 -> b")),
