@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/* The client's requests: each is one message out and one reply in, taken apart with suspicion. */
+/* The requests of a client: each sends one message and checks one reply. */
 
 #include <errno.h>
 #include <string.h>
@@ -10,11 +10,11 @@
 
 #include "vuser_link.h"
 
-/* Room for a region info and the capabilities behind it. */
+/* Size of a region info with its capabilities. */
 #define REGION_INFO_ARGSZ 1024
-#define MAX_OF_AN_INDEX 65536 /* vectors of one index, from any server */
+#define MAX_OF_AN_INDEX 65536 /* most vectors per index that any server has */
 
-/* ---------------------------------------------------------------- what the device is */
+/* ---------------------------------------------------------------- description of the device */
 
 int
 vuser_client_device_info(struct vuser_client *client, uint32_t *flags, uint32_t *nb_regions,
@@ -37,7 +37,7 @@ vuser_client_device_info(struct vuser_client *client, uint32_t *flags, uint32_t 
 	return 0;
 }
 
-/* Read one sparse capability at offset at of the payload into out; false when it cannot be. */
+/* Parse the sparse capability at offset at of the payload. @return false: it is malformed. */
 static bool
 get_sparse(const uint8_t *data, size_t len, size_t at, struct vuser_region *out)
 {
@@ -61,7 +61,7 @@ get_sparse(const uint8_t *data, size_t len, size_t at, struct vuser_region *out)
 	return true;
 }
 
-/* Walk the capabilities behind a region info; each stands behind the one before it. */
+/* Parse the capabilities of a region info; their offsets increase. @return false: malformed. */
 static bool
 get_region_caps(const uint8_t *data, size_t len, size_t at, struct vuser_region *out)
 {
@@ -108,8 +108,8 @@ vuser_client_region_info(struct vuser_client *client, unsigned int region, struc
 		return vuser_link_malformed(client);
 
 	/*
-	 * The descriptor and the flag come together or not at all. Capabilities that did not fit
-	 * may have named the only parts that can be mapped.
+	 * The MMAP flag is valid only with a descriptor, and only if all capabilities did fit: the
+	 * missing ones may name the only areas that can be mapped.
 	 */
 	if (info.argsz > REGION_INFO_ARGSZ)
 		out->flags &= ~VFIO_REGION_INFO_FLAG_MMAP;
@@ -145,7 +145,7 @@ vuser_client_irq_info(struct vuser_client *client, unsigned int index, struct vu
 
 /* ---------------------------------------------------------------- registers */
 
-/* One access of at most client->peer.max_data bytes. */
+/* Send one access, of at most client->peer.max_data bytes. */
 static int
 access_once(struct vuser_client *client, enum vuser_command command,
 		const struct vuser_region_access *want, void *in, const void *out)
@@ -173,7 +173,7 @@ access_once(struct vuser_client *client, enum vuser_command command,
 	return 0;
 }
 
-/* An access of any length, in turns when the server takes less at once. */
+/* Send an access of any length, in parts if the server limits the length. */
 static int
 access_all(struct vuser_client *client, enum vuser_command command, unsigned int region,
 		uint64_t offset, void *in, const void *out, size_t len)
@@ -250,7 +250,7 @@ vuser_client_irq_set_fds(struct vuser_client *client, unsigned int index, uint32
 		set.flags = VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER;
 		return set_irqs(client, &set, NULL, 0);
 	}
-	/* A message carries a descriptor for each of its vectors, or disconnects them all. */
+	/* A message has a descriptor for each of its vectors, or disconnects all of them. */
 	set.flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER;
 	for (uint32_t i = 0; i < count && ret == 0; i += set.count) {
 		const bool connect = fds[i] >= 0;

@@ -2,11 +2,12 @@
  * Copyright (c) 2026 The vsr authors
  */
 
+/* The commands that a server handles: a table with one function per command. */
+
 /*
- * What the server does with one message: a table of commands, one function each. A function checks
- * what the client sent, calls the device and fills the reply's payload; it returns 0 or the -errno
- * that the client gets instead. It runs only with at least min_len bytes of payload and at most
- * max_fds descriptors, which are closed after it.
+ * A function checks the request, calls the device, and fills the payload of the reply. It returns
+ * 0, or the -errno that the client gets instead. It is called only with at least min_len bytes of
+ * payload and at most max_fds descriptors, which are closed afterwards.
  */
 
 #include <errno.h>
@@ -23,7 +24,7 @@ struct handler {
 	unsigned int max_fds;
 };
 
-/* ---------------------------------------------------------------- what the device is */
+/* ---------------------------------------------------------------- description of the device */
 
 static int
 handle_version(struct vuser_server *server, const struct vuser_msg *req, struct vuser_msg *reply)
@@ -72,7 +73,7 @@ handle_device_info(struct vuser_server *server, const struct vuser_msg *req,
 	return 0;
 }
 
-/* The list of areas that may be mapped, behind the region info in the reply. */
+/* Append the list of mappable areas to the region info in the reply. */
 static void
 put_sparse(uint8_t *data, const struct vuser_region *region)
 {
@@ -109,12 +110,12 @@ handle_region_info(struct vuser_server *server, const struct vuser_msg *req,
 		return -EINVAL;
 	region = &server->info.regions[info.index];
 
-	/* Without its descriptor a region cannot be mapped, whatever the device would allow. */
+	/* A client that takes no descriptors cannot map the region. */
 	mappable = (region->flags & VFIO_REGION_INFO_FLAG_MMAP) != 0 && server->peer.max_fds != 0;
 	if (mappable && region->nb_sparse != 0)
 		need += sizeof(struct vfio_region_info_cap_sparse_mmap) +
 				region->nb_sparse * sizeof(struct vfio_region_sparse_mmap_area);
-	/* A client with too small a buffer learns the size and asks again. */
+	/* A client with too small a buffer gets the size and sends the request again. */
 	whole = info.argsz >= need;
 	ret = vuser_msg_resize(reply, whole ? need : sizeof(info));
 	if (ret != 0)
@@ -142,7 +143,7 @@ handle_region_info(struct vuser_server *server, const struct vuser_msg *req,
 	return 0;
 }
 
-/* No region is served by ioeventfds or ioregionfds: the list is empty. */
+/* No region has ioeventfds or ioregionfds: the list is empty. */
 static int
 handle_region_io_fds(struct vuser_server *server, const struct vuser_msg *req,
 		struct vuser_msg *reply)
@@ -251,7 +252,7 @@ handle_reset(struct vuser_server *server, const struct vuser_msg *req, struct vu
 
 /* ---------------------------------------------------------------- memory */
 
-/* The last byte has an address, and maps stand on pages. */
+/* Check that the range is page aligned and does not wrap. */
 static bool
 range_is_bad(uint64_t start, uint64_t size)
 {
@@ -277,7 +278,7 @@ handle_dma_map(struct vuser_server *server, const struct vuser_msg *req, struct 
 		prot |= PROT_WRITE;
 	if (prot == PROT_NONE)
 		return -EINVAL;
-	/* Memory that only messages reach (DMA_READ, DMA_WRITE) is of no use to a device here. */
+	/* Memory without a descriptor would need DMA_READ and DMA_WRITE, which we do not use. */
 	if (req->nb_fds == 0)
 		return -ENOTSUP;
 	return server->ops->dma_map(server->dev, map.iova, map.size, prot, req->fds[0], map.offset);
@@ -302,7 +303,7 @@ handle_dma_unmap(struct vuser_server *server, const struct vuser_msg *req, struc
 	if (unmap.flags == VFIO_DMA_UNMAP_FLAG_ALL) {
 		if (unmap.iova != 0 || unmap.size != 0)
 			return -EINVAL;
-		/* No map can hold the last byte of all: its end would wrap. */
+		/* No map contains the last byte of the address space, since its end would wrap. */
 		ret = server->ops->dma_unmap(server->dev, 0, UINT64_MAX);
 		return ret == -ENOENT ? 0 : ret;
 	}
@@ -313,7 +314,7 @@ handle_dma_unmap(struct vuser_server *server, const struct vuser_msg *req, struc
 
 /* ---------------------------------------------------------------- interrupts */
 
-/* Disconnect count vectors; in turns, since the device wants a list. */
+/* Disconnect count vectors, in parts, since the device takes a list. */
 static int
 irqs_disconnect(struct vuser_server *server, uint32_t index, uint32_t start, uint32_t count)
 {
@@ -331,7 +332,7 @@ irqs_disconnect(struct vuser_server *server, uint32_t index, uint32_t start, uin
 	return ret;
 }
 
-/* Trigger the vectors whose byte in the list is not zero, neighbours together. */
+/* Trigger the vectors whose byte in the list is not zero, with one call per row of neighbours. */
 static int
 irqs_trigger_bools(struct vuser_server *server, const struct vfio_irq_set *set,
 		const uint8_t *bools)
@@ -355,7 +356,7 @@ irqs_trigger_bools(struct vuser_server *server, const struct vfio_irq_set *set,
 	return 0;
 }
 
-/* What linux/vfio.h asks of VFIO_DEVICE_SET_IRQS before the index's own rules. */
+/* Check the rules of linux/vfio.h for VFIO_DEVICE_SET_IRQS that hold for every index. */
 static int
 check_irq_set(const struct vuser_server *server, const struct vuser_msg *req,
 		const struct vfio_irq_set *set)
@@ -375,7 +376,7 @@ check_irq_set(const struct vuser_server *server, const struct vuser_msg *req,
 	if (action != VFIO_IRQ_SET_ACTION_MASK && action != VFIO_IRQ_SET_ACTION_UNMASK &&
 			action != VFIO_IRQ_SET_ACTION_TRIGGER)
 		return -EINVAL;
-	/* "DATA_NONE/ACTION_TRIGGER with count 0" disables the index, nothing else has count 0 */
+	/* Count 0 is valid only as "DATA_NONE/ACTION_TRIGGER with count 0": disable the index. */
 	if (set->count == 0 &&
 			(set->start != 0 || data != VFIO_IRQ_SET_DATA_NONE ||
 					action != VFIO_IRQ_SET_ACTION_TRIGGER))
@@ -386,7 +387,7 @@ check_irq_set(const struct vuser_server *server, const struct vuser_msg *req,
 	case VFIO_IRQ_SET_DATA_BOOL:
 		return req->nb_fds != 0 || req->len - sizeof(*set) < set->count ? -EINVAL : 0;
 	case VFIO_IRQ_SET_DATA_EVENTFD:
-		/* Either a descriptor for each, or none at all: disconnect. */
+		/* One descriptor per vector, or no descriptor: disconnect. */
 		return req->nb_fds != 0 && req->nb_fds != set->count ? -EINVAL : 0;
 	default:
 		return -EINVAL;
@@ -403,7 +404,7 @@ handle_set_irqs(struct vuser_server *server, const struct vuser_msg *req, struct
 	ret = check_irq_set(server, req, &set);
 	if (ret != 0)
 		return ret;
-	/* As the kernel for an index that cannot be masked through VFIO (MSI, MSI-X). */
+	/* As the kernel answers for an index that VFIO cannot mask (MSI, MSI-X). */
 	if ((set.flags & VFIO_IRQ_SET_ACTION_TRIGGER) == 0)
 		return -ENOTTY;
 

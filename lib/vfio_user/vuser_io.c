@@ -2,6 +2,8 @@
  * Copyright (c) 2026 The vsr authors
  */
 
+/* Messages on a stream socket, with their descriptors. */
+
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -12,7 +14,7 @@
 
 #include "vuser_io.h"
 
-/* A payload above this gives its memory back when the message is done with. */
+/* Memory of a larger payload is freed after the message. */
 #define KEPT_CAPACITY 8192
 
 /* ---------------------------------------------------------------- messages */
@@ -76,9 +78,9 @@ vuser_msg_resize(struct vuser_msg *msg, size_t len)
 	return 0;
 }
 
-/* ---------------------------------------------------------------- parts */
+/* ---------------------------------------------------------------- in parts */
 
-/* Keep the descriptors of one recvmsg(); close what does not fit. */
+/* Store the descriptors of one recvmsg(); close those that do not fit. */
 static void
 take_fds(struct vuser_msg *msg, struct msghdr *mh)
 {
@@ -99,12 +101,12 @@ take_fds(struct vuser_msg *msg, struct msghdr *mh)
 			}
 		}
 	}
-	/* Too many for the buffer, or for this process: the kernel closed the rest. */
+	/* Too many for the buffer or for this process: the kernel has closed the others. */
 	if (mh->msg_flags & MSG_CTRUNC)
 		msg->fds_lost = true;
 }
 
-/* Receive up to len bytes: 0 and the number in *got, or -EAGAIN, -ECONNRESET. */
+/* Receive up to len bytes. @return 0 with the number in *got, -EAGAIN or -ECONNRESET. */
 static int
 recv_some(int sock, struct vuser_msg *msg, void *buf, size_t len, size_t *got)
 {
@@ -141,8 +143,8 @@ vuser_recv_part(int sock, struct vuser_msg *msg)
 	int ret;
 
 	/*
-	 * Header and payload are asked for separately and exactly: a receive that never reaches
-	 * into the next message never mixes the descriptors of two messages.
+	 * Receive the exact bytes of the header, then of the payload: a receive that also got bytes
+	 * of the next message would mix the descriptors of two messages.
 	 */
 	while (msg->moved < hdr_len) {
 		ret = recv_some(sock, msg, (uint8_t *)&msg->hdr + msg->moved, hdr_len - msg->moved,
@@ -169,7 +171,7 @@ vuser_recv_part(int sock, struct vuser_msg *msg)
 	return 0;
 }
 
-/* Send header and payload from msg->moved on: 0 and the number in *sent, or -errno. */
+/* Send header and payload from msg->moved on. @return 0 with the number in *sent, or -errno. */
 static int
 send_some(int sock, const struct vuser_msg *msg, size_t *sent)
 {
@@ -258,7 +260,7 @@ vuser_deadline(unsigned int timeout_ms)
 	return now_ns() + (uint64_t)timeout_ms * 1000000u;
 }
 
-/* Wait for the socket: 0 when something may have changed, or -ETIMEDOUT. */
+/* Wait for the socket. @return 0 (it may be ready) or -ETIMEDOUT. */
 static int
 wait_until(int sock, short events, uint64_t deadline_ns)
 {
@@ -274,7 +276,7 @@ wait_until(int sock, short events, uint64_t deadline_ns)
 	ret = ppoll(&pfd, 1, &ts, NULL);
 	if (ret < 0 && errno != EINTR)
 		return -errno;
-	return 0; /* a timeout is seen by the clock next time */
+	return 0; /* the next call detects a timeout */
 }
 
 int

@@ -2,9 +2,11 @@
  * Copyright (c) 2026 The vsr authors
  */
 
+/* A client: connect, close, and the exchange of one request for its reply. */
+
 /*
- * The client's life, and the exchange of one request for its reply. Over a socket both have the
- * client's deadline; in the process, the server's handler is called with the same messages.
+ * Over a socket, request and reply have the deadline of the client. In the same process, the
+ * handler of the server is called with the same messages.
  */
 
 #include <errno.h>
@@ -21,7 +23,7 @@
 
 #define MAX_ERRNO 4095
 
-/* ---------------------------------------------------------------- one exchange */
+/* ---------------------------------------------------------------- exchange */
 
 int
 vuser_link_begin(struct vuser_client *client, enum vuser_command command, size_t len)
@@ -39,16 +41,15 @@ vuser_link_begin(struct vuser_client *client, enum vuser_command command, size_t
 	return 0;
 }
 
-/* The stream is of no use any more. */
 static void
-die(struct vuser_client *client)
+disconnect(struct vuser_client *client)
 {
 	if (client->sock >= 0)
 		close(client->sock);
 	client->sock = -1;
 }
 
-/* A server may ask for memory (DMA_READ, DMA_WRITE), but it got descriptors for all of it. */
+/* Refuse a request of the server (DMA_READ, DMA_WRITE): it has descriptors for all memory. */
 static int
 decline(struct vuser_client *client, uint64_t deadline)
 {
@@ -73,11 +74,11 @@ exchange_by_socket(struct vuser_client *client)
 	int ret, sent;
 
 	sent = vuser_send_full(client->sock, &client->req, deadline);
-	/* A server that hangs up may have said why before it did: read on. */
+	/* The server may have sent a reply before it disconnected: receive it. */
 	if (sent != 0 && sent != -ECONNRESET) {
-		/* A bad descriptor of the caller's goes nowhere, and nothing with it. */
+		/* EBADF: a bad descriptor of the caller; nothing was sent. */
 		if (sent != -EBADF || client->req.moved != 0)
-			die(client);
+			disconnect(client);
 		return sent;
 	}
 	for (;;) {
@@ -95,12 +96,12 @@ exchange_by_socket(struct vuser_client *client)
 		ret = -EPROTO;
 	if (ret != 0) {
 		vuser_msg_close_fds(&client->reply);
-		die(client);
+		disconnect(client);
 	}
 	return ret;
 }
 
-/* The messages change hands in memory; descriptors are duplicated, as a socket does. */
+/* Call the handler with the messages; duplicate the descriptors, as a socket does. */
 static int
 exchange_in_process(struct vuser_client *client)
 {
@@ -145,7 +146,7 @@ vuser_link_exchange(struct vuser_client *client, size_t min_len, unsigned int ma
 	if (ret != 0)
 		return ret;
 
-	/* The refusal of a second client comes before its request was read, without its id. */
+	/* A second client is refused before its request was read: that reply has id 0. */
 	if ((hdr->flags & VUSER_FLAG_TYPE_MASK) != VUSER_FLAG_TYPE_REPLY ||
 			hdr->command != client->req.hdr.command ||
 			(hdr->msg_id != client->req.hdr.msg_id &&
@@ -158,9 +159,9 @@ vuser_link_exchange(struct vuser_client *client, size_t min_len, unsigned int ma
 		ret = -EPROTO;
 	if (ret != 0) {
 		vuser_msg_close_fds(&client->reply);
-		/* A device may answer EPROTO too; only a malformed answer ends the connection. */
+		/* An EPROTO that the device answered does not end the connection. */
 		if (ret == -EPROTO && (hdr->flags & VUSER_FLAG_ERROR) == 0)
-			die(client);
+			disconnect(client);
 	}
 	return ret;
 }
@@ -169,13 +170,13 @@ int
 vuser_link_malformed(struct vuser_client *client)
 {
 	vuser_msg_close_fds(&client->reply);
-	die(client);
+	disconnect(client);
 	return -EPROTO;
 }
 
-/* ---------------------------------------------------------------- life */
+/* ---------------------------------------------------------------- connect, close */
 
-/* Agree on the version; -errno as vuser_client_connect() documents it. */
+/* Negotiate the version. @return 0, or -errno of vuser_client_connect(). */
 static int
 negotiate(struct vuser_client *client)
 {
@@ -214,7 +215,7 @@ client_alloc(unsigned int timeout_ms)
 	return client;
 }
 
-/* Connect to the path: the socket, or -errno. A full backlog is waited for. */
+/* Connect to the path; wait while the backlog is full. @return the socket or -errno. */
 static int
 connect_path(const char *path, uint64_t deadline)
 {
@@ -230,7 +231,7 @@ connect_path(const char *path, uint64_t deadline)
 		return -errno;
 	while (connect(sock, (const struct sockaddr *)&addr, sizeof(addr)) != 0) {
 		ret = -errno;
-		/* unix(7): EAGAIN when the listener's queue is full; poll() tells of no room */
+		/* unix(7): EAGAIN when the backlog is full; poll() does not report free space */
 		if (ret == -EAGAIN && vuser_deadline(0) < deadline) {
 			nanosleep(&pause, NULL);
 			continue;
@@ -293,7 +294,7 @@ vuser_client_close(struct vuser_client *client)
 {
 	if (client == NULL)
 		return;
-	die(client);
+	disconnect(client);
 	if (client->server != NULL) {
 		client->server->local = NULL;
 		vuser_server_release(client->server);

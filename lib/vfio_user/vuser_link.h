@@ -6,14 +6,14 @@
 
 /**
  * @file
- * The client's way to its server: one request at a time, over a socket or in the process.
+ * The connection of a client to its server: one request at a time, over a socket or in the process.
  */
 
 #include "vuser_priv.h"
 
 struct vuser_client {
-	int sock; /**< -1 in the process, or once dead. */
-	struct vuser_server *server; /**< Of this process, or NULL. */
+	int sock; /**< -1: in-process client, or disconnected. */
+	struct vuser_server *server; /**< Server in this process, or NULL. */
 	unsigned int timeout_ms;
 	uint16_t msg_id;
 	struct vuser_limits peer;
@@ -22,20 +22,20 @@ struct vuser_client {
 };
 
 /**
- * Start a request: its payload in client->req is zero and len bytes long.
+ * Start a request: client->req gets a payload of len zero bytes.
  * @return 0 or -ENOMEM.
  */
 int vuser_link_begin(struct vuser_client *client, enum vuser_command command, size_t len);
 
 /**
- * Send client->req and take client->reply, which has at least min_len bytes of payload and at most
- * max_fds descriptors, then the caller's to close.
+ * Send client->req and receive client->reply, which has at least min_len bytes of payload and at
+ * most max_fds descriptors. The caller closes the descriptors.
  * @return 0 or -errno as the requests in vuser.h document it.
  */
 int vuser_link_exchange(struct vuser_client *client, size_t min_len, unsigned int max_fds);
 
 /**
- * The content of a well-framed reply makes no sense: end the connection.
+ * Disconnect, because the content of a reply is invalid.
  * @return -EPROTO.
  */
 int vuser_link_malformed(struct vuser_client *client);

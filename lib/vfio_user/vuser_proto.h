@@ -6,8 +6,8 @@
 
 /**
  * @file
- * What stands on the wire: vfio-user 0.1, "Protocol Specification". All fields are in host byte
- * order (the specification says so). Payloads that the protocol shares with the kernel's ioctl
+ * Messages of vfio-user 0.1, "Protocol Specification". The specification defines all fields in host
+ * byte order. Payloads that the protocol shares with the kernel's ioctl
  * interface (region info, IRQ info, IRQ set) are those of linux/vfio.h.
  */
 
@@ -18,7 +18,7 @@
 
 #include "vuser.h"
 
-/** Assert a field's place at compile time. */
+/** Assert offset and size of a field at compile time. */
 #define VUSER_WIRE_FIELD(type, field, off, len)                                     \
 	_Static_assert(offsetof(struct type, field) == (off) &&                     \
 					sizeof(((struct type *)0)->field) == (len), \
@@ -40,14 +40,14 @@ enum vuser_command {
 	VUSER_DEVICE_SET_IRQS = 8,
 	VUSER_REGION_READ = 9,
 	VUSER_REGION_WRITE = 10,
-	VUSER_DMA_READ = 11, /**< Server to client; unused here: all memory comes with an fd. */
+	VUSER_DMA_READ = 11, /**< Server to client; unused: all memory has a descriptor. */
 	VUSER_DMA_WRITE = 12, /**< As DMA_READ. */
 	VUSER_DEVICE_RESET = 13,
 };
 
 /** Every message starts with this. */
 struct vuser_header {
-	uint16_t msg_id; /**< The sender's own; echoed in the reply. */
+	uint16_t msg_id; /**< Chosen by the sender; the reply has the same id. */
 	uint16_t command;
 	uint32_t size; /**< Bytes of the whole message, this header included. */
 	uint32_t flags;
@@ -92,7 +92,7 @@ VUSER_WIRE_FIELD(vuser_dma_map, size, 24, 8);
 
 #define VUSER_DMA_READ_OK 0x1u /**< The device may read. */
 #define VUSER_DMA_WRITE_OK 0x2u /**< The device may write. */
-#define VUSER_DMA_BY_MMAP 0x4u /**< libvfio-user's clients say so when they send an fd. */
+#define VUSER_DMA_BY_MMAP 0x4u /**< Set by clients of libvfio-user with a descriptor. */
 
 /** VUSER_DMA_UNMAP, both ways; flags are VFIO_DMA_UNMAP_FLAG_*. */
 struct vuser_dma_unmap {
@@ -144,7 +144,7 @@ VUSER_WIRE_FIELD(vuser_region_access, offset, 0, 8);
 VUSER_WIRE_FIELD(vuser_region_access, region, 8, 4);
 VUSER_WIRE_FIELD(vuser_region_access, count, 12, 4);
 
-/* The kernel's, at the sizes that the protocol gives them. */
+/* Structures of the kernel: their sizes must be those of the protocol. */
 VUSER_WIRE_STRUCT(vfio_region_info, 32);
 VUSER_WIRE_FIELD(vfio_region_info, argsz, 0, 4);
 VUSER_WIRE_FIELD(vfio_region_info, flags, 4, 4);

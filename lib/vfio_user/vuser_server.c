@@ -2,10 +2,12 @@
  * Copyright (c) 2026 The vsr authors
  */
 
+/* A server: accepts clients and passes their messages to the handler. */
+
 /*
- * Where clients come from and how their messages get to the handler. Nothing here waits: a message
- * is put together over as many calls as it takes, and while a reply is not out nothing more is
- * read, so a client that does not read its replies stalls nobody but itself.
+ * No function waits. A message is received over as many calls as necessary. While a reply is not
+ * sent completely, nothing is received, so a client that does not read its replies stalls only
+ * itself.
  */
 
 #include <errno.h>
@@ -21,13 +23,13 @@
 
 #include "vuser_priv.h"
 
-/* Messages answered and clients accepted in one call: no peer can keep the thread. */
+/* Limits per call, so that a peer cannot occupy the thread. */
 #define MAX_TURNS 64
 #define MAX_ACCEPTS 8
 
-/* ---------------------------------------------------------------- life */
+/* ---------------------------------------------------------------- create, destroy */
 
-/* The device describes itself within what the protocol and this library can say. */
+/* Check the description of the device against the limits of this library. */
 static bool
 info_is_sane(const struct vuser_device_info *info)
 {
@@ -66,7 +68,7 @@ watch(struct vuser_server *server, int op, int fd, uint32_t events)
 	return epoll_ctl(server->epfd, op, fd, &event) == 0 ? 0 : -errno;
 }
 
-/* Listen on server->path; on failure vuser_server_destroy() undoes what was done. */
+/* Listen on server->path. After a failure, vuser_server_destroy() cleans up. */
 static int
 start_listening(struct vuser_server *server)
 {
@@ -126,7 +128,7 @@ vuser_server_create(const char *path, const struct vuser_device_info *info,
 	return server;
 }
 
-/* Remove the socket from the file system, unless another stands in its place by now. */
+/* Remove the socket file, unless another server has replaced it. */
 static void
 remove_path(const struct vuser_server *server)
 {
@@ -143,7 +145,7 @@ drop_conn(struct vuser_server *server)
 {
 	if (server->conn < 0)
 		return;
-	close(server->conn); /* leaves the epoll set by itself: nobody else has it */
+	close(server->conn); /* also removes it from the epoll set */
 	server->conn = -1;
 	vuser_server_release(server);
 }
@@ -190,13 +192,13 @@ vuser_server_release(struct vuser_server *server)
 {
 	const bool was_served = server->negotiated;
 
-	vuser_msg_close_fds(&server->req); /* of a message that never became complete */
+	vuser_msg_close_fds(&server->req); /* of an incomplete message */
 	vuser_msg_clear(&server->req);
 	vuser_msg_clear(&server->reply);
 	server->negotiated = false;
 	server->hang_up = false;
 	server->sending = false;
-	/* One that only looked whether somebody listens has changed nothing. */
+	/* A client that did not negotiate has not changed the device. */
 	if (was_served)
 		server->ops->released(server->dev);
 }
@@ -217,7 +219,7 @@ vuser_server_adopt(struct vuser_server *server, int sock)
 	return 0;
 }
 
-/* Tell a client that comes second why it is sent away; it may not even have asked yet. */
+/* Refuse a second client with EBUSY, before its first request. */
 static void
 refuse(int sock)
 {
@@ -228,13 +230,13 @@ refuse(int sock)
 	msg.hdr.size = sizeof(msg.hdr);
 	msg.hdr.flags = VUSER_FLAG_TYPE_REPLY | VUSER_FLAG_ERROR;
 	msg.hdr.error = EBUSY;
-	(void)vuser_send_part(sock, &msg); /* if it does not fit, closing says enough */
+	(void)vuser_send_part(sock, &msg); /* on failure the close alone refuses */
 	close(sock);
 }
 
 /* ---------------------------------------------------------------- messages */
 
-/* Send what the socket takes of the reply: 0 when all is out, -EAGAIN, or an error to hang up. */
+/* Send what the socket accepts. @return 0: complete; -EAGAIN; or an error: disconnect. */
 static int
 push_reply(struct vuser_server *server)
 {
@@ -254,7 +256,7 @@ push_reply(struct vuser_server *server)
 	return ret;
 }
 
-/* Take and answer at most one message: 0 when one was done, -EAGAIN, or an error to hang up. */
+/* Handle at most one message. @return 0: one handled; -EAGAIN; or an error: disconnect. */
 static int
 serve_one(struct vuser_server *server)
 {
@@ -290,7 +292,7 @@ serve_conn(struct vuser_server *server)
 	}
 }
 
-/* Whether the client has closed its end, whatever it may have left to read. */
+/* Whether the client has closed its end; unread messages may be left. */
 static bool
 conn_is_dead(const struct vuser_server *server)
 {
@@ -309,8 +311,8 @@ accept_clients(struct vuser_server *server)
 		if (sock < 0)
 			return;
 		/*
-		 * The successor of a client that has just gone must find the device free: take in
-		 * what the dead one left, which cannot grow any more.
+		 * A client that connects right after another one has left must find the device
+		 * free: handle the messages that the other one left, whose number cannot grow.
 		 */
 		while (conn_is_dead(server))
 			serve_conn(server);

@@ -2,6 +2,8 @@
  * Copyright (c) 2026 The vsr authors
  */
 
+/* Version messages: limits of both sides as JSON text. */
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,15 +12,15 @@
 
 #include "vuser_priv.h"
 
-/* Longer texts are nobody's: ours has 110 bytes, those of others stay below 300. */
+/* Limit of a text: ours has 110 bytes, those of known peers have less than 300. */
 #define MAX_TEXT 4096
 
-/* The specification's value for a side that does not name it. */
+/* The default of the specification. */
 #define DEFAULT_MAX_FDS 1
 
 /*
- * Migration, twin sockets and REGION_WRITE_MULTI are not offered, so not named. QEMU gives up on a
- * server that takes more than 16 descriptors, names pages below 4 KiB or more than 65535 maps.
+ * Migration, twin sockets and REGION_WRITE_MULTI are not offered. QEMU refuses a server that takes
+ * more than 16 descriptors, has pages smaller than 4 KiB, or allows more than 65535 maps.
  */
 int
 vuser_version_put(struct vuser_msg *msg, uint16_t minor)
@@ -39,7 +41,7 @@ vuser_version_put(struct vuser_msg *msg, uint16_t minor)
 	return 0;
 }
 
-/* One optional number of the capabilities; *value stays when it is not named. */
+/* Read an optional number; *value is unchanged when the number is absent. */
 static int
 get_number(json_t *caps, const char *name, uint64_t *value)
 {

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
+
+/* A function shown to a guest: passes everything through that a variant does not override. */
+
 #include <errno.h>
 #include <linux/vfio.h>
 #include <stdlib.h>
@@ -19,7 +22,7 @@ struct vpci_fn {
 
 const struct vpci_variant vpci_plain = { .name = "plain" };
 
-/* ------------------------------------------------------------------ past all variants */
+/* ------------------------------------------------------------------ access without the variant */
 
 int
 vpci_dev_read(struct vpci_fn *fn, unsigned int region, uint64_t offset, void *data, size_t len)
@@ -48,7 +51,7 @@ vpci_nb_vectors_connected(const struct vpci_fn *fn)
 
 /* ------------------------------------------------------------------ registers */
 
-/* The range that holds the offset, or NULL; *len is cut at the border that comes next. */
+/* Find the range that contains the offset, or NULL; cut *len at the next border of a range. */
 static const struct vpci_range *
 range_at(const struct vpci_fn *fn, unsigned int region, uint64_t offset, size_t *len)
 {
@@ -62,7 +65,7 @@ range_at(const struct vpci_fn *fn, unsigned int region, uint64_t offset, size_t 
 				*len = r->offset + r->len - offset;
 			return r;
 		}
-		/* One that begins further on; a nearer one may follow in the list. */
+		/* This range begins later; a nearer one may follow in the list. */
 		if (*len > r->offset - offset)
 			*len = r->offset - offset;
 	}
@@ -110,7 +113,7 @@ op_region_write(void *dev, unsigned int region, uint64_t offset, const void *dat
 	return ret;
 }
 
-/* ------------------------------------------------------------------ all else passes */
+/* ------------------------------------------------------------------ passed through */
 
 static int
 op_irq_set_fds(void *dev, unsigned int index, uint32_t start, uint32_t count, const int *fds)
@@ -184,9 +187,9 @@ static const struct vuser_device_ops ops = {
 	.released = op_released,
 };
 
-/* ------------------------------------------------------------------ life */
+/* ------------------------------------------------------------------ create, destroy */
 
-/* Inside of what is shown, and none over another, nor over what may be mapped. */
+/* Check that ranges lie in their regions, and do not overlap each other or a mappable area. */
 static bool
 ranges_sound(const struct vpci_range *ranges, const struct vuser_device_info *info)
 {

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
+
+/* The variant virtio-legacy: a VF shown as a transitional virtio-net function. */
+
 #include <errno.h>
 #include <linux/vfio.h>
 #include <stdio.h>
@@ -17,7 +20,7 @@
 #include "vpci_legacy.h"
 
 #define CONFIG VFIO_PCI_CONFIG_REGION_INDEX
-#define BAR_IO 1u /* Lowest bit of an I/O BAR. */
+#define BAR_IO 1u /* Lowest bit of an I/O BAR */
 #define MAC_LEN 6
 #define AT(field) offsetof(struct virtio_legacy_hdr, field)
 
@@ -25,31 +28,31 @@ struct vpci_legacy {
 	struct vpci_fn *fn;
 	struct vpci_legacy_conf conf;
 	struct vpci_legacy_stats stats;
-	bool io_on; /**< I/O space, in Command. */
-	uint32_t bar0; /**< As the guest set it. */
-	uint16_t msix; /**< Where the capability stands; 0: there is none. */
-	uint8_t mac[MAC_LEN]; /**< Gathered so far, by mac_have. */
+	bool io_on; /**< I/O Space bit of the Command register. */
+	uint32_t bar0; /**< As written by the guest. */
+	uint16_t msix; /**< Offset of the capability; 0: none. */
+	uint8_t mac[MAC_LEN]; /**< Bytes written so far; mac_have says which. */
 	uint8_t mac_have;
-	/* Where doorbells go: a mapped word, or else a register of the VF, or else commands. */
-	volatile void *bell;
-	bool has_bell;
-	uint8_t bell_bar;
-	uint64_t bell_offset;
+	/* Doorbell of the VF: mapped, or reached by writes to the backend, or absent (commands). */
+	volatile void *doorbell;
+	bool has_doorbell;
+	uint8_t doorbell_bar;
+	uint64_t doorbell_offset;
 	void *map;
 	size_t map_len;
 };
 
-/* ------------------------------------------------------------------ the owner */
+/* ------------------------------------------------------------------ the admin queue */
 
-/* Its engine, or NULL; owner_release() afterwards, in any case. */
+/* @return the engine or NULL. Call engine_release() in any case. */
 static struct vio_admin *
-owner_hold(const struct vpci_legacy_conf *conf)
+engine_hold(const struct vpci_legacy_conf *conf)
 {
 	return conf->hold != NULL ? conf->hold(conf->owner) : conf->admin;
 }
 
 static void
-owner_release(const struct vpci_legacy_conf *conf)
+engine_release(const struct vpci_legacy_conf *conf)
 {
 	if (conf->hold != NULL)
 		conf->release(conf->owner);
@@ -57,13 +60,13 @@ owner_release(const struct vpci_legacy_conf *conf)
 
 /* ------------------------------------------------------------------ doorbells */
 
-/* Map the page of the VF's own BAR that the doorbell stands in, if it may be mapped. */
+/* Map the page of the VF's BAR that contains the doorbell, if it is mappable. */
 static volatile void *
-member_map(struct vpci_legacy *l, const struct vio_admin_doorbell *bell)
+member_map(struct vpci_legacy *l, const struct vio_admin_doorbell *doorbell)
 {
-	const struct vuser_region *r = &vpci_dev_info(l->fn)->regions[bell->bar];
+	const struct vuser_region *r = &vpci_dev_info(l->fn)->regions[doorbell->bar];
 	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-	const uint64_t at = bell->offset & ~(page - 1);
+	const uint64_t at = doorbell->offset & ~(page - 1);
 	bool mappable = (r->flags & VFIO_REGION_INFO_FLAG_MMAP) && r->fd >= 0 && r->nb_sparse == 0;
 
 	for (unsigned int i = 0; i < r->nb_sparse; i++)
@@ -78,59 +81,60 @@ member_map(struct vpci_legacy *l, const struct vio_admin_doorbell *bell)
 		return NULL;
 	}
 	l->map_len = page;
-	return (uint8_t *)l->map + (bell->offset - at);
+	return (uint8_t *)l->map + (doorbell->offset - at);
 }
 
-/* The first place that can be used. The owner is not trusted: what it says was checked against
- * these very BARs, and a VF's own is all that it can name of a VF. */
+/* Take the first usable doorbell. The device is not trusted: vio_admin_legacy_notify_info() checks
+ * its answer against these BARs, and a doorbell of a VF is always in a BAR of that VF. */
 static void
-bell_find(struct vpci_legacy *l)
+doorbell_find(struct vpci_legacy *l)
 {
-	struct vio_admin_doorbell bells[VIRTIO_ADMIN_NOTIFY_ENTRIES];
+	struct vio_admin_doorbell doorbells[VIRTIO_ADMIN_NOTIFY_ENTRIES];
 	uint64_t no_bars[6] = { 0 }, own[6] = { 0 };
 	struct vio_admin *admin;
 	int nb = 0;
 
 	for (unsigned int i = 0; i < 6; i++)
 		own[i] = vpci_dev_info(l->fn)->regions[i].size;
-	admin = owner_hold(&l->conf);
+	admin = engine_hold(&l->conf);
 	if (admin != NULL && vio_admin_in_use(admin, VIO_SRIOV) & VIRTIO_ADMIN_LIST_NOTIFY_INFO) {
 		l->stats.commands++;
-		nb = vio_admin_legacy_notify_info(admin, l->conf.vf, no_bars, own, bells);
+		nb = vio_admin_legacy_notify_info(admin, l->conf.vf, no_bars, own, doorbells);
 	}
-	owner_release(&l->conf);
-	if (nb <= 0 || !bells[0].member)
+	engine_release(&l->conf);
+	if (nb <= 0 || !doorbells[0].member)
 		return;
-	l->has_bell = true;
-	l->bell_bar = bells[0].bar;
-	l->bell_offset = bells[0].offset;
-	l->bell = member_map(l, &bells[0]);
+	l->has_doorbell = true;
+	l->doorbell_bar = doorbells[0].bar;
+	l->doorbell_offset = doorbells[0].offset;
+	l->doorbell = member_map(l, &doorbells[0]);
 }
 
 bool
 vpci_legacy_has_doorbell(const struct vpci_legacy *l)
 {
-	return l->has_bell;
+	return l->has_doorbell;
 }
 
 static int
-bell_ring(struct vpci_legacy *l, const uint8_t data[2])
+doorbell_ring(struct vpci_legacy *l, const uint8_t data[2])
 {
 	uint16_t queue;
 
 	memcpy(&queue, data, sizeof(queue));
 	l->stats.doorbells++;
-	if (l->bell == NULL)
-		return vpci_dev_write(l->fn, l->bell_bar, l->bell_offset, &queue, sizeof(queue));
-	/* Little-endian as the guest wrote it; what it stored to its rings comes before. */
+	if (l->doorbell == NULL)
+		return vpci_dev_write(l->fn, l->doorbell_bar, l->doorbell_offset, &queue,
+				sizeof(queue));
+	/* Little-endian, as the guest wrote it. Stores of the guest to its rings come first. */
 	rte_io_wmb();
-	*(volatile uint16_t *)l->bell = queue;
+	*(volatile uint16_t *)l->doorbell = queue;
 	return 0;
 }
 
 /* ------------------------------------------------------------------ BAR 0 */
 
-/* The guest sees its vectors, and so the longer header, while it uses MSI-X. */
+/* While the guest uses MSI-X, the header has the two vectors. */
 static bool
 msix_on(struct vpci_legacy *l)
 {
@@ -144,17 +148,17 @@ msix_on(struct vpci_legacy *l)
 	return (control[1] << 8 & PCI_MSIX_CTRL_ENABLE) != 0;
 }
 
-/** One register, or what an access touches of it. */
-struct piece {
+/** A register, or the part of it that an access covers. */
+struct reg_part {
 	enum vio_legacy_area area;
-	uint32_t start; /**< Of the register. */
+	uint32_t start; /**< Offset of the register. */
 	uint8_t offset;
 	size_t len;
 };
 
-/* What stands at an offset, and how much of len bytes lies in it. @return false: nothing. */
+/* Find the register at an offset, and how many of len bytes are in it. @return false: none. */
 static bool
-piece_at(uint32_t header_len, uint32_t offset, size_t len, struct piece *p)
+part_at(uint32_t header_len, uint32_t offset, size_t len, struct reg_part *p)
 {
 	uint32_t end;
 	int start;
@@ -173,61 +177,61 @@ piece_at(uint32_t header_len, uint32_t offset, size_t len, struct piece *p)
 }
 
 static void
-ended(struct vpci_legacy *l, int ret)
+command_done(struct vpci_legacy *l, int ret)
 {
-	owner_release(&l->conf);
+	engine_release(&l->conf);
 	l->stats.commands++;
 	l->stats.failures += ret != 0;
 }
 
 static void
-piece_read(struct vpci_legacy *l, const struct piece *p, uint8_t *data)
+part_read(struct vpci_legacy *l, const struct reg_part *p, uint8_t *data)
 {
-	struct vio_admin *admin = owner_hold(&l->conf);
+	struct vio_admin *admin = engine_hold(&l->conf);
 	const int ret = admin == NULL ?
 			-ENODEV :
 			vio_admin_legacy_read(admin, l->conf.vf, p->area, p->offset, data, p->len);
 
-	ended(l, ret);
+	command_done(l, ret);
 	if (ret != 0)
 		memset(data, 0xff, p->len);
-	/* Bytes that were written and wait for the rest read as written. */
+	/* Bytes of the MAC address that are not sent yet read as written. */
 	for (size_t i = 0; p->area == VIO_LEGACY_NET && i < p->len; i++)
 		if (p->offset + i < MAC_LEN && (l->mac_have & 1u << (p->offset + i)))
 			data[i] = l->mac[p->offset + i];
 }
 
 static void
-piece_send(struct vpci_legacy *l, const struct piece *p, const uint8_t *data)
+part_send(struct vpci_legacy *l, const struct reg_part *p, const uint8_t *data)
 {
-	struct vio_admin *admin = owner_hold(&l->conf);
+	struct vio_admin *admin = engine_hold(&l->conf);
 
-	ended(l,
+	command_done(l,
 			admin == NULL ? -ENODEV :
 					vio_admin_legacy_write(admin, l->conf.vf, p->area,
 							p->offset, data, p->len));
 }
 
-/* Old drivers write their address byte by byte and in order; it goes as one, so that there is
- * never half of it (virtio 1.4 5.1.4.3). A last byte alone goes alone. */
+/* Old drivers write their MAC address byte by byte, in order. Send it as one command, so that the
+ * device never has a part of it (virtio 1.4 5.1.4.3). A last byte alone is sent alone. */
 static void
-mac_write(struct vpci_legacy *l, const struct piece *p, const uint8_t *data)
+mac_write(struct vpci_legacy *l, const struct reg_part *p, const uint8_t *data)
 {
-	static const struct piece whole = { .area = VIO_LEGACY_NET, .len = MAC_LEN };
+	static const struct reg_part whole = { .area = VIO_LEGACY_NET, .len = MAC_LEN };
 
 	memcpy(&l->mac[p->offset], data, p->len);
 	l->mac_have |= (uint8_t)(((1u << p->len) - 1) << p->offset);
 	if (!(l->mac_have & 1u << (MAC_LEN - 1)))
 		return;
 	if (l->mac_have == (1u << MAC_LEN) - 1)
-		piece_send(l, &whole, l->mac);
+		part_send(l, &whole, l->mac);
 	else
-		piece_send(l, p, data);
+		part_send(l, p, data);
 	l->mac_have = 0;
 }
 
 static void
-piece_write(struct vpci_legacy *l, const struct piece *p, const uint8_t *data)
+part_write(struct vpci_legacy *l, const struct reg_part *p, const uint8_t *data)
 {
 	if (p->area == VIO_LEGACY_NET && p->start == 0) {
 		mac_write(l, p, data);
@@ -235,13 +239,13 @@ piece_write(struct vpci_legacy *l, const struct piece *p, const uint8_t *data)
 	}
 	if (p->area == VIO_LEGACY_COMMON && p->start == AT(queue_notify) && p->len == 2 &&
 			vpci_legacy_has_doorbell(l)) {
-		bell_ring(l, data);
+		doorbell_ring(l, data);
 		return;
 	}
-	/* Ends when the VF is reset, if that is what it asks for. */
+	/* A reset of the VF drops the bytes of the MAC address. */
 	if (p->area == VIO_LEGACY_COMMON && p->start == AT(device_status) && data[0] == 0)
 		l->mac_have = 0;
-	piece_send(l, p, data);
+	part_send(l, p, data);
 }
 
 static int
@@ -249,13 +253,13 @@ bar0_read(void *arg, uint64_t offset, void *data, size_t len)
 {
 	struct vpci_legacy *l = arg;
 	const uint32_t header_len = msix_on(l) ? VIRTIO_LEGACY_HDR_LEN_MSIX : VIRTIO_LEGACY_HDR_LEN;
-	struct piece p;
+	struct reg_part p;
 
 	memset(data, 0xff, len);
 	l->stats.reads++;
 	for (size_t done = 0; done < len; done += p.len) {
-		if (piece_at(header_len, (uint32_t)(offset + done), len - done, &p) && l->io_on)
-			piece_read(l, &p, (uint8_t *)data + done);
+		if (part_at(header_len, (uint32_t)(offset + done), len - done, &p) && l->io_on)
+			part_read(l, &p, (uint8_t *)data + done);
 		else
 			l->stats.refused++;
 	}
@@ -268,11 +272,11 @@ bar0_write(void *arg, uint64_t offset, const void *data, size_t len)
 	struct vpci_legacy *l = arg;
 	const uint32_t header_len = msix_on(l) ? VIRTIO_LEGACY_HDR_LEN_MSIX : VIRTIO_LEGACY_HDR_LEN;
 	const uint64_t doorbells = l->stats.doorbells;
-	struct piece p;
+	struct reg_part p;
 
 	for (size_t done = 0; done < len; done += p.len) {
-		if (piece_at(header_len, (uint32_t)(offset + done), len - done, &p) && l->io_on)
-			piece_write(l, &p, (const uint8_t *)data + done);
+		if (part_at(header_len, (uint32_t)(offset + done), len - done, &p) && l->io_on)
+			part_write(l, &p, (const uint8_t *)data + done);
 		else
 			l->stats.refused++;
 	}
@@ -282,7 +286,7 @@ bar0_write(void *arg, uint64_t offset, const void *data, size_t len)
 
 /* ------------------------------------------------------------------ configuration header */
 
-/* virtio 1.4 4.1.2: what a transitional network device has. */
+/* virtio 1.4 4.1.2: ids of a transitional network device. */
 static const uint8_t header[] = {
 	[PCI_CFG_VENDOR_ID] = VIRTIO_PCI_VENDOR_ID & 0xff,
 	VIRTIO_PCI_VENDOR_ID >> 8,
@@ -308,7 +312,7 @@ id_read(void *arg, uint64_t offset, void *data, size_t len)
 static int
 id_write(void *arg, uint64_t offset, const void *data, size_t len)
 {
-	return 0; /* Read-only in every function. */
+	return 0; /* Read-only in all functions. */
 }
 
 static int
@@ -350,7 +354,7 @@ bar_read(void *arg, uint64_t offset, void *data, size_t len)
 	return 0;
 }
 
-/* Bits below the size stay zero: that is how a size is found out. */
+/* Bits below the size stay zero, so that the guest can detect the size. */
 static int
 bar_write(void *arg, uint64_t offset, const void *data, size_t len)
 {
@@ -401,9 +405,9 @@ static const struct vpci_variant variant = {
 	.reset = reset,
 };
 
-/* ------------------------------------------------------------------ life */
+/* ------------------------------------------------------------------ create, destroy */
 
-/* The list of capabilities is the device's: walked as one that may be wrong. */
+/* The list of capabilities is not trusted: limit the steps. */
 static uint16_t
 msix_find(struct vpci_fn *fn)
 {
@@ -424,12 +428,14 @@ static int
 fits(const struct vpci_backend *backend, const struct vpci_legacy_conf *conf, char *err,
 		size_t err_len)
 {
-	struct vio_admin *admin = owner_hold(conf);
+	struct vio_admin *admin = engine_hold(conf);
 	const uint64_t in_use = admin == NULL ? 0 : vio_admin_in_use(admin, VIO_SRIOV);
 
-	owner_release(conf);
+	engine_release(conf);
 	if (backend->info.regions[VFIO_PCI_BAR0_REGION_INDEX].size != 0)
-		snprintf(err, err_len, "VF %u has a BAR 0 of its own", conf->vf);
+		snprintf(err, err_len,
+				"VF %u has a BAR 0 of its own, so it cannot be shown with legacy registers",
+				conf->vf);
 	else if ((in_use & VIRTIO_ADMIN_LIST_LEGACY) != VIRTIO_ADMIN_LIST_LEGACY)
 		snprintf(err, err_len,
 				"the PF has no administration commands for the legacy "
@@ -462,7 +468,7 @@ vpci_legacy_create(const struct vpci_backend *backend, const struct vpci_legacy_
 		return ret;
 	}
 	l->msix = msix_find(l->fn);
-	bell_find(l);
+	doorbell_find(l);
 	*out = l;
 	return 0;
 }

@@ -8,15 +8,14 @@
  * @file
  * The variant virtio-legacy: a VF shown as a transitional virtio-net function.
  *
- * It overrides the ids and the class in the configuration header, Command (the bit for I/O space
- * is its own), BAR 0, and reset. BAR 0 is an I/O BAR with the legacy registers (virtio 1.4
- * 4.1.4.10), each access of which is one administration command of the owner per register that
- * it touches; a doorbell is a store to where LEGACY_NOTIFY_INFO says, and no command. The bytes
- * of a MAC address are gathered until the last one. A modern driver uses the VF's own BARs and
- * meets none of this.
+ * It overrides the ids and the class in the configuration header, the I/O Space bit of the Command
+ * register, BAR 0, and reset. BAR 0 is an I/O BAR with the legacy registers (virtio 1.4 4.1.4.10).
+ * An access becomes one administration command of the owner per register that it covers. A doorbell
+ * is a store to the address that LEGACY_NOTIFY_INFO returns, without a command. The bytes of a MAC
+ * address are collected until the last one is written. A modern driver uses the other BARs of the
+ * VF, which are passed through.
  *
- * Not for guests that take the device for software: no barriers of a platform can be negotiated
- * this way (virtio 1.4 6.3), so this is for x86.
+ * For x86 only: a legacy driver cannot negotiate the barriers of the platform (virtio 1.4 6.3).
  */
 
 #include "virtio/vio_admin_legacy.h"
@@ -24,13 +23,13 @@
 
 #define VPCI_LEGACY_BAR0 64 /**< Bytes: 24 of header, 12 of configuration, a power of two. */
 
-/** Whose registers, and through whom. */
+/** The VF and its owner. */
 struct vpci_legacy_conf {
-	struct vio_admin *admin; /**< Of the PF; the group VIO_SRIOV has been agreed upon. */
+	struct vio_admin *admin; /**< Of the PF, after vio_admin_agree() for VIO_SRIOV. */
 	/**
-	 * For an owner that may bring its PF up anew, or lose it, meanwhile: keep it from that and
-	 * say which engine it has, NULL for none, in which case the access fails; then let go. Each
-	 * command stands between the two, nothing else does. NULL: admin is good all the time.
+	 * For an owner whose PF may be reset or removed: hold() prevents that until release(), and
+	 * returns the engine, or NULL: the access fails. Both are called around each command.
+	 * NULL: admin is valid all the time.
 	 */
 	struct vio_admin *(*hold)(void *owner);
 	void (*release)(void *owner);
@@ -40,20 +39,20 @@ struct vpci_legacy_conf {
 
 struct vpci_legacy_stats {
 	uint64_t reads, writes; /**< Accesses to BAR 0, doorbells left out. */
-	uint64_t doorbells; /**< That were stores. */
-	uint64_t commands; /**< To the owner, whatever for. */
-	uint64_t failures; /**< Of these: reads gave ones, writes were dropped. */
-	uint64_t refused; /**< Accesses past the end, or while I/O space was off. */
+	uint64_t doorbells; /**< Doorbells that were stores. */
+	uint64_t commands; /**< Commands to the owner, of any kind. */
+	uint64_t failures; /**< Commands that failed: reads return ones, writes are dropped. */
+	uint64_t refused; /**< Accesses past the end, or while I/O Space was off. */
 };
 
 struct vpci_legacy;
 
 /**
- * Show a VF so.
+ * Show a VF to a guest.
  *
  * @param backend  The VF; its BAR 0 is absent.
  * @param path     Socket of vfio-user, or NULL.
- * @param err      Out: one sentence on failure: why this variant does not fit.
+ * @param err      Out: error text.
  * @return 0, or -EOPNOTSUPP (the owner lacks a command that is needed, or the VF has a BAR 0),
  *         or as vpci_create().
  */
@@ -63,7 +62,7 @@ void vpci_legacy_destroy(struct vpci_legacy *legacy);
 
 struct vpci_fn *vpci_legacy_fn(struct vpci_legacy *legacy);
 const struct vpci_legacy_stats *vpci_legacy_stats(const struct vpci_legacy *legacy);
-/** Doorbells are stores; else each is a command, because no place for them could be used. */
+/** Whether doorbells are stores; else each is a command. */
 bool vpci_legacy_has_doorbell(const struct vpci_legacy *legacy);
 
 #endif /* VPCI_LEGACY_H */
