@@ -143,11 +143,6 @@ struct vsim_nic *vsim_nic_create(const struct vsim_nic_conf *conf, char *err, si
 /** Stop all, free all. No worker may be polling. NULL is fine. */
 void vsim_nic_destroy(struct vsim_nic *nic);
 
-/** Told when VF Enable or NumVFs changed the number of VFs that exist; called with no lock held,
- * in the thread that wrote the register. */
-typedef void (*vsim_vfs_changed)(void *arg, uint16_t num_vfs);
-void vsim_nic_on_vfs_changed(struct vsim_nic *nic, vsim_vfs_changed fn, void *arg);
-
 /** Change the fault points from now on; counts start anew. */
 void vsim_nic_faults(struct vsim_nic *nic, const struct vsim_faults *faults);
 

@@ -19,33 +19,13 @@
 
 #define SRIOV(f, field) ((f).nic->layout[0].sriov + offsetof(struct pci_sriov_cap, field))
 
-struct told {
-	unsigned int times;
-	uint16_t num_vfs;
-	struct vsim_nic *nic;
-};
-
-/* It may use the NIC, since no lock is held. */
-static void
-tell(void *arg, uint16_t num_vfs)
-{
-	struct told *told = arg;
-
-	told->times++;
-	told->num_vfs = num_vfs;
-	if (num_vfs > 0)
-		config_read(vsim_nic_fn(told->nic, num_vfs), 0, 4);
-}
-
 static void
 vf_enable_makes_vfs_and_takes_them(void)
 {
 	struct fixture f = fixture_make("full");
-	struct told told = { .nic = f.nic };
 	struct vsim_fn *last, *first;
 	uint32_t value;
 
-	vsim_nic_on_vfs_changed(f.nic, tell, &told);
 	VTEST_EQ(config_read(f.pf, SRIOV(f, total_vfs), 2), 256);
 	VTEST_EQ(config_read(f.pf, SRIOV(f, initial_vfs), 2), 256);
 	VTEST_EQ(config_read(f.pf, SRIOV(f, first_vf_offset), 2), 1);
@@ -55,7 +35,6 @@ vf_enable_makes_vfs_and_takes_them(void)
 
 	first = vfs_make(&f, 256);
 	VTEST(first != NULL);
-	VTEST(told.times == 1 && told.num_vfs == 256);
 	VTEST_EQ(vsim_nic_num_vfs(f.nic), 256);
 	last = vsim_nic_fn(f.nic, 256);
 	VTEST(last != NULL && vsim_fn_index(last) == 256);
@@ -69,7 +48,7 @@ vf_enable_makes_vfs_and_takes_them(void)
 	config_write(last, PCI_CFG_COMMAND, PCI_COMMAND_BUS_MASTER, 2);
 
 	config_write(f.pf, SRIOV(f, control), 0, 2);
-	VTEST(told.times == 2 && told.num_vfs == 0);
+	VTEST_EQ(vsim_nic_num_vfs(f.nic), 0);
 	VTEST(vsim_nic_fn(f.nic, 1) == NULL);
 	VTEST_EQ(vsim_fn_read(last, VSIM_REGION_CONFIG, 0, &value, 4), -ENODEV);
 	VTEST_EQ(vsim_fn_read(last, VSIM_BAR, VSIM_REG_COMMON, &value, 4), -ENODEV);
@@ -81,7 +60,7 @@ vf_enable_makes_vfs_and_takes_them(void)
 	VTEST(vsim_nic_fn(f.nic, 256) == last);
 	VTEST_EQ(reg_read(last, "device_status"), 0);
 	VTEST_EQ(config_read(last, PCI_CFG_COMMAND, 2), 0);
-	VTEST_EQ(told.times, 3);
+	VTEST_EQ(vsim_nic_num_vfs(f.nic), 256);
 	VTEST_EQ(vsim_nic_violations(f.nic), 0);
 	fixture_free(&f);
 }
@@ -134,22 +113,19 @@ static void
 reset_of_the_pf_takes_the_vfs(void)
 {
 	struct fixture f = fixture_make("full");
-	struct told told = { .nic = f.nic };
 	struct vsim_fn *vf;
 
-	vsim_nic_on_vfs_changed(f.nic, tell, &told);
 	VTEST(driver_negotiate(f.pf, &f.pf->offered));
 	vf = vfs_make(&f, 2);
 	VTEST(driver_negotiate(vf, &vf->offered));
 	vsim_fn_reset(vsim_nic_fn(f.nic, 2));
 	VTEST_EQ(reg_read(vf, "device_status") & VIRTIO_STATUS_FEATURES_OK,
 			VIRTIO_STATUS_FEATURES_OK);
-	VTEST_EQ(told.times, 1);
+	VTEST_EQ(vsim_nic_num_vfs(f.nic), 2);
 	/* A reset of the virtio device of the PF is none of the VFs' business. */
 	reg_write(f.pf, "device_status", 0);
 	VTEST_EQ(vsim_nic_num_vfs(f.nic), 2);
 	vsim_fn_reset(f.pf);
-	VTEST(told.times == 2 && told.num_vfs == 0);
 	VTEST_EQ(vsim_nic_num_vfs(f.nic), 0);
 	VTEST_EQ(config_read(f.pf, SRIOV(f, control), 2), 0);
 	VTEST_EQ(config_read(f.pf, SRIOV(f, num_vfs), 2), 0);

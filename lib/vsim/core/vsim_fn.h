@@ -150,8 +150,6 @@ struct vsim_nic {
 	struct vsim_wire *wires[VSIM_MAX_FNS]; /**< Gone with worker 0; NULL: null wire. */
 	struct vsim_switch *switches; /**< Those with members. */
 	struct vsim_faults fault; /**< As of now. */
-	vsim_vfs_changed vfs_changed;
-	void *vfs_changed_arg;
 };
 
 static inline bool

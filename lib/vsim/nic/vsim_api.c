@@ -184,8 +184,6 @@ vsim_fn_irq_trigger(struct vsim_fn *fn, uint16_t vector)
 struct vfs_change {
 	uint16_t before, after;
 	bool holds[VSIM_MAX_FNS]; /**< VFs that went and still hold maps or eventfds. */
-	vsim_vfs_changed told;
-	void *arg;
 };
 
 /* At the end of the access, with the lock still held. */
@@ -194,8 +192,6 @@ vfs_change_note(struct vfs_change *change, const struct vsim_nic *nic, uint16_t 
 {
 	change->before = before;
 	change->after = nic->num_vfs;
-	change->told = nic->vfs_changed;
-	change->arg = nic->vfs_changed_arg;
 	if (change->before == change->after)
 		return;
 	for (unsigned int i = 0; i < VSIM_MAX_FNS; i++)
@@ -203,7 +199,7 @@ vfs_change_note(struct vfs_change *change, const struct vsim_nic *nic, uint16_t 
 				(nic->all[i]->nb_irq_fds > 0 || vsim_dma_bytes(nic->all[i]) > 0);
 }
 
-/* Take from VFs that went what their users had given them, and tell the owner. */
+/* Take from VFs that went what their users had given them. */
 static void
 vfs_change_settle(const struct vfs_change *change, struct vsim_nic *nic)
 {
@@ -216,17 +212,6 @@ vfs_change_settle(const struct vfs_change *change, struct vsim_nic *nic)
 		for (uint16_t v = 0; v < nic->nb_vectors; v++)
 			vsim_fn_irq_set(nic->all[i], v, -1);
 	}
-	if (change->told != NULL)
-		change->told(change->arg, change->after);
-}
-
-void
-vsim_nic_on_vfs_changed(struct vsim_nic *nic, vsim_vfs_changed fn, void *arg)
-{
-	vsim_nic_lock(nic);
-	nic->vfs_changed = fn;
-	nic->vfs_changed_arg = arg;
-	vsim_nic_unlock(nic);
 }
 
 void

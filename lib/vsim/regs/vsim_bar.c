@@ -270,9 +270,9 @@ access_check(struct vsim_fn *fn, uint64_t offset, size_t len)
 
 	if (offset >= fn->nic->bar_size || len > fn->nic->bar_size - offset)
 		return -EINVAL;
-	place = bar_place(fn, offset, &rel);
 	if ((len == 1 || len == 2 || len == 4) && offset % len == 0)
 		return 0;
+	place = bar_place(fn, offset, &rel);
 	if (place == PLACE_COMMON || place == PLACE_DEVICE || place == PLACE_ISR)
 		vsim_fn_violation(fn, VIRTIO_RULE_NATURAL_WIDTH);
 	return len == 8 && offset % 8 == 0 ? 0 : -EINVAL;

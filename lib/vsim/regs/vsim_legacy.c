@@ -273,16 +273,14 @@ header_read(struct vsim_fn *fn, uint32_t offset, void *data, size_t len)
 	return 0;
 }
 
-static int
-header_write(struct vsim_fn *fn, uint32_t offset, const void *data, size_t len)
+static void
+header_write(struct vsim_fn *fn, const struct field *f, uint32_t offset, const void *data,
+		size_t len)
 {
-	const struct field *f = header_field(fn, offset, len);
 	virtio_le32 value = 0;
 
-	if (f == NULL)
-		return -EINVAL;
 	if (f->write == NULL)
-		return 0;
+		return;
 	if (f->effect == EFFECT_EACH && len != f->width)
 		value = htole32(f->read(fn));
 	else if (f->effect == EFFECT_LAST)
@@ -292,9 +290,8 @@ header_write(struct vsim_fn *fn, uint32_t offset, const void *data, size_t len)
 		fn->legacy_regs.pfn = le32toh(value);
 	if ((f->effect == EFFECT_LAST && offset + len != (size_t)f->offset + f->width) ||
 			(f->effect == EFFECT_FIRST && offset != f->offset))
-		return 0;
+		return;
 	f->write(fn, le32toh(value));
-	return 0;
 }
 
 /* ---------------------------------------------------------------- device configuration */
@@ -347,25 +344,22 @@ config_read(struct vsim_fn *fn, uint32_t offset, uint8_t *data, size_t len)
 
 /* Old drivers have no other way to set their address, and write it byte by byte: with the last
  * one it counts, so that no packet meets half of it (virtio 1.4 5.1.4.3). */
-static int
+static void
 config_write(struct vsim_fn *fn, uint32_t offset, const uint8_t *data, size_t len)
 {
 	uint8_t *mac = fn->legacy_regs.mac;
 
-	if (!in_config_field(fn, offset, len))
-		return -EINVAL;
 	if (offset >= sizeof(fn->legacy_regs.mac))
-		return 0;
+		return;
 	memcpy(&mac[offset], data, len);
 	if (offset + len < sizeof(fn->legacy_regs.mac))
-		return 0;
+		return;
 	vsim_filter_set_own_mac(fn, mac);
 	if (vsim_features_has(&fn->offered, VIRTIO_NET_F_MAC) &&
 			memcmp(fn->net_config.mac, mac, sizeof(fn->net_config.mac)) != 0) {
 		memcpy(fn->net_config.mac, mac, sizeof(fn->net_config.mac));
 		fn->config_stale = true;
 	}
-	return 0;
 }
 
 /* ---------------------------------------------------------------- access */
@@ -400,12 +394,16 @@ int
 vsim_legacy_write(struct vsim_fn *fn, enum vsim_legacy_area area, uint32_t offset, const void *data,
 		size_t len)
 {
-	bool there = area == VSIM_LEGACY_COMMON ? header_field(fn, offset, len) != NULL :
-						  in_config_field(fn, offset, len);
+	const struct field *f = NULL;
 
 	vsim_fn_count(&fn->counters->legacy_accesses);
-	if (!there)
+	if (area == VSIM_LEGACY_COMMON) {
+		f = header_field(fn, offset, len);
+		if (f == NULL)
+			return -EINVAL;
+	} else if (!in_config_field(fn, offset, len)) {
 		return -EINVAL;
+	}
 	if (vsim_fn_resetting(fn))
 		return 0; /* Nobody is there to hear it. */
 	if (decides(area, offset, data, len) && !fn->legacy) {
@@ -414,6 +412,9 @@ vsim_legacy_write(struct vsim_fn *fn, enum vsim_legacy_area area, uint32_t offse
 		fn->legacy = true;
 		memcpy(fn->legacy_regs.mac, fn->net_config.mac, sizeof(fn->legacy_regs.mac));
 	}
-	return area == VSIM_LEGACY_COMMON ? header_write(fn, offset, data, len) :
-					    config_write(fn, offset, data, len);
+	if (f != NULL)
+		header_write(fn, f, offset, data, len);
+	else
+		config_write(fn, offset, data, len);
+	return 0;
 }
