@@ -150,7 +150,6 @@ void vsim_nic_faults(struct vsim_nic *nic, const struct vsim_faults *faults);
  * long as the NIC does: on a VF that went, register access gives -ENODEV and the rest is idle.
  * The same VF of a later VF Enable is the same pointer, with the same counters. */
 struct vsim_fn *vsim_nic_fn(struct vsim_nic *nic, unsigned int index);
-unsigned int vsim_fn_index(const struct vsim_fn *fn);
 /** VFs that exist now. Any thread. */
 uint16_t vsim_nic_num_vfs(const struct vsim_nic *nic);
 

@@ -16,7 +16,7 @@
 #include "test/fixture/rig.h"
 #include "test/fixture/vsim_backend.h"
 #include "test/fixture/vsim_driver.h"
-#include "vsim/core/vsim_judge.h"
+#include "vsim/core/vsim_event.h"
 
 #define CONFIG VFIO_PCI_CONFIG_REGION_INDEX
 #define BAR0 VFIO_PCI_BAR0_REGION_INDEX

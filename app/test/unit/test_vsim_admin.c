@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "vsim/admin/vsim_admin_call.h"
-#include "vsim/core/vsim_judge.h"
+#include "vsim/core/vsim_event.h"
 #include "test/fixture/vsim_owner.h"
 
 #define NB(a) (sizeof(a) / sizeof((a)[0]))

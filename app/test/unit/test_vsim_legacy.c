@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "test/fixture/vsim_owner.h"
-#include "vsim/core/vsim_judge.h"
+#include "vsim/core/vsim_event.h"
 
 #define NB(a) (sizeof(a) / sizeof((a)[0]))
 #define STATUS_EINVAL VIRTIO_ADMIN_STATUS_EINVAL

@@ -37,7 +37,7 @@ vf_enable_makes_vfs_and_takes_them(void)
 	VTEST(first != NULL);
 	VTEST_EQ(vsim_nic_num_vfs(f.nic), 256);
 	last = vsim_nic_fn(f.nic, 256);
-	VTEST(last != NULL && vsim_fn_index(last) == 256);
+	VTEST(last != NULL && last->index == 256);
 	VTEST(vsim_nic_fn(f.nic, 257) == NULL);
 	/* 02:00:00:00:ff:f0 plus 256, with carry */
 	VTEST_EQ(last->net_config.mac[3], 1);

@@ -19,7 +19,7 @@
 #include "vsim/admin/vsim_admin_objs.h"
 #include "vsim/admin/vsim_admin_parts.h"
 #include "vsim/core/vsim_clock.h"
-#include "vsim/core/vsim_judge.h"
+#include "vsim/core/vsim_event.h"
 #include "vsim/ring/vsim_chain.h"
 
 /* Commands taken in one go: bounds the time that a driver can keep all workers waiting. */
@@ -337,7 +337,7 @@ call_run(struct vsim_admin_call *call)
 
 /* LIST_USE stands alone: nothing else of its group is under way (virtio 1.4 2.12.1.2). */
 static void
-alone_judge(struct vsim_fn *fn, const struct vsim_admin_pending *self)
+list_use_check(struct vsim_fn *fn, const struct vsim_admin_pending *self)
 {
 	if (le16toh(self->hdr.opcode) != VIRTIO_ADMIN_LIST_USE)
 		return;
@@ -401,7 +401,7 @@ begin(struct vsim_fn *fn, struct vsim_admin_pending *p)
 		call.result_room = VSIM_ADMIN_BYTES;
 	memset(admin->result, 0, call.result_room);
 	reset_follow(fn);
-	alone_judge(fn, p);
+	list_use_check(fn, p);
 	status = call_run(&call);
 	/* virtio 1.4 2.13.1: written in eights, as far as the buffer goes. */
 	pad = call.exact ? 0 : -call.result_len & 7;
@@ -536,11 +536,11 @@ queue_take(struct vsim_fn *fn, struct vsim_queue *q)
 	while (*link != NULL)
 		link = &(*link)->next;
 	for (unsigned int i = 0; i < ROUND && fn->admin->nb_pending < VSIM_ADMIN_PENDING; i++) {
-		int rc = vsim_chain_pop(q, &chain);
+		int ret = vsim_chain_pop(q, &chain);
 
-		if (rc < 0)
+		if (ret < 0)
 			vsim_fn_broken(fn);
-		if (rc <= 0)
+		if (ret <= 0)
 			return;
 		*link = pending_make(q, &chain);
 		if (*link == NULL) {

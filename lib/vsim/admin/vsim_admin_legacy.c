@@ -23,12 +23,12 @@ area_of(const struct vsim_admin_call *call)
 }
 
 static uint16_t
-ended(struct vsim_admin_call *call, int rc)
+ended(struct vsim_admin_call *call, int ret)
 {
-	if (rc == -EBUSY)
+	if (ret == -EBUSY)
 		return vsim_admin_refuse(call, VIRTIO_ADMIN_STATUS_EBUSY,
 				VIRTIO_ADMIN_QUALIFIER_INVALID_COMMAND);
-	return rc < 0 ? vsim_admin_bad_field(call) : VIRTIO_ADMIN_STATUS_OK;
+	return ret < 0 ? vsim_admin_bad_field(call) : VIRTIO_ADMIN_STATUS_OK;
 }
 
 uint16_t
@@ -49,13 +49,14 @@ uint16_t
 vsim_admin_legacy_read(struct vsim_admin_call *call)
 {
 	uint8_t offset;
-	int rc;
+	int ret;
 
 	vsim_admin_data(call, 0, &offset, sizeof(offset));
-	rc = vsim_legacy_read(call->member, area_of(call), offset, call->result, call->result_room);
+	ret = vsim_legacy_read(call->member, area_of(call), offset, call->result,
+			call->result_room);
 	call->exact = true;
-	call->result_len = rc == 0 ? call->result_room : 0;
-	return ended(call, rc);
+	call->result_len = ret == 0 ? call->result_room : 0;
+	return ended(call, ret);
 }
 
 /* ---------------------------------------------------------------- doorbells */

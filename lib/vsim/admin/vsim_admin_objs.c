@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "vsim/admin/vsim_admin_objs.h"
-#include "vsim/core/vsim_judge.h"
+#include "vsim/core/vsim_event.h"
 
 /* ---------------------------------------------------------------- capabilities */
 

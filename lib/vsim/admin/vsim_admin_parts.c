@@ -17,7 +17,7 @@
 
 #include "vsim/admin/vsim_admin_parts.h"
 #include "vsim/admin/vsim_admin_objs.h"
-#include "vsim/core/vsim_judge.h"
+#include "vsim/core/vsim_event.h"
 #include "vsim/core/vsim_profile.h"
 #include "vsim/regs/vsim_regs.h"
 #include "vsim/regs/vsim_status.h"

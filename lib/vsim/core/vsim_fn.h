@@ -58,7 +58,6 @@ struct vsim_queue_cfg {
 	uint16_t size; /**< Descriptors; reset value is the maximum. */
 	uint16_t vector; /**< VIRTIO_MSI_NO_VECTOR: none. */
 	bool enabled;
-	bool resetting; /**< queue_reset reads 1. */
 	uint64_t desc, driver, device; /**< Bus addresses. */
 	bool vector_unread, reset_unread; /**< The driver owes a read, see vsim_regs.c. */
 };
@@ -101,7 +100,7 @@ struct vsim_fn {
 	bool legacy; /**< Since its reset it was programmed through legacy registers. */
 	bool stopped; /**< By DEV_MODE_SET: no DMA, no interrupts. */
 	bool restored; /**< Stopped, and its parts were written: queues go on where they were. */
-	bool config_owed; /**< Configuration interrupt that waits for the end of that. */
+	bool config_pending; /**< Configuration interrupt that waits for the end of that. */
 	uint8_t reset_status; /**< What the status reads as while a slow reset lasts. */
 	uint64_t reset_end; /**< When it ends, vsim_clock(); 0: none is going on. */
 	struct vsim_legacy_regs {

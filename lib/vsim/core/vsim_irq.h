@@ -36,7 +36,7 @@ vsim_msix_on(const struct vsim_fn *fn)
 
 /** Nobody could be told: no vector while MSI-X is on (virtio 1.4 4.1.5.1.2). */
 VSIM_INLINE bool
-vsim_irq_mute(const struct vsim_fn *fn, uint16_t qi)
+vsim_irq_no_vector(const struct vsim_fn *fn, uint16_t qi)
 {
 	return fn->queue_cfg[qi].vector == VIRTIO_MSI_NO_VECTOR && vsim_msix_on(fn);
 }

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "vsim/data/vsim_ctrl.h"
-#include "vsim/core/vsim_judge.h"
+#include "vsim/core/vsim_event.h"
 #include "vsim/data/vsim_filter.h"
 
 /* Requests served in one go: bounds the time that a driver can keep a worker busy. */
@@ -193,11 +193,11 @@ vsim_ctrl_run(struct vsim_fn *fn, struct vsim_queue *q)
 
 	for (unsigned int i = 0; i < ROUND; i++) {
 		uint8_t ack = VIRTIO_NET_ERR;
-		int rc = vsim_chain_pop(q, &chain);
+		int ret = vsim_chain_pop(q, &chain);
 
-		if (rc < 0)
+		if (ret < 0)
 			vsim_fn_broken(fn);
-		if (rc <= 0)
+		if (ret <= 0)
 			return false;
 		/* A request that leaves no room for its answer is not carried out. */
 		if (chain.writable_len >= sizeof(ack) && command_run(fn, &chain))

@@ -16,7 +16,7 @@
 
 #include "vsim/data/vsim_rxtx.h"
 #include "vsim/core/vsim_irq.h"
-#include "vsim/core/vsim_judge.h"
+#include "vsim/core/vsim_event.h"
 #include "vsim/core/vsim_lock.h"
 #include "vsim/core/vsim_wire_ops.h"
 #include "vsim/data/vsim_filter.h"
@@ -48,9 +48,9 @@ ring_push(struct vsim_queue *q, const struct vsim_buf *bufs, unsigned int n, con
 	uint16_t added = packed ? vsim_packed_push(q, bufs, n, write) :
 				  vsim_split_push(q, bufs, n, write);
 
-	if (vsim_irq_mute(q->fn, q->qi))
+	if (vsim_irq_no_vector(q->fn, q->qi))
 		return;
-	if (packed ? vsim_packed_call_needed(q, added) : vsim_split_call_needed(q, added))
+	if (packed ? vsim_packed_irq_needed(q, added) : vsim_split_irq_needed(q, added))
 		vsim_irq_queue(q->fn, q->qi);
 }
 
@@ -477,7 +477,7 @@ vsim_rx_frames(struct vsim_fn *fn, const struct vsim_frame *frames, unsigned int
 
 /** Rules on the header that the driver fills (5.1.6.2.1), and whether the packet can be sent. */
 static VSIM_COLD bool
-tx_hdr_judge(struct vsim_fn *fn, const struct virtio_net_hdr *hdr)
+tx_hdr_check(struct vsim_fn *fn, const struct virtio_net_hdr *hdr)
 {
 	const struct vsim_features *f = &fn->accepted;
 	uint8_t gso = hdr->gso_type & ~VIRTIO_NET_HDR_GSO_ECN;
@@ -556,7 +556,7 @@ VSIM_INLINE bool
 tx_frame(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_frame *frame, uint32_t max_frame)
 {
 	struct virtio_net_hdr hdr;
-	bool judge;
+	bool check;
 
 	if (likely(buf->nb_segs == 1 && buf->len > q->hdr_len)) {
 		uint64_t low;
@@ -569,8 +569,8 @@ tx_frame(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_frame *frame, u
 		frame->nb_segs = 1;
 		if (unlikely(q->legacy))
 			hdr.num_buffers = 0;
-		judge = (le64toh(low) & 0xffff) != 0 || hdr.num_buffers != 0;
-		if (unlikely(judge)) {
+		check = (le64toh(low) & 0xffff) != 0 || hdr.num_buffers != 0;
+		if (unlikely(check)) {
 			uint16_t num_buffers = hdr.num_buffers;
 
 			memset(&hdr, 0, sizeof(hdr));
@@ -578,13 +578,13 @@ tx_frame(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_frame *frame, u
 			hdr.num_buffers = num_buffers;
 		}
 	} else {
-		judge = tx_frame_gather(q, buf, frame, &hdr);
-		if (!judge) {
+		check = tx_frame_gather(q, buf, frame, &hdr);
+		if (!check) {
 			vsim_count(&q->ctr->drop_malformed, 1);
 			return false;
 		}
 	}
-	if (unlikely(judge && !tx_hdr_judge(q->fn, &hdr))) {
+	if (unlikely(check && !tx_hdr_check(q->fn, &hdr))) {
 		vsim_count(&q->ctr->drop_malformed, 1);
 		return false;
 	}

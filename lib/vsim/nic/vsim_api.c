@@ -15,7 +15,7 @@
 #include "vsim/vsim.h"
 #include "vsim/core/vsim_dma.h"
 #include "vsim/core/vsim_irq.h"
-#include "vsim/core/vsim_judge.h"
+#include "vsim/core/vsim_event.h"
 #include "vsim/core/vsim_lock.h"
 #include "vsim/nic/vsim_config.h"
 #include "vsim/nic/vsim_fns.h"
@@ -26,12 +26,6 @@ struct vsim_fn *
 vsim_nic_fn(struct vsim_nic *nic, unsigned int index)
 {
 	return index < VSIM_MAX_FNS ? __atomic_load_n(&nic->fns[index], __ATOMIC_ACQUIRE) : NULL;
-}
-
-unsigned int
-vsim_fn_index(const struct vsim_fn *fn)
-{
-	return fn->index;
 }
 
 uint16_t
@@ -263,19 +257,19 @@ int
 vsim_fn_read(struct vsim_fn *fn, unsigned int region, uint64_t offset, void *data, size_t len)
 {
 	struct vsim_nic *nic = fn->nic;
-	int rc = -EINVAL;
+	int ret = -EINVAL;
 
 	vsim_nic_lock(nic);
 	if (nic->fns[fn->index] != fn)
-		rc = -ENODEV;
+		ret = -ENODEV;
 	else if (region == VSIM_REGION_CONFIG)
-		rc = vsim_config_read(fn, offset, data, len);
+		ret = vsim_config_read(fn, offset, data, len);
 	else if (region == VSIM_BAR)
-		rc = vsim_bar_read(fn, offset, data, len);
+		ret = vsim_bar_read(fn, offset, data, len);
 	vsim_nic_unlock(nic);
-	if (rc < 0)
+	if (ret < 0)
 		memset(data, 0xff, len);
-	return rc;
+	return ret;
 }
 
 int
@@ -285,20 +279,20 @@ vsim_fn_write(struct vsim_fn *fn, unsigned int region, uint64_t offset, const vo
 	struct vsim_nic *nic = fn->nic;
 	struct vfs_change change;
 	uint16_t before;
-	int rc = -EINVAL;
+	int ret = -EINVAL;
 
 	vsim_nic_lock(nic);
 	before = nic->num_vfs;
 	if (nic->fns[fn->index] != fn)
-		rc = -ENODEV;
+		ret = -ENODEV;
 	else if (region == VSIM_REGION_CONFIG)
-		rc = vsim_config_write(fn, offset, data, len);
+		ret = vsim_config_write(fn, offset, data, len);
 	else if (region == VSIM_BAR)
-		rc = vsim_bar_write(fn, offset, data, len);
+		ret = vsim_bar_write(fn, offset, data, len);
 	vfs_change_note(&change, nic, before);
 	vsim_nic_unlock(nic);
 	vfs_change_settle(&change, nic);
-	return rc;
+	return ret;
 }
 
 void

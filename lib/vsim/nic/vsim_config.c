@@ -14,7 +14,7 @@
 
 #include "vsim/nic/vsim_config.h"
 #include "vsim/core/vsim_irq.h"
-#include "vsim/core/vsim_judge.h"
+#include "vsim/core/vsim_event.h"
 #include "vsim/nic/vsim_fns.h"
 #include "vsim/regs/vsim_bar.h"
 #include "vsim/regs/vsim_config_layout.h"

@@ -143,7 +143,7 @@ int
 vsim_fn_create(struct vsim_nic *nic, unsigned int index, struct vsim_fn **out)
 {
 	struct vsim_fn *fn = calloc(1, sizeof(*fn));
-	int rc = -ENOMEM;
+	int ret = -ENOMEM;
 
 	if (fn == NULL)
 		return -ENOMEM;
@@ -161,14 +161,14 @@ vsim_fn_create(struct vsim_nic *nic, unsigned int index, struct vsim_fn **out)
 	fn->admin = index == 0 ? vsim_admin_create() : NULL;
 	if (fn->counters == NULL || fn->filter == NULL || (index == 0 && fn->admin == NULL))
 		goto free_fn;
-	rc = data_init(fn);
-	if (rc < 0)
+	ret = data_init(fn);
+	if (ret < 0)
 		goto free_fn;
 	*out = fn;
 	return 0;
 free_fn:
 	fn_free(fn);
-	return rc;
+	return ret;
 }
 
 void
@@ -214,11 +214,11 @@ vsim_nic_vfs_set(struct vsim_nic *nic, uint16_t n)
 		struct vsim_features offered = pf->offered;
 
 		if (fn == NULL) {
-			int rc = vsim_fn_create(nic, i, &fn);
+			int ret = vsim_fn_create(nic, i, &fn);
 
-			if (rc < 0) {
+			if (ret < 0) {
 				vfs_remove(nic);
-				return rc;
+				return ret;
 			}
 			vsim_features_put(&offered, VIRTIO_F_SR_IOV, false);
 			vsim_features_put(&offered, VIRTIO_F_ADMIN_VQ, false);

@@ -67,11 +67,11 @@ static int
 pf_create(struct vsim_nic *nic, const struct vsim_features *offered)
 {
 	struct vsim_fn *pf;
-	int rc;
+	int ret;
 
 	vsim_nic_lock(nic);
-	rc = vsim_fn_create(nic, 0, &pf);
-	if (rc == 0) {
+	ret = vsim_fn_create(nic, 0, &pf);
+	if (ret == 0) {
 		nic->bar_size = power_of_two(VSIM_BAR_DOORBELLS + pf->mem_size);
 		vsim_config_build(nic, pf->mem_size);
 		vsim_fn_power_up(pf, offered);
@@ -79,7 +79,7 @@ pf_create(struct vsim_nic *nic, const struct vsim_features *offered)
 		nic->fns[0] = pf;
 	}
 	vsim_nic_unlock(nic);
-	return rc;
+	return ret;
 }
 
 struct vsim_nic *
@@ -88,14 +88,14 @@ vsim_nic_create(const struct vsim_nic_conf *conf, char *err, size_t err_len)
 	struct vsim_features vf, pf;
 	struct vsim_nic *nic = NULL;
 	unsigned int w;
-	int rc;
+	int ret;
 
-	rc = conf_check(conf, err, err_len);
-	if (rc == 0)
-		rc = vsim_features_resolve(conf, &vf, &pf, err, err_len);
-	if (rc < 0)
+	ret = conf_check(conf, err, err_len);
+	if (ret == 0)
+		ret = vsim_features_resolve(conf, &vf, &pf, err, err_len);
+	if (ret < 0)
 		goto fail;
-	rc = -ENOMEM;
+	ret = -ENOMEM;
 	nic = calloc(1, sizeof(*nic));
 	if (nic == NULL)
 		goto no_resources;
@@ -107,12 +107,12 @@ vsim_nic_create(const struct vsim_nic_conf *conf, char *err, size_t err_len)
 	nic->nb_vectors = 2 * conf->queue_pairs + 2;
 	pthread_mutex_init(&nic->lock, NULL);
 	for (w = 0; w < conf->workers; w++) {
-		rc = vsim_worker_create(nic, w);
-		if (rc < 0)
+		ret = vsim_worker_create(nic, w);
+		if (ret < 0)
 			goto destroy_workers;
 	}
-	rc = pf_create(nic, &pf);
-	if (rc < 0)
+	ret = pf_create(nic, &pf);
+	if (ret < 0)
 		goto destroy_workers;
 	return nic;
 
@@ -122,9 +122,9 @@ destroy_workers:
 	pthread_mutex_destroy(&nic->lock);
 	free(nic);
 no_resources:
-	snprintf(err, err_len, "no resources for the simulated NIC: %s", strerror(-rc));
+	snprintf(err, err_len, "no resources for the simulated NIC: %s", strerror(-ret));
 fail:
-	errno = -rc;
+	errno = -ret;
 	return NULL;
 }
 

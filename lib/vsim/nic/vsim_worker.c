@@ -19,7 +19,7 @@
 #include "vsim/admin/vsim_admin.h"
 #include "vsim/core/vsim_clock.h"
 #include "vsim/core/vsim_dma.h"
-#include "vsim/core/vsim_judge.h"
+#include "vsim/core/vsim_event.h"
 #include "vsim/core/vsim_lock.h"
 #include "vsim/core/vsim_wire_ops.h"
 #include "vsim/data/vsim_ctrl.h"
@@ -149,7 +149,7 @@ word_take(struct vsim_fn *fn, _Atomic uint32_t *word, uint64_t *counter)
 	/* Before the rings are read, as in vsim_queue_doorbell_take(). */
 	value = atomic_exchange(word, VSIM_DOORBELL_IDLE);
 	vsim_count(counter, 1);
-	vsim_queues_ring(fn, value & 0xffff);
+	vsim_doorbell_ring_all(fn, value & 0xffff);
 	return 1;
 }
 

@@ -13,7 +13,7 @@
 
 #include "vsim/regs/vsim_bar.h"
 #include "vsim/core/vsim_irq.h"
-#include "vsim/core/vsim_judge.h"
+#include "vsim/core/vsim_event.h"
 #include "vsim/regs/vsim_legacy_alt.h"
 #include "vsim/regs/vsim_regs.h"
 #include "vsim/ring/vsim_queue.h"
@@ -43,7 +43,7 @@ const size_t vsim_nb_net_fields = sizeof(vsim_net_fields) / sizeof(vsim_net_fiel
 /* Count what is wrong with an access to device configuration; it is served all the same, because
  * drivers that read byte by byte are many and old. */
 static void
-net_config_judge(struct vsim_fn *fn, uint32_t offset, size_t len, bool write)
+net_config_check(struct vsim_fn *fn, uint32_t offset, size_t len, bool write)
 {
 	bool exact = false, conditional = false;
 
@@ -74,7 +74,7 @@ net_config_read(struct vsim_fn *fn, uint32_t offset, size_t len)
 {
 	uint32_t value = 0;
 
-	net_config_judge(fn, offset, len, false);
+	net_config_check(fn, offset, len, false);
 	memcpy(&value, (const uint8_t *)&fn->net_config + offset, len);
 	return le32toh(value);
 }
@@ -216,7 +216,7 @@ doorbell_write(struct vsim_fn *fn, uint32_t offset, uint32_t value, size_t len)
 		vsim_fn_violation(fn, VIRTIO_RULE_DOORBELL_EARLY);
 		return 0;
 	}
-	vsim_queue_ring(fn, offset, value, len);
+	vsim_doorbell_ring(fn, offset, value, len);
 	return 0;
 }
 
@@ -245,7 +245,7 @@ access_write(struct vsim_fn *fn, uint64_t offset, uint32_t value, size_t len)
 	case PLACE_ISR:
 		return 0;
 	case PLACE_DEVICE:
-		net_config_judge(fn, rel, len, true);
+		net_config_check(fn, rel, len, true);
 		return 0;
 	case PLACE_DOORBELL:
 		return doorbell_write(fn, rel, value, len);
@@ -282,33 +282,33 @@ int
 vsim_bar_read(struct vsim_fn *fn, uint64_t offset, void *data, size_t len)
 {
 	size_t part = len < 4 ? len : 4;
-	int rc = access_check(fn, offset, len);
+	int ret = access_check(fn, offset, len);
 
 	vsim_fn_count(&fn->counters->register_reads);
-	for (size_t done = 0; rc == 0 && done < len; done += part) {
+	for (size_t done = 0; ret == 0 && done < len; done += part) {
 		uint32_t value;
 
-		rc = access_read(fn, offset + done, &value, part);
+		ret = access_read(fn, offset + done, &value, part);
 		value = htole32(value);
 		memcpy((uint8_t *)data + done, &value, part);
 	}
-	if (rc < 0)
+	if (ret < 0)
 		memset(data, 0xff, len);
-	return rc;
+	return ret;
 }
 
 int
 vsim_bar_write(struct vsim_fn *fn, uint64_t offset, const void *data, size_t len)
 {
 	size_t part = len < 4 ? len : 4;
-	int rc = access_check(fn, offset, len);
+	int ret = access_check(fn, offset, len);
 
 	vsim_fn_count(&fn->counters->register_writes);
-	for (size_t done = 0; rc == 0 && done < len; done += part) {
+	for (size_t done = 0; ret == 0 && done < len; done += part) {
 		uint32_t value = 0;
 
 		memcpy(&value, (const uint8_t *)data + done, part);
-		rc = access_write(fn, offset + done, le32toh(value), part);
+		ret = access_write(fn, offset + done, le32toh(value), part);
 	}
-	return rc;
+	return ret;
 }

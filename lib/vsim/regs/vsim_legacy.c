@@ -13,7 +13,7 @@
 
 #include "vsim/regs/vsim_legacy.h"
 #include "vsim/core/vsim_irq.h"
-#include "vsim/core/vsim_judge.h"
+#include "vsim/core/vsim_event.h"
 #include "vsim/core/vsim_profile.h"
 #include "vsim/data/vsim_filter.h"
 #include "vsim/regs/vsim_status.h"
@@ -136,7 +136,7 @@ static void
 queue_notify_write(struct vsim_fn *fn, uint32_t value)
 {
 	if (value < vsim_fn_nb_queues(fn))
-		vsim_queue_ring(fn, vsim_queue_notify_off(value) * VSIM_NOTIFY_MULTIPLIER, value,
+		vsim_doorbell_ring(fn, vsim_queue_notify_off(value) * VSIM_NOTIFY_MULTIPLIER, value,
 				sizeof(uint16_t));
 }
 

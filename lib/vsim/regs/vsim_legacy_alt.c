@@ -19,7 +19,7 @@
 #include <string.h>
 
 #include "vsim/regs/vsim_legacy_alt.h"
-#include "vsim/core/vsim_judge.h"
+#include "vsim/core/vsim_event.h"
 #include "vsim/regs/vsim_legacy.h"
 
 #define PAIR_OFFSET 0x000000ffu
@@ -85,7 +85,7 @@ vsim_legacy_pair_write(struct vsim_fn *fn, uint32_t offset, uint32_t value)
 	enum vsim_legacy_area area = value & PAIR_DEVICE ? VSIM_LEGACY_DEVICE : VSIM_LEGACY_COMMON;
 	size_t len = (value & PAIR_LEN) >> PAIR_LEN_SHIFT;
 	virtio_le32 data = htole32(regs->alt_data);
-	int rc = -1;
+	int ret = -1;
 
 	vsim_fn_count(&fn->counters->legacy_pair);
 	if (offset != 0) {
@@ -93,12 +93,13 @@ vsim_legacy_pair_write(struct vsim_fn *fn, uint32_t offset, uint32_t value)
 		return;
 	}
 	if (len <= sizeof(data) && (value & PAIR_WRITE))
-		rc = vsim_legacy_write(fn, area, value & PAIR_OFFSET, &data, len);
+		ret = vsim_legacy_write(fn, area, value & PAIR_OFFSET, &data, len);
 	else if (len <= sizeof(data)) {
 		data = 0;
-		rc = vsim_legacy_read(fn, area, value & PAIR_OFFSET, &data, len);
+		ret = vsim_legacy_read(fn, area, value & PAIR_OFFSET, &data, len);
 	}
 	/* A reset empties both registers, so they are set last. */
 	regs->alt_data = le32toh(data);
-	regs->alt_address = (value & ~(PAIR_BAD | PAIR_DONE)) | PAIR_DONE | (rc < 0 ? PAIR_BAD : 0);
+	regs->alt_address = (value & ~(PAIR_BAD | PAIR_DONE)) | PAIR_DONE |
+			(ret < 0 ? PAIR_BAD : 0);
 }

@@ -8,7 +8,7 @@
  */
 
 #include "vsim/regs/vsim_regs.h"
-#include "vsim/core/vsim_judge.h"
+#include "vsim/core/vsim_event.h"
 #include "vsim/regs/vsim_status.h"
 #include "vsim/ring/vsim_queue.h"
 
@@ -271,10 +271,9 @@ queue_reset_read(struct vsim_fn *fn)
 {
 	struct vsim_queue_cfg *cfg = selected(fn);
 
-	if (cfg == NULL)
-		return 0;
-	cfg->reset_unread = false;
-	return cfg->resetting;
+	if (cfg != NULL)
+		cfg->reset_unread = false;
+	return 0; /* The reset is complete when the write of queue_reset returns. */
 }
 
 static void

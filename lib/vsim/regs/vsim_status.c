@@ -12,7 +12,7 @@
 
 #include "vsim/regs/vsim_status.h"
 #include "vsim/core/vsim_clock.h"
-#include "vsim/core/vsim_judge.h"
+#include "vsim/core/vsim_event.h"
 #include "vsim/core/vsim_profile.h"
 #include "vsim/data/vsim_filter.h"
 #include "vsim/ring/vsim_queue.h"
@@ -79,7 +79,7 @@ vsim_fn_virtio_reset(struct vsim_fn *fn)
 	fn->legacy = false;
 	fn->legacy_regs = (struct vsim_legacy_regs){ .negotiated = false };
 	fn->stopped = fn->restored = false;
-	fn->config_owed = false;
+	fn->config_pending = false;
 	fn->reset_end = 0;
 	vsim_legacy_doorbells_idle(fn);
 	fn->generation++;
@@ -229,6 +229,6 @@ vsim_fn_stop(struct vsim_fn *fn, bool stopped)
 			vsim_queue_resume(fn, qi);
 	}
 	fn->restored = false;
-	if (fn->config_owed)
+	if (fn->config_pending)
 		vsim_notify_config(fn);
 }

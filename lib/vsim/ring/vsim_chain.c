@@ -104,15 +104,15 @@ vsim_chain_push(struct vsim_queue *q, const struct vsim_chain *chain, uint32_t w
 		.nb_descs = chain->nb_descs,
 		.used = written };
 	uint16_t added;
-	bool call;
+	bool irq;
 
 	added = q->is_packed ? vsim_packed_push(q, &buf, 1, chain->writable_len > 0) :
 			       vsim_split_push(q, &buf, 1, chain->writable_len > 0);
 	/* Requests are no packets: they have a counter of their own. */
 	vsim_count(&q->ctr->descriptors, chain->nb_descs);
-	if (vsim_irq_mute(q->fn, q->qi))
+	if (vsim_irq_no_vector(q->fn, q->qi))
 		return;
-	call = q->is_packed ? vsim_packed_call_needed(q, added) : vsim_split_call_needed(q, added);
-	if (call)
+	irq = q->is_packed ? vsim_packed_irq_needed(q, added) : vsim_split_irq_needed(q, added);
+	if (irq)
 		vsim_irq_queue(q->fn, q->qi);
 }

@@ -12,7 +12,7 @@
  * word, read and written at once.
  */
 
-#include "vsim/core/vsim_judge.h"
+#include "vsim/core/vsim_event.h"
 #include "vsim/ring/vsim_walk.h"
 
 #define PACKED_WRAP_FLAGS (VIRTQ_DESC_F_AVAIL | VIRTQ_DESC_F_USED)
@@ -46,7 +46,7 @@ vsim_packed_look(const struct vsim_queue *q)
 
 /** The ring was found empty: ask for a doorbell, then look once more. */
 static VSIM_COLD int
-vsim_packed_rest(struct vsim_queue *q)
+vsim_packed_arm(struct vsim_queue *q)
 {
 	uint32_t wrap = q->flags_avail & VIRTQ_DESC_F_AVAIL ? 1u << RING_EVENT_WRAP_SHIFT : 0;
 
@@ -69,7 +69,7 @@ vsim_packed_more(struct vsim_queue *q)
 {
 	if (!q->active)
 		return q->known > 0;
-	return likely(vsim_packed_look(q)) ? 1 : vsim_packed_rest(q);
+	return likely(vsim_packed_look(q)) ? 1 : vsim_packed_arm(q);
 }
 
 static inline int
@@ -172,7 +172,7 @@ vsim_packed_pop(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool *po
 	tail = vsim_packed_tail(d, __ATOMIC_ACQUIRE);
 	flags = tail >> 48;
 	if ((flags & PACKED_WRAP_FLAGS) != q->flags_avail) {
-		if (!q->active || vsim_packed_rest(q) == 0)
+		if (!q->active || vsim_packed_arm(q) == 0)
 			return 0;
 		tail = vsim_packed_tail(d, __ATOMIC_ACQUIRE);
 		flags = tail >> 48;
@@ -261,7 +261,7 @@ vsim_packed_push(struct vsim_queue *q, const struct vsim_buf *bufs, unsigned int
 
 /** Does the driver want an interrupt for the last added slots? virtio 1.4 2.8.10. */
 VSIM_INLINE bool
-vsim_packed_call_needed(const struct vsim_queue *q, uint16_t added)
+vsim_packed_irq_needed(const struct vsim_queue *q, uint16_t added)
 {
 	uint32_t event;
 	uint16_t flags, off;

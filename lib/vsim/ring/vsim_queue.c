@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 #include "vsim/ring/vsim_queue.h"
-#include "vsim/core/vsim_judge.h"
+#include "vsim/core/vsim_event.h"
 #include "vsim/core/vsim_lock.h"
 #include "vsim/core/vsim_wire_ops.h"
 #include "vsim/ring/vsim_packed.h"
@@ -273,7 +273,7 @@ written_wide(const struct vsim_queue *q, uint32_t value)
 }
 
 static void
-doorbell_judge(struct vsim_queue *q, uint32_t value)
+doorbell_check(struct vsim_queue *q, uint32_t value)
 {
 	uint16_t id = q->notif_config_data ? vsim_queue_notif_data(q->qi) : q->qi;
 	bool wide = written_wide(q, value);
@@ -312,7 +312,7 @@ vsim_queue_doorbell_take(struct vsim_queue *q)
 	vsim_count(&q->ctr->doorbells, 1);
 	if (!queue_wake(q, &more))
 		return false;
-	doorbell_judge(q, value);
+	doorbell_check(q, value);
 	if (!q->active && !more)
 		vsim_count(&q->ctr->doorbells_spurious, 1);
 	q->active = true;
@@ -321,7 +321,7 @@ vsim_queue_doorbell_take(struct vsim_queue *q)
 }
 
 void
-vsim_queues_ring(struct vsim_fn *fn, uint16_t named)
+vsim_doorbell_ring_all(struct vsim_fn *fn, uint16_t named)
 {
 	bool more;
 
@@ -341,7 +341,7 @@ vsim_queues_ring(struct vsim_fn *fn, uint16_t named)
 }
 
 void
-vsim_queue_ring(struct vsim_fn *fn, uint64_t doorbell_offset, uint32_t value, unsigned int width)
+vsim_doorbell_ring(struct vsim_fn *fn, uint64_t doorbell_offset, uint32_t value, unsigned int width)
 {
 	uint8_t *word;
 

@@ -36,10 +36,10 @@ vsim_queue_doorbell(struct vsim_queue *q)
 }
 
 /** The driver wrote a doorbell by register access rather than by the mapped page. */
-void vsim_queue_ring(struct vsim_fn *fn, uint64_t doorbell_offset, uint32_t value,
+void vsim_doorbell_ring(struct vsim_fn *fn, uint64_t doorbell_offset, uint32_t value,
 		unsigned int width);
 /** The driver wrote the doorbell of all queues; from the function's worker or under the lock. */
-void vsim_queues_ring(struct vsim_fn *fn, uint16_t named);
+void vsim_doorbell_ring_all(struct vsim_fn *fn, uint16_t named);
 /** The words of all queues are not rung. */
 void vsim_legacy_doorbells_idle(struct vsim_fn *fn);
 

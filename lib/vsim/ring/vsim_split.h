@@ -12,7 +12,7 @@
  * the available ring, and one index serves for both.
  */
 
-#include "vsim/core/vsim_judge.h"
+#include "vsim/core/vsim_event.h"
 #include "vsim/ring/vsim_walk.h"
 
 /** Is there a chain behind those read so far? Reads the ring. @return 1, 0 or -errno. */
@@ -32,7 +32,7 @@ vsim_split_look(struct vsim_queue *q)
 
 /** The ring was found empty: ask for a doorbell, then look once more. @return as look. */
 static VSIM_COLD int
-vsim_split_rest(struct vsim_queue *q)
+vsim_split_arm(struct vsim_queue *q)
 {
 	int ret;
 
@@ -59,7 +59,7 @@ vsim_split_more(struct vsim_queue *q)
 	if (!q->active)
 		return 0;
 	ret = vsim_split_look(q);
-	return likely(ret != 0) ? ret : vsim_split_rest(q);
+	return likely(ret != 0) ? ret : vsim_split_arm(q);
 }
 
 static inline int
@@ -236,7 +236,7 @@ vsim_split_push(struct vsim_queue *q, const struct vsim_buf *bufs, unsigned int 
 
 /** Does the driver want an interrupt for the last added used entries? virtio 1.4 2.7.7. */
 VSIM_INLINE bool
-vsim_split_call_needed(const struct vsim_queue *q, uint16_t added)
+vsim_split_irq_needed(const struct vsim_queue *q, uint16_t added)
 {
 	/* Pairs with the driver's barrier between used_event (or flags) and used idx. */
 	atomic_thread_fence(memory_order_seq_cst);

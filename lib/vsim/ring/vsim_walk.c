@@ -10,7 +10,7 @@
 #include <errno.h>
 
 #include "vsim/ring/vsim_walk.h"
-#include "vsim/core/vsim_judge.h"
+#include "vsim/core/vsim_event.h"
 
 int
 vsim_queue_fail(struct vsim_queue *q, enum virtio_rule rule)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
-#ifndef VSIM_JUDGE_H
-#define VSIM_JUDGE_H
+#ifndef VSIM_EVENT_H
+#define VSIM_EVENT_H
 
 /**
  * @file
@@ -29,4 +29,4 @@ bool vsim_fn_resetting(const struct vsim_fn *fn);
  * that sticks. */
 uint16_t vsim_vector_written(struct vsim_fn *fn, uint16_t value, bool *unread);
 
-#endif /* VSIM_JUDGE_H */
+#endif /* VSIM_EVENT_H */

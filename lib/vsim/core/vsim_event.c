@@ -7,7 +7,7 @@
  * virtio 1.4 2.1.1, 2.5, 4.1.5.
  */
 
-#include "vsim/core/vsim_judge.h"
+#include "vsim/core/vsim_event.h"
 #include "vsim/core/vsim_clock.h"
 #include "vsim/core/vsim_irq.h"
 
@@ -24,7 +24,7 @@ vsim_notify_config(struct vsim_fn *fn)
 	if (!(fn->status & VIRTIO_STATUS_DRIVER_OK))
 		return;
 	/* virtio 1.4 2.12.1.6: a stopped device is silent, and says it later. */
-	fn->config_owed = fn->stopped;
+	fn->config_pending = fn->stopped;
 	if (fn->stopped)
 		return;
 	/* virtio 1.4 4.1.4.5.1: the ISR bit is set before the notification, MSI-X or not. */
