@@ -77,7 +77,7 @@
 		"Driver Requirements: Device Status Field", \
 		"A status bit is cleared only by a reset, and after FAILED a reset comes " \
 		"first.") \
-	RULE(FEATURES, 52, "2.2.1", \
+	RULE(ACCEPTED_FEATURES, 52, "2.2.1", \
 		"Driver Requirements: Feature Bits", \
 		"Only offered features are accepted, and only with the features that they " \
 		"need.") \

@@ -236,7 +236,7 @@ features_beyond_32_do_not_exist(void)
 	driver_begin(&l, UINT32_MAX & ~(1u << 30));
 	VTEST_EQ(l.vf->accepted.w[0] >> 32, 0);
 	VTEST(!vsim_features_has(&l.vf->accepted, VIRTIO_F_VERSION_1));
-	VTEST(violations(l.vf, VIRTIO_RULE_FEATURES) >= 1); /* what was not offered */
+	VTEST(violations(l.vf, VIRTIO_RULE_ACCEPTED_FEATURES) >= 1); /* what was not offered */
 	VTEST_EQ((uint32_t)l.vf->accepted.w[0] &
 					~((uint32_t)l.vf->offered.w[0] | 1u << VIRTIO_F_ANY_LAYOUT),
 			0);

@@ -221,10 +221,10 @@ vsim_features_broken_rule(const struct vsim_features *accepted, const struct vsi
 		return VIRTIO_RULE_SR_IOV;
 	for (size_t i = 0; i < sizeof(accepted->w) / sizeof(accepted->w[0]); i++)
 		if (accepted->w[i] & ~offered->w[i])
-			return VIRTIO_RULE_FEATURES;
+			return VIRTIO_RULE_ACCEPTED_FEATURES;
 	if (!vsim_features_has(accepted, VIRTIO_F_VERSION_1))
 		return VIRTIO_RULE_VERSION_1;
 	if (vsim_features_unmet(accepted, &needed) >= 0)
-		return VIRTIO_RULE_FEATURES;
+		return VIRTIO_RULE_ACCEPTED_FEATURES;
 	return VIRTIO_RULE_NONE;
 }

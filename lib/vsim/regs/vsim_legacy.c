@@ -58,11 +58,11 @@ driver_features_write(struct vsim_fn *fn, uint32_t value)
 		return;
 	}
 	if (value & ~offered(fn))
-		vsim_fn_violation(fn, VIRTIO_RULE_FEATURES);
+		vsim_fn_violation(fn, VIRTIO_RULE_ACCEPTED_FEATURES);
 	fn->driver = (struct vsim_features){ { value } };
 	*accepted = (struct vsim_features){ { value & offered(fn) } };
 	while ((bit = vsim_features_unmet(accepted, &needed)) >= 0) {
-		vsim_fn_violation(fn, VIRTIO_RULE_FEATURES);
+		vsim_fn_violation(fn, VIRTIO_RULE_ACCEPTED_FEATURES);
 		vsim_features_put(accepted, bit, false);
 	}
 	fn->legacy_regs.negotiated = true;

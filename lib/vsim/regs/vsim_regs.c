@@ -102,7 +102,7 @@ driver_feature_write(struct vsim_fn *fn, uint32_t value)
 	if (select >= VIRTIO_FEATURE_BITS / 32) {
 		/* Beyond what the model stores nothing is offered. */
 		if (value != 0)
-			vsim_fn_violation(fn, VIRTIO_RULE_FEATURES);
+			vsim_fn_violation(fn, VIRTIO_RULE_ACCEPTED_FEATURES);
 		return;
 	}
 	fn->driver.w[select / 2] &= ~(UINT64_C(0xffffffff) << shift);
