@@ -5,17 +5,16 @@
 #define VSIM_H
 
 /**
- * @file
- * The software NIC: a virtio-net PF with SR-IOV VFs, seen from outside.
+ * @file The software NIC: a virtio-net PF with SR-IOV VFs, seen from outside.
  *
- * It behaves as hardware does: registers by region access, memory only through the DMA map of
- * the function, work only when a doorbell was written. It knows nothing of how a host reaches it
- * (vfio-user, VFIO, a rig in one process). virtio 1.4 4.1 and 5.1.
+ * The NIC behaves as hardware does: it has registers in regions, it accesses memory only through
+ * the DMA map of a function, and it works only when a doorbell was rung. How a host reaches it
+ * (vfio-user, VFIO, a rig in one process) is not part of this library. virtio 1.4 4.1 and 5.1.
  *
- * Threads: everything that changes state (region access, DMA map, reset, wires) may be called
- * from any thread; calls are serialised by the NIC's lock, and they return only when the workers
- * have let go of what was taken away. The data plane runs in vsim_worker_poll(): one thread per
- * worker at most, or stepped by hand in a test.
+ * Threads: functions that change state (region access, DMA map, reset, wires) may be called from
+ * any thread. The NIC's lock serialises them. They return only when no worker uses what was taken
+ * away. The data plane runs in vsim_worker_poll(): at most one thread per worker; a test may call
+ * it step by step.
  */
 
 #include <stdbool.h>
@@ -35,7 +34,7 @@
 #define VSIM_BAR 4
 /** Its first page: MSI-X table, PBA, common, ISR and device configuration; never mapped. */
 #define VSIM_BAR_DOORBELLS 0x1000 /**< From here on: doorbells, plain shared memory. */
-/** What the device leaves in a doorbell word it has read. */
+/** Value that the device leaves in a doorbell word when it has read the word. */
 #define VSIM_DOORBELL_IDLE 0xffffffffu
 /** Offset of a region in the memory that vsim_fn_mem_fd() returns, as in linux/vfio.h. */
 #define VSIM_REGION_OFFSET(region) ((uint64_t)(region) << 40)
@@ -47,11 +46,11 @@ struct vsim_features {
 
 /** Identity and features of a kind of NIC. */
 struct vsim_profile {
-	const char *name; /**< As typed on a command line. */
+	const char *name; /**< Name on a command line. */
 	const char *summary; /**< One line for people. */
 	uint16_t subsys_vendor, pf_subsys, vf_subsys;
 	uint8_t revision;
-	struct vsim_features features; /**< Offered by the VFs; the PF adds SR_IOV. */
+	struct vsim_features features; /**< Offered by the VFs; a PF offers SR_IOV in addition. */
 };
 
 /** All profiles, ended by a NULL name: full, ifc, bluefield, minimal. */
@@ -65,41 +64,45 @@ int vsim_feature_find(const char *name);
 /** Name of a feature bit, or NULL. */
 const char *vsim_feature_name(unsigned int bit);
 
-/** Ways in which LEGACY_NOTIFY_INFO can lie. */
+/** Wrong answers to LEGACY_NOTIFY_INFO, for tests. */
 enum vsim_notify_lie {
 	VSIM_NOTIFY_HONEST,
-	VSIM_NOTIFY_NO_END, /**< Four entries, none of them the end mark. */
-	VSIM_NOTIFY_BAD_FLAGS, /**< An entry of a kind that is not defined, before good ones. */
-	VSIM_NOTIFY_BAD_BAR, /**< BARs that are not there: 0, 2, 7. */
+	VSIM_NOTIFY_NO_END, /**< Four entries without the end mark. */
+	VSIM_NOTIFY_BAD_FLAGS, /**< First an entry with undefined flags, then good ones. */
+	VSIM_NOTIFY_BAD_BAR, /**< BARs that do not exist: 0, 2, 7. */
 	VSIM_NOTIFY_ODD, /**< Odd offsets. */
-	VSIM_NOTIFY_BEYOND, /**< Behind the end of the BAR: into that of the next VF. */
+	VSIM_NOTIFY_BEYOND, /**< Offsets past the end of the BAR, in the BAR of the next VF. */
 	VSIM_NOTIFY_NB,
 };
 
 /** Fault points for tests; all zero in a good device. */
 struct vsim_faults {
-	bool refuse_features_ok; /**< FEATURES_OK never sticks. */
+	bool refuse_features_ok; /**< FEATURES_OK is always refused. */
 	bool stray_sr_iov; /**< Functions without an SR-IOV capability offer SR_IOV. */
-	uint32_t reset_us; /**< A driver's reset of a function takes so long, microseconds. */
+	uint32_t reset_us; /**< Time that a reset by the driver takes, microseconds. */
 	/* Of administration commands */
-	uint64_t admin_opcodes; /**< Bits by opcode: those that the rest concerns; 0: all. */
-	uint32_t admin_eagain; /**< So many are answered with EAGAIN and not carried out. */
-	uint32_t admin_lose; /**< So many are carried out and never completed. */
-	uint32_t admin_delay_us; /**< Each completes so much later. */
-	uint16_t admin_status; /**< Not carried out but answered with this; 0: no. */
-	uint16_t admin_short; /**< The used length lacks so many bytes. */
+	/** Bits by opcode: commands that admin_eagain, admin_lose and admin_status concern; 0:
+	 * all. */
+	uint64_t admin_opcodes;
+	/** Number of commands to answer with EAGAIN instead of executing them. */
+	uint32_t admin_eagain;
+	uint32_t admin_lose; /**< Number of commands to execute and never complete. */
+	uint32_t admin_delay_us; /**< Delay of each completion, microseconds. */
+	/** Status to answer with instead of executing the command; 0: none. */
+	uint16_t admin_status;
+	uint16_t admin_short; /**< Number of bytes by which the used length is too small. */
 	enum vsim_notify_lie notify;
 };
 
 /**
  * How a NIC is built.
  *
- * Features: the profile's, plus on, minus off. Whatever then misses a prerequisite goes as well,
- * if the profile brought it ("off ctrl_vq" takes mq and ctrl_rx along); if on brought it, that is
- * an error, and so is a feature that the model does not implement, one in both sets, taking
- * version_1 away (virtio 1.4 6.2: a device must offer it), and sr_iov in on without VFs. off
- * may hold sr_iov: then the PF does not offer it, though it has the capability. admin_vq is the
- * PF's alone, too.
+ * Features: those of the profile, plus on, minus off. A feature of the profile that then lacks a
+ * prerequisite is removed as well ("off ctrl_vq" removes mq and ctrl_rx too). Errors are: a
+ * feature in on that lacks a prerequisite, a feature that the model does not implement, a feature
+ * in both sets, version_1 in off (virtio 1.4 6.2: a device must offer it), and sr_iov in on
+ * without VFs. With sr_iov in off, the PF has the SR-IOV capability but does not offer the
+ * feature. Only the PF offers sr_iov and admin_vq.
  */
 struct vsim_nic_conf {
 	const struct vsim_profile *profile;
@@ -109,22 +112,25 @@ struct vsim_nic_conf {
 	uint16_t queue_size; /**< Largest, descriptors; power of two, 2..32768. */
 	uint16_t mtu; /**< 68..65535. */
 	uint32_t speed; /**< Mb/s. */
-	uint8_t mac[6]; /**< Of the PF; VF n has it plus n. */
+	uint8_t mac[6]; /**< Of the PF; the address of VF n is n higher. */
 	unsigned int workers; /**< Data plane threads, 1..VSIM_MAX_WORKERS. */
 	uint16_t admin_queues; /**< 1..VSIM_MAX_ADMIN_QUEUES; 0: one. */
-	uint8_t pasid_width; /**< Of the PF's PASID capability, bits, 1..20; 0: it has none. */
-	uint64_t admin_off; /**< Opcodes that the device does not have, bits. */
-	/** Where the specification leaves a hole, take what drivers are known to do. */
+	/** Of the PASID capability of the PF, bits, 1..20; 0: no capability. */
+	uint8_t pasid_width;
+	uint64_t admin_off; /**< Opcodes that the device does not support, bits. */
+	/** Where the specification is unclear, accept what existing drivers do. */
 	struct {
-		bool early_lists; /**< Lists of the SR-IOV group while VF Enable is clear. */
+		/** LIST_QUERY and LIST_USE of the SR-IOV group while VF Enable is clear. */
+		bool early_lists;
 		bool unlisted_caps; /**< Capability commands without LIST_USE. */
-		bool swapped_objs; /**< RESOURCE_OBJ_QUERY and _MODIFY by the other numbers. */
+		/** The opcodes of RESOURCE_OBJ_QUERY and _MODIFY are swapped. */
+		bool swapped_objs;
 	} lenient;
-	/** Legacy registers of a VF by other ways, to compare them; see vsim_legacy_alt.c. */
+	/** Other ways to the legacy registers of a VF, for comparison; see vsim_legacy_alt.c. */
 	struct {
 		bool window, pair;
 	} legacy_alt;
-	struct vsim_faults fault; /**< At first; see vsim_nic_faults(). */
+	struct vsim_faults fault; /**< Initial fault points; see vsim_nic_faults(). */
 };
 
 #define VSIM_MAX_ADMIN_QUEUES 8
@@ -133,27 +139,29 @@ struct vsim_nic;
 struct vsim_fn;
 
 /**
- * Build a NIC; its VFs exist once VF Enable is written.
+ * Build a NIC. The VFs exist when VF Enable has been set.
  *
  * @param err  Out: one sentence on failure, without newline.
  * @return the NIC, or NULL with errno EINVAL (conf; a feature whose prerequisite is not offered),
- *         ENOMEM, EMFILE.
+ *          ENOMEM, EMFILE.
  */
 struct vsim_nic *vsim_nic_create(const struct vsim_nic_conf *conf, char *err, size_t err_len);
-/** Stop all, free all. No worker may be polling. NULL is fine. */
+/** Stop and free everything. No worker may be polling. nic may be NULL. */
 void vsim_nic_destroy(struct vsim_nic *nic);
 
-/** Change the fault points from now on; counts start anew. */
+/** Replace the fault points; their counts start again. */
 void vsim_nic_faults(struct vsim_nic *nic, const struct vsim_faults *faults);
 
-/** Function 0 (PF) or VF 1..NumVFs; NULL when it does not exist now. The pointer stays valid as
- * long as the NIC does: on a VF that went, register access gives -ENODEV and the rest is idle.
- * The same VF of a later VF Enable is the same pointer, with the same counters. */
+/** Function 0 (PF) or VF 1..NumVFs; NULL when the function does not exist now. The pointer is
+ * valid as long as the NIC. On a VF that was removed, register access returns -ENODEV and all
+ * other calls do nothing. When VF Enable is set again, the same VF has the same pointer and the
+ * same counters. */
 struct vsim_fn *vsim_nic_fn(struct vsim_nic *nic, unsigned int index);
 /** VFs that exist now. Any thread. */
 uint16_t vsim_nic_num_vfs(const struct vsim_nic *nic);
 
-/** PCI ids as the bus shows them (a VF's own registers read 0xffff: PCIe 9.3.4.1.1). */
+/** PCI ids as the bus reports them (in the registers of a VF, vendor and device id read 0xffff:
+ * PCIe 9.3.4.1.1). */
 struct vsim_ids {
 	uint16_t vendor, device, subsys_vendor, subsys;
 	uint8_t revision;
@@ -163,59 +171,62 @@ void vsim_fn_ids(const struct vsim_fn *fn, struct vsim_ids *ids);
 
 /* ---------------------------------------------------------------- registers, DMA, interrupts */
 
-/** Bytes of a region, 0 when absent. */
+/** Size of a region in bytes, 0: no such region. */
 uint64_t vsim_fn_region_size(const struct vsim_fn *fn, unsigned int region);
 /** MSI-X vectors of the function. */
 uint16_t vsim_fn_nb_vectors(const struct vsim_fn *fn);
-/** The memory whose page(s) from VSIM_REGION_OFFSET(VSIM_BAR) + VSIM_BAR_DOORBELLS are the
- * doorbells; *size gets their bytes (whole pages). Borrowed. */
+/** File descriptor of the doorbell memory, which starts at VSIM_REGION_OFFSET(VSIM_BAR) +
+ * VSIM_BAR_DOORBELLS. Out: *size, bytes of doorbells (whole pages). The descriptor belongs to
+ * the NIC. */
 int vsim_fn_mem_fd(const struct vsim_fn *fn, uint64_t *size);
 
 /**
- * One access by the driver. BAR accesses are 1, 2 or 4 bytes, naturally aligned (8 is split into
- * two); configuration space takes any length inside it. Accesses to doorbells through here ring.
- * A write that resets something returns when the data plane has let go of it. Memory Space
- * Enable is not looked at: registers answer always.
- * @return 0; -EINVAL out of range or of a bad width; -ENODEV: a VF that is gone (on errors reads
- *         give ones, writes are dropped).
+ * One access by the driver. BAR accesses are 1, 2 or 4 bytes, naturally aligned (8 bytes are split
+ * into two accesses); in configuration space any length is allowed. A write to a doorbell rings
+ * it. A write that resets something returns when the data plane no longer uses it. Memory Space
+ * Enable is ignored: registers can always be accessed.
+ * @return 0; -EINVAL out of range or of a bad width; -ENODEV: the VF was removed. After an error
+ *          all bits read are ones, and a write has no effect.
  */
 int vsim_fn_read(struct vsim_fn *fn, unsigned int region, uint64_t offset, void *data, size_t len);
 int vsim_fn_write(struct vsim_fn *fn, unsigned int region, uint64_t offset, const void *data,
 		size_t len);
 
 /**
- * Let the function reach memory: size bytes at bus address iova are fd at offset (mapped here,
- * the descriptor is borrowed). prot as for mmap(2).
+ * Map memory for DMA: size bytes at bus address iova are the file fd at offset. The function maps
+ * the file; the descriptor stays with the caller. prot as for mmap(2).
  * @return 0, -EEXIST (overlap), -EINVAL (size 0, wrap-around, unaligned), -ENOMEM, or mmap's.
  */
 int vsim_fn_dma_map(struct vsim_fn *fn, uint64_t iova, uint64_t size, int prot, int fd,
 		uint64_t offset);
-/** The same for memory of this process. */
+/** As vsim_fn_dma_map(), for memory of this process. */
 int vsim_fn_dma_map_ptr(struct vsim_fn *fn, uint64_t iova, uint64_t size, int prot, void *ptr);
-/** -ENOENT, or -EINVAL when a mapping would be cut. Returns when nobody uses it any more. */
+/** Unmap whole mappings. @return 0, -ENOENT (nothing is mapped there), or -EINVAL (a mapping is
+ * only partly in the range). When the call returns, no worker uses the memory. */
 int vsim_fn_dma_unmap(struct vsim_fn *fn, uint64_t iova, uint64_t size);
 void vsim_fn_dma_unmap_all(struct vsim_fn *fn);
 
-/** Connect a vector to an eventfd (kept as a duplicate); -1: disconnect. -EINVAL: no such one. */
+/** Connect a vector to an eventfd, of which a duplicate is kept; -1: disconnect. @return 0,
+ * -EINVAL (no such vector, or no eventfd), or the error of fcntl(2). */
 int vsim_fn_irq_set(struct vsim_fn *fn, uint16_t vector, int eventfd);
-/** Trigger a vector now, as the device would. */
+/** Raise the interrupt of a vector now, as the device does. */
 int vsim_fn_irq_trigger(struct vsim_fn *fn, uint16_t vector);
 
-/** Function level reset. On a PF it clears VF Enable (PCIe 9.3.3.3.1): the VFs go. Command,
- * BARs and the masks of connected vectors keep their values, as if the operating system had
- * restored them, which every one does after a reset. */
+/** Function level reset. On a PF it clears VF Enable (PCIe 9.3.3.3.1), which removes the VFs.
+ * Command, BARs and the masks of connected vectors keep their values, because operating systems
+ * restore them after every reset. */
 void vsim_fn_reset(struct vsim_fn *fn);
 
-/** Cable in or out: changes the status field, raises the configuration interrupt. */
+/** Plug the cable in or out: changes the status field and raises the configuration interrupt. */
 void vsim_fn_link_set(struct vsim_fn *fn, bool up);
 
 /* ---------------------------------------------------------------- wires */
 
 /**
- * Connect a function to something. Stays through resets and through VF Enable going off and on;
- * index need not exist yet. All functions of one peer wire or switch run on one worker.
+ * Connect a function to a wire. The wire stays connected across resets and changes of VF Enable;
+ * the function need not exist yet. All functions of one peer wire or switch run on one worker.
  *
- *   null                 nothing comes, all that is sent is taken
+ *   null                 delivers nothing, takes all that is sent
  *   tap:NAME             TAP device of the process's network namespace, made if there is none.
  *                        Frames wait in it up to 10 ms for RX buffers; those older than the
  *                        driver are thrown away
@@ -245,19 +256,19 @@ void vsim_fn_link_set(struct vsim_fn *fn, bool up);
  */
 int vsim_nic_wire(struct vsim_nic *nic, unsigned int index, const char *spec, char *err,
 		size_t err_len);
-/** The specification given, "null" before any. */
+/** The specification of the wire; "null" before the first call of vsim_nic_wire(). */
 const char *vsim_nic_wire_spec(const struct vsim_nic *nic, unsigned int index);
 
 /* ---------------------------------------------------------------- data plane */
 
 /**
- * One bounded round of worker number w: take doorbells, move packets.
- * @return packets moved and doorbells taken; 0 when there was nothing to do.
+ * One bounded round of worker number w: read doorbells, move packets.
+ * @return packets moved plus doorbells found rung; 0 when there was nothing to do.
  */
 unsigned int vsim_worker_poll(struct vsim_nic *nic, unsigned int w);
-/** Poll until vsim_worker_stop(), sleeping when idle for long (see the guide of vsr-sim). */
+/** Poll until vsim_worker_stop(); sleeps when idle for a while (see the guide of vsr-sim). */
 void vsim_worker_run(struct vsim_nic *nic, unsigned int w);
-/** Make every vsim_worker_run() return; from any thread or signal handler. */
+/** Make every vsim_worker_run() return. May be called from any thread or signal handler. */
 void vsim_worker_stop(struct vsim_nic *nic);
 
 /* ---------------------------------------------------------------- counters */
@@ -270,15 +281,16 @@ struct vsim_stat {
 };
 
 /**
- * Counters of a function, cheap enough to call while traffic runs; zero-valued violations left
- * out. Violations are named "violation_C029" after the rule, see the guide.
- * @return how many there are; at most max are written.
+ * Counters of a function; may be called while traffic runs. Violations with the value 0 are left
+ * out. Violations are named after the number of the rule, "violation_C029"; see
+ * virtio_spec/rules.h.
+ * @return number of counters; at most max of them are written to out.
  */
 size_t vsim_fn_stats(const struct vsim_fn *fn, struct vsim_stat *out, size_t max);
 /** Share of its time that a worker was not idle since the last call, per mille; -1: no such. */
 int vsim_worker_busy(struct vsim_nic *nic, unsigned int w);
 
-/** What the driver has set up, for tables. */
+/** State of a function, for tables. */
 struct vsim_fn_state {
 	uint8_t device_status;
 	struct vsim_features offered, accepted;
@@ -289,7 +301,7 @@ struct vsim_fn_state {
 };
 void vsim_fn_get_state(const struct vsim_fn *fn, struct vsim_fn_state *state);
 
-/** Rules of the specification that a driver broke, over all functions and their whole life. */
+/** Violations by drivers of all functions, since the NIC was created. */
 uint64_t vsim_nic_violations(const struct vsim_nic *nic);
 
 #endif /* VSIM_H */

@@ -11,7 +11,7 @@
 
 #include <stdint.h>
 
-/** Ticks of a fast steady clock, and how many make a second. */
+/** Ticks of the clock, and ticks per second. */
 uint64_t vsim_clock(void);
 uint64_t vsim_clock_hz(void);
 

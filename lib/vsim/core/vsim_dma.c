@@ -3,17 +3,17 @@
  */
 
 /**
- * @file
- * The DMA map of a function: which bus addresses it may reach, and where they stand here.
+ * @file The DMA map of a function: which bus addresses it may access, and their addresses in this
+ * process.
  *
- * Clients map their memory in many pieces (a page of huge memory each), neighbours in bus
- * addresses. They are placed as neighbours here too, inside windows of reserved address space, so
- * that a whole heap becomes one segment and the one-entry cache of a queue nearly always hits.
+ * Clients map their memory in many pieces (one huge page each) that are adjacent in bus addresses.
+ * Inside windows of reserved address space they are mapped adjacent in this process too, so that a
+ * whole heap is one segment and the one-entry cache of a queue nearly always hits.
  *
- * A client may cut its file short while it is mapped; touching what is gone raises SIGBUS. The
- * handler below puts zeros in its place and notes the loss; the worker then breaks the function.
- * It is the one handler of SIGBUS of the NIC, installed with its first function, passes on what
- * does not concern it, and looks only at the NIC that the faulting thread is working for.
+ * A client may truncate its file while it is mapped; an access to the missing part raises SIGBUS.
+ * The handler below maps zeros instead and counts the piece as lost; the worker then sets
+ * NEEDS_RESET. The handler is installed with the first function, calls the previous handler for
+ * all other faults, and searches only the NIC that the faulting thread works for.
  */
 
 #include <errno.h>
@@ -34,7 +34,8 @@ static struct sigaction bus_before;
 
 /* ---------------------------------------------------------------- lookup */
 
-/** First piece or segment that ends behind iova, by halving; n when there is none. */
+/** Index of the first piece or segment that ends at or above the address (binary search); n:
+ * none. */
 #define FIRST_BEHIND(array, n, address)                                              \
 	({                                                                           \
 		unsigned int lo_ = 0, hi_ = (n);                                     \
@@ -61,7 +62,7 @@ vsim_dma_find(const struct vsim_dma *dma, uint64_t iova, uint64_t *len, int prot
 	rest = seg->size - (iova - seg->iova);
 	if (*len > rest)
 		*len = rest;
-	/* The cache is asked without a direction, so it may only hold what allows both. */
+	/* A look-up in the cache has no direction, so the segment must allow both. */
 	if (cache != NULL && seg->prot == (PROT_READ | PROT_WRITE)) {
 		cache->iova = seg->iova;
 		cache->size = seg->size;
@@ -108,7 +109,7 @@ reserve(void *hint, size_t len, int flags)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-/** The window for this range, made if there is room for one; -1: none. */
+/** Index of the window of this range, made if an entry is free; -1: none. */
 static int
 window_get(struct vsim_dma *dma, uint64_t iova, uint64_t size)
 {
@@ -133,7 +134,8 @@ window_get(struct vsim_dma *dma, uint64_t iova, uint64_t size)
 	}
 	if (unused < 0)
 		return -1;
-	/* Beside a neighbour if that place is free, else anywhere aligned like large pages are. */
+	/* Adjacent to a neighbour if that address is free, else anywhere, aligned for large
+	 * pages. */
 	raw = hint == NULL ? NULL : reserve(hint, VSIM_DMA_WINDOW, MAP_FIXED_NOREPLACE);
 	if (raw == NULL) {
 		const size_t align = UINT64_C(1) << 30;
@@ -159,13 +161,13 @@ window_put(struct vsim_dma *dma, int window)
 
 	if (--w->nb_pieces > 0)
 		return;
-	/* A spoilt window has somebody else's memory in it: leave the address space. */
+	/* Other memory may be mapped in a spoilt window: do not unmap it. */
 	if (!w->spoilt)
 		munmap(w->ptr, VSIM_DMA_WINDOW);
 	w->ptr = NULL;
 }
 
-/** Map a file range where its bus address says, or anywhere if that cannot be. */
+/** Map a file range in the window of its bus address, or anywhere if that is not possible. */
 static int
 piece_map(struct vsim_dma *dma, struct vsim_dma_piece *p, int fd, uint64_t offset)
 {
@@ -195,7 +197,7 @@ piece_map(struct vsim_dma *dma, struct vsim_dma_piece *p, int fd, uint64_t offse
 			return 0;
 		}
 		err = errno;
-		/* The kernel may have taken the reservation away before it failed. */
+		/* The kernel may have removed the reservation before it failed. */
 		if (reserve(at, p->size, MAP_FIXED_NOREPLACE) == NULL && errno != EEXIST)
 			w->spoilt = true;
 		window_put(dma, p->window);
@@ -219,7 +221,7 @@ piece_unmap(struct vsim_dma *dma, struct vsim_dma_piece *p)
 		munmap(p->map, p->map_len);
 		return;
 	}
-	/* Out of mappings: at least nobody can reach it any more. */
+	/* No mapping is left: make the memory at least inaccessible. */
 	if (reserve(p->map, p->map_len, MAP_FIXED) == NULL)
 		mprotect(p->map, p->map_len, PROT_NONE);
 	window_put(dma, p->window);
@@ -227,7 +229,7 @@ piece_unmap(struct vsim_dma *dma, struct vsim_dma_piece *p)
 
 /* ---------------------------------------------------------------- map, unmap */
 
-/** Make room for one piece more at index i. */
+/** Insert a piece at index i. */
 static int
 piece_insert(struct vsim_dma *dma, unsigned int i, const struct vsim_dma_piece *piece)
 {
@@ -309,9 +311,9 @@ vsim_dma_clear(struct vsim_dma *dma)
 	dma_merge(dma);
 }
 
-/* ---------------------------------------------------------------- memory cut short */
+/* ---------------------------------------------------------------- truncated memory */
 
-/** The piece lost its file from here on: whole piece to zeros, for pages of any size. */
+/** The file of the piece was truncated: replace the whole piece by zeros, for pages of any size. */
 static bool
 piece_replace(struct vsim_dma *dma, uint8_t *at)
 {
@@ -337,7 +339,7 @@ bus_handler(int sig, siginfo_t *info, void *context)
 	struct vsim_nic *nic = guarded;
 	int saved = errno;
 
-	/* The map cannot change meanwhile: the thread that faulted holds its worker's lock. */
+	/* The map cannot change now: the faulting thread holds the lock of its worker. */
 	for (unsigned int i = 0; nic != NULL && i < VSIM_MAX_FNS; i++) {
 		struct vsim_fn *fn = nic->fns[i];
 
@@ -352,7 +354,7 @@ bus_handler(int sig, siginfo_t *info, void *context)
 	else if (bus_before.sa_handler != SIG_DFL && bus_before.sa_handler != SIG_IGN)
 		bus_before.sa_handler(sig);
 	else
-		signal(SIGBUS, SIG_DFL); /* The access is repeated and ends the process. */
+		signal(SIGBUS, SIG_DFL); /* The access is repeated and terminates the process. */
 }
 
 static void

@@ -3,8 +3,8 @@
  */
 
 /*
- * What the device says by itself: rules that the driver broke, NEEDS_RESET, configuration changes.
- * virtio 1.4 2.1.1, 2.5, 4.1.5.
+ * Events that a function reports: violations, NEEDS_RESET, changes of its configuration. virtio
+ * 1.4 2.1.1, 2.5, 4.1.5.
  */
 
 #include "vsim/core/vsim_event.h"
@@ -23,7 +23,7 @@ vsim_notify_config(struct vsim_fn *fn)
 	/* virtio 1.4 3.1.1: no notification before DRIVER_OK. */
 	if (!(fn->status & VIRTIO_STATUS_DRIVER_OK))
 		return;
-	/* virtio 1.4 2.12.1.6: a stopped device is silent, and says it later. */
+	/* virtio 1.4 2.12.1.4: a stopped device raises no interrupt until it runs again. */
 	fn->config_pending = fn->stopped;
 	if (fn->stopped)
 		return;

@@ -5,11 +5,10 @@
 #define VSIM_FN_H
 
 /**
- * @file
- * What a function is, and the NIC that it belongs to.
+ * @file A function, and the NIC to which it belongs.
  *
- * A queue is two things: struct vsim_queue_cfg as programmed, and struct vsim_queue as running,
- * made only by vsim_queue_activate(). Locks: see vsim_lock.h.
+ * A queue has two structures: struct vsim_queue_cfg holds what the driver programmed, struct
+ * vsim_queue is the running queue, made by vsim_queue_activate(). Locks: see vsim_lock.h.
  */
 
 #include <pthread.h>
@@ -24,7 +23,7 @@
 #include "vsim/vsim.h"
 #include "vsim/core/vsim_trip.h"
 
-/** The control queue stands behind the data queues, admin queues behind that. */
+/** The control queue follows the data queues, admin queues follow the control queue. */
 #define VSIM_MAX_QUEUES (2 * VSIM_MAX_QUEUE_PAIRS + 1 + VSIM_MAX_ADMIN_QUEUES)
 /** The MSI-X table shares the register page. */
 #define VSIM_MAX_VECTORS 128
@@ -48,8 +47,8 @@
 #define VSIM_REG_LEGACY_WINDOW 0xa00 /**< Only with conf.legacy_alt. */
 #define VSIM_REG_LEGACY_PAIR 0xa40
 
-/* Words of the doorbell page that stand for all queues of a VF with a legacy driver: one of its
- * own, and one per VF on the page of the PF. */
+/* Doorbell words that announce all queues of a VF with a legacy driver: one on the page of the
+ * VF, and one per VF on the page of the PF. */
 #define VSIM_LEGACY_DOORBELL 0xfc0
 #define VSIM_LEGACY_OWNER_DOORBELLS 0xa00
 
@@ -59,7 +58,8 @@ struct vsim_queue_cfg {
 	uint16_t vector; /**< VIRTIO_MSI_NO_VECTOR: none. */
 	bool enabled;
 	uint64_t desc, driver, device; /**< Bus addresses. */
-	bool vector_unread, reset_unread; /**< The driver owes a read, see vsim_regs.c. */
+	/** The driver has to read the register back, see vsim_regs.c. */
+	bool vector_unread, reset_unread;
 };
 
 struct vsim_admin;
@@ -81,7 +81,8 @@ struct vsim_fn {
 	uint8_t status;
 	uint8_t isr;
 	uint8_t config_generation;
-	bool config_stale; /**< Device configuration changed since the driver last read it. */
+	/** Device configuration changed since the driver read config_generation. */
+	bool config_stale;
 	uint16_t queue_select;
 	uint32_t device_feature_select, driver_feature_select;
 	struct vsim_features offered, driver, accepted; /**< accepted: frozen at FEATURES_OK. */
@@ -90,29 +91,32 @@ struct vsim_fn {
 	struct virtio_net_config net_config;
 	uint8_t msix_table[VSIM_MAX_VECTORS * PCI_MSIX_ENTRY_LEN];
 	uint8_t msix_pba[VSIM_MAX_VECTORS / 8]; /**< Set by vsim_irq_raise() for masked vectors. */
-	_Atomic bool rx_accept_all; /**< No RX filter at all just now. */
+	_Atomic bool rx_accept_all; /**< The RX filter accepts all frames now. */
 	struct vsim_rx_filter *filter;
-	_Atomic uint16_t pairs_in_use; /**< 1 after reset; then as MQ_VQ_PAIRS_SET said. */
+	_Atomic uint16_t pairs_in_use; /**< 1 after reset; MQ_VQ_PAIRS_SET changes it. */
 	bool link_up; /**< Cable state, with or without VIRTIO_NET_F_STATUS. */
 	uint8_t mac[6]; /**< Permanent address; net_config.mac is the one in use. */
 	bool status_reread, features_refused, reset_unread, config_vector_unread;
-	bool sriov_permitted; /**< SR_IOV was negotiated once: VF Enable is legal from then on. */
-	bool legacy; /**< Since its reset it was programmed through legacy registers. */
+	bool sriov_permitted; /**< SR_IOV was negotiated once, so VF Enable may be set. */
+	bool legacy; /**< A legacy driver has programmed the function since its reset. */
 	bool stopped; /**< By DEV_MODE_SET: no DMA, no interrupts. */
-	bool restored; /**< Stopped, and its parts were written: queues go on where they were. */
-	bool config_pending; /**< Configuration interrupt that waits for the end of that. */
-	uint8_t reset_status; /**< What the status reads as while a slow reset lasts. */
-	uint64_t reset_end; /**< When it ends, vsim_clock(); 0: none is going on. */
+	/** Stopped, and DEV_PARTS_SET wrote its parts: the queues resume where they were. */
+	bool restored;
+	/** The configuration interrupt is raised when the function is no longer stopped. */
+	bool config_pending;
+	uint8_t reset_status; /**< Value of device_status during a slow reset. */
+	uint64_t reset_end; /**< End of the slow reset, vsim_clock(); 0: no reset is going on. */
 	struct vsim_legacy_regs {
-		bool negotiated; /**< Features in accepted are final enough to make queues of. */
-		uint8_t mac[6]; /**< As written so far; counts once the last byte is. */
-		uint32_t pfn; /**< Bytes of a frame number that is being written. */
+		bool negotiated; /**< The features in accepted are final, so queues can be made. */
+		uint8_t mac[6]; /**< Bytes written so far; takes effect with the last byte. */
+		uint32_t pfn; /**< Bytes written so far of a page frame number. */
 		uint32_t alt_address, alt_data; /**< Two-register window. */
 	} legacy_regs;
-	uint64_t generation; /**< Counts resets: what was made in an earlier one is gone. */
-	struct vsim_admin *admin; /**< Of a function that may have admin queues, else NULL. */
+	/** Number of resets. What belongs to an older generation no longer exists. */
+	uint64_t generation;
+	struct vsim_admin *admin; /**< NULL: the function cannot have admin queues. */
 
-	/* what runs */
+	/* the running device */
 	struct vsim_dma *dma;
 	struct vsim_queue *queue[VSIM_MAX_QUEUES]; /**< NULL: not running. */
 	uint64_t queue_serial; /**< Serial number of the queue that was activated last. */
@@ -122,33 +126,33 @@ struct vsim_fn {
 	uint64_t mem_size;
 	_Atomic uint32_t *doorbells; /**< The doorbell page(s), mapped. */
 	int irq_fd[VSIM_MAX_VECTORS]; /**< Per vector; -1: none. */
-	uint16_t nb_irq_fds; /**< How many are not -1. */
+	uint16_t nb_irq_fds; /**< Number of vectors that are not -1. */
 	struct vsim_counters *counters;
 };
 
-/** Configuration space of a kind of function: values after reset, and which bits are writable. */
+/** Configuration space of the PF or of VFs: values after reset, and which bits are writable. */
 struct vsim_cfg_layout {
 	uint8_t image[PCI_CFG_EXT_SIZE];
 	uint8_t writable[PCI_CFG_EXT_SIZE];
-	uint16_t msix, express, window, sriov; /**< Where capabilities are; 0: absent. */
+	uint16_t msix, express, window, sriov; /**< Offsets of capabilities; 0: absent. */
 };
 
 struct vsim_nic {
 	struct vsim_nic_conf conf;
 	pthread_mutex_t lock;
-	struct vsim_fn *fns[VSIM_MAX_FNS]; /**< Those that exist now. */
-	/** Those that ever existed: a VF that went keeps its memory (and its counters) until the
-	 * NIC is destroyed, so a caller that is late with it does no harm. */
+	struct vsim_fn *fns[VSIM_MAX_FNS]; /**< Functions that exist now. */
+	/** Functions that ever existed: a VF that was removed keeps its memory and its counters
+	 * until the NIC is destroyed, so a late caller can still use its pointer. */
 	struct vsim_fn *all[VSIM_MAX_FNS];
 	struct vsim_cfg_layout layout[2]; /**< PF, VF. */
 	uint16_t nb_vectors;
 	uint64_t bar_size;
-	uint16_t num_vfs; /**< That exist now. */
+	uint16_t num_vfs; /**< VFs that exist now. */
 	struct vsim_worker *workers[VSIM_MAX_WORKERS];
 	char *wire_spec[VSIM_MAX_FNS];
-	struct vsim_wire *wires[VSIM_MAX_FNS]; /**< Gone with worker 0; NULL: null wire. */
-	struct vsim_switch *switches; /**< Those with members. */
-	struct vsim_faults fault; /**< As of now. */
+	struct vsim_wire *wires[VSIM_MAX_FNS]; /**< Freed with worker 0; NULL: null wire. */
+	struct vsim_switch *switches; /**< Switches with members. */
+	struct vsim_faults fault; /**< Fault points in force. */
 };
 
 static inline bool
@@ -166,7 +170,7 @@ vsim_features_put(struct vsim_features *f, unsigned int bit, bool on)
 		f->w[bit / 64] &= ~(UINT64_C(1) << (bit % 64));
 }
 
-/** Features that decide which queues there are: a legacy driver never says FEATURES_OK. */
+/** Features that decide which queues exist. A legacy driver never sets FEATURES_OK. */
 static inline const struct vsim_features *
 vsim_fn_features(const struct vsim_fn *fn)
 {
@@ -194,7 +198,8 @@ vsim_fn_ctrl_index(const struct vsim_fn *fn)
 							    VSIM_MAX_QUEUES;
 }
 
-/** queue_notif_config_data of a queue: never its index, to catch drivers that take that. */
+/** queue_notif_config_data of a queue: never the index of the queue, to find drivers that use the
+ * index instead. */
 static inline uint16_t
 vsim_queue_notif_data(uint16_t qi)
 {
@@ -203,50 +208,52 @@ vsim_queue_notif_data(uint16_t qi)
 
 /* ---------------------------------------------------------------- counters */
 
-/** Per virtqueue; one writer (the worker), read by anyone with relaxed loads. */
+/** Counters of a queue; the worker writes them, any thread reads them with relaxed loads. */
 struct vsim_queue_counters {
-	uint64_t doorbells, doorbells_spurious; /**< spurious: nothing new was there. */
+	uint64_t doorbells, doorbells_spurious; /**< spurious: the ring had no new buffer. */
 	uint64_t descriptors; /**< Ring descriptors taken. */
 	uint64_t packets, bytes;
 	uint64_t interrupts;
-	uint64_t drop_no_buffer; /**< RX: no buffer posted (or not rung for). */
+	uint64_t drop_no_buffer; /**< RX: no buffer was announced. */
 	uint64_t drop_too_big; /**< RX: does not fit; TX: longer than allowed. */
 	uint64_t drop_malformed; /**< TX: bad header or chain. */
-	uint64_t drop_wire; /**< TX: the wire could not take it. */
+	uint64_t drop_wire; /**< TX: the wire did not take the frame. */
 };
 
 struct vsim_counters {
 	struct vsim_queue_counters queue[VSIM_MAX_QUEUES];
 	uint64_t drop_filtered, drop_link_down, drop_queue_off;
-	uint64_t wire_bad; /**< TX: frames that the check of a gen wire found altered. */
+	uint64_t wire_bad; /**< TX: frames that the check of a gen wire found to be altered. */
 	uint64_t dma_faults, resets, config_interrupts, register_reads, register_writes;
 	uint64_t ctrl_commands, ctrl_errors;
-	/** Doorbells that stand for all queues, by page; accesses by each alternative. */
+	/** Doorbells that announce all queues, by page; accesses by each of the other ways. */
 	uint64_t legacy_doorbells, legacy_owner_doorbells, legacy_window, legacy_pair;
-	uint64_t legacy_accesses; /**< Reads and writes of legacy registers, by whatever way. */
-	/** Administration commands carried out, by opcode, and of all that did not end with OK. */
+	uint64_t legacy_accesses; /**< Reads and writes of legacy registers, by all ways. */
+	/** Administration commands executed, by opcode; commands of an unknown opcode; commands
+	 * that did not end with OK. */
 	uint64_t admin[VIRTIO_ADMIN_NB_OPCODES], admin_unknown, admin_errors;
 	uint64_t violations[VIRTIO_RULE_END]; /**< By the number of the rule. */
-	uint32_t trips[VSIM_TRIP_BUCKETS]; /**< Round trips by time: gen wires with trip=1. */
+	uint32_t trips[VSIM_TRIP_BUCKETS]; /**< Round trips of gen wires with trip=1, by time. */
 };
 
-/** Add to a counter: one writer, any readers. */
+/** Add to a counter that has one writer. */
 VSIM_INLINE void
 vsim_count(uint64_t *counter, uint64_t n)
 {
 	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
 }
 
-/** Count a rare event: any thread. */
+/** Count a rare event. Any thread. */
 static inline void
 vsim_fn_count(uint64_t *counter)
 {
 	__atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
 }
 
-/* ---------------------------------------------------------------- looking at a function */
+/* ---------------------------------------------------------------- properties of a function */
 
-/** Queues there are with the features in force (all offered ones before FEATURES_OK). */
+/** Number of queues with the features in force (before FEATURES_OK: with all offered features),
+ * without admin queues. */
 static inline uint16_t
 vsim_fn_nb_queues(const struct vsim_fn *fn)
 {
@@ -255,7 +262,7 @@ vsim_fn_nb_queues(const struct vsim_fn *fn)
 	return ctrl == VSIM_MAX_QUEUES ? 2 * vsim_fn_queue_pairs(fn) : ctrl + 1;
 }
 
-/** Queues of a driver that takes all features: every number that num_queues could name. */
+/** Number of queues when the driver accepts all features: the largest value of num_queues. */
 static inline uint16_t
 vsim_fn_queues_offered(const struct vsim_fn *fn)
 {
@@ -266,7 +273,7 @@ vsim_fn_queues_offered(const struct vsim_fn *fn)
 	return 2 * pairs + vsim_features_has(&fn->offered, VIRTIO_NET_F_CTRL_VQ);
 }
 
-/** virtio 1.4 4.1.4.3.1: only for a driver that took ADMIN_VQ. */
+/** Number of admin queues: virtio 1.4 4.1.4.3.1: 0 unless the driver accepted ADMIN_VQ. */
 static inline uint16_t
 vsim_fn_nb_admin_queues(const struct vsim_fn *fn)
 {
@@ -276,7 +283,8 @@ vsim_fn_nb_admin_queues(const struct vsim_fn *fn)
 	return fn->nic->conf.admin_queues;
 }
 
-/** First admin queue: behind all others that a driver could have. VSIM_MAX_QUEUES: none. */
+/** Index of the first admin queue, above all other queues that a driver can have;
+ * VSIM_MAX_QUEUES: there is none. */
 static inline uint16_t
 vsim_fn_admin_index(const struct vsim_fn *fn)
 {
@@ -285,7 +293,7 @@ vsim_fn_admin_index(const struct vsim_fn *fn)
 
 /** Multiplier of the notify capability. */
 #define VSIM_NOTIFY_MULTIPLIER 4
-/** Doorbells of a queue pair share a cache line, so that one transfer brings both. */
+/** Doorbells of a queue pair share a cache line, so that one transfer carries both. */
 #define VSIM_NOTIFY_LINE (VSIM_CACHE_LINE / VSIM_NOTIFY_MULTIPLIER)
 
 /** queue_notify_off of a queue. */
@@ -295,28 +303,28 @@ vsim_queue_notify_off(uint16_t qi)
 	return qi / 2 * VSIM_NOTIFY_LINE + qi % 2;
 }
 
-/** Configuration space of functions of its kind. */
+/** Layout of the configuration space of the function. */
 static inline const struct vsim_cfg_layout *
 vsim_fn_layout(const struct vsim_fn *fn)
 {
 	return &fn->nic->layout[fn->index > 0];
 }
 
-/** It has the SR-IOV capability: a PF that can have VFs. */
+/** The function is a PF with the SR-IOV capability. */
 static inline bool
 vsim_fn_has_sriov(const struct vsim_fn *fn)
 {
 	return vsim_fn_layout(fn)->sriov != 0;
 }
 
-/** Drop frames longer than this, either direction. */
+/** Longest frame that is not dropped, in both directions. */
 VSIM_INLINE uint32_t
 vsim_fn_max_frame(const struct vsim_fn *fn)
 {
 	return fn->nic->conf.mtu + VSIM_ETHER_EXTRA;
 }
 
-/** The data plane serves its queues. */
+/** The data plane serves the queues of the function. */
 VSIM_INLINE bool
 vsim_fn_running(const struct vsim_fn *fn)
 {

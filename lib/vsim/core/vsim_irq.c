@@ -3,8 +3,8 @@
  */
 
 /**
- * @file
- * Interrupts: vectors connected to eventfds, masks and pending bits of MSI-X. virtio 1.4 4.1.5.
+ * @file Interrupts of a function: vectors connected to eventfds, masks and pending bits of MSI-X.
+ * virtio 1.4 4.1.5.
  */
 
 #include <poll.h>
@@ -29,12 +29,12 @@ signal_fd(int fd)
 	struct pollfd full = { .fd = fd, .events = POLLOUT };
 	const uint64_t one = 1;
 
-	/* An eventfd at its limit would block whoever writes; it has been signalled well enough.
-	 * Its flags belong to the driver, so it cannot simply be made non-blocking. */
+	/* A write to an eventfd at its limit would block, and the eventfd is readable anyway.
+	 * Its flags belong to the driver, so it cannot be made non-blocking. */
 	if (poll(&full, 1, 0) != 1 || !(full.revents & POLLOUT))
 		return;
 	if (write(fd, &one, sizeof(one)) < 0)
-		return; /* Nothing to be done; the driver polls or misses it. */
+		return; /* No remedy: the driver polls or misses the interrupt. */
 }
 
 void

@@ -5,27 +5,28 @@
 #define VSIM_IRQ_H
 
 /**
- * @file
- * Interrupts of a function: MSI-X vectors and the ISR. From its worker or under the lock.
+ * @file Interrupts of a function: MSI-X vectors and the ISR register. In the worker of the
+ * function or under the lock.
  */
 
 #include "vsim/core/vsim_fn.h"
 
-/** The driver masked the vector, in its table entry or for the whole function. A vector that was
- * never connected starts masked; vsim_fn_irq_set() clears and sets the bit by
- * vsim_msix_connect(), as the operating system's MSI-X code would through the table. */
+/** The vector is masked, in its table entry or by the function mask. A vector starts masked;
+ * vsim_msix_connect() changes the bit as the MSI-X code of an operating system does through the
+ * table. */
 bool vsim_msix_masked(const struct vsim_fn *fn, uint16_t vector);
-/** An eventfd was connected to the vector, or taken away. */
+/** An eventfd was connected to the vector, or disconnected. */
 void vsim_msix_connect(struct vsim_fn *fn, uint16_t vector, bool connected);
-/** The function mask went, or an entry was unmasked: send what is pending. */
+/** The function or a vector may have been unmasked: raise the pending interrupts. */
 void vsim_msix_flush(struct vsim_fn *fn);
 
-/** Signal a vector (VIRTIO_MSI_NO_VECTOR: nothing); masked ones stay pending (msix_pba). */
+/** Raise the interrupt of a vector (VIRTIO_MSI_NO_VECTOR: none); if the vector is masked, the
+ * interrupt stays pending (msix_pba). */
 void vsim_irq_raise(struct vsim_fn *fn, uint16_t vector);
-/** The driver wants to know of used buffers of a queue (call_needed said so). */
+/** Raise the interrupt of a queue, when the driver asked for one (irq_needed). */
 void vsim_irq_queue(struct vsim_fn *fn, uint16_t qi);
 
-/** MSI-X is in use: enabled by register, or, as under VFIO, by connecting a vector. */
+/** MSI-X is in use: enabled by its register, or, as under VFIO, by a connected vector. */
 VSIM_INLINE bool
 vsim_msix_on(const struct vsim_fn *fn)
 {
@@ -34,7 +35,7 @@ vsim_msix_on(const struct vsim_fn *fn)
 	return fn->nb_irq_fds > 0 || (ctrl[1] << 8 & PCI_MSIX_CTRL_ENABLE);
 }
 
-/** Nobody could be told: no vector while MSI-X is on (virtio 1.4 4.1.5.1.2). */
+/** The queue cannot interrupt: MSI-X is on and the queue has no vector (virtio 1.4 4.1.5.1.2). */
 VSIM_INLINE bool
 vsim_irq_no_vector(const struct vsim_fn *fn, uint16_t qi)
 {

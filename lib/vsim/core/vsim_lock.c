@@ -5,8 +5,8 @@
 /*
  * The lock of the NIC, which stops its workers.
  *
- * nic->lock comes first, then the locks of the workers in their order. A worker holds its
- * own lock while it polls and takes no other, so there is no way round in a circle.
+ * Lock order: nic->lock, then the locks of the workers by number. A worker holds only its own lock
+ * while it polls, so no deadlock is possible.
  */
 
 #include <unistd.h>
@@ -18,7 +18,7 @@ vsim_worker_wake(struct vsim_worker *worker)
 {
 	const uint64_t one = 1;
 
-	/* A full counter has woken it already. */
+	/* A full counter has woken the worker already. */
 	if (write(worker->wake_fd, &one, sizeof(one)) < 0)
 		return;
 }

@@ -5,16 +5,15 @@
 #define VSIM_LOCK_H
 
 /**
- * @file
- * The locks of the NIC.
+ * @file The locks of the NIC.
  *
- * nic->lock serialises all that changes state. A worker runs its poll with the worker's
- * own lock; vsim_nic_lock() takes nic->lock and then stops every worker, so whoever holds it may
- * change anything the data plane reads. Workers never take nic->lock. A control command runs in
- * the worker of its function, under that worker's lock: register access cannot happen meanwhile,
- * and what other workers may read at that time (RX filter, queue pairs) is made of atomics. An
- * administration command may change any function, so the worker lets go of its own lock and takes
- * the NIC's for it, as a register access does.
+ * nic->lock serialises all changes of state. A worker holds its own lock while it polls.
+ * vsim_nic_lock() takes nic->lock and then the lock of every worker, so the holder may change all
+ * that the data plane reads. A worker never takes nic->lock while it holds its own lock. A control
+ * command runs in the worker of its function, under the lock of the worker: no register access can
+ * happen at that time, and the fields that other workers may read (RX filter, queue pairs) are
+ * atomics. An administration command may change any function, so the worker releases its own lock
+ * and calls vsim_nic_lock() for the command, as a register access does.
  */
 
 #include "vsim/core/vsim_fn.h"
@@ -24,24 +23,26 @@ struct vsim_worker {
 	_Atomic unsigned int waiters; /**< Threads that want the lock. */
 	struct vsim_nic *nic;
 	unsigned int nb_ports;
-	bool stale; /**< ports no longer match what runs. */
-	struct vsim_port *ports; /**< Room for VSIM_MAX_FNS; nic/vsim_worker.c. */
-	struct vsim_scratch *scratch; /**< data/vsim_rxtx.h. */
+	bool stale; /**< ports is out of date. */
+	struct vsim_port *ports; /**< Array of VSIM_MAX_FNS, see nic/vsim_worker.c. */
+	struct vsim_scratch *scratch; /**< Memory for bursts, see data/vsim_rxtx.h. */
 
-	struct vsim_fn *admin_fn; /**< Its admin queues have something. */
+	struct vsim_fn *admin_fn; /**< The function whose admin queues have work. */
 	int wake_fd;
 	_Atomic bool stop;
 	_Atomic bool asleep;
 	_Atomic uint64_t busy; /**< Clock ticks of rounds with work. */
-	uint64_t busy_asked, asked; /**< Both when vsim_worker_busy() last asked; nic->lock. */
+	/** busy and clock at the last call of vsim_worker_busy(); nic->lock. */
+	uint64_t busy_asked, asked;
 };
 
-/** Take the NIC's lock and stop its workers: afterwards the caller may change anything. */
+/** Take the lock of the NIC and of all its workers: the caller may then change anything. */
 void vsim_nic_lock(struct vsim_nic *nic);
 void vsim_nic_unlock(struct vsim_nic *nic);
-/** Which functions run on which worker has changed; under the lock. */
+/** Queues, functions or wires changed, so workers have to collect their ports again. Under the
+ * lock. */
 void vsim_workers_stale(struct vsim_nic *nic);
-/** End the sleep of a worker, or the next one. */
+/** End the present sleep of a worker, or its next sleep. */
 void vsim_worker_wake(struct vsim_worker *worker);
 
 #endif /* VSIM_LOCK_H */

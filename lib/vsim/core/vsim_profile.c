@@ -3,8 +3,8 @@
  */
 
 /*
- * Kinds of NIC, names of features, and what a NIC offers in the end: the profile, what a person
- * switched on and off, and the prerequisites of the specification.
+ * Profiles of NICs, names of features, and the features that a NIC offers: those of its profile,
+ * changed by the user, within the prerequisites of the specification.
  */
 
 #include <errno.h>
@@ -17,7 +17,7 @@
 
 static_assert(VIRTIO_FEATURE_BITS == 128, "profiles are written as two words");
 
-/* Without these a virtio 1.x device behind an IOMMU is none. */
+/* Every virtio 1.x device behind an IOMMU offers these. */
 #define CORE (F(VIRTIO_F_VERSION_1) | F(VIRTIO_F_ACCESS_PLATFORM))
 #define NET_CONFIG                                                            \
 	(F(VIRTIO_NET_F_MAC) | F(VIRTIO_NET_F_STATUS) | F(VIRTIO_NET_F_MTU) | \
@@ -121,7 +121,7 @@ vsim_features_unmet(const struct vsim_features *set, unsigned int *needed)
 		VIRTIO_FEATURE_NEEDS(ROW)
 #undef ROW
 	};
-	/* One of two will do. */
+	/* One of two prerequisites is enough. */
 	static const struct {
 		uint8_t bit, need, or_need;
 	} either[] = {
@@ -147,7 +147,7 @@ vsim_features_unmet(const struct vsim_features *set, unsigned int *needed)
 	return -1;
 }
 
-/* For sentences: every bit has something to be called by. */
+/* Name of a feature in a message; "bit N" when the feature has no name. */
 static const char *
 bit_name(unsigned int bit, char buf[16])
 {
@@ -159,7 +159,7 @@ bit_name(unsigned int bit, char buf[16])
 	return buf;
 }
 
-/* format takes one or two names. */
+/* format has one or two %s, for the names of a and b. */
 static int
 refuse(char *err, size_t err_len, const char *format, unsigned int a, unsigned int b)
 {
@@ -204,7 +204,7 @@ vsim_features_resolve(const struct vsim_nic_conf *conf, struct vsim_features *vf
 	}
 
 	*pf = *vf;
-	/* Admin queues are the owner's. */
+	/* Only the owner has admin queues. */
 	vsim_features_put(vf, VIRTIO_F_ADMIN_VQ, false);
 	vsim_features_put(pf, VIRTIO_F_SR_IOV,
 			conf->total_vfs > 0 && !vsim_features_has(&conf->off, VIRTIO_F_SR_IOV));

@@ -5,18 +5,18 @@
 #define VSIM_PROFILE_H
 
 /**
- * @file
- * Kinds of NIC, and rules among features. Nothing here changes anything.
+ * @file Profiles of NICs, and dependencies between features. No function has side effects.
  */
 
 #include "vsim/core/vsim_fn.h"
 
-/** Features that the model implements; a PF with VFs has SR_IOV on top. */
+/** Features that the simulator implements; a PF with VFs has SR_IOV in addition. */
 extern const struct vsim_features vsim_implemented;
-/** The first feature of the set that lacks a prerequisite; *needed gets one that would do.
- * @return its bit, or -1. Pure. */
+/** Find a feature of the set that lacks a prerequisite. Out: *needed, a feature that it needs.
+ * @return the bit of the feature, or -1. */
 int vsim_features_unmet(const struct vsim_features *set, unsigned int *needed);
-/** What VFs and PF offer with this configuration. @return 0, or -EINVAL with a sentence. Pure. */
+/** Features that VFs and PF offer with this configuration. @return 0, or -EINVAL with a sentence
+ * in err. */
 int vsim_features_resolve(const struct vsim_nic_conf *conf, struct vsim_features *vf,
 		struct vsim_features *pf, char *err, size_t err_len);
 

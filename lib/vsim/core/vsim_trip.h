@@ -5,19 +5,19 @@
 #define VSIM_TRIP_H
 
 /**
- * @file
- * Times of round trips, as a histogram that one thread counts in and any other reads: below
- * VSIM_TRIP_FINE nanoseconds exact, above in steps of one part in VSIM_TRIP_FINE.
+ * @file Histogram of round-trip times; one thread counts, any thread reads. Times below
+ * VSIM_TRIP_FINE nanoseconds are exact, longer times have an error of at most one part in
+ * VSIM_TRIP_FINE.
  */
 
 #include <stdint.h>
 
 #define VSIM_TRIP_BITS 6
 #define VSIM_TRIP_FINE (1u << VSIM_TRIP_BITS)
-#define VSIM_TRIP_OCTAVES 24 /**< Up to half a second; longer ones count there. */
+#define VSIM_TRIP_OCTAVES 24 /**< Up to half a second; longer times count in the last bucket. */
 #define VSIM_TRIP_BUCKETS (VSIM_TRIP_FINE * VSIM_TRIP_OCTAVES)
 
-/** Where a time is counted. */
+/** Bucket of a time. */
 static inline unsigned int
 vsim_trip_bucket(uint64_t ns)
 {
@@ -29,7 +29,7 @@ vsim_trip_bucket(uint64_t ns)
 	return bucket < VSIM_TRIP_BUCKETS ? bucket : VSIM_TRIP_BUCKETS - 1;
 }
 
-/** Smallest time that is counted there. */
+/** Smallest time of a bucket. */
 static inline uint64_t
 vsim_trip_time(unsigned int bucket)
 {

@@ -5,11 +5,11 @@
 #define VSIM_WIRE_OPS_H
 
 /**
- * @file
- * Wires: what the port of a function is plugged into. One file per kind, in wire/.
+ * @file Wires: where the packets of a function come from and go to. One file per kind, in wire/.
  *
- * A wire belongs to a function number of the NIC. rx, tx and idle run in the worker of the
- * function; open in the thread of the caller, without lock; close when nobody uses it any more.
+ * A wire belongs to a function number of the NIC. rx and tx run in the worker of the function;
+ * open runs in the thread of the caller, without lock; close runs when the wire is no longer in
+ * use.
  */
 
 #include "vsim/core/vsim_fn.h"
@@ -20,25 +20,25 @@ struct vsim_wire {
 	const struct vsim_wire_ops *ops;
 	struct vsim_nic *nic;
 	unsigned int index; /**< Function number. */
-	struct vsim_switch *sw; /**< switch: the switch it is plugged into. */
+	struct vsim_switch *sw; /**< switch: the switch of the wire. */
 	int peer; /**< peer: the other end; -1 for other kinds. */
 };
 
 struct vsim_wire_ops {
-	const char *kind; /**< As typed before the colon. */
-	/** Make one. NULL with errno and a sentence in err. arg: what follows the colon. */
+	const char *kind; /**< Name of the kind in a specification, before the colon. */
+	/** Make a wire. arg: the specification after the colon. @return NULL with errno and a
+	 * sentence in err. */
 	struct vsim_wire *(*open)(struct vsim_nic *nic, unsigned int index, const char *arg,
 			char *err, size_t err_len);
 	void (*close)(struct vsim_wire *wire);
-	/** The function's first RX queue starts: forget what came before. May be NULL. */
+	/** The first RX queue of the function starts: drop older frames. May be NULL. */
 	void (*start)(struct vsim_wire *wire);
 	/** Bring up to a burst of frames to the function. @return frames moved. May be NULL. */
 	unsigned int (*rx)(struct vsim_wire *wire, struct vsim_fn *fn);
-	/** Take frames off the function, from the first on. @return how many were taken. */
+	/** Take frames that the function sends, the first ones first. @return frames taken. */
 	unsigned int (*tx)(struct vsim_wire *wire, struct vsim_fn *fn,
 			const struct vsim_frame *frames, unsigned int n);
-	/** File descriptor that is readable when rx has something to do; -1: none now. May be
-	 * NULL. */
+	/** File descriptor that is readable when rx has work; -1: none now. May be NULL. */
 	int (*fd)(const struct vsim_wire *wire);
 };
 

@@ -3,8 +3,8 @@
  */
 
 /*
- * The control virtqueue: a table of commands, each gated by a feature. Requests may be split over
- * descriptors in any way (virtio 1.4 2.7.4). virtio 1.4 5.1.6.5.
+ * The control queue: a table of commands, each with the feature that it needs. Requests may be
+ * split over descriptors in any way (virtio 1.4 2.7.4). virtio 1.4 5.1.9.5.
  */
 
 #include <stdlib.h>
@@ -14,12 +14,12 @@
 #include "vsim/core/vsim_event.h"
 #include "vsim/data/vsim_filter.h"
 
-/* Requests served in one go: bounds the time that a driver can keep a worker busy. */
+/* Requests served in one round: bounds the time for which a driver can occupy a worker. */
 #define ROUND 64
 
 #define DATA_AT sizeof(struct virtio_net_ctrl_hdr)
 
-/* Bytes of the command's data from an offset on. @return false: they are not all there. */
+/* Copy data of the command from an offset on. @return false: the request is too short. */
 static bool
 data(const struct vsim_chain *chain, size_t offset, void *buf, size_t len)
 {
@@ -34,8 +34,8 @@ rx_mode(struct vsim_fn *fn, const struct vsim_chain *chain, uint8_t command)
 	return data(chain, 0, &on, sizeof(on)) && vsim_filter_set_mode(fn, command, on != 0);
 }
 
-/* One table: entry count at *offset, then the addresses. Moves *offset behind it.
- * @return false: it is not all there. */
+/* One table: entry count at *offset, then the addresses. Advances *offset past the table.
+ * @return false: the request is too short. */
 static bool
 mac_table(const struct vsim_chain *chain, size_t *offset, size_t *count, uint8_t *macs)
 {
@@ -82,7 +82,7 @@ mac_addr_set(struct vsim_fn *fn, const struct vsim_chain *chain, uint8_t command
 	if (vsim_features_has(&fn->offered, VIRTIO_NET_F_MAC) &&
 			memcmp(fn->net_config.mac, mac, sizeof(mac)) != 0) {
 		memcpy(fn->net_config.mac, mac, sizeof(mac));
-		/* The driver knows: it is told by the used buffer, not by an interrupt. */
+		/* The used buffer informs the driver, so no configuration interrupt is needed. */
 		fn->config_stale = true;
 	}
 	return true;
@@ -122,7 +122,7 @@ mq_pairs_set(struct vsim_fn *fn, const struct vsim_chain *chain, uint8_t command
 		vsim_fn_violation(fn, VIRTIO_RULE_QUEUE_PAIRS);
 		return false;
 	}
-	/* virtio 1.4 5.1.6.5.6.1: the queues have to be configured first. */
+	/* virtio 1.4 5.1.9.5.6.1: the queues have to be configured first. */
 	for (uint16_t qi = 0; qi < 2 * pairs; qi++) {
 		if (fn->queue_cfg[qi].enabled)
 			continue;
@@ -133,7 +133,7 @@ mq_pairs_set(struct vsim_fn *fn, const struct vsim_chain *chain, uint8_t command
 	return true;
 }
 
-/* rule: what a driver breaks that sends the command without the feature. */
+/* rule: broken by a driver that sends the command without the feature. */
 static const struct command {
 	uint8_t class, command, feature;
 	enum virtio_rule rule;
@@ -199,7 +199,7 @@ vsim_ctrl_run(struct vsim_fn *fn, struct vsim_queue *q)
 			vsim_fn_broken(fn);
 		if (ret <= 0)
 			return false;
-		/* A request that leaves no room for its answer is not carried out. */
+		/* A request without space for the answer is not executed. */
 		if (chain.writable_len >= sizeof(ack) && command_run(fn, &chain))
 			ack = VIRTIO_NET_OK;
 		vsim_fn_count(&fn->counters->ctrl_commands);

@@ -11,8 +11,8 @@
 
 #include "vsim/ring/vsim_chain.h"
 
-/** Serve the control queue; called by the worker after its doorbell.
- * @return true when it stopped at its bound and wants another round. */
+/** Serve the control queue, after its doorbell was rung.
+ * @return true: the bound of one round was reached, and the queue needs another. */
 bool vsim_ctrl_run(struct vsim_fn *fn, struct vsim_queue *q);
 
 #endif /* VSIM_CTRL_H */

@@ -3,11 +3,11 @@
  */
 
 /*
- * RX filter of a function: modes, MAC tables, VLAN table. virtio 1.4 5.1.6.5.1 to 5.1.6.5.3.
+ * RX filter of a function: modes, MAC tables, VLAN table. virtio 1.4 5.1.9.5.1 to 5.1.9.5.3.
  *
- * Workers read it without a lock while the function's own worker may change it, so all of it is
- * made of relaxed atomics: a frame that arrives during a change sees the old filter, the new one,
- * or a mix, which is what hardware does as well ("best effort").
+ * Workers read the filter without a lock while the worker of the function may change it, so all
+ * fields are relaxed atomics: during a change a frame passes the old filter, the new filter or a
+ * mix of both, as in hardware ("best effort").
  */
 
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 
 #include "vsim/data/vsim_filter.h"
 
-/* Modes, one bit per VIRTIO_NET_CTRL_RX_* command, and two of our own */
+/* Modes: one bit per VIRTIO_NET_CTRL_RX_* command, and internal bits */
 #define MODE(command) (1u << (command))
 #define MODE_UNI_OVERFLOW (1u << 8)
 #define MODE_MULTI_OVERFLOW (1u << 9)
@@ -65,9 +65,9 @@ vsim_filter_reset(struct vsim_fn *fn)
 	struct vsim_rx_filter *f = fn->filter;
 	uint32_t modes = MODE(VIRTIO_NET_CTRL_RX_PROMISC);
 
-	/* The specification does not say how the modes stand after a reset. Promiscuous is what
-	 * drivers meet in virtual machines, and the only safe choice for a driver that cannot
-	 * change it (no CTRL_RX) or that never tells the device its address (no MAC). */
+	/* The specification does not define the modes after a reset. Drivers in virtual machines
+	 * find promiscuous mode, and it is the only safe value for a driver that cannot change
+	 * it (no CTRL_RX) or whose address the device does not know (no MAC). */
 	if (vsim_features_has(&fn->accepted, VIRTIO_NET_F_CTRL_VLAN))
 		modes |= MODE_VLAN;
 	store(&f->own_mac, mac_value(fn->mac));
@@ -99,7 +99,7 @@ static void
 set_table(struct mac_table *t, const uint8_t *macs, size_t count)
 {
 	if (count > VSIM_FILTER_MACS)
-		count = 0; /* Everything of the kind is let in: the table is not looked at. */
+		count = 0; /* All addresses of the kind pass, so the table is not read. */
 	for (size_t i = 0; i < count; i++)
 		store(&t->mac[i], mac_value(&macs[6 * i]));
 	store(&t->count, count);
@@ -153,7 +153,7 @@ vsim_filter_check(const struct vsim_fn *fn, const uint8_t *frame)
 	uint32_t modes = load(&f->modes);
 	uint64_t mac = mac_value(frame);
 
-	/* Order of precedence: PROMISC, then the VLAN table, NO*, ALL*, tables. */
+	/* Precedence: PROMISC, VLAN table, NO*, ALL*, MAC tables. */
 	if (modes & MODE(VIRTIO_NET_CTRL_RX_PROMISC))
 		return true;
 	if ((modes & MODE_VLAN) && frame[12] == 0x81 && frame[13] == 0x00) {

@@ -3,12 +3,11 @@
  */
 
 /**
- * @file
- * Packets between rings and wires, in bursts: one TX body and one RX body, each made for both
- * ring layouts by a constant argument. virtio 1.4 5.1.6.
+ * @file Packets between rings and wires, in bursts: one TX body and one RX body, each compiled for
+ * both ring layouts by a constant argument. virtio 1.4 5.1.9.
  *
- * Order of the work, which is what makes it fast: pop a burst and ask for the memory it names
- * (for writing where it will be written), then touch that memory, then give all back at once.
+ * The order of the steps makes it fast: pop a burst and prefetch its memory (for writing where the
+ * device writes), then access the memory, then push the whole burst.
  */
 
 #include <errno.h>
@@ -40,7 +39,7 @@ ring_prefetch(const struct vsim_queue *q, const bool packed)
 		vsim_split_prefetch(q);
 }
 
-/** Give back, and interrupt if that is wanted. */
+/** Push, and raise an interrupt if the driver wants one. */
 VSIM_INLINE void
 ring_push(struct vsim_queue *q, const struct vsim_buf *bufs, unsigned int n, const bool write,
 		const bool packed)
@@ -54,8 +53,8 @@ ring_push(struct vsim_queue *q, const struct vsim_buf *bufs, unsigned int n, con
 		vsim_irq_queue(q->fn, q->qi);
 }
 
-/** Copy where most frames are one or two cache lines. Nobody but the drivers says that what one
- * sends and another receives does not overlap, so this must stand it. */
+/** Copy, fast for frames of one cache line. Drivers are untrusted: the source and the destination
+ * may overlap. */
 VSIM_INLINE void
 copy(uint8_t *to, const uint8_t *from, size_t len)
 {
@@ -98,13 +97,13 @@ vsim_frame_peek(const struct vsim_frame *frame, uint8_t *buf, size_t len)
 
 /* ---------------------------------------------------------------- RX: into buffers */
 
-/** Place in a run of buffers, for writing through their segments. */
+/** Position in a run of buffers, for writing through their segments. */
 struct cursor {
 	struct vsim_buf *buf;
 	uint32_t seg, offset; /**< In buf. */
 };
 
-/** Write at the cursor (from NULL: go on without writing); the caller made sure that it fits. */
+/** Write at the cursor (from NULL: advance only). The caller has checked that the bytes fit. */
 static void
 cursor_write(struct cursor *c, const uint8_t *from, size_t len)
 {
@@ -136,7 +135,7 @@ cursor_write(struct cursor *c, const uint8_t *from, size_t len)
 	}
 }
 
-/** Header and frame into nb buffers, all but the last filled completely (5.1.6.4). */
+/** Write header and frame into nb buffers, all but the last filled completely (5.1.9.4). */
 static VSIM_COLD void
 scatter(struct vsim_queue *q, struct vsim_buf *bufs, unsigned int nb,
 		const struct vsim_frame *frame)
@@ -155,7 +154,7 @@ scatter(struct vsim_queue *q, struct vsim_buf *bufs, unsigned int nb,
 		cursor_write(&c, frame->segs[i].ptr, frame->segs[i].len);
 }
 
-/** Header and frame into one contiguous buffer. */
+/** Write header and frame into one contiguous buffer. */
 VSIM_INLINE void
 fill(const struct vsim_queue *q, struct vsim_buf *buf, const struct vsim_frame *frame)
 {
@@ -185,17 +184,17 @@ fill(const struct vsim_queue *q, struct vsim_buf *buf, const struct vsim_frame *
 	}
 }
 
-/** What became of one frame. */
+/** Result for one frame. */
 enum rx_verdict { RX_DONE, RX_TOO_BIG, RX_NO_BUFFER, RX_DEAD };
 
 struct rx_burst {
 	struct vsim_buf *bufs;
 	struct vsim_pool *pool;
-	unsigned int nb; /**< Popped. */
-	unsigned int done; /**< Of these, filled. */
+	unsigned int nb; /**< Buffers popped. */
+	unsigned int done; /**< Buffers filled. */
 };
 
-/** Have one buffer more in hand. */
+/** Pop one more buffer. */
 VSIM_INLINE enum rx_verdict
 rx_pop(struct vsim_queue *q, struct rx_burst *b, const bool packed)
 {
@@ -204,7 +203,7 @@ rx_pop(struct vsim_queue *q, struct rx_burst *b, const bool packed)
 	if (b->nb == VSIM_RX_BUFS)
 		return RX_TOO_BIG;
 	ret = ring_pop(q, &b->bufs[b->nb], b->pool, true, packed);
-	/* The driver may have posted more since this round looked at its doorbell. */
+	/* The driver may have posted more since this round read its doorbell. */
 	if (unlikely(ret == 0) && vsim_queue_doorbell(q))
 		ret = ring_pop(q, &b->bufs[b->nb], b->pool, true, packed);
 	if (likely(ret > 0)) {
@@ -229,13 +228,13 @@ rx_scatter(struct vsim_queue *q, struct rx_burst *b, const struct vsim_frame *fr
 		if (b->done + nb == b->nb) {
 			enum rx_verdict v = rx_pop(q, b, packed);
 
-			/* What does not fit behind others gets another try, alone. */
+			/* A frame that does not fit after others is tried again alone. */
 			if (v == RX_TOO_BIG && b->done > 0)
 				return RX_NO_BUFFER;
 			if (v != RX_DONE)
 				return v;
 		}
-		/* 5.1.6.3.1: each holds the header at least. */
+		/* 5.1.9.3.1: each buffer has space for the header. */
 		if (q->mergeable && b->bufs[b->done + nb].total < q->hdr_len) {
 			vsim_queue_fail(q, VIRTIO_RULE_RX_BUFFER);
 			return RX_DEAD;
@@ -279,7 +278,7 @@ rx_burst(struct vsim_queue *q, const struct vsim_frame *frames, unsigned int n, 
 
 	w->rx_pool.nb = 0;
 	ring_prefetch(q, packed);
-	/* pop: as many as there are frames, which is what most need */
+	/* pop: as many buffers as frames, which is mostly enough */
 	while (b.nb < n && (v = rx_pop(q, &b, packed)) == RX_DONE) {
 		const uint8_t *at = b.bufs[b.nb - 1].ptr;
 
@@ -302,7 +301,7 @@ rx_burst(struct vsim_queue *q, const struct vsim_frame *frames, unsigned int n, 
 			no_buffer++;
 		}
 	}
-	/* push; of a dead queue nothing is touched any more */
+	/* push; the ring of a dead queue is not accessed */
 	if (likely(!q->dead)) {
 		if (b.done > 0) {
 			for (unsigned int k = 0; k < b.done; k++)
@@ -338,7 +337,7 @@ rx_packed(struct vsim_queue *q, const struct vsim_frame *frames, unsigned int n,
 	return rx_burst(q, frames, n, hold, true);
 }
 
-/** No doorbell since the ring was found empty, and nothing left from before. */
+/** No doorbell since the ring was found empty, and no buffer left from before. */
 VSIM_INLINE bool
 rx_nothing_known(const struct vsim_queue *q)
 {
@@ -365,9 +364,9 @@ vsim_rx_queue(struct vsim_queue *q, const struct vsim_frame *frames, unsigned in
 /* ---------------------------------------------------------------- RX: filter, steer */
 
 /**
- * Receive steering without RSS (virtio 1.4 5.1.6.5.6 "Automatic receive steering"): a sum over
- * addresses and ports of TCP and UDP, or over the Ethernet addresses, so that a flow stays on
- * one queue. Both directions of a flow give the same queue.
+ * Receive steering without RSS (virtio 1.4 5.1.9.5.6 "Automatic receive steering"): a hash of
+ * addresses and ports of TCP and UDP, or of the Ethernet addresses, so that a flow stays on one
+ * queue. Both directions of a flow have the same queue.
  */
 static unsigned int
 flow_hash(const uint8_t *f, size_t len)
@@ -406,7 +405,7 @@ flow_hash(const uint8_t *f, size_t len)
 	return h >> 16;
 }
 
-/** Where a frame goes. NULL: nowhere, and *drop is the counter of the reason. */
+/** Queue of a frame. Out: *drop, counter for a dropped frame. @return NULL: drop the frame. */
 static struct vsim_queue *
 rx_steer(struct vsim_fn *fn, const struct vsim_frame *frame, unsigned int pairs, uint64_t **drop)
 {
@@ -415,7 +414,7 @@ rx_steer(struct vsim_fn *fn, const struct vsim_frame *frame, unsigned int pairs,
 	const uint8_t *f = frame->ptr;
 	size_t len = frame->len;
 
-	/* Too little in one place for the filter or for the hash: gather it. */
+	/* The first segment is too short for the filter or the hash: gather the head. */
 	if (frame->nb_segs != 1 || len < 18) {
 		len = vsim_frame_peek(frame, head, sizeof(head));
 		memset(head + len, 0, len < 18 ? 18 - len : 0);
@@ -426,7 +425,7 @@ rx_steer(struct vsim_fn *fn, const struct vsim_frame *frame, unsigned int pairs,
 		return NULL;
 	}
 	q = fn->queue[pairs == 1 ? 0 : 2 * (flow_hash(f, len) % pairs)];
-	*drop = &fn->counters->drop_queue_off; /* In reset, or never enabled. */
+	*drop = &fn->counters->drop_queue_off; /* The queue is in reset, or was never enabled. */
 	return q;
 }
 
@@ -459,7 +458,7 @@ vsim_rx_frames(struct vsim_fn *fn, const struct vsim_frame *frames, unsigned int
 				next = rx_steer(fn, &frames[i], pairs, &drop);
 			continue;
 		}
-		/* Neighbours that go to the same queue go together. */
+		/* Adjacent frames for the same queue are one burst. */
 		while (++end < n) {
 			next = rx_steer(fn, &frames[end], pairs, &drop);
 			if (next != q)
@@ -475,7 +474,7 @@ vsim_rx_frames(struct vsim_fn *fn, const struct vsim_frame *frames, unsigned int
 
 /* ---------------------------------------------------------------- TX */
 
-/** Rules on the header that the driver fills (5.1.6.2.1), and whether the packet can be sent. */
+/** Check the header that the driver wrote (5.1.9.2.1). @return true: the packet can be sent. */
 static VSIM_COLD bool
 tx_hdr_check(struct vsim_fn *fn, const struct virtio_net_hdr *hdr)
 {
@@ -510,11 +509,11 @@ tx_hdr_check(struct vsim_fn *fn, const struct virtio_net_hdr *hdr)
 		vsim_fn_violation(fn, VIRTIO_RULE_TX_OFFLOAD);
 		return false;
 	}
-	/* The offloads themselves are none of this model's features: nothing would do the work. */
+	/* The device does not offer the offloads, so it cannot send such a packet. */
 	return gso == VIRTIO_NET_HDR_GSO_NONE && !(hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM);
 }
 
-/** The header is not in one piece with the first bytes of the frame, or there are more pieces. */
+/** Gather the header when it is not in one segment with the frame. */
 static VSIM_COLD bool
 tx_frame_gather(const struct vsim_queue *q, struct vsim_buf *buf, struct vsim_frame *frame,
 		struct virtio_net_hdr *hdr)
@@ -551,7 +550,7 @@ tx_frame_gather(const struct vsim_queue *q, struct vsim_buf *buf, struct vsim_fr
 	return true;
 }
 
-/** Make a frame of a buffer. @return false: dropped and counted. */
+/** Make a frame from a buffer. @return false: dropped and counted. */
 VSIM_INLINE bool
 tx_frame(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_frame *frame, uint32_t max_frame)
 {
@@ -601,7 +600,7 @@ tx_frame(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_frame *frame, u
 	return true;
 }
 
-/** The function sends these. @return how many the wire took. */
+/** The function sends these frames. @return frames that the wire took. */
 VSIM_INLINE unsigned int
 wire_tx(struct vsim_fn *fn, const struct vsim_frame *frames, unsigned int n)
 {

@@ -11,18 +11,19 @@
 
 #include "vsim/ring/vsim_walk.h"
 
-#define VSIM_RX_BUFS 512 /**< RX buffers in hand at once; bounds a merged packet. */
+#define VSIM_RX_BUFS 512 /**< RX buffers popped at once; bounds a merged packet. */
 
-/** A frame on its way, without virtio header. */
+/** A frame without virtio header. */
 struct vsim_frame {
 	const uint8_t *ptr; /**< First (or only) segment. */
 	uint32_t len; /**< Of the first segment. */
-	uint32_t total; /**< Bytes of the frame; more than there are: the rest may be anything. */
+	uint32_t total; /**< Bytes of the frame; if segs has fewer, the rest is undefined. */
 	uint32_t nb_segs;
 	const struct vsim_seg *segs; /**< All segments, valid when nb_segs is not 1. */
 };
 
-/** One burst's worth of a worker's memory; TX and RX apart because a wire may join them. */
+/** Memory of a worker for one burst. TX and RX are separate because a wire may call RX during TX.
+ * */
 struct vsim_scratch {
 	struct vsim_buf tx_bufs[VSIM_BURST];
 	struct vsim_frame tx_frames[VSIM_BURST];
@@ -31,19 +32,19 @@ struct vsim_scratch {
 };
 
 /**
- * A wire brings up to VSIM_BURST frames to a function: filter, steer, put into RX buffers; drops
- * are counted.
- * @param hold  Rather than drop for want of buffers, stop: the caller keeps what is left.
+ * A wire delivers up to VSIM_BURST frames to a function: filter, steer, copy into RX buffers.
+ * Drops are counted.
+ * @param hold  Without a free buffer, stop instead of dropping: the caller keeps the rest.
  * @return frames consumed (all of them without hold).
  */
 unsigned int vsim_rx_frames(struct vsim_fn *fn, const struct vsim_frame *frames, unsigned int n,
 		bool hold);
-/** The same for one queue, filter and steering done. */
+/** As vsim_rx_frames() for one queue, after filter and steering. */
 unsigned int vsim_rx_queue(struct vsim_queue *q, const struct vsim_frame *frames, unsigned int n,
 		bool hold);
 /** Serve a TX queue once: up to VSIM_BURST packets. @return packets taken. */
 unsigned int vsim_tx_queue(struct vsim_queue *q);
-/** Copy the first bytes of a frame together. @return bytes copied, at most len. */
+/** Copy the first bytes of a frame. @return bytes copied, at most len. */
 size_t vsim_frame_peek(const struct vsim_frame *frame, uint8_t *buf, size_t len);
 
 #endif /* VSIM_RXTX_H */

@@ -3,7 +3,7 @@
  */
 
 /*
- * Requests of control and admin queues, over either layout of ring. virtio 1.4 2.7.4.
+ * Requests of control and admin queues, for both ring layouts. virtio 1.4 2.7.4.
  */
 
 #include <errno.h>
@@ -108,7 +108,7 @@ vsim_chain_push(struct vsim_queue *q, const struct vsim_chain *chain, uint32_t w
 
 	added = q->is_packed ? vsim_packed_push(q, &buf, 1, chain->writable_len > 0) :
 			       vsim_split_push(q, &buf, 1, chain->writable_len > 0);
-	/* Requests are no packets: they have a counter of their own. */
+	/* Requests are not packets: they have their own counter. */
 	vsim_count(&q->ctr->descriptors, chain->nb_descs);
 	if (vsim_irq_no_vector(q->fn, q->qi))
 		return;

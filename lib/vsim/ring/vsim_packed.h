@@ -5,11 +5,10 @@
 #define VSIM_PACKED_H
 
 /**
- * @file
- * Device side of a packed virtqueue: pop, push, call. virtio 1.4 2.8.
+ * @file Device side of a packed ring. virtio 1.4 2.8.
  *
- * The same verbs as vsim_split.h. Length, id and flags of a descriptor are one aligned 64-bit
- * word, read and written at once.
+ * The same verbs as vsim_split.h. Length, id and flags of a descriptor are one aligned 64-bit word
+ * ("tail"), read and written at once.
  */
 
 #include "vsim/core/vsim_event.h"
@@ -35,7 +34,7 @@ vsim_packed_avail_skip(struct vsim_queue *q, uint16_t nb)
 	q->avail_i = i;
 }
 
-/** Is the next slot available? Reads the ring. */
+/** Is the next slot available? */
 VSIM_INLINE int
 vsim_packed_look(const struct vsim_queue *q)
 {
@@ -44,7 +43,7 @@ vsim_packed_look(const struct vsim_queue *q)
 	return ((tail >> 48) & PACKED_WRAP_FLAGS) == q->flags_avail;
 }
 
-/** The ring was found empty: ask for a doorbell, then look once more. */
+/** The ring is empty: request a doorbell, then look again. */
 static VSIM_COLD int
 vsim_packed_arm(struct vsim_queue *q)
 {
@@ -94,7 +93,8 @@ vsim_packed_table_walk(struct vsim_queue *q, struct vsim_walk *walk, uint64_t ad
 		flags = le16toh(d.flags);
 		if (flags & VIRTQ_DESC_F_INDIRECT)
 			return vsim_queue_fail(q, VIRTIO_RULE_PACKED_INDIRECT);
-		if (flags & ~VIRTQ_DESC_F_WRITE) /* 2.8.8: no other flag; harmless, so go on */
+		/* 2.8.19: no other flag; the chain is usable, so continue */
+		if (flags & ~VIRTQ_DESC_F_WRITE)
 			vsim_fn_violation(q->fn, VIRTIO_RULE_PACKED_INDIRECT);
 		ret = vsim_walk_add(q, walk, le64toh(d.addr), le32toh(d.len),
 				flags & VIRTQ_DESC_F_WRITE);
@@ -104,7 +104,7 @@ vsim_packed_table_walk(struct vsim_queue *q, struct vsim_walk *walk, uint64_t ad
 	return 0;
 }
 
-/** Take the whole list at the next slot. Call after more() said 1. */
+/** Take the whole list at the next slot. Call only after vsim_packed_more() returned 1. */
 static inline int
 vsim_packed_walk(struct vsim_queue *q, struct vsim_walk *walk)
 {
@@ -120,7 +120,7 @@ vsim_packed_walk(struct vsim_queue *q, struct vsim_walk *walk)
 			return vsim_queue_fail(q, VIRTIO_RULE_PACKED_LIST);
 		vsim_desc_copy(&d, &q->packed.desc[i]);
 		flags = le16toh(d.flags);
-		/* 2.8.6: the list is complete before its first descriptor is published. */
+		/* 2.8.17: the list is complete before its first descriptor is published. */
 		if (walk->nb_descs > 0 && (flags & PACKED_WRAP_FLAGS) != want)
 			return vsim_queue_fail(q, VIRTIO_RULE_PACKED_LIST);
 		walk->nb_descs++;
@@ -177,7 +177,7 @@ vsim_packed_pop(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool *po
 		tail = vsim_packed_tail(d, __ATOMIC_ACQUIRE);
 		flags = tail >> 48;
 	}
-	/* One direct descriptor of the right direction in known memory: nearly all there is. */
+	/* Fast path: one direct descriptor of the right direction in cached memory. */
 	len = tail;
 	ptr = vsim_queue_dma_cached(q, le64toh(__atomic_load_n(&d->addr, __ATOMIC_RELAXED)), len);
 	if (unlikely((flags & 7) != (write ? VIRTQ_DESC_F_WRITE : 0) || ptr == NULL || len == 0))
@@ -194,7 +194,7 @@ vsim_packed_pop(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool *po
 	return 1;
 }
 
-/** Buffers in hand go back to the ring as if never taken; nb of them. */
+/** Undo the pop of all nb buffers that were not pushed. */
 static inline void
 vsim_packed_rewind(struct vsim_queue *q, uint16_t nb)
 {
@@ -204,7 +204,7 @@ vsim_packed_rewind(struct vsim_queue *q, uint16_t nb)
 	q->flags_avail = q->flags_used != 0 ? VIRTQ_DESC_F_AVAIL : VIRTQ_DESC_F_USED;
 }
 
-/** As vsim_split_prefetch(): the descriptors of a burst, which push will write. */
+/** As vsim_split_prefetch(): the descriptors of a burst, which push writes. */
 VSIM_INLINE void
 vsim_packed_prefetch(const struct vsim_queue *q)
 {
@@ -225,7 +225,7 @@ vsim_packed_used_write(struct pvirtq_desc *d, uint64_t tail, int order)
 	__atomic_store_n((uint64_t *)(void *)&d->len, htole64(tail), order);
 }
 
-/** As vsim_split_push(); returns ring slots given back. */
+/** As vsim_split_push(). @return ring slots given back. */
 VSIM_INLINE uint16_t
 vsim_packed_push(struct vsim_queue *q, const struct vsim_buf *bufs, unsigned int n,
 		const bool write)
@@ -233,14 +233,17 @@ vsim_packed_push(struct vsim_queue *q, const struct vsim_buf *bufs, unsigned int
 	struct pvirtq_desc *const ring = q->packed.desc, *first = &ring[q->used_i];
 	const bool batch = q->in_order && !write; /* see below */
 	uint64_t flags = q->flags_used | (write ? VIRTQ_DESC_F_WRITE : 0);
-	/* The first becomes visible last: the driver looks at nothing behind it. */
+	/* The first descriptor becomes visible last: before that, the driver reads no descriptor
+	 * of this push. */
 	uint64_t first_tail = (uint64_t)bufs[batch ? n - 1 : 0].id << 32 | flags << 48;
-	/* In registers: for the compiler any write to the ring might change the queue. */
+	/* In local variables: the compiler has to assume that a write to the ring changes the
+	 * queue. */
 	const uint32_t size = q->size;
 	uint32_t at = q->used_i, slots = 0;
 
 	for (unsigned int i = 0; i < n; i++) {
-		/* 2.8.7: with IN_ORDER one descriptor for the batch, where its first buffer was. */
+		/* 2.8.8: with IN_ORDER one descriptor for the batch, in the slot of its first
+		 * buffer. */
 		if (i > 0 && !batch)
 			vsim_packed_used_write(&ring[at],
 					(write ? bufs[i].used : 0) | (uint64_t)bufs[i].id << 32 |
@@ -259,7 +262,7 @@ vsim_packed_push(struct vsim_queue *q, const struct vsim_buf *bufs, unsigned int
 	return slots;
 }
 
-/** Does the driver want an interrupt for the last added slots? virtio 1.4 2.8.10. */
+/** Does the driver want an interrupt for the last `added` slots? virtio 1.4 2.8.10. */
 VSIM_INLINE bool
 vsim_packed_irq_needed(const struct vsim_queue *q, uint16_t added)
 {

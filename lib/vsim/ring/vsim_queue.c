@@ -3,9 +3,8 @@
  */
 
 /**
- * @file
- * Running queues: made from what the driver programmed, rung by doorbells. virtio 1.4 2.6 to 2.8,
- * 4.1.5.2.
+ * @file Running queues: activation with what the driver programmed, deactivation, doorbells.
+ * virtio 1.4 2.6 to 2.8, 4.1.5.2.
  */
 
 #include <errno.h>
@@ -18,9 +17,9 @@
 #include "vsim/ring/vsim_packed.h"
 #include "vsim/ring/vsim_split.h"
 
-/* ---------------------------------------------------------------- life */
+/* ---------------------------------------------------------------- activation */
 
-/** A part of the ring: where, how long, how aligned, what the device does with it. */
+/** A part of the ring: address, length, alignment, access by the device. */
 struct area {
 	uint64_t iova, len, align;
 	int prot;
@@ -48,7 +47,7 @@ queue_areas(const struct vsim_queue *q, struct area area[3])
 	}
 }
 
-/** Look up where the parts of the ring stand. @return 0 or -EFAULT, then nothing is changed. */
+/** Translate the addresses of the parts of the ring. @return 0, or -EFAULT: nothing is changed. */
 static int
 queue_locate(struct vsim_queue *q)
 {
@@ -75,7 +74,7 @@ queue_locate(struct vsim_queue *q)
 	return 0;
 }
 
-/** virtio 1.4 5.1.6: the header grows with the features accepted. */
+/** virtio 1.4 5.1.9: the length of the header depends on the accepted features. */
 static uint16_t
 header_len(const struct vsim_features *f)
 {
@@ -162,7 +161,8 @@ vsim_queue_activate(struct vsim_fn *fn, uint16_t qi)
 		free(q);
 		return -EFAULT;
 	}
-	/* Every reset left the word idle: somebody rang a queue that did not run (3.1.1). */
+	/* Every reset sets the word to idle, so the doorbell was rung before the queue ran
+	 * (3.1.1). */
 	if (atomic_exchange(q->doorbell, VSIM_DOORBELL_IDLE) != VSIM_DOORBELL_IDLE)
 		vsim_fn_violation(fn, VIRTIO_RULE_DOORBELL_EARLY);
 	if (qi == 0 && fn->wire != NULL && fn->wire->ops->start != NULL)
@@ -181,7 +181,7 @@ vsim_queue_resume(struct vsim_fn *fn, uint16_t qi)
 		return;
 	q->used_i = q->avail_i = q->avail_seen = le16toh(
 			__atomic_load_n(&q->split.used->idx, __ATOMIC_RELAXED));
-	q->active = true; /* Doorbells rung before this life are nowhere. */
+	q->active = true; /* Doorbells of before the stop are lost, so look at the ring. */
 }
 
 void
@@ -207,14 +207,15 @@ vsim_queues_remap(struct vsim_fn *fn)
 		if (q == NULL)
 			continue;
 		q->cache = (struct vsim_dma_cache){ 0 };
-		/* Hardware faults when it touches what is gone, not before. */
+		/* As in hardware, the fault comes with the next access, not with the unmapping. */
 		q->unmapped = queue_locate(q) < 0;
 	}
 }
 
 /* ---------------------------------------------------------------- doorbells */
 
-/** Slots from the device's place to the one that a NOTIFICATION_DATA doorbell names. */
+/** Number of slots from the position of the device to the position in a NOTIFICATION_DATA
+ * doorbell. */
 static uint32_t
 packed_distance(const struct vsim_queue *q, uint32_t pos)
 {
@@ -225,8 +226,9 @@ packed_distance(const struct vsim_queue *q, uint32_t pos)
 	return (there + 2 * q->size - here) % (2 * q->size);
 }
 
-/** next_off and next_wrap must name the first descriptor not yet available (4.1.5.2). The driver
- * may have published more since, so only a place beyond what is published is certainly wrong. */
+/** next_off and next_wrap must name the first descriptor that is not yet available (4.1.5.2). The
+ * driver may have published more since, so only a position past the published descriptors is
+ * certainly wrong. */
 static bool
 next_plausible(const struct vsim_queue *q, uint16_t pos)
 {
@@ -245,7 +247,8 @@ next_plausible(const struct vsim_queue *q, uint16_t pos)
 	d = packed_distance(q, pos);
 	if (d == 0 || d > q->size)
 		return true;
-	/* The slot before it is not consumed yet, so it still shows what the driver wrote. */
+	/* The device has not used the slot before the position, so the slot still has the flags
+	 * of the driver. */
 	slot = (pos & 0x7fff) == 0 ? q->size - 1 : (pos & 0x7fff) - 1;
 	wrap = (pos >> 15) ^ ((pos & 0x7fff) == 0);
 	tail = vsim_packed_tail(&q->packed.desc[slot], __ATOMIC_ACQUIRE);
@@ -253,8 +256,8 @@ next_plausible(const struct vsim_queue *q, uint16_t pos)
 			(wrap ? VIRTQ_DESC_F_AVAIL : VIRTQ_DESC_F_USED);
 }
 
-/** Was the word written with 32 bits? The device leaves ones in the upper half, so ones there
- * are a 16-bit write, unless a 32-bit one may well carry them. */
+/** Was the word written with 32 bits? An idle word has ones in the upper half, so ones mean a
+ * 16-bit write, unless a 32-bit write may contain them. */
 static bool
 written_wide(const struct vsim_queue *q, uint32_t value)
 {
@@ -267,7 +270,7 @@ written_wide(const struct vsim_queue *q, uint32_t value)
 	if (q->is_packed)
 		return q->size > 0x7fff;
 	idx = le16toh(__atomic_load_n(&q->split.avail->idx, __ATOMIC_RELAXED));
-	/* Only a driver that has just published its 65535th entry can mean that. */
+	/* Only a driver that has just published its 65535th entry writes ones there. */
 	return (q->lapped || idx < q->avail_i || idx == 0xffff) &&
 			(uint16_t)(idx - 0xffff) <= q->size;
 }
@@ -286,7 +289,7 @@ doorbell_check(struct vsim_queue *q, uint32_t value)
 		vsim_fn_violation(q->fn, VIRTIO_RULE_DOORBELL_POSITION);
 }
 
-/** The queue may hold something new. @return false: it cannot be looked at. */
+/** The queue may have new buffers. Out: *more. @return false: the ring cannot be read. */
 static bool
 queue_wake(struct vsim_queue *q, bool *more)
 {
@@ -303,7 +306,8 @@ queue_wake(struct vsim_queue *q, bool *more)
 bool
 vsim_queue_doorbell_take(struct vsim_queue *q)
 {
-	/* Before the ring is read, so that a doorbell written while it is read is seen later. */
+	/* Reset the word before the ring is read, so that a doorbell rung meanwhile is seen
+	 * later. */
 	uint32_t value = atomic_exchange(q->doorbell, VSIM_DOORBELL_IDLE);
 	bool more;
 
@@ -316,7 +320,7 @@ vsim_queue_doorbell_take(struct vsim_queue *q)
 	if (!q->active && !more)
 		vsim_count(&q->ctr->doorbells_spurious, 1);
 	q->active = true;
-	q->known = 0; /* Found by looking, from now on. */
+	q->known = 0; /* From now on the ring is read. */
 	return true;
 }
 
@@ -325,7 +329,8 @@ vsim_doorbell_ring_all(struct vsim_fn *fn, uint16_t named)
 {
 	bool more;
 
-	/* Two rings of one word may be seen as one, so it cannot be told who was meant by all. */
+	/* Two doorbells in the same word may be seen as one, so the queue index may be
+	 * incomplete: look at all queues. */
 	for (unsigned int qi = 0; qi < VSIM_MAX_QUEUES; qi++) {
 		struct vsim_queue *q = fn->queue[qi];
 
@@ -349,7 +354,7 @@ vsim_doorbell_ring(struct vsim_fn *fn, uint64_t doorbell_offset, uint32_t value,
 		vsim_fn_violation(fn, VIRTIO_RULE_DOORBELL_WIDTH);
 		return;
 	}
-	/* Exactly what the store of a mapped page would have done. */
+	/* The same store as by the driver into the mapped page. */
 	word = (uint8_t *)fn->doorbells + doorbell_offset;
 	if (width == sizeof(uint16_t))
 		__atomic_store_n((uint16_t *)(void *)word, htole16(value), __ATOMIC_RELEASE);

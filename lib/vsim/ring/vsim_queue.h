@@ -5,42 +5,45 @@
 #define VSIM_QUEUE_H
 
 /**
- * @file
- * Running queues: made, stopped, rung. Under the lock, or in the worker of the function.
+ * @file Running queues: activation, deactivation, doorbells. Under the lock or in the worker of
+ * the function.
  */
 
 #include "vsim/ring/vsim_walk.h"
 
 /**
- * Make the queue of fn->queue_cfg[qi] run. Checks addresses, alignment and DMA map.
- * @return 0, -EINVAL, -EFAULT (outside the DMA map; counted, see vsim_fn_broken()), -ENOMEM.
+ * Activate queue qi with the values of fn->queue_cfg[qi]. Checks addresses, alignment and DMA map.
+ * @return 0, -EINVAL (the driver broke a rule, counted), -EFAULT (outside the DMA map, counted),
+ *          -ENOMEM.
  */
 int vsim_queue_activate(struct vsim_fn *fn, uint16_t qi);
-/** Split rings: all that was made available until the used index was used, no more. */
+/** Continue an activated split ring where the used index in memory is. */
 void vsim_queue_resume(struct vsim_fn *fn, uint16_t qi);
-/** Stop and forget a queue; nothing of the ring is touched any more. Idle if not running. */
+/** Stop and free a queue; its ring is not accessed any more. Does nothing if the queue does not
+ * run. */
 void vsim_queue_deactivate(struct vsim_fn *fn, uint16_t qi);
-/** After a change of the DMA map: look up again what running queues point at. */
+/** Translate the addresses of running queues again, after a change of the DMA map. */
 void vsim_queues_remap(struct vsim_fn *fn);
 
-/** Take the doorbell if it was written; q->active then. @return true when it was. */
+/** Read the doorbell; if it was rung, the queue becomes active. @return true: it was rung and the
+ * queue can be served. */
 bool vsim_queue_doorbell_take(struct vsim_queue *q);
 
 VSIM_INLINE bool
 vsim_queue_doorbell(struct vsim_queue *q)
 {
-	/* A plain load keeps the line shared until the driver writes it. */
+	/* A plain load keeps the cache line shared until the driver writes the doorbell. */
 	if (likely(atomic_load_explicit(q->doorbell, memory_order_relaxed) == VSIM_DOORBELL_IDLE))
 		return false;
 	return vsim_queue_doorbell_take(q);
 }
 
-/** The driver wrote a doorbell by register access rather than by the mapped page. */
+/** The driver wrote a doorbell by register access instead of the mapped page. */
 void vsim_doorbell_ring(struct vsim_fn *fn, uint64_t doorbell_offset, uint32_t value,
 		unsigned int width);
-/** The driver wrote the doorbell of all queues; from the function's worker or under the lock. */
+/** The driver rang the doorbell that announces all queues, and wrote this queue index to it. */
 void vsim_doorbell_ring_all(struct vsim_fn *fn, uint16_t named);
-/** The words of all queues are not rung. */
+/** Reset the doorbell words that announce all queues. */
 void vsim_legacy_doorbells_idle(struct vsim_fn *fn);
 
 #endif /* VSIM_QUEUE_H */

@@ -5,24 +5,23 @@
 #define VSIM_SPLIT_H
 
 /**
- * @file
- * Device side of a split virtqueue: pop, push, call. virtio 1.4 2.7.
+ * @file Device side of a split ring. virtio 1.4 2.7.
  *
- * The device completes in order always, so its used idx counts the same chains as its place in
- * the available ring, and one index serves for both.
+ * The device always completes chains in order, so used idx and available idx count the same
+ * chains.
  */
 
 #include "vsim/core/vsim_event.h"
 #include "vsim/ring/vsim_walk.h"
 
-/** Is there a chain behind those read so far? Reads the ring. @return 1, 0 or -errno. */
+/** Read the available index. @return 1: there is a new chain, 0, or -errno. */
 static inline int
 vsim_split_look(struct vsim_queue *q)
 {
 	uint16_t idx = le16toh(__atomic_load_n(&q->split.avail->idx, __ATOMIC_ACQUIRE));
 	uint16_t nb = idx - q->avail_i;
 
-	/* 2.7.13.3: idx never decreases, and no more than the ring can be available. */
+	/* 2.7.13.3: idx never decreases, and at most the whole ring is available. */
 	if (unlikely(nb > q->size))
 		return vsim_queue_fail(q, VIRTIO_RULE_AVAIL_INDEX);
 	q->lapped |= idx < q->avail_i;
@@ -30,7 +29,7 @@ vsim_split_look(struct vsim_queue *q)
 	return nb > 0;
 }
 
-/** The ring was found empty: ask for a doorbell, then look once more. @return as look. */
+/** The ring is empty: request a doorbell, then look again. @return as vsim_split_look(). */
 static VSIM_COLD int
 vsim_split_arm(struct vsim_queue *q)
 {
@@ -82,7 +81,7 @@ vsim_split_table_walk(struct vsim_queue *q, struct vsim_walk *walk, uint64_t add
 			return vsim_queue_fault(q);
 		vsim_desc_copy(&d, from);
 		flags = le16toh(d.flags);
-		if (flags & VIRTQ_DESC_F_INDIRECT) /* 2.7.5.3.1: none nested */
+		if (flags & VIRTQ_DESC_F_INDIRECT) /* 2.7.5.3.1: tables are not nested */
 			return vsim_queue_fail(q, VIRTIO_RULE_INDIRECT);
 		if ((*hops)++ >= q->size)
 			return vsim_queue_fail(q, VIRTIO_RULE_CHAIN);
@@ -100,7 +99,8 @@ vsim_split_table_walk(struct vsim_queue *q, struct vsim_walk *walk, uint64_t add
 	}
 }
 
-/** Take the whole chain at the head of the available ring. Call after more() said 1. */
+/** Take the whole chain at the head of the available ring. Call only after vsim_split_more()
+ * returned 1. */
 static inline int
 vsim_split_walk(struct vsim_queue *q, struct vsim_walk *walk)
 {
@@ -117,7 +117,7 @@ vsim_split_walk(struct vsim_queue *q, struct vsim_walk *walk)
 		uint16_t flags;
 
 		if (i >= q->size ||
-				hops++ >= q->size) /* 2.7.5: no loops, not longer than the queue */
+				hops++ >= q->size) /* 2.7.5: no loop, not longer than the queue */
 			return vsim_queue_fail(q, VIRTIO_RULE_CHAIN);
 		vsim_desc_copy(&d, &q->split.desc[i]);
 		flags = le16toh(d.flags);
@@ -153,9 +153,9 @@ vsim_split_pop_slow(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool
 }
 
 /**
- * Take the next chain, if the device may look for one.
- * @param write  The device writes the buffers of this queue (q->write, as a constant).
- * @return 1, 0 (none), -EAGAIN (scratch is full, finish the burst), or -errno (queue dead).
+ * Take the next chain, if one was announced.
+ * @param write  The device writes the buffers of this queue (q->write as a constant).
+ * @return 1, 0 (none), -EAGAIN (the pool is full, finish the burst), or -errno (the queue failed).
  */
 VSIM_INLINE int
 vsim_split_pop(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool *pool, const bool write)
@@ -175,7 +175,7 @@ vsim_split_pop(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool *poo
 		return vsim_queue_fail(q, VIRTIO_RULE_CHAIN);
 	d = &q->split.desc[i];
 	tail = le64toh(__atomic_load_n((const uint64_t *)(const void *)&d->len, __ATOMIC_RELAXED));
-	/* One direct descriptor of the right direction in known memory: nearly all there is. */
+	/* Fast path: one direct descriptor of the right direction in cached memory. */
 	len = tail;
 	ptr = vsim_queue_dma_cached(q, le64toh(__atomic_load_n(&d->addr, __ATOMIC_RELAXED)), len);
 	if (unlikely(((tail >> 32) & 7) != (write ? VIRTQ_DESC_F_WRITE : 0) || ptr == NULL ||
@@ -191,15 +191,15 @@ vsim_split_pop(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool *poo
 	return 1;
 }
 
-/** Buffers in hand go back to the ring as if never taken. */
+/** Undo the pop of all buffers that were not pushed. */
 static inline void
 vsim_split_rewind(struct vsim_queue *q)
 {
 	q->avail_i = q->used_i;
 }
 
-/** Ask for the ring memory of the next burst all at once: what comes from another core's cache
- * takes long, but much of it can be under way together. Chains mostly stand in ring order. */
+/** Prefetch the ring memory of the next burst: transfers from another core's cache are slow, but
+ * many can run at the same time. Chains are mostly in ring order. */
 VSIM_INLINE void
 vsim_split_prefetch(const struct vsim_queue *q)
 {
@@ -214,7 +214,7 @@ vsim_split_prefetch(const struct vsim_queue *q)
 		__builtin_prefetch(&q->split.used->ring[(q->used_i + i) & mask], 1);
 }
 
-/** Give n chains back, in the order in which they were popped. @return used entries made. */
+/** Give n chains back, in the order in which they were popped. @return used entries written. */
 VSIM_INLINE uint16_t
 vsim_split_push(struct vsim_queue *q, const struct vsim_buf *bufs, unsigned int n, const bool write)
 {
@@ -234,7 +234,7 @@ vsim_split_push(struct vsim_queue *q, const struct vsim_buf *bufs, unsigned int 
 	return n;
 }
 
-/** Does the driver want an interrupt for the last added used entries? virtio 1.4 2.7.7. */
+/** Does the driver want an interrupt for the last `added` used entries? virtio 1.4 2.7.7. */
 VSIM_INLINE bool
 vsim_split_irq_needed(const struct vsim_queue *q, uint16_t added)
 {

@@ -3,8 +3,8 @@
  */
 
 /*
- * Walking a chain of descriptors, which the driver may have made wrong in any way. virtio 1.4
- * 2.7.4, 2.7.5.
+ * The walk along a chain of descriptors, with checks against every mistake that a driver can make.
+ * virtio 1.4 2.7.4, 2.7.5.
  */
 
 #include <errno.h>
@@ -33,7 +33,7 @@ vsim_queue_fault(struct vsim_queue *q)
 int
 vsim_walk_add(struct vsim_queue *q, struct vsim_walk *walk, uint64_t addr, uint32_t len, bool write)
 {
-	if (!write && walk->writable_len > 0) /* 2.7.4.2: readable ones first */
+	if (!write && walk->writable_len > 0) /* 2.7.4.2: readable descriptors first */
 		return vsim_queue_fail(q, VIRTIO_RULE_READABLE_FIRST);
 	*(write ? &walk->writable_len : &walk->readable_len) += len;
 	if (walk->writable_len + walk->readable_len > UINT32_MAX) /* 2.7.5: 2^32 bytes at most */
@@ -44,7 +44,8 @@ vsim_walk_add(struct vsim_queue *q, struct vsim_walk *walk, uint64_t addr, uint3
 
 		if (ptr == NULL)
 			return vsim_queue_fault(q);
-		if (walk->nb == walk->room) { /* More than it is made for: no rule broken. */
+		/* Too many segments for this device; no rule is broken. */
+		if (walk->nb == walk->room) {
 			q->dead = true;
 			vsim_fn_broken(q->fn);
 			return -E2BIG;
@@ -82,8 +83,8 @@ vsim_walk_pool(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool *poo
 		.room = VSIM_POOL_SEGS - pool->nb };
 	int ret;
 
-	/* A chain has at most as many segments as the queue has slots, times two for those that
-	 * cross a border of the DMA map. */
+	/* A chain has at most as many descriptors as the queue has slots, and twice as many
+	 * segments, because a descriptor may cross a border of the DMA map. */
 	if (pool->nb > 0 && walk.room < 2u * q->size)
 		return -EAGAIN;
 	ret = walk_chain(q, &walk);

@@ -5,12 +5,11 @@
 #define VSIM_WALK_H
 
 /**
- * @file
- * A running queue, its memory, and the walk along a chain of descriptors.
+ * @file A running queue, translation of its addresses, and the walk along a chain of descriptors.
  *
- * Ring vocabulary of a device: pop (take the next chain), push (give chains back), call
- * (interrupt the driver, if it asked). The rings stand in vsim_split.h and vsim_packed.h, the
- * bursts over them in data/vsim_rxtx.c.
+ * Verbs of a device: pop (take the next chain), push (give used chains back), irq_needed (does the
+ * driver want an interrupt). The rings are in vsim_split.h and vsim_packed.h, bursts over them in
+ * data/vsim_rxtx.c.
  */
 
 #include <string.h>
@@ -23,7 +22,8 @@ struct vsim_seg {
 	uint32_t len;
 };
 
-/** A buffer taken from a ring, in the direction of its queue. */
+/** A buffer popped from a ring: the readable or the writable part of a chain, by the direction of
+ * the queue. */
 struct vsim_buf {
 	uint8_t *ptr; /**< First segment. */
 	uint32_t len; /**< Of the first segment. */
@@ -49,21 +49,24 @@ struct vsim_queue {
 		} packed;
 	};
 	uint16_t size;
-	/** Split: free-running indices. Packed: slots. used_i is where the next push goes, avail_i
-	 * where the next pop looks; buffers in hand stand between them. */
+	/** Split: free-running indices. Packed: slots. The next push writes at used_i, the next
+	 * pop reads at avail_i; popped buffers are between the two. */
 	uint16_t avail_i, used_i;
 	uint16_t avail_seen; /**< Split: avail idx last read. */
-	uint16_t known; /**< Packed: buffers given back to the ring by rewind, while not active. */
-	uint16_t flags_avail; /**< Packed: AVAIL and USED of a slot made available in this round. */
-	uint16_t flags_used; /**< Packed: AVAIL and USED to write. */
+	/** Packed: buffers that rewind gave back to the ring while the queue was not active. */
+	uint16_t known;
+	uint16_t flags_avail; /**< Packed: AVAIL and USED flags of an available slot in this lap. */
+	uint16_t flags_used; /**< Packed: AVAIL and USED flags to write. */
 	uint16_t hdr_len;
-	bool active; /**< A doorbell was taken, and the ring was not found empty since. */
+	bool active; /**< A doorbell was read, and the ring was not found empty since. */
 	bool is_packed, in_order, event_idx, indirect, mergeable;
-	bool lapped; /**< Split: the index has been through all its values once. */
-	bool write; /**< RX: the device writes its buffers. */
-	bool legacy; /**< Of a legacy driver, which leaves num_buffers of what it sends alone. */
-	bool dead; /**< Faulted, or its ring was unmapped: not touched any more. */
-	bool unmapped; /**< The ring left the DMA map: a fault once it is needed. */
+	bool lapped; /**< Split: the available index has wrapped at least once. */
+	bool write; /**< The device writes the buffers: an RX queue. */
+	/** A legacy driver has programmed the queue; it does not set num_buffers of packets that
+	 * it sends. */
+	bool legacy;
+	bool dead; /**< The queue failed: its ring is not accessed any more. */
+	bool unmapped; /**< The ring is no longer in the DMA map: the next access is a fault. */
 	struct vsim_dma_cache cache;
 	struct vsim_queue_counters *ctr;
 	struct vsim_fn *fn;
@@ -71,22 +74,22 @@ struct vsim_queue {
 
 	/* cold */
 	bool is_ctrl, is_admin, notification_data, notif_config_data;
-	uint64_t serial; /**< No other queue of the function ever had it. */
+	uint64_t serial; /**< Serial number: no other queue of the function ever had the same. */
 	uint64_t areas[3]; /**< Bus addresses of the ring parts. */
 };
 
-/** Segments for the buffers of one burst. */
+/** Segments of the buffers of one burst. */
 #define VSIM_POOL_SEGS (2 * VIRTQ_SIZE_MAX)
 struct vsim_pool {
 	unsigned int nb;
 	struct vsim_seg segs[VSIM_POOL_SEGS];
 };
 
-/** The driver broke a rule and the queue cannot go on. @return -EPROTO */
+/** The driver broke a rule and the queue cannot continue. @return -EPROTO */
 int vsim_queue_fail(struct vsim_queue *q, enum virtio_rule rule);
-/** Memory outside the DMA map. @return -EFAULT */
+/** The queue needs memory outside the DMA map. @return -EFAULT */
 int vsim_queue_fault(struct vsim_queue *q);
-/** Translate what stands whole in the segment last used; NULL otherwise. len is not 0. */
+/** Translate a range that is inside the segment used last; else NULL. len is not 0. */
 VSIM_INLINE uint8_t *
 vsim_queue_dma_cached(const struct vsim_queue *q, uint64_t iova, uint32_t len)
 {
@@ -97,7 +100,8 @@ vsim_queue_dma_cached(const struct vsim_queue *q, uint64_t iova, uint32_t len)
 	return NULL;
 }
 
-/** Translate for a queue; *len as in vsim_dma_find(). NULL: not mapped (nothing counted). */
+/** Translate for a queue; *len as in vsim_dma_find(). @return NULL: not mapped; no fault is
+ * counted. */
 VSIM_INLINE uint8_t *
 vsim_queue_dma(struct vsim_queue *q, uint64_t iova, uint32_t *len, bool write)
 {
@@ -111,29 +115,29 @@ vsim_queue_dma(struct vsim_queue *q, uint64_t iova, uint32_t *len, bool write)
 	return ptr;
 }
 
-/** Copy a descriptor of either layout once; from may be unaligned, and may change any time. */
+/** Copy a descriptor of either layout once. from may be unaligned and may change at any time. */
 VSIM_INLINE void
 vsim_desc_copy(void *to, const void *from)
 {
 	memcpy(to, from, sizeof(struct virtq_desc));
-	__asm__ volatile("" ::: "memory"); /* From here on only the copy is looked at. */
+	__asm__ volatile("" ::: "memory"); /* The compiler must not read the original again. */
 }
 
-/** A chain being walked: readable segments first, then writable ones. */
+/** A chain during the walk: readable segments first, then writable segments. */
 struct vsim_walk {
 	struct vsim_seg *segs;
 	unsigned int room, nb, nb_readable;
 	uint64_t readable_len, writable_len;
 	uint16_t id, nb_descs;
-	uint64_t *iovas; /**< Bus addresses of segs, as much room; may be NULL. */
+	uint64_t *iovas; /**< Bus addresses of segs, same capacity; may be NULL. */
 };
 
-/** Take one descriptor into the walk. @return 0 or -errno with the queue failed. */
+/** Add one descriptor to the walk. @return 0, or -errno: the queue failed. */
 int vsim_walk_add(struct vsim_queue *q, struct vsim_walk *walk, uint64_t addr, uint32_t len,
 		bool write);
 /**
- * Walk the next chain into segments of the pool: a buffer of the direction of the queue.
- * @return 1; -EAGAIN: the pool may have too little room left, empty it first; -EPROTO: as walk.
+ * Walk the next chain into segments of the pool, and make a buffer of the direction of the queue.
+ * @return 1; -EAGAIN: the pool may have too few free segments, empty it first; else as walk.
  */
 int vsim_walk_pool(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool *pool,
 		int (*walk)(struct vsim_queue *q, struct vsim_walk *walk));
