@@ -12,7 +12,7 @@ def flags() -> frozenset:
     """Names of the processor features that rte_cpu_get_flag_enabled() reports: "AVX2", ..."""
     folder = subprocess.run(
         ["pkg-config", "--variable=libdir", "libdpdk"], capture_output=True, text=True,
-        check=True, timeout=20,
+        check=True, timeout=60,
     ).stdout.strip()
     ctypes.CDLL(f"{folder}/librte_eal.so", ctypes.RTLD_GLOBAL)
     # The global scope, so that a preloaded library answers as it answers a program of DPDK.

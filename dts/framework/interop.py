@@ -18,7 +18,7 @@ def versions():
     emulator, kernel = qemu.version()
     package = subprocess.run(
         ["dpkg-query", "-W", "-f", "${Version}", "dpdk"], capture_output=True, text=True,
-        check=True, timeout=20,
+        check=True, timeout=60,
     ).stdout
 
     def series(version):

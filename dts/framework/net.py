@@ -148,7 +148,7 @@ def iperf3(server, client, seconds=3, reverse=False, window="256K", streams=1):
     listener = Child(server.wrap("iperf3", "-s", "-1", "--forceflush"), name="iperf3 -s")
     try:
         listener.expect(r"Server listening")
-        command = ["iperf3", "-c", server.address, "-t", seconds, "-J", "--connect-timeout", 5000]
+        command = ["iperf3", "-c", server.address, "-t", seconds, "-J", "--connect-timeout", 30000]
         command += ["-w", window, "-P", streams]
         if reverse:
             command += ["-R"]

@@ -62,7 +62,7 @@ class Tap:
                         raise TimeoutError(f"{self.name} accepts no more frames") from None
                     select.select([], [self._socket], [], 0.05)
 
-    def receive(self, count, timeout=20):
+    def receive(self, count, timeout=SLOW):
         """Receive frames, fewer than `count` when they do not arrive before the timeout."""
         frames = []
         end = time.monotonic() + timeout

@@ -153,7 +153,7 @@ class Vsrd:
                 self.child.kill()
         self.child.close()
 
-    def wait_event(self, client, kind, timeout=20):
+    def wait_event(self, client, kind, timeout=SLOW):
         """Wait for the next event of a type, on a connection that has subscribed to events."""
         seen = []
 

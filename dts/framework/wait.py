@@ -11,7 +11,7 @@ T = TypeVar("T")
 SLOW = 60.0
 
 
-def wait_for(condition: Callable[[], T], what: str, timeout=20.0, every=0.05) -> T:
+def wait_for(condition: Callable[[], T], what: str, timeout=SLOW, every=0.05) -> T:
     """Call condition until it returns a true value, and return that value.
 
     Raises TimeoutError with the text `what`.

@@ -25,7 +25,7 @@ ROW = ("profile", "ring", "size", "queues", "driver", "setting", "path", "mpps",
        "cycles_per_packet", "doorbells_per_1000", "sim_busy")
 
 
-def bench(*args, timeout=240):
+def bench(*args, timeout=600):
     return subprocess.run([BENCH, *args], capture_output=True, text=True, timeout=timeout,
                           stdin=subprocess.DEVNULL, check=False)
 

@@ -114,7 +114,7 @@ def public_setup():
         assert folder in header.parents, sdk
         header.parent.mkdir(parents=True)
         header.touch()
-        subprocess.run(["chmod", "-R", "a+rX", folder], check=True, timeout=20)
+        subprocess.run(["chmod", "-R", "a+rX", folder], check=True, timeout=60)
         yield folder / "devtools/setup.sh"
 
 

@@ -16,6 +16,7 @@ from framework.wait import wait_for
 INTEROP = None  # not in the document: no two programs are tested with each other
 
 VM = paths.ROOT / "devtools/vm.sh"
+BOOT = 300  # seconds
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def vm_command(closing, tmp_path):
 def descendants(pid):
     """All children of a process, with their children."""
     done = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True,
-                          timeout=20)
+                          timeout=60)
     parent = {int(row.split()[0]): int(row.split()[1]) for row in done.stdout.splitlines()}
     found = {pid}
     while True:
@@ -47,7 +48,7 @@ def test_job_brings_out_results_and_exit_code(vm_command, tmp_path):
     host are read-only."""
     job = 'id -u; uname -r; cmp "$0" "$0" && ! touch "$0.new"; echo done > /mnt/result; exit 7'
     child = vm_command("run", "sh", "-c", job, VM)
-    assert child.wait(120) == 7
+    assert child.wait(BOOT) == 7
     lines = child.output.splitlines()
     assert "0" in lines and any(re.match(r"6\.\d+.*-cloud-amd64$", line) for line in lines)
     (out,) = tmp_path.glob("vm-out.*")
@@ -57,7 +58,7 @@ def test_job_brings_out_results_and_exit_code(vm_command, tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_killed_machine_leaves_no_process(number, vm_command):
     child = vm_command("run", "sh", "-c", "echo up; sleep 600")
-    child.expect(r"^up", 120)
+    child.expect(r"^up", BOOT)
     processes = descendants(child.pid)
     assert len(processes) >= 3  # QEMU and two virtiofsd
     child.signal(number)

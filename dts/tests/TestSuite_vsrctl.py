@@ -28,7 +28,7 @@ def refused(done, *words):
 def here(*args, **env):
     """Run vsrctl on this machine, without a simulated host."""
     return subprocess.run(
-        [str(paths.VSRCTL), *map(str, args)], capture_output=True, text=True, timeout=20,
+        [str(paths.VSRCTL), *map(str, args)], capture_output=True, text=True, timeout=60,
         env={**os.environ, **env}, check=False,
     )
 
@@ -280,7 +280,7 @@ def test_pf_of_another_driver_is_refused_with_the_way_out(make_host):
     commands = done.stderr.split("bind it with: ")[1].strip()
     typed = ["sh", "-ec", commands]
     # The sysfs of the simulated host is a folder on this machine.
-    done = subprocess.run(typed if host.kind == "simulated" else host.wrap(typed), timeout=20,
+    done = subprocess.run(typed if host.kind == "simulated" else host.wrap(typed), timeout=60,
                           capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert len(host.create_vfs(2)) == 2

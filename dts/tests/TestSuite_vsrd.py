@@ -75,7 +75,7 @@ def test_other_users_are_turned_away_unless_named(sim, daemon):
                 user=user,
                 capture_output=True,
                 text=True,
-                timeout=20,
+                timeout=60,
                 check=False,
             ).stdout
 
@@ -667,7 +667,7 @@ def test_tables_fit_the_terminal(sim, daemon, closing):
 def test_completion_and_manuals_know_every_command():
     """Verify: bash completes, and the manual page explains, each command that --help lists."""
     help_text = subprocess.run(
-        [paths.VSRCTL, "--help"], capture_output=True, text=True, timeout=20, check=True
+        [paths.VSRCTL, "--help"], capture_output=True, text=True, timeout=60, check=True
     ).stdout
     commands = re.findall(r"^  ([a-z][a-z-]*(?: [a-z][a-z-]*)?)(?= [A-Z\[-]|$)", help_text, re.M)
     assert len(commands) == 24
@@ -684,7 +684,7 @@ def test_completion_and_manuals_know_every_command():
                 ' _vsrctl; printf "%s\\n" "${COMPREPLY[@]}"',
                 script,
             ],
-            capture_output=True, text=True, timeout=20, check=True,
+            capture_output=True, text=True, timeout=60, check=True,
         )  # fmt: skip
         assert words[-1] in done.stdout.split(), (typed, done.stdout)
 
@@ -700,7 +700,7 @@ def test_manual_pages_are_clean():
             ["groff", "-man", "-ww", "-z", page],
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=60,
             check=False,
         )
         assert done.returncode == 0 and done.stderr == "", done.stderr
