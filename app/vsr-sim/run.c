@@ -13,7 +13,7 @@
 
 #include "cli.h"
 
-#define PRELOAD "libvsr_vfio.so"
+#define PRELOAD SIM_PRELOAD
 
 static const struct cli_opt opts[] = { CLI_OPT_DIR_ROW, { 0 } };
 
@@ -39,6 +39,33 @@ find_preload(char *out, size_t len)
 			access(out, R_OK) == 0;
 }
 
+/**
+ * A path in LD_PRELOAD ends at a space or a colon. Replace such a path by that of a symbolic link
+ * in the directory of the simulated host. The link is renamed into place: another run may use it.
+ */
+static int
+link_preload(const char *dir, char *lib, size_t len)
+{
+	char path[SIM_PATH_MAX + 32], fresh[SIM_PATH_MAX + 64];
+
+	if (strpbrk(lib, " :") == NULL)
+		return CLI_OK;
+	snprintf(path, sizeof(path), "%s/" SIM_PRELOAD, dir);
+	snprintf(fresh, sizeof(fresh), "%s.%d", path, getpid());
+	if (strpbrk(path, " :") != NULL)
+		return cli_refuse("the dynamic loader takes no path with a space or a colon, as %s "
+				  "is: choose another directory with --dir",
+				path);
+	if (symlink(lib, fresh) != 0 || rename(fresh, path) != 0) {
+		int err = errno;
+
+		unlink(fresh);
+		return cli_refuse("cannot make the link %s: %s", path, strerror(err));
+	}
+	snprintf(lib, len, "%s", path);
+	return CLI_OK;
+}
+
 static int
 set_environment(const char *dir)
 {
@@ -49,6 +76,8 @@ set_environment(const char *dir)
 		return cli_refuse("cannot find " PRELOAD " next to this program or in %s: build or "
 				  "install it first",
 				VSR_LIBDIR);
+	if (link_preload(dir, lib, sizeof(lib)) != CLI_OK)
+		return CLI_REFUSED;
 	if (asprintf(&preload, "%s%s%s", lib, old != NULL && old[0] != '\0' ? ":" : "",
 			    old != NULL ? old : "") < 0)
 		return cli_refuse("out of memory");

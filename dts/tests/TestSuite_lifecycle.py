@@ -6,10 +6,13 @@ import collections
 import os
 import random
 import re
+import shutil
+import subprocess
 import time
 
 import pytest
 
+from framework import paths
 from framework.child import Child
 from framework.sim import Sim, mounted
 from framework.testpmd import PROMPT, huge_files
@@ -218,6 +221,25 @@ def test_sim_stopped_under_testpmd(sim, testpmd):
     host.child.wait()
     pmd.child.send("stop\nquit\n")
     assert pmd.child.wait() >= 0
+
+
+def test_run_works_from_a_path_with_a_space(sim, tmp_path):
+    """Steps: copy vsr-sim and its library to a folder with a space in its name; run a command.
+    Verify: the command sees the simulated host; nothing is left after the stop."""
+    host = sim()
+    folder = tmp_path / "a folder"
+    folder.mkdir()
+    for name in ("vsr-sim", "libvsr_vfio.so"):
+        shutil.copy(paths.VSR_SIM.parent / name, folder)
+    for _ in range(2):
+        done = subprocess.run(
+            [folder / "vsr-sim", "run", "--dir", host.dir, "--",
+             "/usr/bin/python3", "-c", "import os; os.open('/dev/vfio/vfio', os.O_RDWR)"],
+            capture_output=True, text=True, timeout=60, check=False,
+        )
+        assert done.returncode == 0 and done.stderr == ""
+    assert host.stop() == 0
+    assert not list(host.dir.glob("*.so*"))
 
 
 def test_second_serve_is_refused(sim, closing):

@@ -15,6 +15,9 @@
 
 #include "test/fixture/host_rig.h"
 
+static char shim_dir[] = "/tmp/vsr-shim-XXXXXX";
+static char shim_link[64];
+
 struct child {
 	pid_t pid;
 	int in, out, err; /* Ends of pipes: to it, and from it. */
@@ -40,7 +43,7 @@ child_start(struct child *c, const char *role)
 		dup2(out[1], STDOUT_FILENO);
 		dup2(err[1], STDERR_FILENO);
 		setenv("TEST_GROUP", group, 1);
-		setenv("LD_PRELOAD", getenv("VSR_SHIM"), 1);
+		setenv("LD_PRELOAD", shim_link, 1);
 		execl(getenv("VSR_SHIM_CHILD"), "shim_child", role, NULL);
 		_exit(97);
 	}
@@ -233,11 +236,22 @@ static const struct vtest_case cases[] = {
 int
 main(int argc, char **argv)
 {
+	int ret;
+
 	if (getenv("VSR_SHIM") == NULL || getenv("VSR_SHIM_CHILD") == NULL) {
 		fprintf(stderr,
 				"test_shim: VSR_SHIM must name libvsr_vfio.so and VSR_SHIM_CHILD "
 				"the program shim_child\n");
 		return 1;
 	}
-	return host_rig_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));
+	/* A path in LD_PRELOAD must not have a space. That of the build folder may have one. */
+	if (mkdtemp(shim_dir) == NULL)
+		return 1;
+	snprintf(shim_link, sizeof(shim_link), "%s/libvsr_vfio.so", shim_dir);
+	ret = symlink(getenv("VSR_SHIM"), shim_link) == 0 ?
+			host_rig_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0])) :
+			1;
+	unlink(shim_link);
+	rmdir(shim_dir);
+	return ret;
 }
