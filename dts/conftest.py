@@ -10,6 +10,7 @@ needs.
 
 import os
 import shutil
+import signal
 import sys
 
 import pytest
@@ -38,6 +39,8 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     default_for_children()
+    # SIGTERM ends the run like SIGINT: fixtures clean up.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     config.record = document.Record()
     config.addinivalue_line("markers", f"needs(what, ...): one of {', '.join(NEEDS)}")
 
