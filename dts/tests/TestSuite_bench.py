@@ -37,7 +37,7 @@ def answer(*args):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_teaches(command):
+def test_help_describes_the_figures(command):
     """Verify: --help describes the figures, within 100 columns; the list has the command."""
     done = bench(command, "--help")
     assert done.returncode == 0 and done.stderr == ""
@@ -100,7 +100,7 @@ def test_floor_runs_both_ways():
         assert row["cycles_min"] <= row["cycles_per_packet"]
 
 
-def test_floor_says_how_far_the_cores_are():
+def test_floor_measures_the_distance_of_the_cores():
     assert 10 < answer("floor", "--distance")["distance"] < 1000000
 
 
@@ -179,7 +179,7 @@ def test_latency_times_both_drivers():
         assert row["trips"] > 10 and 0 < row["p50_ns"] <= row["p99_ns"]
 
 
-def test_scale_takes_more_vfs_than_a_process_has_ports():
+def test_scale_measures_more_vfs_than_a_process_has_ports():
     rows = answer("scale", "--vfs", "1,64")["rows"]
     assert [(row["vfs"], row["driver"]) for row in rows] == [
         (count, driver) for count in (1, 64) for driver in ("net_vsr", "net_virtio")]
@@ -188,7 +188,7 @@ def test_scale_takes_more_vfs_than_a_process_has_ports():
         assert 10 < row["memory_kb_per_vf"] < 10000
 
 
-def test_notify_rings_by_every_way(tmp_path):
+def test_notify_measures_every_way(tmp_path):
     """Steps: a few doorbells of each way, with a chart. Verify: ways without waiting are faster
     than ways with waiting; the writer of a store goes on at once, the writer of a command waits.
     vsr-bench itself compares the number of doorbells with the count of the device."""
@@ -215,7 +215,7 @@ def test_notify_rings_by_every_way(tmp_path):
         rows["io"]["p50_ns"] / rows["memory"]["p50_ns"], rel=0.02)
 
 
-def test_notify_says_whose_figures_these_are():
+def test_notify_says_that_figures_are_of_the_simulator():
     done = bench("notify", "--rounds", "1", "--samples", "10")
     assert done.returncode == 0, done.stderr
     assert "figures of the simulator" in done.stdout

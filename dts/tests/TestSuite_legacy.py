@@ -175,7 +175,7 @@ def test_mac_changes_with_one_command(forwarding):
     assert pmd.quit() == 0
 
 
-def test_port_stops_and_starts_and_testpmd_comes_again(forwarding):
+def test_port_and_testpmd_can_be_restarted(forwarding):
     """Steps: stop and start the port ten times; detach and attach the function; quit testpmd and
     start it again; kill -9 testpmd and start it again.
 
@@ -233,7 +233,7 @@ def test_packets_wake_a_sleeping_guest(tunnel, closing):
     assert made.counters()["failures"] == 0
 
 
-def test_function_goes_and_comes_below_testpmd(forwarding, testpmd):
+def test_function_can_be_detached_while_testpmd_uses_it(forwarding, testpmd):
     """Steps: detach the function while testpmd uses it; attach it again, and start another testpmd.
     Verify: vsrd sees the guest leave; frames cross with the other testpmd."""
     made, pmd, taps = forwarding()
@@ -358,7 +358,7 @@ def test_64_slow_resets_at_once_all_complete(tunnel, guest):
     [(1, True), (2, True), (3, False), (4, False), (5, False)],
     ids=["no end", "bad flags", "bad BAR", "odd", "beyond"],
 )
-def test_lying_owner_reaches_no_other_vf(lie, doorbell, tunnel, guest):
+def test_wrong_notify_info_reaches_no_other_vf(lie, doorbell, tunnel, guest):
     """Steps: the answer to LEGACY_NOTIFY_INFO is wrong; the guest of VF 1 rings the doorbell of
     every queue.
 
@@ -386,7 +386,7 @@ def test_lying_owner_reaches_no_other_vf(lie, doorbell, tunnel, guest):
     assert {name: activity(name) for name in before} == before
 
 
-def test_dead_admin_queue_gives_ones_and_comes_back(tunnel, guest):
+def test_reads_return_ones_until_the_admin_queue_works_again(tunnel, guest):
     """Steps: the PF does not answer a command; then the PF is reset.
 
     Verify: this read and later ones end in time, return all ones, and are counted; after the reset
@@ -409,7 +409,7 @@ def test_dead_admin_queue_gives_ones_and_comes_back(tunnel, guest):
     assert made.counters()["failures"] == 2
 
 
-def test_device_that_is_gone_fails_cleanly(tunnel, guest):
+def test_reads_return_ones_while_the_pf_refuses_features(tunnel, guest):
     """Steps: the PF refuses all features, so that it has no admin queue after a reset; later it
     accepts features again, and is reset. Verify: before, reads return all ones at once and are
     counted, and doorbells work; afterwards everything works."""
@@ -472,7 +472,7 @@ def test_served_vf_is_assigned(tunnel, guest):
     made.host.destroy_vfs()
 
 
-def test_guest_that_leaves_releases_all(tunnel, guest):
+def test_guest_that_disconnects_leaves_nothing_behind(tunnel, guest):
     """Steps: a guest maps memory, sets a status, and disconnects; another guest connects.
 
     Verify: the memory is unmapped, the VF is reset, events are sent; only one guest at a time.
@@ -496,7 +496,7 @@ def test_guest_that_leaves_releases_all(tunnel, guest):
     assert client.get(vu.STATUS, 1) == 0
 
 
-def test_memory_that_cannot_be_is_refused(tunnel, guest):
+def test_impossible_maps_are_refused(tunnel, guest):
     """Verify: an overlap, a range outside of the IOMMU, and too many maps are refused with an
     errno; earlier maps stay."""
     made = tunnel()
@@ -517,7 +517,7 @@ def test_memory_that_cannot_be_is_refused(tunnel, guest):
     assert made.host.fn("vf1")["dma_bytes"] == mapped
 
 
-def test_vf_taken_away_is_served_no_more(tunnel, guest):
+def test_unbound_vf_is_no_longer_served(tunnel, guest):
     """Steps: unbind the VF while vsrd serves it. Verify: the unbinding ends, the connection of the
     guest ends, the socket is removed, an event is sent."""
     made = tunnel()
@@ -532,7 +532,7 @@ def test_vf_taken_away_is_served_no_more(tunnel, guest):
     assert not made.path().exists()
 
 
-def test_what_cannot_be_served_is_refused_in_a_sentence(tunnel, tmp_path):
+def test_wrong_arguments_of_serve_are_refused(tunnel, tmp_path):
     made = tunnel()
     file = tmp_path / "file"
     file.write_text("mine")
@@ -564,7 +564,7 @@ def test_without_an_admin_queue_nothing_is_served(sim, closing):
 # ---------------------------------------------------------------- vsr-sim attach
 
 
-def test_attach_and_detach_say_why_not(tunnel, guest):
+def test_attach_and_detach_report_errors(tunnel, guest):
     made = tunnel()
     for args, words in (
         (("attach", "nonsense", made.path()), "not a PCI address"),
@@ -588,7 +588,7 @@ def test_attach_and_detach_say_why_not(tunnel, guest):
     assert made.host.stop() == 0
 
 
-def test_process_that_does_not_answer_holds_up_nobody_else(tunnel):
+def test_process_that_does_not_answer_delays_no_other_function(tunnel):
     """Steps: stop vsrd (SIGSTOP) and read a register of the attached function; meanwhile read files
     of it and of the PF; continue vsrd.
 

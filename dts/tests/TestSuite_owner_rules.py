@@ -92,7 +92,7 @@ def seen_by_pf(host):
 
 
 @pytest.mark.parametrize("owner", ["absent", "without admin queue", "hanging", "dead"])
-def test_vf_never_asks_its_owner(owner, sim, daemon, testpmd, closing):
+def test_vf_never_needs_its_owner(owner, sim, daemon, testpmd, closing):
     """Steps: VFs are used while their PF has no owner, an owner without an admin queue, an owner
     that does not answer, or an owner that was killed.
 
@@ -120,7 +120,7 @@ def test_vf_never_asks_its_owner(owner, sim, daemon, testpmd, closing):
     assert host.violations() == {}
 
 
-def test_owner_is_replaced_below_vf_traffic(make_host, daemon, testpmd, closing):
+def test_owner_can_be_replaced_during_vf_traffic(make_host, daemon, testpmd, closing):
     """Steps: two VFs forward; try to change the VFs; kill -9 vsrd, which has a keeper; reset the
     PF; kill -9 the user of the VFs.
 
@@ -206,7 +206,7 @@ def test_permission_outlives_resets(sim, daemon, testpmd, closing):
 
 
 @pytest.mark.parametrize("function", ["vf", "plain"])
-def test_stray_feature_is_named_and_left_alone(function, sim, testpmd, closing):
+def test_stray_feature_is_reported_and_not_accepted(function, sim, testpmd, closing):
     """Steps: a function without an SR-IOV capability (a VF, or a NIC without VFs) offers SR_IOV.
 
     Verify: net_vsr reports a faulty device, does not accept the feature, and works; vsrctl refuses
@@ -234,7 +234,7 @@ def test_stray_feature_is_named_and_left_alone(function, sim, testpmd, closing):
     assert host.violations() == {}
 
 
-def test_driver_that_knows_no_sr_iov_has_the_pf(make_host, testpmd, closing):
+def test_driver_without_sr_iov_can_use_the_pf(make_host, testpmd, closing):
     """Steps: DPDK's own net_virtio, which does not support SR-IOV, drives the PF.
 
     Verify: frames cross, no VF exists, and neither simulator nor kernel reports a fault of SR-IOV.
@@ -308,7 +308,7 @@ def test_owner_without_admin_queue(make_host, daemon, closing):
     assert follower.wait(host.patience) == 3
 
 
-def test_pf_wanted_back_is_let_go(make_host, daemon):
+def test_unbound_pf_is_closed(make_host, daemon):
     """Steps: unbind the PF, which has VFs, while vsrd owns it. Verify: vsrd closes the PF and its
     VFs are destroyed, vsrd reports this, goes on, and can attach the PF again."""
     host = make_host(vfs=2)

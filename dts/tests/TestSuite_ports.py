@@ -41,7 +41,7 @@ def test_pf_and_vf_carry_frames_both_ways(make_host, testpmd, closing):
     assert host.read("bus/pci/devices", host.pf, "sriov_numvfs") == "2"
 
 
-def test_least_of_devices_carries_frames_both_ways(make_host, testpmd, closing):
+def test_device_with_the_fewest_features_carries_frames_both_ways(make_host, testpmd, closing):
     """A NIC with the fewest features: split rings, one buffer per packet, one queue pair, no event
     index, no queue reset (stopping a port resets the device)."""
     host = make_host(profile="minimal", taps=["vf1", "vf2"], vfs=2, queue_pairs=1)
@@ -121,7 +121,7 @@ def test_ports_stop_close_and_open_again(features, make_host, testpmd, closing):
     assert pmd.quit() == 0
 
 
-def test_more_than_a_ring_goes_around(make_host, testpmd, closing):
+def test_many_more_frames_than_descriptors_arrive(make_host, testpmd, closing):
     """Steps: testpmd sends on VF 1. Verify: many more frames than a ring has descriptors arrive,
     all of the right size."""
     host = make_host(taps=["vf1"], vfs=1)

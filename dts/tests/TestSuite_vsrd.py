@@ -53,7 +53,7 @@ def test_socket_is_for_its_owner_alone(sim, daemon):
     assert not vsrd.socket.exists()
 
 
-def test_other_users_are_turned_away_unless_named(sim, daemon):
+def test_other_users_are_refused_unless_named(sim, daemon):
     """Steps: several users connect to a socket that everybody can reach. Verify: only root and
     users that --allow-uid names get an answer."""
     host = sim(vfs=4)
@@ -124,7 +124,7 @@ def test_protocol_is_json_rpc(sim, daemon):
     client.close()
 
 
-def test_request_that_does_not_end_is_given_up(sim, daemon):
+def test_unfinished_request_times_out(sim, daemon):
     """Steps: send half a request and wait. Verify: vsrd closes the connection after a timeout, and
     serves other clients meanwhile."""
     vsrd = daemon(sim(vfs=4))
@@ -136,7 +136,7 @@ def test_request_that_does_not_end_is_given_up(sim, daemon):
     assert 3 < time.monotonic() - started < 30
 
 
-def test_client_that_takes_no_answers_is_given_up(sim, daemon):
+def test_client_that_reads_no_answers_is_disconnected(sim, daemon):
     vsrd = daemon(sim(vfs=4))
     client = vsrd.client()
     client.socket.settimeout(30)
@@ -311,7 +311,7 @@ def test_vf_opens_with_the_token_only(sim, daemon, testpmd):
     assert opens(fresh)
 
 
-def test_pasid_is_not_what_the_pf_has_not(sim, daemon):
+def test_vfs_of_a_pf_without_pasid_have_none(sim, daemon):
     """Verify: on a PF without PASID, acquiring is refused and releasing is no error."""
     host = sim(vfs=2)
     vsrd = daemon(host)
@@ -342,7 +342,7 @@ def test_reset_of_the_pf_leaves_vf_traffic(sim, daemon, testpmd):
     assert pmd.quit() == 0
 
 
-def test_killed_daemon_is_replaced_and_vf_traffic_goes_on(sim, daemon, testpmd):
+def test_killed_daemon_is_replaced_and_vf_traffic_continues(sim, daemon, testpmd):
     """Steps: kill -9 vsrd, which has a keeper, three times; then SIGHUP (an upgrade); then stop.
 
     Verify: VFs are not reset, packets arrive, the next vsrd owns the PF with its VFs, the admin
@@ -379,7 +379,7 @@ def test_killed_daemon_is_replaced_and_vf_traffic_goes_on(sim, daemon, testpmd):
     assert vsrd.stop() == 0
 
 
-def test_without_a_keeper_the_consequence_is_told(sim, daemon, testpmd):
+def test_missing_keeper_is_reported(sim, daemon, testpmd):
     """Steps: vsrd without a keeper, a VF in use, kill -9 vsrd.
 
     Verify: vsrd at its start and `vsrctl health` report that there is no keeper; the VF is reset
@@ -456,7 +456,7 @@ class Systemd:
         return child
 
 
-def test_store_of_systemd_is_spoken(sim, tmp_path):
+def test_vsrd_uses_the_descriptor_store_of_systemd(sim, tmp_path):
     """Steps: start vsrd as systemd does, kill -9, start it again with the descriptors it stored.
 
     Verify: container, group, device and memory are stored under names without colons; the next
@@ -496,7 +496,7 @@ def test_store_of_systemd_is_spoken(sim, tmp_path):
         child.wait(20)
 
 
-def test_pf_taken_away_is_let_go(sim, daemon):
+def test_unbound_pf_is_closed(sim, daemon):
     """Steps: unbind the PF while vsrd owns it. Verify: the unbinding ends, vsrd sends an event, and
     the PF can be attached again."""
     host = sim(vfs=2)
@@ -512,7 +512,7 @@ def test_pf_taken_away_is_let_go(sim, daemon):
     assert shown(host, "health")["ok"]
 
 
-def test_dead_device_is_an_event(closing, sim, daemon):
+def test_device_that_fails_causes_an_event(closing, sim, daemon):
     """Steps: kill the simulator. Verify: an event, and health reports the problem; nothing
     hangs."""
     host = sim(vfs=2)
@@ -525,7 +525,7 @@ def test_dead_device_is_an_event(closing, sim, daemon):
     assert not health["ok"] and health["pfs"][0]["state"] == "problem"
 
 
-def test_keeper_gives_up_on_what_never_ran(sim, closing):
+def test_keeper_ends_when_the_command_cannot_start(sim, closing):
     host = sim(vfs=2)
     child = closing(Child(host.wrap([KEEPER, "/nonexistent"]), env=host.env))
     assert child.wait() == 127
@@ -569,7 +569,7 @@ def test_admin_commands_and_legacy_registers(sim, daemon):
     assert not host.violations()
 
 
-def test_commands_that_make_no_sense_are_refused(sim, daemon):
+def test_wrong_arguments_of_admin_commands_are_refused(sim, daemon):
     host = sim(vfs=2)
     daemon(host)
     host.create_vfs(1)
@@ -585,7 +585,7 @@ def test_commands_that_make_no_sense_are_refused(sim, daemon):
     assert not host.violations()
 
 
-def test_device_without_admin_queue_does_all_else(sim, daemon):
+def test_device_without_admin_queue_has_all_other_commands(sim, daemon):
     host = sim(vfs=2, features="-admin_vq")
     daemon(host)
     host.create_vfs(2)
