@@ -6,11 +6,12 @@
 
 /**
  * @file
- * Administration commands: how a command and its answer look, per opcode.
+ * Administration commands: layout of the command and of the answer, by opcode.
  *
  * virtio 1.4 2.12 "Device groups", 2.12.1 "Group administration commands", 2.13 "Administration
- * Virtqueues". A command is a header and data that the device reads; its answer is a header and a
- * result that the device writes. Where the text contradicts itself, the choice is named here.
+ * Virtqueues". A command is a header and data, which the device reads; the answer is a header and
+ * a result, which the device writes. Where the specification contradicts itself, a comment here
+ * names the choice.
  */
 
 #include "wire.h"
@@ -32,8 +33,8 @@
 #define VIRTIO_ADMIN_DEVICE_CAP_GET 0x08
 #define VIRTIO_ADMIN_DRIVER_CAP_SET 0x09
 #define VIRTIO_ADMIN_RESOURCE_OBJ_CREATE 0x0a
-/* The table of opcodes and the sections of the two commands give them each other's number; these
- * are the table's. */
+/* The table of opcodes and the sections of these two commands exchange their numbers; the
+ * numbers here are those of the table. */
 #define VIRTIO_ADMIN_RESOURCE_OBJ_QUERY 0x0b
 #define VIRTIO_ADMIN_RESOURCE_OBJ_MODIFY 0x0c
 #define VIRTIO_ADMIN_RESOURCE_OBJ_DESTROY 0x0d
@@ -43,7 +44,7 @@
 #define VIRTIO_ADMIN_DEV_MODE_SET 0x11
 #define VIRTIO_ADMIN_NB_OPCODES 0x12
 
-/** Every opcode, as X(opcode macro, "name" as people type it). */
+/** Every opcode, as X(opcode macro, "name" on command lines). */
 #define VIRTIO_ADMIN_OPCODE_NAMES(X)                                       \
 	X(VIRTIO_ADMIN_LIST_QUERY, "list_query")                           \
 	X(VIRTIO_ADMIN_LIST_USE, "list_use")                               \
@@ -67,13 +68,14 @@
 /* Sets of opcodes, as in the bitmaps of LIST_QUERY and LIST_USE */
 #define VIRTIO_ADMIN_LIST_BASIC UINT64_C(0x3) /**< In use after a reset. */
 #define VIRTIO_ADMIN_LIST_LEGACY UINT64_C(0x3c) /**< All four or none. */
-#define VIRTIO_ADMIN_LIST_NOTIFY_INFO UINT64_C(0x40) /**< Only with those four. */
+#define VIRTIO_ADMIN_LIST_NOTIFY_INFO UINT64_C(0x40) /**< Only with the four of LIST_LEGACY. */
 #define VIRTIO_ADMIN_LIST_CAPS UINT64_C(0x380) /**< All three or none. */
 #define VIRTIO_ADMIN_LIST_OBJS UINT64_C(0x3c00) /**< All four or none. */
 #define VIRTIO_ADMIN_LIST_PARTS UINT64_C(0x3c000) /**< All four or none, and only with objects. */
 #define VIRTIO_ADMIN_LIST_ALL UINT64_C(0x3ffff)
 
-/* Status: numbers of Linux's errno. EEXIST is missing in the table and used in the text. */
+/* Status: errno numbers of Linux. The text uses EEXIST, which the table of the specification
+ * lacks. */
 #define VIRTIO_ADMIN_STATUS_OK 0
 #define VIRTIO_ADMIN_STATUS_ENXIO 6
 #define VIRTIO_ADMIN_STATUS_EAGAIN 11
@@ -83,7 +85,7 @@
 #define VIRTIO_ADMIN_STATUS_EINVAL 22
 #define VIRTIO_ADMIN_STATUS_ENOSPC 28
 
-/* What was wrong, beside a status that is not OK */
+/* Qualifier: the reason of a status that is not OK */
 #define VIRTIO_ADMIN_QUALIFIER_OK 0
 #define VIRTIO_ADMIN_QUALIFIER_INVALID_COMMAND 1
 #define VIRTIO_ADMIN_QUALIFIER_INVALID_OPCODE 2
@@ -93,7 +95,7 @@
 #define VIRTIO_ADMIN_QUALIFIER_NORESOURCE 6
 #define VIRTIO_ADMIN_QUALIFIER_TRYAGAIN 7
 
-/** What the device reads first; the command's data follows. */
+/** Header of a command; the data of the command follows. */
 struct virtio_admin_cmd_hdr {
 	virtio_le16 opcode;
 	virtio_le16 group_type;
@@ -106,7 +108,7 @@ VIRTIO_WIRE_FIELD(virtio_admin_cmd_hdr, group_type, 2, 2);
 VIRTIO_WIRE_FIELD(virtio_admin_cmd_hdr, reserved, 4, 12);
 VIRTIO_WIRE_FIELD(virtio_admin_cmd_hdr, group_member_id, 16, 8);
 
-/** What the device writes first; the command's result follows. */
+/** Header of the answer; the result of the command follows. */
 struct virtio_admin_cmd_answer {
 	virtio_le16 status;
 	virtio_le16 status_qualifier;
@@ -119,7 +121,8 @@ VIRTIO_WIRE_FIELD(virtio_admin_cmd_answer, reserved, 4, 4);
 
 /* ---------------------------------------------------------------- legacy registers, 0x02..0x06 */
 
-/** Data of a legacy write: this, then the bytes. A read has the offset alone, one byte. */
+/** Data of a legacy write; the bytes to write follow. Data of a read is only the offset, one
+ * byte. */
 struct virtio_admin_legacy_wr {
 	uint8_t offset;
 	uint8_t reserved[7];
@@ -128,7 +131,7 @@ VIRTIO_WIRE_STRUCT(virtio_admin_legacy_wr, 8);
 VIRTIO_WIRE_FIELD(virtio_admin_legacy_wr, offset, 0, 1);
 VIRTIO_WIRE_FIELD(virtio_admin_legacy_wr, reserved, 1, 7);
 
-#define VIRTIO_ADMIN_NOTIFY_ENTRIES 4 /**< The last is an end mark: three can be used. */
+#define VIRTIO_ADMIN_NOTIFY_ENTRIES 4 /**< The last entry is the end mark, so three can be used. */
 #define VIRTIO_ADMIN_NOTIFY_END 0
 #define VIRTIO_ADMIN_NOTIFY_OWNER 1 /**< A BAR of the PF. */
 #define VIRTIO_ADMIN_NOTIFY_MEMBER 2 /**< A BAR of the VF itself. */
@@ -138,7 +141,7 @@ struct virtio_admin_notify_info {
 	uint8_t flags; /**< VIRTIO_ADMIN_NOTIFY_*. */
 	uint8_t bar; /**< 1..5. */
 	uint8_t reserved[6];
-	virtio_le64 offset; /**< Even; of a VF's BAR: into that VF's own part. */
+	virtio_le64 offset; /**< Even; in a BAR of VFs: relative to the part of the VF. */
 } VIRTIO_WIRE_PACKED;
 VIRTIO_WIRE_STRUCT(virtio_admin_notify_info, 16);
 VIRTIO_WIRE_FIELD(virtio_admin_notify_info, flags, 0, 1);
@@ -154,7 +157,7 @@ VIRTIO_WIRE_FIELD(virtio_admin_notify_info, offset, 8, 8);
 #define VIRTIO_ADMIN_CAP_FF_ACTION 0x0802
 #define VIRTIO_ADMIN_NB_CAPS 0x1000
 
-/** Data of DEVICE_CAP_GET, and in front of the capability in that of DRIVER_CAP_SET. */
+/** Data of DEVICE_CAP_GET; start of the data of DRIVER_CAP_SET, before the capability. */
 struct virtio_admin_cap_hdr {
 	virtio_le16 id;
 	uint8_t reserved[6];
@@ -165,7 +168,7 @@ VIRTIO_WIRE_FIELD(virtio_admin_cap_hdr, reserved, 2, 6);
 
 /** The capability DEV_PARTS. */
 struct virtio_dev_parts_cap {
-	uint8_t get_limit; /**< Objects of kind GET that may exist at once. */
+	uint8_t get_limit; /**< Largest number of objects of kind GET. */
 	uint8_t set_limit;
 } VIRTIO_WIRE_PACKED;
 VIRTIO_WIRE_STRUCT(virtio_dev_parts_cap, 2);
@@ -179,7 +182,7 @@ VIRTIO_WIRE_FIELD(virtio_dev_parts_cap, set_limit, 1, 1);
 #define VIRTIO_ADMIN_OBJ_FF_CLASSIFIER 0x201
 #define VIRTIO_ADMIN_OBJ_FF_RULE 0x202
 
-/** First in the data of every command on an object. */
+/** Start of the data of every command on an object. */
 struct virtio_admin_obj_hdr {
 	virtio_le16 type;
 	uint8_t reserved[2];
@@ -190,7 +193,7 @@ VIRTIO_WIRE_FIELD(virtio_admin_obj_hdr, type, 0, 2);
 VIRTIO_WIRE_FIELD(virtio_admin_obj_hdr, reserved, 2, 2);
 VIRTIO_WIRE_FIELD(virtio_admin_obj_hdr, id, 4, 4);
 
-/** Data of CREATE, QUERY and MODIFY; the object's data follows in CREATE and MODIFY. */
+/** Data of CREATE, QUERY and MODIFY; in CREATE and MODIFY the data of the object follows. */
 struct virtio_admin_obj_cmd {
 	struct virtio_admin_obj_hdr hdr;
 	virtio_le64 flags; /**< Zero. */
@@ -213,7 +216,8 @@ VIRTIO_WIRE_FIELD(virtio_dev_parts_obj, reserved, 1, 7);
 
 /* ---------------------------------------------------------------- device parts, 0x0e..0x11 */
 
-/** Data of DEV_PARTS_METADATA_GET and DEV_PARTS_GET; headers of parts may follow in the latter. */
+/** Data of DEV_PARTS_METADATA_GET and DEV_PARTS_GET; in DEV_PARTS_GET, headers of parts may
+ * follow. */
 struct virtio_dev_parts_cmd {
 	struct virtio_admin_obj_hdr hdr;
 	uint8_t type; /**< VIRTIO_DEV_PARTS_METADATA_* or VIRTIO_DEV_PARTS_GET_*. */
@@ -232,7 +236,7 @@ VIRTIO_WIRE_FIELD(virtio_dev_parts_cmd, reserved, 9, 7);
 
 /** Result of DEV_PARTS_METADATA_GET; headers follow for LIST. */
 struct virtio_dev_parts_metadata {
-	virtio_le32 value; /**< Bytes for SIZE, else parts. */
+	virtio_le32 value; /**< Bytes for SIZE, else number of parts. */
 	virtio_le32 reserved;
 } VIRTIO_WIRE_PACKED;
 VIRTIO_WIRE_STRUCT(virtio_dev_parts_metadata, 8);
@@ -248,12 +252,12 @@ VIRTIO_WIRE_FIELD(virtio_dev_parts_metadata, reserved, 4, 4);
 #define VIRTIO_DEV_PART_NET_CVQ_CFG 0x200
 #define VIRTIO_DEV_PART_F_OPTIONAL 1
 
-/** In front of the value of each part, which is not padded. */
+/** Header of a part; the value follows, without padding. */
 struct virtio_dev_part_hdr {
 	virtio_le16 type;
 	uint8_t flags;
 	uint8_t reserved;
-	uint8_t selector[8]; /**< Which of its kind. */
+	uint8_t selector[8]; /**< Which part of this type, for instance the queue. */
 	virtio_le32 length; /**< Bytes of the value. */
 } VIRTIO_WIRE_PACKED;
 VIRTIO_WIRE_STRUCT(virtio_dev_part_hdr, 16);
@@ -293,6 +297,6 @@ VIRTIO_WIRE_FIELD(virtio_dev_part_vq_notify, queue_notify_off, 0, 2);
 VIRTIO_WIRE_FIELD(virtio_dev_part_vq_notify, queue_notif_config_data, 2, 2);
 VIRTIO_WIRE_FIELD(virtio_dev_part_vq_notify, reserved, 4, 4);
 
-#define VIRTIO_DEV_MODE_STOPPED 1 /**< Flag of DEV_MODE_SET, one byte; 0: go on. */
+#define VIRTIO_DEV_MODE_STOPPED 1 /**< Flag of DEV_MODE_SET, one byte; 0: run. */
 
 #endif /* VIRTIO_SPEC_ADMIN_H */

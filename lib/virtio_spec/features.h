@@ -12,7 +12,7 @@
  * Numbers reach 70, so a set of features needs more than 64 bits.
  */
 
-/** Bits that feature sets hold: four 32-bit windows of the common configuration. */
+/** Number of bits of a feature set: four 32-bit windows of the common configuration. */
 #define VIRTIO_FEATURE_BITS 128
 
 /* Transport, virtio 1.4 6 "Reserved Feature Bits" */
@@ -77,8 +77,8 @@
 #define VIRTIO_NET_F_IPSEC 70
 
 /**
- * Every bit that has a name, as X(bit number macro, "lower-case name" as people type it).
- * The one list from which both sides take names for command lines, logs and tables.
+ * Every bit with a name, as X(bit number macro, "lower-case name" on command lines). Driver and
+ * simulator take names for command lines, logs and tables from this list.
  */
 #define VIRTIO_FEATURE_NAMES(X)                                                \
 	X(VIRTIO_NET_F_CSUM, "csum")                                           \
@@ -141,8 +141,8 @@
 
 /**
  * Prerequisites between features, as X(bit, needed bit): virtio 1.4 5.1.3.1 "Feature bit
- * requirements". Rows of one bit add up (all are needed), except that GUEST_ECN and HOST_ECN
- * need one of two bits and are not listed: check them by hand.
+ * requirements". If a bit has several rows, all bits are needed. GUEST_ECN and HOST_ECN need one
+ * of two bits and are not listed.
  */
 #define VIRTIO_FEATURE_NEEDS(X)                                                      \
 	X(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS, VIRTIO_NET_F_CTRL_VQ)                    \

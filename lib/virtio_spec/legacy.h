@@ -9,9 +9,9 @@
  * The legacy register block and ring layout.
  *
  * virtio 1.4 4.1.4.10 "Legacy Interfaces: A Note on PCI Device Layout", 2.7.2 "Legacy Interfaces:
- * A Note on Virtqueue Layout". In an I/O BAR the device's own configuration follows the header,
- * whose two vectors exist while MSI-X is enabled. Through administration commands it has offsets
- * of its own, and everything is little-endian.
+ * A Note on Virtqueue Layout". In an I/O BAR the device configuration follows the header; the two
+ * vectors of the header exist only while MSI-X is enabled. In administration commands the device
+ * configuration has its own offsets, and all fields are little-endian.
  */
 
 #include "wire.h"
@@ -20,7 +20,7 @@ struct virtio_legacy_hdr {
 	virtio_le32 device_features; /**< Bits 0..31. */
 	virtio_le32 driver_features;
 	virtio_le32 queue_address; /**< Page frame number of the selected queue; 0: none. */
-	virtio_le16 queue_size; /**< Of the device's choice. */
+	virtio_le16 queue_size; /**< The device chooses the size. */
 	virtio_le16 queue_select;
 	virtio_le16 queue_notify;
 	uint8_t device_status; /**< Writing 0 resets. */
@@ -42,16 +42,17 @@ VIRTIO_WIRE_FIELD(virtio_legacy_hdr, queue_vector, 22, 2);
 
 #define VIRTIO_LEGACY_HDR_LEN 20 /**< Without MSI-X. */
 #define VIRTIO_LEGACY_HDR_LEN_MSIX 24
-/** Bytes of the network device's configuration that a legacy driver can reach: up to the MTU. */
+/** Bytes of the configuration of a network device that a legacy driver can access: up to the MTU.
+ * */
 #define VIRTIO_LEGACY_NET_CONFIG_LEN 12
 
 #define VIRTIO_LEGACY_PAGE_SHIFT 12
 #define VIRTIO_LEGACY_ALIGN 4096
-/** Where the used ring stands, bytes behind the first descriptor. */
+/** Offset of the used ring from the first descriptor, bytes. */
 #define VIRTIO_LEGACY_USED_OFFSET(size)                                               \
 	(((size_t)16 * (size) + 2 * ((size_t)3 + (size)) + VIRTIO_LEGACY_ALIGN - 1) & \
 			~(size_t)(VIRTIO_LEGACY_ALIGN - 1))
-/** Bytes of the whole block, whole pages. */
+/** Length of the whole ring in bytes, whole pages. */
 #define VIRTIO_LEGACY_RING_BYTES(size)                                                \
 	(VIRTIO_LEGACY_USED_OFFSET(size) +                                            \
 			(((size_t)6 + (size_t)8 * (size) + VIRTIO_LEGACY_ALIGN - 1) & \

@@ -49,10 +49,10 @@ VIRTIO_WIRE_FIELD(virtio_net_config, supported_tunnel_types, 24, 4);
 #define VIRTIO_NET_QUEUE_PAIRS_MAX 0x8000
 
 /**
- * Packet header in its longest form; shorter forms are its first 12, 20 or 24 bytes
- * (virtio 1.4 5.1.6 "Device Operation"). The length in use follows from the features:
- * 32 with OUT_NET_HEADER or IPSEC, else 24 with a UDP tunnel GSO bit, else 20 with
- * HASH_REPORT, else 12. Legacy devices without MRG_RXBUF use 10.
+ * Packet header in its longest form; shorter forms are its first 12, 20 or 24 bytes (virtio 1.4
+ * 5.1.9 "Device Operation"). The features decide the length: 32 with OUT_NET_HEADER or IPSEC, else
+ * 24 with a UDP tunnel GSO bit, else 20 with HASH_REPORT, else 12. Legacy devices without
+ * MRG_RXBUF use 10.
  */
 struct virtio_net_hdr {
 	uint8_t flags;
@@ -114,7 +114,7 @@ static_assert(sizeof(struct virtio_net_hdr) == VIRTIO_NET_HDR_LEN_OUT, "out");
 #define VIRTIO_NET_HDR_GSO_UDP_TUNNEL_IPV6 0x40
 #define VIRTIO_NET_HDR_GSO_ECN 0x80
 
-/* Control virtqueue, virtio 1.4 5.1.6.5 "Control Virtqueue" */
+/* Control virtqueue, virtio 1.4 5.1.9.5 "Control Virtqueue" */
 struct virtio_net_ctrl_hdr {
 	uint8_t class;
 	uint8_t command;

@@ -31,13 +31,13 @@
 struct virtio_pci_cap {
 	uint8_t cap_vndr; /**< PCI_CAP_ID_VNDR. */
 	uint8_t cap_next;
-	uint8_t cap_len; /**< Whole capability, extra data included. */
+	uint8_t cap_len; /**< Length of the whole capability, with extra data. */
 	uint8_t cfg_type;
-	uint8_t bar; /**< 0..5, anything else is reserved. */
+	uint8_t bar; /**< 0..5, other values are reserved. */
 	uint8_t id;
 	uint8_t padding[2];
-	virtio_le32 offset; /**< Bytes into the BAR. */
-	virtio_le32 length; /**< Bytes; may be larger than known. */
+	virtio_le32 offset; /**< Offset in the BAR, bytes. */
+	virtio_le32 length; /**< Bytes; may be larger than the known structure. */
 } VIRTIO_WIRE_PACKED;
 VIRTIO_WIRE_STRUCT(virtio_pci_cap, 16);
 VIRTIO_WIRE_FIELD(virtio_pci_cap, cap_vndr, 0, 1);

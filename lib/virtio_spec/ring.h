@@ -8,8 +8,8 @@
  * @file
  * Memory layout of split and packed virtqueues.
  *
- * virtio 1.4 2.7 "Split Virtqueues", 2.8 "Packed Virtqueues". Layout only: what driver and
- * device do with it stands in their own code, twice on purpose.
+ * virtio 1.4 2.7 "Split Virtqueues", 2.8 "Packed Virtqueues". Layout only: driver and simulator do
+ * not share the code that uses it, so that each checks the other.
  */
 
 #include "wire.h"
@@ -61,7 +61,7 @@ VIRTIO_WIRE_STRUCT(virtq_used_elem, 8);
 VIRTIO_WIRE_FIELD(virtq_used_elem, id, 0, 4);
 VIRTIO_WIRE_FIELD(virtq_used_elem, len, 4, 4);
 
-/** Followed by le16 avail_event behind ring[queue size]. */
+/** Followed by le16 avail_event after ring[queue size]. */
 struct virtq_used {
 	virtio_le16 flags;
 	virtio_le16 idx;

@@ -54,7 +54,7 @@
 		"available yet.") \
 	RULE(PCI_CFG_RANGE, 35, "4.1.4.9.2", \
 		"Driver Requirements: PCI configuration access capability", \
-		"An access by PCI_CFG is aligned and lies in another capability's range.") \
+		"An access by PCI_CFG is aligned and inside the range of another capability.") \
 	RULE(VECTOR_READ_BACK, 39, "4.1.5.1.2.2", \
 		"Driver Requirements: MSI-X Vector Configuration", \
 		"A vector is read back after it was written.") \
@@ -132,7 +132,7 @@
 		"num_buffers of a packet to send is 0.") \
 	RULE(TX_OFFLOAD, 100, "5.1.9.2.1", \
 		"Driver Requirements: Packet Transmission", \
-		"A packet to send asks only for negotiated offloads.") \
+		"A packet to send uses only negotiated offloads.") \
 	RULE(TX_FLAGS, 101, "5.1.9.2.1", \
 		"Driver Requirements: Packet Transmission", \
 		"DATA_VALID and RSC_INFO are not set in a packet to send.") \

@@ -6,12 +6,12 @@
 
 /**
  * @file
- * How this folder writes down what travels between driver and device.
+ * Macros for structures that driver and device exchange.
  *
- * Header only, used by driver side and device side alike, and by nothing of DPDK. Every
- * multi-byte field is little-endian on the wire (virtio 1.4 1.4 "Structure Specifications");
- * the le16/le32/le64 types say so, and the four conversion helpers are the only way in and out.
- * Each structure is followed by assertions of its size and of the offset and size of each field.
+ * Headers only, for driver and simulator, independent of DPDK. Every multi-byte field is
+ * little-endian (virtio 1.4 1.4 "Structure Specifications"), shown by the types le16, le32 and
+ * le64; use the functions of endian.h to convert. Each structure is followed by assertions of its
+ * size and of the offset and size of each field.
  */
 
 #include <assert.h>

@@ -5,7 +5,8 @@
 #define VSIM_H
 
 /**
- * @file The software NIC: a virtio-net PF with SR-IOV VFs, seen from outside.
+ * @file
+ * The software NIC: a virtio-net PF with SR-IOV VFs, seen from outside.
  *
  * The NIC behaves as hardware does: it has registers in regions, it accesses memory only through
  * the DMA map of a function, and it works only when a doorbell was rung. How a host reaches it
@@ -226,31 +227,32 @@ void vsim_fn_link_set(struct vsim_fn *fn, bool up);
  * Connect a function to a wire. The wire stays connected across resets and changes of VF Enable;
  * the function need not exist yet. All functions of one peer wire or switch run on one worker.
  *
- *   null                 delivers nothing, takes all that is sent
- *   tap:NAME             TAP device of the process's network namespace, made if there is none.
- *                        Frames wait in it up to 10 ms for RX buffers; those older than the
- *                        driver are thrown away
- *   peer:INDEX           cable to another function (its own number: to itself), both ends at once;
- *                        the receiver drops and counts what it has no buffers for
- *   switch:NAME          learning switch among all functions that name it: per VLAN, 4096
- *                        addresses, forgotten after five minutes, unknown ones flooded
- *   pcap:IN,OUT[,loop]   plays the classic pcap file IN once (or for ever), as fast as buffers
- *                        are posted, and writes what is sent to OUT; either may be empty
+ *   null                 delivers nothing, takes all frames
+ *   tap:NAME             TAP device in the network namespace of the process, created if it does not
+ *                        exist. Frames wait in it up to 10 ms for RX buffers; frames from before
+ *                        the start of the driver are dropped
+ *   peer:INDEX           cable to another function (its own number: to itself), set at both ends;
+ *                        the receiver drops and counts frames without a buffer
+ *   switch:NAME          learning switch between all functions that name it: per VLAN, 4096
+ *                        addresses, forgotten after five minutes; unknown addresses are flooded
+ *   pcap:IN,OUT[,loop]   plays the classic pcap file IN once (or repeatedly), as fast as buffers
+ *                        are posted, and writes sent frames to OUT; either name may be empty
  *   gen:KEY=VALUE,...    generator of valid IPv4/UDP frames, and sink:
  *     size=N | imix      bytes without check sequence, 60..MTU+14, default 64; imix: 60, 590 and
  *                        1514 in the ratio 7:4:1
  *     flows=N            1..4096, default 1; flow f goes to queue pair f modulo pairs in use
- *     rate=PPS           0 (default): as fast as buffers are posted, none lost; else what finds no
- *                        buffer is dropped and counted
- *     count=N            stop after so many, 0 (default): never
- *     fill=frame         (default) the whole frame is written each time: valid at the driver; the
- *                        copy takes some 100 cycles of the worker at 1500 bytes
- *     fill=headers       only its first 64 bytes are, so above 64 bytes the checksum is wrong and
- *                        the payload is what the driver left there: the cost of 64-byte frames
- *     trip=1             one frame at a time, the next when it came back on this function; the
- *                        times are counted: round_trips, round_trip_p50_ns, round_trip_p99_ns
- *     check=1            look whether what is sent is what was received: reads one cache line of
- *                        each frame (wire_bad counts); default 0: the sink touches no payload
+ *     rate=PPS           0 (default): as fast as buffers are posted, none is lost; else frames
+ *                        without a buffer are dropped and counted
+ *     count=N            stop after this number of frames, 0 (default): never
+ *     fill=frame         (default) the whole frame is written each time, so that the driver
+ *                        receives a valid packet; at 1500 bytes the copy costs about 100 cycles
+ *     fill=headers       only the first 64 bytes are written, so in longer frames the checksum is
+ *                        wrong and the payload is undefined; costs as much as 64-byte frames
+ *     trip=1             one frame at a time: the next is delivered when the last one was sent
+ *                        back; the times are counted: round_trips, round_trip_p50_ns,
+ *                        round_trip_p99_ns
+ *     check=1            check that sent frames are those that were delivered: reads one cache line
+ *                        of each frame (wire_bad counts); default 0: sent frames are not read
  *
  * @return 0 or -errno with one sentence in err.
  */

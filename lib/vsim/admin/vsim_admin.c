@@ -3,10 +3,10 @@
  */
 
 /*
- * The admin queues: commands are begun in the order in which they came, each checked for group,
- * opcode and member before it is looked at. One whose member is being reset waits for the end of
- * that; those of other members go on, and are answered before it, unless IN_ORDER was negotiated.
- * virtio 1.4 2.12.1, 2.13.
+ * The admin queues. Commands start in the order of arrival, after checks of group, opcode and
+ * member. A command for a member that is being reset waits for the end of the reset; commands for
+ * other members continue and complete earlier, unless IN_ORDER was negotiated. virtio 1.4 2.12.1,
+ * 2.13.
  */
 
 #include <errno.h>
@@ -22,14 +22,14 @@
 #include "vsim/core/vsim_event.h"
 #include "vsim/ring/vsim_chain.h"
 
-/* Commands taken in one go: bounds the time that a driver can keep all workers waiting. */
+/* Commands taken in one round: bounds the time for which a driver can block all workers. */
 #define ROUND 64
 
 #define BIT(opcode) (UINT64_C(1) << (opcode))
 
-/* ---------------------------------------------------------------- commands under way */
+/* ---------------------------------------------------------------- pending commands */
 
-/* A place in the driver's memory that the answer goes to, by its bus address. */
+/* A segment of the driver's memory for the answer, by its bus address. */
 struct room {
 	uint64_t iova;
 	uint32_t len;
@@ -38,17 +38,18 @@ struct room {
 struct vsim_admin_pending {
 	struct vsim_admin_pending *next;
 	uint16_t qi, id, nb_descs;
-	uint64_t serial; /* Of the queue by which it came. */
+	uint64_t serial; /* Serial number of the queue of the command. */
 	bool begun;
-	struct vsim_fn *resets; /* It began a reset of this one, and ends with it. */
-	uint64_t due; /* Not answered before. */
+	/* The function whose reset the command started; the command completes with the reset. */
+	struct vsim_fn *resets;
+	uint64_t due; /* Earliest time of the answer. */
 	struct virtio_admin_cmd_hdr hdr;
 	struct virtio_admin_cmd_answer answer;
 	uint8_t *result;
 	size_t result_len;
 	unsigned int nb_rooms;
 	struct room *rooms;
-	uint64_t room_len; /* All of them. */
+	uint64_t room_len; /* Length of all rooms. */
 	size_t data_len;
 	uint8_t data[];
 };
@@ -65,7 +66,7 @@ pending_free(struct vsim_admin *admin, struct vsim_admin_pending **link)
 	free(p);
 }
 
-/* Its queue was stopped, or is another one by now: nobody waits for the answer. */
+/* The queue of the command was stopped, so the command has no answer. */
 static bool
 pending_stale(const struct vsim_fn *fn, const struct vsim_admin_pending *p)
 {
@@ -96,7 +97,7 @@ pending_drop_stale(struct vsim_fn *fn)
 	}
 }
 
-/* Keep what the command says and where its answer goes: both may have to wait. */
+/* Copy the command and the addresses of its answer: the command may have to wait. */
 static struct vsim_admin_pending *
 pending_make(const struct vsim_queue *q, const struct vsim_chain *chain)
 {
@@ -104,7 +105,7 @@ pending_make(const struct vsim_queue *q, const struct vsim_chain *chain)
 	size_t data_len = chain->readable_len > hdr_len ? chain->readable_len - hdr_len : 0;
 	struct vsim_admin_pending *p;
 
-	/* One byte more than is looked at tells a long command from one that just fits. */
+	/* One byte more than the limit, to detect a command that is too long. */
 	if (data_len > VSIM_ADMIN_BYTES + 1)
 		data_len = VSIM_ADMIN_BYTES + 1;
 	p = calloc(1, sizeof(*p) + data_len);
@@ -145,7 +146,7 @@ list_offered(const struct vsim_fn *owner, uint16_t group)
 	return list & ~(owner->nic->conf.admin_off & ~VIRTIO_ADMIN_LIST_BASIC);
 }
 
-/* Sets that make no sense in part. */
+/* Commands that must be used together. */
 static bool
 list_sound(uint64_t list)
 {
@@ -170,7 +171,7 @@ list_query(struct vsim_admin_call *call)
 {
 	virtio_le64 list = htole64(list_offered(call->owner, call->group));
 
-	/* A list that is cut short is one of fewer commands. */
+	/* A list that is cut has fewer commands. */
 	vsim_admin_add(call, &list,
 			call->result_room < sizeof(list) ? call->result_room : sizeof(list));
 	return VIRTIO_ADMIN_STATUS_OK;
@@ -236,7 +237,7 @@ vf_enabled(const struct vsim_fn *owner)
 					PCI_SRIOV_CTRL_VF_ENABLE);
 }
 
-/* The group exists: VFs are one only while there are any (virtio 1.4 2.12.1.1). */
+/* The group exists: the SR-IOV group only while VF Enable is set (virtio 1.4 2.12.1.5). */
 static bool
 group_exists(const struct vsim_admin_call *call)
 {
@@ -248,7 +249,7 @@ group_exists(const struct vsim_admin_call *call)
 		return false;
 	if (vf_enabled(owner))
 		return true;
-	/* The lists carry no member, and drivers are known to ask before there are VFs. */
+	/* The list commands have no member, and existing drivers send them before VFs exist. */
 	return owner->nic->conf.lenient.early_lists && owner->nic->conf.total_vfs > 0 &&
 			is_list(call->opcode);
 }
@@ -264,7 +265,7 @@ opcode_in_use(const struct vsim_admin_call *call)
 	return call->opcode < VIRTIO_ADMIN_NB_OPCODES && (list & BIT(call->opcode)) != 0;
 }
 
-/* Who is meant. @return NULL when there is no such member. */
+/* Member of a group. @return NULL: no such member. */
 static struct vsim_fn *
 member_of(const struct vsim_fn *owner, uint16_t group, uint64_t id)
 {
@@ -273,7 +274,7 @@ member_of(const struct vsim_fn *owner, uint16_t group, uint64_t id)
 	return owner->nic->fns[id];
 }
 
-/* In the order that virtio 1.4 2.12.1.1 gives. */
+/* Checks in the order of virtio 1.4 2.12.1.5. */
 static uint16_t
 call_check(struct vsim_admin_call *call)
 {
@@ -295,9 +296,9 @@ call_check(struct vsim_admin_call *call)
 	return vsim_admin_refuse(call, VIRTIO_ADMIN_STATUS_EINVAL, qualifier);
 }
 
-/* ---------------------------------------------------------------- carrying out */
+/* ---------------------------------------------------------------- execution */
 
-/* Fault points. @return the status to answer with, or OK: carry it out. */
+/* Fault points. @return the status to answer with, or OK: execute the command. */
 static uint16_t
 fault_status(struct vsim_admin_call *call)
 {
@@ -326,7 +327,7 @@ call_run(struct vsim_admin_call *call)
 		status = call_check(call);
 	if (status != VIRTIO_ADMIN_STATUS_OK)
 		return status;
-	/* The text and the table of the specification disagree about these two. */
+	/* Text and table of the specification differ about these two opcodes. */
 	if (owner->nic->conf.lenient.swapped_objs &&
 			(opcode == VIRTIO_ADMIN_RESOURCE_OBJ_QUERY ||
 					opcode == VIRTIO_ADMIN_RESOURCE_OBJ_MODIFY))
@@ -335,7 +336,7 @@ call_run(struct vsim_admin_call *call)
 	return commands[opcode](call);
 }
 
-/* LIST_USE stands alone: nothing else of its group is under way (virtio 1.4 2.12.1.2). */
+/* LIST_USE is sent alone: no other command of its group is pending (virtio 1.4 2.12.1.6). */
 static void
 list_use_check(struct vsim_fn *fn, const struct vsim_admin_pending *self)
 {
@@ -356,7 +357,7 @@ group_reset(struct vsim_admin *admin, uint16_t group)
 		vsim_admin_objs_drop(admin);
 }
 
-/* With a reset of the owner, lists, capabilities and objects are gone. */
+/* A reset of the owner ends all lists, capabilities and objects. */
 static void
 reset_follow(struct vsim_fn *fn)
 {
@@ -403,7 +404,8 @@ begin(struct vsim_fn *fn, struct vsim_admin_pending *p)
 	reset_follow(fn);
 	list_use_check(fn, p);
 	status = call_run(&call);
-	/* virtio 1.4 2.13.1: written in eights, as far as the buffer goes. */
+	/* virtio 1.4 2.13.1: the result is padded to a multiple of eight bytes, as far as the
+	 * buffer has space. */
 	pad = call.exact ? 0 : -call.result_len & 7;
 	if (pad > call.result_room - call.result_len)
 		pad = call.result_room - call.result_len;
@@ -447,7 +449,7 @@ answer(struct vsim_fn *fn, struct vsim_admin_pending *p)
 	vsim_chain_push(q, &chain, used > less ? used - less : 0);
 }
 
-/* A command whose member is being reset waits, as does a new state for it. */
+/* A command for a member that is being reset has to wait. */
 static bool
 held(const struct vsim_fn *fn, const struct vsim_admin_pending *p)
 {
@@ -472,7 +474,7 @@ lost(struct vsim_fn *fn, const struct vsim_admin_pending *p)
 	return true;
 }
 
-/* When something can come of it. */
+/* Time at which the command can start or complete. */
 static uint64_t
 due(const struct vsim_fn *fn, const struct vsim_admin_pending *p)
 {
@@ -544,7 +546,7 @@ queue_take(struct vsim_fn *fn, struct vsim_queue *q)
 			return;
 		*link = pending_make(q, &chain);
 		if (*link == NULL) {
-			/* There is nothing left to answer with. */
+			/* Without memory the command cannot be answered. */
 			vsim_fn_broken(fn);
 			return;
 		}
@@ -580,7 +582,7 @@ vsim_admin_run(struct vsim_fn *fn)
 	return pending_run(fn);
 }
 
-/* ---------------------------------------------------------------- life */
+/* ---------------------------------------------------------------- create, destroy, reset */
 
 struct vsim_admin *
 vsim_admin_create(void)
@@ -602,7 +604,7 @@ vsim_admin_vfs_changed(struct vsim_fn *fn)
 	if (fn->admin == NULL)
 		return;
 	pending_drop_stale(fn);
-	/* virtio 1.4 2.12.1: the driver keeps VF Enable as it is while commands are under way. */
+	/* virtio 1.4 2.12.1.6: the driver does not change VF Enable while commands are pending. */
 	for (const struct vsim_admin_pending *p = fn->admin->pending; p != NULL; p = p->next)
 		if (le16toh(p->hdr.group_type) == VIRTIO_ADMIN_GROUP_SRIOV) {
 			vsim_fn_violation(fn, VIRTIO_RULE_VF_ENABLE_PENDING);
@@ -610,7 +612,7 @@ vsim_admin_vfs_changed(struct vsim_fn *fn)
 		}
 	for (struct vsim_admin_pending *p = fn->admin->pending; p != NULL; p = p->next)
 		p->resets = NULL;
-	/* Lists that were agreed upon before there were VFs, where that is allowed, stay. */
+	/* With early_lists, lists that were set before VFs existed stay. */
 	if (fn->nic->conf.lenient.early_lists)
 		vsim_admin_objs_drop(fn->admin);
 	else

@@ -11,17 +11,19 @@
 
 #include "vsim/core/vsim_fn.h"
 
-/** For a function that offers ADMIN_VQ. @return NULL: out of memory. */
+/** Make the admin queues of a function that offers ADMIN_VQ. @return NULL: out of memory. */
 struct vsim_admin *vsim_admin_create(void);
 void vsim_admin_free(struct vsim_admin *admin);
-/** VF Enable is about to change: the group of VFs ceases, or begins anew. */
+/** VF Enable is about to change: the group of VFs ends, or starts again. */
 void vsim_admin_vfs_changed(struct vsim_fn *fn);
 
-/** A doorbell of an admin queue was taken, or an answer of one is due: from the worker, cheap.
- * @return true when vsim_admin_run() has something to do. */
+/** Is there work for vsim_admin_run()? Fast; called by the worker without the lock. rung: a queue
+ * is active.
+ * @return true: call vsim_admin_run(). */
 bool vsim_admin_due(const struct vsim_fn *fn, bool rung);
-/** Serve the admin queues of a function, with the NIC's lock held: commands reach any function.
- * @return commands begun and ended. */
+/** Serve the admin queues of a function. Needs the lock of the NIC, because commands access any
+ * function.
+ * @return number of commands started plus number of commands completed. */
 unsigned int vsim_admin_run(struct vsim_fn *fn);
 
 #endif /* VSIM_ADMIN_H */

@@ -3,7 +3,7 @@
  */
 
 /*
- * Data and answer of an administration command.
+ * Data, result and status of an administration command.
  */
 
 #include <string.h>

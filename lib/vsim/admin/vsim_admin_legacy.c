@@ -3,8 +3,8 @@
  */
 
 /*
- * Commands that reach the legacy registers of a VF, and the one that says where its doorbells
- * can be rung without any command. virtio 1.4 2.12.1.3.
+ * Commands that access the legacy registers of a VF, and the command that returns the addresses of
+ * its doorbells. virtio 1.4 2.12.1.1.
  */
 
 #include <errno.h>
@@ -37,7 +37,7 @@ vsim_admin_legacy_write(struct vsim_admin_call *call)
 	struct virtio_admin_legacy_wr wr;
 
 	vsim_admin_data(call, 0, &wr, sizeof(wr));
-	/* The bytes that are there are the width of the access, to the byte. */
+	/* The number of bytes after the offset is the width of the access. */
 	if (call->data_len <= sizeof(wr))
 		return vsim_admin_bad_field(call);
 	return ended(call,
@@ -76,7 +76,7 @@ vsim_admin_notify_info(struct vsim_admin_call *call)
 {
 	const uint64_t bar_size = call->owner->nic->bar_size;
 	struct virtio_admin_notify_info info[VIRTIO_ADMIN_NOTIFY_ENTRIES] = {
-		/* The VF's own first: no trust in the owner is needed for it. */
+		/* The doorbell of the VF first: it does not need the BAR of the owner. */
 		entry(VIRTIO_ADMIN_NOTIFY_MEMBER, VSIM_BAR,
 				VSIM_BAR_DOORBELLS + VSIM_LEGACY_DOORBELL),
 		entry(VIRTIO_ADMIN_NOTIFY_OWNER, VSIM_BAR,

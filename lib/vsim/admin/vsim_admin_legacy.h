@@ -6,7 +6,7 @@
 
 /**
  * @file
- * Commands that reach the legacy registers of VFs.
+ * Commands that access the legacy registers of VFs.
  */
 
 #include "vsim/admin/vsim_admin_call.h"

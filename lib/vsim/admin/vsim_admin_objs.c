@@ -3,8 +3,8 @@
  */
 
 /*
- * Capabilities, and the resource objects that they give room for. The device has one of each:
- * DEV_PARTS. virtio 1.4 2.12.1.4, 2.12.1.5.
+ * Capabilities and resource objects. The device has one capability and one type of object,
+ * DEV_PARTS. virtio 1.4 2.12.1.2, 2.12.1.3.
  */
 
 #include <string.h>
@@ -36,7 +36,7 @@ vsim_admin_cap_list(struct vsim_admin_call *call)
 	return VIRTIO_ADMIN_STATUS_OK;
 }
 
-/* Is there such a capability? @return OK, or ENXIO. */
+/* Check the capability of the command. @return OK, or ENXIO: no such capability. */
 static uint16_t
 cap_find(struct vsim_admin_call *call)
 {
@@ -61,7 +61,7 @@ vsim_admin_cap_get(struct vsim_admin_call *call)
 	return status;
 }
 
-/* An object is gone with a reset of its VF. */
+/* A reset of its VF destroys an object. */
 static bool
 obj_exists(const struct vsim_fn *owner, const struct vsim_admin_obj *obj)
 {
@@ -124,7 +124,7 @@ vsim_admin_objs_drop(struct vsim_admin *admin)
 		admin->objs[i].used = false;
 }
 
-/* The object that the command names. @return NULL, and a status, when there is none. */
+/* The object that the command names. @return NULL: no such object. Out: *status. */
 static struct vsim_admin_obj *
 named(struct vsim_admin_call *call, uint16_t *status)
 {
@@ -156,7 +156,7 @@ vsim_admin_obj_create(struct vsim_admin_call *call)
 		return vsim_admin_bad_field(call);
 	limit = data.kind == VIRTIO_DEV_PARTS_OBJ_GET ? admin->driver_parts.get_limit :
 							admin->driver_parts.set_limit;
-	if (limit == 0) /* The capability was not set: virtio 1.4 2.12.1.4.1. */
+	if (limit == 0) /* The capability was not set: virtio 1.4 2.12.1.2.5. */
 		vsim_fn_violation(call->owner, VIRTIO_RULE_CAPABILITY);
 	if (vsim_admin_obj_find(call->owner, VIRTIO_ADMIN_OBJ_DEV_PARTS, id, call->member_id) !=
 			NULL) {
@@ -198,7 +198,7 @@ vsim_admin_obj_query(struct vsim_admin_call *call)
 	return status;
 }
 
-/* An object of parts does one direction for its whole life. */
+/* The direction of an object of parts cannot be changed. */
 uint16_t
 vsim_admin_obj_modify(struct vsim_admin_call *call)
 {

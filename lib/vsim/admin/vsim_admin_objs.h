@@ -18,10 +18,10 @@ uint16_t vsim_admin_obj_create(struct vsim_admin_call *call);
 uint16_t vsim_admin_obj_query(struct vsim_admin_call *call);
 uint16_t vsim_admin_obj_modify(struct vsim_admin_call *call);
 uint16_t vsim_admin_obj_destroy(struct vsim_admin_call *call);
-/** The object of that name, or NULL. */
+/** @return the object with this type, id and member, or NULL. */
 struct vsim_admin_obj *vsim_admin_obj_find(const struct vsim_fn *owner, uint16_t type, uint32_t id,
 		uint64_t member);
-/** All of them go. */
+/** Destroy all objects. */
 void vsim_admin_objs_drop(struct vsim_admin *admin);
 
 #endif /* VSIM_ADMIN_OBJS_H */

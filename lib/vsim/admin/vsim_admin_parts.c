@@ -3,14 +3,14 @@
  */
 
 /*
- * Device parts: the state of a VF as a stream of typed pieces, read while it runs or stands still,
- * written while it stands still. virtio 1.4 2.12.1.6.
+ * Device parts: the state of a VF as a sequence of typed parts. Parts are read while the VF runs
+ * or is stopped, and written while it is stopped. virtio 1.4 2.12.1.4.
  *
- * One function walks all parts in their order and hands each to whoever asks: to be counted,
- * listed, sent, or compared with what the driver wrote. Settings made by the control queue are no
- * parts here. The place in a split ring is not one either: the device keeps no buffer across a
- * stop, so it is the used index in memory. Of a packed ring no part has it, so one that is live
- * cannot be written.
+ * One function walks all parts in their order and calls a function for each part: to count it,
+ * list it, send it, or compare it with what the driver wrote. Settings of the control queue are
+ * not parts here. The position in a split ring is not a part either: the device keeps no buffer
+ * across a stop, so the position is the used index in memory. No part has the position in a packed
+ * ring, so parts that enable a packed ring cannot be written.
  */
 
 #include <string.h>
@@ -25,14 +25,14 @@
 
 struct part {
 	uint16_t type;
-	bool fixed; /**< Only compared, never applied. */
+	bool fixed; /**< The part is compared, never applied. */
 	uint8_t flags;
 	uint8_t selector[8];
 	uint8_t value[32];
 	uint32_t len;
 };
 
-/** @return false: no more. */
+/** @return false: stop the walk. */
 typedef bool (*part_fn)(void *arg, const struct part *part);
 
 /* ---------------------------------------------------------------- the parts of a VF */
@@ -59,7 +59,7 @@ features_part(uint16_t type, const struct vsim_features *f)
 	return part;
 }
 
-/* Registers of the common configuration that belong to no queue and are no parts themselves. */
+/* Registers of the common configuration that belong to no queue and have no part of their own. */
 static const struct {
 	uint8_t offset, width;
 	bool fixed;
@@ -195,7 +195,7 @@ send_part(void *arg, const struct part *part)
 	return !r->full;
 }
 
-/* Those that the command names; what is not known is not there (virtio 1.4 2.12.1.6.2). */
+/* Send the part if the command names it; unknown parts are skipped (virtio 1.4 2.12.1.4.3.2). */
 static bool
 send_named_part(void *arg, const struct part *part)
 {
@@ -212,7 +212,7 @@ send_named_part(void *arg, const struct part *part)
 	return true;
 }
 
-/* The command names an object of this kind. */
+/* Does the command name an object of this kind? */
 static bool
 object_is(struct vsim_admin_call *call, uint8_t kind)
 {
@@ -272,17 +272,17 @@ vsim_admin_parts_get(struct vsim_admin_call *call)
 		return vsim_admin_bad_field(call);
 	parts_walk(call->member, cmd.type == VIRTIO_DEV_PARTS_GET_ALL ? send_part : send_named_part,
 			&r);
-	/* The real length is the used length, so it is not filled up. */
+	/* The used length is the exact length, without padding. */
 	call->exact = true;
 	return r.full ? no_room(call) : VIRTIO_ADMIN_STATUS_OK;
 }
 
 /* ---------------------------------------------------------------- writing */
 
-/* What a VF is to become; taken over only when all of it is right. */
+/* The new state of a VF; applied when all parts are valid. */
 struct writer {
 	struct vsim_fn *fn;
-	const struct virtio_dev_part_hdr *hdr; /**< As the driver wrote it. */
+	const struct virtio_dev_part_hdr *hdr; /**< Header as the driver wrote it. */
 	const uint8_t *value;
 	bool known, wrong;
 	struct vsim_features driver;
@@ -345,7 +345,7 @@ queue_apply(struct writer *w, const struct part *part)
 					cfg->vector >= w->fn->nic->nb_vectors);
 }
 
-/* Is it the one that the driver wrote? Then check it and note what it says. */
+/* If this is the part that the driver wrote, check it and store its value in the writer. */
 static bool
 match_part(void *arg, const struct part *part)
 {
@@ -380,7 +380,7 @@ match_part(void *arg, const struct part *part)
 	return false;
 }
 
-/* Features first: they decide which queues there are, and so which parts. */
+/* Check the features together with the queues that they enable. */
 static bool
 features_match(struct writer *w)
 {
@@ -402,7 +402,7 @@ parse(struct writer *w, const struct vsim_admin_call *call)
 	size_t at = sizeof(struct virtio_admin_obj_hdr);
 	struct virtio_dev_part_hdr hdr;
 
-	/* Less than a header is padding. */
+	/* Fewer bytes than a header are padding. */
 	while (at + sizeof(hdr) <= call->data_len) {
 		vsim_admin_data(call, at, &hdr, sizeof(hdr));
 		at += sizeof(hdr);
@@ -454,7 +454,7 @@ vsim_admin_parts_set(struct vsim_admin_call *call)
 	fn->device_feature_select = w.device_select;
 	fn->driver_feature_select = w.driver_select;
 	memcpy(fn->queue_cfg, w.queue_cfg, sizeof(fn->queue_cfg));
-	/* They run again, as they are now, when the VF goes on. */
+	/* The queues are activated again when the VF runs again. */
 	for (uint16_t qi = 0; qi < VSIM_MAX_QUEUES; qi++)
 		vsim_queue_deactivate(fn, qi);
 	fn->restored = true;

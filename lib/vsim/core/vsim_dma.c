@@ -2,8 +2,8 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/**
- * @file The DMA map of a function: which bus addresses it may access, and their addresses in this
+/*
+ * The DMA map of a function: which bus addresses it may access, and their addresses in this
  * process.
  *
  * Clients map their memory in many pieces (one huge page each) that are adjacent in bus addresses.

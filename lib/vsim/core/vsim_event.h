@@ -5,7 +5,8 @@
 #define VSIM_EVENT_H
 
 /**
- * @file Events that a function reports: violations, NEEDS_RESET, changes of its configuration.
+ * @file
+ * Events that a function reports: violations, NEEDS_RESET, changes of its configuration.
  */
 
 #include "vsim/core/vsim_fn.h"

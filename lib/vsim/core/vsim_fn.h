@@ -5,7 +5,8 @@
 #define VSIM_FN_H
 
 /**
- * @file A function, and the NIC to which it belongs.
+ * @file
+ * A function, and the NIC to which it belongs.
  *
  * A queue has two structures: struct vsim_queue_cfg holds what the driver programmed, struct
  * vsim_queue is the running queue, made by vsim_queue_activate(). Locks: see vsim_lock.h.

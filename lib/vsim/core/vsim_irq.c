@@ -2,9 +2,9 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/**
- * @file Interrupts of a function: vectors connected to eventfds, masks and pending bits of MSI-X.
- * virtio 1.4 4.1.5.
+/*
+ * Interrupts of a function: vectors connected to eventfds, masks and pending bits of MSI-X. virtio
+ * 1.4 4.1.5.
  */
 
 #include <poll.h>

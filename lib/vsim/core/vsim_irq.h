@@ -5,8 +5,9 @@
 #define VSIM_IRQ_H
 
 /**
- * @file Interrupts of a function: MSI-X vectors and the ISR register. In the worker of the
- * function or under the lock.
+ * @file
+ * Interrupts of a function: MSI-X vectors and the ISR register. In the worker of the function or
+ * under the lock.
  */
 
 #include "vsim/core/vsim_fn.h"

@@ -5,7 +5,8 @@
 #define VSIM_LOCK_H
 
 /**
- * @file The locks of the NIC.
+ * @file
+ * The locks of the NIC.
  *
  * nic->lock serialises all changes of state. A worker holds its own lock while it polls.
  * vsim_nic_lock() takes nic->lock and then the lock of every worker, so the holder may change all

@@ -5,7 +5,8 @@
 #define VSIM_PROFILE_H
 
 /**
- * @file Profiles of NICs, and dependencies between features. No function has side effects.
+ * @file
+ * Profiles of NICs, and dependencies between features. No function has side effects.
  */
 
 #include "vsim/core/vsim_fn.h"

@@ -5,9 +5,9 @@
 #define VSIM_TRIP_H
 
 /**
- * @file Histogram of round-trip times; one thread counts, any thread reads. Times below
- * VSIM_TRIP_FINE nanoseconds are exact, longer times have an error of at most one part in
- * VSIM_TRIP_FINE.
+ * @file
+ * Histogram of round-trip times; one thread counts, any thread reads. Times below VSIM_TRIP_FINE
+ * nanoseconds are exact, longer times have an error of at most one part in VSIM_TRIP_FINE.
  */
 
 #include <stdint.h>

@@ -5,7 +5,8 @@
 #define VSIM_WIRE_OPS_H
 
 /**
- * @file Wires: where the packets of a function come from and go to. One file per kind, in wire/.
+ * @file
+ * Wires: where the packets of a function come from and go to. One file per kind, in wire/.
  *
  * A wire belongs to a function number of the NIC. rx and tx run in the worker of the function;
  * open runs in the thread of the caller, without lock; close runs when the wire is no longer in

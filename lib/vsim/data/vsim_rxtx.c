@@ -2,9 +2,9 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/**
- * @file Packets between rings and wires, in bursts: one TX body and one RX body, each compiled for
- * both ring layouts by a constant argument. virtio 1.4 5.1.9.
+/*
+ * Packets between rings and wires, in bursts: one TX body and one RX body, each compiled for both
+ * ring layouts by a constant argument. virtio 1.4 5.1.9.
  *
  * The order of the steps makes it fast: pop a burst and prefetch its memory (for writing where the
  * device writes), then access the memory, then push the whole burst.

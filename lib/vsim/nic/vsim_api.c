@@ -3,7 +3,7 @@
  */
 
 /*
- * The doors through which the outside reaches a function: each takes the lock of the NIC.
+ * The public functions of vsim.h for functions of the NIC. Each takes the lock of the NIC.
  */
 
 #include <errno.h>
@@ -119,7 +119,7 @@ vsim_fn_dma_unmap_all(struct vsim_fn *fn)
 
 /* ---------------------------------------------------------------- interrupts */
 
-/** Only eventfds: a write to anything else might block, or do worse. */
+/** Only an eventfd is accepted: a write to another file could block or do harm. */
 static bool
 is_eventfd(int fd)
 {
@@ -174,13 +174,13 @@ vsim_fn_irq_trigger(struct vsim_fn *fn, uint16_t vector)
 
 /* ---------------------------------------------------------------- VFs come and go */
 
-/* What an access did to the VFs, noted under the lock and acted upon without it. */
+/* Change of the VFs by an access: collected under the lock, handled without it. */
 struct vfs_change {
 	uint16_t before, after;
-	bool holds[VSIM_MAX_FNS]; /**< VFs that went and still hold maps or eventfds. */
+	bool holds[VSIM_MAX_FNS]; /**< VFs that were removed and still have maps or eventfds. */
 };
 
-/* At the end of the access, with the lock still held. */
+/* Call at the end of the access, under the lock. */
 static void
 vfs_change_note(struct vfs_change *change, const struct vsim_nic *nic, uint16_t before)
 {
@@ -193,7 +193,7 @@ vfs_change_note(struct vfs_change *change, const struct vsim_nic *nic, uint16_t 
 				(nic->all[i]->nb_irq_fds > 0 || vsim_dma_bytes(nic->all[i]) > 0);
 }
 
-/* Take from VFs that went what their users had given them. */
+/* Remove maps and eventfds of VFs that were removed. Without the lock. */
 static void
 vfs_change_settle(const struct vfs_change *change, struct vsim_nic *nic)
 {
@@ -309,7 +309,7 @@ vsim_fn_get_state(const struct vsim_fn *fn, struct vsim_fn_state *state)
 		.link_up = fn->link_up,
 		.dma_bytes = vsim_dma_bytes(fn),
 	};
-	/* Without VIRTIO_NET_F_MAC the device has none to tell, but still one of its own. */
+	/* Without VIRTIO_NET_F_MAC the configuration has no address, but the function has one. */
 	memcpy(state->mac,
 			vsim_features_has(&fn->offered, VIRTIO_NET_F_MAC) ? fn->net_config.mac :
 									    fn->mac,
@@ -341,14 +341,14 @@ vsim_fn_link_set(struct vsim_fn *fn, bool up)
 	if (!vsim_features_has(&fn->offered, VIRTIO_NET_F_STATUS))
 		goto unlock;
 	status = up ? VIRTIO_NET_S_LINK_UP : 0;
-	/* A cable that comes back may lead elsewhere: the network has to learn the address anew
-	 * (virtio 1.4 5.1.6.5.4 "Gratuitous Packet Sending"). */
+	/* The cable may be connected to another network, which has to learn the address (virtio
+	 * 1.4 5.1.9.5.4 "Gratuitous Packet Sending"). */
 	known = vsim_features_has(&fn->accepted, VIRTIO_NET_F_STATUS);
 	if (up && known && (fn->status & VIRTIO_STATUS_DRIVER_OK) &&
 			vsim_features_has(&fn->accepted, VIRTIO_NET_F_GUEST_ANNOUNCE))
 		status |= VIRTIO_NET_S_ANNOUNCE;
 	fn->net_config.status = htole16(status);
-	/* For a driver that did not take the field nothing has changed. */
+	/* A driver that did not accept the feature gets no interrupt. */
 	if (known)
 		vsim_fn_config_changed(fn);
 	else

@@ -3,10 +3,10 @@
  */
 
 /*
- * PCI configuration space of PF and VFs: a byte image, a mask of what is writable, and the few
- * writes that do something: BAR sizing falls out of the mask, MSI-X control, function level
- * reset, the PCI_CFG window, and SR-IOV. PCI Express Base Specification 7.5 and 9.3,
- * virtio 1.4 4.1.4.
+ * Accesses to the PCI configuration space of PF and VFs: a byte image, a mask of writable bits,
+ * and the writes with an effect: MSI-X control, function level reset, the PCI_CFG window, and
+ * SR-IOV. BAR sizing needs only the mask. PCI Express Base Specification 7.5 and 9.3, virtio 1.4
+ * 4.1.4.
  */
 
 #include <errno.h>
@@ -21,7 +21,7 @@
 
 /* ---------------------------------------------------------------- PCI_CFG window */
 
-/* The access that the window stands for. @return its length, 0 when it must not be made. */
+/* The access that the window describes. @return its length; 0: no access. */
 static size_t
 window_access(struct vsim_fn *fn, uint64_t *offset)
 {
@@ -39,7 +39,8 @@ window_access(struct vsim_fn *fn, uint64_t *offset)
 		{ VSIM_BAR_DOORBELLS, fn->mem_size },
 	};
 
-	/* Nobody aimed it: someone reads all of configuration space, and may. */
+	/* The window was not set up: a program reads all of configuration space, which is
+	 * allowed. */
 	if (len == 0)
 		return 0;
 	if ((len == 1 || len == 2 || len == 4) && off % len == 0 && bar == VSIM_BAR) {
@@ -133,7 +134,7 @@ vsim_config_read(struct vsim_fn *fn, uint64_t offset, void *data, size_t len)
 	return 0;
 }
 
-/* The bytes from..to of one aligned dword. */
+/* Write the bytes from..to of one aligned dword. */
 static void
 dword_write(struct vsim_fn *fn, uint16_t at, unsigned int from, unsigned int to,
 		const uint8_t *data)
@@ -148,7 +149,7 @@ dword_write(struct vsim_fn *fn, uint16_t at, unsigned int from, unsigned int to,
 
 		any = any || mask != 0;
 		fn->config[at + i] = (fn->config[at + i] & ~mask) | (value & mask);
-		/* Initiate Function Level Reset reads 0, so the mask dropped it. */
+		/* Initiate Function Level Reset reads 0, so the mask does not contain it. */
 		if (at + i == device_control + 1)
 			flr = value & (VSIM_EXPRESS_DEVCTL_FLR >> 8);
 	}

@@ -2,10 +2,9 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/**
- * @file
- * Functions: what each keeps (DMA map, doorbell memory, vectors, its wire), how it is made and
- * reset, and VFs that come and go with VF Enable.
+/*
+ * Functions of the NIC: creation with DMA map, doorbell memory, vectors and wire; reset; VFs that
+ * exist while VF Enable is set.
  */
 
 #include <errno.h>
@@ -32,10 +31,10 @@ static_assert((VSIM_MAX_QUEUES / 2 + 1) * VSIM_CACHE_LINE <= VSIM_LEGACY_OWNER_D
 static_assert(VSIM_LEGACY_OWNER_DOORBELLS + 4 * VSIM_MAX_VFS <= VSIM_LEGACY_DOORBELL,
 		"doorbells of the owner run into that of the VF");
 static_assert(VSIM_LEGACY_DOORBELL + 4 <= DOORBELL_PAGE, "doorbells need a second page");
-/** Far enough for a memory file with a place for each of the nine VFIO regions. */
+/** Size of a file with an offset for each of the nine VFIO regions. */
 #define MEM_FILE_LEN ((off_t)9 << 40)
 
-/** A file that is the doorbell page, standing where VFIO has BAR4, and nothing else. */
+/** Make the memory file. Only the doorbell page is used, at the offset that VFIO gives BAR4. */
 static int
 mem_create(struct vsim_fn *fn)
 {
@@ -47,7 +46,7 @@ mem_create(struct vsim_fn *fn)
 	fn->mem_fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fn->mem_fd < 0)
 		return -errno;
-	/* Whoever gets the file must not be able to cut it short under the workers. */
+	/* A client that has the file must not be able to truncate it while workers use it. */
 	if (ftruncate(fn->mem_fd, MEM_FILE_LEN) < 0 ||
 			fcntl(fn->mem_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) <
 					0)
@@ -114,7 +113,7 @@ data_init(struct vsim_fn *fn)
 
 /* ---------------------------------------------------------------- functions */
 
-/* The PF's address plus the number of the VF, as a 48-bit number. */
+/* MAC address of a function: that of the PF plus the number of the VF, as a 48-bit number. */
 static void
 mac_of(const struct vsim_nic *nic, unsigned int index, uint8_t mac[6])
 {
@@ -157,7 +156,7 @@ vsim_fn_create(struct vsim_nic *nic, unsigned int index, struct vsim_fn **out)
 	mac_of(nic, index, fn->mac);
 	fn->counters = calloc(1, sizeof(*fn->counters));
 	fn->filter = vsim_filter_create();
-	/* The owner of VFs alone has admin queues. */
+	/* Only the owner of the VFs has admin queues. */
 	fn->admin = index == 0 ? vsim_admin_create() : NULL;
 	if (fn->counters == NULL || fn->filter == NULL || (index == 0 && fn->admin == NULL))
 		goto free_fn;

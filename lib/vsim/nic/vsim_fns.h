@@ -6,22 +6,22 @@
 
 /**
  * @file
- * Functions: made, reset, and VFs that come and go. Under the lock.
+ * Creation and reset of functions, creation and removal of VFs. Under the lock.
  */
 
 #include "vsim/core/vsim_fn.h"
 
 /**
- * Make a function with all that it keeps; nothing of it is reset yet. Once per function: a VF that
- * goes is reset, unmapped and disconnected by the public calls, and found again when VF Enable is
- * set next time. mem_size comes out equal for all functions of a NIC.
- * @return 0, -ENOMEM, -EMFILE; then nothing is left allocated.
+ * Make a function; the caller calls vsim_fn_power_up() next. Once per function: a VF that is
+ * removed stays allocated, and is used again when VF Enable is set the next time. mem_size is the
+ * same for all functions of a NIC.
+ * @return 0, or -errno, for instance -ENOMEM or -EMFILE: nothing stays allocated.
  */
 int vsim_fn_create(struct vsim_nic *nic, unsigned int index, struct vsim_fn **out);
 void vsim_fn_destroy(struct vsim_fn *fn);
-/** What a new function offers, and everything as after power-up. */
+/** Set the offered features of a new function, and reset it as by power-up. */
 void vsim_fn_power_up(struct vsim_fn *fn, const struct vsim_features *offered);
-/** Make VFs 1..n exist, or none. @return 0, -ENOMEM, -EMFILE (then none exist). */
+/** Make VFs 1..n exist; 0: none. @return 0, or -errno as of vsim_fn_create(): no VF exists. */
 int vsim_nic_vfs_set(struct vsim_nic *nic, uint16_t n);
 /** Function level reset. */
 void vsim_fn_flr(struct vsim_fn *fn);

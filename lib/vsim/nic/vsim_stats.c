@@ -3,8 +3,8 @@
  */
 
 /*
- * Counters as others see them. They are read with relaxed loads while the workers write: each
- * value is right, but two values need not be of the same instant.
+ * The counters of a function, as shown by vsim_fn_stats(). They are read with relaxed loads while
+ * the workers write: each value is correct, but two values may be of different times.
  */
 
 #include <stdio.h>
@@ -59,7 +59,7 @@ static const struct row fn_rows[] = {
 	FROW(legacy_pair),
 };
 
-/* Named "admin_" and the command; those never sent are left out. */
+/* Named "admin_" and the command; commands that were never sent are left out. */
 static const struct row admin_rows[] = {
 #define AROW(opcode, name) { "admin_" name, offsetof(struct vsim_counters, admin[opcode]) },
 	VIRTIO_ADMIN_OPCODE_NAMES(AROW)
@@ -92,8 +92,8 @@ offered_pairs(const struct vsim_fn *fn)
 	return vsim_features_has(&fn->offered, VIRTIO_NET_F_MQ) ? fn->nic->conf.queue_pairs : 1;
 }
 
-/* Packets or bytes of one direction over all queue pairs. A control queue counts none, so it does
- * no harm that its index was that of a data queue for a driver that took no MQ. */
+/* Packets or bytes of one direction, summed over all queue pairs. A control queue counts no
+ * packets, so the sum is correct even if its index is that of a data queue of another driver. */
 static uint64_t
 sum(const struct vsim_fn *fn, unsigned int direction, size_t offset)
 {
@@ -117,7 +117,7 @@ add(struct list *list, const char *name, int queue, uint64_t value)
 	list->nb++;
 }
 
-/* Times that half and all but a hundredth of the round trips did not exceed. */
+/* Median and 99th percentile of the round-trip times. */
 static void
 add_trips(struct list *list, const struct vsim_counters *c)
 {

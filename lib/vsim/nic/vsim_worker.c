@@ -2,10 +2,9 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/**
- * @file
- * Workers: the threads that poll doorbells and move packets. A worker gives way between two
- * rounds when somebody waits for its lock, which costs it one relaxed load per round.
+/*
+ * Workers: threads that poll doorbells and move packets. Between two rounds a worker releases its
+ * lock when another thread waits for it; the check is one relaxed load per round.
  */
 
 #include <errno.h>
@@ -27,12 +26,13 @@
 #include "vsim/ring/vsim_queue.h"
 #include "vsim/wire/vsim_plug.h"
 
-#define IDLE_US 2000 /* Without work for so long: sleep between rounds. */
+#define IDLE_US 2000 /* Without work for this time, a worker sleeps between rounds. */
 #define SLEEP_MIN_US 50
-#define SLEEP_MAX_US 1000 /* A doorbell is a plain store and wakes nobody: seen after this. */
-#define SLEEP_FDS 64 /* Wires that can wake a worker; others are seen after SLEEP_MAX_US. */
+/* A doorbell is a plain store and wakes no worker: it is seen at most this time later. */
+#define SLEEP_MAX_US 1000
+#define SLEEP_FDS 64 /* Wires that can wake a worker; other wires are polled after SLEEP_MAX_US. */
 
-/** A function that has queues to serve. */
+/** A function with queues to serve. */
 struct vsim_port {
 	struct vsim_fn *fn;
 	uint16_t nb_rx, nb_tx;
@@ -41,7 +41,7 @@ struct vsim_port {
 	uint16_t nb_admin;
 };
 
-/* ---------------------------------------------------------------- life */
+/* ---------------------------------------------------------------- create, destroy */
 
 int
 vsim_worker_create(struct vsim_nic *nic, unsigned int w)
@@ -88,7 +88,7 @@ vsim_worker_destroy(struct vsim_nic *nic, unsigned int w)
 	free(worker);
 }
 
-/** List again what this worker serves. */
+/** Collect the functions and queues of the worker. */
 static void
 ports_collect(struct vsim_worker *worker, unsigned int w)
 {
@@ -138,7 +138,7 @@ ctrl_serve(struct vsim_fn *fn, struct vsim_queue *q)
 	return work + vsim_ctrl_run(fn, q);
 }
 
-/** A word that stands for all queues of a VF. */
+/** Read a doorbell word that announces all queues of a VF. */
 static unsigned int
 word_take(struct vsim_fn *fn, _Atomic uint32_t *word, uint64_t *counter)
 {
@@ -146,7 +146,7 @@ word_take(struct vsim_fn *fn, _Atomic uint32_t *word, uint64_t *counter)
 
 	if (likely(atomic_load_explicit(word, memory_order_relaxed) == VSIM_DOORBELL_IDLE))
 		return 0;
-	/* Before the rings are read, as in vsim_queue_doorbell_take(). */
+	/* Reset the word before the rings are read, as in vsim_queue_doorbell_take(). */
 	value = atomic_exchange(word, VSIM_DOORBELL_IDLE);
 	vsim_count(counter, 1);
 	vsim_doorbell_ring_all(fn, value & 0xffff);
@@ -168,7 +168,7 @@ legacy_doorbells(struct vsim_fn *fn)
 	return work;
 }
 
-/** Only see whether there is something: doing it takes the NIC's lock. */
+/** Check for work of the admin queues: the work itself needs the lock of the NIC. */
 static VSIM_COLD void
 admin_look(struct vsim_worker *worker, struct vsim_port *port)
 {
@@ -206,7 +206,7 @@ port_serve(struct vsim_worker *worker, struct vsim_port *port)
 		work += ctrl_serve(fn, port->ctrl);
 	if (wire != NULL && wire->ops->rx != NULL && vsim_fn_running(fn))
 		work += wire->ops->rx(wire, fn);
-	/* Memory went away under this round: the driver's fault, told as hardware tells it. */
+	/* A client truncated mapped memory: a DMA fault, reported as hardware does. */
 	if (unlikely(fn->dma->nb_lost > 0)) {
 		vsim_count(&fn->counters->dma_faults, fn->dma->nb_lost);
 		fn->dma->nb_lost = 0;
@@ -227,7 +227,7 @@ worker_round(struct vsim_worker *worker, unsigned int w)
 	return work;
 }
 
-/** Serve admin queues that a round found rung, with no lock held before. */
+/** Serve the admin queues that a round found rung. The caller holds no lock. */
 static unsigned int
 admin_round(struct vsim_worker *worker)
 {
@@ -242,7 +242,7 @@ admin_round(struct vsim_worker *worker)
 	return work;
 }
 
-/** Mutexes are not fair: who polls in a loop lets those who asked have the lock first. */
+/** Mutexes are not fair: a polling worker has to let waiting threads have the lock first. */
 static void
 wait_for_waiters(struct vsim_worker *worker)
 {
@@ -269,9 +269,10 @@ vsim_worker_poll(struct vsim_nic *nic, unsigned int w)
 	return work;
 }
 
-/* ---------------------------------------------------------------- for ever */
+/* ---------------------------------------------------------------- the loop */
 
-/** Sleep until a wire has something, somebody changed something, or the time is up. Locked. */
+/** Sleep until a wire has frames, the worker is woken, or the time has passed. The caller holds
+ * the lock of the worker. */
 static void
 worker_sleep(struct vsim_worker *worker, unsigned int us)
 {
@@ -289,12 +290,13 @@ worker_sleep(struct vsim_worker *worker, unsigned int us)
 	}
 	atomic_store(&worker->asleep, true);
 	pthread_mutex_unlock(&worker->lock);
-	/* Whoever took the lock before asleep was set is not waited for: the time is short. */
+	/* A thread that took the lock before asleep was set does not wake the worker: the time
+	 * is short. */
 	if (!atomic_load(&worker->stop))
 		ppoll(fds, nb, &timeout, NULL);
 	atomic_store(&worker->asleep, false);
 	if (read(worker->wake_fd, &count, sizeof(count)) < 0)
-		count = 0; /* Nobody woke it. */
+		count = 0; /* The worker was not woken. */
 	pthread_mutex_lock(&worker->lock);
 }
 

@@ -6,14 +6,14 @@
 
 /**
  * @file
- * Workers, made and destroyed; polling is declared in vsim.h. Not under the lock.
+ * Creation and destruction of workers; vsim.h declares the polling. Not under the lock.
  */
 
 #include "vsim/core/vsim_fn.h"
 
 /** @return 0, -ENOMEM, -EMFILE. */
 int vsim_worker_create(struct vsim_nic *nic, unsigned int w);
-/** Worker 0, the last to go, takes the wires along. */
+/** Worker 0 has to be the last one; the wires are freed with it. */
 void vsim_worker_destroy(struct vsim_nic *nic, unsigned int w);
 
 #endif /* VSIM_WORKER_H */

@@ -3,9 +3,9 @@
  */
 
 /*
- * The BAR: what stands at which offset, and one dispatcher for whoever makes an access. Common
- * configuration goes to its table; ISR, device configuration, MSI-X table and doorbells by
- * register access are here. virtio 1.4 4.1.4.
+ * The BAR: offsets of the structures, and the dispatcher of accesses. The common configuration has
+ * a table in vsim_regs.c; ISR, device configuration, MSI-X table and doorbells by register access
+ * are here. virtio 1.4 4.1.4.
  */
 
 #include <errno.h>
@@ -40,8 +40,8 @@ const struct vsim_net_field vsim_net_fields[] = {
 };
 const size_t vsim_nb_net_fields = sizeof(vsim_net_fields) / sizeof(vsim_net_fields[0]);
 
-/* Count what is wrong with an access to device configuration; it is served all the same, because
- * drivers that read byte by byte are many and old. */
+/* Count violations of an access to device configuration. The access is executed nevertheless,
+ * because many old drivers read byte by byte. */
 static void
 net_config_check(struct vsim_fn *fn, uint32_t offset, size_t len, bool write)
 {
@@ -96,7 +96,7 @@ msix_table_write(struct vsim_fn *fn, uint32_t offset, uint32_t value, size_t len
 
 /* ---------------------------------------------------------------- dispatch */
 
-/* What stands at an offset of the BAR. */
+/* Structure at an offset of the BAR. */
 enum place {
 	PLACE_NOTHING,
 	PLACE_MSIX_TABLE,
@@ -188,7 +188,8 @@ access_read(struct vsim_fn *fn, uint64_t offset, uint32_t *value, size_t len)
 		*value = net_config_read(fn, rel, len);
 		return 0;
 	case PLACE_DOORBELL:
-		/* Write-only in the specification; the mapped page shows the same when idle. */
+		/* Write-only in the specification; the mapped page reads the same value when
+		 * idle. */
 		*value = VSIM_DOORBELL_IDLE;
 		return 0;
 	case PLACE_WINDOW:
@@ -210,7 +211,8 @@ doorbell_write(struct vsim_fn *fn, uint32_t offset, uint32_t value, size_t len)
 		vsim_fn_violation(fn, VIRTIO_RULE_DOORBELL_WIDTH);
 		return -EINVAL;
 	}
-	/* That of the owner may stand for a VF whose driver is live while the owner's is not. */
+	/* A doorbell on the page of the PF may belong to a VF, whose driver may be ready while
+	 * the driver of the PF is not. */
 	if (!(fn->status & VIRTIO_STATUS_DRIVER_OK) && !fn->legacy &&
 			(fn->index > 0 || offset < VSIM_LEGACY_OWNER_DOORBELLS)) {
 		vsim_fn_violation(fn, VIRTIO_RULE_DOORBELL_EARLY);
@@ -261,7 +263,7 @@ access_write(struct vsim_fn *fn, uint64_t offset, uint32_t value, size_t len)
 	return 0;
 }
 
-/* Widths that no register has. */
+/* Check range and width. An access of 8 bytes is split later. */
 static int
 access_check(struct vsim_fn *fn, uint64_t offset, size_t len)
 {

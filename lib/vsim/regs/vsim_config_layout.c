@@ -3,8 +3,8 @@
  */
 
 /*
- * Configuration space of PF and VFs: which capabilities stand where, values after a reset, and
- * which bits are writable. PCI Express Base Specification 7.5 and 9.3, virtio 1.4 4.1.4.
+ * Layout of the configuration space of PF and VFs: capabilities, values after a reset, writable
+ * bits. PCI Express Base Specification 7.5 and 9.3, virtio 1.4 4.1.4.
  */
 
 #include <string.h>
@@ -12,7 +12,7 @@
 #include "vsim/regs/vsim_config_layout.h"
 #include "vsim/core/vsim_irq.h"
 
-/* Where the capabilities stand */
+/* Offsets of the capabilities */
 #define AT_MSIX 0x40
 #define AT_EXPRESS 0x50
 #define AT_COMMON VSIM_CONFIG_VIRTIO
@@ -33,7 +33,7 @@
 #define EXPRESS_DEVCAP_FLR 0x10000000u
 #define EXPRESS_LNKCAP 0x0c
 #define EXPRESS_LNKSTA 0x12
-#define EXPRESS_GEN4_X16 0x104 /* Speed 16 GT/s, width 16, as both link registers have them. */
+#define EXPRESS_GEN4_X16 0x104 /* Speed 16 GT/s, width 16, in both link registers. */
 
 #define BAR_64BIT 0x4
 #define EXT_CAP(id, version, next) \
@@ -46,7 +46,7 @@ put_header(struct vsim_cfg_layout *l, const struct vsim_nic *nic, bool vf)
 	const struct vsim_profile *profile = nic->conf.profile;
 	uint8_t *c = l->image;
 
-	/* A VF has no ids of its own: PCI Express 9.3.4.1.1. */
+	/* In a VF these registers read ones: PCI Express 9.3.4.1.1. */
 	vsim_cfg_put16(&c[PCI_CFG_VENDOR_ID], vf ? 0xffff : VIRTIO_PCI_VENDOR_ID);
 	vsim_cfg_put16(&c[PCI_CFG_DEVICE_ID], vf ? 0xffff : VIRTIO_PCI_DEVICE_ID_NET);
 	vsim_cfg_put16(&c[PCI_CFG_STATUS], PCI_STATUS_CAPS);
@@ -65,7 +65,8 @@ put_header(struct vsim_cfg_layout *l, const struct vsim_nic *nic, bool vf)
 	vsim_cfg_put32(&c[PCI_CFG_BAR0 + 4 * VSIM_BAR], BAR_64BIT);
 	vsim_cfg_put32(&l->writable[PCI_CFG_BAR0 + 4 * VSIM_BAR], ~(uint32_t)(nic->bar_size - 1));
 	vsim_cfg_put32(&l->writable[PCI_CFG_BAR0 + 4 * VSIM_BAR + 4], UINT32_MAX);
-	l->writable[PCI_CFG_INTERRUPT_PIN - 1] = 0xff; /* Interrupt Line: software's scratch. */
+	/* Interrupt Line: a register for software only. */
+	l->writable[PCI_CFG_INTERRUPT_PIN - 1] = 0xff;
 }
 
 static void
@@ -142,7 +143,7 @@ static_assert(AT_WINDOW + sizeof(struct virtio_pci_cfg_cap) <= PCI_CFG_SIZE, "wi
 static_assert(AT_ARI + ARI_LEN <= AT_SRIOV, "ARI overlaps SR-IOV");
 static_assert(AT_SRIOV + sizeof(struct pci_sriov_cap) <= AT_PASID, "SR-IOV overlaps PASID");
 
-/* The PF's alone: VFs share its setting. */
+/* Only the PF has the capability: VFs share its setting. */
 static void
 put_pasid(struct vsim_cfg_layout *l, uint8_t width)
 {
@@ -163,7 +164,7 @@ put_ext_caps(struct vsim_cfg_layout *l, const struct vsim_nic *nic, bool vf)
 		.header = htole32(EXT_CAP(PCI_EXT_CAPABILITY_SRIOV, 1, pasid)),
 		.initial_vfs = htole16(nic->conf.total_vfs),
 		.total_vfs = htole16(nic->conf.total_vfs),
-		/* VF n is n routing ids behind the PF: 256 of them fit behind any bus. */
+		/* The routing id of VF n is that of the PF plus n. */
 		.first_vf_offset = htole16(1),
 		.vf_stride = htole16(1),
 		.vf_device_id = htole16(VIRTIO_PCI_DEVICE_ID_NET),

@@ -14,7 +14,7 @@
 
 #include "vsim/core/vsim_fn.h"
 
-/** Registers that belong to virtio, from the first of its capabilities to the end of the last. */
+/** Offsets of the first and of the last virtio capability. */
 #define VSIM_CONFIG_VIRTIO 0x90
 #define VSIM_CONFIG_WINDOW 0xd4
 
@@ -54,9 +54,9 @@ vsim_cfg_get32(const uint8_t *p)
 	return le32toh(value);
 }
 
-/** Lay out configuration space of PF and VFs; needs conf, nb_vectors, bar_size, doorbell bytes. */
+/** Make the layouts of PF and VFs, from conf, nb_vectors and bar_size of the NIC. */
 void vsim_config_build(struct vsim_nic *nic, uint64_t doorbell_len);
-/** Configuration space to its values after a power-up, or after a function level reset. */
+/** Reset configuration space, as after power-up or by a function level reset. */
 void vsim_config_reset(struct vsim_fn *fn, bool power_up);
 
 #endif /* VSIM_CONFIG_LAYOUT_H */

@@ -3,9 +3,9 @@
  */
 
 /*
- * The legacy registers of a function: a table of fields, and what each does. Whoever programs the
- * function through them has a legacy device: features of 32 bits and no FEATURES_OK, split rings
- * in one piece, queues that run before DRIVER_OK. virtio 1.4 4.1.4.10, 2.7.2, 2.12.1.3.
+ * The legacy registers of a function: a table of fields, with their read and write functions. For
+ * a driver that uses them the function is a legacy device: 32 feature bits, no FEATURES_OK,
+ * contiguous split rings, queues that run before DRIVER_OK. virtio 1.4 4.1.4.10, 2.7.2, 2.12.1.1.
  */
 
 #include <errno.h>
@@ -19,7 +19,7 @@
 #include "vsim/regs/vsim_status.h"
 #include "vsim/ring/vsim_queue.h"
 
-/* What a legacy driver may set; FEATURES_OK does not exist for it. */
+/* Status bits that a legacy driver may set; it does not use FEATURES_OK. */
 #define LEGACY_STATUS                                                                 \
 	(VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_DRIVER_OK | \
 			VIRTIO_STATUS_FAILED)
@@ -45,7 +45,7 @@ driver_features_read(struct vsim_fn *fn)
 	return (uint32_t)fn->driver.w[0];
 }
 
-/* There is no way to refuse: what cannot be is left out, and counted. */
+/* A legacy driver cannot be refused: invalid features are removed and counted. */
 static void
 driver_features_write(struct vsim_fn *fn, uint32_t value)
 {
@@ -85,7 +85,7 @@ queue_address_read(struct vsim_fn *fn)
 	return cfg != NULL && cfg->enabled ? cfg->desc >> VIRTIO_LEGACY_PAGE_SHIFT : 0;
 }
 
-/* The queue is live from now on, or no longer: no other register says so. */
+/* This register enables and disables a queue; there is no queue_enable. */
 static void
 queue_address_write(struct vsim_fn *fn, uint32_t pfn)
 {
@@ -94,7 +94,7 @@ queue_address_write(struct vsim_fn *fn, uint32_t pfn)
 
 	if (cfg == NULL)
 		return;
-	/* Features that were not written until now are none. */
+	/* A driver that has not written features by now uses none. */
 	fn->legacy_regs.negotiated = true;
 	vsim_queue_deactivate(fn, fn->queue_select);
 	cfg->enabled = pfn != 0;
@@ -129,7 +129,7 @@ queue_select_write(struct vsim_fn *fn, uint32_t value)
 static uint32_t
 queue_notify_read(struct vsim_fn *fn)
 {
-	return 0; /* Nothing is defined. */
+	return 0; /* The specification defines no value. */
 }
 
 static void
@@ -155,7 +155,7 @@ device_status_write(struct vsim_fn *fn, uint32_t value)
 
 	if (value == 0) {
 		vsim_status_write(fn, 0);
-		/* For this driver the reset is over with the write: nothing to be read. */
+		/* For a legacy driver the reset is complete with the write, without a read. */
 		fn->reset_unread = false;
 		return;
 	}
@@ -212,11 +212,11 @@ queue_vector_write(struct vsim_fn *fn, uint32_t value)
 
 /* ---------------------------------------------------------------- the header as a table */
 
-/* When a write of some of a field's bytes does something. */
+/* When a write of a part of a field takes effect. */
 enum effect {
-	EFFECT_EACH, /**< Each time; the other bytes stay. */
-	EFFECT_LAST, /**< With the last byte: until then they are gathered. */
-	EFFECT_FIRST, /**< With the first, the others being zero. */
+	EFFECT_EACH, /**< With each write; the other bytes are kept. */
+	EFFECT_LAST, /**< With the last byte; earlier bytes are stored. */
+	EFFECT_FIRST, /**< With the first byte; missing bytes are zero. */
 };
 
 static const struct field {
@@ -298,7 +298,7 @@ header_write(struct vsim_fn *fn, const struct field *f, uint32_t offset, const v
 
 static const struct {
 	uint8_t start, end;
-	int feature; /**< Offered bit that makes it exist; -1: always there. */
+	int feature; /**< The field exists if the feature is offered; -1: always. */
 } config_fields[] = {
 	{ offsetof(struct virtio_net_config, mac), 6, -1 },
 	{ offsetof(struct virtio_net_config, status), 8, VIRTIO_NET_F_STATUS },
@@ -336,14 +336,14 @@ config_read(struct vsim_fn *fn, uint32_t offset, uint8_t *data, size_t len)
 	if (!in_config_field(fn, offset, len))
 		return -EINVAL;
 	memcpy(data, (const uint8_t *)&fn->net_config + offset, len);
-	/* What was written is what reads, also while the device still goes by the old one. */
+	/* Written bytes read back at once, while the address in use changes with the last byte. */
 	for (size_t i = 0; i < len && offset + i < sizeof(fn->legacy_regs.mac) && fn->legacy; i++)
 		data[i] = fn->legacy_regs.mac[offset + i];
 	return 0;
 }
 
-/* Old drivers have no other way to set their address, and write it byte by byte: with the last
- * one it counts, so that no packet meets half of it (virtio 1.4 5.1.4.3). */
+/* Old drivers have no other way to set their address, and write it byte by byte. The address
+ * takes effect with the last byte, so that the filter never uses a mixture (virtio 1.4 5.1.4.3). */
 static void
 config_write(struct vsim_fn *fn, uint32_t offset, const uint8_t *data, size_t len)
 {
@@ -373,7 +373,8 @@ vsim_legacy_read(struct vsim_fn *fn, enum vsim_legacy_area area, uint32_t offset
 					    config_read(fn, offset, data, len);
 }
 
-/* A driver that selects a queue or resets says nothing yet of which kind it is. */
+/* Does the write show that the driver is a legacy driver? Not if it selects a queue, rings a
+ * doorbell or resets. */
 static bool
 decides(enum vsim_legacy_area area, uint32_t offset, const void *data, size_t len)
 {
@@ -405,7 +406,7 @@ vsim_legacy_write(struct vsim_fn *fn, enum vsim_legacy_area area, uint32_t offse
 		return -EINVAL;
 	}
 	if (vsim_fn_resetting(fn))
-		return 0; /* Nobody is there to hear it. */
+		return 0; /* A function in reset ignores writes. */
 	if (decides(area, offset, data, len) && !fn->legacy) {
 		if (fn->status & VIRTIO_STATUS_FEATURES_OK)
 			return -EBUSY;

@@ -3,17 +3,17 @@
  */
 
 /*
- * Two other ways to reach the legacy registers of a VF, without its owner: a window in memory with
- * all of them, and a pair of registers, address and data. No specification has them; they are
- * here to be measured against the admin queue, and off unless asked for.
+ * Two other ways to the legacy registers of a VF, without its owner: a window in memory with all
+ * registers, and a pair of registers, address and data. No specification defines them; they exist
+ * to be compared with the admin queue, and are off by default.
  *
- * The window is the I/O BAR of a legacy device, at VSIM_REG_LEGACY_WINDOW of the VF's own BAR. A
- * write is over when the store is: there is no way to say that a reset is still going on, and what
- * is written meanwhile is lost.
+ * The window has the layout of the I/O BAR of a legacy device, at VSIM_REG_LEGACY_WINDOW of the
+ * BAR of the VF. A write cannot report that a reset is still going on, and writes during a reset
+ * are lost.
  *
- * The pair stands at VSIM_REG_LEGACY_PAIR: 32 bits of address, then 32 of data. Writing the
- * address makes the access; it reads back with PAIR_DONE once the access has ended, a reset
- * included, and with PAIR_BAD if there was nothing to access.
+ * The pair is at VSIM_REG_LEGACY_PAIR: 32 bits of address, then 32 bits of data. A write to the
+ * address starts the access. The address reads with PAIR_DONE when the access is complete, also
+ * after a reset, and with PAIR_BAD if no such register exists.
  */
 
 #include <string.h>
@@ -98,7 +98,7 @@ vsim_legacy_pair_write(struct vsim_fn *fn, uint32_t offset, uint32_t value)
 		data = 0;
 		ret = vsim_legacy_read(fn, area, value & PAIR_OFFSET, &data, len);
 	}
-	/* A reset empties both registers, so they are set last. */
+	/* A reset clears both registers, so they are set last. */
 	regs->alt_data = le32toh(data);
 	regs->alt_address = (value & ~(PAIR_BAD | PAIR_DONE)) | PAIR_DONE |
 			(ret < 0 ? PAIR_BAD : 0);

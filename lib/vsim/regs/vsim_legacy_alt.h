@@ -11,7 +11,7 @@
 
 #include "vsim/core/vsim_fn.h"
 
-/* Accesses to their registers, relative to their start. */
+/* Accesses; offsets are relative to the start of the window or of the pair. */
 uint32_t vsim_legacy_window_read(struct vsim_fn *fn, uint32_t offset, size_t len);
 void vsim_legacy_window_write(struct vsim_fn *fn, uint32_t offset, uint32_t value, size_t len);
 #define VSIM_LEGACY_WINDOW_LEN 64

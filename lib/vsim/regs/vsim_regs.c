@@ -3,8 +3,8 @@
  */
 
 /*
- * The common configuration structure as a table of rows: one register each, with what reading
- * and writing it does. virtio 1.4 4.1.4.3.
+ * The common configuration structure as a table: one row per register, with its read and write
+ * functions. virtio 1.4 4.1.4.3.
  */
 
 #include "vsim/regs/vsim_regs.h"
@@ -12,7 +12,7 @@
 #include "vsim/regs/vsim_status.h"
 #include "vsim/ring/vsim_queue.h"
 
-/* The queue that queue_select points to, or NULL. */
+/* @return the queue of queue_select, or NULL. */
 static struct vsim_queue_cfg *
 selected(struct vsim_fn *fn)
 {
@@ -23,8 +23,8 @@ selected(struct vsim_fn *fn)
 	return NULL;
 }
 
-/* The same before a write to one of its fields: queues are set up after FEATURES_OK, and all
- * before queue_enable. */
+/* As selected(), before a write to a field of the queue: fields are written after FEATURES_OK
+ * and before queue_enable. */
 static struct vsim_queue_cfg *
 selected_for_setup(struct vsim_fn *fn)
 {
@@ -100,7 +100,7 @@ driver_feature_write(struct vsim_fn *fn, uint32_t value)
 	if (!(fn->status & VIRTIO_STATUS_DRIVER))
 		vsim_fn_violation(fn, VIRTIO_RULE_INIT_ORDER);
 	if (select >= VIRTIO_FEATURE_BITS / 32) {
-		/* Beyond what the model stores nothing is offered. */
+		/* No feature with such a number is offered. */
 		if (value != 0)
 			vsim_fn_violation(fn, VIRTIO_RULE_ACCEPTED_FEATURES);
 		return;
@@ -113,7 +113,7 @@ static uint32_t
 device_status_read(struct vsim_fn *fn)
 {
 	fn->status_reread = true;
-	/* virtio 1.4 4.1.4.3.1: zero says that the reset has ended. */
+	/* virtio 1.4 4.1.4.3.1: zero means that the reset is complete. */
 	if (vsim_fn_resetting(fn))
 		return fn->reset_status;
 	fn->reset_unread = false;
@@ -129,7 +129,7 @@ device_status_write(struct vsim_fn *fn, uint32_t value)
 static uint32_t
 config_generation_read(struct vsim_fn *fn)
 {
-	/* Counting only what a read can tell apart keeps 256 changes from looking like none. */
+	/* The value changes only with a read, so that 256 changes do not look like none. */
 	if (fn->config_stale)
 		fn->config_generation++;
 	fn->config_stale = false;
@@ -237,7 +237,7 @@ queue_enable_write(struct vsim_fn *fn, uint32_t value)
 		return;
 	}
 	if (!(fn->status & VIRTIO_STATUS_FEATURES_OK)) {
-		/* Layout and queue count are not settled yet: nothing that could run. */
+		/* Ring layout and number of queues are not decided yet, so no queue can run. */
 		vsim_fn_violation(fn, VIRTIO_RULE_INIT_ORDER);
 		return;
 	}
@@ -291,7 +291,7 @@ queue_reset_write(struct vsim_fn *fn, uint32_t value)
 	cfg->reset_unread = true;
 }
 
-/* Halves of the three 64-bit addresses. */
+/* Functions for both halves of a 64-bit address. */
 #define ADDRESS_HALVES(field, member)                                                \
 	static uint32_t field##_lo_read(struct vsim_fn *fn)                          \
 	{                                                                            \

@@ -6,8 +6,7 @@
 
 /**
  * @file
- * What the files of the register half share. Everything here is called with the NIC's lock held,
- * unless it says otherwise.
+ * The common configuration structure. Under the lock.
  */
 
 #include "vsim/core/vsim_fn.h"
@@ -18,8 +17,8 @@
  * 1.4 4.1.3.1 "Driver Requirements: PCI Device Layout").
  */
 struct vsim_reg {
-	const char *name; /**< As in the specification, for traces and tests. */
-	uint16_t offset; /**< Bytes into its structure. */
+	const char *name; /**< Name in the specification. */
+	uint16_t offset; /**< Offset in the structure, bytes. */
 	uint8_t width; /**< Bytes: 1, 2 or 4. */
 	uint32_t (*read)(struct vsim_fn *fn);
 	void (*write)(struct vsim_fn *fn, uint32_t value);

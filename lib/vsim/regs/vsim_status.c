@@ -3,8 +3,7 @@
  */
 
 /*
- * The status register as a machine of legal steps, negotiation, reset and stop. virtio 1.4 2.1,
- * 2.2, 3.1.
+ * The status register as a state machine, negotiation, reset and stop. virtio 1.4 2.1, 2.2, 3.1.
  */
 
 #include <errno.h>
@@ -17,7 +16,7 @@
 #include "vsim/data/vsim_filter.h"
 #include "vsim/ring/vsim_queue.h"
 
-/* What a driver may set; NEEDS_RESET is the device's, SUSPEND is not offered. */
+/* Status bits that a driver may set. The device sets NEEDS_RESET; SUSPEND is not offered. */
 #define DRIVER_BITS                                                                     \
 	(VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_FEATURES_OK | \
 			VIRTIO_STATUS_DRIVER_OK | VIRTIO_STATUS_FAILED)
@@ -59,7 +58,7 @@ vsim_net_config_reset(struct vsim_fn *fn)
 void
 vsim_fn_virtio_reset(struct vsim_fn *fn)
 {
-	/* The queues first: nothing below may change under a ring that still runs. */
+	/* Deactivate the queues first: the fields below must not change while a queue runs. */
 	for (uint16_t qi = 0; qi < VSIM_MAX_QUEUES; qi++) {
 		vsim_queue_deactivate(fn, qi);
 		vsim_queue_cfg_reset(fn, qi);
@@ -89,7 +88,7 @@ vsim_fn_virtio_reset(struct vsim_fn *fn)
 	vsim_fn_count(&fn->counters->resets);
 }
 
-/* The driver asked for it, so what it still owes will never come. */
+/* A reset by the driver ends all pending read-backs; they count as violations. */
 static void
 reset_by_driver(struct vsim_fn *fn)
 {
@@ -106,8 +105,8 @@ reset_by_driver(struct vsim_fn *fn)
 		vsim_fn_violation(fn, VIRTIO_RULE_VECTOR_READ_BACK);
 	vsim_fn_virtio_reset(fn);
 	fn->reset_unread = true;
-	/* Memory and rings are left alone already; only saying so takes its time. A device that is
-	 * reset anyway has nothing to do. */
+	/* Memory and rings are already out of use; only device_status shows the reset for a
+	 * while. A reset of a device that is already reset is immediate. */
 	if (slow != 0 && status != 0) {
 		fn->reset_status = status;
 		fn->reset_end = vsim_clock() + slow;
@@ -123,7 +122,7 @@ features_ok(struct vsim_fn *fn)
 
 	if (rule != VIRTIO_RULE_NONE)
 		vsim_fn_violation(fn, rule);
-	/* virtio 1.4 2.2.2: a set that the device does not accept leaves the bit clear. */
+	/* virtio 1.4 2.2.2: if the device does not accept the set, the bit stays clear. */
 	fn->features_refused = rule != VIRTIO_RULE_NONE || fn->nic->fault.refuse_features_ok;
 	fn->status_reread = false;
 	if (fn->features_refused)
@@ -144,8 +143,8 @@ vsim_fn_driver_ok(struct vsim_fn *fn)
 			vsim_fn_broken(fn);
 }
 
-/* One newly set bit; the steps that are illegal here are counted, and refused if they would
- * leave the device in a state that it cannot run in. virtio 1.4 3.1.1. */
+/* Set one status bit. Illegal steps are counted, and refused if the device could not run in the
+ * new state. virtio 1.4 3.1.1. */
 static void
 status_step(struct vsim_fn *fn, uint8_t step)
 {

@@ -13,15 +13,15 @@
 
 /** The driver wrote device_status. */
 void vsim_status_write(struct vsim_fn *fn, uint8_t value);
-/** The device lives: start all queues that are enabled. */
+/** Set DRIVER_OK and activate all enabled queues. */
 void vsim_fn_driver_ok(struct vsim_fn *fn);
-/** By DEV_MODE_SET. */
+/** DEV_MODE_SET: stop the function, or let it run again. */
 void vsim_fn_stop(struct vsim_fn *fn, bool stopped);
-/** Reset of the virtio device: all but PCI. Queues are gone when it returns. */
+/** Reset the virtio device, not the PCI registers. No queue runs when the call returns. */
 void vsim_fn_virtio_reset(struct vsim_fn *fn);
-/** Queue qi back to its values after reset; not running any more. */
+/** Reset the registers of queue qi, which must not run. */
 void vsim_queue_cfg_reset(struct vsim_fn *fn, uint16_t qi);
-/** Device configuration as it is after reset: permanent MAC, link, limits. */
+/** Reset the device configuration: permanent MAC address, link, limits. */
 void vsim_net_config_reset(struct vsim_fn *fn);
 
 #endif /* VSIM_STATUS_H */

@@ -5,7 +5,8 @@
 #define VSIM_CHAIN_H
 
 /**
- * @file Requests of control and admin queues: one chain at a time, read and written by offset.
+ * @file
+ * Requests of control and admin queues: one chain at a time, read and written by offset.
  */
 
 #include "vsim/ring/vsim_walk.h"

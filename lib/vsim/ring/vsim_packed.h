@@ -5,7 +5,8 @@
 #define VSIM_PACKED_H
 
 /**
- * @file Device side of a packed ring. virtio 1.4 2.8.
+ * @file
+ * Device side of a packed ring. virtio 1.4 2.8.
  *
  * The same verbs as vsim_split.h. Length, id and flags of a descriptor are one aligned 64-bit word
  * ("tail"), read and written at once.

@@ -2,9 +2,9 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/**
- * @file Running queues: activation with what the driver programmed, deactivation, doorbells.
- * virtio 1.4 2.6 to 2.8, 4.1.5.2.
+/*
+ * Running queues: activation with what the driver programmed, deactivation, doorbells. virtio 1.4
+ * 2.6 to 2.8, 4.1.5.2.
  */
 
 #include <errno.h>

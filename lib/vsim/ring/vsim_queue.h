@@ -5,8 +5,9 @@
 #define VSIM_QUEUE_H
 
 /**
- * @file Running queues: activation, deactivation, doorbells. Under the lock or in the worker of
- * the function.
+ * @file
+ * Running queues: activation, deactivation, doorbells. Under the lock or in the worker of the
+ * function.
  */
 
 #include "vsim/ring/vsim_walk.h"

@@ -5,7 +5,8 @@
 #define VSIM_SPLIT_H
 
 /**
- * @file Device side of a split ring. virtio 1.4 2.7.
+ * @file
+ * Device side of a split ring. virtio 1.4 2.7.
  *
  * The device always completes chains in order, so used idx and available idx count the same
  * chains.

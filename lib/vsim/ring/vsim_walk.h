@@ -5,7 +5,8 @@
 #define VSIM_WALK_H
 
 /**
- * @file A running queue, translation of its addresses, and the walk along a chain of descriptors.
+ * @file
+ * A running queue, translation of its addresses, and the walk along a chain of descriptors.
  *
  * Verbs of a device: pop (take the next chain), push (give used chains back), irq_needed (does the
  * driver want an interrupt). The rings are in vsim_split.h and vsim_packed.h, bursts over them in

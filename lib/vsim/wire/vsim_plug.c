@@ -2,10 +2,9 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/**
- * @file
- * Plugging wires in and out, by specification. Both ends of a peer wire, and all members of a
- * switch, live on one worker: what one sends the other receives in the same call.
+/*
+ * Connection of wires to functions, by specification. Both ends of a peer wire and all members of
+ * a switch run on one worker, because a frame is sent and received in the same call.
  */
 
 #include <errno.h>
@@ -26,7 +25,7 @@ static const struct vsim_wire_ops *const kinds[] = {
 	&vsim_wire_gen,
 };
 
-/** Plug into the socket of a function number; the old wire is handed back. Under the lock. */
+/** Set the wire of a function number. @return the old wire. Under the lock. */
 static struct vsim_wire *
 plug(struct vsim_nic *nic, unsigned int index, struct vsim_wire *wire, char *spec)
 {
@@ -38,7 +37,7 @@ plug(struct vsim_nic *nic, unsigned int index, struct vsim_wire *wire, char *spe
 	return old;
 }
 
-/** After any change: every function gets its wire and its worker. Under the lock. */
+/** After a change: assign wire and worker to every function. Under the lock. */
 static void
 replug_all(struct vsim_nic *nic)
 {
@@ -101,7 +100,7 @@ vsim_nic_wire(struct vsim_nic *nic, unsigned int index, const char *spec, char *
 	}
 
 	vsim_nic_lock(nic);
-	/* Who was the other end of a peer wire has no wire now. */
+	/* The former other end of a peer wire has no wire now. */
 	for (unsigned int i = 0; i < VSIM_MAX_FNS; i++) {
 		struct vsim_wire *w = nic->wires[i];
 

@@ -6,12 +6,12 @@
 
 /**
  * @file
- * Plugging wires in and out; vsim_nic_wire() and vsim_nic_wire_spec() are declared in vsim.h.
+ * Wires of a NIC; vsim.h declares vsim_nic_wire() and vsim_nic_wire_spec().
  */
 
 #include "vsim/core/vsim_fn.h"
 
-/** Unplug and free all wires of the NIC; nobody polls. */
+/** Disconnect and free all wires of the NIC. No worker may be polling. */
 void vsim_wires_close(struct vsim_nic *nic);
 
 #endif /* VSIM_PLUG_H */

@@ -3,7 +3,7 @@
  */
 
 /*
- * What the kinds of wire share.
+ * Functions that all kinds of wire share.
  */
 
 #include <errno.h>

@@ -6,7 +6,7 @@
 
 /**
  * @file
- * The kinds of wire, and what they share.
+ * The kinds of wire, and functions that they share.
  */
 
 #include "vsim/core/vsim_wire_ops.h"
@@ -14,9 +14,9 @@
 extern const struct vsim_wire_ops vsim_wire_null, vsim_wire_tap, vsim_wire_peer, vsim_wire_switch,
 		vsim_wire_pcap, vsim_wire_gen;
 
-/** The worker that functions on this wire share. */
+/** Number of the worker of a function, which all functions on its wire share. */
 unsigned int vsim_wire_worker(const struct vsim_nic *nic, unsigned int index);
-/** Write a sentence for the user and set errno; gives NULL, for returning. */
+/** Write a sentence for the user and set errno. @return NULL. */
 void *vsim_wire_error(int error, char *err, size_t err_len, const char *format, ...)
 		__attribute__((format(printf, 4, 5)));
 

@@ -2,31 +2,31 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/**
- * @file
+/*
  * "gen:KEY=VALUE,...": a packet generator and sink.
  *
  *   size=N    bytes of a frame without its check sequence, 60..MTU+14; default 64. size=imix: 60,
  *             590 and 1514 (with check sequence 64, 594 and 1518) in the ratio 7:4:1
- *   flows=N   flows, 1..4096, default 1; they differ in source address and port, and go round
- *             robin over the queue pairs in use
- *   rate=PPS  frames per second; 0 (default): as many as the function has buffers for, none lost.
- *             With a rate, frames that meet no buffer are lost and counted
- *   count=N   stop after so many; 0 (default): never
- *   fill=frame|headers   what is written into the driver's buffer for each packet. frame
- *             (default): all of it, so it is valid at the driver. headers: only the first 64 bytes;
- *             what is behind them is what the driver left there, so the UDP checksum does not
- *             hold. The same thing up to 64 bytes; for larger frames it shows what the copy costs
- *   trip=1    one frame at a time: the next goes when it came back on the same function. The
- *             times in between are counted (round_trip_p50_ns and the like). A frame that is
- *             not back after 100 ms is given up
- *   check=0|1 look at what comes back: 64 bytes of each frame must be those of a frame sent out,
- *             addresses apart (default 0: the sink touches no frame)
+ *   flows=N   number of flows, 1..4096, default 1; they differ in source address and port, and are
+ *             sent in turn over the queue pairs in use
+ *   rate=PPS  frames per second; 0 (default): as many as the function has buffers for, none is
+ *             lost. With a rate, frames without a buffer are dropped and counted
+ *   count=N   stop after this number of frames; 0 (default): never
+ *   fill=frame|headers   what is written into the buffer of the driver for each packet. frame
+ *             (default): the whole frame, so that the driver receives a valid packet. headers:
+ *             only the first 64 bytes; the rest of the buffer is unchanged, so the UDP checksum is
+ *             wrong. Both are the same up to 64 bytes; for larger frames the difference is the
+ *             cost of the copy
+ *   trip=1    one frame at a time: the next frame is delivered when the last one was sent back by
+ *             the same function. The times are counted (round_trip_p50_ns and the like). A frame
+ *             that is not sent back within 100 ms is lost
+ *   check=0|1 check that frames sent back are those that were delivered: the first 64 bytes, except
+ *             the addresses (default 0: sent frames are not read)
  *
- * Frames are IPv4/UDP with right checksums from 198.18.0.0/16 to 198.19.0.1, to the MAC address
- * of the function, made once and copied from then on. What a packet costs the worker, from core
- * to core with all else (bench_vsim): some 70 cycles at 64 bytes and with fill=headers at any size;
- * with fill=frame about 100 more at 1500 bytes; check reads one more cache line of the driver's.
+ * Frames are IPv4/UDP with valid checksums from 198.18.0.0/16 to 198.19.0.1, to the MAC address of
+ * the function, made once and copied for each packet. Cost per packet of a worker, from core to
+ * core with all other work (bench_vsim): about 70 cycles at 64 bytes, and with fill=headers at any
+ * size; with fill=frame about 100 more at 1500 bytes. check reads one more cache line per packet.
  */
 
 #include <errno.h>
@@ -39,43 +39,43 @@
 #include "vsim/data/vsim_rxtx.h"
 #include "vsim/ring/vsim_queue.h"
 
-#define HEAD 64 /* Bytes of a frame that are its own; the rest all frames share. */
+#define HEAD 64 /* Bytes that differ between frames; all frames share the rest. */
 #define MAX_FLOWS 4096
 #define UDP_OFFSET (VSIM_ETHER_LEN + 20)
 #define PAYLOAD_OFFSET (UDP_OFFSET + 8)
-#define MAGIC 0x67726576u /* First payload bytes; the flow follows. */
+#define MAGIC 0x67726576u /* First bytes of the payload, before the number of the flow. */
 #define MIN_SIZE 60
-#define MIN_LIST 64 /* Frames listed per queue at least, so that bursts are whole. */
+#define MIN_LIST 64 /* Least number of frames listed per queue, so that bursts are full. */
 
-/** Sequence of sizes; one for a plain size. */
+/** Sequence of sizes of imix. */
 static const uint16_t imix[] = { 60, 590, 60, 60, 590, 60, 1514, 60, 590, 60, 590, 60 };
 #define IMIX_LARGEST 1514
 #define MAX_PATTERN (sizeof(imix) / sizeof(imix[0]))
 
 struct gen {
 	struct vsim_wire wire;
-	/* as asked for */
+	/* options */
 	uint16_t pattern[MAX_PATTERN];
 	unsigned int nb_pattern, flows;
 	uint64_t rate, count;
 	bool headers_only, check, trip;
 
-	/* frames, made anew when address or queue pairs change */
+	/* frames, made again when the MAC address or the number of queue pairs changes */
 	uint8_t mac[6];
-	unsigned int pairs; /**< 0: never made. */
+	unsigned int pairs; /**< 0: not yet made. */
 	uint8_t *heads; /**< One per flow and size of the pattern. */
-	uint8_t *rest; /**< Behind the head, the same in all. */
+	uint8_t *rest; /**< Bytes after the head, the same in all frames. */
 	struct vsim_seg *segs; /**< Two per flow and size. */
 	struct vsim_frame *lists; /**< Per pair, list_len frames. */
 	unsigned int list_len;
-	unsigned int at[VSIM_MAX_QUEUE_PAIRS]; /**< Place in the list of the pair. */
+	unsigned int at[VSIM_MAX_QUEUE_PAIRS]; /**< Index in the list of the pair. */
 
 	uint64_t sent;
-	uint64_t last; /**< Clock when tokens were last given. */
+	uint64_t last; /**< Clock when tokens were added last. */
 	double tokens;
 	unsigned int next_pair;
-	bool away, counting; /**< trip: the frame is with the driver; the counts are this wire's. */
-	uint64_t left; /**< Clock when it went. */
+	bool away, counting; /**< trip: the driver has the frame; the counters were cleared. */
+	uint64_t left; /**< Clock when the frame was delivered. */
 };
 
 static void
@@ -111,7 +111,7 @@ fold(uint32_t acc)
 	return ~acc;
 }
 
-/** First HEAD bytes of a frame; shorter frames have the rest of it zero. */
+/** Write the first HEAD bytes of a frame; zero past the end of a shorter frame. */
 static void
 head_make(const struct gen *g, uint8_t *h, unsigned int flow, unsigned int size)
 {
@@ -154,8 +154,8 @@ gen_make(struct gen *g, unsigned int pairs)
 	unsigned int len = 0;
 
 	if (g->pairs != pairs) {
-		/* Flow f is on pair f modulo pairs; each list goes through its flows and the
-		 * pattern of sizes side by side. */
+		/* Flow f is on pair f modulo pairs; each list cycles through its flows and the
+		 * pattern of sizes at the same time. */
 		len = g->flows * g->nb_pattern;
 		while (len < MIN_LIST)
 			len *= 2;
@@ -328,7 +328,7 @@ gen_open(struct vsim_nic *nic, unsigned int index, const char *arg, char *err, s
 
 /* ---------------------------------------------------------------- traffic */
 
-/** Frames that may go now. */
+/** Number of frames that may be delivered now. */
 static unsigned int
 allowance(struct gen *g)
 {
@@ -336,7 +336,7 @@ allowance(struct gen *g)
 
 	if (g->rate > 0) {
 		uint64_t now = vsim_clock();
-		/* Never more at once than what one late wake-up makes good. */
+		/* Upper bound: the frames of one late wake-up. */
 		double most = VSIM_BURST + g->rate / 200.0;
 
 		if (g->last != 0)
@@ -413,7 +413,8 @@ gen_rx(struct vsim_wire *wire, struct vsim_fn *fn)
 	}
 
 	q = fn->queue[2 * pair];
-	/* All frames have one destination and no tag: what the filter says of one holds for all. */
+	/* All frames have one destination and no tag, so the result of the filter is the same
+	 * for all. */
 	if (!fn->link_up) {
 		vsim_count(&fn->counters->drop_link_down, g->rate > 0 ? n : 0);
 		done = g->rate > 0 ? n : 0;
@@ -434,7 +435,7 @@ gen_rx(struct vsim_wire *wire, struct vsim_fn *fn)
 	return done;
 }
 
-/** One cache line of the frame is the one that was sent. */
+/** Compare the first cache line of the frame with the one that was delivered. */
 static bool
 returned_whole(const struct gen *g, const struct vsim_frame *f)
 {

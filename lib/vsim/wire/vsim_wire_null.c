@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/** @file "null": nothing comes, all that is sent is taken. */
+/* "null": a wire that delivers nothing and takes all frames. */
 
 #include <errno.h>
 #include <stdlib.h>

@@ -2,12 +2,13 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/**
- * @file
- * "pcap:IN,OUT[,loop]": plays the capture file IN to the function, once (or over and over) and as
- * fast as it posts buffers, and writes what the function sends into OUT. Either may be empty.
+/*
+ * "pcap:IN,OUT[,loop]": plays the capture file IN to the function, once (or repeatedly), as fast
+ * as the function posts buffers, and writes the frames that the function sends to OUT. Either name
+ * may be empty.
  *
- * Classic pcap files of either byte order, with micro- or nanoseconds; their times are not kept.
+ * Classic pcap files of both byte orders, with micro- or nanoseconds; timestamps of IN are
+ * ignored.
  */
 
 #include <errno.h>
@@ -41,7 +42,7 @@ struct pcap {
 	uint8_t *store; /**< VSIM_BURST frames. */
 	struct vsim_frame frames[VSIM_BURST];
 	unsigned int first, nb;
-	uint64_t played; /**< Frames since the file was last begun. */
+	uint64_t played; /**< Frames since the file was last started. */
 };
 
 static void
@@ -57,7 +58,7 @@ pcap_close(struct vsim_wire *wire)
 	free(p);
 }
 
-/** Read and check the file header. @return NULL, or what is wrong with it. */
+/** Read and check the file header. @return NULL, or the error as a sentence. */
 static const char *
 in_begin(struct pcap *p)
 {
@@ -162,7 +163,8 @@ no_memory:
 	return vsim_wire_error(ENOMEM, err, err_len, "pcap: out of memory");
 }
 
-/** Next frame of the file into the store, cut to a slot. @return false at its end. */
+/** Read the next frame of the file into a slot of the store; a longer frame is cut. @return
+ * false: end of file. */
 static bool
 in_next(struct pcap *p, struct vsim_frame *f, uint8_t *at)
 {
@@ -187,7 +189,7 @@ in_fill(struct pcap *p)
 		struct vsim_frame *f = &p->frames[p->nb];
 
 		if (!in_next(p, f, p->store + p->nb * p->slot)) {
-			/* A file without a single frame would be begun again for ever. */
+			/* A file without frames would be started again for ever. */
 			if (p->loop && p->played > 0 && in_begin(p) == NULL)
 				continue;
 			fclose(p->in);
@@ -238,7 +240,7 @@ pcap_tx(struct vsim_wire *wire, struct vsim_fn *fn, const struct vsim_frame *fra
 		if (!good)
 			break;
 	}
-	/* Readable by others while it grows. */
+	/* Other programs can read the file while it grows. */
 	return fflush(p->out) == 0 ? i : 0;
 }
 

@@ -2,11 +2,10 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/**
- * @file
+/*
  * "peer:INDEX": a cable to another function of the NIC (or to itself). Frames are copied once,
- * from the sender's TX buffers to the receiver's RX buffers; without RX buffers they are lost
- * and the receiver counts them, as at the end of any cable.
+ * from the TX buffers of the sender to the RX buffers of the receiver. Frames without an RX buffer
+ * are dropped, and the receiver counts them.
  */
 
 #include <errno.h>

@@ -2,11 +2,10 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/**
- * @file
- * "switch:NAME": a learning switch among all functions that name it. It learns source addresses
- * per VLAN, forgets them after five minutes, and floods what it does not know. Its table is
- * bounded: where it is full, the oldest of a few makes way.
+/*
+ * "switch:NAME": a learning switch between all functions that name it. The switch learns source
+ * addresses per VLAN, forgets them after five minutes, and floods frames to unknown addresses. The
+ * size of the table is fixed: a new address replaces the oldest of its bucket.
  */
 
 #include <errno.h>
@@ -22,7 +21,7 @@
 #define BUCKETS 1024 /* power of two */
 #define WAYS 4
 
-/** A learnt address. key: MAC address, above it VLAN id + 1; 0 is a free entry. */
+/** A learnt address. key: MAC address, and VLAN id + 1 in the upper bits; 0: free entry. */
 struct fdb_entry {
 	uint64_t key;
 	uint64_t seen; /**< Clock. */
@@ -69,7 +68,7 @@ fdb_learn(struct vsim_switch *sw, uint64_t key, unsigned int port, uint64_t now)
 	*victim = (struct fdb_entry){ key, now, port };
 }
 
-/** Port of an address, or -1. */
+/** @return the port of an address, or -1. */
 static int
 fdb_find(struct vsim_switch *sw, uint64_t key, uint64_t now)
 {
@@ -128,7 +127,7 @@ switch_close(struct vsim_wire *wire)
 			;
 		*link = sw->next;
 	} else {
-		/* The port is gone, and with it what was learnt there. */
+		/* The port no longer exists: forget the addresses learnt there. */
 		for (unsigned int i = 0; sw != NULL && i < BUCKETS * WAYS; i++)
 			if (sw->fdb[i / WAYS][i % WAYS].port == wire->index)
 				sw->fdb[i / WAYS][i % WAYS] = (struct fdb_entry){ 0 };
@@ -142,7 +141,7 @@ switch_close(struct vsim_wire *wire)
 	free(wire);
 }
 
-/** To every other port where somebody is. */
+/** Deliver to every other port with a function. */
 static void
 flood(struct vsim_wire *wire, const struct vsim_frame *frames, unsigned int n)
 {
@@ -156,7 +155,7 @@ flood(struct vsim_wire *wire, const struct vsim_frame *frames, unsigned int n)
 	}
 }
 
-/** Learn the source; where to: a port, -1 for all others. */
+/** Learn the source address. @return the destination port, or -1: all other ports. */
 static int
 forward(struct vsim_switch *sw, unsigned int from, const struct vsim_frame *frame, uint64_t now)
 {
@@ -182,7 +181,7 @@ switch_tx(struct vsim_wire *wire, struct vsim_fn *fn, const struct vsim_frame *f
 	while (i < n) {
 		int port = next;
 
-		/* Neighbours that go the same way go together. */
+		/* Adjacent frames for the same port are one burst. */
 		for (end = i + 1; end < n; end++) {
 			next = forward(wire->sw, wire->index, &frames[end], now);
 			if (next != port)

@@ -2,11 +2,10 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/**
- * @file
- * "tap:NAME": a TAP device of the network namespace of the process, made if there is none.
- * Frames wait in the device while the function has no RX buffers, for a while: a driver that
- * stopped taking packets shall not find old ones later.
+/*
+ * "tap:NAME": a TAP device in the network namespace of the process, created if it does not exist.
+ * While the function has no RX buffers, frames wait in the device for a short time only, so that a
+ * driver that paused does not receive old frames later.
  */
 
 #include <errno.h>
@@ -24,17 +23,17 @@
 #include "vsim/data/vsim_rxtx.h"
 
 #define HOLD_MS 10
-#define DRAIN 4096 /* Frames thrown away at most when a driver starts. */
+#define DRAIN 4096 /* Largest number of frames dropped when a driver starts. */
 #define TX_IOV 64
 
 struct tap {
 	struct vsim_wire wire;
 	int fd;
-	size_t slot; /**< Bytes per frame in the store. */
-	uint8_t *store; /**< VSIM_BURST frames. */
-	struct vsim_frame frames[VSIM_BURST]; /**< Read; those from first to nb wait. */
+	size_t slot; /**< Size of a slot of the store, bytes. */
+	uint8_t *store; /**< VSIM_BURST slots. */
+	struct vsim_frame frames[VSIM_BURST]; /**< Frames read; those from first to nb wait. */
 	unsigned int first, nb;
-	uint64_t waiting_since; /**< Clock when the first of them was refused; 0: none was. */
+	uint64_t waiting_since; /**< Clock when the first of them was refused; 0: none. */
 };
 
 static int
@@ -82,7 +81,7 @@ tap_open(struct vsim_nic *nic, unsigned int index, const char *arg, char *err, s
 		return NULL;
 	tap = calloc(1, sizeof(*tap));
 	if (tap != NULL) {
-		/* One byte more than allowed, so that a frame too long is seen as such. */
+		/* One byte more than allowed, so that a frame that is too long is detected. */
 		tap->slot = (nic->conf.mtu + VSIM_ETHER_EXTRA + 1 + 63) & ~(size_t)63;
 		tap->store = malloc(VSIM_BURST * tap->slot);
 	}
@@ -175,7 +174,7 @@ tap_tx(struct vsim_wire *wire, struct vsim_fn *fn, const struct vsim_frame *fram
 		} else {
 			sent = write(tap->fd, flat, vsim_frame_peek(f, flat, sizeof(flat)));
 		}
-		/* EAGAIN: its queue is full. EIO: it is down, as a cable without peer. */
+		/* EAGAIN: the queue of the device is full. EIO: the device is down. */
 		if (sent < 0)
 			break;
 	}
@@ -187,7 +186,7 @@ tap_fd(const struct vsim_wire *wire)
 {
 	const struct tap *tap = (const struct tap *)wire;
 
-	/* With frames that nobody takes, being readable is no news. */
+	/* While frames wait for RX buffers, the descriptor must not wake the worker. */
 	return tap->first == tap->nb ? tap->fd : -1;
 }
 
