@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 static void
-say(const char *prefix, const char *fmt, va_list ap)
+print_error(const char *prefix, const char *fmt, va_list ap)
 {
 	fprintf(stderr, "vsr-sim%s%s: ", prefix[0] != '\0' ? " " : "", prefix);
 	vfprintf(stderr, fmt, ap);
@@ -31,7 +31,7 @@ cli_usage(const struct cli_args *args, const char *fmt, ...)
 
 	snprintf(more, sizeof(more), "%s (see vsr-sim %s --help)", fmt, args->cmd->name);
 	va_start(ap, fmt);
-	say(args->cmd->name, more, ap);
+	print_error(args->cmd->name, more, ap);
 	va_end(ap);
 	return CLI_USAGE;
 }
@@ -42,13 +42,13 @@ cli_refuse(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	say("", fmt, ap);
+	print_error("", fmt, ap);
 	va_end(ap);
 	return CLI_REFUSED;
 }
 
-void
-cli_help(const struct cli_cmd *cmd)
+static void
+print_help(const struct cli_cmd *cmd)
 {
 	printf("Usage: vsr-sim %s%s%s\n\n%s.\n", cmd->name, cmd->args[0] != '\0' ? " " : "",
 			cmd->args, cmd->help);
@@ -94,7 +94,7 @@ cli_next(struct cli_args *args)
 		return cli_next(args);
 	}
 	if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0) {
-		cli_help(args->cmd);
+		print_help(args->cmd);
 		return CLI_HELP;
 	}
 	value = strchr(arg, '=');

@@ -66,8 +66,6 @@ struct cli_args {
 /** Next argument: an option (value in args->value), CLI_WORD, CLI_END, CLI_BAD or CLI_HELP. */
 int cli_next(struct cli_args *args);
 
-void cli_help(const struct cli_cmd *cmd);
-
 /** Print an error message to stderr. @return CLI_USAGE or CLI_REFUSED. */
 int cli_usage(const struct cli_args *args, const char *fmt, ...)
 		__attribute__((format(printf, 2, 3)));

@@ -46,9 +46,9 @@ fn_put(struct nic_fn *fn)
 }
 
 static int
-op_region_read(void *dev, unsigned int region, uint64_t offset, void *data, size_t len)
+op_region_read(void *arg, unsigned int region, uint64_t offset, void *data, size_t len)
 {
-	struct vsim_fn *vfn = fn_hold(dev);
+	struct vsim_fn *vfn = fn_hold(arg);
 	int ret;
 
 	if (vfn == NULL) {
@@ -57,99 +57,99 @@ op_region_read(void *dev, unsigned int region, uint64_t offset, void *data, size
 		return 0;
 	}
 	ret = vsim_fn_read(vfn, region, offset, data, len);
-	fn_put(dev);
+	fn_put(arg);
 	return ret;
 }
 
 static int
-op_region_write(void *dev, unsigned int region, uint64_t offset, const void *data, size_t len)
+op_region_write(void *arg, unsigned int region, uint64_t offset, const void *data, size_t len)
 {
-	struct vsim_fn *vfn = fn_hold(dev);
+	struct vsim_fn *vfn = fn_hold(arg);
 	int ret;
 
 	if (vfn == NULL)
 		return 0;
 	ret = vsim_fn_write(vfn, region, offset, data, len);
-	fn_put(dev);
+	fn_put(arg);
 	return ret;
 }
 
 static int
-op_irq_set_fds(void *dev, unsigned int index, uint32_t start, uint32_t count, const int *fds)
+op_irq_set_fds(void *arg, unsigned int index, uint32_t start, uint32_t count, const int *fds)
 {
 	struct vsim_fn *vfn;
 	int ret = 0;
 
 	if (index != VFIO_PCI_MSIX_IRQ_INDEX)
 		return -EINVAL;
-	vfn = fn_hold(dev);
+	vfn = fn_hold(arg);
 	if (vfn == NULL)
 		return -ENODEV;
 	for (uint32_t i = 0; i < count && ret == 0; i++)
 		ret = vsim_fn_irq_set(vfn, (uint16_t)(start + i), fds[i]);
-	fn_put(dev);
+	fn_put(arg);
 	return ret;
 }
 
 static int
-op_irq_trigger(void *dev, unsigned int index, uint32_t start, uint32_t count)
+op_irq_trigger(void *arg, unsigned int index, uint32_t start, uint32_t count)
 {
 	struct vsim_fn *vfn;
 	int ret = 0;
 
 	if (index != VFIO_PCI_MSIX_IRQ_INDEX)
 		return -EINVAL;
-	vfn = fn_hold(dev);
+	vfn = fn_hold(arg);
 	if (vfn == NULL)
 		return -ENODEV;
 	for (uint32_t i = 0; i < count && ret == 0; i++)
 		ret = vsim_fn_irq_trigger(vfn, (uint16_t)(start + i));
-	fn_put(dev);
+	fn_put(arg);
 	return ret;
 }
 
 static int
-op_dma_map(void *dev, uint64_t iova, uint64_t size, int prot, int fd, uint64_t offset)
+op_dma_map(void *arg, uint64_t iova, uint64_t size, int prot, int fd, uint64_t offset)
 {
-	struct vsim_fn *vfn = fn_hold(dev);
+	struct vsim_fn *vfn = fn_hold(arg);
 	int ret;
 
 	if (vfn == NULL)
 		return -ENODEV;
 	ret = vsim_fn_dma_map(vfn, iova, size, prot, fd, offset);
-	fn_put(dev);
+	fn_put(arg);
 	return ret;
 }
 
 static int
-op_dma_unmap(void *dev, uint64_t iova, uint64_t size)
+op_dma_unmap(void *arg, uint64_t iova, uint64_t size)
 {
-	struct vsim_fn *vfn = fn_hold(dev);
+	struct vsim_fn *vfn = fn_hold(arg);
 	int ret;
 
 	if (vfn == NULL)
 		return -ENODEV;
 	ret = vsim_fn_dma_unmap(vfn, iova, size);
-	fn_put(dev);
+	fn_put(arg);
 	return ret;
 }
 
 static int
-op_reset(void *dev)
+op_reset(void *arg)
 {
-	struct vsim_fn *vfn = fn_hold(dev);
+	struct vsim_fn *vfn = fn_hold(arg);
 
 	if (vfn == NULL)
 		return -ENODEV;
 	vsim_fn_reset(vfn);
-	fn_put(dev);
+	fn_put(arg);
 	return 0;
 }
 
 static void
-op_released(void *dev)
+op_released(void *arg)
 {
-	struct vsim_fn *vfn = fn_hold(dev);
+	struct vsim_fn *vfn = fn_hold(arg);
 
 	if (vfn == NULL)
 		return;
@@ -157,7 +157,7 @@ op_released(void *dev)
 	for (uint16_t v = 0; v < vsim_fn_nb_vectors(vfn); v++)
 		vsim_fn_irq_set(vfn, v, -1);
 	vsim_fn_dma_unmap_all(vfn);
-	fn_put(dev);
+	fn_put(arg);
 }
 
 static const struct vuser_device_ops ops = {

@@ -126,16 +126,44 @@ show_resource(const struct tree *tree, const struct tree_node *node, char *buf, 
 	return (int)at;
 }
 
+/* The simulated host runs on the processors of the machine: show the machine's own file,
+ * as a list ("0-3") or as a mask ("f"). */
+static int
+show_cpus(const struct tree *tree, bool list, char *buf, size_t len)
+{
+	char path[96];
+	FILE *file;
+	size_t n;
+
+	if (tree->numa_node >= 0)
+		snprintf(path, sizeof(path), "/sys/devices/system/node/node%d/%s", tree->numa_node,
+				list ? "cpulist" : "cpumap");
+	else if (list)
+		snprintf(path, sizeof(path), "/sys/devices/system/cpu/online");
+	else
+		snprintf(path, sizeof(path), "/sys/bus/pci/devices/0000:00:00.0/local_cpus");
+	file = fopen(path, "re");
+	if (file != NULL) {
+		n = fread(buf, 1, len - 1, file);
+		fclose(file);
+		buf[n] = '\0';
+		return (int)n;
+	}
+	if (list)
+		return snprintf(buf, len, "0-%ld\n", sysconf(_SC_NPROCESSORS_ONLN) - 1);
+	return snprintf(buf, len, "%llx\n", (1ULL << (sysconf(_SC_NPROCESSORS_ONLN) & 63)) - 1);
+}
+
 static int
 show_local_cpus(const struct tree *tree, const struct tree_node *node, char *buf, size_t len)
 {
-	return tree_cpus(tree, false, buf, len);
+	return show_cpus(tree, false, buf, len);
 }
 
 static int
 show_local_cpulist(const struct tree *tree, const struct tree_node *node, char *buf, size_t len)
 {
-	return tree_cpus(tree, true, buf, len);
+	return show_cpus(tree, true, buf, len);
 }
 
 /* Shows whether memory decoding is on, as after pci_enable_device(). */
@@ -421,33 +449,4 @@ tree_virtfn_list(const struct tree *tree, const struct tree_node *node, tree_emi
 		snprintf(name, sizeof(name), "virtfn%u", n);
 		emit(arg, name);
 	}
-}
-
-/* ---------------------------------------------------------------- processors */
-
-/* The simulated host runs on the processors of the machine: show the machine's own file. */
-int
-tree_cpus(const struct tree *tree, bool list, char *buf, size_t len)
-{
-	char path[96];
-	FILE *file;
-	size_t n;
-
-	if (tree->numa_node >= 0)
-		snprintf(path, sizeof(path), "/sys/devices/system/node/node%d/%s", tree->numa_node,
-				list ? "cpulist" : "cpumap");
-	else if (list)
-		snprintf(path, sizeof(path), "/sys/devices/system/cpu/online");
-	else
-		snprintf(path, sizeof(path), "/sys/bus/pci/devices/0000:00:00.0/local_cpus");
-	file = fopen(path, "re");
-	if (file != NULL) {
-		n = fread(buf, 1, len - 1, file);
-		fclose(file);
-		buf[n] = '\0';
-		return (int)n;
-	}
-	if (list)
-		return snprintf(buf, len, "0-%ld\n", sysconf(_SC_NPROCESSORS_ONLN) - 1);
-	return snprintf(buf, len, "%llx\n", (1ULL << (sysconf(_SC_NPROCESSORS_ONLN) & 63)) - 1);
 }

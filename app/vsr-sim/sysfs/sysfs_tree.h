@@ -103,7 +103,4 @@ int tree_virtfn_find(const struct tree *tree, struct tree_node *node, const char
 void tree_virtfn_list(const struct tree *tree, const struct tree_node *node, tree_emit emit,
 		void *arg);
 
-/** Processors near the functions, as a list ("0-3") or as a mask ("f"). */
-int tree_cpus(const struct tree *tree, bool list, char *buf, size_t len);
-
 #endif /* VSR_SIM_SYSFS_TREE_H */

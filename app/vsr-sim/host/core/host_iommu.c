@@ -59,8 +59,8 @@ host_file_get(struct host *host, int fd)
 	return file;
 }
 
-void
-host_file_put(struct host *host, struct host_file *file)
+static void
+file_put(struct host *host, struct host_file *file)
 {
 	if (--file->refs != 0)
 		return;
@@ -78,7 +78,7 @@ void
 host_map_free(struct host *host, struct host_map *map)
 {
 	for (size_t i = 0; i < map->nb_pieces; i++)
-		host_file_put(host, map->pieces[i].file);
+		file_put(host, map->pieces[i].file);
 	free(map->pieces);
 	free(map);
 }

@@ -68,7 +68,6 @@ int host_iommu_info(const struct host_container *container, void *data, size_t l
 		size_t *out_len);
 /** A reference to the file of a borrowed descriptor. NULL: out of memory or descriptors. */
 struct host_file *host_file_get(struct host *host, int fd);
-void host_file_put(struct host *host, struct host_file *file);
 /** Free a map that is in no container. */
 void host_map_free(struct host *host, struct host_map *map);
 
