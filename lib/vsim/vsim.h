@@ -66,8 +66,8 @@ int vsim_feature_find(const char *name);
 const char *vsim_feature_name(unsigned int bit);
 
 /** Wrong answers to LEGACY_NOTIFY_INFO, for tests. */
-enum vsim_notify_lie {
-	VSIM_NOTIFY_HONEST,
+enum vsim_notify_fault {
+	VSIM_NOTIFY_CORRECT,
 	VSIM_NOTIFY_NO_END, /**< Four entries without the end mark. */
 	VSIM_NOTIFY_BAD_FLAGS, /**< First an entry with undefined flags, then good ones. */
 	VSIM_NOTIFY_BAD_BAR, /**< BARs that do not exist: 0, 2, 7. */
@@ -92,7 +92,7 @@ struct vsim_faults {
 	/** Status to answer with instead of executing the command; 0: none. */
 	uint16_t admin_status;
 	uint16_t admin_short; /**< Number of bytes by which the used length is too small. */
-	enum vsim_notify_lie notify;
+	enum vsim_notify_fault notify;
 };
 
 /**

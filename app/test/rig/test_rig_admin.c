@@ -545,10 +545,10 @@ static void
 doorbells_are_checked_whoever_names_them(void)
 {
 	static const struct {
-		enum vsim_notify_lie lie;
+		enum vsim_notify_fault lie;
 		int nb;
 	} rows[] = {
-		{ VSIM_NOTIFY_HONEST, 2 },
+		{ VSIM_NOTIFY_CORRECT, 2 },
 		{ VSIM_NOTIFY_NO_END, 4 },
 		{ VSIM_NOTIFY_BAD_FLAGS, 2 },
 		{ VSIM_NOTIFY_BAD_BAR, 0 },

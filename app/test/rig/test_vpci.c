@@ -462,7 +462,7 @@ a_legacy_driver_passes_packets_without_commands(void)
 static void
 a_lying_owner_costs_commands_and_nothing_else(void)
 {
-	static const enum vsim_notify_lie lies[] = { VSIM_NOTIFY_BAD_BAR, VSIM_NOTIFY_ODD,
+	static const enum vsim_notify_fault lies[] = { VSIM_NOTIFY_BAD_BAR, VSIM_NOTIFY_ODD,
 		VSIM_NOTIFY_BEYOND };
 
 	for (size_t i = 0; i < RTE_DIM(lies); i++) {

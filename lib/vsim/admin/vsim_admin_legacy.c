@@ -85,7 +85,7 @@ vsim_admin_notify_info(struct vsim_admin_call *call)
 	};
 
 	switch (call->owner->nic->fault.notify) {
-	case VSIM_NOTIFY_HONEST:
+	case VSIM_NOTIFY_CORRECT:
 	case VSIM_NOTIFY_NB:
 		break;
 	case VSIM_NOTIFY_NO_END:

@@ -27,27 +27,28 @@ conf_check(const struct vsim_nic_conf *conf, char *err, size_t err_len)
 	if (conf->profile == NULL)
 		snprintf(err, err_len, "no profile is given");
 	else if (conf->total_vfs > VSIM_MAX_VFS)
-		snprintf(err, err_len, "%u VFs are more than %u", conf->total_vfs, VSIM_MAX_VFS);
+		snprintf(err, err_len, "%u VFs: at most %u are possible", conf->total_vfs,
+				VSIM_MAX_VFS);
 	else if (conf->queue_pairs < 1 || conf->queue_pairs > VSIM_MAX_QUEUE_PAIRS)
-		snprintf(err, err_len, "%u queue pairs are not in 1..%u", conf->queue_pairs,
+		snprintf(err, err_len, "%u queue pairs: give 1 to %u", conf->queue_pairs,
 				VSIM_MAX_QUEUE_PAIRS);
 	else if (conf->queue_size < 2 || conf->queue_size > VIRTQ_SIZE_MAX ||
 			(conf->queue_size & (conf->queue_size - 1)) != 0)
-		snprintf(err, err_len, "queue size %u is not a power of two in 2..%u",
+		snprintf(err, err_len, "queue size %u: give a power of two from 2 to %u",
 				conf->queue_size, VIRTQ_SIZE_MAX);
 	else if (conf->mtu < VIRTIO_NET_MTU_MIN)
-		snprintf(err, err_len, "MTU %u is below %u", conf->mtu, VIRTIO_NET_MTU_MIN);
+		snprintf(err, err_len, "MTU %u: give %u or more", conf->mtu, VIRTIO_NET_MTU_MIN);
 	else if (conf->speed > VIRTIO_NET_SPEED_MAX && conf->speed != VIRTIO_NET_SPEED_UNKNOWN)
-		snprintf(err, err_len, "speed %u Mb/s is above %u", conf->speed,
+		snprintf(err, err_len, "speed %u Mb/s: give %u or less", conf->speed,
 				VIRTIO_NET_SPEED_MAX);
 	else if ((conf->mac[0] & 1) || memcmp(conf->mac, no_mac, sizeof(no_mac)) == 0)
-		snprintf(err, err_len, "the MAC address is not one of a single station");
+		snprintf(err, err_len,
+				"the MAC address is zero or a group address: give a unicast address");
 	else if (conf->workers < 1 || conf->workers > VSIM_MAX_WORKERS)
-		snprintf(err, err_len, "%u workers are not in 1..%u", conf->workers,
-				VSIM_MAX_WORKERS);
+		snprintf(err, err_len, "%u workers: give 1 to %u", conf->workers, VSIM_MAX_WORKERS);
 	else if (conf->admin_queues > VSIM_MAX_ADMIN_QUEUES)
-		snprintf(err, err_len, "%u admin queues are more than %u", conf->admin_queues,
-				VSIM_MAX_ADMIN_QUEUES);
+		snprintf(err, err_len, "%u admin queues: at most %u are possible",
+				conf->admin_queues, VSIM_MAX_ADMIN_QUEUES);
 	else
 		return 0;
 	return -EINVAL;
@@ -122,7 +123,7 @@ destroy_workers:
 	pthread_mutex_destroy(&nic->lock);
 	free(nic);
 no_resources:
-	snprintf(err, err_len, "no resources for the simulated NIC: %s", strerror(-ret));
+	snprintf(err, err_len, "cannot make the simulated NIC: %s", strerror(-ret));
 fail:
 	errno = -ret;
 	return NULL;

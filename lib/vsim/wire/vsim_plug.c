@@ -65,8 +65,8 @@ wire_open(struct vsim_nic *nic, unsigned int index, const char *spec, char *err,
 			return kinds[i]->open(nic, index, spec + len + (spec[len] == ':'), err,
 					err_len);
 	return vsim_wire_error(EINVAL, err, err_len,
-			"no wire is called \"%.*s\": use null, tap, peer, switch, pcap or gen",
-			(int)len, spec);
+			"unknown wire \"%.*s\": use null, tap, peer, switch, pcap or gen", (int)len,
+			spec);
 }
 
 int

@@ -44,7 +44,7 @@ tap_attach(const char *name, char *err, size_t err_len)
 
 	if (name[0] == '\0' || strlen(name) >= sizeof(ifr.ifr_name)) {
 		vsim_wire_error(EINVAL, err, err_len,
-				"tap: \"%s\" is no interface name (1 to %zu letters)", name,
+				"tap: \"%s\" is not an interface name (1 to %zu characters)", name,
 				sizeof(ifr.ifr_name) - 1);
 		return -1;
 	}
@@ -64,7 +64,7 @@ tap_attach(const char *name, char *err, size_t err_len)
 		vsim_wire_error(error, err, err_len, "tap %s: cannot attach: %s%s", name,
 				strerror(error),
 				error == EPERM                 ? ": it needs CAP_NET_ADMIN" :
-						error == EBUSY ? ": another process has it" :
+						error == EBUSY ? ": another process uses it" :
 								 "");
 		return -1;
 	}
