@@ -203,7 +203,7 @@ pf_unused(const struct pf_host *host, const struct sysfs_fn *fn, const char *the
 		struct vf_user *users, size_t *nb_users, struct err *err)
 {
 	int nb = holders_of_vfs(host->sysfs, fn, users, PF_MAX_USERS);
-	char first[128], more[32] = "";
+	char first[128], more[48] = "";
 
 	*nb_users = 0;
 	if (nb < 0)
@@ -214,7 +214,7 @@ pf_unused(const struct pf_host *host, const struct sysfs_fn *fn, const char *the
 	*nb_users = (size_t)nb;
 	format_user(&users[0], first, sizeof(first));
 	if (nb > 1)
-		snprintf(more, sizeof(more), ", and %d more uses", nb - 1);
+		snprintf(more, sizeof(more), ", and there are %d more users", nb - 1);
 	return err_set(err, -EBUSY, "%s%s: end the program%s, then %s", first, more,
 			nb > 1 ? "s" : "", then);
 }
@@ -236,10 +236,10 @@ pf_has_no_vfs(const struct pf_host *host, const struct sysfs_fn *fn, struct err 
 	ret = pf_unused(host, fn, then, users, &nb, err);
 	free(users);
 	if (ret == -EBUSY) {
-		const struct err who = *err;
+		const struct err users_err = *err;
 
 		return err_set(err, -EEXIST, "%s has %u VFs already; %.900s", fn->bdf, fn->num_vfs,
-				who.text);
+				users_err.text);
 	}
 	return err_set(err, -EEXIST,
 			"%s has %u VFs already: destroy them first with vsrctl vf "

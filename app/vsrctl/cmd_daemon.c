@@ -16,7 +16,7 @@ int
 cmd_health(const struct ctl *ctl, char *const args[])
 {
 	json_t *health, *problem;
-	char room[16];
+	char buf[16];
 	size_t i;
 	int code;
 	bool ok;
@@ -30,7 +30,7 @@ cmd_health(const struct ctl *ctl, char *const args[])
 		return ok ? CTL_OK : CTL_REFUSED;
 	}
 	printf("%s%s%s: vsrd (process %lld, up %lld s) owns %zu PF%s\n",
-			ctl_paint(ctl, ok ? CTL_GREEN : CTL_RED, room), ok ? "ok" : "problem",
+			ctl_paint(ctl, ok ? CTL_GREEN : CTL_RED, buf), ok ? "ok" : "problem",
 			ctl_plain(ctl), (long long)ctl_int(health, "pid"),
 			(long long)ctl_int(health, "uptime_s"),
 			json_array_size(json_object_get(health, "pfs")),
@@ -93,13 +93,13 @@ print_event(const struct ctl *ctl, const json_t *event)
 static int
 follow(const struct ctl *ctl, int fd)
 {
-	struct client_buf room = { NULL, 0, 0 };
+	struct client_buf buf = { NULL, 0, 0 };
 	json_t *line;
 	int ret = client_send(fd, "events.subscribe", json_object());
 
 	if (ret != 0)
 		return ret;
-	while ((line = client_receive(fd, &room, -1, &ret)) != NULL) {
+	while ((line = client_receive(fd, &buf, -1, &ret)) != NULL) {
 		if (json_object_get(line, "method") != NULL)
 			print_event(ctl, json_object_get(line, "params"));
 		else if (json_object_get(line, "error") != NULL)
@@ -109,7 +109,7 @@ follow(const struct ctl *ctl, int fd)
 		if (ret != 0)
 			break;
 	}
-	free(room.text);
+	free(buf.text);
 	return ret;
 }
 

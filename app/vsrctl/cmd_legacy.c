@@ -46,7 +46,7 @@ of_register(const struct ctl *ctl, char *const args[])
 	return params;
 }
 
-/* The number that little-endian bytes, given as hexadecimal digits, stand for. */
+/* Convert little-endian bytes, given as hexadecimal digits, to a number. */
 static unsigned long long
 value_of(const char *hex)
 {
@@ -137,7 +137,7 @@ cmd_legacy_dump(const struct ctl *ctl, char *const args[])
 int
 cmd_legacy_notify_info(const struct ctl *ctl, char *const args[])
 {
-	json_t *params = of_vf(ctl, args), *info, *bell;
+	json_t *params = of_vf(ctl, args), *info, *doorbell;
 	struct table table;
 	size_t i;
 	int code;
@@ -150,13 +150,13 @@ cmd_legacy_notify_info(const struct ctl *ctl, char *const args[])
 	if (ctl->json)
 		return ctl_print_json(ctl, info);
 	table_start(&table, "OF", ">BAR", "OFFSET", NULL);
-	json_array_foreach(json_object_get(info, "doorbells"), i, bell)
+	json_array_foreach(json_object_get(info, "doorbells"), i, doorbell)
 	{
 		char bar[16], offset[24];
 
-		snprintf(bar, sizeof(bar), "%lld", (long long)ctl_int(bell, "bar"));
-		snprintf(offset, sizeof(offset), "0x%llx", (long long)ctl_int(bell, "offset"));
-		table_row(&table, ctl_text(bell, "of"), bar, offset);
+		snprintf(bar, sizeof(bar), "%lld", (long long)ctl_int(doorbell, "bar"));
+		snprintf(offset, sizeof(offset), "0x%llx", (long long)ctl_int(doorbell, "offset"));
+		table_row(&table, ctl_text(doorbell, "of"), bar, offset);
 	}
 	table_print(ctl, &table);
 	json_decref(info);

@@ -127,7 +127,7 @@ compare(const struct sample *before, const struct sample *now)
 }
 
 static const char *
-short_number(const json_t *row, const char *name, char room[24])
+short_number(const json_t *row, const char *name, char buf[24])
 {
 	const json_t *value = json_object_get(row, name);
 	const double v = json_number_value(value);
@@ -135,12 +135,12 @@ short_number(const json_t *row, const char *name, char room[24])
 	if (!json_is_number(value))
 		return "-";
 	if (v >= 1e6)
-		snprintf(room, 24, "%.2fM", v / 1e6);
+		snprintf(buf, 24, "%.2fM", v / 1e6);
 	else if (v >= 1e4)
-		snprintf(room, 24, "%.1fk", v / 1e3);
+		snprintf(buf, 24, "%.1fk", v / 1e3);
 	else
-		snprintf(room, 24, "%.0f", v);
-	return room;
+		snprintf(buf, 24, "%.0f", v);
+	return buf;
 }
 
 static void
@@ -157,14 +157,14 @@ print_rows(const struct ctl *ctl, const char *pf, const json_t *rows)
 	json_array_foreach(rows, i, row)
 	{
 		const json_t *user = json_array_get(json_object_get(row, "users"), 0);
-		char number[24], room[4][24];
+		char number[24], buf[4][24];
 
 		snprintf(number, sizeof(number), "%lld", (long long)ctl_int(row, "vf"));
 		table_row(&table, number, ctl_text(row, "pci"),
-				short_number(row, "rx_per_s", room[0]),
-				short_number(row, "tx_per_s", room[1]),
-				short_number(row, "doorbells_per_s", room[2]),
-				short_number(row, "admin_per_s", room[3]), ctl_text(user, "name"));
+				short_number(row, "rx_per_s", buf[0]),
+				short_number(row, "tx_per_s", buf[1]),
+				short_number(row, "doorbells_per_s", buf[2]),
+				short_number(row, "admin_per_s", buf[3]), ctl_text(user, "name"));
 	}
 	table_print(ctl, &table);
 	fflush(stdout);

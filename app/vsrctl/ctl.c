@@ -65,10 +65,10 @@ ctl_int(const json_t *object, const char *name)
 }
 
 const char *
-ctl_paint(const struct ctl *ctl, const char *code, char room[16])
+ctl_paint(const struct ctl *ctl, const char *code, char buf[16])
 {
-	snprintf(room, 16, "\033[%.8sm", code);
-	return ctl->color ? room : "";
+	snprintf(buf, 16, "\033[%.8sm", code);
+	return ctl->color ? buf : "";
 }
 
 const char *

@@ -104,7 +104,7 @@ json_int_t ctl_int(const json_t *object, const char *name);
 #define CTL_GREEN "32"
 #define CTL_BOLD "1"
 /** Escape codes before and after coloured text; empty without colours. */
-const char *ctl_paint(const struct ctl *ctl, const char *code, char room[16]);
+const char *ctl_paint(const struct ctl *ctl, const char *code, char buf[16]);
 const char *ctl_plain(const struct ctl *ctl);
 
 /* ---------------------------------------------------------------- client.c: the daemon */
@@ -118,7 +118,7 @@ struct client_buf {
 	char *text;
 	size_t len, size;
 };
-json_t *client_receive(int fd, struct client_buf *room, int timeout_ms, int *ret);
+json_t *client_receive(int fd, struct client_buf *buf, int timeout_ms, int *ret);
 
 /**
  * One call to the daemon.

@@ -118,11 +118,11 @@ void
 table_print(const struct ctl *ctl, struct table *table)
 {
 	unsigned int width[TABLE_COLS];
-	char room[16];
+	char buf[16];
 
 	fit(table, width);
 	for (unsigned int row = 0; row < table->nb_rows; row++) {
-		printf("%s", row == 0 ? ctl_paint(ctl, CTL_BOLD, room) : "");
+		printf("%s", row == 0 ? ctl_paint(ctl, CTL_BOLD, buf) : "");
 		for (unsigned int col = 0; col < table->nb_cols; col++) {
 			const char *cell = table->cells[row * table->nb_cols + col];
 			const bool right = table->cells[col][0] == '>';

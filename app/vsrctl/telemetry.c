@@ -42,16 +42,16 @@ connect_to(const char *dir, const char *prefix)
 }
 
 static json_t *
-receive(int fd, char *room)
+receive(int fd, char *buf)
 {
-	const ssize_t len = recv(fd, room, ANSWER_BYTES, 0);
+	const ssize_t len = recv(fd, buf, ANSWER_BYTES, 0);
 
-	return len > 0 ? json_loadb(room, (size_t)len, 0, NULL) : NULL;
+	return len > 0 ? json_loadb(buf, (size_t)len, 0, NULL) : NULL;
 }
 
 /* Send a command, such as "/ethdev/stats,0". @return the member of that name in the answer. */
 static json_t *
-ask(int fd, char *room, const char *command, json_int_t port)
+ask(int fd, char *buf, const char *command, json_int_t port)
 {
 	char text[64];
 	json_t *answer, *inner = NULL;
@@ -62,7 +62,7 @@ ask(int fd, char *room, const char *command, json_int_t port)
 		snprintf(text, sizeof(text), "%s,%lld", command, (long long)port);
 	if (send(fd, text, strlen(text), MSG_NOSIGNAL) < 0)
 		return NULL;
-	answer = receive(fd, room);
+	answer = receive(fd, buf);
 	if (answer != NULL)
 		inner = json_incref(json_object_get(answer, command));
 	json_decref(answer);
@@ -76,7 +76,7 @@ number(const json_t *object, const char *name)
 }
 
 static bool
-read_port(int fd, char *room, json_int_t port, struct port_stats *out)
+read_port(int fd, char *buf, json_int_t port, struct port_stats *out)
 {
 	static const char tail[] = "_doorbells";
 	json_t *info, *stats, *xstats, *value;
@@ -84,16 +84,16 @@ read_port(int fd, char *room, json_int_t port, struct port_stats *out)
 	bool fine;
 
 	memset(out, 0, sizeof(*out));
-	info = ask(fd, room, "/ethdev/info", port);
+	info = ask(fd, buf, "/ethdev/info", port);
 	name = json_string_value(json_object_get(info, "name"));
 	snprintf(out->pci, sizeof(out->pci), "%s", name != NULL ? name : "");
 	json_decref(info);
-	stats = ask(fd, room, "/ethdev/stats", port);
+	stats = ask(fd, buf, "/ethdev/stats", port);
 	out->rx = number(stats, "ipackets");
 	out->tx = number(stats, "opackets");
 	fine = stats != NULL && out->pci[0] != '\0';
 	json_decref(stats);
-	xstats = ask(fd, room, "/ethdev/xstats", port);
+	xstats = ask(fd, buf, "/ethdev/xstats", port);
 	json_object_foreach(xstats, name, value)
 	{
 		const size_t len = strlen(name);
@@ -110,19 +110,19 @@ read_port(int fd, char *room, json_int_t port, struct port_stats *out)
 static unsigned int
 read_program(int fd, struct port_stats *out, unsigned int max)
 {
-	char *room = malloc(ANSWER_BYTES);
+	char *buf = malloc(ANSWER_BYTES);
 	json_t *ports = NULL, *port;
 	unsigned int nb = 0;
 	size_t i;
 
-	if (room != NULL) {
-		json_decref(receive(fd, room)); /* the greeting */
-		ports = ask(fd, room, "/ethdev/list", -1);
+	if (buf != NULL) {
+		json_decref(receive(fd, buf)); /* the greeting */
+		ports = ask(fd, buf, "/ethdev/list", -1);
 	}
 	json_array_foreach(ports, i, port) if (nb < max &&
-			read_port(fd, room, json_integer_value(port), &out[nb])) nb++;
+			read_port(fd, buf, json_integer_value(port), &out[nb])) nb++;
 	json_decref(ports);
-	free(room);
+	free(buf);
 	return nb;
 }
 

@@ -332,7 +332,7 @@ irqs_disconnect(struct vuser_server *server, uint32_t index, uint32_t start, uin
 	return ret;
 }
 
-/* Trigger the vectors whose byte in the list is not zero, with one call per row of neighbours. */
+/* Trigger the vectors with a nonzero byte in the list; one call per run of neighbours. */
 static int
 irqs_trigger_bools(struct vuser_server *server, const struct vfio_irq_set *set,
 		const uint8_t *bools)

@@ -187,7 +187,7 @@ bar_lengths(const struct owner *owner, const char *bdf, uint64_t len[6])
 json_t *
 method_legacy_notify_info(struct rpc_call *call)
 {
-	struct vio_admin_doorbell bells[VIRTIO_ADMIN_NOTIFY_ENTRIES];
+	struct vio_admin_doorbell doorbells[VIRTIO_ADMIN_NOTIFY_ENTRIES];
 	uint64_t owner_len[6], member_len[6];
 	char bdf[BASE_BDF_LEN] = "";
 	struct owner_pf *pf;
@@ -206,15 +206,17 @@ method_legacy_notify_info(struct rpc_call *call)
 	sysfs_vf_bdf(call->vsrd->owner.host.sysfs, pf->fn.bdf, (unsigned int)vf, bdf);
 	bar_lengths(&call->vsrd->owner, pf->fn.bdf, owner_len);
 	bar_lengths(&call->vsrd->owner, bdf, member_len);
-	nb = vio_admin_legacy_notify_info(pf->admin, (uint16_t)vf, owner_len, member_len, bells);
+	nb = vio_admin_legacy_notify_info(pf->admin, (uint16_t)vf, owner_len, member_len,
+			doorbells);
 	if (nb < 0)
 		return method_refuse_engine(call, pf, nb);
 	list = json_array();
 	for (int i = 0; i < nb; i++)
 		json_array_append_new(list,
-				json_pack("{s:s, s:i, s:I}", "of", bells[i].member ? "vf" : "pf",
-						"bar", bells[i].bar, "offset",
-						(json_int_t)bells[i].offset));
+				json_pack("{s:s, s:i, s:I}", "of",
+						doorbells[i].member ? "vf" : "pf", "bar",
+						doorbells[i].bar, "offset",
+						(json_int_t)doorbells[i].offset));
 	owner_put(pf);
 	return json_pack("{s:s, s:I, s:o}", "pf", name, "vf", vf, "doorbells", list);
 }

@@ -60,8 +60,8 @@ op_region_write(void *dev, unsigned int region, uint64_t offset, const void *dat
 static int
 irqs_set(struct vfio_fn *fn, uint32_t index, uint32_t start, uint32_t count, const int *fds)
 {
-	char room[sizeof(struct vfio_irq_set) + VUSER_MAX_VECTORS * sizeof(int32_t)] = { 0 };
-	struct vfio_irq_set *set = (struct vfio_irq_set *)room;
+	char buf[sizeof(struct vfio_irq_set) + VUSER_MAX_VECTORS * sizeof(int32_t)] = { 0 };
+	struct vfio_irq_set *set = (struct vfio_irq_set *)buf;
 	const size_t len = fds != NULL ? count * sizeof(int32_t) : 0;
 
 	set->argsz = (uint32_t)(sizeof(*set) + len);
@@ -284,7 +284,7 @@ region_read(struct vfio_fn *fn, uint32_t index)
 	struct vuser_region *region = &fn->info.regions[index];
 	union {
 		struct vfio_region_info info;
-		char room[1024];
+		char buf[1024];
 	} u = { .info = { .argsz = sizeof(u), .index = index } };
 
 	region->fd = -1;
