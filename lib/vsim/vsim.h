@@ -144,7 +144,7 @@ struct vsim_fn;
  *
  * @param err  Out: one sentence on failure, without newline.
  * @return the NIC, or NULL with errno EINVAL (conf; a feature whose prerequisite is not offered),
- *          ENOMEM, EMFILE.
+ *         ENOMEM, EMFILE.
  */
 struct vsim_nic *vsim_nic_create(const struct vsim_nic_conf *conf, char *err, size_t err_len);
 /** Stop and free everything. No worker may be polling. nic may be NULL. */
@@ -187,7 +187,7 @@ int vsim_fn_mem_fd(const struct vsim_fn *fn, uint64_t *size);
  * it. A write that resets something returns when the data plane no longer uses it. Memory Space
  * Enable is ignored: registers can always be accessed.
  * @return 0; -EINVAL out of range or of a bad width; -ENODEV: the VF was removed. After an error
- *          all bits read are ones, and a write has no effect.
+ *         all bits read are ones, and a write has no effect.
  */
 int vsim_fn_read(struct vsim_fn *fn, unsigned int region, uint64_t offset, void *data, size_t len);
 int vsim_fn_write(struct vsim_fn *fn, unsigned int region, uint64_t offset, const void *data,

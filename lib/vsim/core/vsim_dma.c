@@ -174,7 +174,7 @@ piece_map(struct vsim_dma *dma, struct vsim_dma_piece *p, int fd, uint64_t offse
 	const int flags = MAP_SHARED | MAP_NORESERVE;
 	struct statfs fs;
 	uint64_t page = VSIM_DMA_PAGE, head, len;
-	int err;
+	int ret;
 
 	if (fstatfs(fd, &fs) < 0)
 		return -errno;
@@ -196,13 +196,13 @@ piece_map(struct vsim_dma *dma, struct vsim_dma_piece *p, int fd, uint64_t offse
 			p->map_len = p->size;
 			return 0;
 		}
-		err = errno;
+		ret = -errno;
 		/* The kernel may have removed the reservation before it failed. */
 		if (reserve(at, p->size, MAP_FIXED_NOREPLACE) == NULL && errno != EEXIST)
 			w->spoilt = true;
 		window_put(dma, p->window);
 		p->window = -1;
-		return -err;
+		return ret;
 	}
 	p->map = mmap(NULL, len, p->prot, flags, fd, offset - head);
 	if (p->map == MAP_FAILED)

@@ -40,7 +40,7 @@ mem_create(struct vsim_fn *fn)
 {
 	char name[32];
 	void *page;
-	int error;
+	int ret;
 
 	snprintf(name, sizeof(name), "vsim-fn%u", fn->index);
 	fn->mem_fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -61,10 +61,10 @@ mem_create(struct vsim_fn *fn)
 	return 0;
 
 fail:
-	error = errno;
+	ret = -errno;
 	close(fn->mem_fd);
 	fn->mem_fd = -1;
-	return -error;
+	return ret;
 }
 
 static void

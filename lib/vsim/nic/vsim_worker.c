@@ -47,7 +47,7 @@ int
 vsim_worker_create(struct vsim_nic *nic, unsigned int w)
 {
 	struct vsim_worker *worker = calloc(1, sizeof(*worker));
-	int error;
+	int ret;
 
 	if (worker == NULL)
 		return -ENOMEM;
@@ -56,13 +56,13 @@ vsim_worker_create(struct vsim_nic *nic, unsigned int w)
 	worker->scratch = calloc(1, sizeof(*worker->scratch));
 	worker->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (worker->ports == NULL || worker->scratch == NULL || worker->wake_fd < 0) {
-		error = worker->ports == NULL || worker->scratch == NULL ? ENOMEM : errno;
+		ret = worker->ports == NULL || worker->scratch == NULL ? -ENOMEM : -errno;
 		if (worker->wake_fd >= 0)
 			close(worker->wake_fd);
 		free(worker->scratch);
 		free(worker->ports);
 		free(worker);
-		return -error;
+		return ret;
 	}
 	pthread_mutex_init(&worker->lock, NULL);
 	nic->workers[w] = worker;

@@ -19,7 +19,7 @@ enum vsim_legacy_area { VSIM_LEGACY_COMMON, VSIM_LEGACY_DEVICE };
  * little-endian. A write to queue_address or mac takes effect with the last byte, a write to
  * queue_notify with the first byte.
  * @return 0, -EINVAL (not inside one field, or no such field), or -EBUSY (a modern driver uses the
- *          function, and the access is not a reset).
+ *         function, and the access is not a reset).
  */
 int vsim_legacy_read(struct vsim_fn *fn, enum vsim_legacy_area area, uint32_t offset, void *data,
 		size_t len);

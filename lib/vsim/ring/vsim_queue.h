@@ -15,7 +15,7 @@
 /**
  * Activate queue qi with the values of fn->queue_cfg[qi]. Checks addresses, alignment and DMA map.
  * @return 0, -EINVAL (the driver broke a rule, counted), -EFAULT (outside the DMA map, counted),
- *          -ENOMEM.
+ *         -ENOMEM.
  */
 int vsim_queue_activate(struct vsim_fn *fn, uint16_t qi);
 /** Continue an activated split ring where the used index in memory is. */
