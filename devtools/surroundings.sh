@@ -130,20 +130,22 @@ check_no_cpuid() {
 start_loops() {
 	local n
 	for ((n = $(nproc); n > 0; n--)); do
-		setsid nice -n "$BUSY_NICE" /bin/sh -c 'while :; do :; done' &
+		# The kernel ends the loop when this script ends for any reason.
+		setpriv --pdeathsig KILL setsid nice -n "$BUSY_NICE" /bin/sh -c 'while :; do :; done' &
 		loops+=($!)
 	done
 }
 
-# surround NAME[+NAME...] LEVEL...: one run; the last line goes to $scratch/last.
+# surround NAME[+NAME...] LEVEL...: make one run, and set the variable last to its last line.
 surround() {
-	local names=$1 base=/var/lib name=vsr command=() code=0 asking log
+	local names=$1 base=/var/lib name=vsr private='' command=() code=0 asking log
 	shift
-	case +$names+ in *+home+*) base=$HOME ;; esac
+	case +$names+ in *+home+*) base=$HOME private=yes ;; esac
 	case +$names+ in *+space+*) name='a clone of vsr' ;; esac
 	log=$LOGS/$names.log
 	mkdir -p "$LOGS"
 	scratch=$(mktemp -d "$base/vsr-surroundings.XXXXXX")
+	[ -n "$private" ] || chmod 0755 "$scratch"
 	# The commands below run from the inner to the outer.
 	command=("$scratch/$name/devtools/test.sh" "$@")
 	case +$names+ in *+nice+*)
