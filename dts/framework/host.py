@@ -41,6 +41,7 @@ class Host:
     token = None
     patience = SLOW  # seconds for a program to start, or to answer
     memory, mbufs = 256, 16384  # of a testpmd: megabytes, packet buffers
+    lcores = "0@0,1@1"  # of a testpmd: option --lcores
 
     @classmethod
     def lacks(cls, needs):

@@ -78,6 +78,12 @@ class Sim(Host):
         return self
 
     @property
+    def lcores(self):
+        """Two lcores on the first processors that this process may use. There may be only one."""
+        allowed = sorted(os.sched_getaffinity(0))
+        return f"0@{allowed[0]},1@{allowed[:2][-1]}"
+
+    @property
     def pid(self) -> int:
         return self.child.pid
 

@@ -17,7 +17,8 @@ def check_wakes(host, closing, tap, device, eal=(), wakes=16) -> str:
     Returns the output of the program.
     """
     command = [
-        paths.BUILD / "app/test/tools/rx_intr", "-l", "0", "-m", host.memory, "--no-telemetry",
+        paths.BUILD / "app/test/tools/rx_intr", "--lcores", host.lcores.split(",")[0],
+        "-m", host.memory, "--no-telemetry",
         "--iova-mode=va", "--file-prefix", _PREFIX, *eal, "-a", device,
         f"--vfio-vf-token={host.token}", "--", wakes,
     ]

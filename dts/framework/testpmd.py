@@ -34,6 +34,7 @@ class Testpmd:
 
     devices: PCI addresses, each with devargs after a comma if wanted.
     vsr: load net_vsr with -d; otherwise DPDK's own net_virtio drives the functions.
+    cores: "N,M", the processors; by default those of the host.
     """
 
     __test__ = False  # pytest would take it for a test class, because of its name
@@ -45,13 +46,14 @@ class Testpmd:
         vsr=False,
         eal=(),
         args=(),
-        cores="0,1",
+        cores=None,
         memory=None,
         token=None,
     ):
         self.host = host
         self.prefix = f"vsr{os.getpid()}n{next(_serial)}"
-        command = [paths.TESTPMD, "-l", cores, "-m", memory or host.memory]
+        command = [paths.TESTPMD, *(["-l", cores] if cores else ["--lcores", host.lcores])]
+        command += ["-m", memory or host.memory]
         command += ["--file-prefix", self.prefix, "--iova-mode=va", "--no-telemetry"]
         if vsr:
             command += ["-d", paths.plugin()]

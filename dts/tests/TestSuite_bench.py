@@ -6,6 +6,7 @@ The tests do not check how good the figures are, because other load on the machi
 """
 
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -30,7 +31,14 @@ def bench(*args, timeout=600):
                           stdin=subprocess.DEVNULL, check=False)
 
 
+def two_processors():
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("vsr-bench measures with two processors")
+
+
 def answer(*args):
+    if args[0] != "driver":
+        two_processors()
     done = bench(*args, "--json")
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -145,6 +153,7 @@ def test_pmd_takes_sizes_and_device_arguments():
 def test_nothing_stays_behind_when_it_is_ended():
     """Steps: SIGTERM while sides are measured; at any time, all simulators but one are stopped
     (SIGSTOP). Verify: vsr-bench ends with 130, and none of its simulators is left."""
+    two_processors()
     before = simulators()
     with subprocess.Popen([BENCH, "pmd", "--quick", "--seconds", "2"], stderr=subprocess.PIPE,
                           stdout=subprocess.DEVNULL, text=True) as child:
@@ -216,6 +225,7 @@ def test_notify_measures_every_way(tmp_path):
 
 
 def test_notify_says_that_figures_are_of_the_simulator():
+    two_processors()
     done = bench("notify", "--rounds", "1", "--samples", "10")
     assert done.returncode == 0, done.stderr
     assert "figures of the simulator" in done.stdout
