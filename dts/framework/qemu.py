@@ -140,7 +140,7 @@ class Vm:
         command = program("usr/bin/qemu-system-x86_64", *args, *self.devices)
         return self.namespace.wrap(*command) if self.namespace else command
 
-    def boot(self, timeout=240):
+    def boot(self, timeout=600):
         """Boot, and wait until a command runs."""
         self.child = Child(self._command(), name="qemu")
         wait_for((self.dir / "qmp.sock").exists, f"QEMU: {self.child.output}")

@@ -16,7 +16,7 @@ from framework.wait import wait_for
 INTEROP = None  # not in the document: no two programs are tested with each other
 
 VM = paths.ROOT / "devtools/vm.sh"
-BOOT = 300  # seconds
+BOOT = 600  # seconds
 
 
 @pytest.fixture
