@@ -4,7 +4,7 @@
 
 /*
  * Control queue and RX filter of the simulated NIC, driven through a split ring as a driver would:
- * virtio 1.4 5.1.6.5.
+ * virtio 1.4 5.1.9.5.
  */
 
 #include <stdio.h>

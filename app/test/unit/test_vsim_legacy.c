@@ -484,7 +484,7 @@ notify_info_names_places_that_are_there(void)
 	}
 	VTEST_EQ(info[2].flags, VIRTIO_ADMIN_NOTIFY_END);
 	VTEST_EQ(info[3].flags, VIRTIO_ADMIN_NOTIFY_END);
-	/* virtio 1.4 2.12.1.3: VF BAR 0 does not exist. */
+	/* virtio 1.4 2.12.1.1: VF BAR 0 does not exist. */
 	config_write(l.o.f.pf, l.o.f.nic->layout[0].sriov + offsetof(struct pci_sriov_cap, vf_bar),
 			UINT32_MAX, 4);
 	VTEST_EQ(config_read(l.o.f.pf,

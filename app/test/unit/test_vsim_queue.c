@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/* Virtqueues of the simulated NIC, as a driver sees them: virtio 1.4 2.7, 2.8, 4.1.5.2, 5.1.6. */
+/* Virtqueues of the simulated NIC, as a driver sees them: virtio 1.4 2.7, 2.8, 4.1.5.2, 5.1.9. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -183,7 +183,7 @@ loop_back(const struct variant *v, uint32_t rx_len)
 				used++;
 				if (nb == 1)
 					memcpy(&hdr, whole, HDR);
-				/* 5.1.6.4: all but the last are full */
+				/* 5.1.9.4: all but the last are full */
 				VTEST(nb == hdr.num_buffers || len == rx_len);
 			} while (nb < hdr.num_buffers && tries++ < 1000);
 			VTEST_EQ(hdr.num_buffers, (HDR + want + rx_len - 1) / rx_len);
@@ -928,7 +928,7 @@ tx_headers_are_judged(void)
 		{ { .flags = VIRTIO_NET_HDR_F_DATA_VALID }, VIRTIO_RULE_TX_FLAGS, true },
 		{ { .num_buffers = 1 }, VIRTIO_RULE_NUM_BUFFERS, true },
 		{ { .hdr_len = 54, .csum_start = 34 }, VIRTIO_RULE_NONE,
-				true }, /* not looked at (5.1.6.2.2) */
+				true }, /* not looked at (5.1.9.2.2) */
 	};
 
 	for (size_t i = 0; i < 2 * NB(rows); i++) {
@@ -1104,7 +1104,7 @@ flows_spread_over_queue_pairs_and_stay_there(void)
 		ring_publish(&d.tx[0]);
 		ring_kick(&d.tx[0]);
 		poll_idle();
-		/* 5.1.6.5.6: one pair only until told otherwise. */
+		/* 5.1.9.5.6: one pair only until told otherwise. */
 		VTEST_EQ(c->queue[0].packets, 8);
 		VTEST_EQ(c->queue[2].packets, 0);
 

@@ -54,7 +54,7 @@ offers_vlan_filter(const struct vsr_dev *dev)
 			vio_features_has(&dev->vio.offered, VIRTIO_NET_F_CTRL_VLAN);
 }
 
-/* With CTRL_VLAN the device drops all VLANs that were not added (virtio 1.4 5.1.6.5.3), so the
+/* With CTRL_VLAN the device drops all VLANs that were not added (virtio 1.4 5.1.9.5.3), so the
  * driver accepts the feature only if the application uses the VLAN filter. */
 static int
 vlan_filter_choose(struct vsr_dev *dev, bool filter)

@@ -79,7 +79,7 @@ vsr_mac_addr_set(struct rte_eth_dev *eth_dev, struct rte_ether_addr *addr)
 	return ret;
 }
 
-/* One command replaces both tables, unicast and multicast (virtio 1.4 5.1.6.5.2). */
+/* One command replaces both tables, unicast and multicast (virtio 1.4 5.1.9.5.2). */
 static int
 mac_table_send(struct rte_eth_dev *eth_dev, uint32_t skip, const struct rte_ether_addr *more)
 {

@@ -164,7 +164,7 @@ virtq_start(struct vsr_dev *dev, struct vio_virtq *vq, uint16_t vector)
 	return ret;
 }
 
-/* Both queues of a pair must be set up, even if the port uses only one (virtio 1.4 5.1.6.5.6). */
+/* Both queues of a pair must be set up, even if the port uses only one (virtio 1.4 5.1.9.5.6). */
 static int
 spare_start(struct vsr_dev *dev, uint16_t index)
 {

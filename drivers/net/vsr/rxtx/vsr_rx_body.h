@@ -65,7 +65,7 @@ rx_num_buffers(const struct vsr_rxq *rxq, const struct rte_mbuf *m)
 	return vio_load16(rte_pktmbuf_mtod_offset(m, const virtio_le16 *, at));
 }
 
-/* Only the first buffer of a packet has a header; the others are all data (virtio 1.4 5.1.6.4). */
+/* Only the first buffer of a packet has a header; the others are all data (virtio 1.4 5.1.9.4). */
 static inline struct rte_mbuf *
 rx_merge_next(struct vsr_rxq *rxq, struct rte_mbuf *m, uint32_t len)
 {
@@ -99,7 +99,7 @@ rx_fix_up(struct vsr_rxq *rxq, struct rte_mbuf *m, uint32_t len, const bool merg
 	if (unlikely(len <= rxq->hdr_len || len > rxq->buf_len))
 		return vsr_rx_bad_len(rxq, m);
 	rx_rearm(rxq, m, len - rxq->hdr_len);
-	/* All but the last buffer of a packet are full (virtio 1.4 5.1.6.4.1): a buffer that is not
+	/* All but the last buffer of a packet are full (virtio 1.4 5.1.9.4.1): a buffer that is not
 	 * full is a whole packet, and its header need not be read. */
 	if (!mergeable || likely(len < rxq->buf_len))
 		return m;

@@ -28,7 +28,7 @@ tx_can_push(const struct vsr_txq *txq, const struct rte_mbuf *m)
 			rte_pktmbuf_headroom(m) >= txq->hdr_len;
 }
 
-/* No offload is negotiated, so the whole header is zero (virtio 1.4 5.1.6.2). Skip the store when
+/* No offload is negotiated, so the whole header is zero (virtio 1.4 5.1.9.2). Skip the store when
  * the header is zero already, so that the cache line stays clean. */
 static __rte_always_inline void
 tx_header(void *hdr)
