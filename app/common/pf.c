@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "virtio/vio_err.h"
 #include "virtio_spec/features.h"
 
 #include "pf.h"
@@ -88,11 +89,11 @@ int
 pf_open(const struct pf_host *host, const struct sysfs_fn *fn, const char *token,
 		struct vio_vfio *vfio, struct err *err)
 {
-	char devices[PATH_MAX], text[256] = "";
+	char devices[PATH_MAX];
 	int ret;
 
 	snprintf(devices, sizeof(devices), "%s/bus/pci/devices", host->sysfs);
-	ret = vio_vfio_open(vfio, devices, fn->bdf, token, text, sizeof(text));
+	ret = vio_vfio_open(vfio, devices, fn->bdf, token);
 	switch (-ret) {
 	case 0:
 		return 0;
@@ -108,7 +109,7 @@ pf_open(const struct pf_host *host, const struct sysfs_fn *fn, const char *token
 				"cannot open %s: run as root or as the owner of /dev/vfio/%d",
 				fn->bdf, fn->group);
 	default:
-		return err_set(err, ret, "cannot open %s through VFIO: %s", fn->bdf, text);
+		return err_set(err, ret, "cannot open %s through VFIO: %s", fn->bdf, vio_err());
 	}
 }
 
@@ -129,7 +130,7 @@ pf_negotiate(const struct sysfs_fn *fn, struct vio_dev *dev, const struct vio_fe
 						"VIRTIO_F_SR_IOV" :
 						"its features");
 	if (ret != 0)
-		return err_set(err, ret, "cannot initialize %s: %s", fn->bdf, dev->why);
+		return err_set(err, ret, "cannot initialize %s: %s", fn->bdf, vio_err());
 	return 0;
 }
 

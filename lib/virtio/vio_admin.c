@@ -17,6 +17,7 @@
 #include "vio_admin.h"
 #include "vio_admin_text.h"
 #include "vio_cmdq.h"
+#include "vio_err.h"
 
 #define QUEUE_SIZE (2 * VIO_ADMIN_DEPTH)
 /* Waiting for another try after EAGAIN: doubled each time, between these. */
@@ -63,17 +64,19 @@ queue_create(struct vio_admin *admin, const struct vio_admin_conf *conf, unsigne
 	char name[RTE_MEMZONE_NAMESIZE];
 	struct vio_virtq_conf vq_conf = { .name = name, .socket = conf->socket };
 	uint16_t max;
+	int ret;
 
 	q->index = vq_conf.index = (uint16_t)(admin->dev->admin_index + i);
 	max = vio_dev_queue_max(admin->dev, q->index);
-	if (max < 2) {
-		snprintf(admin->dev->why, sizeof(admin->dev->why),
-				"admin queue %u has %u descriptors", q->index, max);
-		return -EPROTO;
-	}
+	if (max < 2)
+		return vio_fail(-EPROTO, "admin queue %u has %u descriptors", q->index, max);
 	vq_conf.size = RTE_MIN(max, (uint16_t)QUEUE_SIZE);
 	snprintf(name, sizeof(name), "%s%ua", conf->name, i);
-	return vio_cmdq_create(&q->cmdq, admin->dev, &vq_conf, VIO_ADMIN_DEPTH, VIO_ADMIN_BYTES);
+	ret = vio_cmdq_create(&q->cmdq, admin->dev, &vq_conf, VIO_ADMIN_DEPTH, VIO_ADMIN_BYTES);
+	if (ret != 0)
+		return vio_fail(ret, "cannot allocate admin queue %u of %u descriptors: %s",
+				q->index, vq_conf.size, strerror(-ret));
+	return 0;
 }
 
 struct vio_admin *
@@ -84,7 +87,7 @@ vio_admin_create(struct vio_dev *dev, const struct vio_admin_conf *conf)
 	int ret;
 
 	if (nb == 0) {
-		snprintf(dev->why, sizeof(dev->why),
+		vio_fail(-ENOTSUP, "%s",
 				vio_dev_has(dev, VIRTIO_F_ADMIN_VQ) ?
 						"the device has no admin queue, or an impossible number of them" :
 						"admin queues were not negotiated");
@@ -93,6 +96,7 @@ vio_admin_create(struct vio_dev *dev, const struct vio_admin_conf *conf)
 	}
 	admin = calloc(1, sizeof(*admin));
 	if (admin == NULL) {
+		vio_fail(-ENOMEM, "out of memory for the admin queues");
 		rte_errno = ENOMEM;
 		return NULL;
 	}
@@ -120,12 +124,9 @@ vio_admin_enable(struct vio_admin *admin)
 {
 	int ret = 0;
 
-	if (admin->dev->num_admin < admin->nb_queues) {
-		snprintf(admin->dev->why, sizeof(admin->dev->why),
-				"the device has %u admin queues now, and had %u",
+	if (admin->dev->num_admin < admin->nb_queues)
+		return vio_fail(-EPROTO, "the device has %u admin queues now, and had %u",
 				admin->dev->num_admin, admin->nb_queues);
-		return -EPROTO;
-	}
 	/* The reset took all lists back (virtio 1.4 2.12.1.2). */
 	memset(admin->groups, 0, sizeof(admin->groups));
 	admin->groups[VIO_SELF].in_use = VIRTIO_ADMIN_LIST_BASIC;
@@ -242,7 +243,7 @@ refused(const struct vio_admin_cmd *cmd)
 	snprintf(unknown, sizeof(unknown), "undefined status %u", cmd->status);
 	snprintf(number, sizeof(number), "opcode 0x%x", cmd->opcode);
 	/* virtio 1.4 2.12.1.1: an undefined qualifier means INVALID_COMMAND. */
-	return vio_admin_fail(vio_admin_status_errno(cmd->status),
+	return vio_fail(vio_admin_status_errno(cmd->status),
 			"the device answers %s of %s %llu with %s: %s",
 			opcode != NULL ? opcode : number, cmd->group == VIO_SRIOV ? "VF" : "member",
 			(unsigned long long)cmd->member, status != NULL ? status : unknown,
@@ -264,7 +265,7 @@ try_take(struct vio_admin *admin, struct vio_admin_cmd *cmd)
 	len = (size_t)vio_cmdq_take(&admin->queues[cmd->own.queue].cmdq, cmd->own.slot, in, nb_in);
 	cmd->own.slot = -1;
 	if (len < offsetof(struct virtio_admin_cmd_answer, reserved))
-		return vio_admin_fail(-EPROTO, "the device answers with %zu bytes", len);
+		return vio_fail(-EPROTO, "the device answers with %zu bytes", len);
 	cmd->answered = true;
 	cmd->status = rte_le_to_cpu_16(answer.status);
 	cmd->qualifier = rte_le_to_cpu_16(answer.status_qualifier);
@@ -312,14 +313,14 @@ end(struct vio_admin *admin, struct vio_admin_cmd *cmd, int ret)
 	cmd->own.outstanding = false;
 	cmd->own.ret = ret;
 	if (tell && admin->on_dead != NULL)
-		admin->on_dead(admin->on_dead_arg, q->index, vio_admin_why());
+		admin->on_dead(admin->on_dead_arg, q->index, vio_err());
 	return ret;
 }
 
 static int
 end_dead(struct vio_admin *admin, struct vio_admin_cmd *cmd)
 {
-	vio_admin_fail(-EIO, "admin queue %u is dead, %s was not answered",
+	vio_fail(-EIO, "admin queue %u is dead, %s was not answered",
 			admin->queues[cmd->own.queue].index, vio_admin_opcode_name(cmd->opcode));
 	return end(admin, cmd, -EIO);
 }
@@ -375,7 +376,7 @@ vio_admin_poll(struct vio_admin *admin, struct vio_admin_cmd *cmd)
 	if (ret == 0 && vio_now_ns() < cmd->own.deadline_ns)
 		return -EINPROGRESS;
 	if (ret == 0 && vio_cmdq_give_up(&q->cmdq, cmd->own.slot)) {
-		vio_admin_fail(-ETIMEDOUT, "the device does not answer %s on admin queue %u",
+		vio_fail(-ETIMEDOUT, "the device does not answer %s on admin queue %u",
 				vio_admin_opcode_name(cmd->opcode), q->index);
 		return end(admin, cmd, -ETIMEDOUT);
 	}
@@ -401,11 +402,10 @@ static int
 check(const struct vio_admin_cmd *cmd)
 {
 	if (cmd->group >= VIO_NB_GROUPS)
-		return vio_admin_fail(-EINVAL, "there is no group %u", cmd->group);
+		return vio_fail(-EINVAL, "there is no group %u", cmd->group);
 	if (cmd->nb_data > RTE_DIM(cmd->data) || data_len(cmd) > VIO_ADMIN_DATA_MAX ||
 			cmd->result_len > VIO_ADMIN_DATA_MAX)
-		return vio_admin_fail(-EINVAL, "a command of more than %u bytes",
-				VIO_ADMIN_DATA_MAX);
+		return vio_fail(-EINVAL, "a command of more than %u bytes", VIO_ADMIN_DATA_MAX);
 	return 0;
 }
 
@@ -425,11 +425,10 @@ admit(struct vio_admin *admin, const struct vio_admin_cmd *cmd, bool list)
 		g->outstanding++;
 	rte_spinlock_unlock(&admin->lock);
 	if (ret == -EOPNOTSUPP)
-		vio_admin_fail(ret, "the device does not do opcode 0x%x for group %u", cmd->opcode,
+		vio_fail(ret, "the device does not do opcode 0x%x for group %u", cmd->opcode,
 				cmd->group);
 	else if (ret == -EBUSY)
-		vio_admin_fail(ret, "the commands of group %u are just being agreed upon",
-				cmd->group);
+		vio_fail(ret, "the commands of group %u are just being agreed upon", cmd->group);
 	return ret;
 }
 
@@ -458,9 +457,9 @@ start(struct vio_admin *admin, struct vio_admin_cmd *cmd, bool list)
 	admin->groups[cmd->group].outstanding--;
 	rte_spinlock_unlock(&admin->lock);
 	if (ret == -EIO)
-		return vio_admin_fail(ret, "admin queue %u is dead: the device needs a reset",
+		return vio_fail(ret, "admin queue %u is dead: the device needs a reset",
 				admin->queues[cmd->own.queue].index);
-	return vio_admin_fail(ret, "admin queue %u is full", admin->queues[cmd->own.queue].index);
+	return vio_fail(ret, "admin queue %u is full", admin->queues[cmd->own.queue].index);
 }
 
 static bool
@@ -473,7 +472,7 @@ int
 vio_admin_submit(struct vio_admin *admin, struct vio_admin_cmd *cmd)
 {
 	if (is_list(cmd))
-		return vio_admin_fail(-EINVAL, "lists of commands are asked for, not submitted");
+		return vio_fail(-EINVAL, "lists of commands are asked for, not submitted");
 	return start(admin, cmd, false);
 }
 
@@ -514,7 +513,7 @@ group_close(struct vio_admin *admin, enum vio_admin_group group)
 		g->changing = false;
 		rte_spinlock_unlock(&admin->lock);
 	}
-	return vio_admin_fail(-EBUSY, "other commands of group %u do not end", group);
+	return vio_fail(-EBUSY, "other commands of group %u do not end", group);
 }
 
 static int
@@ -585,7 +584,7 @@ vio_admin_agree(struct vio_admin *admin, enum vio_admin_group group, uint64_t wa
 	int ret;
 
 	if (group >= VIO_NB_GROUPS)
-		return vio_admin_fail(-EINVAL, "there is no group %u", group);
+		return vio_fail(-EINVAL, "there is no group %u", group);
 	g = &admin->groups[group];
 	ret = group_close(admin, group);
 	if (ret != 0)
@@ -659,7 +658,7 @@ vio_admin_drain(struct vio_admin *admin, enum vio_admin_group group, uint32_t ti
 		if (outstanding == 0)
 			return 0;
 		if (!vio_wait(admin->dev->t, &deadline))
-			return vio_admin_fail(-ETIMEDOUT, "%u commands of group %u do not end",
+			return vio_fail(-ETIMEDOUT, "%u commands of group %u do not end",
 					outstanding, group);
 	}
 }
@@ -669,7 +668,7 @@ vio_admin_exec(struct vio_admin *admin, struct vio_admin_cmd *cmd)
 {
 	/* A list changes what the engine believes, so it takes the way that keeps both equal. */
 	if (cmd->opcode == VIRTIO_ADMIN_LIST_USE)
-		return vio_admin_fail(-EINVAL, "lists of commands are agreed upon, not sent");
+		return vio_fail(-EINVAL, "lists of commands are agreed upon, not sent");
 	return exec(admin, cmd, false);
 }
 

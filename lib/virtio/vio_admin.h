@@ -75,7 +75,7 @@ struct vio_admin_conf {
  * @return them, or NULL with rte_errno
  *         ENOTSUP  ADMIN_VQ was not negotiated, or the device has no admin queue,
  *         EPROTO   its admin queues have impossible numbers or sizes,
- *         ENOMEM;  dev->why says more.
+ *         ENOMEM;  vio_err() explains why.
  */
 struct vio_admin *vio_admin_create(struct vio_dev *dev, const struct vio_admin_conf *conf);
 
@@ -162,7 +162,7 @@ struct vio_admin_cmd {
  *         -EIO         the admin queue is dead or broken: not sent, or no answer can come,
  *         -ETIMEDOUT   no answer; the admin queue is dead from now on,
  *         -ENOBUFS     no room in the queue until the time was up: not sent.
- *         Any other status counts as EINVAL (virtio 1.4 2.12.1.1). vio_admin_why() says it all in
+ *         Any other status counts as EINVAL (virtio 1.4 2.12.1.1). vio_err() has the answer in
  *         words. LIST_USE cannot be sent so (-EINVAL): that is what vio_admin_agree() is for.
  */
 int vio_admin_exec(struct vio_admin *admin, struct vio_admin_cmd *cmd);

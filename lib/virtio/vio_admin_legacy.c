@@ -12,7 +12,7 @@
 #include "virtio_spec/legacy.h"
 #include "virtio_spec/net.h"
 #include "vio_admin_legacy.h"
-#include "vio_admin_text.h"
+#include "vio_err.h"
 
 static const uint8_t common_fields[] = {
 	offsetof(struct virtio_legacy_hdr, device_features),
@@ -56,7 +56,7 @@ legacy_check(uint16_t vf, enum vio_legacy_area area, uint8_t offset, size_t len)
 
 	if (len != 0 && vio_admin_legacy_field(area, offset, &end) >= 0 && len <= end - offset)
 		return 0;
-	return vio_admin_fail(-EINVAL,
+	return vio_fail(-EINVAL,
 			"%zu bytes at %u of the legacy registers of VF %u are not "
 			"within one field",
 			len, offset, vf);
@@ -81,7 +81,7 @@ vio_admin_legacy_read(struct vio_admin *admin, uint16_t vf, enum vio_legacy_area
 	if (ret == 0)
 		ret = vio_admin_exec(admin, &cmd);
 	if (ret == 0 && cmd.result_used < len)
-		return vio_admin_fail(-EPROTO,
+		return vio_fail(-EPROTO,
 				"the device answers a legacy read of %zu bytes with "
 				"%zu",
 				len, cmd.result_used);

@@ -12,7 +12,7 @@
 
 #include "vio_admin_objs.h"
 #include "vio_admin_parts.h"
-#include "vio_admin_text.h"
+#include "vio_err.h"
 
 /* result: the metadata, then room for headers. */
 static int
@@ -36,7 +36,7 @@ metadata_get(struct vio_admin *admin, uint16_t vf, uint32_t id, uint8_t type, vo
 
 	*used = cmd.result_used;
 	if (ret == 0 && cmd.result_used < sizeof(struct virtio_dev_parts_metadata))
-		return vio_admin_fail(-EPROTO, "the device cuts its metadata short");
+		return vio_fail(-EPROTO, "the device cuts its metadata short");
 	return ret;
 }
 
@@ -82,7 +82,7 @@ vio_admin_parts_list(struct vio_admin *admin, uint16_t vf, uint32_t id,
 		return ret;
 	count = rte_le_to_cpu_32(result.metadata.value);
 	if (count > (used - sizeof(result.metadata)) / sizeof(*hdrs))
-		return vio_admin_fail(-EPROTO, "the device lists %u parts and sends fewer", count);
+		return vio_fail(-EPROTO, "the device lists %u parts and sends fewer", count);
 	memcpy(hdrs, result.hdrs, count * sizeof(*hdrs));
 	return (int)count;
 }
@@ -156,7 +156,7 @@ vio_admin_part_next(const void *parts, size_t len, size_t *at, struct virtio_dev
 	memcpy(hdr, bytes + *at, sizeof(*hdr));
 	value_len = rte_le_to_cpu_32(hdr->length);
 	if (value_len > len - *at - sizeof(*hdr))
-		return vio_admin_fail(-EPROTO, "a part of %u bytes goes beyond the end of all",
+		return vio_fail(-EPROTO, "a part of %u bytes goes beyond the end of all",
 				value_len);
 	*value = bytes + *at + sizeof(*hdr);
 	*at += sizeof(*hdr) + value_len;

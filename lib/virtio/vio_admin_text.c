@@ -5,17 +5,12 @@
 /* What a device answers, in errno and in words. */
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <rte_common.h>
 
 #include "virtio_spec/admin.h"
 #include "vio_admin_text.h"
-
-/* Each thread has its own, so that many may fail at once. */
-static __thread char why[VIO_ADMIN_WHY_MAX];
 
 static const char *const opcode_names[] = {
 #define NAME(opcode, name) [opcode] = name,
@@ -49,23 +44,6 @@ static const char *const qualifiers[] = {
 	[VIRTIO_ADMIN_QUALIFIER_NORESOURCE] = "no resources",
 	[VIRTIO_ADMIN_QUALIFIER_TRYAGAIN] = "try again",
 };
-
-const char *
-vio_admin_why(void)
-{
-	return why;
-}
-
-int
-vio_admin_fail(int error, const char *format, ...)
-{
-	va_list ap;
-
-	va_start(ap, format);
-	vsnprintf(why, sizeof(why), format, ap);
-	va_end(ap);
-	return error;
-}
 
 int
 vio_admin_status_errno(uint16_t status)

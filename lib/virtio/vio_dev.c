@@ -2,13 +2,13 @@
  * Copyright (c) 2026 The vsr authors
  */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <rte_byteorder.h>
 
 #include "virtio_spec/ring.h"
 #include "vio_dev.h"
+#include "vio_err.h"
 
 #define COMMON(field) offsetof(struct virtio_pci_common_cfg, field)
 #define COMMON_LEN(field) \
@@ -36,13 +36,6 @@ common_write64(struct vio_dev *dev, uint32_t offset, uint64_t value)
 {
 	common_write(dev, offset, 4, (uint32_t)value);
 	common_write(dev, offset + 4, 4, (uint32_t)(value >> 32));
-}
-
-static int
-refuse(struct vio_dev *dev, int error, const char *why)
-{
-	snprintf(dev->why, sizeof(dev->why), "%s", why);
-	return error;
 }
 
 void
@@ -74,9 +67,9 @@ vio_dev_reset(struct vio_dev *dev)
 	common_write(dev, COMMON(device_status), 1, 0);
 	while ((status = vio_dev_status(dev)) != 0) {
 		if (status == 0xff)
-			return refuse(dev, -ENODEV, "the device is gone: its registers read ones");
+			return vio_fail(-ENODEV, "the device is gone: its registers read ones");
 		if (!vio_wait(dev->t, &deadline))
-			return refuse(dev, -ETIMEDOUT, "the device does not finish its reset");
+			return vio_fail(-ETIMEDOUT, "the device does not finish its reset");
 	}
 	return 0;
 }
@@ -146,9 +139,8 @@ features_missing(struct vio_dev *dev, const struct vio_features *missing)
 	char names[160];
 
 	vio_features_format(missing, names, sizeof(names));
-	snprintf(dev->why, sizeof(dev->why), "the device does not offer what is needed: %s", names);
 	vio_dev_fail(dev);
-	return -EOPNOTSUPP;
+	return vio_fail(-EOPNOTSUPP, "the device does not offer what is needed: %s", names);
 }
 
 int
@@ -185,9 +177,8 @@ vio_dev_negotiate(struct vio_dev *dev, const struct vio_features *wanted,
 		if (vio_wait(dev->t, &deadline))
 			continue;
 		vio_features_format(&set, names, sizeof(names));
-		snprintf(dev->why, sizeof(dev->why), "the device refuses the features: %s", names);
 		vio_dev_fail(dev);
-		return -ECONNREFUSED;
+		return vio_fail(-ECONNREFUSED, "the device refuses the features: %s", names);
 	}
 	/* Not before: the number may depend on the features (virtio 1.4 4.1.4.3 leaves out the
 	 * admin queues), as QEMU's with VIRTIO_NET_F_MQ does. */
@@ -228,7 +219,7 @@ vio_dev_config_read(struct vio_dev *dev, const struct vio_config_field *fields, 
 		if (common_read(dev, COMMON(config_generation), 1) == before)
 			return 0;
 	}
-	return refuse(dev, -ETIMEDOUT, "the device configuration changes all the time");
+	return vio_fail(-ETIMEDOUT, "the device configuration changes all the time");
 }
 
 uint16_t
@@ -253,7 +244,7 @@ doorbell_find(struct vio_dev *dev, uint16_t queue, struct vio_doorbell *doorbell
 	offset *= dev->t->notify_multiplier;
 	if (offset + (with_data ? 4 : 2) > dev->t->len[VIO_NOTIFY] ||
 			offset % (with_data ? 4 : 2) != 0)
-		return refuse(dev, -EPROTO, "a doorbell lies outside of the notification region");
+		return vio_fail(-EPROTO, "a doorbell lies outside of the notification region");
 	doorbell->offset = (uint32_t)offset;
 	doorbell->addr = NULL;
 	if (dev->t->ops->doorbell != NULL)
@@ -274,17 +265,17 @@ vio_dev_queue_setup(struct vio_dev *dev, uint16_t queue, const struct vio_queue_
 
 	max = vio_dev_queue_max(dev, queue);
 	if (max == 0)
-		return refuse(dev, -ENOENT, "the device has no such queue");
+		return vio_fail(-ENOENT, "the device has no such queue");
 	if (setup->size == 0 || setup->size > VIRTQ_SIZE_MAX ||
 			(!packed && (setup->size & (setup->size - 1)) != 0))
-		return refuse(dev, -EINVAL, "a queue cannot have that size");
+		return vio_fail(-EINVAL, "a queue cannot have that size");
 	common_write(dev, COMMON(queue_size), 2, setup->size);
 	if (common_read(dev, COMMON(queue_size), 2) != setup->size)
-		return refuse(dev, -EPROTO, "the device does not take the queue size");
+		return vio_fail(-EPROTO, "the device does not take the queue size");
 	if (setup->vector != VIRTIO_MSI_NO_VECTOR || dev->t->nb_vectors != 0) {
 		common_write(dev, COMMON(queue_msix_vector), 2, setup->vector);
 		if (common_read(dev, COMMON(queue_msix_vector), 2) != setup->vector)
-			return refuse(dev, -ENOSPC, "the device refuses the vector of a queue");
+			return vio_fail(-ENOSPC, "the device refuses the vector of a queue");
 	}
 	common_write64(dev, COMMON(queue_desc), setup->desc);
 	common_write64(dev, COMMON(queue_driver), setup->driver);
@@ -302,16 +293,16 @@ vio_dev_queue_reset(struct vio_dev *dev, uint16_t queue)
 	struct vio_deadline deadline = vio_deadline_in(dev->timeout_us);
 
 	if (!vio_dev_has(dev, VIRTIO_F_RING_RESET))
-		return refuse(dev, -EOPNOTSUPP, "queue reset was not negotiated");
+		return vio_fail(-EOPNOTSUPP, "queue reset was not negotiated");
 	common_write(dev, COMMON(queue_select), 2, queue);
 	common_write(dev, COMMON(queue_reset), 2, 1);
 	/* Only then does the device keep off the memory (virtio 1.4 2.6.1.2). */
 	while (common_read(dev, COMMON(queue_reset), 2) != 0 ||
 			common_read(dev, COMMON(queue_enable), 2) != 0) {
 		if (vio_dev_status(dev) == 0xff)
-			return refuse(dev, -ENODEV, "the device is gone: its registers read ones");
+			return vio_fail(-ENODEV, "the device is gone: its registers read ones");
 		if (!vio_wait(dev->t, &deadline))
-			return refuse(dev, -ETIMEDOUT, "the device does not finish a queue reset");
+			return vio_fail(-ETIMEDOUT, "the device does not finish a queue reset");
 	}
 	return 0;
 }
@@ -321,7 +312,7 @@ vio_dev_config_vector(struct vio_dev *dev, uint16_t vector)
 {
 	common_write(dev, COMMON(config_msix_vector), 2, vector);
 	if (common_read(dev, COMMON(config_msix_vector), 2) != vector)
-		return refuse(dev, -ENOSPC, "the device refuses the configuration vector");
+		return vio_fail(-ENOSPC, "the device refuses the configuration vector");
 	return 0;
 }
 

@@ -10,7 +10,7 @@
  *
  * Functions stand in the order of virtio 1.4 3.1.1 "Driver Requirements: Device Initialization";
  * the step of that list is named at each. Every wait ends at a deadline. Needs no EAL. One thread
- * at a time per device. No function logs: on failure vio_dev.why holds one sentence.
+ * at a time per device. On failure vio_err() explains why.
  */
 
 #include "virtio_spec/pci.h"
@@ -28,7 +28,6 @@ struct vio_dev {
 	uint16_t admin_index; /**< First admin queue, with ADMIN_VQ. */
 	uint16_t num_admin; /**< Admin queues; 0 without ADMIN_VQ, or if their numbers cannot be. */
 	uint32_t timeout_us;
-	char why[256]; /**< Sentence about the last failure, without newline. */
 };
 
 /** The feature was negotiated. */

@@ -2,13 +2,13 @@
  * Copyright (c) 2026 The vsr authors
  */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <rte_byteorder.h>
 #include <rte_io.h>
 
 #include "virtio_spec/pci.h"
+#include "vio_err.h"
 #include "vio_pci.h"
 
 /* A list of 4-byte aligned entries in the space behind the header cannot be longer. */
@@ -141,26 +141,20 @@ sriov_find(vio_pci_cfg_read read_cfg, void *arg)
 
 int
 vio_pci_layout_read(vio_pci_cfg_read read_cfg, void *arg, const uint64_t bar_len[VIO_PCI_BARS],
-		struct vio_pci_layout *layout, char *err, size_t err_len)
+		struct vio_pci_layout *layout)
 {
 	bool virtio_seen = false;
 	int ret;
 
 	memset(layout, 0, sizeof(*layout));
 	ret = caps_read(read_cfg, arg, bar_len, layout, &virtio_seen);
-	if (ret != 0) {
-		snprintf(err, err_len, "cannot read PCI configuration space: %s", strerror(-ret));
-		return ret;
-	}
-	if (!virtio_seen) {
-		snprintf(err, err_len, "no virtio capability: a legacy device");
-		return -ENODEV;
-	}
+	if (ret != 0)
+		return vio_fail(ret, "cannot read PCI configuration space: %s", strerror(-ret));
+	if (!virtio_seen)
+		return vio_fail(-ENODEV, "no virtio capability: a legacy device");
 	for (int i = 0; i < VIO_NB_REGIONS; i++)
-		if (kinds[i].must && layout->place[i].len == 0) {
-			snprintf(err, err_len, "no usable %s capability", kinds[i].name);
-			return -EPROTO;
-		}
+		if (kinds[i].must && layout->place[i].len == 0)
+			return vio_fail(-EPROTO, "no usable %s capability", kinds[i].name);
 	layout->sriov = sriov_find(read_cfg, arg);
 	return 0;
 }

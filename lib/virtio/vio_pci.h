@@ -43,12 +43,11 @@ typedef int (*vio_pci_cfg_read)(void *arg, uint32_t offset, void *data, size_t l
  * @param arg       Passed to read_cfg.
  * @param bar_len   Bytes of each BAR, 0 for those that cannot be used.
  * @param layout    Out: of several capabilities of a type the first usable one.
- * @param err       Out: one sentence on failure.
  * @return 0, -ENODEV (no virtio capability at all: a legacy device), -EPROTO (one of common,
- *         notify, ISR is missing or unusable), or what read_cfg returned.
+ *         notify, ISR is missing or unusable), or what read_cfg returned; vio_err() explains why.
  */
 int vio_pci_layout_read(vio_pci_cfg_read read_cfg, void *arg, const uint64_t bar_len[VIO_PCI_BARS],
-		struct vio_pci_layout *layout, char *err, size_t err_len);
+		struct vio_pci_layout *layout);
 
 /** Transport over BARs that are mapped into this process. */
 struct vio_pci {

@@ -15,21 +15,20 @@
 #include <rte_byteorder.h>
 
 #include "virtio_spec/pci.h"
+#include "vio_err.h"
 #include "vio_vfio.h"
 
-/* One sentence about errno; returns it negative. */
+/* Set the error text from errno. @return -errno. */
 static int
-say(char *err, size_t err_len, const char *what, const char *of)
+fail_errno(const char *what, const char *of)
 {
-	const int error = errno;
+	const int ret = -errno;
 
-	snprintf(err, err_len, "%s %s: %s", what, of, strerror(error));
-	return -error;
+	return vio_fail(ret, "%s %s: %s", what, of, strerror(-ret));
 }
 
 static int
-group_find(const char *sysfs_root, const char *bdf, char *group, size_t group_len, char *err,
-		size_t err_len)
+group_find(const char *sysfs_root, const char *bdf, char *group, size_t group_len)
 {
 	char path[PATH_MAX], target[PATH_MAX];
 	const char *name;
@@ -38,11 +37,11 @@ group_find(const char *sysfs_root, const char *bdf, char *group, size_t group_le
 	if (snprintf(path, sizeof(path), "%s/%s/iommu_group", sysfs_root, bdf) >=
 			(int)sizeof(path)) {
 		errno = ENAMETOOLONG;
-		return say(err, err_len, "cannot open", bdf);
+		return fail_errno("cannot open", bdf);
 	}
 	n = readlink(path, target, sizeof(target) - 1);
 	if (n < 0)
-		return say(err, err_len, "no IOMMU group at", path);
+		return fail_errno("no IOMMU group at", path);
 	target[n] = '\0';
 	name = strrchr(target, '/');
 	name = name == NULL ? target : name + 1;
@@ -51,57 +50,50 @@ group_find(const char *sysfs_root, const char *bdf, char *group, size_t group_le
 }
 
 static int
-group_open(struct vio_vfio *vfio, const char *path, char *err, size_t err_len)
+group_open(struct vio_vfio *vfio, const char *path)
 {
 	struct vfio_group_status status = { .argsz = sizeof(status) };
 
 	vfio->group = open(path, O_RDWR | O_CLOEXEC);
 	if (vfio->group < 0) {
-		if (errno == EBUSY) {
-			snprintf(err, err_len, "%s is in use by another process", path);
-			return -EBUSY;
-		}
-		if (errno == ENOENT) {
-			snprintf(err, err_len, "there is no %s: bind the device to vfio-pci", path);
-			return -ENOENT;
-		}
-		return say(err, err_len, "cannot open", path);
+		if (errno == EBUSY)
+			return vio_fail(-EBUSY, "%s is in use by another process", path);
+		if (errno == ENOENT)
+			return vio_fail(-ENOENT, "there is no %s: bind the device to vfio-pci",
+					path);
+		return fail_errno("cannot open", path);
 	}
 	if (ioctl(vfio->group, VFIO_GROUP_GET_STATUS, &status) != 0)
-		return say(err, err_len, "no VFIO group behind", path);
-	if ((status.flags & VFIO_GROUP_FLAGS_VIABLE) == 0) {
-		snprintf(err, err_len, "%s is not viable: bind all its devices to vfio-pci", path);
-		return -EBUSY;
-	}
+		return fail_errno("no VFIO group behind", path);
+	if ((status.flags & VFIO_GROUP_FLAGS_VIABLE) == 0)
+		return vio_fail(-EBUSY, "%s is not viable: bind all its devices to vfio-pci", path);
 	return 0;
 }
 
 static int
-container_open(struct vio_vfio *vfio, char *err, size_t err_len)
+container_open(struct vio_vfio *vfio)
 {
 	static const char path[] = "/dev/vfio/vfio";
 	unsigned long iommu = VFIO_TYPE1v2_IOMMU;
 
 	vfio->container = open(path, O_RDWR | O_CLOEXEC);
 	if (vfio->container < 0)
-		return say(err, err_len, "cannot open", path);
-	if (ioctl(vfio->container, VFIO_GET_API_VERSION) != VFIO_API_VERSION) {
-		snprintf(err, err_len, "%s speaks another version of VFIO", path);
-		return -EPROTO;
-	}
+		return fail_errno("cannot open", path);
+	if (ioctl(vfio->container, VFIO_GET_API_VERSION) != VFIO_API_VERSION)
+		return vio_fail(-EPROTO, "%s speaks another version of VFIO", path);
 	if (ioctl(vfio->group, VFIO_GROUP_SET_CONTAINER, &vfio->container) != 0)
-		return say(err, err_len, "cannot use the IOMMU group with", path);
+		return fail_errno("cannot use the IOMMU group with", path);
 	if (ioctl(vfio->container, VFIO_CHECK_EXTENSION, VFIO_TYPE1v2_IOMMU) != 1)
 		iommu = ioctl(vfio->container, VFIO_CHECK_EXTENSION, VFIO_TYPE1_IOMMU) == 1 ?
 				VFIO_TYPE1_IOMMU :
 				VFIO_NOIOMMU_IOMMU;
 	if (ioctl(vfio->container, VFIO_SET_IOMMU, iommu) != 0)
-		return say(err, err_len, "no usable IOMMU behind", path);
+		return fail_errno("no usable IOMMU behind", path);
 	return 0;
 }
 
 static int
-device_open(struct vio_vfio *vfio, const char *bdf, const char *vf_token, char *err, size_t err_len)
+device_open(struct vio_vfio *vfio, const char *bdf, const char *vf_token)
 {
 	char name[128];
 
@@ -112,20 +104,16 @@ device_open(struct vio_vfio *vfio, const char *bdf, const char *vf_token, char *
 	vfio->device = ioctl(vfio->group, VFIO_GROUP_GET_DEVICE_FD, name);
 	if (vfio->device >= 0)
 		return 0;
-	if (errno == EACCES) {
-		snprintf(err, err_len, "%s cannot be opened %s", bdf,
+	if (errno == EACCES)
+		return vio_fail(-EACCES, "%s cannot be opened %s", bdf,
 				vf_token == NULL ? "without its VF token" : "with this VF token");
-		return -EACCES;
-	}
-	if (errno == ENODEV) {
-		snprintf(err, err_len, "%s is not bound to vfio-pci", bdf);
-		return -ENOENT;
-	}
-	return say(err, err_len, "cannot open", bdf);
+	if (errno == ENODEV)
+		return vio_fail(-ENOENT, "%s is not bound to vfio-pci", bdf);
+	return fail_errno("cannot open", bdf);
 }
 
 static int
-regions_find(struct vio_vfio *vfio, uint64_t bar_len[VIO_PCI_BARS], char *err, size_t err_len)
+regions_find(struct vio_vfio *vfio, uint64_t bar_len[VIO_PCI_BARS])
 {
 	struct vfio_region_info info;
 
@@ -133,7 +121,7 @@ regions_find(struct vio_vfio *vfio, uint64_t bar_len[VIO_PCI_BARS], char *err, s
 		info = (struct vfio_region_info){ .argsz = sizeof(info), .index = i };
 		bar_len[i] = 0;
 		if (ioctl(vfio->device, VFIO_DEVICE_GET_REGION_INFO, &info) != 0)
-			return say(err, err_len, "cannot ask for", "a BAR");
+			return fail_errno("cannot ask for", "a BAR");
 		if ((info.flags & VFIO_REGION_INFO_FLAG_READ) == 0)
 			continue;
 		bar_len[i] = info.size;
@@ -142,7 +130,7 @@ regions_find(struct vio_vfio *vfio, uint64_t bar_len[VIO_PCI_BARS], char *err, s
 	info = (struct vfio_region_info){ .argsz = sizeof(info),
 		.index = VFIO_PCI_CONFIG_REGION_INDEX };
 	if (ioctl(vfio->device, VFIO_DEVICE_GET_REGION_INFO, &info) != 0)
-		return say(err, err_len, "cannot ask for", "configuration space");
+		return fail_errno("cannot ask for", "configuration space");
 	vfio->config_offset = info.offset;
 	vfio->config_len = info.size;
 	return 0;
@@ -164,20 +152,18 @@ vio_vfio_config_read(void *arg, uint32_t offset, void *data, size_t len)
 
 /* Without memory space vfio-pci answers EIO for every access to a BAR. */
 static int
-command_set(struct vio_vfio *vfio, uint16_t bits, char *err, size_t err_len)
+command_set(struct vio_vfio *vfio, uint16_t bits)
 {
 	const off64_t at = (off64_t)(vfio->config_offset + PCI_CFG_COMMAND);
 	virtio_le16 command;
 	int ret;
 
 	ret = vio_vfio_config_read(vfio, PCI_CFG_COMMAND, &command, sizeof(command));
-	if (ret != 0) {
-		snprintf(err, err_len, "cannot read the PCI command register: %s", strerror(-ret));
-		return ret;
-	}
+	if (ret != 0)
+		return vio_fail(ret, "cannot read the PCI command register: %s", strerror(-ret));
 	command |= rte_cpu_to_le_16(bits);
 	if (pwrite64(vfio->device, &command, sizeof(command), at) != sizeof(command))
-		return say(err, err_len, "cannot write", "the PCI command register");
+		return fail_errno("cannot write", "the PCI command register");
 	return 0;
 }
 
@@ -222,17 +208,16 @@ static const struct vio_transport_ops vfio_ops = {
 
 /* With the descriptors there: find the registers. */
 static int
-device_setup(struct vio_vfio *vfio, char *err, size_t err_len)
+device_setup(struct vio_vfio *vfio)
 {
 	uint64_t bar_len[VIO_PCI_BARS];
 	int ret;
 
-	ret = regions_find(vfio, bar_len, err, err_len);
+	ret = regions_find(vfio, bar_len);
 	if (ret == 0)
-		ret = command_set(vfio, PCI_COMMAND_MEM_SPACE, err, err_len);
+		ret = command_set(vfio, PCI_COMMAND_MEM_SPACE);
 	if (ret == 0)
-		ret = vio_pci_layout_read(vio_vfio_config_read, vfio, bar_len, &vfio->layout, err,
-				err_len);
+		ret = vio_pci_layout_read(vio_vfio_config_read, vfio, bar_len, &vfio->layout);
 	if (ret != 0) {
 		vio_vfio_close(vfio);
 		return ret;
@@ -247,45 +232,42 @@ device_setup(struct vio_vfio *vfio, char *err, size_t err_len)
 }
 
 int
-vio_vfio_open(struct vio_vfio *vfio, const char *sysfs_root, const char *bdf, const char *vf_token,
-		char *err, size_t err_len)
+vio_vfio_open(struct vio_vfio *vfio, const char *sysfs_root, const char *bdf, const char *vf_token)
 {
 	char group[64];
 	int ret;
 
 	memset(vfio, 0, sizeof(*vfio));
 	vfio->container = vfio->group = vfio->device = -1;
-	ret = group_find(sysfs_root, bdf, group, sizeof(group), err, err_len);
+	ret = group_find(sysfs_root, bdf, group, sizeof(group));
 	if (ret == 0)
-		ret = group_open(vfio, group, err, err_len);
+		ret = group_open(vfio, group);
 	if (ret == 0)
-		ret = container_open(vfio, err, err_len);
+		ret = container_open(vfio);
 	if (ret == 0)
-		ret = device_open(vfio, bdf, vf_token, err, err_len);
+		ret = device_open(vfio, bdf, vf_token);
 	if (ret != 0) {
 		vio_vfio_close(vfio);
 		return ret;
 	}
-	return device_setup(vfio, err, err_len);
+	return device_setup(vfio);
 }
 
 int
-vio_vfio_adopt(struct vio_vfio *vfio, int container, int group, int device, char *err,
-		size_t err_len)
+vio_vfio_adopt(struct vio_vfio *vfio, int container, int group, int device)
 {
 	memset(vfio, 0, sizeof(*vfio));
 	vfio->container = container;
 	vfio->group = group;
 	vfio->device = device;
-	return device_setup(vfio, err, err_len);
+	return device_setup(vfio);
 }
 
 int
-vio_vfio_token_set(struct vio_vfio *vfio, const char *bdf, const char *vf_token, char *err,
-		size_t err_len)
+vio_vfio_token_set(struct vio_vfio *vfio, const char *bdf, const char *vf_token)
 {
 	const int device = vfio->device;
-	int ret = device_open(vfio, bdf, vf_token, err, err_len);
+	int ret = device_open(vfio, bdf, vf_token);
 
 	/* The function stays open by the descriptor that was there: no last close, no reset. */
 	if (ret == 0)
@@ -295,8 +277,7 @@ vio_vfio_token_set(struct vio_vfio *vfio, const char *bdf, const char *vf_token,
 }
 
 int
-vio_vfio_dma_map(struct vio_vfio *vfio, void *addr, uint64_t len, uint64_t iova, char *err,
-		size_t err_len)
+vio_vfio_dma_map(struct vio_vfio *vfio, void *addr, uint64_t len, uint64_t iova)
 {
 	struct vfio_iommu_type1_dma_map map = {
 		.argsz = sizeof(map),
@@ -307,14 +288,14 @@ vio_vfio_dma_map(struct vio_vfio *vfio, void *addr, uint64_t len, uint64_t iova,
 	};
 
 	if (ioctl(vfio->container, VFIO_IOMMU_MAP_DMA, &map) != 0)
-		return say(err, err_len, "cannot map memory for", "DMA");
+		return fail_errno("cannot map memory for", "DMA");
 	return 0;
 }
 
 int
-vio_vfio_bus_master(struct vio_vfio *vfio, char *err, size_t err_len)
+vio_vfio_bus_master(struct vio_vfio *vfio)
 {
-	return command_set(vfio, PCI_COMMAND_BUS_MASTER, err, err_len);
+	return command_set(vfio, PCI_COMMAND_BUS_MASTER);
 }
 
 int

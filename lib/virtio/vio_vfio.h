@@ -30,7 +30,6 @@ struct vio_vfio {
  * @param sysfs_root  Folder of the PCI devices, "/sys/bus/pci/devices" on a plain machine.
  * @param bdf         Address with domain: "0000:01:00.0".
  * @param vf_token    UUID to open it with, or NULL.
- * @param err         Out: one sentence on failure.
  * @return 0, or
  *         -ENOENT   no such device, no IOMMU group, or not bound to vfio-pci,
  *         -EBUSY    the group is open elsewhere,
@@ -39,33 +38,30 @@ struct vio_vfio {
  *         or what a system call said. Nothing stays open then.
  */
 int vio_vfio_open(struct vio_vfio *vfio, const char *sysfs_root, const char *bdf,
-		const char *vf_token, char *err, size_t err_len);
+		const char *vf_token);
 
 /**
  * Go on with descriptors that vio_vfio_open() made in another process: the function was open all
  * the time. Takes them, also on error.
  * @return 0, or as the later half of vio_vfio_open().
  */
-int vio_vfio_adopt(struct vio_vfio *vfio, int container, int group, int device, char *err,
-		size_t err_len);
+int vio_vfio_adopt(struct vio_vfio *vfio, int container, int group, int device);
 
 /**
  * Give the PF another token while it stays open; no VF may be in use.
  * @return 0, or -EACCES: a VF is in use with another one.
  */
-int vio_vfio_token_set(struct vio_vfio *vfio, const char *bdf, const char *vf_token, char *err,
-		size_t err_len);
+int vio_vfio_token_set(struct vio_vfio *vfio, const char *bdf, const char *vf_token);
 
 /**
  * Let the function reach memory of this process, page aligned, at the bus address iova. The map
  * lives as long as the container, whoever holds that.
  * @return 0, -EEXIST (something is mapped there), or what the system call said.
  */
-int vio_vfio_dma_map(struct vio_vfio *vfio, void *addr, uint64_t len, uint64_t iova, char *err,
-		size_t err_len);
+int vio_vfio_dma_map(struct vio_vfio *vfio, void *addr, uint64_t len, uint64_t iova);
 
 /** Let the function start transfers. @return 0 or -errno. */
-int vio_vfio_bus_master(struct vio_vfio *vfio, char *err, size_t err_len);
+int vio_vfio_bus_master(struct vio_vfio *vfio);
 
 /**
  * Be told, by an event descriptor, when the system wants the function back. @return 0 or -errno.

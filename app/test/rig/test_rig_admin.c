@@ -14,6 +14,7 @@
 #include "virtio/vio_admin_objs.h"
 #include "virtio/vio_admin_parts.h"
 #include "virtio/vio_admin_text.h"
+#include "virtio/vio_err.h"
 #include "virtio_spec/legacy.h"
 
 #include "test/fixture/rig.h"
@@ -192,7 +193,7 @@ the_group_of_vfs_is_asked_again_after_each_enable(void)
 	owner_plain(0);
 	VTEST_EQ(vio_admin_agree(admin, VIO_SRIOV, ALL, &in_use), -EINVAL);
 	VTEST_EQ(in_use, 3);
-	VTEST(strstr(vio_admin_why(), "no such group") != NULL);
+	VTEST(strstr(vio_err(), "no such group") != NULL);
 	for (int i = 0; i < 3; i++) {
 		rig_vfs_set(&rig, 2);
 		VTEST_EQ(vio_admin_agree(admin, VIO_SRIOV, ALL, &in_use), 0);
@@ -321,7 +322,7 @@ eagain_is_tried_again_until_the_time_is_up(void)
 	VTEST_EQ(stats.errors, 0);
 	faults_set((struct vsim_faults){ .admin_eagain = UINT32_MAX });
 	VTEST_EQ(status_put(1, 3), -EAGAIN);
-	VTEST(strstr(vio_admin_why(), "EAGAIN") != NULL);
+	VTEST(strstr(vio_err(), "EAGAIN") != NULL);
 	VTEST_EQ(nb_dead, 0);
 	faults_set((struct vsim_faults){ 0 });
 	VTEST_EQ(status_get(1), 1);
@@ -342,7 +343,7 @@ no_answer_means_a_dead_queue_and_a_reset_revives_it(void)
 	VTEST_EQ(nb_dead, 1);
 	/* The same queue serves VF 5; the others go on. */
 	VTEST_EQ(status_put(5, 1), -EIO);
-	VTEST(strstr(vio_admin_why(), "dead") != NULL);
+	VTEST(strstr(vio_err(), "dead") != NULL);
 	VTEST_EQ(nb_dead, 1);
 	VTEST_EQ(status_put(2, 1), 0);
 	VTEST_EQ(vio_admin_queue_info(admin, 1, &info), 0);
@@ -481,12 +482,12 @@ answers_are_told_in_errno_and_in_words(void)
 	for (size_t i = 0; i < RTE_DIM(rows); i++) {
 		faults_set((struct vsim_faults){ .admin_status = rows[i].status });
 		VTEST_EQ(status_get(1), rows[i].error);
-		VTEST(strstr(vio_admin_why(), rows[i].word) != NULL);
-		VTEST(strstr(vio_admin_why(), "legacy_common_cfg_read of VF 1") != NULL);
+		VTEST(strstr(vio_err(), rows[i].word) != NULL);
+		VTEST(strstr(vio_err(), "legacy_common_cfg_read of VF 1") != NULL);
 	}
 	faults_set((struct vsim_faults){ 0 });
 	VTEST_EQ(status_get(2), -EINVAL);
-	VTEST(strstr(vio_admin_why(), "no such member") != NULL);
+	VTEST(strstr(vio_err(), "no such member") != NULL);
 	owner_close(false);
 }
 
@@ -674,7 +675,7 @@ a_device_without_admin_queues_is_told_apart(void)
 	VTEST_EQ(vio_dev_negotiate(&dev, &wanted_split, NULL), 0);
 	VTEST(vio_admin_create(&dev, &admin_conf) == NULL);
 	VTEST_EQ(rte_errno, ENOTSUP);
-	VTEST(strstr(dev.why, "not negotiated") != NULL);
+	VTEST(strstr(vio_err(), "not negotiated") != NULL);
 	rig_close(&rig);
 }
 

@@ -19,6 +19,7 @@
 #include <rte_byteorder.h>
 
 #include "virtio/vio_dev.h"
+#include "virtio/vio_err.h"
 #include "virtio/vio_vfio.h"
 #include "virtio_spec/ring.h"
 
@@ -104,7 +105,7 @@ run(struct vio_vfio *vfio, const char *bdf)
 	vio_dev_init(&dev, &vfio->t);
 	if (vio_dev_negotiate(&dev, &wanted, NULL) != 0 ||
 			vio_dev_queue_setup(&dev, TX_QUEUE, &setup, &doorbell) != 0)
-		return fail(dev.why);
+		return fail(vio_err());
 	vio_dev_driver_ok(&dev);
 	post(mem);
 	vio_write(&vfio->t, VIO_NOTIFY, doorbell.offset, 2, doorbell.id);
@@ -126,14 +127,13 @@ main(int argc, char **argv)
 {
 	const char *devices = getenv("SYSFS_PCI_DEVICES");
 	struct vio_vfio vfio;
-	char err[256];
 	int ret;
 
 	if (argc < 2 || argc > 3)
 		return fail("usage: bad_dma BDF [TOKEN]");
 	if (vio_vfio_open(&vfio, devices != NULL ? devices : "/sys/bus/pci/devices", argv[1],
-			    argc == 3 ? argv[2] : NULL, err, sizeof(err)) != 0)
-		return fail(err);
+			    argc == 3 ? argv[2] : NULL) != 0)
+		return fail(vio_err());
 	ret = run(&vfio, argv[1]);
 	vio_vfio_close(&vfio);
 	return ret;

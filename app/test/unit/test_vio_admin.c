@@ -15,6 +15,7 @@
 #include "virtio/vio_admin_objs.h"
 #include "virtio/vio_admin_parts.h"
 #include "virtio/vio_admin_text.h"
+#include "virtio/vio_err.h"
 #include "virtio_spec/legacy.h"
 #include "test/fixture/vtest.h"
 
@@ -62,7 +63,7 @@ a_status_is_the_errno_of_that_number(void)
 	for (uint16_t q = 0; q <= VIRTIO_ADMIN_QUALIFIER_TRYAGAIN; q++)
 		VTEST(vio_admin_qualifier_text(q) != NULL);
 	VTEST(vio_admin_qualifier_text(8) == NULL);
-	VTEST(vio_admin_why() != NULL);
+	VTEST(vio_err() != NULL);
 }
 
 static void

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "virtio/vio_dev.h"
+#include "virtio/vio_err.h"
 #include "virtio_spec/net.h"
 #include "test/fixture/vtest.h"
 
@@ -197,11 +198,11 @@ missing_needs_are_named(void)
 	struct vio_dev dev = begin(none);
 
 	VTEST_EQ(vio_dev_negotiate(&dev, &none, NULL), -EOPNOTSUPP);
-	VTEST(strstr(dev.why, "version_1") != NULL);
+	VTEST(strstr(vio_err(), "version_1") != NULL);
 	VTEST(strcmp(toy.log, "0 1 3 83 ") == 0);
 	dev = begin(VIO_FEATURES(VIRTIO_F_VERSION_1));
 	VTEST_EQ(vio_dev_negotiate(&dev, &none, &mac), -EOPNOTSUPP);
-	VTEST(strstr(dev.why, "mac") != NULL);
+	VTEST(strstr(vio_err(), "mac") != NULL);
 }
 
 static void
@@ -212,7 +213,7 @@ refused_features_end_it(void)
 
 	toy.refuse = true;
 	VTEST_EQ(vio_dev_negotiate(&dev, &set, NULL), -ECONNREFUSED);
-	VTEST(strstr(dev.why, "refuses") != NULL);
+	VTEST(strstr(vio_err(), "refuses") != NULL);
 	VTEST(strcmp(toy.log, "0 1 3 b 83 ") == 0);
 }
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "virtio/vio_err.h"
 #include "virtio/vio_pci.h"
 #include "virtio_spec/pci.h"
 #include "test/fixture/vtest.h"
@@ -17,7 +18,6 @@ static uint8_t space[PCI_CFG_EXT_SIZE];
 static size_t space_len;
 static uint8_t next_pos;
 static struct vio_pci_layout layout;
-static char err[128];
 
 static int
 read_space(void *arg, uint32_t offset, void *data, size_t len)
@@ -33,7 +33,7 @@ layout_read(void)
 {
 	const uint64_t bar_len[VIO_PCI_BARS] = { [2] = 0x100, [4] = BAR_LEN };
 
-	return vio_pci_layout_read(read_space, NULL, bar_len, &layout, err, sizeof(err));
+	return vio_pci_layout_read(read_space, NULL, bar_len, &layout);
 }
 
 static void
@@ -180,7 +180,7 @@ what_leaves_its_bar_is_not_used(void)
 		put(16, VIRTIO_PCI_CAP_ISR_CFG, 4, 0x980, 1);
 		put(20, VIRTIO_PCI_CAP_NOTIFY_CFG, 4, 0x1000, 0x1000);
 		VTEST_EQ(layout_read(), -EPROTO);
-		VTEST(strstr(err, "common configuration") != NULL);
+		VTEST(strstr(vio_err(), "common configuration") != NULL);
 	}
 }
 
@@ -192,7 +192,7 @@ short_notify_capability_is_not_used(void)
 	put(16, VIRTIO_PCI_CAP_ISR_CFG, 4, 0x980, 1);
 	put(16, VIRTIO_PCI_CAP_NOTIFY_CFG, 4, 0x1000, 0x1000);
 	VTEST_EQ(layout_read(), -EPROTO);
-	VTEST(strstr(err, "notification") != NULL);
+	VTEST(strstr(vio_err(), "notification") != NULL);
 }
 
 static void

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#include "virtio/vio_admin_text.h"
+#include "virtio/vio_err.h"
 #include "base/base_hex.h"
 
 #include "method.h"
@@ -43,7 +43,7 @@ method_admin_get(struct rpc_call *call, const char *name, json_int_t vf)
 json_t *
 method_refuse_engine(struct rpc_call *call, struct owner_pf *pf, int ret)
 {
-	err_set(&call->err, ret, "%s: %s", pf->fn.bdf, vio_admin_why());
+	err_set(&call->err, ret, "%s: %s", pf->fn.bdf, vio_err());
 	owner_put(pf);
 	return rpc_refuse(call, ret);
 }

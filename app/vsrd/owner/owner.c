@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "virtio/vio_err.h"
 #include "virtio_spec/pci.h"
 
 #include "vsrd/core/events.h"
@@ -127,12 +128,10 @@ owner_adopt(struct owner *owner, struct fdstore *store)
 		if (owner_token_choose(owner, pf, &err) != 0)
 			log_error("%s", err.text);
 		/* The file with the token is lost, so the token is unknown: set a new one. */
-		if (!pf->token_in_file &&
-				vio_vfio_token_set(&pf->vfio, pf->fn.bdf, pf->token, err.text,
-						sizeof(err.text)) != 0)
+		if (!pf->token_in_file && vio_vfio_token_set(&pf->vfio, pf->fn.bdf, pf->token) != 0)
 			log_error("%s: its token file is lost, and a new token cannot be set: "
 				  "%s",
-					pf->fn.bdf, err.text);
+					pf->fn.bdf, vio_err());
 		owner_take(owner, pf);
 		adopted++;
 	}

@@ -8,7 +8,7 @@
 
 #include <rte_errno.h>
 
-#include "virtio/vio_admin_text.h"
+#include "virtio/vio_err.h"
 #include "vsrd/core/events.h"
 #include "vsrd/core/log.h"
 
@@ -29,7 +29,6 @@ admin_dead(void *arg, unsigned int queue, const char *err)
 static int
 memory_ready(struct owner_pf *pf, struct err *err)
 {
-	char text[256] = "";
 	int ret;
 
 	if (pf->memory.addr != NULL)
@@ -37,12 +36,11 @@ memory_ready(struct owner_pf *pf, struct err *err)
 	ret = memory_create(&pf->memory, pf->fn.bdf, -1, err);
 	if (ret != 0)
 		return ret;
-	ret = vio_vfio_dma_map(&pf->vfio, pf->memory.addr, MEMORY_BYTES, MEMORY_IOVA, text,
-			sizeof(text));
+	ret = vio_vfio_dma_map(&pf->vfio, pf->memory.addr, MEMORY_BYTES, MEMORY_IOVA);
 	if (ret == 0)
 		return 0;
 	memory_free(&pf->memory);
-	return err_set(err, ret, "%s", text);
+	return err_set(err, ret, "%s", vio_err());
 }
 
 static int
@@ -53,17 +51,16 @@ admin_enable(struct owner_pf *pf, struct err *err)
 		.max_queues = 4,
 		.on_dead = admin_dead,
 		.on_dead_arg = pf };
-	char text[256] = "";
-	int ret = vio_vfio_bus_master(&pf->vfio, text, sizeof(text));
+	int ret = vio_vfio_bus_master(&pf->vfio);
 
 	if (ret != 0)
-		return err_set(err, ret, "%s", text);
+		return err_set(err, ret, "%s", vio_err());
 	if (pf->admin == NULL)
 		pf->admin = vio_admin_create(&pf->dev, &conf);
 	if (pf->admin == NULL)
-		return err_set(err, -rte_errno, "%s", pf->dev.why);
+		return err_set(err, -rte_errno, "%s", vio_err());
 	ret = vio_admin_enable(pf->admin);
-	return ret == 0 ? 0 : err_set(err, ret, "%s", pf->dev.why);
+	return ret == 0 ? 0 : err_set(err, ret, "%s", vio_err());
 }
 
 void
@@ -75,14 +72,14 @@ owner_admin_agree(struct owner_pf *pf)
 		return;
 	ret = vio_admin_agree(pf->admin, VIO_SELF, VIRTIO_ADMIN_LIST_ALL, NULL);
 	if (ret != 0)
-		log_warn("%s: no commands for the PF itself: %s", pf->fn.bdf, vio_admin_why());
+		log_warn("%s: no commands for the PF itself: %s", pf->fn.bdf, vio_err());
 	if (pf->fn.num_vfs == 0) {
 		vio_admin_forget(pf->admin, VIO_SRIOV);
 		return;
 	}
 	ret = vio_admin_agree(pf->admin, VIO_SRIOV, VIRTIO_ADMIN_LIST_ALL, NULL);
 	if (ret != 0)
-		log_warn("%s: no commands for its VFs: %s", pf->fn.bdf, vio_admin_why());
+		log_warn("%s: no commands for its VFs: %s", pf->fn.bdf, vio_err());
 }
 
 void

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "virtio/vio_err.h"
 #include "vsrd/core/log.h"
 
 #include "owner_keep.h"
@@ -68,7 +69,7 @@ bool
 owner_take_kept(struct owner_pf *pf, struct fdstore *store)
 {
 	int fds[3] = { -1, -1, -1 }, memory;
-	char name[64], text[256] = "";
+	char name[64];
 	struct err err;
 	bool all = true;
 
@@ -79,8 +80,8 @@ owner_take_kept(struct owner_pf *pf, struct fdstore *store)
 	}
 	kept_name(name, pf->fn.bdf, "memory");
 	memory = fdstore_take(store, name);
-	if (all && vio_vfio_adopt(&pf->vfio, fds[0], fds[1], fds[2], text, sizeof(text)) != 0) {
-		log_error("%s: its kept descriptors cannot be used: %s", pf->fn.bdf, text);
+	if (all && vio_vfio_adopt(&pf->vfio, fds[0], fds[1], fds[2]) != 0) {
+		log_error("%s: its kept descriptors cannot be used: %s", pf->fn.bdf, vio_err());
 		all = false;
 	} else if (!all) {
 		for (unsigned int i = 0; i < 3; i++)

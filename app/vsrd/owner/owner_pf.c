@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "virtio/vio_err.h"
 #include "vsrd/core/events.h"
 #include "vsrd/core/log.h"
 
@@ -128,7 +129,7 @@ int
 owner_token_set(struct owner *owner, struct owner_pf *pf, const char *token, json_t **users,
 		struct err *err)
 {
-	char fresh[TOKEN_LEN], text[256] = "";
+	char fresh[TOKEN_LEN];
 	int ret;
 
 	ret = token == NULL ? token_make(fresh) : token_parse(token, fresh);
@@ -140,9 +141,9 @@ owner_token_set(struct owner *owner, struct owner_pf *pf, const char *token, jso
 	ret = owner_unused(owner, pf, "try again", users, err);
 	if (ret != 0)
 		return ret;
-	ret = vio_vfio_token_set(&pf->vfio, pf->fn.bdf, fresh, text, sizeof(text));
+	ret = vio_vfio_token_set(&pf->vfio, pf->fn.bdf, fresh);
 	if (ret != 0)
-		return err_set(err, ret, "%s refuses the token: %s", pf->fn.bdf, text);
+		return err_set(err, ret, "%s refuses the token: %s", pf->fn.bdf, vio_err());
 	strcpy(pf->token, fresh);
 	return token_keep(owner, pf, err);
 }

@@ -10,6 +10,7 @@
 #include <ethdev_pci.h>
 #include <rte_pci.h>
 
+#include "virtio/vio_err.h"
 #include "vsr_ethdev.h"
 #include "vsr_pmdinfo.h"
 
@@ -36,20 +37,19 @@ transport_init(struct rte_pci_device *pci_dev, struct vsr_dev *dev)
 	uint64_t bar_len[VIO_PCI_BARS];
 	void *bar[VIO_PCI_BARS];
 	struct vio_pci_layout layout;
-	char err[128];
 	int ret;
 
 	for (int i = 0; i < VIO_PCI_BARS; i++) {
 		bar[i] = pci_dev->mem_resource[i].addr;
 		bar_len[i] = bar[i] == NULL ? 0 : pci_dev->mem_resource[i].len;
 	}
-	ret = vio_pci_layout_read(config_read, pci_dev, bar_len, &layout, err, sizeof(err));
+	ret = vio_pci_layout_read(config_read, pci_dev, bar_len, &layout);
 	if (ret == -ENODEV) { /* legacy device, for other drivers: virtio 1.4 4.1.2.1 */
-		VSR_LOG(NOTICE, dev, "%s, which is left to others", err);
+		VSR_LOG(NOTICE, dev, "%s, which is left to others", vio_err());
 		return 1;
 	}
 	if (ret != 0) {
-		VSR_LOG(ERR, dev, "%s", err);
+		VSR_LOG(ERR, dev, "%s", vio_err());
 		return ret;
 	}
 	return vio_pci_init(&dev->pci, &layout, bar);

@@ -9,6 +9,7 @@
 
 #include <rte_errno.h>
 
+#include "virtio/vio_err.h"
 #include "../base/vsr_link.h"
 #include "../base/vsr_queue.h"
 #include "../rxtx/vsr_doorbell.h"
@@ -37,7 +38,7 @@ reset(struct vsr_dev *dev)
 	if (ret == -ETIMEDOUT)
 		dev->lost = true;
 	if (ret != 0)
-		VSR_LOG(ERR, dev, "%s", dev->vio.why);
+		VSR_LOG(ERR, dev, "%s", vio_err());
 	state_reset(dev);
 	return ret;
 }
@@ -68,7 +69,7 @@ vsr_dev_negotiate(struct vsr_dev *dev)
 		ret = vsr_dev_config_read(dev);
 	if (ret != 0) {
 		dev->lost = ret == -ETIMEDOUT;
-		VSR_LOG(ERR, dev, "%s", dev->vio.why);
+		VSR_LOG(ERR, dev, "%s", vio_err());
 		return ret;
 	}
 	limits_read(dev);
@@ -111,11 +112,10 @@ ctrl_start(struct vsr_dev *dev)
 		conf.size = RTE_MIN(vio_dev_queue_max(&dev->vio, conf.index), VSR_CTRL_SIZE);
 		snprintf(name, sizeof(name), "vsr_p%u_ctrl", dev->port_id);
 		ret = vio_cmdq_create(&dev->ctrl, &dev->vio, &conf, 1, VIO_CTRL_BYTES);
-		if (ret != 0) {
-			VSR_LOG(ERR, dev, "cannot make a control queue of %u descriptors: %s",
+		if (ret != 0)
+			return vio_fail(ret,
+					"cannot allocate a control queue of %u descriptors: %s",
 					conf.size, rte_strerror(-ret));
-			return ret;
-		}
 		dev->has_ctrl = true;
 	}
 	vio_cmdq_init(&dev->ctrl, &dev->vio);
@@ -171,7 +171,7 @@ spare_start(struct vsr_dev *dev, uint16_t index)
 	if (dev->spare[index] == NULL)
 		dev->spare[index] = vsr_spare_create(dev, index);
 	if (dev->spare[index] == NULL)
-		return -ENOMEM;
+		return vio_fail(-ENOMEM, "out of memory for virtqueue %u", index);
 	vio_virtq_init(dev->spare[index], &dev->vio);
 	return virtq_start(dev, dev->spare[index], VIRTIO_MSI_NO_VECTOR);
 }
@@ -246,8 +246,7 @@ device_start(struct rte_eth_dev *eth_dev)
 	if (ret == 0)
 		ret = vio_dev_config_vector(&dev->vio, dev->intr_lsc ? 0 : VIRTIO_MSI_NO_VECTOR);
 	if (ret != 0) {
-		VSR_LOG(ERR, dev, "cannot start the queues: %s",
-				dev->vio.why[0] != '\0' ? dev->vio.why : rte_strerror(-ret));
+		VSR_LOG(ERR, dev, "cannot start the queues: %s", vio_err());
 		return ret;
 	}
 	if (fresh) {
@@ -270,7 +269,6 @@ vsr_dev_start(struct rte_eth_dev *eth_dev)
 		VSR_LOG(ERR, dev, "the device did not answer a reset and is out of use");
 		return -EIO;
 	}
-	dev->vio.why[0] = '\0';
 	dev->stop_logged = false;
 	if (dev->state == VSR_LIVE &&
 			(!all_enabled(eth_dev) || dev->ctrl.dead || vsr_dev_needs_reset(dev)))
@@ -305,7 +303,7 @@ queues_reset(struct rte_eth_dev *eth_dev)
 		return reset(dev);
 	for (uint16_t i = 0; i < 2 * nb_pairs(eth_dev); i++)
 		if (vio_dev_queue_reset(&dev->vio, i) != 0) {
-			VSR_LOG(ERR, dev, "queue %u: %s", i, dev->vio.why);
+			VSR_LOG(ERR, dev, "queue %u: %s", i, vio_err());
 			return reset(dev);
 		}
 	return 0;
