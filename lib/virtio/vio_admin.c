@@ -3,8 +3,8 @@
  */
 
 /*
- * The admin engine: queues, lists of commands, and the way of a command from its sending to its
- * end, through retries and deadlines. virtio 1.4 2.12.1, 2.13.
+ * The engine of administration commands: admin queues, lists of commands, sending, retries and
+ * deadlines. virtio 1.4 2.12.1, 2.13.
  */
 
 #include <errno.h>
@@ -20,7 +20,7 @@
 #include "vio_err.h"
 
 #define QUEUE_SIZE (2 * VIO_ADMIN_DEPTH)
-/* Waiting for another try after EAGAIN: doubled each time, between these. */
+/* Delay before another try after EAGAIN: it doubles from the first to the second value. */
 #define AGAIN_MIN_US 50
 #define AGAIN_MAX_US 50000
 /* VFs may take 100 ms to appear (PCI Express 9.3.3.3.1), and with them their group. */
@@ -32,14 +32,14 @@
 struct queue {
 	struct vio_cmdq cmdq;
 	uint16_t index;
-	bool told; /**< on_dead was called for this life. */
+	bool dead_reported; /**< on_dead was called since the last reset. */
 };
 
-/** A group of members: which commands it has, and how many are under way. */
+/** A group: the commands of its lists, and the number of outstanding ones. */
 struct group {
-	uint64_t offered, in_use;
+	uint64_t offered, in_use; /**< Bits by opcode. */
 	unsigned int outstanding;
-	bool changing; /**< LIST_USE is under way: nothing else may be. */
+	bool changing; /**< A list command is outstanding: no other command may be. */
 };
 
 struct vio_admin {
@@ -48,14 +48,14 @@ struct vio_admin {
 	void *on_dead_arg;
 	uint32_t timeout_us;
 	unsigned int nb_queues;
-	rte_spinlock_t lock; /**< Of groups, stats and told. Taken before that of a cmdq. */
+	rte_spinlock_t lock; /**< Of groups, stats, dead_reported; before that of a cmdq. */
 	struct group groups[VIO_NB_GROUPS];
 	struct vio_admin_op_stats stats[VIRTIO_ADMIN_NB_OPCODES];
-	uint64_t vf_commands[VIO_ADMIN_VFS_MAX + 1]; /**< Ended ones, by VF number. */
+	uint64_t vf_commands[VIO_ADMIN_VFS_MAX + 1]; /**< Ended commands, by VF number. */
 	struct queue queues[VIO_ADMIN_QUEUES_MAX];
 };
 
-/* ------------------------------------------------------------------ life */
+/* ------------------------------------------------------------------ create, enable, free */
 
 static int
 queue_create(struct vio_admin *admin, const struct vio_admin_conf *conf, unsigned int i)
@@ -127,7 +127,7 @@ vio_admin_enable(struct vio_admin *admin)
 	if (admin->dev->num_admin < admin->nb_queues)
 		return vio_fail(-EPROTO, "the device has %u admin queues now, and had %u",
 				admin->dev->num_admin, admin->nb_queues);
-	/* The reset took all lists back (virtio 1.4 2.12.1.2). */
+	/* A reset cancels all lists (virtio 1.4 2.12.1.2). */
 	memset(admin->groups, 0, sizeof(admin->groups));
 	admin->groups[VIO_SELF].in_use = VIRTIO_ADMIN_LIST_BASIC;
 	admin->groups[VIO_SRIOV].in_use = VIRTIO_ADMIN_LIST_BASIC;
@@ -135,7 +135,7 @@ vio_admin_enable(struct vio_admin *admin)
 		struct queue *q = &admin->queues[i];
 
 		q->index = q->cmdq.vq->index = (uint16_t)(admin->dev->admin_index + i);
-		q->told = false;
+		q->dead_reported = false;
 		vio_cmdq_init(&q->cmdq, admin->dev);
 		ret = vio_virtq_enable(q->cmdq.vq, admin->dev, VIRTIO_MSI_NO_VECTOR);
 	}
@@ -154,8 +154,8 @@ vio_admin_free(struct vio_admin *admin)
 
 /* ------------------------------------------------------------------ one try */
 
-/* A legacy access has exactly the bytes of its register; all else comes in eights (virtio 1.4
- * 2.13.2), which the data of a legacy read can as well. */
+/* Data and results are padded to a multiple of 8 bytes (virtio 1.4 2.13.2), except that a legacy
+ * access has exactly the bytes of its register. */
 static size_t
 pad_of(size_t len, bool exact)
 {
@@ -186,12 +186,12 @@ data_len(const struct vio_admin_cmd *cmd)
 	return len;
 }
 
-/* Where the answer goes: the same when it is posted and when it is taken. */
+/* Buffers for the answer; the same for posting and for taking it. */
 static unsigned int
 answer_parts(const struct vio_admin_cmd *cmd, struct virtio_admin_cmd_answer *answer,
 		uint8_t pad[8], struct iovec parts[3])
 {
-	/* Ones are no status that is defined. */
+	/* No defined status has all bits set. */
 	memset(answer, 0xff, sizeof(*answer));
 	memset(pad, 0, 8);
 	parts[0] = (struct iovec){ answer, sizeof(*answer) };
@@ -200,7 +200,7 @@ answer_parts(const struct vio_admin_cmd *cmd, struct virtio_admin_cmd_answer *an
 	return 3;
 }
 
-/* Post it. @return 0, -ENOBUFS, -EINVAL, or -EIO. */
+/* Post the command. @return 0, -ENOBUFS, -EINVAL, or -EIO. */
 static int
 try_post(struct vio_admin *admin, struct vio_admin_cmd *cmd)
 {
@@ -231,7 +231,7 @@ try_post(struct vio_admin *admin, struct vio_admin_cmd *cmd)
 	return 0;
 }
 
-/* The device refused the command: set the error text from the answer. @return its errno. */
+/* The device refused the command: set the error text from its answer. @return its -errno. */
 static int
 refused(const struct vio_admin_cmd *cmd)
 {
@@ -252,7 +252,7 @@ refused(const struct vio_admin_cmd *cmd)
 						       VIRTIO_ADMIN_QUALIFIER_INVALID_COMMAND));
 }
 
-/* Take the answer. @return 0, or what the device says in errno. */
+/* Take the answer. @return 0, or the status of the device as -errno. */
 static int
 try_take(struct vio_admin *admin, struct vio_admin_cmd *cmd)
 {
@@ -300,19 +300,19 @@ static int
 end(struct vio_admin *admin, struct vio_admin_cmd *cmd, int ret)
 {
 	struct queue *q = &admin->queues[cmd->own.queue];
-	bool tell;
+	bool report;
 
 	rte_spinlock_lock(&admin->lock);
 	admin->groups[cmd->group].outstanding--;
 	stats_add(&admin->stats[cmd->opcode], cmd, ret);
 	if (cmd->group == VIO_SRIOV && cmd->member <= VIO_ADMIN_VFS_MAX)
 		admin->vf_commands[cmd->member]++;
-	tell = (q->cmdq.dead || q->cmdq.vq->broken) && !q->told;
-	q->told = q->told || tell;
+	report = (q->cmdq.dead || q->cmdq.vq->broken) && !q->dead_reported;
+	q->dead_reported = q->dead_reported || report;
 	rte_spinlock_unlock(&admin->lock);
 	cmd->own.outstanding = false;
 	cmd->own.ret = ret;
-	if (tell && admin->on_dead != NULL)
+	if (report && admin->on_dead != NULL)
 		admin->on_dead(admin->on_dead_arg, q->index, vio_err());
 	return ret;
 }
@@ -331,7 +331,8 @@ time_is_up(const struct vio_admin *admin, const struct vio_admin_cmd *cmd, uint6
 	return now - cmd->own.started_ns >= (uint64_t)admin->timeout_us * 1000;
 }
 
-/* The device said EAGAIN: not now, but later (virtio 1.4 2.12.1.1, nothing has happened yet). */
+/* The device answered EAGAIN, so the command had no effect: send it again later (virtio 1.4
+ * 2.12.1.1). */
 static int
 again(struct vio_admin *admin, struct vio_admin_cmd *cmd)
 {
@@ -387,7 +388,7 @@ vio_admin_poll(struct vio_admin *admin, struct vio_admin_cmd *cmd)
 int
 vio_admin_wait(struct vio_admin *admin, struct vio_admin_cmd *cmd)
 {
-	/* poll() has the deadlines; this only paces it. */
+	/* vio_admin_poll() checks the deadlines; vio_wait() only paces the loop. */
 	struct vio_deadline pace = { .end_ns = UINT64_MAX };
 	int ret;
 
@@ -409,7 +410,7 @@ check(const struct vio_admin_cmd *cmd)
 	return 0;
 }
 
-/* May it be sent now? Counts it as outstanding if so. list: it is one of the two list commands. */
+/* Count the command as outstanding, unless it may not be sent now. list: it is a list command. */
 static int
 admit(struct vio_admin *admin, const struct vio_admin_cmd *cmd, bool list)
 {
@@ -476,7 +477,7 @@ vio_admin_submit(struct vio_admin *admin, struct vio_admin_cmd *cmd)
 	return start(admin, cmd, false);
 }
 
-/* Start it as soon as there is room, and wait for its end. */
+/* Send the command as soon as the queue has room, and wait for its end. */
 static int
 exec(struct vio_admin *admin, struct vio_admin_cmd *cmd, bool list)
 {
@@ -491,7 +492,7 @@ exec(struct vio_admin *admin, struct vio_admin_cmd *cmd, bool list)
 
 /* ------------------------------------------------------------------ lists of commands */
 
-/* Nothing else of the group from here on. @return 0, or -EBUSY. */
+/* Stop new commands of the group and wait for the outstanding ones. @return 0, or -EBUSY. */
 static int
 group_close(struct vio_admin *admin, enum vio_admin_group group)
 {
@@ -546,7 +547,8 @@ list_use(struct vio_admin *admin, enum vio_admin_group group, uint64_t use)
 	return exec(admin, &cmd, true);
 }
 
-/* What cannot be used alone goes, as a device may refuse such a list (virtio 1.4 2.12.1.2). */
+/* Remove commands that lack a command they need: a device may refuse such a list (virtio 1.4
+ * 2.12.1.2). */
 static uint64_t
 list_close(uint64_t list)
 {
@@ -567,7 +569,7 @@ list_close(uint64_t list)
 	return list | VIRTIO_ADMIN_LIST_BASIC;
 }
 
-/* The device does not know the group (yet). */
+/* The device refuses the group, perhaps because its VFs are not ready yet. */
 static bool
 refused_late(enum vio_admin_group group, int ret)
 {
@@ -666,13 +668,13 @@ vio_admin_drain(struct vio_admin *admin, enum vio_admin_group group, uint32_t ti
 int
 vio_admin_exec(struct vio_admin *admin, struct vio_admin_cmd *cmd)
 {
-	/* A list changes what the engine believes, so it takes the way that keeps both equal. */
+	/* LIST_USE must update the engine's copy of the list: vio_admin_agree() does. */
 	if (cmd->opcode == VIRTIO_ADMIN_LIST_USE)
 		return vio_fail(-EINVAL, "lists of commands are agreed upon, not sent");
 	return exec(admin, cmd, false);
 }
 
-/* ------------------------------------------------------------------ what happened */
+/* ------------------------------------------------------------------ statistics */
 
 int
 vio_admin_op_stats(struct vio_admin *admin, uint16_t opcode, struct vio_admin_op_stats *stats)

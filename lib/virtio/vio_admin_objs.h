@@ -26,11 +26,11 @@ vio_admin_caps_has(const struct vio_admin_caps *caps, uint16_t id)
 	return id < VIRTIO_ADMIN_NB_CAPS && (caps->w[id / 64] >> (id % 64) & 1) != 0;
 }
 
-/** Which the device has. */
+/** Get the capabilities of the device. */
 int vio_admin_cap_list(struct vio_admin *admin, struct vio_admin_caps *caps);
-/** Read one: len bytes as on the wire, zeros behind what there is. -ENXIO: no such. */
+/** Read a capability: len bytes as on the wire, zero after its end. -ENXIO: no such capability. */
 int vio_admin_cap_get(struct vio_admin *admin, uint16_t id, void *cap, size_t len);
-/** Tell the device what of it the driver uses; all zeros: nothing. */
+/** Set what the driver uses of a capability; all zeros: nothing. */
 int vio_admin_cap_set(struct vio_admin *admin, uint16_t id, const void *cap, size_t len);
 
 /* ------------------------------------------------------------------ resource objects */
@@ -40,18 +40,20 @@ struct vio_admin_obj {
 	enum vio_admin_group group; /**< VIO_SRIOV for device parts, else VIO_SELF. */
 	uint64_t member;
 	uint16_t type; /**< VIRTIO_ADMIN_OBJ_*. */
-	uint32_t id; /**< Of the caller's choice, below the capability's limit. */
+	uint32_t id; /**< Chosen by the caller, below the limit of the capability. */
 };
 
-/** -EEXIST: there is one. -ENOSPC: no room. */
+/** Create an object. -EEXIST: it exists. -ENOSPC: the device has no room. */
 int vio_admin_obj_create(struct vio_admin *admin, const struct vio_admin_obj *obj, const void *data,
 		size_t len);
-/** Data of the last create or modify; *used (may be NULL) gets its bytes. -ENXIO: no such. */
+/** Read the data of the last create or modify; *used (may be NULL): its bytes. -ENXIO: no such
+ * object. */
 int vio_admin_obj_query(struct vio_admin *admin, const struct vio_admin_obj *obj, void *data,
 		size_t len, size_t *used);
+/** Replace the data of an object. -ENXIO: no such object. */
 int vio_admin_obj_modify(struct vio_admin *admin, const struct vio_admin_obj *obj, const void *data,
 		size_t len);
-/** -EBUSY: others depend on it. */
+/** Destroy an object. -EBUSY: other objects depend on it. */
 int vio_admin_obj_destroy(struct vio_admin *admin, const struct vio_admin_obj *obj);
 
 /** Header that names an object in a command. */

@@ -150,7 +150,7 @@ vio_admin_part_next(const void *parts, size_t len, size_t *at, struct virtio_dev
 	const uint8_t *bytes = parts;
 	uint32_t value_len;
 
-	/* The stream is filled up to eight bytes: what is less than a header is nothing. */
+	/* The stream is padded to a multiple of 8 bytes: less than a header is padding. */
 	if (*at > len || len - *at < sizeof(*hdr))
 		return 0;
 	memcpy(hdr, bytes + *at, sizeof(*hdr));

@@ -11,13 +11,14 @@
 
 #include "vio_admin.h"
 
-/* id is that of an object VIRTIO_ADMIN_OBJ_DEV_PARTS of the VF: kind GET, and SET for parts_set. */
+/* id: of an object VIRTIO_ADMIN_OBJ_DEV_PARTS of the VF, of kind SET for vio_admin_parts_set(), of
+ * kind GET for the others. */
 
-/** Bytes that all parts take at most. */
+/** Get the largest size of all parts together. */
 int vio_admin_parts_size(struct vio_admin *admin, uint16_t vf, uint32_t id, uint32_t *bytes);
-/** How many parts there are. */
+/** Get the number of parts. */
 int vio_admin_parts_count(struct vio_admin *admin, uint16_t vf, uint32_t id, uint32_t *count);
-/** Headers of all parts, up to max of them. @return how many, or as vio_admin_exec(). */
+/** Get the headers of up to max parts. @return number of headers, or as vio_admin_exec(). */
 int vio_admin_parts_list(struct vio_admin *admin, uint16_t vf, uint32_t id,
 		struct virtio_dev_part_hdr *hdrs, unsigned int max);
 /**
@@ -30,15 +31,16 @@ int vio_admin_parts_get(struct vio_admin *admin, uint16_t vf, uint32_t id,
 /** Write parts, for a stopped VF. */
 int vio_admin_parts_set(struct vio_admin *admin, uint16_t vf, uint32_t id, const void *parts,
 		size_t len);
-/** Stop the VF, or let it go on. Ends when it has stopped. */
+/** Stop the VF, or let it continue. Ends when the VF has stopped. */
 int vio_admin_mode_set(struct vio_admin *admin, uint16_t vf, bool stopped);
 
 /**
- * Take the next part from a stream of parts.
- * @param at    In: where to look; out: behind the part.
+ * Get the next part of a stream of parts.
+ * @param at    In: offset of the part; out: offset after it.
  * @param hdr   Out.
- * @param value Out: into parts.
- * @return 1, 0 (the end; fewer bytes than a header are padding), or -EPROTO (it goes beyond).
+ * @param value Out: value of the part, in parts.
+ * @return 1, 0 (end of the stream; fewer bytes than a header are padding), or -EPROTO (the part
+ *         exceeds the stream).
  */
 int vio_admin_part_next(const void *parts, size_t len, size_t *at, struct virtio_dev_part_hdr *hdr,
 		const uint8_t **value);

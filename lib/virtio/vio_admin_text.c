@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/* What a device answers, in errno and in words. */
+/* Names of opcodes, statuses and qualifiers, and the errno of a status. */
 
 #include <errno.h>
 #include <string.h>
@@ -18,7 +18,7 @@ static const char *const opcode_names[] = {
 #undef NAME
 };
 
-/* virtio 1.4 2.12.1.1; EEXIST is used in the text, and missing in its table. */
+/* virtio 1.4 2.12.1.1; its text uses EEXIST, its table lacks it. */
 static const struct {
 	uint16_t status;
 	int error;

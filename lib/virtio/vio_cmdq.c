@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
+
+/* Requests over a command queue, several outstanding at once. */
+
 #include <stdio.h>
 #include <string.h>
 
@@ -11,7 +14,7 @@
 #include "vio_virtq_packed.h"
 #include "vio_virtq_split.h"
 
-/* ------------------------------------------------------------------ life */
+/* ------------------------------------------------------------------ create, initialise, free */
 
 int
 vio_cmdq_create(struct vio_cmdq *cmdq, struct vio_dev *dev, const struct vio_virtq_conf *conf,
@@ -102,7 +105,7 @@ scatter(const struct iovec *iov, unsigned int nb, const uint8_t *from, size_t le
 	}
 }
 
-/** The memory of a slot holds the request, then the answer. */
+/* Memory of a slot: the request, then the answer. */
 static uint8_t *
 memory_of(const struct vio_cmdq *cmdq, int slot)
 {
@@ -177,8 +180,8 @@ vio_cmdq_post(struct vio_cmdq *cmdq, const struct iovec *out, unsigned int nb_ou
 			.in_len = (uint32_t)in_len };
 		cmdq->outstanding++;
 		cmdq->nb_requests++;
-		/* What the device leaves out of its answer stays as the caller had it, also where
-		 * the used length cannot tell (in order, virtio 1.4 2.7.9). */
+		/* Copy the caller's answer buffer, so that bytes that the device does not write
+		 * keep their value even if the used length is unknown (virtio 1.4 2.7.9). */
 		gather(gather(memory_of(cmdq, slot), out, nb_out), in, nb_in);
 		if (cmdq->vq->packed)
 			ring_post(cmdq, slot, &vio_ring_packed);
@@ -211,7 +214,7 @@ vio_cmdq_take(struct vio_cmdq *cmdq, int slot, const struct iovec *in, unsigned 
 	struct vio_cmdq_slot *s = &cmdq->slots[slot];
 	const uint32_t len = s->used_len;
 
-	/* Answered: the slot is the caller's alone until it is free. */
+	/* An answered slot belongs to the caller until it is free: no lock needed. */
 	scatter(in, nb_in, memory_of(cmdq, slot) + s->out_len, len);
 	rte_spinlock_lock(&cmdq->lock);
 	s->state = VIO_CMDQ_FREE;

@@ -8,11 +8,11 @@
  * @file
  * Requests to the device over a command queue: send bytes, wait, get bytes back.
  *
- * The control queue (vio_ctrl.h) and the admin queues (vio_admin.h) speak through this engine.
- * Callable from any control thread: a lock is held while a request is posted or answers are
- * taken, never while waiting, so requests of many threads are outstanding together, up to the
- * depth of the queue. A request that got no answer leaves its memory with the device, so the queue
- * is dead from then on, until it is initialised again after a reset.
+ * The control queue (vio_ctrl.h) and the admin queues (vio_admin.h) use this engine. Callable from
+ * any control thread: a lock is held while a request is posted or answers are taken, never while
+ * waiting. So requests of many threads are outstanding together, up to the depth of the queue.
+ * After a request without an answer the device may still write to its memory, so the queue is dead
+ * until it is initialised again after a reset.
  */
 
 #include <sys/uio.h>
@@ -23,7 +23,7 @@
 
 #define VIO_CMDQ_TIMEOUT_US 2000000
 
-/** A place for one request and its answer. */
+/** Memory for one request and its answer. */
 struct vio_cmdq_slot {
 	enum {
 		VIO_CMDQ_FREE,
@@ -31,7 +31,7 @@ struct vio_cmdq_slot {
 		VIO_CMDQ_ANSWERED,
 	} state;
 	uint32_t out_len, in_len; /**< Bytes. */
-	uint32_t used_len; /**< Bytes that the device says it wrote, at most in_len. */
+	uint32_t used_len; /**< Bytes that the device reports as written, at most in_len. */
 };
 
 struct vio_cmdq {
@@ -40,40 +40,40 @@ struct vio_cmdq {
 	struct vio_cmdq_slot *slots;
 	rte_spinlock_t lock;
 	uint16_t depth; /**< Slots. */
-	uint16_t outstanding; /**< Of these, not free. */
-	uint32_t slot_bytes; /**< Most that a request and its answer take together. */
+	uint16_t outstanding; /**< Slots that are not free. */
+	uint32_t slot_bytes; /**< Bytes of a request and its answer together, at most. */
 	uint32_t timeout_us; /**< Of vio_cmdq_exec(). */
-	bool dead;
+	bool dead; /**< A request got no answer. */
 	uint64_t nb_requests, nb_timeouts;
 };
 
 /**
  * Allocate a command queue.
- * @param conf        As for vio_virtq_create(); the name gets "c" appended for a second memory.
+ * @param conf        As for vio_virtq_create(); a second memory zone has "c" appended to the name.
  * @param depth       Requests that can be outstanding; fewer when the ring is smaller.
- * @param slot_bytes  Most that a request and its answer take together.
+ * @param slot_bytes  Bytes of a request and its answer together, at most.
  * @return 0, -ENOMEM, or -EINVAL.
  */
 int vio_cmdq_create(struct vio_cmdq *cmdq, struct vio_dev *dev, const struct vio_virtq_conf *conf,
 		uint16_t depth, uint32_t slot_bytes);
 
-/** Make it usable (again) after the device was reset; enable vq afterwards. */
+/** Initialise the queue after a reset of the device; enable vq afterwards. */
 void vio_cmdq_init(struct vio_cmdq *cmdq, struct vio_dev *dev);
 
-/** Free all; the device must have let go. Idle when not created. */
+/** Free all memory; the device must no longer use it. Does nothing if not created. */
 void vio_cmdq_free(struct vio_cmdq *cmdq);
 
 /**
- * One request, from sending it to its end.
+ * Send a request and wait for its answer.
  *
  * @param out     What to send, nb_out parts, at least one byte together.
- * @param in      Where the answer goes, nb_in parts, at least one byte together. Parts that the
- *                device did not write keep what they hold.
+ * @param in      Where the answer goes, nb_in parts, at least one byte together. Bytes that the
+ *                device did not write keep their value.
  * @return bytes of the answer, or
- *         -EINVAL     nothing to send or receive, or too much,
+ *         -EINVAL     nothing to send or to receive, or more than slot_bytes,
  *         -EIO        the queue is dead or broken,
- *         -ETIMEDOUT  no answer in time; the queue is dead from now on, unless the request could
- *                     not be posted at all.
+ *         -ETIMEDOUT  no answer in time; the queue is dead from now on, unless the request was
+ *                     never posted.
  */
 int vio_cmdq_exec(struct vio_cmdq *cmdq, const struct iovec *out, unsigned int nb_out,
 		const struct iovec *in, unsigned int nb_in);
@@ -81,18 +81,18 @@ int vio_cmdq_exec(struct vio_cmdq *cmdq, const struct iovec *out, unsigned int n
 /* ------------------------------------------------------------------ step by step */
 
 /**
- * Send a request and go on.
+ * Send a request without waiting.
  * @return its slot, -EINVAL, -EIO as above, or -ENOBUFS (depth requests are outstanding).
  */
 int vio_cmdq_post(struct vio_cmdq *cmdq, const struct iovec *out, unsigned int nb_out,
 		const struct iovec *in, unsigned int nb_in);
-/** Is it answered? @return 1, 0 (not yet), or -EIO (it will never be). */
+/** Check for the answer. @return 1, 0 (not yet), or -EIO (the queue is dead or broken). */
 int vio_cmdq_poll(struct vio_cmdq *cmdq, int slot);
-/** Copy the answer out and let the slot go. @return bytes of the answer. */
+/** Copy the answer and free the slot. @return bytes of the answer. */
 int vio_cmdq_take(struct vio_cmdq *cmdq, int slot, const struct iovec *in, unsigned int nb_in);
 /**
- * Nobody waits for the answer any more.
- * @return false when it is here after all, else true: the queue is dead.
+ * Stop waiting for the answer.
+ * @return false if the answer has arrived meanwhile; else true, and the queue is dead.
  */
 bool vio_cmdq_give_up(struct vio_cmdq *cmdq, int slot);
 

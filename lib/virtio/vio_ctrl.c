@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
+
+/* The commands of the control queue of a network device. */
+
 #include "virtio_spec/net.h"
 #include "vio_ctrl.h"
 
@@ -9,7 +12,7 @@ exec_parts(struct vio_cmdq *cmdq, uint8_t class, uint8_t command, const struct i
 		unsigned int nb_parts)
 {
 	struct virtio_net_ctrl_hdr hdr = { .class = class, .command = command };
-	uint8_t ack = UINT8_MAX; /* Nothing that is defined, until the device says. */
+	uint8_t ack = UINT8_MAX; /* an undefined value, in case the device writes none */
 	const struct iovec in = { .iov_base = &ack, .iov_len = sizeof(ack) };
 	struct iovec out[5] = { { .iov_base = &hdr, .iov_len = sizeof(hdr) } };
 	int ret;

@@ -8,9 +8,9 @@
  * @file
  * The commands of the network device's control queue, virtio 1.4 5.1.6.5.
  *
- * Each returns 0, -EPERM (the device answered VIRTIO_NET_ERR), -EPROTO (it answered nothing that
- * is defined), or what vio_cmdq_exec() returned. The caller has checked that the feature named at
- * each command was negotiated.
+ * Each function returns 0, -EPERM (the device answered VIRTIO_NET_ERR), -EPROTO (the answer is
+ * undefined), or what vio_cmdq_exec() returned. The feature that is named at a command must have
+ * been negotiated.
  */
 
 #include "vio_cmdq.h"
@@ -22,17 +22,17 @@
 int vio_ctrl_promisc(struct vio_cmdq *cmdq, bool on);
 /** Accept every multicast packet (CTRL_RX). */
 int vio_ctrl_allmulti(struct vio_cmdq *cmdq, bool on);
-/** Own address (CTRL_MAC_ADDR). */
+/** Set the default MAC address (CTRL_MAC_ADDR). */
 int vio_ctrl_mac_addr_set(struct vio_cmdq *cmdq, const uint8_t mac[6]);
 /**
- * Further addresses to accept (CTRL_RX): nb_uc unicast ones, then nb_mc multicast ones.
+ * Set the further addresses to accept (CTRL_RX): nb_uc unicast and nb_mc multicast addresses.
  * @return -EINVAL as well, for more than VIO_CTRL_MACS_MAX.
  */
 int vio_ctrl_mac_table_set(struct vio_cmdq *cmdq, const uint8_t (*uc)[6], uint32_t nb_uc,
 		const uint8_t (*mc)[6], uint32_t nb_mc);
-/** Accept packets of a VLAN, or no longer (CTRL_VLAN). */
+/** Accept packets of a VLAN, or stop accepting them (CTRL_VLAN). */
 int vio_ctrl_vlan(struct vio_cmdq *cmdq, uint16_t vlan_id, bool on);
-/** Queue pairs in use, 1 to max_virtqueue_pairs (MQ). */
+/** Set the number of queue pairs in use, 1 to max_virtqueue_pairs (MQ). */
 int vio_ctrl_mq_pairs_set(struct vio_cmdq *cmdq, uint16_t nb_pairs);
 
 #endif /* VIO_CTRL_H */

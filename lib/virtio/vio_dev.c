@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
+
+/* Initialize, configure and reset a virtio device. */
+
 #include <errno.h>
 #include <string.h>
 
@@ -14,7 +17,7 @@
 #define COMMON_LEN(field) \
 	(COMMON(field) + (uint32_t)sizeof(((struct virtio_pci_common_cfg *)0)->field))
 
-/* A device that thinks about the features for longer than this refuses them. */
+/* A device that needs longer than this to accept FEATURES_OK has refused the features. */
 #define FEATURES_OK_US 100000
 #define CONFIG_TRIES 1000
 
@@ -30,7 +33,7 @@ common_write(struct vio_dev *dev, uint32_t offset, unsigned int width, uint32_t 
 	vio_write(dev->t, VIO_COMMON, offset, width, value);
 }
 
-/* 64-bit fields go in two halves (virtio 1.4 4.1.3.1). */
+/* A 64-bit field is written in two halves (virtio 1.4 4.1.3.1). */
 static void
 common_write64(struct vio_dev *dev, uint32_t offset, uint64_t value)
 {
@@ -67,7 +70,7 @@ vio_dev_reset(struct vio_dev *dev)
 	common_write(dev, COMMON(device_status), 1, 0);
 	while ((status = vio_dev_status(dev)) != 0) {
 		if (status == 0xff)
-			return vio_fail(-ENODEV, "the device is gone: its registers read ones");
+			return vio_fail(-ENODEV, "the device is gone: its registers read as ones");
 		if (!vio_wait(dev->t, &deadline))
 			return vio_fail(-ETIMEDOUT, "the device does not finish its reset");
 	}
@@ -99,8 +102,8 @@ features_write(struct vio_dev *dev)
 	}
 }
 
-/* A bit whose registers lie behind the end of the structure cannot be used, whatever is offered;
- * and SR_IOV belongs to functions with that capability (virtio 1.4 6.2). */
+/* Remove bits whose registers the device lacks, and SR_IOV without an SR-IOV capability (virtio 1.4
+ * 6.2), even if the device offers them. */
 static void
 features_fit(const struct vio_dev *dev, struct vio_features *set)
 {
@@ -116,7 +119,7 @@ features_fit(const struct vio_dev *dev, struct vio_features *set)
 		vio_features_del(set, VIRTIO_F_SR_IOV);
 }
 
-/* virtio 1.4 4.1.4.3.1: behind the other queues, and the last index is 0xffff. */
+/* Admin queues come after the other queues, up to index 0xffff (virtio 1.4 4.1.4.3.1). */
 static void
 admin_queues_read(struct vio_dev *dev)
 {
@@ -180,8 +183,8 @@ vio_dev_negotiate(struct vio_dev *dev, const struct vio_features *wanted,
 		vio_dev_fail(dev);
 		return vio_fail(-ECONNREFUSED, "the device refuses the features: %s", names);
 	}
-	/* Not before: the number may depend on the features (virtio 1.4 4.1.4.3 leaves out the
-	 * admin queues), as QEMU's with VIRTIO_NET_F_MQ does. */
+	/* Read num_queues after negotiation, since it may depend on the features: virtio 1.4
+	 * 4.1.4.3 excludes the admin queues, and with QEMU it depends on VIRTIO_NET_F_MQ. */
 	dev->num_queues = (uint16_t)common_read(dev, COMMON(num_queues), 2);
 	admin_queues_read(dev);
 	return 0;
@@ -271,7 +274,7 @@ vio_dev_queue_setup(struct vio_dev *dev, uint16_t queue, const struct vio_queue_
 		return vio_fail(-EINVAL, "a queue cannot have that size");
 	common_write(dev, COMMON(queue_size), 2, setup->size);
 	if (common_read(dev, COMMON(queue_size), 2) != setup->size)
-		return vio_fail(-EPROTO, "the device does not take the queue size");
+		return vio_fail(-EPROTO, "the device refuses the queue size");
 	if (setup->vector != VIRTIO_MSI_NO_VECTOR || dev->t->nb_vectors != 0) {
 		common_write(dev, COMMON(queue_msix_vector), 2, setup->vector);
 		if (common_read(dev, COMMON(queue_msix_vector), 2) != setup->vector)
@@ -296,11 +299,11 @@ vio_dev_queue_reset(struct vio_dev *dev, uint16_t queue)
 		return vio_fail(-EOPNOTSUPP, "queue reset was not negotiated");
 	common_write(dev, COMMON(queue_select), 2, queue);
 	common_write(dev, COMMON(queue_reset), 2, 1);
-	/* Only then does the device keep off the memory (virtio 1.4 2.6.1.2). */
+	/* The device may access the memory until both read 0 (virtio 1.4 2.6.1.2). */
 	while (common_read(dev, COMMON(queue_reset), 2) != 0 ||
 			common_read(dev, COMMON(queue_enable), 2) != 0) {
 		if (vio_dev_status(dev) == 0xff)
-			return vio_fail(-ENODEV, "the device is gone: its registers read ones");
+			return vio_fail(-ENODEV, "the device is gone: its registers read as ones");
 		if (!vio_wait(dev->t, &deadline))
 			return vio_fail(-ETIMEDOUT, "the device does not finish a queue reset");
 	}

@@ -8,8 +8,9 @@
  * @file
  * Error text: one sentence that explains why a function of this library failed.
  *
- * No function of this library logs. A function that fails returns -errno and sets the error text
- * of the calling thread; each thread has its own, so that several may fail at once.
+ * No function of this library logs. A function that fails returns -errno, and where its errno does
+ * not say everything, sets the error text of the calling thread. Each thread has its own text, so
+ * that several may fail at once.
  */
 
 #define VIO_ERR_MAX 256 /**< Bytes, including the terminating zero. */

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
+
+/* Names and prerequisites of feature bits. */
+
 #include <stdio.h>
 #include <string.h>
 
@@ -20,7 +23,7 @@ static const struct {
 #undef VIO_NEED
 };
 
-/* These need one of two bits, which the table cannot say (virtio 1.4 5.1.3.1). */
+/* Bits that need one of two others (virtio 1.4 5.1.3.1). */
 static const struct {
 	uint8_t bit, one, other;
 } either[] = {

@@ -6,10 +6,11 @@
 
 /**
  * @file
- * Sets of feature bits, as a type of their own.
+ * Sets of feature bits.
  *
- * Bit numbers reach 70 (virtio 1.4 5.1.3), so a set does not fit one word; and a structure cannot
- * be mixed up with a bit number. Functions take numbers (VIRTIO_F_*, VIRTIO_NET_F_*), never masks.
+ * Bit numbers reach 70 (virtio 1.4 5.1.3), so a set does not fit one word. A set is a structure, so
+ * that it cannot be confused with a bit number. Functions take bit numbers (VIRTIO_F_*,
+ * VIRTIO_NET_F_*), never masks.
  */
 
 #include <stdbool.h>
@@ -18,19 +19,19 @@
 
 #include "virtio_spec/features.h"
 
-/** Any set of the 128 bits that the common configuration can name. */
+/** Set of the 128 bits that the common configuration has. */
 struct vio_features {
 	uint64_t w[VIRTIO_FEATURE_BITS / 64];
 };
 
-/** The bit is in the set; numbers past the last are in none. */
+/** True if the bit is in the set; false for a number past the last bit. */
 static inline bool
 vio_features_has(const struct vio_features *set, unsigned int bit)
 {
 	return bit < VIRTIO_FEATURE_BITS && (set->w[bit / 64] >> (bit % 64) & 1) != 0;
 }
 
-/** Put a bit in. */
+/** Add a bit. */
 static inline void
 vio_features_add(struct vio_features *set, unsigned int bit)
 {
@@ -38,7 +39,7 @@ vio_features_add(struct vio_features *set, unsigned int bit)
 		set->w[bit / 64] |= UINT64_C(1) << (bit % 64);
 }
 
-/** Take a bit out. */
+/** Remove a bit. */
 static inline void
 vio_features_del(struct vio_features *set, unsigned int bit)
 {
@@ -57,7 +58,7 @@ vio_features_minus(const struct vio_features *a, const struct vio_features *b)
 	return r;
 }
 
-/** No bit is in the set. */
+/** True if the set has no bit. */
 static inline bool
 vio_features_empty(const struct vio_features *set)
 {
@@ -83,18 +84,18 @@ vio_features_of(const uint8_t *bits, size_t nb_bits)
 #define VIO_FEATURES(...) \
 	vio_features_of((const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ }))
 
-/** Name of a bit ("mrg_rxbuf"), or NULL when it has none. */
+/** Name of a bit ("mrg_rxbuf"), or NULL if it has none. */
 const char *vio_feature_name(unsigned int bit);
 
 /**
- * Take out what lacks a prerequisite, until nothing does (virtio 1.4 5.1.3.1).
- * @return the bits taken out.
+ * Remove bits that lack a prerequisite, until none does (virtio 1.4 5.1.3.1).
+ * @return the removed bits.
  */
 struct vio_features vio_features_close(struct vio_features *set);
 
 /**
  * Write the names of a set, separated by spaces, unknown bits as "bitN"; "none" for no bit.
- * Always terminated; cut at a name when it does not fit.
+ * The text is always terminated, and cut after a name if it does not fit.
  */
 void vio_features_format(const struct vio_features *set, char *buf, size_t buf_len);
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
+
+/* Find the virtio registers of a PCI function, and access mapped ones. */
+
 #include <errno.h>
 #include <string.h>
 
@@ -11,13 +14,13 @@
 #include "vio_err.h"
 #include "vio_pci.h"
 
-/* A list of 4-byte aligned entries in the space behind the header cannot be longer. */
+/* Most entries that fit in the space after the header, 4-byte aligned. */
 #define NB_CAPS_MAX ((PCI_CFG_SIZE - 64) / 4)
 #define NB_EXT_CAPS_MAX ((PCI_CFG_EXT_SIZE - PCI_CFG_EXT_CAPS) / 8)
 
 static const struct {
 	const char *name;
-	uint32_t min_len; /* Less cannot be used. */
+	uint32_t min_len; /* of a usable region */
 	bool must; /* virtio 1.4 4.1.4.3.1, 4.1.4.4.1, 4.1.4.5.1 */
 } kinds[VIO_NB_REGIONS] = {
 	[VIO_COMMON] = { "common configuration",
@@ -27,7 +30,7 @@ static const struct {
 	[VIO_NOTIFY] = { "notification", 2, true },
 };
 
-/* Reserved types say -1 and are skipped (virtio 1.4 4.1.4.1). */
+/* Region of a capability type; -1 for a reserved type, to be skipped (virtio 1.4 4.1.4.1). */
 static int
 region_of(uint8_t cfg_type)
 {
@@ -62,7 +65,8 @@ vendor_cap_read(vio_pci_cfg_read read_cfg, void *arg, uint32_t pos,
 	region = region_of(cap.cap.cfg_type);
 	if (region == VIO_NOTIFY)
 		want = sizeof(cap);
-	/* Longer is fine (virtio 1.4 4.1.4.1); shorter or behind the end is not. */
+	/* Skip a capability that is too short or exceeds the space. A longer one is fine (virtio
+	 * 1.4 4.1.4.1). */
 	if (region < 0 || cap.cap.cap_len < want || pos + want > PCI_CFG_SIZE)
 		return 0;
 	offset = rte_le_to_cpu_32(cap.cap.offset);
@@ -74,7 +78,7 @@ vendor_cap_read(vio_pci_cfg_read read_cfg, void *arg, uint32_t pos,
 			(region == VIO_NOTIFY && offset % 2 != 0))
 		return 0;
 	if (layout->place[region].len != 0)
-		return 0; /* listed best first */
+		return 0; /* the best one comes first */
 	if (region == VIO_NOTIFY) {
 		ret = read_cfg(arg, pos + sizeof(cap.cap), &cap.notify_off_multiplier,
 				sizeof(cap.notify_off_multiplier));
@@ -117,7 +121,7 @@ caps_read(vio_pci_cfg_read read_cfg, void *arg, const uint64_t bar_len[VIO_PCI_B
 	return ret;
 }
 
-/* Extended space may be out of reach: then there is no SR-IOV to be seen. */
+/* False also if the extended space cannot be read. */
 static bool
 sriov_find(vio_pci_cfg_read read_cfg, void *arg)
 {

@@ -6,10 +6,10 @@
 
 /**
  * @file
- * virtio over PCI: where the capabilities put the regions, and the transport over mapped BARs.
+ * virtio over PCI: the layout of the regions, and the transport over mapped BARs.
  *
- * virtio 1.4 4.1.4 "Virtio Structure PCI Capabilities". Everything read from configuration space
- * is bounded: loops in the list, capabilities cut short, regions that leave their BAR.
+ * virtio 1.4 4.1.4 "Virtio Structure PCI Capabilities". Values from configuration space
+ * are checked: loops in the list, short capabilities, regions that exceed their BAR.
  */
 
 #include <stddef.h>
@@ -18,14 +18,14 @@
 
 #define VIO_PCI_BARS 6
 
-/** Where one region stands. */
+/** Location of one region. */
 struct vio_pci_place {
 	uint8_t bar; /**< 0..5. */
-	uint32_t offset; /**< Bytes into the BAR. */
+	uint32_t offset; /**< Bytes from the start of the BAR. */
 	uint32_t len; /**< Bytes; 0: absent. */
 };
 
-/** What the capability lists of a function say. */
+/** Contents of the capability lists of a function. */
 struct vio_pci_layout {
 	struct vio_pci_place place[VIO_NB_REGIONS];
 	uint32_t notify_multiplier;
@@ -41,8 +41,8 @@ typedef int (*vio_pci_cfg_read)(void *arg, uint32_t offset, void *data, size_t l
  *
  * @param read_cfg  Reads configuration space.
  * @param arg       Passed to read_cfg.
- * @param bar_len   Bytes of each BAR, 0 for those that cannot be used.
- * @param layout    Out: of several capabilities of a type the first usable one.
+ * @param bar_len   Bytes of each BAR, 0 for a BAR that cannot be used.
+ * @param layout    Out: the first usable capability of each type.
  * @return 0, -ENODEV (no virtio capability at all: a legacy device), -EPROTO (one of common,
  *         notify, ISR is missing or unusable), or what read_cfg returned; vio_err() explains why.
  */
@@ -56,8 +56,8 @@ struct vio_pci {
 };
 
 /**
- * Set up the transport; bar[i] is where BAR i is mapped, and may be NULL for those that the layout
- * does not use.
+ * Set up the transport. bar[i] is the address of BAR i; NULL for a BAR that the layout does not
+ * use.
  * @return 0, or -EINVAL when a BAR of the layout is not mapped.
  */
 int vio_pci_init(struct vio_pci *pci, const struct vio_pci_layout *layout,

@@ -6,11 +6,11 @@
 
 /**
  * @file
- * How the driver side reaches the registers of one virtio function.
+ * Access to the registers of one virtio function.
  *
- * Four regions, as the vendor capabilities name them (virtio 1.4 4.1.4), read and written at
- * natural width, and the address of a doorbell where it is mapped. Implementations: mapped BARs
- * (vio_pci.h), VFIO reads and writes without EAL (vio_vfio.h), and whatever a test brings.
+ * A transport reads and writes the four regions of the vendor capabilities (virtio 1.4 4.1.4) at
+ * natural width, and gives the address of a mapped doorbell. Implementations: mapped BARs
+ * (vio_pci.h), VFIO reads and writes without EAL (vio_vfio.h), and the transports of tests.
  * Not for bursts; one thread at a time per function.
  */
 
@@ -21,7 +21,7 @@
 
 #include <rte_pause.h>
 
-/** What a vendor capability points at. */
+/** Region of registers, one per type of vendor capability. */
 enum vio_region {
 	VIO_COMMON, /**< struct virtio_pci_common_cfg. */
 	VIO_ISR, /**< One byte. */
@@ -33,25 +33,25 @@ enum vio_region {
 struct vio_transport;
 
 struct vio_transport_ops {
-	/** Read 1, 2 or 4 bytes, inside the region and aligned: the caller has checked. */
+	/** Read 1, 2 or 4 bytes; the caller has checked region and alignment. */
 	uint32_t (*read)(struct vio_transport *t, enum vio_region region, uint32_t offset,
 			unsigned int width);
-	/** Write 1, 2 or 4 bytes, checked likewise. */
+	/** Write 1, 2 or 4 bytes; the caller has checked region and alignment. */
 	void (*write)(struct vio_transport *t, enum vio_region region, uint32_t offset,
 			unsigned int width, uint32_t value);
 	/** Address of a doorbell, offset into VIO_NOTIFY; NULL: not mapped, use write(). */
 	volatile void *(*doorbell)(struct vio_transport *t, uint32_t offset);
-	/** Called over and over while the driver waits for the device; NULL: sleep instead. */
+	/** Called repeatedly while the driver waits for the device; NULL: sleep instead. */
 	void (*idle)(struct vio_transport *t);
 };
 
-/** One function; embedded first in what an implementation keeps. */
+/** One function; the first member of the structure of an implementation. */
 struct vio_transport {
 	const struct vio_transport_ops *ops;
 	uint32_t len[VIO_NB_REGIONS]; /**< Bytes; 0: the region is absent. */
 	uint32_t notify_multiplier; /**< Bytes per unit of queue_notify_off. */
 	uint16_t nb_vectors; /**< MSI-X vectors; 0: none. */
-	bool sriov; /**< It has an SR-IOV capability: a PF. */
+	bool sriov; /**< The function has an SR-IOV capability: it is a PF. */
 };
 
 static inline bool
@@ -61,7 +61,7 @@ vio_in_region(const struct vio_transport *t, enum vio_region region, uint32_t of
 	return offset % width == 0 && (uint64_t)offset + width <= t->len[region];
 }
 
-/** Read a register; all ones outside of the region, as a bus would say. */
+/** Read a register; all ones outside of the region, as on a PCI bus. */
 static inline uint32_t
 vio_read(struct vio_transport *t, enum vio_region region, uint32_t offset, unsigned int width)
 {
@@ -70,7 +70,7 @@ vio_read(struct vio_transport *t, enum vio_region region, uint32_t offset, unsig
 	return t->ops->read(t, region, offset, width);
 }
 
-/** Write a register; nothing happens outside of the region. */
+/** Write a register; ignored outside of the region. */
 static inline void
 vio_write(struct vio_transport *t, enum vio_region region, uint32_t offset, unsigned int width,
 		uint32_t value)
@@ -79,10 +79,10 @@ vio_write(struct vio_transport *t, enum vio_region region, uint32_t offset, unsi
 		t->ops->write(t, region, offset, width, value);
 }
 
-/** A moment after which waiting ends. */
+/** Time at which a wait ends. */
 struct vio_deadline {
 	uint64_t end_ns; /**< CLOCK_MONOTONIC. */
-	unsigned int rounds;
+	unsigned int rounds; /**< Calls of vio_wait() so far. */
 };
 
 static inline uint64_t
@@ -101,9 +101,9 @@ vio_deadline_in(uint32_t timeout_us)
 }
 
 /**
- * Pass a little time: `while (!done) if (!vio_wait(t, &deadline)) return -ETIMEDOUT;`
- * Spins at first, for answers that come at once, then sleeps.
- * @return false when the deadline has passed.
+ * Wait a little: `while (!done) if (!vio_wait(t, &deadline)) return -ETIMEDOUT;`
+ * Spins at first, since most answers come at once, then sleeps.
+ * @return false if the deadline has passed.
  */
 static inline bool
 vio_wait(struct vio_transport *t, struct vio_deadline *deadline)

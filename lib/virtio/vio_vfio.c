@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
+
+/* Open a virtio PCI function through VFIO, without EAL. */
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -80,7 +83,7 @@ container_open(struct vio_vfio *vfio)
 	if (vfio->container < 0)
 		return fail_errno("cannot open", path);
 	if (ioctl(vfio->container, VFIO_GET_API_VERSION) != VFIO_API_VERSION)
-		return vio_fail(-EPROTO, "%s speaks another version of VFIO", path);
+		return vio_fail(-EPROTO, "%s has an unknown version of VFIO", path);
 	if (ioctl(vfio->group, VFIO_GROUP_SET_CONTAINER, &vfio->container) != 0)
 		return fail_errno("cannot use the IOMMU group with", path);
 	if (ioctl(vfio->container, VFIO_CHECK_EXTENSION, VFIO_TYPE1v2_IOMMU) != 1)
@@ -150,7 +153,7 @@ vio_vfio_config_read(void *arg, uint32_t offset, void *data, size_t len)
 	return n == (ssize_t)len ? 0 : -EIO;
 }
 
-/* Without memory space vfio-pci answers EIO for every access to a BAR. */
+/* Without PCI_COMMAND_MEM_SPACE vfio-pci answers EIO to every access to a BAR. */
 static int
 command_set(struct vio_vfio *vfio, uint16_t bits)
 {
@@ -167,7 +170,7 @@ command_set(struct vio_vfio *vfio, uint16_t bits)
 	return 0;
 }
 
-/* Where a register stands in the device descriptor. */
+/* Offset of a register in the device descriptor. */
 static off64_t
 position(const struct vio_vfio *vfio, enum vio_region region, uint32_t offset)
 {
@@ -176,7 +179,7 @@ position(const struct vio_vfio *vfio, enum vio_region region, uint32_t offset)
 	return (off64_t)(vfio->region_offset[place->bar] + place->offset + offset);
 }
 
-/* A device that cannot be read any more looks like one that is gone: all ones. */
+/* If the read fails, return all ones, as for a device that is gone. */
 static uint32_t
 vfio_read(struct vio_transport *t, enum vio_region region, uint32_t offset, unsigned int width)
 {
@@ -196,7 +199,7 @@ vfio_write(struct vio_transport *t, enum vio_region region, uint32_t offset, uns
 	const virtio_le32 raw = rte_cpu_to_le_32(value);
 	ssize_t n;
 
-	/* What fails here shows when the register is read back. */
+	/* The driver notices a failed write when it reads the register back. */
 	n = pwrite64(vfio->device, &raw, width, position(vfio, region, offset));
 	(void)n;
 }
@@ -206,7 +209,7 @@ static const struct vio_transport_ops vfio_ops = {
 	.write = vfio_write,
 };
 
-/* With the descriptors there: find the registers. */
+/* The descriptors are open: find the registers. */
 static int
 device_setup(struct vio_vfio *vfio)
 {
@@ -269,7 +272,7 @@ vio_vfio_token_set(struct vio_vfio *vfio, const char *bdf, const char *vf_token)
 	const int device = vfio->device;
 	int ret = device_open(vfio, bdf, vf_token);
 
-	/* The function stays open by the descriptor that was there: no last close, no reset. */
+	/* Closing the new descriptor resets nothing: the function stays open by the old one. */
 	if (ret == 0)
 		close(vfio->device);
 	vfio->device = device;

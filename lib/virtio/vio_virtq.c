@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
+
+/* Memory, set-up and release of a virtqueue. */
+
 #include <string.h>
 
 #include <rte_errno.h>
@@ -8,8 +11,8 @@
 
 #include "vio_virtq.h"
 
-/* Areas written by different sides keep off each other's cache lines; more than the alignment
- * that virtio 1.4 2.7 and 2.8 ask for. */
+/* Areas written by driver and device are on different cache lines. This alignment is more than
+ * virtio 1.4 2.7 and 2.8 require. */
 #define AREA_ALIGN 128
 
 static size_t
@@ -152,19 +155,19 @@ vio_virtq_free(struct vio_virtq *vq)
 }
 
 void *
-vio_virtq_break(struct vio_virtq *vq, const char *why)
+vio_virtq_break(struct vio_virtq *vq, const char *err)
 {
 	vq->broken = true;
 	vq->nb_violations++;
 	if (vq->on_broken != NULL)
-		vq->on_broken(vq, vq->on_broken_arg, why);
+		vq->on_broken(vq, vq->on_broken_arg, err);
 	return NULL;
 }
 
 void
 vio_virtq_doorbell_write(struct vio_virtq *vq, uint32_t value)
 {
-	/* The stores to the ring come before the doorbell on every path. */
+	/* Order the stores to the ring before the doorbell, on every path. */
 	rte_io_wmb();
 	vio_write(vq->t, VIO_NOTIFY, vq->doorbell_offset, vq->notify_data ? 4 : 2, value);
 }

@@ -6,16 +6,16 @@
 
 /**
  * @file
- * A virtqueue as its driver keeps it, whichever layout it has.
+ * A virtqueue, driver side, in either layout.
  *
- * The verbs of the data path are inline and stand in vio_virtq_split.h and vio_virtq_packed.h,
- * the same set in the same order, collected in a struct vio_ring_ops. This header has what both
- * share, and the life of the memory. One thread at a time per queue. What was posted must be
- * published before the next reap.
+ * The functions of the data path are inline, in vio_virtq_split.h and vio_virtq_packed.h: the same
+ * functions in the same order, collected in a struct vio_ring_ops. This header has what both
+ * layouts share, and creates and frees the memory. One thread at a time per queue. Posted buffers
+ * must be published before the next reap.
  *
- * Nothing that the device writes is trusted: ids and indices are bounded against what is
- * outstanding, and the first one that cannot be true breaks the queue (vio_virtq_break()): it
- * gives back nothing more until it is initialised again.
+ * The device is not trusted: its ids and indices are checked against the outstanding buffers. The
+ * first impossible value breaks the queue (vio_virtq_break()): a broken queue returns no more
+ * buffers until it is initialised again.
  */
 
 #include <rte_branch_prediction.h>
@@ -33,21 +33,21 @@ struct vio_seg {
 	uint32_t len; /**< Bytes. */
 };
 
-/** What the driver remembers of a buffer of a list, by descriptor index or buffer id. */
+/** State of an outstanding buffer of several descriptors, by descriptor index or buffer id. */
 struct vio_chain {
-	uint32_t len; /**< Bytes the device may write. */
-	uint16_t nb_descs; /**< Ring descriptors it takes. */
-	uint16_t next; /**< Split: descriptor that follows in the chain. */
+	uint32_t len; /**< Bytes that the device may write. */
+	uint16_t nb_descs; /**< Ring descriptors of the buffer. */
+	uint16_t next; /**< Split: next descriptor of the chain. */
 };
 
-/** Set in the cookie of a buffer that was posted as a list: its chain is worth a look. Others
- * take one descriptor, so that nothing but their cookie is remembered, and moved. */
+/** Set in the cookie of a buffer that was posted as a list, and so has a struct vio_chain. Other
+ * buffers have one descriptor and need only a cookie. */
 #define VIO_COOKIE_LIST ((uintptr_t)1)
 
 struct vio_virtq;
 
-/** Told once when the queue breaks; in the thread that found it. */
-typedef void (*vio_virtq_broken_fn)(struct vio_virtq *vq, void *arg, const char *why);
+/** Called once when the queue breaks, in the thread that noticed. */
+typedef void (*vio_virtq_broken_fn)(struct vio_virtq *vq, void *arg, const char *err);
 
 struct vio_virtq {
 	union {
@@ -62,87 +62,87 @@ struct vio_virtq {
 		struct virtq_used *used; /**< Split. */
 		struct pvirtq_event_suppress *device_event; /**< Packed. */
 	};
-	void **cookies; /**< The callers', by id, with VIO_COOKIE_LIST; NULL: not outstanding. */
-	uint16_t *free_ids; /**< Free descriptors (split) or ids (packed), first in first out. */
+	void **cookies; /**< Of the caller, by id, with VIO_COOKIE_LIST; NULL: not outstanding. */
+	uint16_t *free_ids; /**< Free descriptors (split) or ids (packed), first in, first out. */
 	uint16_t size; /**< Descriptors; split: a power of two. */
 	uint16_t nb_free; /**< Descriptors not posted. */
-	uint16_t id_head, id_tail; /**< Next id to take, place for the next one given back. */
-	uint16_t nb_posted; /**< Posted since the last publish: buffers, packed descriptors. */
-	uint16_t nb_unannounced; /**< The same since the last doorbell_needed. */
+	uint16_t id_head, id_tail; /**< In free_ids: next id to take, place of the next free id. */
+	uint16_t nb_posted; /**< Since the last publish: buffers; packed: descriptors. */
+	uint16_t nb_unannounced; /**< Published since the last doorbell_needed, counted alike. */
 	uint16_t post_i; /**< Split: free-running avail index. Packed: ring slot. */
-	uint16_t publish_i; /**< What post_i was at the last publish. */
+	uint16_t publish_i; /**< post_i at the last publish. */
 	uint16_t reap_i; /**< Split: free-running used index. Packed: ring slot. */
-	uint16_t used_seen; /**< Split: device's used index when last read. */
-	uint16_t desc_i; /**< In order, split: descriptor that comes next. */
-	uint16_t oldest; /**< In order: id of the buffer outstanding the longest. */
-	uint16_t batch_id; /**< In order: last buffer of the batch being given back. */
-	uint16_t first_flags; /**< Packed: flags held back until publish. */
-	uint32_t batch_len; /**< In order: bytes written into that last buffer. */
+	uint16_t used_seen; /**< Split: used index of the device as last read. */
+	uint16_t desc_i; /**< In order, split: next descriptor. */
+	uint16_t oldest; /**< In order: id of the oldest outstanding buffer. */
+	uint16_t batch_id; /**< In order: id of the last buffer of the batch being reaped. */
+	uint16_t first_flags; /**< Packed: flags of the first posted descriptor, for publish. */
+	uint32_t batch_len; /**< In order: bytes written to the last buffer of the batch. */
 	uint32_t write_len; /**< In order: bytes of a buffer of one writable descriptor. */
-	bool in_batch;
+	bool in_batch; /**< In order: a batch is being reaped. */
 	bool post_wrap, reap_wrap; /**< Packed wrap counters. */
-	bool broken;
+	bool broken; /**< The device broke a rule: returns no more buffers. */
 	bool in_order, event_idx, order_platform, notify_data;
-	uint16_t doorbell_id;
-	volatile void *doorbell; /**< NULL: through the transport. */
-	struct vio_chain *chains; /**< By id; only of those with VIO_COOKIE_LIST. */
-	uint64_t nb_doorbells;
+	uint16_t doorbell_id; /**< As id of struct vio_doorbell. */
+	volatile void *doorbell; /**< NULL: not mapped, write through the transport. */
+	struct vio_chain *chains; /**< By id; valid with VIO_COOKIE_LIST. */
+	uint64_t nb_doorbells; /**< Doorbells rung. */
 	uint64_t nb_doorbells_saved; /**< Doorbells that were not needed. */
 
 	/* cold */
 	struct vio_transport *t;
 	const struct rte_memzone *mz;
 	uint32_t doorbell_offset;
-	uint32_t driver_at, device_at; /**< Bytes into the memory, of the other two areas. */
-	uint16_t index; /**< In the device. */
-	uint16_t drain_i; /**< Ids below are drained. */
+	uint32_t driver_at, device_at; /**< Offsets of the driver and device areas in mz. */
+	uint16_t index; /**< Number of the queue in the device. */
+	uint16_t drain_i; /**< Next id to drain. */
 	bool packed;
-	uint64_t nb_violations; /**< Breaks since creation. */
+	uint64_t nb_violations; /**< Times that the queue broke since its creation. */
 	vio_virtq_broken_fn on_broken;
 	void *on_broken_arg;
 };
 
-/** How a queue is made. */
+/** Parameters of a queue. */
 struct vio_virtq_conf {
-	const char *name; /**< Of its memory; unique in the process, up to 31 characters. */
-	uint16_t index; /**< In the device. */
+	const char *name; /**< Of the memory; unique in the process, up to 31 characters. */
+	uint16_t index; /**< Number of the queue in the device. */
 	uint16_t size; /**< Descriptors; split: a power of two. */
-	int socket; /**< NUMA node of its memory. */
+	int socket; /**< NUMA node of the memory. */
 	vio_virtq_broken_fn on_broken; /**< May be NULL. */
 	void *on_broken_arg;
 };
 
 /**
- * Allocate a queue in the layout that was negotiated and initialise it.
+ * Allocate a queue of the negotiated layout and initialise it.
  * @return the queue, or NULL with rte_errno EINVAL (size) or ENOMEM.
  */
 struct vio_virtq *vio_virtq_create(struct vio_dev *dev, const struct vio_virtq_conf *conf);
 
-/** Empty the ring and forget all buffers, as for a device that was reset. */
+/** Empty the ring and forget all buffers; the device, or the queue, must have been reset. */
 void vio_virtq_init(struct vio_virtq *vq, const struct vio_dev *dev);
 
-/** Set the queue up in the device and enable it; as vio_dev_queue_setup(). */
+/** Set the queue up in the device and enable it. @return as vio_dev_queue_setup(). */
 int vio_virtq_enable(struct vio_virtq *vq, struct vio_dev *dev, uint16_t vector);
 
 /**
- * Take back a buffer that the device never used; it must have been reset, or the queue. The
- * queue is of no use afterwards until vio_virtq_init().
- * @return its cookie, NULL when none is left.
+ * Take back a buffer that the device did not use; the device, or the queue, must have been reset.
+ * Call vio_virtq_init() before the queue is used again.
+ * @return cookie of the buffer; NULL: no buffer is left.
  */
 void *vio_virtq_drain(struct vio_virtq *vq);
 
-/** Free the memory; the device must have let go. NULL is fine. */
+/** Free the memory; the device must no longer use it. Does nothing for NULL. */
 void vio_virtq_free(struct vio_virtq *vq);
 
-/** The device said what cannot be: use the queue no more. Always returns NULL. */
-void *vio_virtq_break(struct vio_virtq *vq, const char *why);
+/** The device broke a rule: mark the queue as broken. @return NULL. */
+void *vio_virtq_break(struct vio_virtq *vq, const char *err);
 
-/** Ring a doorbell that is not mapped. */
+/** Write a doorbell through the transport. */
 void vio_virtq_doorbell_write(struct vio_virtq *vq, uint32_t value);
 
 /* ------------------------------------------------------------------ shared by both layouts */
 
-/* Without ORDER_PLATFORM the device is as good as another CPU (virtio 1.4 6, bit 36). */
+/* Without ORDER_PLATFORM the device orders memory like another CPU (virtio 1.4 6, bit 36). */
 static inline void
 vio_wmb(const struct vio_virtq *vq)
 {
@@ -170,7 +170,7 @@ vio_mb(const struct vio_virtq *vq)
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
-/* Shared memory is read once, into a local. */
+/* Read memory that the device writes: exactly once, into a local. */
 static inline uint16_t
 vio_load16(const virtio_le16 *at)
 {
@@ -195,7 +195,7 @@ vio_store16(virtio_le16 *at, uint16_t value)
 	*(volatile virtio_le16 *)at = rte_cpu_to_le_16(value);
 }
 
-/** virtio 1.4 2.7.10: entry `event` is among those added between old and new. */
+/** True if entry `event` was added between old_i and new_i (virtio 1.4 2.7.10). */
 static inline bool
 vio_event_passed(uint16_t event, uint16_t new_i, uint16_t old_i)
 {
@@ -210,8 +210,8 @@ vio_ring_add(const struct vio_virtq *vq, uint16_t at, uint16_t nb)
 	return (uint16_t)(sum >= vq->size ? sum - vq->size : sum);
 }
 
-/* Ids go round: as long as the device gives buffers back in the order in which it got them, each
- * follows the one before, and a run of them can be taken and given in one go. */
+/* Free ids are a ring. While the device uses buffers in the order of their posting, free ids are
+ * consecutive, and vector code can take and give a run of them at once. */
 static inline uint16_t
 vio_id_take(struct vio_virtq *vq)
 {
@@ -228,7 +228,7 @@ vio_id_give(struct vio_virtq *vq, uint16_t id)
 	vq->id_tail = vio_ring_add(vq, vq->id_tail, 1);
 }
 
-/* An outstanding buffer comes back: its cookie, and how many descriptors it took. */
+/* Take the cookie of a used buffer, and the number of its descriptors. */
 static inline void *
 vio_cookie_take(struct vio_virtq *vq, uint16_t id, uint16_t *nb_descs)
 {
@@ -249,8 +249,8 @@ vio_cookie_put_list(struct vio_virtq *vq, uint16_t id, void *cookie, uint16_t nb
 }
 
 /**
- * In order: give back the oldest buffer of the batch that ends with batch_id. Those before the
- * last count as wholly written (virtio 1.4 2.7.9, 2.8.9).
+ * In order: take the oldest buffer of the batch that ends with batch_id. All buffers of a batch but
+ * the last count as completely written (virtio 1.4 2.7.9, 2.8.9).
  */
 static inline uint16_t
 vio_in_order_next(struct vio_virtq *vq, uint32_t *len)
@@ -268,8 +268,8 @@ vio_in_order_next(struct vio_virtq *vq, uint32_t *len)
 	return id;
 }
 
-/* In order: buffers of the batch being given back that take one descriptor each, but for the
- * last of the batch; at most nb, and not over the end of the ring. @return how many. */
+/* In order: take up to nb buffers of the batch that have one descriptor each, excluding the last of
+ * the batch, up to the end of the ring. @return number of buffers. */
 static inline uint16_t
 vio_in_order_run(struct vio_virtq *vq, void **cookies, uint16_t nb)
 {
@@ -288,7 +288,7 @@ vio_in_order_run(struct vio_virtq *vq, void **cookies, uint16_t nb)
 	return i;
 }
 
-/* Lines of nb elements of a ring that begin at one, for writing. */
+/* Prefetch the cache lines of nb elements of a ring from `at` on, for writing. */
 static __rte_always_inline void
 vio_prefetch_ring(const struct vio_virtq *vq, const void *ring, const size_t elem_len, uint32_t at,
 		uint16_t nb)
@@ -303,7 +303,7 @@ vio_prefetch_ring(const struct vio_virtq *vq, const void *ring, const size_t ele
 	}
 }
 
-/** Notify the device: one doorbell, in the width and form that was negotiated. */
+/** Ring the doorbell, in the negotiated width and form. */
 static inline void
 vio_virtq_doorbell_ring(struct vio_virtq *vq, uint16_t position)
 {
@@ -320,39 +320,40 @@ vio_virtq_doorbell_ring(struct vio_virtq *vq, uint16_t position)
 		rte_write16(rte_cpu_to_le_16((uint16_t)value), vq->doorbell);
 }
 
-/** The verbs of one layout; known when the caller is compiled, so that they fold away. */
+/** Functions of one layout. Callers name the table as a constant, so that the compiler inlines the
+ * functions and drops the table. */
 struct vio_ring_ops {
-	/** Id that the next post gets: index into what a caller keeps per buffer. */
+	/** Id of the next post, an index for memory that the caller keeps per buffer. */
 	uint16_t (*next_id)(const struct vio_virtq *vq);
-	/** Write one descriptor (flags 0, WRITE or INDIRECT); not visible yet. Room is checked by
-	 * the caller. The cookie is at an even address. All writable ones of a queue are equally
-	 * long. */
+	/** Write one descriptor (flags 0, WRITE or INDIRECT), not yet visible to the device. The
+	 * caller has checked nb_free. The cookie is an even address. All writable descriptors of a
+	 * queue have the same length. */
 	void (*post)(struct vio_virtq *vq, const struct vio_seg *seg, uint16_t flags, void *cookie);
-	/** The same for a list: nb_readable segments, then writable ones. */
+	/** The same for a list: nb_readable readable segments, then writable ones. */
 	void (*post_list)(struct vio_virtq *vq, const struct vio_seg *segs, uint16_t nb_segs,
 			uint16_t nb_readable, void *cookie);
-	/** Fill an indirect table with segments that the device reads. */
+	/** Fill an indirect table with readable segments. */
 	void (*table_fill)(void *table, const struct vio_seg *segs, uint16_t nb_segs);
-	/** Make all that was posted visible to the device. */
+	/** Make all posted buffers visible to the device. */
 	void (*publish)(struct vio_virtq *vq);
-	/** The device wants a doorbell for what was published since the last call. A yes costs no
-	 * barrier: it may be stale, and a doorbell too many does no harm. Only a no needs one. */
+	/** True if the device wants a doorbell for the buffers published since the last call. Only
+	 * the answer false needs a memory barrier: a surplus doorbell does no harm. */
 	bool (*doorbell_needed)(struct vio_virtq *vq);
-	/** Ring it. */
+	/** Ring the doorbell. */
 	void (*doorbell_ring)(struct vio_virtq *vq);
-	/** Take one used buffer back: its cookie; NULL: there is none, or the queue is broken. */
+	/** Take one used buffer. @return its cookie; NULL: none is used, or the queue is broken. */
 	void *(*reap)(struct vio_virtq *vq, uint32_t *len);
-	/** After a reap: more of the same batch, for which no length matters. @return how many, 0
-	 * says nothing. */
+	/** After a reap: take further buffers of the batch, without their lengths.
+	 * @return number of buffers; 0 does not mean that no buffer is used. */
 	uint16_t (*reap_batch)(struct vio_virtq *vq, void **cookies, uint16_t nb);
-	/** Look ahead: the next nb buffers are used. @return true, with the id of the first one. */
+	/** Check that the next nb buffers are used. @return true, with the id of the first one. */
 	bool (*used_ahead)(const struct vio_virtq *vq, uint16_t nb, uint16_t *id);
-	/** Have the lines of the ring come near where nb used buffers will be, after the next skip
-	 * ones; for writing where the next lap is posted there. */
+	/** Prefetch the part of the ring that nb used buffers will occupy, after the next `skip`
+	 * ones. */
 	void (*prefetch_reap)(const struct vio_virtq *vq, uint16_t skip, uint16_t nb);
-	/** Ask for an interrupt at the next used buffer. @return true when one is there already. */
+	/** Enable the interrupt for the next used buffer. @return true if one is used already. */
 	bool (*intr_enable)(struct vio_virtq *vq);
-	/** Ask for none. */
+	/** Disable interrupts. */
 	void (*intr_disable)(struct vio_virtq *vq);
 };
 

@@ -6,7 +6,7 @@
 
 /**
  * @file
- * The verbs of a packed virtqueue, virtio 1.4 2.8; for what each does see struct vio_ring_ops.
+ * The functions of a packed virtqueue (virtio 1.4 2.8), described at struct vio_ring_ops.
  */
 
 #include "vio_virtq.h"
@@ -23,8 +23,8 @@ vio_packed_take_id(struct vio_virtq *vq)
 	return vq->in_order ? vq->post_i : vio_id_take(vq);
 }
 
-/* Fill the next slot. The first one since the last publish gets its flags there, so that the
- * device, which goes in ring order, sees none of the others before (virtio 1.4 2.8.21). */
+/* Fill the next slot. Publish writes the flags of the first descriptor since the last publish, so
+ * that the device, which works in ring order, sees no descriptor before (virtio 1.4 2.8.21). */
 static inline void
 vio_packed_desc_put(struct vio_virtq *vq, const struct vio_seg *seg, uint16_t id, uint16_t flags)
 {
@@ -76,7 +76,7 @@ vio_packed_post_list(struct vio_virtq *vq, const struct vio_seg *segs, uint16_t 
 	vio_cookie_put_list(vq, id, cookie, nb_segs, len);
 }
 
-/* Entries follow each other; only WRITE would mean anything in here (virtio 1.4 2.8.7). */
+/* The entries are in sequence; of the flags only WRITE has a meaning here (virtio 1.4 2.8.7). */
 static inline void
 vio_packed_table_fill(void *table, const struct vio_seg *segs, uint16_t nb_segs)
 {
@@ -102,7 +102,7 @@ vio_packed_publish(struct vio_virtq *vq)
 	vq->nb_posted = 0;
 }
 
-/* What the device says now about doorbells for the last `added` descriptors. */
+/* True if, as of now, the device wants a doorbell for the last `added` descriptors. */
 static inline bool
 vio_packed_doorbell_wanted(const struct vio_virtq *vq, uint16_t added)
 {
@@ -132,7 +132,7 @@ vio_packed_doorbell_needed(struct vio_virtq *vq)
 	vq->nb_unannounced = 0;
 	if (vio_packed_doorbell_wanted(vq, added))
 		return true;
-	/* The flags must be out before a no is believed (virtio 1.4 2.8.21.3.1). */
+	/* The flags must be visible before "not wanted" is final (virtio 1.4 2.8.21.3.1). */
 	vio_mb(vq);
 	if (vio_packed_doorbell_wanted(vq, added))
 		return true;
@@ -140,7 +140,7 @@ vio_packed_doorbell_needed(struct vio_virtq *vq)
 	return false;
 }
 
-/* What a doorbell says, right after a publish (virtio 1.4 4.1.5.2). */
+/* Ring position to write with a doorbell, right after a publish (virtio 1.4 4.1.5.2). */
 static inline uint16_t
 vio_packed_position(const struct vio_virtq *vq)
 {
@@ -153,7 +153,7 @@ vio_packed_doorbell_ring(struct vio_virtq *vq)
 	vio_virtq_doorbell_ring(vq, vio_packed_position(vq));
 }
 
-/* Length, id and flags, which the device writes as one (virtio 1.4 2.8.13). */
+/* Length, id and flags of a descriptor as one word (virtio 1.4 2.8.13). */
 static inline uint64_t
 vio_packed_tail(const struct pvirtq_desc *desc)
 {

@@ -6,7 +6,7 @@
 
 /**
  * @file
- * The verbs of a split virtqueue, virtio 1.4 2.7; for what each does see struct vio_ring_ops.
+ * The functions of a split virtqueue (virtio 1.4 2.7), described at struct vio_ring_ops.
  */
 
 #include "vio_virtq.h"
@@ -38,7 +38,7 @@ vio_split_avail_put(struct vio_virtq *vq, uint16_t head)
 {
 	virtio_le16 *entry = &vq->avail->ring[vq->post_i & (vq->size - 1)];
 
-	/* Mostly it names the same as a lap ago, and a line not written stays where it is. */
+	/* Skip the store when the entry is unchanged, so that the cache line stays clean. */
 	if (*entry != rte_cpu_to_le_16(head))
 		*entry = rte_cpu_to_le_16(head);
 	vq->post_i++;
@@ -112,7 +112,7 @@ vio_split_table_fill(void *table, const struct vio_seg *segs, uint16_t nb_segs)
 static inline void
 vio_split_publish(struct vio_virtq *vq)
 {
-	/* Descriptors and ring entries first (virtio 1.4 2.7.13.3). */
+	/* Descriptors and ring entries must be visible before the index (virtio 1.4 2.7.13.3). */
 	vio_wmb(vq);
 	vio_store16(&vq->avail->idx, vq->post_i);
 	vq->publish_i = vq->post_i;
@@ -120,7 +120,7 @@ vio_split_publish(struct vio_virtq *vq)
 	vq->nb_posted = 0;
 }
 
-/* What the device says now about doorbells for the last `added` buffers. */
+/* True if, as of now, the device wants a doorbell for the last `added` buffers. */
 static inline bool
 vio_split_doorbell_wanted(const struct vio_virtq *vq, uint16_t added)
 {
@@ -140,7 +140,7 @@ vio_split_doorbell_needed(struct vio_virtq *vq)
 	vq->nb_unannounced = 0;
 	if (vio_split_doorbell_wanted(vq, added))
 		return true;
-	/* The index must be out before a no is believed (virtio 1.4 2.7.13.4.1). */
+	/* The index must be visible before "not wanted" is final (virtio 1.4 2.7.13.4.1). */
 	vio_mb(vq);
 	if (vio_split_doorbell_wanted(vq, added))
 		return true;
@@ -148,7 +148,7 @@ vio_split_doorbell_needed(struct vio_virtq *vq)
 	return false;
 }
 
-/* What a doorbell says, right after a publish (virtio 1.4 4.1.5.2). */
+/* Ring position to write with a doorbell, right after a publish (virtio 1.4 4.1.5.2). */
 static inline uint16_t
 vio_split_position(const struct vio_virtq *vq)
 {
@@ -161,7 +161,7 @@ vio_split_doorbell_ring(struct vio_virtq *vq)
 	vio_virtq_doorbell_ring(vq, vio_split_position(vq));
 }
 
-/* Read the device's used index, which can only name buffers that are outstanding. */
+/* Read the used index of the device and check it. @return true if it has moved. */
 static inline bool
 vio_split_used_more(struct vio_virtq *vq)
 {
@@ -232,7 +232,7 @@ vio_split_reap_batch(struct vio_virtq *vq, void **cookies, uint16_t nb)
 {
 	if (!vq->in_batch)
 		return 0;
-	/* A batch that reaches past the used index is found out by the next reap. */
+	/* The next reap detects a batch that reaches past the used index. */
 	nb = vio_in_order_run(vq, cookies, RTE_MIN(nb, (uint16_t)(vq->used_seen - vq->reap_i)));
 	vq->nb_free += nb;
 	vq->reap_i += nb;
@@ -274,7 +274,7 @@ vio_split_intr_enable(struct vio_virtq *vq)
 static inline void
 vio_split_intr_disable(struct vio_virtq *vq)
 {
-	if (vq->event_idx) /* as far away as it can be */
+	if (vq->event_idx) /* the most distant index */
 		vio_store16(&vq->avail->ring[vq->size], vq->reap_i + 0x8000);
 	else
 		vio_store16(&vq->avail->flags, VIRTQ_AVAIL_F_NO_INTERRUPT);

@@ -6,17 +6,17 @@
 
 /**
  * @file
- * Reap and post for several buffers at once, both layouts.
+ * Reap and post several buffers at once, in both layouts.
  *
- * For files that are compiled for AVX2 or AVX-512; there is nothing here for others. VIO_LANES
- * buffers, one 64-bit lane each, are one step. The code is the same for both: the compiler's
- * vector types become what the file is compiled for.
+ * For files that are compiled for AVX2 or AVX-512; empty for others. A step is VIO_LANES buffers,
+ * one 64-bit lane each. The code is the same for both instruction sets: the compiler maps its
+ * vector types to either.
  *
- * A step is all or nothing. It does buffers of one descriptor whose ids follow each other and
- * which do not reach over the end of a ring, which is what a device that works in order shows
- * nearly always. For anything else it returns false with nothing changed, and the scalar verbs
- * go on from there: they also find out what is wrong with a ring. So what the device writes is
- * checked here lane by lane, but judged in one place only.
+ * A step handles all of its buffers or none. It handles buffers of one descriptor each, with
+ * consecutive ids, that do not cross the end of a ring: the usual case with a device that works in
+ * order. Otherwise it changes nothing and returns false, and the caller uses the scalar functions,
+ * which also find out what is wrong with a ring. So values from the device are checked here lane by
+ * lane, but only the scalar functions break a queue.
  */
 
 #include "vio_virtq.h"
@@ -33,7 +33,7 @@
 
 /** One 64-bit lane per buffer. */
 typedef uint64_t vio_vec __attribute__((vector_size(8 * VIO_LANES)));
-/** The same in memory, wherever it begins, whatever it is. */
+/** A vec in memory, of any alignment and type. */
 typedef vio_vec vio_vec_mem __attribute__((aligned(2), may_alias));
 typedef uint64_t vio_ids_mem __attribute__((aligned(2), may_alias));
 
@@ -53,8 +53,8 @@ vio_vec_load(const void *at)
 	return *(const vio_vec_mem *)at;
 }
 
-/* Of words that were stored one by one just now: such a load as a whole would have to wait until
- * they have left the store buffer, and what was stored before them. */
+/* Load words that were just stored one by one. A load of the whole vector would have to wait until
+ * these stores, and all stores before them, have left the store buffer. */
 static __rte_always_inline vio_vec
 vio_vec_gather(const uint64_t *words)
 {
@@ -63,7 +63,7 @@ vio_vec_gather(const uint64_t *words)
 #undef WORD
 }
 
-/* Of memory that the device writes: once, and here. */
+/* Load memory that the device writes: exactly once, and here. */
 static __rte_always_inline vio_vec
 vio_vec_load_shared(const volatile void *at)
 {
@@ -93,7 +93,7 @@ vio_vec_count(void)
 #undef INDEX
 }
 
-/* A bit is set in some lane. */
+/* True if a bit is set in some lane. */
 static __rte_always_inline bool
 vio_vec_any(vio_vec v)
 {
@@ -104,7 +104,7 @@ vio_vec_any(vio_vec v)
 #endif
 }
 
-/* Ones in lanes that are outside of low..high; all of these are below 2^63. */
+/* Bit 63 is set in lanes that are outside of low..high; all values are below 2^63. */
 static __rte_always_inline vio_vec
 vio_vec_outside(vio_vec v, uint64_t low, uint64_t high)
 {
@@ -113,15 +113,14 @@ vio_vec_outside(vio_vec v, uint64_t low, uint64_t high)
 
 /* ------------------------------------------------------------------ ids and cookies */
 
-/* Ids follow each other: the first one, and a one in the difference for each lane that spoils
- * it. Lanes have an id in bits 0-31. */
+/* Zero if the ids, in bits 0-31 of each lane, are first, first + 1, ... */
 static __rte_always_inline vio_vec
-vio_vec_follow(vio_vec ids, uint16_t first)
+vio_vec_not_consecutive(vio_vec ids, uint16_t first)
 {
 	return (ids ^ (vio_vec_all(first) + vio_vec_count())) & vio_vec_all(UINT32_MAX);
 }
 
-/* The next VIO_LANES free ids follow each other. */
+/* True if the next VIO_LANES free ids are consecutive. */
 static __rte_always_inline bool
 vio_vec_ids_ready(const struct vio_virtq *vq, uint16_t *first)
 {
@@ -155,7 +154,7 @@ vio_vec_ids_give(struct vio_virtq *vq, uint16_t first)
 	vq->id_tail = vio_ring_add(vq, vq->id_tail, VIO_LANES);
 }
 
-/* Ones where a buffer is not outstanding, or was posted as a list. */
+/* Non-zero lanes for buffers that are not outstanding, or were posted as a list. */
 static __rte_always_inline vio_vec
 vio_vec_cookies_bad(vio_vec cookies)
 {
@@ -164,7 +163,7 @@ vio_vec_cookies_bad(vio_vec cookies)
 
 /* ------------------------------------------------------------------ packed */
 
-/* Lanes 1, 3, 5, ... of both: the second halves of descriptors. */
+/* Lanes 1, 3, 5, ... of both vectors: the second halves of descriptors. */
 static __rte_always_inline vio_vec
 vio_vec_odd(vio_vec a, vio_vec b)
 {
@@ -173,7 +172,7 @@ vio_vec_odd(vio_vec a, vio_vec b)
 #undef ODD
 }
 
-/* Descriptors of their halves; half: 0 the first ones, 1 the last ones. */
+/* Join the halves of descriptors; half: 0 the first descriptors, 1 the last ones. */
 static __rte_always_inline vio_vec
 vio_vec_pair(vio_vec addrs, vio_vec tails, const unsigned int half)
 {
@@ -185,7 +184,7 @@ vio_vec_pair(vio_vec addrs, vio_vec tails, const unsigned int half)
 #undef PAIR1
 }
 
-/** Take VIO_LANES used buffers back: cookies and lengths. @return false: not this time. */
+/** Take VIO_LANES used buffers: cookies and lengths. @return false: use the scalar function. */
 static __rte_always_inline bool
 vio_vec_packed_reap(struct vio_virtq *vq, vio_vec *cookies, vio_vec *lens)
 {
@@ -197,13 +196,15 @@ vio_vec_packed_reap(struct vio_virtq *vq, vio_vec *cookies, vio_vec *lens)
 
 	if (unlikely(vq->reap_i + VIO_LANES > vq->size || vq->broken || vq->in_batch))
 		return false;
-	/* Loads stay in their order: the flags of a descriptor and what they vouch for are one
-	 * 64-bit word, and what it points to is read later. */
+	/* The flags of a descriptor and the length and id that they make valid are one 64-bit word.
+	 * The buffer is read later, after the barrier. */
 	tails = vio_vec_odd(vio_vec_load_shared(desc), vio_vec_load_shared(desc + VIO_LANES / 2));
 	vio_rmb(vq);
 	bad = ((tails >> 48) ^ vio_vec_all(want)) & vio_vec_all(mask);
 	first = (uint16_t)(tails[0] >> 32);
-	if (vio_vec_any(bad | vio_vec_follow((tails >> 32) & vio_vec_all(UINT16_MAX), first)))
+	if (vio_vec_any(bad |
+			    vio_vec_not_consecutive((tails >> 32) & vio_vec_all(UINT16_MAX),
+					    first)))
 		return false;
 	if (unlikely(first + VIO_LANES > vq->size || (vq->in_order && first != vq->oldest)))
 		return false;
@@ -225,7 +226,7 @@ vio_vec_packed_reap(struct vio_virtq *vq, vio_vec *cookies, vio_vec *lens)
 	return true;
 }
 
-/** Post VIO_LANES buffers of one descriptor each. @return false: not this time. */
+/** Post VIO_LANES buffers of one descriptor each. @return false: use the scalar function. */
 static __rte_always_inline bool
 vio_vec_packed_post(struct vio_virtq *vq, vio_vec addrs, vio_vec lens, const uint16_t flags,
 		vio_vec cookies)
@@ -244,7 +245,7 @@ vio_vec_packed_post(struct vio_virtq *vq, vio_vec addrs, vio_vec lens, const uin
 		vq->write_len = (uint32_t)lens[0];
 	vio_vec_store(&vq->cookies[first], cookies);
 	tails = lens | (vio_vec_all(first) + vio_vec_count()) << 32 | vio_vec_all(tail_flags << 48);
-	/* The first one since the last publish shows flags that are not available ones. */
+	/* The first descriptor since the last publish is not made available yet. */
 	if (vq->nb_posted == 0) {
 		vq->first_flags = (uint16_t)tail_flags;
 		tails[0] ^= (uint64_t)VIRTQ_DESC_F_AVAIL << 48;
@@ -273,7 +274,7 @@ vio_vec_split_reap(struct vio_virtq *vq, vio_vec *cookies, vio_vec *lens)
 
 	if (unlikely(slot + VIO_LANES > vq->size || vq->broken || vq->in_batch))
 		return false;
-	/* What cannot be the scalar verb finds when it reads the index itself. */
+	/* The scalar function reads the index again and detects an impossible value. */
 	if ((uint16_t)(vq->used_seen - vq->reap_i) < VIO_LANES) {
 		const uint16_t used = vio_load16(&vq->used->idx);
 
@@ -286,8 +287,8 @@ vio_vec_split_reap(struct vio_virtq *vq, vio_vec *cookies, vio_vec *lens)
 	}
 	elems = vio_vec_load_shared(&vq->used->ring[slot]);
 	first = (uint16_t)elems[0];
-	if (unlikely(vio_vec_any(vio_vec_follow(elems, first)) || first + VIO_LANES > vq->size ||
-			    (vq->in_order && first != vq->oldest)))
+	if (unlikely(vio_vec_any(vio_vec_not_consecutive(elems, first)) ||
+			    first + VIO_LANES > vq->size || (vq->in_order && first != vq->oldest)))
 		return false;
 	*cookies = vio_vec_load(&vq->cookies[first]);
 	if (unlikely(vio_vec_any(vio_vec_cookies_bad(*cookies))))
