@@ -98,7 +98,7 @@ read_ids(const char *sysfs, struct sysfs_fn *fn)
 	};
 
 	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
-		unsigned long value;
+		unsigned long value = 0;
 		int ret = read_number(sysfs, fn->bdf, ids[i].file, 0xffff, &value);
 
 		/* The function may have disappeared meanwhile. */
@@ -157,7 +157,7 @@ count_vfs(const char *sysfs, const char *pf)
 static int
 read_sriov(const char *sysfs, struct sysfs_fn *fn)
 {
-	unsigned long total;
+	unsigned long total = 0;
 	int ret = read_number(sysfs, fn->bdf, "sriov_totalvfs", SYSFS_MAX_VFS, &total);
 
 	if (ret == -ENOENT)

@@ -75,6 +75,7 @@ print_help(const struct cli_cmd *cmd)
 		cmd->more_help();
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): after "--" it calls itself, and then takes a word. */
 int
 cli_next(struct cli_args *args)
 {
@@ -91,7 +92,7 @@ cli_next(struct cli_args *args)
 	}
 	if (strcmp(arg, "--") == 0) {
 		args->only_words = true;
-		return cli_next(args);
+		return cli_next(args); /* once: from now on there are words only */
 	}
 	if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0) {
 		print_help(args->cmd);

@@ -65,7 +65,7 @@ destroy_here(const struct ctl *ctl, const char *name)
 {
 	struct vf_user *users = calloc(PF_MAX_USERS, sizeof(*users));
 	char file[4096], then[64];
-	struct sysfs_fn pf;
+	struct sysfs_fn pf = { 0 };
 	struct err err;
 	size_t nb;
 	int ret;

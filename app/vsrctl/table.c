@@ -117,7 +117,7 @@ print_cell(const char *cell, unsigned int width, bool right, bool last)
 void
 table_print(const struct ctl *ctl, struct table *table)
 {
-	unsigned int width[TABLE_COLS];
+	unsigned int width[TABLE_COLS] = { 0 };
 	char buf[16];
 
 	fit(table, width);

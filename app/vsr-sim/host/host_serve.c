@@ -204,7 +204,7 @@ is_remote(struct host *host, const struct host_request *req, const struct host_o
 
 	if (object->fn != NULL && object->fn->remote != NULL)
 		return true;
-	if (object->kind == HOST_KIND_GROUP && object->fn->container != NULL)
+	if (object->kind == HOST_KIND_GROUP && object->fn != NULL && object->fn->container != NULL)
 		container = object->fn->container;
 	else if (object->kind == HOST_KIND_GROUP && req->op == HOST_OP_IOCTL &&
 			req->arg[0] == VFIO_GROUP_SET_CONTAINER)

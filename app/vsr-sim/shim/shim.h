@@ -126,7 +126,7 @@ int shim_open(const char *path, int flags);
 int shim_ioctl(int kind, ino_t ino, unsigned long cmd, uintptr_t arg);
 ssize_t shim_pread(ino_t ino, void *buf, size_t len, off_t offset);
 ssize_t shim_pwrite(ino_t ino, const void *buf, size_t len, off_t offset);
-int shim_dma_map(ino_t ino, uintptr_t arg);
+int shim_dma_map(ino_t ino, uintptr_t user);
 
 /* ---------------------------------------------------------------- shim_trap.c, shim_signal.c */
 

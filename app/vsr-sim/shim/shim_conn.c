@@ -67,7 +67,7 @@ shim_log(const char *text)
 	char line[256];
 	size_t len = strlen(text);
 
-	memcpy(line, name, sizeof(name) - 1);
+	memcpy(line, name, sizeof(name));
 	if (len > sizeof(line) - sizeof(name))
 		len = sizeof(line) - sizeof(name);
 	memcpy(line + sizeof(name) - 1, text, len);

@@ -64,7 +64,7 @@ resolve_map(const struct shim_map *map, void *arg)
 			piece->offset + piece->size == offset) {
 		piece->size += size;
 	} else {
-		if (r->nb == r->max) {
+		if (r->pieces == NULL || r->nb == r->max) {
 			r->max = r->max == 0 ? 64 : 2 * r->max;
 			piece = realloc(r->pieces, r->max * sizeof(*piece));
 			if (piece == NULL) {

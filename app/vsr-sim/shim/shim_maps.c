@@ -53,7 +53,7 @@ int
 shim_maps(shim_map_fn fn, void *arg)
 {
 	/* The numbers of a line fit; the rest of a long name is skipped. */
-	char text[1024], line[128];
+	char text[1024], line[128] = { 0 };
 	size_t line_len = 0;
 	struct shim_map map;
 	bool go_on = true;

@@ -358,7 +358,8 @@ sysfs_stop(struct sysfs *sysfs)
 		 * has a file open gets ENOTCONN. */
 		fuse_unmount(sysfs->fuse);
 		fuse_destroy(sysfs->fuse);
-		sysfs_clean(sysfs->mountpoint);
+		if (sysfs->mountpoint != NULL)
+			sysfs_clean(sysfs->mountpoint);
 	}
 	if (sysfs->stop_fd >= 0)
 		close(sysfs->stop_fd);

@@ -113,7 +113,7 @@ notify_send(const char *text, int fd)
 	const char *path = getenv("NOTIFY_SOCKET");
 	int sock, ret;
 
-	if (!fdstore_there() || strlen(path) >= sizeof(addr.sun_path))
+	if (!fdstore_there() || path == NULL || strlen(path) >= sizeof(addr.sun_path))
 		return -ENOTCONN;
 	memcpy(addr.sun_path, path, strlen(path));
 	if (path[0] == '@') /* abstract namespace */

@@ -282,7 +282,7 @@ vsim_admin_parts_get(struct vsim_admin_call *call)
 /* The new state of a VF; applied when all parts are valid. */
 struct writer {
 	struct vsim_fn *fn;
-	const struct virtio_dev_part_hdr *hdr; /**< Header as the driver wrote it. */
+	struct virtio_dev_part_hdr hdr; /**< Header as the driver wrote it. */
 	const uint8_t *value;
 	bool known, wrong;
 	struct vsim_features driver;
@@ -351,11 +351,11 @@ match_part(void *arg, const struct part *part)
 {
 	struct writer *w = arg;
 
-	if (le16toh(w->hdr->type) != part->type ||
-			memcmp(w->hdr->selector, part->selector, sizeof(part->selector)) != 0)
+	if (le16toh(w->hdr.type) != part->type ||
+			memcmp(w->hdr.selector, part->selector, sizeof(part->selector)) != 0)
 		return true;
 	w->known = true;
-	w->wrong |= le32toh(w->hdr->length) != part->len;
+	w->wrong |= le32toh(w->hdr.length) != part->len;
 	if (w->wrong)
 		return false;
 	if (part->fixed) {
@@ -400,21 +400,19 @@ static bool
 parse(struct writer *w, const struct vsim_admin_call *call)
 {
 	size_t at = sizeof(struct virtio_admin_obj_hdr);
-	struct virtio_dev_part_hdr hdr;
 
 	/* Fewer bytes than a header are padding. */
-	while (at + sizeof(hdr) <= call->data_len) {
-		vsim_admin_data(call, at, &hdr, sizeof(hdr));
-		at += sizeof(hdr);
-		if (le32toh(hdr.length) > call->data_len - at)
+	while (at + sizeof(w->hdr) <= call->data_len) {
+		vsim_admin_data(call, at, &w->hdr, sizeof(w->hdr));
+		at += sizeof(w->hdr);
+		if (le32toh(w->hdr.length) > call->data_len - at)
 			return false;
-		w->hdr = &hdr;
 		w->value = call->data + at;
 		w->known = false;
 		parts_walk(w->fn, match_part, w);
-		if (w->wrong || (!w->known && !(hdr.flags & VIRTIO_DEV_PART_F_OPTIONAL)))
+		if (w->wrong || (!w->known && !(w->hdr.flags & VIRTIO_DEV_PART_F_OPTIONAL)))
 			return false;
-		at += le32toh(hdr.length);
+		at += le32toh(w->hdr.length);
 	}
 	return features_match(w);
 }

@@ -273,13 +273,13 @@ rx_burst(struct vsim_queue *q, const struct vsim_frame *frames, unsigned int n, 
 	const uint32_t max_frame = vsim_fn_max_frame(q->fn);
 	struct rx_burst b = { .bufs = w->rx_bufs, .pool = &w->rx_pool };
 	uint64_t packets = 0, bytes = 0, descs = 0, no_buffer = 0, too_big = 0;
-	enum rx_verdict v = RX_DONE;
+	enum rx_verdict v;
 	unsigned int i;
 
 	w->rx_pool.nb = 0;
 	ring_prefetch(q, packed);
 	/* pop: as many buffers as frames, which is mostly enough */
-	while (b.nb < n && (v = rx_pop(q, &b, packed)) == RX_DONE) {
+	while (b.nb < n && rx_pop(q, &b, packed) == RX_DONE) {
 		const uint8_t *at = b.bufs[b.nb - 1].ptr;
 
 		__builtin_prefetch(at, 1);

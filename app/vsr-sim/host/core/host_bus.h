@@ -120,7 +120,7 @@ struct host {
 void host_log(const char *subject, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /** Position on the bus of an address. @return 0, or -EINVAL: not an address in full form. */
-int host_bdf_key(const char *bdf, uint32_t *key);
+int host_bdf_key(const char *text, uint32_t *key);
 /** The lowest number of an IOMMU group that no function has. */
 int host_free_group(const struct host *host);
 

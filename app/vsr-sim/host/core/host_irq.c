@@ -170,6 +170,7 @@ host_irq_set(struct host_fn *fn, const uint8_t *data, size_t len, const int *fds
 	if ((kind & (kind - 1)) != 0 || kind == 0 || len < each * set.count ||
 			(each != 0 && set.count == 0))
 		return -EINVAL;
+	picked[0] = -1;
 	for (uint32_t i = 0; kind == VFIO_IRQ_SET_DATA_EVENTFD && i < set.count; i++) {
 		int32_t number;
 

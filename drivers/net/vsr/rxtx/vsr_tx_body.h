@@ -118,7 +118,7 @@ tx_burst(struct vsr_txq *txq, struct rte_mbuf **pkts, uint16_t nb_pkts, const st
 
 	/* post */
 	while (nb_tx < nb_pkts) {
-		struct rte_mbuf *m = pkts[nb_tx];
+		struct rte_mbuf *m;
 
 		if (row.post != NULL && nb_pkts - nb_tx >= row.step) {
 			nb = row.post(txq, &pkts[nb_tx], &bytes);
