@@ -91,11 +91,15 @@ headers_alone() {
 	tree '*.h' | xargs -P "$(nproc)" -I '{}' bash -c 'header_alone "$@"' - '{}' "${flags[@]}"
 }
 
-# Every source says after its licence what it is.
+# Every source says what it is, in the comment of its licence or in the next one.
 titles() {
 	tree '*.c' | while read -r file; do
-		awk '/\*\// { licence = 1; next } !licence || /^[[:space:]]*$/ { next }
-			{ if ($0 !~ /^\/\*/) print FILENAME; exit }' "$file"
+		awk '
+			!licence && FNR > 2 && /[a-z]/ { exit }
+			/\*\// && !licence { licence = 1; next }
+			!licence || /^[[:space:]]*$/ { next }
+			{ if ($0 !~ /^\/\*/) print FILENAME; exit }
+		' "$file"
 	done
 }
 
