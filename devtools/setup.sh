@@ -17,7 +17,7 @@ PACKAGES=(
 	# measure
 	python3-matplotlib
 	# test
-	python3-pytest python3-scapy clang libclang-rt-14-dev
+	python3-pytest python3-scapy clang libclang-rt-14-dev gcovr
 	# check
 	clang-format-14 clang-tidy-14 pyflakes3 shellcheck
 	# documents

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
 
-# Run the tests: test.sh [LEVEL...], by default all of: unit rig host machine hostile.
+# Run the tests: test.sh [--coverage] [LEVEL...], by default all of: unit rig host machine hostile.
 #
 #   unit     the tree itself (check.sh), and each part alone
 #   rig      the driver with the simulated NIC in one process
@@ -11,6 +11,9 @@
 #            and the virtio_net of Linux, and the SR-IOV virtio-net of QEMU
 #   hostile  unit and rig again with sanitizers, and each fuzzer for some seconds
 #
+# --coverage builds in $VSR_BUILD-coverage, runs the levels (by default: unit rig host), and prints
+# for each folder how many of its lines and branches ran. A run of at least these three levels
+# writes doc/coverage.rst.
 # VSR_INTEROP=1 makes the level machine write doc/interop.rst instead of checking it.
 # VSR_BUILD is the build folder (default: build). Files in it that are out of date are built again.
 #
@@ -19,6 +22,12 @@
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
+coverage=
+if [ "${1-}" = --coverage ]; then
+	coverage=1
+	shift
+	[ $# -gt 0 ] || set -- unit rig host
+fi
 for level in "$@"; do
 	case $level in
 	unit | rig | host | machine | hostile) ;;
@@ -28,8 +37,16 @@ done
 [ $# -gt 0 ] || set -- unit rig host machine hostile
 
 "$VSR_ROOT/devtools/setup.sh"
-vsr_say "building in $VSR_BUILD"
-vsr_build "$VSR_BUILD"
+if [ -n "$coverage" ]; then
+	export VSR_BUILD=$VSR_BUILD-coverage
+	# Threads count in the same counters.
+	vsr_say "building in $VSR_BUILD, with counters"
+	vsr_build "$VSR_BUILD" -Db_coverage=true -Dc_args=-fprofile-update=atomic
+	/usr/bin/python3 "$VSR_ROOT/devtools/coverage.py" --build "$VSR_BUILD" --clear
+else
+	vsr_say "building in $VSR_BUILD"
+	vsr_build "$VSR_BUILD"
+fi
 
 options=()
 case " $* " in
@@ -46,4 +63,14 @@ case " $* " in
 	options+=(--hostile "$VSR_BUILD-hostile")
 	;;
 esac
-exec /usr/bin/python3 "$VSR_ROOT/devtools/test_run.py" --build "$VSR_BUILD" "${options[@]}" "$@"
+run=(/usr/bin/python3 "$VSR_ROOT/devtools/test_run.py" --build "$VSR_BUILD" "${options[@]}" "$@")
+[ -n "$coverage" ] || exec "${run[@]}"
+
+code=0
+"${run[@]}" || code=$?
+options=()
+case " $* " in
+*" unit "*) case " $* " in *" rig "*) case " $* " in *" host "*) options=(--write) ;; esac ;; esac ;;
+esac
+/usr/bin/python3 "$VSR_ROOT/devtools/coverage.py" --build "$VSR_BUILD" "${options[@]}" "$@"
+exit $code
