@@ -3,9 +3,9 @@
  */
 
 /*
- * libFuzzer target: what an owner may send by its admin queue. An input is a row of commands; each
- * is 6 bytes (opcode, group, member, bytes of data, bytes of answer, pieces) and its data. The
- * device must answer each, write no more than there is room for, and stay alive.
+ * libFuzzer target: commands of an owner to the simulated NIC. An input is a sequence of commands;
+ * each has 6 bytes (opcode, group, member, bytes of data, bytes of answer, segment size) and data.
+ * The device must answer each command, must not write beyond the answer, and must go on.
  */
 
 #include <stdlib.h>
@@ -54,7 +54,7 @@ make(uint8_t how)
 	return o;
 }
 
-/* One command. @return bytes of the input that it took. */
+/* Send one command. @return bytes of the input that were used. */
 static size_t
 command(struct owner *o, const uint8_t *data, size_t size)
 {

@@ -3,9 +3,9 @@
  */
 
 /*
- * libFuzzer target: what a device may answer to administration commands. Each answer is a piece of
- * the input: two bytes of used length, one that may spoil the used id, one with the length of what
- * is written, and the bytes. The driver must believe nothing that cannot be.
+ * libFuzzer target: answers of a device to administration commands. Each answer is a part of the
+ * input: two bytes of used length, one byte that can falsify the used id, one byte with the number
+ * of bytes to write, and these bytes. The driver must refuse invalid answers.
  */
 
 #include <stdlib.h>

@@ -3,9 +3,9 @@
  */
 
 /*
- * libFuzzer target: what a client may send to vsrd. Each line of an input is answered by the real
- * methods of a daemon that owns one PF, whose registers read all ones; an answer must be one line
- * of JSON that JSON-RPC 2.0 allows.
+ * libFuzzer target: requests of a client to vsrd. The real methods of a daemon answer each line of
+ * an input. The daemon owns one PF, whose registers read as all ones. Each answer must be one line
+ * of JSON that is valid for JSON-RPC 2.0.
  */
 
 #include <stdlib.h>

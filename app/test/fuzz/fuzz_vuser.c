@@ -3,9 +3,9 @@
  */
 
 /*
- * libFuzzer target: what a client may send to a vfio-user server. The first byte of an input says
- * how the rest gets there: as messages handed to the handler, or as bytes through a socket. The
- * device behind it checks that the handler kept its promises (struct vuser_device_ops).
+ * libFuzzer target: messages of a client to a vfio-user server. The first byte of an input selects
+ * whether the rest is passed to the handler as messages, or sent through a socket as bytes. The
+ * device checks what struct vuser_device_ops promises.
  */
 
 #include <errno.h>
@@ -139,7 +139,7 @@ set_up(void)
 
 /* ---------------------------------------------------------------- the input */
 
-/* The reply is well-formed whatever the request was. */
+/* The reply is well-formed for any request. */
 static void
 check_reply(const struct vuser_msg *reply)
 {
@@ -149,10 +149,10 @@ check_reply(const struct vuser_msg *reply)
 			(reply->len == 0 && reply->nb_fds == 0 && reply->hdr.error != 0));
 	CHECK(reply->nb_fds <= 1);
 	for (size_t i = 0; i < reply->len; i++)
-		sink = (uint8_t)(sink + reply->data[i]); /* all of it is ours to read */
+		sink = (uint8_t)(sink + reply->data[i]); /* every byte can be read */
 }
 
-/* A 32-bit field out of one byte of input: small numbers, and those that stand at limits. */
+/* A 32-bit field from one byte of input: small numbers, and numbers at limits. */
 static uint32_t
 spread(uint8_t byte)
 {
@@ -178,7 +178,7 @@ spread(uint8_t byte)
 	return byte < 240 ? byte : special[byte - 240];
 }
 
-/* Put the payload of a message together; returns the bytes of input it took. */
+/* Build the payload of a message. @return bytes of the input that were used. */
 static size_t
 fill(struct vuser_msg *req, const uint8_t *data, size_t size, size_t want, bool fields)
 {
@@ -199,8 +199,8 @@ fill(struct vuser_msg *req, const uint8_t *data, size_t size, size_t want, bool 
 }
 
 /*
- * Messages of { command, flags and number of descriptors, length, payload }, where the payload
- * stands as it is or, fields being set, with a byte for each 32-bit field.
+ * Messages of { command, flags and number of descriptors, length, payload }. If fields is set, each
+ * byte of the payload gives one 32-bit field.
  */
 static void
 feed_handler(struct vuser_server *server, const uint8_t *data, size_t size, bool fields)
@@ -229,7 +229,7 @@ feed_handler(struct vuser_server *server, const uint8_t *data, size_t size, bool
 	vuser_msg_free(&reply);
 }
 
-/* Pieces of { number of descriptors, length, bytes }, each sent by itself. */
+/* Parts of { number of descriptors, length, bytes }, each sent by one call. */
 static void
 feed_socket(struct vuser_server *server, const uint8_t *data, size_t size)
 {
@@ -239,7 +239,7 @@ feed_socket(struct vuser_server *server, const uint8_t *data, size_t size)
 	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, socks) == 0);
 	CHECK(vuser_server_adopt(server, socks[1]) == 0);
 	while (size > 2 && vuser_server_busy(server)) {
-		const unsigned int nb_fds = data[0] & 0x1f; /* up to 31, more than are taken */
+		const unsigned int nb_fds = data[0] & 0x1f; /* more than a message may have */
 		const size_t len = data[1] < size - 2 ? data[1] : size - 2;
 		union {
 			char buf[CMSG_SPACE(31 * sizeof(int))];
@@ -284,7 +284,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	close(first_free);
 	server = vuser_server_create(NULL, &info, &ops, NULL);
 	CHECK(server != NULL);
-	/* most of the protocol lies behind the version */
+	/* most commands need a version first */
 	server->negotiated = (data[0] & 2) != 0;
 	server->peer = (struct vuser_limits){ VUSER_MAX_FDS, VUSER_MAX_DATA };
 	if (data[0] & 1)
@@ -293,7 +293,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		feed_handler(server, data + 1, size - 1, (data[0] & 4) != 0);
 	vuser_server_destroy(server);
 
-	/* a descriptor left open would have the lowest number now */
+	/* a descriptor that was left open would have the lowest number */
 	fd = dup(any_fd);
 	CHECK(fd == first_free);
 	close(fd);

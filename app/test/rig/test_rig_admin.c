@@ -2,8 +2,8 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/* The owner's side of administration commands on the simulated NIC: lists, pipelines, retries,
- * deadlines, dead queues, and every command once. */
+/* The admin engine of the driver with the simulated NIC: lists, commands in parallel, retries,
+ * deadlines, dead queues, and each command once. */
 
 #include <errno.h>
 #include <pthread.h>
@@ -42,7 +42,7 @@ on_dead(void *arg, unsigned int queue, const char *why)
 	nb_dead++;
 }
 
-/* Negotiate and bring the admin queues up. */
+/* Negotiate and enable the admin queues. */
 static void
 owner_up(uint32_t timeout_us)
 {
@@ -64,7 +64,7 @@ owner_open(const struct rig_conf *conf, uint16_t vfs, uint32_t timeout_us)
 {
 	struct rig_conf with_vfs = *conf;
 
-	vio_admin_free(admin); /* of a case that failed */
+	vio_admin_free(admin); /* left by a case that failed */
 	admin = NULL;
 	nb_dead = 0;
 	wanted = wanted_split;
@@ -148,7 +148,7 @@ lists_are_agreed_upon_per_group(void)
 		VTEST_EQ(vio_dev_has(&dev, VIRTIO_F_RING_PACKED), i & 1);
 		VTEST_EQ(vio_admin_in_use(admin, VIO_SRIOV), 3);
 		VTEST_EQ(vio_admin_offered(admin, VIO_SRIOV), 0);
-		/* Nothing is sent before there is a list. */
+		/* The engine sends no other command before a list is in use. */
 		VTEST_EQ(status_get(1), -EOPNOTSUPP);
 		VTEST_EQ(vio_admin_agree(admin, VIO_SELF, ALL, &in_use), 0);
 		VTEST_EQ(in_use, 0x383);
@@ -204,7 +204,7 @@ the_group_of_vfs_is_asked_again_after_each_enable(void)
 		VTEST_EQ(status_get(2), -EOPNOTSUPP);
 	}
 	owner_close(false);
-	/* One that answers early is fine as well. */
+	/* A device that answers earlier works as well. */
 	owner_open(&late, 0, 0);
 	VTEST_EQ(vio_admin_agree(admin, VIO_SRIOV, ALL, &in_use), 0);
 	rig_vfs_set(&rig, 2);
@@ -341,7 +341,7 @@ no_answer_means_a_dead_queue_and_a_reset_revives_it(void)
 	faults_set((struct vsim_faults){ .admin_lose = 1 });
 	VTEST_EQ(status_put(1, 1), -ETIMEDOUT);
 	VTEST_EQ(nb_dead, 1);
-	/* The same queue serves VF 5; the others go on. */
+	/* The dead queue also serves VF 5; the other queues still work. */
 	VTEST_EQ(status_put(5, 1), -EIO);
 	VTEST(strstr(vio_err(), "dead") != NULL);
 	VTEST_EQ(nb_dead, 1);
@@ -354,7 +354,7 @@ no_answer_means_a_dead_queue_and_a_reset_revives_it(void)
 	owner_up(0);
 	VTEST_EQ(vio_admin_agree(admin, VIO_SRIOV, ALL, NULL), 0);
 	VTEST_EQ(status_put(5, 1), 0);
-	/* VF 2 kept what it was told through the reset of its owner. */
+	/* VF 2 keeps its status across the reset of the PF. */
 	VTEST_EQ(status_get(2), 1);
 	owner_close(false);
 }
@@ -411,7 +411,7 @@ a_list_is_not_changed_under_commands(void)
 	owner_up(0);
 	VTEST_EQ(vio_admin_agree(admin, VIO_SRIOV, 0, &in_use), 0);
 	VTEST_EQ(in_use, 3);
-	/* The other way to send one is closed. */
+	/* LIST_USE cannot be sent as a command. */
 	cmd = (struct vio_admin_cmd){ .opcode = VIRTIO_ADMIN_LIST_USE };
 	VTEST_EQ(vio_admin_exec(admin, &cmd), -EINVAL);
 	VTEST_EQ(vio_admin_submit(admin, &cmd), -EINVAL);
@@ -499,7 +499,7 @@ results_are_cut_to_what_was_written(void)
 	uint64_t value;
 
 	owner_plain(1);
-	/* Without its last 7 bytes the capability has one byte left, and without 12 no status. */
+	/* Cut by 7 bytes, the capability has one byte left; cut by 12, there is no status. */
 	faults_set((struct vsim_faults){ .admin_short = 7 });
 	memset(&cap, 0xee, sizeof(cap));
 	VTEST_EQ(vio_admin_cap_get(admin, VIRTIO_ADMIN_CAP_DEV_PARTS, &cap, sizeof(cap)), 0);
@@ -528,7 +528,7 @@ legacy_registers_are_read_and_written(void)
 	VTEST(rte_le_to_cpu_32(features) & 1u << VIRTIO_F_ANY_LAYOUT);
 	VTEST_EQ(vio_admin_legacy_read(admin, 2, VIO_LEGACY_NET, 10, &mtu, 2), 0);
 	VTEST_EQ(rte_le_to_cpu_16(mtu), 9000);
-	/* What crosses a border is not sent. */
+	/* An access across the border of a register is not sent. */
 	VTEST_EQ(vio_admin_legacy_read(admin, 2, VIO_LEGACY_COMMON, 12, &features, 4), -EINVAL);
 	VTEST_EQ(vio_admin_legacy_write(admin, 2, VIO_LEGACY_COMMON, 9, &page, 4), -EINVAL);
 	VTEST_EQ(vio_admin_legacy_write(admin, 2, VIO_LEGACY_NET, 12, &page, 1), -EINVAL);
@@ -573,7 +573,7 @@ doorbells_are_checked_whoever_names_them(void)
 		}
 	}
 	faults_set((struct vsim_faults){ 0 });
-	/* In the order of preference, and only where there is a BAR. */
+	/* In the order of preference, without entries whose BAR does not exist. */
 	VTEST_EQ(vio_admin_legacy_notify_info(admin, 1, bar_len, bar_len, bells), 2);
 	VTEST(bells[0].member && !bells[1].member);
 	VTEST_EQ(vio_admin_legacy_notify_info(admin, 1, bar_len, none, bells), 1);
@@ -628,7 +628,7 @@ parts_of_one_vf_become_those_of_another(void)
 	VTEST_EQ(vio_admin_parts_set(admin, 2, 0, parts, used), 0);
 	VTEST_EQ(vio_admin_mode_set(admin, 2, false), 0);
 	VTEST_EQ(status_get(2), 3);
-	/* A few only, in the device's order. */
+	/* A few types only, in the order of the device. */
 	VTEST_EQ(vio_admin_parts_get(admin, 1, 0, &hdrs[count - 1], 1, parts, sizeof(parts), &used),
 			0);
 	VTEST_EQ(used, sizeof(hdr) + rte_le_to_cpu_32(hdrs[count - 1].length));

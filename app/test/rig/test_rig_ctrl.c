@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/* What the control queue says, seen by what the device then lets through. */
+/* Commands of the control queue, checked by the packets that pass afterwards. */
 
 #include <errno.h>
 #include <string.h>
@@ -29,7 +29,7 @@ start(const char *args, struct vsim_features off)
 	rig_start(&rig);
 }
 
-/* A packet to this address comes back to the port. */
+/* Whether a packet to this address comes back to the port. */
 static bool
 arrives(const struct rte_ether_addr *dst)
 {
@@ -56,7 +56,7 @@ promiscuous_mode_opens_and_closes(void)
 		VTEST(!arrives(&other));
 		VTEST_EQ(rte_eth_promiscuous_enable(port), 0);
 		VTEST(arrives(&other));
-		/* It lasts through a restart, with and without queue reset. */
+		/* The mode survives a restart, with and without queue reset. */
 		VTEST_EQ(rte_eth_dev_stop(port), 0);
 		VTEST_EQ(rte_eth_dev_start(port), 0);
 		VTEST(arrives(&other));
@@ -204,7 +204,7 @@ vlans_are_filtered_when_asked_only(void)
 			VTEST_EQ(rte_eth_rx_burst(port, 0, got, 2), filter ? 1 : 2);
 			VTEST_EQ(rte_pktmbuf_mtod(got[0], uint8_t *)[15], 7);
 			rte_pktmbuf_free_bulk(got, filter ? 1 : 2);
-			/* Also after a restart that resets the device. */
+			/* The addresses also survive a restart that resets the device. */
 			VTEST_EQ(rte_eth_dev_stop(port), 0);
 			VTEST_EQ(rte_eth_dev_start(port), 0);
 			VTEST(arrives(&own));
@@ -212,7 +212,7 @@ vlans_are_filtered_when_asked_only(void)
 		}
 }
 
-/* Flows spread over all pairs in use, none is lost, and the number may change. */
+/* All pairs in use receive flows, no packet is lost, and the number of pairs may change. */
 static void
 queue_pairs_share_the_packets(void)
 {
@@ -270,7 +270,7 @@ what_is_not_offered_is_not_supported(void)
 	VTEST_EQ(rte_eth_promiscuous_enable(port), -ENOTSUP);
 	VTEST_EQ(rte_eth_allmulticast_enable(port), -ENOTSUP);
 	VTEST_EQ(rte_eth_dev_default_mac_addr_set(port, &addr), -ENOTSUP);
-	VTEST_EQ(rte_eth_dev_mac_addr_add(port, &addr, 0), -ENOSPC); /* room for its own */
+	VTEST_EQ(rte_eth_dev_mac_addr_add(port, &addr, 0), -ENOSPC); /* only the own */
 	VTEST_EQ(rte_eth_dev_set_mc_addr_list(port, &addr, 1), -ENOTSUP);
 	VTEST(arrives(NULL));
 	rig_close(&rig);

@@ -3,8 +3,8 @@
  */
 
 /*
- * When doorbells are rung, and that none is owed for ever: refills by threshold, a pool that runs
- * low, suppression, TX doorbells that are held back.
+ * When the driver rings doorbells, and that no doorbell stays pending: refills by threshold, a pool
+ * that runs low, suppression by the device, delayed TX doorbells.
  */
 
 #include <errno.h>
@@ -16,7 +16,7 @@
 #include "test/fixture/rig.h"
 
 #define BURST 32
-/* Longer than any case runs: what is held back stays so until something else has it rung. */
+/* Longer than any case runs, so the delay itself never rings a pending doorbell. */
 #define LONG_DELAY "tx_db_delay_us=1000000"
 
 static struct rig rig;
@@ -36,7 +36,7 @@ virtq(bool rx)
 		    ((struct vsr_txq *)data->tx_queues[0])->vq;
 }
 
-/* A fresh port of so many descriptors. pool NULL: that of the rig. */
+/* A new port with so many descriptors. pool NULL: the pool of the rig. */
 static void
 start(const struct rig_conf *conf, uint16_t nb_desc, uint16_t rx_free_thresh,
 		struct rte_mempool *pool)
@@ -74,7 +74,7 @@ receive(void)
 	return nb;
 }
 
-/* Every way that a device and the rows can be; no packet may depend on luck. */
+/* All variants of devices and rows. */
 static void
 refill_rings_once_per_threshold(void)
 {
@@ -92,7 +92,7 @@ refill_rings_once_per_threshold(void)
 			tx(16);
 			rig_step(&rig);
 			VTEST_EQ(receive(), 16);
-			/* nothing is posted where a packet would have to wait for it */
+			/* no refill happens while a packet waits */
 			VTEST_EQ(virtq(true)->nb_free, 16 * (round % 4 + 1));
 			VTEST_EQ(receive(), 0);
 			VTEST_EQ(virtq(true)->nb_free, 16 * ((round + 1) % 4));
@@ -106,8 +106,8 @@ refill_rings_once_per_threshold(void)
 	}
 }
 
-/* With much of the ring known to the device there is time; and yet it is never short of buffers. */
-/* There is always a packet: the refill is put off for so long only. */
+/* The refill may wait while the device has many buffers, but the device never runs short. */
+/* Packets arrive all the time: the refill still happens after a while. */
 static void
 refill_comes_under_load_too(void)
 {
@@ -148,7 +148,7 @@ refill_rings_less_in_a_long_ring(void)
 		VTEST_EQ(rig_xstat(port(), "rx_q0_refills") - refills, 64);
 		VTEST(rig_xstat(port(), "rx_q0_doorbells") - doorbells <= 64 / 4);
 		VTEST(rig_xstat(port(), "rx_q0_doorbells_saved") - saved >= 64 - 64 / 4);
-		/* All the ring at once, without a poll in between. */
+		/* Use the whole ring at once, without a poll in between. */
 		for (unsigned int round = 0; round < 4; round++) {
 			tx(BURST);
 			rig_step(&rig);
@@ -186,7 +186,7 @@ usual_threshold_is_a_part_of_the_ring(void)
 	}
 }
 
-/* A pool of fewer buffers than the ring: what it gives is posted and rung, all the time. */
+/* A pool with fewer buffers than the ring: the driver posts and announces all buffers it gets. */
 static void
 low_pool_gives_what_it_has(void)
 {
@@ -201,7 +201,7 @@ low_pool_gives_what_it_has(void)
 			tx(10);
 			rig_step(&rig);
 			VTEST_EQ(receive(), 10);
-			/* the burst that took them could not refill; this one can */
+			/* the previous burst could not refill, this one can */
 			VTEST_EQ(receive(), 0);
 			VTEST_EQ(rte_mempool_avail_count(small), 0);
 		}
@@ -211,7 +211,7 @@ low_pool_gives_what_it_has(void)
 	}
 }
 
-/* The device's wish, as it would write it. */
+/* Write the event suppression structure as a device does. */
 static void
 mute(struct vio_virtq *vq, bool on)
 {
@@ -257,7 +257,7 @@ start_held(unsigned int i)
 	snprintf(args, sizeof(args), "%s,%s", v.args, LONG_DELAY);
 	v.conf.args = args;
 	start(&v.conf, 128, 0, NULL);
-	/* The first doorbell is wanted whatever the device is like. */
+	/* Every device wants the first doorbell. */
 	tx(8);
 	tx(8);
 	VTEST_EQ(rig_xstat(port(), "tx_q0_doorbells"), 0);
@@ -265,7 +265,7 @@ start_held(unsigned int i)
 	rig_step(&rig);
 }
 
-/* One doorbell stands for all that was sent. */
+/* One doorbell announces all packets. */
 static void
 check_rung(void)
 {
@@ -283,7 +283,7 @@ held_back_until_a_poll_after_the_delay(void)
 		start_held(i);
 		VTEST_EQ(receive(), 0);
 		VTEST_EQ(rig_xstat(port(), "tx_q0_doorbells"), 0);
-		/* as if it was over */
+		/* as if the delay was over */
 		txq = rte_eth_devices[port()].data->tx_queues[0];
 		txq->doorbell.due = 0;
 		VTEST_EQ(receive(), 0);
@@ -303,7 +303,7 @@ held_back_until_an_empty_tx_burst(void)
 	}
 }
 
-/* What a burst of few packets owes with those before it. */
+/* A small burst rings the pending doorbell of earlier bursts, too. */
 static void
 held_back_until_a_burst_of_few(void)
 {
@@ -313,7 +313,7 @@ held_back_until_a_burst_of_few(void)
 		VTEST_EQ(rig_xstat(port(), "tx_q0_doorbells"), 1);
 		rig_step(&rig);
 		VTEST_EQ(receive(), 17);
-		/* The device has nothing to do, and hears of one packet at once. */
+		/* The device is idle, so the driver announces one packet at once. */
 		tx(1);
 		VTEST_EQ(rig_xstat(port(), "tx_q0_doorbells"), 2);
 		rig_step(&rig);
@@ -378,7 +378,7 @@ held_back_for_the_delay_only(void)
 
 		start(&conf, 128, 0, NULL);
 		dev = rte_eth_devices[port()].data->dev_private;
-		/* Nobody calls any more: the alarm rings, at the latest. */
+		/* The application makes no further call: the alarm rings the doorbell. */
 		tx(8);
 		deadline = vio_deadline_in(5000000);
 		while (rig_stat(&rig, 0, 1, "doorbells") == 0)

@@ -3,8 +3,8 @@
  */
 
 /*
- * A device that lies: the test writes the used side of the rings itself. Nothing that it says may
- * reach an application as a packet that is none, or a buffer twice, or crash the driver.
+ * A hostile device: the test writes the used side of the rings itself. The driver must not crash,
+ * and must not pass an invalid packet, or one buffer twice, to the application.
  */
 
 #include <errno.h>
@@ -18,7 +18,7 @@
 
 static struct rig rig;
 
-/* How far the lying device is in one queue. */
+/* State of the hostile device in one queue. */
 struct liar {
 	struct vio_virtq *vq;
 	uint16_t at;
@@ -37,7 +37,7 @@ txq(void)
 	return rte_eth_devices[rig.fns[0].port].data->tx_queues[0];
 }
 
-/* Use a buffer: id and len are the lie; skip is how many descriptors the device goes on. */
+/* Write a used entry with a false id or len; the device then skips so many descriptors. */
 static void
 use(struct liar *liar, uint32_t id, uint32_t len, uint16_t skip)
 {
@@ -65,7 +65,7 @@ use(struct liar *liar, uint32_t id, uint32_t len, uint16_t skip)
 	}
 }
 
-/* Id of the buffer that was made available as number n since the start of the queue. */
+/* Id of buffer number n since the start of the queue. */
 static uint16_t
 id_of(const struct vio_virtq *vq, uint16_t n)
 {
@@ -73,7 +73,7 @@ id_of(const struct vio_virtq *vq, uint16_t n)
 			    rte_le_to_cpu_16(vq->avail->ring[n]);
 }
 
-/* Write a header, as the device would, into buffer number n. */
+/* Write a header into buffer number n, as a device does. */
 static void
 header_set(const struct vio_virtq *vq, uint16_t n, uint16_t num_buffers)
 {
@@ -94,7 +94,7 @@ start(const char *args)
 	return (struct liar){ .vq = rxq()->vq, .wrap = true };
 }
 
-/* After a restart all is well again. */
+/* After a restart the port works. */
 static void
 restart_heals(void)
 {
@@ -143,7 +143,7 @@ used_id_out_of_range_breaks_the_queue(void)
 			struct rte_mbuf *got[BURST];
 			struct rte_eth_stats stats;
 
-			/* A packed ring has 16 bits for it. */
+			/* A packed ring has 16 bits for the id. */
 			if (liar.vq->packed && ids[i] > UINT16_MAX) {
 				rig_close(&rig);
 				continue;
@@ -236,7 +236,7 @@ bad_number_of_buffers_is_dropped_and_counted(void)
 		struct rte_mbuf *got[BURST];
 
 		for (uint16_t i = 0; i < RTE_DIM(numbers); i++) {
-			/* a full buffer: others are the last of their packet, whatever they say */
+			/* a full buffer: a buffer that is not full is the last one of its packet */
 			header_set(liar.vq, i, numbers[i]);
 			use(&liar, id_of(liar.vq, i), 2060, 1);
 		}
@@ -251,7 +251,7 @@ bad_number_of_buffers_is_dropped_and_counted(void)
 	}
 }
 
-/* A packet whose third buffer is bad is lost whole, and the next one is not touched by that. */
+/* A packet whose third buffer is invalid is dropped, and the next packet is received. */
 static void
 bad_later_buffer_drops_its_packet_only(void)
 {
@@ -279,7 +279,7 @@ bad_later_buffer_drops_its_packet_only(void)
 		}
 }
 
-/* The buffers of a packet may become visible one by one; and a stop may come in between. */
+/* The buffers of a packet may become used one by one, with a stop in between. */
 static void
 packet_in_parts_is_put_together(void)
 {
@@ -306,7 +306,7 @@ packet_in_parts_is_put_together(void)
 	}
 }
 
-/* With IN_ORDER one used entry stands for all buffers up to its id. */
+/* With IN_ORDER one used entry completes all buffers up to its id. */
 static void
 in_order_batches_give_back_all(void)
 {
@@ -328,7 +328,7 @@ in_order_batches_give_back_all(void)
 				pkts[i] = rig_packet(rig.pool, 60, 0, i, NULL);
 			VTEST_EQ(rte_eth_tx_burst(port, 0, pkts, 30), 30);
 			last = (uint16_t)(first + 29) % liar.vq->size;
-			/* a batch of ten, one alone, and the rest */
+			/* a batch of ten, a single buffer, and the rest */
 			use(&liar, id_of(liar.vq, (first + 9) % liar.vq->size), 0, 10);
 			use(&liar, id_of(liar.vq, (first + 10) % liar.vq->size), 0, 1);
 			use(&liar, id_of(liar.vq, last), 0, 19);
@@ -341,7 +341,7 @@ in_order_batches_give_back_all(void)
 	}
 }
 
-/* Buffers skipped by a batch count as full: for RX that is the buffers of merged packets. */
+/* The skipped buffers of a batch are full: in RX, they belong to merged packets. */
 static void
 in_order_batch_fills_skipped_buffers(void)
 {
@@ -367,7 +367,7 @@ in_order_batch_past_the_index_breaks_the_queue(void)
 	struct liar liar = start("packed=0,in_order=1,mrg_rxbuf=0");
 	struct rte_mbuf *got[BURST];
 
-	/* Two used, but the id is that of the fifth. */
+	/* Two buffers are used, but the id is the id of the fifth. */
 	use(&liar, id_of(liar.vq, 4), 100, 2);
 	VTEST(rte_eth_rx_burst(rig.fns[0].port, 0, got, BURST) <= 2);
 	for (uint16_t i = 0; i < 2 && rig_xstat(rig.fns[0].port, "rx_q0_packets") > i; i++)
@@ -402,7 +402,7 @@ bad_tx_id_frees_nothing_twice(void)
 	}
 }
 
-/* Noise on the used side: every packet that comes out is one, every buffer is given back. */
+/* Random used entries: the driver returns only valid packets and frees every buffer. */
 static void
 noise_crashes_nothing(void)
 {
@@ -421,7 +421,7 @@ noise_crashes_nothing(void)
 				const uint32_t len = rand_r(&seed) % 2200;
 				uint16_t nb;
 
-				/* The lies stand in a packed ring, too. */
+				/* False entries remain in a packed ring, too. */
 				if (id_of(liar.vq, n) < liar.vq->size &&
 						liar.vq->cookies[id_of(liar.vq, n)] != NULL)
 					header_set(liar.vq, n, rand_r(&seed) % 5);
@@ -439,7 +439,7 @@ noise_crashes_nothing(void)
 		}
 }
 
-/* What cannot be among much that can: what comes before it is received, in all rows alike. */
+/* One invalid entry after valid ones: all rows receive the packets before it. */
 static void
 one_lie_among_many(void)
 {
@@ -479,7 +479,7 @@ one_lie_among_many(void)
 			}
 }
 
-/* Without IN_ORDER a device may use buffers in any order, for ever. */
+/* Without IN_ORDER a device may use buffers in any order. */
 static void
 any_order_is_fine(void)
 {
@@ -493,7 +493,7 @@ any_order_is_fine(void)
 		uint16_t ids[NB];
 
 		for (unsigned int round = 0; round < 100 && !IS_IN_ORDER(l); round++) {
-			/* mostly in order, since that is where the steps of several are */
+			/* mostly in order, since the vector rows then take several at once */
 			const bool mix = round % 4 == 3;
 
 			for (uint16_t i = 0; i < NB; i++)
@@ -514,7 +514,7 @@ any_order_is_fine(void)
 				VTEST_EQ(got[i]->pkt_len, 88 + i);
 			}
 			rte_pktmbuf_free_bulk(got, NB);
-			/* The ring is full again, or this would not be the next lap's slot. */
+			/* The ring must be full again, so that this is the slot of the next lap. */
 			VTEST(liar.vq->nb_free < 32);
 		}
 		VTEST_EQ(rig_xstat(port, "rx_q0_bad_ring"), 0);
@@ -537,13 +537,13 @@ silent_control_queue_times_out_once(void)
 		dev->ctrl.timeout_us = 20000;
 		rig.fns[0].deaf = true;
 		VTEST_EQ(rte_eth_promiscuous_enable(port), -ETIMEDOUT);
-		/* The second command does not wait at all, however long it might. */
+		/* The second command fails at once, although its timeout is long. */
 		dev->ctrl.timeout_us = long_us;
 		before = vio_now_ns();
 		VTEST_EQ(rte_eth_promiscuous_enable(port), -EIO);
 		VTEST(vio_now_ns() - before < long_us * UINT64_C(1000));
 		rig.fns[0].deaf = false;
-		/* The late answer changes nothing: the queue waits for a reset. */
+		/* A late answer changes nothing: the queue is dead until a reset. */
 		rig_step(&rig);
 		VTEST_EQ(rte_eth_promiscuous_enable(port), -EIO);
 		restart_heals();
@@ -552,7 +552,7 @@ silent_control_queue_times_out_once(void)
 	}
 }
 
-/* A buffer that the device may not reach stops it; a restart gets it going. */
+/* A buffer outside of the DMA map stops the device; a restart starts it again. */
 static void
 memory_out_of_reach_stops_the_device(void)
 {
@@ -569,7 +569,7 @@ memory_out_of_reach_stops_the_device(void)
 		rig_start(&rig);
 		port = rig.fns[0].port;
 		pkt = rig_packet(rig.pool, 60, 0, 0, NULL);
-		pkt->buf_iova = 0x1000; /* nobody is there */
+		pkt->buf_iova = 0x1000; /* no memory is mapped there */
 		VTEST_EQ(rte_eth_tx_burst(port, 0, &pkt, 1), 1);
 		rig_step(&rig);
 		VTEST_EQ(rte_eth_link_get_nowait(port, &link), 0);

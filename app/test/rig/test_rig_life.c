@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/* Start, stop, close, refusals: the life of a port. */
+/* Start, stop, restart and close of a port, and configurations that are refused. */
 
 #include <dirent.h>
 #include <errno.h>
@@ -19,7 +19,7 @@
 
 static struct rig rig;
 
-/* Send some packets and get them back. */
+/* Send some packets and receive them. */
 static void
 traffic(unsigned int from, unsigned int to, uint16_t queue, const struct rte_ether_addr *dst)
 {
@@ -34,7 +34,7 @@ traffic(unsigned int from, unsigned int to, uint16_t queue, const struct rte_eth
 	for (uint16_t q = 0; q < rte_eth_devices[rig.fns[to].port].data->nb_rx_queues; q++)
 		nb += rte_eth_rx_burst(rig.fns[to].port, q, &got[nb], BURST - nb);
 	VTEST_EQ(nb, BURST);
-	/* Several queues give them in another order. */
+	/* Several queues return the packets in another order. */
 	for (uint16_t i = 0; i < BURST; i++) {
 		const uint32_t n = got[i]->pkt_len - 60;
 
@@ -83,7 +83,7 @@ hundred_restarts_leak_nothing(void)
 		fds = nb_fds();
 		heap = heap_bytes();
 		for (unsigned int round = 0; round < 100; round++) {
-			/* Packets under way in both directions when the port stops. */
+			/* Packets are in flight in both directions when the port stops. */
 			struct rte_mbuf *pkts[2] = {
 				rig_packet(rig.pool, 60, 0, 1, NULL),
 				rig_packet(rig.pool, 600, 100, 2, NULL),
@@ -116,7 +116,7 @@ hundred_ports_leak_nothing(void)
 		rig_start(&rig);
 		traffic(0, 0, 0, NULL);
 		rig_close(&rig);
-		if (round == 0) { /* what EAL and the pools keep */
+		if (round == 0) { /* memory that EAL and the pools keep */
 			fds = nb_fds();
 			heap = heap_bytes();
 		}
@@ -140,7 +140,7 @@ nothing_moves_after_stop(void)
 		packets = rig_stat(&rig, 0, 0, "rx_packets");
 		pkt = rig_packet(rig.pool, 60, 0, 1, NULL);
 		VTEST_EQ(rte_eth_tx_burst(rig.fns[0].port, 0, &pkt, 1), 1);
-		/* The doorbell is rung, the device has not looked yet. */
+		/* The doorbell was rung, the device has not read it yet. */
 		VTEST_EQ(rte_eth_dev_stop(rig.fns[0].port), 0);
 		rig_step(&rig);
 		VTEST_EQ(rig_stat(&rig, 0, 0, "rx_packets"), packets);
@@ -190,7 +190,7 @@ removed_device_ends_in_order(void)
 	VTEST_EQ(rte_eth_dev_is_removed(rig.fns[1].port), 0);
 	rig_vfs_set(&rig, 0);
 	VTEST_EQ(rte_eth_dev_is_removed(rig.fns[1].port), 1);
-	/* What the application notices, and its buffers come back. */
+	/* The application gets the event, and its buffers are freed. */
 	VTEST(rte_eth_dev_stop(rig.fns[1].port) != 0);
 	VTEST_EQ(rte_mempool_in_use_count(rig.pool), 0);
 	rte_eth_dev_close(rig.fns[1].port);
@@ -219,7 +219,7 @@ pf_and_vfs_exchange_packets(void)
 		traffic(1, 0, 0, NULL);
 		traffic(3, 2, 0, NULL);
 	}
-	/* The VFs go on while the PF restarts. */
+	/* The VFs work while the PF restarts. */
 	VTEST_EQ(rte_eth_dev_stop(rig.fns[0].port), 0);
 	traffic(2, 3, 0, NULL);
 	VTEST_EQ(rte_eth_dev_start(rig.fns[0].port), 0);
@@ -324,7 +324,7 @@ mtu_is_held_to_device_and_buffers(void)
 	VTEST_EQ(rig_configure(&rig, 0, 1, 64, 0, rig.pool), 0);
 	VTEST_EQ(rte_eth_dev_set_mtu(port, 4001), -EINVAL);
 	VTEST_EQ(rte_eth_dev_set_mtu(port, 67), -EINVAL);
-	VTEST_EQ(rte_eth_dev_set_mtu(port, 4000), -EINVAL); /* without scatter */
+	VTEST_EQ(rte_eth_dev_set_mtu(port, 4000), -EINVAL); /* scatter is off */
 	VTEST_EQ(rte_eth_dev_set_mtu(port, 2030), 0);
 	VTEST_EQ(rig_configure(&rig, 0, 1, 64, RTE_ETH_RX_OFFLOAD_SCATTER, rig.pool), 0);
 	VTEST_EQ(rte_eth_dev_set_mtu(port, 4000), 0);
@@ -342,7 +342,7 @@ too_small_buffers_are_refused(void)
 	VTEST_EQ(rte_eth_dev_configure(rig.fns[0].port, 1, 1, &eth_conf), 0);
 	VTEST_EQ(rte_eth_rx_queue_setup(rig.fns[0].port, 0, 64, 0, NULL, tiny), -EINVAL);
 	rig_close(&rig);
-	/* Mergeable buffers and the offload make them enough. */
+	/* With mergeable buffers and the scatter offload these buffers suffice. */
 	conf.args = NULL;
 	rig_open(&rig, &conf);
 	eth_conf.rxmode.offloads = RTE_ETH_RX_OFFLOAD_SCATTER;
@@ -405,7 +405,7 @@ more_tx_than_rx_queues_are_refused(void)
 	rig_close(&rig);
 }
 
-/* Halves of pairs that the application leaves out exist in the device all the same. */
+/* The device has both queues of a pair, also if the application uses one of them only. */
 static void
 lone_queues_work(void)
 {
@@ -472,7 +472,7 @@ fired(int fd)
 	return poll(&p, 1, 0) == 1 && read(fd, &n, sizeof(n)) == sizeof(n);
 }
 
-/* Vectors as a bus would give them: eventfds behind an interrupt handle. */
+/* Vectors as a bus driver provides them: eventfds of an interrupt handle. */
 static void
 rx_interrupts_come_when_asked_for(void)
 {
@@ -501,10 +501,10 @@ rx_interrupts_come_when_asked_for(void)
 		VTEST_EQ(rte_eth_rx_queue_setup(port, 0, 64, 0, NULL, rig.pool), 0);
 		VTEST_EQ(rte_eth_tx_queue_setup(port, 0, 64, 0, NULL), 0);
 		VTEST_EQ(rte_eth_dev_start(port), 0);
-		/* not asked for: none */
+		/* not configured: no interrupt */
 		traffic(0, 0, 0, NULL);
 		VTEST(!fired(fd));
-		/* asked for: one */
+		/* configured: one interrupt */
 		VTEST_EQ(rte_eth_dev_rx_intr_enable(port, 0), 0);
 		VTEST(!fired(fd));
 		traffic(0, 0, 0, NULL);

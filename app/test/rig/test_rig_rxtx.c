@@ -3,8 +3,8 @@
  */
 
 /*
- * Packets through every row of the path tables, over every variant of rings: what was sent comes
- * back whole, in order and once.
+ * Packets through each row of the path tables, over each variant of rings: every packet that was
+ * sent is received once, complete and in order.
  */
 
 #include <string.h>
@@ -13,10 +13,10 @@
 
 #define BURST 32
 
-/* Outlives a case that fails half-way. */
+/* Static, since a case that fails does not return. */
 static struct rig rig;
 
-/* Send a burst, run the device, take all that came; the packets must be those sent. */
+/* Send a burst, run the device, receive; the packets must be the ones that were sent. */
 static void
 round_trip(struct rte_mbuf **pkts, const uint32_t *lens, uint16_t nb, uint32_t seed)
 {
@@ -33,7 +33,7 @@ round_trip(struct rte_mbuf **pkts, const uint32_t *lens, uint16_t nb, uint32_t s
 		VTEST_EQ(got[i]->port, port);
 		rte_pktmbuf_free(got[i]);
 	}
-	/* Refilled buffers must be seen before the next burst. */
+	/* The device must see the refilled buffers before the next burst. */
 	rig_step(&rig);
 	VTEST_EQ(rte_eth_rx_burst(port, 0, got, RTE_DIM(got)), 0);
 }
@@ -105,7 +105,7 @@ jumbo_frames_come_back_in_one_buffer_or_many(void)
 	}
 }
 
-/* Buffers that the driver may not write into: the header goes elsewhere. */
+/* The driver may not write to these buffers, so the header goes into another buffer. */
 static void
 shared_and_tight_buffers_are_not_written_to(void)
 {
@@ -118,14 +118,14 @@ shared_and_tight_buffers_are_not_written_to(void)
 		rig_variant(&v, i);
 		rig_open(&rig, &v.conf);
 		rig_start(&rig);
-		/* no headroom: the data begins where the buffer does */
+		/* no headroom: the data starts at the start of the buffer */
 		pkts[0] = rte_pktmbuf_alloc(rig.pool);
 		VTEST(pkts[0] != NULL);
 		rte_pktmbuf_free(pkts[0]);
 		pkts[0] = rig_packet(rig.pool, 500, 0, 50, NULL);
 		memmove(pkts[0]->buf_addr, rte_pktmbuf_mtod(pkts[0], void *), 500);
 		pkts[0]->data_off = 0;
-		/* an indirect mbuf, and its owner which somebody else holds as well */
+		/* an indirect mbuf, and its owner with a second reference */
 		owner = rig_packet(rig.pool, 500, 0, 51, NULL);
 		pkts[1] = rte_pktmbuf_clone(owner, rig.pool);
 		VTEST(pkts[1] != NULL);
@@ -146,7 +146,7 @@ shared_and_tight_buffers_are_not_written_to(void)
 	}
 }
 
-/* A pool whose buffers stand elsewhere: in memory of the application. */
+/* A pool whose buffers are in external memory of the application. */
 static struct rte_mempool *
 pool_outside(void)
 {
@@ -242,7 +242,7 @@ rings_wrap_many_times(void)
 
 		rig_variant(&v, i);
 		rig_open(&rig, &v.conf);
-		/* Packed rings take any size; split ones get the next power of two. */
+		/* A packed ring has any size; a split ring has the next power of two. */
 		VTEST_EQ(rig_configure(&rig, 0, 1, 60, 0, rig.pool), 0);
 		VTEST_EQ(rte_eth_dev_start(rig.fns[0].port), 0);
 		for (unsigned int round = 0; round < 200; round++) {
@@ -262,7 +262,7 @@ rings_wrap_many_times(void)
 	}
 }
 
-/* The index of a split ring has 16 bits, whatever the size of the ring. */
+/* The index of a split ring has 16 bits for any size of the ring. */
 static void
 indices_pass_sixteen_bits(void)
 {
@@ -301,7 +301,7 @@ empty_pool_recovers(void)
 		rig_open(&rig, &v.conf);
 		VTEST_EQ(rig_configure(&rig, 0, 1, 64, 0, small), 0);
 		VTEST_EQ(rte_eth_dev_start(rig.fns[0].port), 0);
-		/* 40 buffers for a ring of 64: all are with the device now. */
+		/* 40 buffers for a ring of 64: the device has all of them. */
 		VTEST_EQ(rte_mempool_avail_count(small), 0);
 		while (nb_held < 40) {
 			for (uint16_t p = 0; p < 8; p++)
@@ -315,7 +315,7 @@ empty_pool_recovers(void)
 		VTEST_EQ(rte_eth_rx_burst(rig.fns[0].port, 0, got, BURST), 0);
 		VTEST(rig_xstat(rig.fns[0].port, "rx_q0_no_mbuf") > 0);
 		rte_pktmbuf_free_bulk(held, nb_held);
-		/* Nothing arrives, and yet the burst refills. */
+		/* An empty burst refills as well. */
 		VTEST_EQ(rte_eth_rx_burst(rig.fns[0].port, 0, got, BURST), 0);
 		VTEST_EQ(rte_mempool_avail_count(small), 0);
 		for (uint16_t p = 0; p < 8; p++)
@@ -342,7 +342,7 @@ full_ring_takes_no_more_and_loses_none(void)
 		rig_open(&rig, &v.conf);
 		rig_start(&rig);
 		port = rig.fns[0].port;
-		/* The device does not run: at some point a burst is cut short. */
+		/* The device does not run, so at some point the ring is full. */
 		do {
 			for (uint16_t p = 0; p < BURST; p++)
 				pkts[p] = rig_packet(rig.pool, 100, 40, sent + p, NULL);
@@ -380,9 +380,9 @@ packets_that_cannot_be_sent_are_dropped_and_counted(void)
 		rig_open(&rig, &v.conf);
 		rig_start(&rig);
 		port = rig.fns[0].port;
-		pkts[0] = rig_packet(rig.pool, 1519, 0, 0, NULL); /* more than the MTU allows */
+		pkts[0] = rig_packet(rig.pool, 1519, 0, 0, NULL); /* longer than the MTU */
 		pkts[1] = rig_packet(rig.pool, 60, 1, 0, NULL); /* 60 segments */
-		pkts[2] = rte_pktmbuf_alloc(rig.pool); /* nothing in it */
+		pkts[2] = rte_pktmbuf_alloc(rig.pool); /* an empty packet */
 		VTEST(pkts[2] != NULL);
 		pkts[3] = rig_packet(rig.pool, 1514, 0, 9, NULL);
 		VTEST_EQ(rte_eth_tx_burst(port, 0, pkts, 4), 4);

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/* A VF shown to a guest: as it is, with registers of a variant, and as a transitional function
- * whose legacy driver passes packets. The guest is a client of vfio-user in this process. */
+/* A VF that lib/vpci shows to a guest: unchanged, with other registers, and as a transitional
+ * function with a legacy driver. The guest is a vfio-user client in this process. */
 
 #include <errno.h>
 #include <linux/vfio.h>
@@ -39,7 +39,7 @@ legacy_conf(void)
 	return (struct vpci_legacy_conf){ .admin = admin, .vf = 1 };
 }
 
-/* An owner that has agreed upon all, and two VFs; VF 1 is looped back to itself. */
+/* An owner that uses all commands, and two VFs; the wire of VF 1 leads back to VF 1. */
 static void
 owner_open(uint64_t wanted)
 {
@@ -170,7 +170,7 @@ plain_shows_the_function_as_it_is(void)
 	owner_close();
 }
 
-/* A variant that nobody but this test has: two ranges, and all accesses noted. */
+/* A variant of this test: two ranges, whose accesses are recorded. */
 static uint64_t noted[16];
 static unsigned int nb_noted;
 
@@ -210,7 +210,7 @@ a_variant_gets_its_bytes_and_no_others(void)
 	VTEST_EQ(vsim_fn_read(vf, CONFIG, 0, own, sizeof(own)), 0);
 	memset(&own[0x09], 0xab, 1);
 	memset(&own[0x2e], 0xab, 2);
-	/* Every start and width. */
+	/* All offsets and widths. */
 	for (size_t offset = 0; offset < 60; offset++)
 		for (size_t len = 1; len <= 64 - offset; len++) {
 			nb_noted = 0;
@@ -270,12 +270,12 @@ the_header_is_that_of_a_transitional_function(void)
 	VTEST_EQ(region.size, VPCI_LEGACY_BAR0);
 	VTEST_EQ(region.flags, VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE);
 	VTEST_EQ(region.fd, -1);
-	/* Sized and placed as an I/O BAR. */
+	/* The guest sizes and places the BAR as an I/O BAR. */
 	put(CONFIG, PCI_CFG_BAR0, UINT32_MAX, 4);
 	VTEST_EQ(get(CONFIG, PCI_CFG_BAR0, 4), (uint32_t) ~(VPCI_LEGACY_BAR0 - 1) | 1);
 	put(CONFIG, PCI_CFG_BAR0, 0xc000, 4);
 	VTEST_EQ(get(CONFIG, PCI_CFG_BAR0, 4), 0xc001);
-	/* Both interfaces are there: the modern capabilities lead to the VF's own BAR. */
+	/* Both interfaces exist: the modern capabilities lead to the BAR of the VF. */
 	VTEST_EQ(get(CONFIG, 0x90, 1), PCI_CAPABILITY_VENDOR);
 	VTEST_EQ(get(CONFIG, PCI_CFG_COMMAND, 2) & (PCI_COMMAND_IO_SPACE | PCI_COMMAND_BUS_MASTER),
 			PCI_COMMAND_IO_SPACE | PCI_COMMAND_BUS_MASTER);
@@ -295,7 +295,7 @@ io_space_opens_and_closes_bar_0(void)
 	put(CONFIG, PCI_CFG_COMMAND, PCI_COMMAND_IO_SPACE, 2);
 	put(BAR0, LEGACY(device_status), 1, 1);
 	VTEST_EQ(vf->status, 1);
-	/* A reset closes it again, and forgets where it stood. */
+	/* A reset disables the BAR and clears its address. */
 	put(CONFIG, PCI_CFG_BAR0, 0xc000, 4);
 	VTEST_EQ(vuser_client_reset(guest), 0);
 	VTEST_EQ(get(CONFIG, PCI_CFG_COMMAND, 2) & PCI_COMMAND_IO_SPACE, 0);
@@ -317,13 +317,13 @@ each_register_is_one_command(void)
 	VTEST_EQ(get(BAR0, LEGACY(queue_size), 2), 256);
 	put(BAR0, LEGACY(device_status), 1, 1);
 	VTEST_EQ(commands_seen() - before, 3);
-	/* Two registers, cut where they meet, low one first. */
+	/* An access across two registers is split at their border, the lower register first. */
 	VTEST_EQ(get(BAR0, LEGACY(queue_size), 4), 256);
 	VTEST_EQ(commands_seen() - before, 5);
-	put(BAR0, LEGACY(queue_select), 0x00030001, 4); /* and a doorbell of no queue */
+	put(BAR0, LEGACY(queue_select), 0x00030001, 4); /* 3: no such queue */
 	VTEST_EQ(get(BAR0, LEGACY(queue_select), 2), 1);
 	VTEST_EQ(get(BAR0, 20 + 10, 2), 9000);
-	/* Past the end there is nothing, and nobody is asked. */
+	/* Beyond the end all reads give zero, without a command. */
 	before = commands_seen();
 	VTEST_EQ(get(BAR0, 40, 4), UINT32_MAX);
 	put(BAR0, 40, 0, 4);
@@ -351,7 +351,7 @@ six_bytes_are_one_command_and_one_address(void)
 	VTEST_EQ(commands_seen() - commands, 1);
 	vsim_fn_get_state(vf, &state);
 	VTEST(memcmp(state.mac, mac, 6) == 0);
-	/* Half of one reads as written and is nowhere else, and a reset forgets it. */
+	/* A half of a register is kept until the other half; a reset clears it. */
 	put(BAR0, 20, 0x06, 1);
 	VTEST_EQ(get(BAR0, 20, 2), 0x0906);
 	vsim_fn_get_state(vf, &state);
@@ -374,7 +374,7 @@ vectors_shift_the_configuration(void)
 	VTEST_EQ(get(BAR0, LEGACY(config_vector), 2), 0);
 	VTEST_EQ(vuser_client_irq_set_fds(guest, VFIO_PCI_MSIX_IRQ_INDEX, 0, 1, &none), 0);
 	VTEST_EQ(get(BAR0, 20 + 10, 2), 9000);
-	/* By the capability, too. */
+	/* The same through the capability. */
 	put(CONFIG, 0x40 + PCI_MSIX_CTRL, PCI_MSIX_CTRL_ENABLE, 2);
 	VTEST_EQ(get(BAR0, 24 + 10, 2), 9000);
 	put(CONFIG, 0x40 + PCI_MSIX_CTRL, 0, 2);
@@ -451,7 +451,7 @@ a_legacy_driver_passes_packets_without_commands(void)
 		for (int i = 0; i < 10; i++)
 			guest_frame();
 		VTEST_EQ(commands_seen(), commands);
-		/* Reading clears, also through all these hands. */
+		/* Reading clears ISR, also through the admin queue. */
 		VTEST_EQ(get(BAR0, LEGACY(isr), 1), VIRTIO_PCI_ISR_QUEUE);
 		VTEST_EQ(get(BAR0, LEGACY(isr), 1), 0);
 	}
@@ -484,8 +484,7 @@ a_lying_owner_costs_commands_and_nothing_else(void)
 	}
 }
 
-/* Entries by their order: the first is of no known kind, the second is the PF's, the third the
- * VF's own. */
+/* The first entry has an unknown kind, the second is in the PF, the third in the VF. */
 static void
 the_first_good_place_is_taken(void)
 {
@@ -506,7 +505,7 @@ the_first_good_place_is_taken(void)
 	all_close();
 }
 
-/* An owner that is brought up anew meanwhile, or lost: each command asks for it. */
+/* The owner may be re-created or lost meanwhile: each command looks it up. */
 static unsigned int nb_held, nb_let_go;
 static bool owner_lost;
 
@@ -545,7 +544,7 @@ each_command_holds_the_owner_and_lets_go(void)
 	nb_held = nb_let_go = 0;
 	VTEST_EQ(get(BAR0, LEGACY(queue_size), 4), 256);
 	VTEST_EQ(nb_let_go, 2);
-	/* A doorbell needs nobody. */
+	/* A doorbell needs no owner. */
 	put(BAR0, LEGACY(queue_notify), 0, 2);
 	VTEST_EQ(nb_let_go, 2);
 	owner_lost = true;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * bad_dma BDF [TOKEN]: a driver with a fault. It maps a ring for the device and posts a descriptor
- * whose buffer it has not mapped, as a program would that forgot to. The device must touch
- * nothing, stop, and ask for a reset; this program then says so and exits with 1. Whatever else
- * happens is exit code 2.
  */
+
+/*
+ * bad_dma BDF [TOKEN]: a driver that posts a descriptor whose buffer is not mapped for DMA. The
+ * device must not access memory, must stop, and must set DEVICE_NEEDS_RESET. This program then
+ * prints that and exits with 1. Exit code 2 means anything else.
+ */
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,7 +38,7 @@ fail(const char *what)
 	return 2;
 }
 
-/* A page for each part of the ring, reachable for the device. */
+/* Map one page for each part of the ring for DMA. */
 static uint8_t *
 map_ring(const struct vio_vfio *vfio)
 {
@@ -70,7 +72,7 @@ bus_master_on(const struct vio_vfio *vfio)
 	return pwrite64(vfio->device, &command, sizeof(command), at) == sizeof(command) ? 0 : -1;
 }
 
-/* One packet to send, from memory that was never mapped. */
+/* Post one packet to send, in memory that is not mapped for DMA. */
 static void
 post(uint8_t *mem)
 {

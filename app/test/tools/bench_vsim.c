@@ -3,15 +3,15 @@
  */
 
 /*
- * How many cycles of its core the simulated NIC needs per forwarded packet (one RX and one TX):
- * one worker on one core, and on another a driver that does nothing but send back what it gets.
+ * Measure the cycles that the simulated NIC needs per forwarded packet (one RX and one TX). One
+ * worker runs on one core; on another core a driver sends every received packet back.
  *
  *   bench_vsim [LAYOUT [WIRE [SECONDS [stepped]]]]      packed or split; gen:...; 2
  *
- * With "stepped" both take turns on one core, so that all memory is in its cache: the work alone.
+ * With "stepped", worker and driver take turns on one core, so that all memory is in its cache.
  *
- * Each round of the worker is timed by itself, and of those that moved a full burst each way the
- * median is shown: so other work on the machine, which interrupts few rounds, does not count.
+ * The result is the median of all rounds that moved a full burst in each direction, so the few
+ * rounds that other work on the machine interrupts do not count.
  */
 
 #include <pthread.h>
@@ -27,7 +27,7 @@
 #include "vsim/core/vsim_clock.h"
 
 #define NB_BUFS 1024
-/* Where an mbuf of 2 KB has them: data at a multiple of 64, the header right before it. */
+/* As in an mbuf of 2 KB: data at a multiple of 64, directly after the header. */
 #define BUF_STRIDE 2432
 #define BUF_AT (128 + 128 - 12)
 #define BENCH_IOVA UINT64_C(0x40000000)
@@ -51,12 +51,12 @@ pin(int cpu)
 		fprintf(stderr, "cannot pin to cpu %d: figures will be worse\n", cpu);
 }
 
-/* Rounds by what they cost; the last takes all above. */
+/* Number of rounds by their cycles; the last entry also counts all longer rounds. */
 #define MAX_CYCLES 20000
 static unsigned int rounds[MAX_CYCLES + 1];
 static uint64_t nb_full, nb_rounds, nb_idle;
 
-/* One round, timed. */
+/* Run and time one round. */
 static void
 worker_round(const struct vsim_counters *c)
 {
@@ -83,7 +83,7 @@ worker(void *arg)
 	return NULL;
 }
 
-/* Cycles per packet of the round that this share of full rounds does not exceed. */
+/* Cycles per packet that this share of the full rounds does not exceed. */
 static double
 quantile(double share)
 {
@@ -105,7 +105,7 @@ struct loop {
 	unsigned int rx_posted, tx_posted;
 };
 
-/* One round of a driver: clean, take and send, refill; one doorbell per ring at most. */
+/* One round of a driver: clean, receive and send, refill; at most one doorbell per ring. */
 static void
 forward(struct loop *l)
 {

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * rx_intr EAL-ARGUMENTS -- N: an application that sleeps until packets come. On each RX queue of
- * port 0 it enables the interrupt, says "asleep", is woken N times all in all, and says which
- * queue woke it and with how many packets. Exit code 1 when a sleep lasts too long, 2 when it
- * cannot begin.
  */
+
+/*
+ * rx_intr EAL-ARGUMENTS -- N: an application that sleeps until packets arrive. It enables the
+ * interrupt of each RX queue of port 0, prints "asleep", and after each of N interrupts prints the
+ * queue and its number of packets. Exit code 1: no interrupt arrived in time; 2: set-up failed.
+ */
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -61,7 +63,7 @@ receive(uint16_t queue)
 	return all;
 }
 
-/* One sleep; false when nothing wakes it. */
+/* Sleep once; false if no interrupt arrives. */
 static bool
 sleep_once(void)
 {

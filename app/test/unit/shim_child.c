@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * A program for test_shim: uses VFIO by the plain functions of libc, as any user of the kernel
- * does, and knows nothing of a preload. The first argument names what it does; it exits with 0,
- * or with the line at which something was not as it should be.
  */
+
+/*
+ * A program for test_shim that uses VFIO through libc, like any program; it has no code for the
+ * preload. The first argument names its role. The exit code is 0 if all checks passed; a check that
+ * fails ends the program and prints its line.
+ */
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -45,7 +48,7 @@ static struct {
 	size_t size;
 } dev;
 
-/* As DPDK lays it out: the whole BAR is reserved, what lies behind the MSI-X page is mapped. */
+/* As DPDK does: reserve the whole BAR, and map the part after the MSI-X page. */
 static void
 map_bar(void)
 {
@@ -138,7 +141,7 @@ registers(void)
 			 : "r"(at), "r"((uint64_t)1)
 			 : "r9", "memory");
 	CHECK(*reg32(REG_PLAIN + 12) == 0x77);
-	/* Loads and stores that are part of arithmetic. */
+	/* Instructions that compute with memory operands. */
 	*reg32(REG_PLAIN) = 0x80;
 	__asm__ volatile("orl $1, (%1); addl $2, (%1); mov (%1), %%eax\n"
 			 "cmpl $0x83, (%1); sete %%al"
@@ -146,13 +149,13 @@ registers(void)
 			 : "r"(at)
 			 : "cc", "memory");
 	CHECK((flags & 0xff) == 1 && *reg32(REG_PLAIN) == 0x83);
-	/* The MSI-X table is out of reach, the doorbells are memory. */
+	/* The MSI-X table cannot be accessed, the doorbells are memory. */
 	CHECK(*reg32(0) == 0xffffffff);
 	*reg32(DOORBELLS + 8) = 0x1234;
 	CHECK(*reg32(DOORBELLS + 8) == 0x1234);
 }
 
-/* Each access reaches the device once, from whatever thread. */
+/* Each access of any thread reaches the device once. */
 #define ROUNDS 1000
 
 static void *
@@ -223,7 +226,7 @@ real_faults(void)
 		CHECK(hits == (int)i + 1 && fault_at == wrong[i]);
 		CHECK(*reg32(REG_COUNT) == i + 1);
 	}
-	/* The other ways to set one. */
+	/* The other functions that set a handler. */
 	CHECK(signal(SIGSEGV, on_plain_segv) != SIG_ERR);
 	if (sigsetjmp(back_here, 1) == 0)
 		raise(SIGSEGV);
@@ -250,7 +253,7 @@ blocked(void)
 	CHECK(sigprocmask(SIG_BLOCK, &all, &now) == 0);
 	CHECK(*reg32(REG_COUNT) == 2);
 	CHECK(sigismember(&now, SIGSEGV) == 0 && sigismember(&now, SIGTERM) == 1);
-	/* From a thread that inherits it, too. */
+	/* Also in a thread that inherits the signal mask. */
 	CHECK(pthread_create(&thread, NULL, count, NULL) == 0);
 	CHECK(pthread_join(thread, NULL) == 0);
 	CHECK(*reg32(REG_COUNT) == 3 + ROUNDS);
@@ -265,7 +268,7 @@ on_alarm(int sig)
 	(void)*reg32(REG_PLAIN);
 }
 
-/* Handlers that touch registers, in the middle of requests of all kinds. */
+/* Signal handlers that access registers during requests of all kinds. */
 static void
 storm(void)
 {
@@ -298,7 +301,7 @@ die_unknown(void)
 	__asm__ volatile("notl (%0)" : : "r"(dev.bar + REG_PLAIN) : "memory");
 }
 
-/* What was a BAR once is none any more. */
+/* An address that was a BAR before is not a BAR any more. */
 static void
 die_stale(void)
 {
@@ -312,7 +315,7 @@ die_stale(void)
 	if (sigsetjmp(back_here, 1) == 0)
 		(void)*reg32(REG_COUNT);
 	CHECK(hits == 1 && fault_at == dev.bar + REG_COUNT);
-	/* And mapped anew elsewhere, it is found again. */
+	/* A BAR that is mapped again at another address works. */
 	map_bar();
 	CHECK(*reg32(REG_COUNT) == 1);
 	CHECK(signal(SIGSEGV, SIG_DFL) != SIG_ERR);
@@ -390,7 +393,7 @@ receive_fd(int sock)
 	return fd;
 }
 
-/* As a secondary process of DPDK: container and group come by message, the device is asked for. */
+/* Like a secondary process of DPDK: receive container and group by message, open the device. */
 static void
 second_program(void)
 {
@@ -431,7 +434,7 @@ secondary(char **argv)
 	CHECK(*reg32(REG_COUNT) == 2);
 }
 
-/* A program that closes what it does not know of, and opens files of its own in the same place. */
+/* A program that closes unknown descriptors and gets the same numbers for its own files. */
 static void
 closed_fds(void)
 {
@@ -469,7 +472,7 @@ files(void)
 	CHECK(opendir("/dev/vfio") != NULL);
 	CHECK(open("/dev/vfio/99", O_RDWR) < 0 && errno == ENOENT);
 	CHECK(open("/dev/vfio/noiommu-0", O_RDWR) < 0 && errno == ENOENT);
-	/* Everything else is as ever. */
+	/* All other files behave as without the preload. */
 	fd = mkstemp(name);
 	CHECK(fd >= 0 && unlink(name) == 0);
 	close(fd);
@@ -498,7 +501,7 @@ private_memory(void)
 	CHECK(ioctl(dev.container, VFIO_IOMMU_MAP_DMA, &map) < 0 && errno == EFAULT);
 }
 
-/* Tell the test that all is set up, and wait until it has done its part. */
+/* Tell the test that set-up is done, and wait for the test. */
 static void
 meet(void)
 {
@@ -508,7 +511,7 @@ meet(void)
 	CHECK(read(STDIN_FILENO, &byte, 1) == 1);
 }
 
-/* The simulated machine goes away under a program. */
+/* vsr-sim ends while the program runs. */
 static void
 host_gone(void)
 {

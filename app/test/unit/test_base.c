@@ -82,7 +82,7 @@ hex_of_another_form_is_refused(void)
 
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
 		VTEST_EQ(base_hex_parse(wrong[i], data, sizeof(data)), -EINVAL);
-	/* Neighbours of the digits, and characters that differ from a digit in bit 5. */
+	/* Characters next to the digits, and characters that differ from a digit in bit 5. */
 	for (const char *c = "/:@G`g\x10\x19"; *c != '\0'; c++)
 		VTEST_EQ(base_hex_digit(*c), -1);
 	VTEST_EQ(base_hex_digit('\0'), -1);
@@ -281,7 +281,7 @@ client_over_the_limit_is_refused_until_another_leaves(void)
 	VTEST_EQ(ask(one, 'x'), 0);
 	while (base_server_nb_clients(server) != 0)
 		usleep(1000);
-	/* The slot is free once the thread has ended, a moment later. */
+	/* The slot becomes free when the thread has ended. */
 	for (int i = 0; i < 1000; i++) {
 		two = join();
 		if (ask(two, 'c') == 'c')

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/* Instructions that vsr-bench driver counts are those that ran. */
+/* vsr-bench driver counts each instruction that ran once. */
 
 #include "vsr-bench/count.h"
 #include "test/fixture/vtest.h"
@@ -16,7 +16,7 @@ every_instruction_counts_once(void)
 	__asm__ volatile(".rept 123\n\tnop\n\t.endr");
 	count_stop();
 	VTEST_EQ(count_read(1), 123);
-	/* Two pairs, and what is outside of them does not count. */
+	/* Two pairs of start and stop; instructions outside of them do not count. */
 	for (int i = 0; i < 2; i++) {
 		count_start();
 		__asm__ volatile("nop");

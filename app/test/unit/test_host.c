@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * The bus of the simulated host: drivers, sriov_numvfs, groups, VF tokens, last closes, removal.
  */
+
+/* The bus of the simulated host: drivers, sriov_numvfs, groups, VF tokens, last close, removal. */
+
 #include <errno.h>
 #include <linux/vfio.h>
 #include <pthread.h>
@@ -92,7 +93,7 @@ bad_functions_are_refused(void)
 	VTEST_EQ(add("0000:03:00.0", NULL, host_rig.pf.server, NULL), -EBUSY);
 	VTEST_EQ(add("0000:03:00.0", NULL, NULL, "/nowhere"), -ENOENT);
 
-	/* Memory that is not laid out as a device descriptor cannot be one. */
+	/* Memory with another layout than a device descriptor is refused. */
 	for (unsigned int r = 0; r < VUSER_MAX_REGIONS; r++)
 		info.regions[r].fd = -1;
 	info.regions[VFIO_PCI_CONFIG_REGION_INDEX].size = PCI_CFG_EXT_SIZE;
@@ -122,7 +123,7 @@ drivers_bind_by_override_and_by_id(void)
 	VTEST_EQ(host_drivers_probe(host_rig.host, PF), 0);
 	VTEST_EQ(driver_of(PF), HOST_DRIVER_VFIO_PCI);
 
-	/* Without an override the driver of the id takes it, vfio-pci none. */
+	/* Without an override the driver of the id binds, and vfio-pci does not. */
 	VTEST_EQ(host_driver_unbind(host_rig.host, PF, HOST_DRIVER_VFIO_PCI), 0);
 	VTEST_EQ(host_driver_override_set(host_rig.host, PF, "(null)"), 0);
 	VTEST_EQ(host_driver_bind(host_rig.host, PF, HOST_DRIVER_VFIO_PCI), -ENODEV);
@@ -249,7 +250,7 @@ open_vf_keeps_vfs_from_going(void)
 	VTEST_EQ(host_driver_unbind(host_rig.host, PF, HOST_DRIVER_VFIO_PCI), -EBUSY);
 	VTEST_EQ(host_fn_list(host_rig.host, NULL, 0), 4);
 	t_fn_close(&vf);
-	/* No wait: who looks, sees that it is closed. */
+	/* Without a wait: the next look at the function notices the close. */
 	VTEST_EQ(host_sriov_numvfs_set(host_rig.host, PF, 0), 0);
 	t_fn_close(&pf);
 	host_rig_down();
@@ -344,7 +345,7 @@ group_follows_the_order_of_vfio(void)
 	host_rig_down();
 }
 
-/* Open and close in one breath. */
+/* Open and close at once. */
 static int
 try_open(const char *bdf, const char *token)
 {
@@ -362,18 +363,18 @@ vf_needs_the_token_of_its_pf(void)
 
 	host_rig_up();
 	VTEST_EQ(host_sriov_numvfs_set(host_rig.host, PF, 2), 0);
-	/* Random from the bind on: nobody can know it. */
+	/* The token is random after the bind. */
 	VTEST_EQ(try_open(VF1, NULL), -EACCES);
 	VTEST_EQ(try_open(VF1, TOKEN_A), -EACCES);
 	VTEST_EQ(try_open(VF1, "00000000-0000-0000-0000-000000000000"), -EACCES);
-	/* Who opens the PF with a token sets it, and it stays. */
+	/* An open of the PF with a token sets the token, and the token stays. */
 	VTEST_EQ(try_open(PF, TOKEN_A), 0);
 	VTEST_EQ(try_open(VF1, TOKEN_A), 0);
 	VTEST_EQ(try_open(VF1, TOKEN_B), -EACCES);
 	VTEST_EQ(try_open(VF1, NULL), -EACCES);
 	VTEST_EQ(try_open(PF, NULL), 0);
 	VTEST_EQ(try_open(VF1, TOKEN_A), 0);
-	/* While a VF is in use, the PF takes only the same. */
+	/* While a VF is in use, the PF accepts the same token only. */
 	VTEST_EQ(t_fn_open(&vf, -1, VF2, TOKEN_A), 0);
 	VTEST_EQ(try_open(PF, NULL), -EACCES);
 	VTEST_EQ(try_open(PF, TOKEN_B), -EACCES);
@@ -382,7 +383,7 @@ vf_needs_the_token_of_its_pf(void)
 	t_fn_close(&pf);
 	VTEST_EQ(try_open(PF, TOKEN_B), 0);
 	VTEST_EQ(try_open(VF1, TOKEN_B), 0);
-	/* A new bind is a new token. */
+	/* A new bind makes a new token. */
 	VTEST_EQ(host_driver_unbind(host_rig.host, PF, HOST_DRIVER_VFIO_PCI), 0);
 	VTEST_EQ(host_driver_bind(host_rig.host, PF, HOST_DRIVER_VFIO_PCI), 0);
 	VTEST_EQ(host_sriov_numvfs_set(host_rig.host, PF, 1), 0);
@@ -430,7 +431,7 @@ static void
 token_is_out_of_place_without_vfio_pci_on_the_pf(void)
 {
 	host_rig_up();
-	/* VFs of a PF that another driver has: as if its own sysfs had made them. */
+	/* VFs of a PF with another driver, as if this driver had created them. */
 	VTEST_EQ(host_driver_unbind(host_rig.host, PF, HOST_DRIVER_VFIO_PCI), 0);
 	VTEST_EQ(host_driver_override_set(host_rig.host, PF, ""), 0);
 	VTEST_EQ(host_driver_bind(host_rig.host, PF, HOST_DRIVER_VIRTIO_PCI), 0);
@@ -446,7 +447,7 @@ token_is_out_of_place_without_vfio_pci_on_the_pf(void)
 
 /* ---------------------------------------------------------------- last close */
 
-/* Resets of the PF since the last call. */
+/* Number of resets of the PF since the last call. */
 static unsigned int
 new_resets(unsigned int *seen)
 {
@@ -682,7 +683,7 @@ removal_cuts_off_who_does_not_let_go(void)
 	VTEST_EQ(t_ioctl(fn.device, VFIO_DEVICE_GET_INFO, (uintptr_t)&info), -ENODEV);
 	VTEST_EQ(t_pread(fn.device, &value, 4, CONFIG(0)), -ENODEV);
 	VTEST_EQ(host_rig.other.released, 1);
-	/* The rest of the machine goes on. */
+	/* Other functions still work. */
 	VTEST_EQ(try_open(PF, NULL), 0);
 	t_fn_close(&fn);
 	host_rig_down();
@@ -708,7 +709,7 @@ removal_of_a_pf_asks_all_its_vfs_at_once(void)
 	VTEST_EQ(pthread_create(&thread, NULL, stubborn_users, &users), 0);
 	start = now_ms();
 	VTEST_EQ(host_fn_remove(host_rig.host, PF), 0);
-	/* One after the other, the five would take five times as long. */
+	/* One after the other, the five waits would take five times as long. */
 	VTEST(now_ms() - start < 4 * HOST_REMOVE_MS);
 	pthread_join(thread, NULL);
 	VTEST_EQ(users.released, 0);

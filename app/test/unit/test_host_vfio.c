@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * The simulated host seen through VFIO: DMA maps, regions, configuration space, interrupts, many
- * processes, and peers that do not keep to the protocol.
  */
+
+/* VFIO of the simulated host: DMA maps, regions, configuration space, interrupts, several
+ * processes, and peers that break the protocol. */
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/vfio.h>
@@ -66,7 +67,7 @@ dma_errors_are_those_of_linux(void)
 		{ { 31, rw, at, 0x20000, 4096 }, -EINVAL },
 		{ { 32, rw, at, UINT64_MAX - 4095, 8192 }, -EINVAL },
 		{ { 32, rw, at, 1ull << 48, 4096 }, -EINVAL },
-		{ { 32, rw, at, 0xfee00000, 4096 }, -EINVAL }, /* Where interrupts go. */
+		{ { 32, rw, at, 0xfee00000, 4096 }, -EINVAL }, /* the range of interrupts */
 		{ { 32, rw, 0x1000, 0x20000, 4096 }, -EFAULT },
 		{ { 32, rw, at, 0x20000, 4096 }, 0 },
 		{ { 32, VFIO_DMA_MAP_FLAG_READ, at, 0x30000, 4096 }, 0 },
@@ -76,7 +77,7 @@ dma_errors_are_those_of_linux(void)
 
 	host_rig_up();
 	fn.container = t_open("/dev/vfio/vfio");
-	VTEST_EQ(t_map(fn.container, 0x10000, memory, 8192), -EINVAL); /* No IOMMU yet. */
+	VTEST_EQ(t_map(fn.container, 0x10000, memory, 8192), -EINVAL); /* no IOMMU type is set */
 	close(fn.container);
 	VTEST_EQ(t_fn_open(&fn, -1, PF, NULL), 0);
 	VTEST_EQ(t_map(fn.container, 0x10000, memory, 8192), 0);
@@ -104,12 +105,12 @@ memory_that_no_file_holds_is_refused(void)
 	host_rig_up();
 	VTEST_EQ(t_fn_open(&fn, -1, PF, NULL), 0);
 	VTEST_EQ(t_map(fn.container, 0x10000, private, 8192), -EFAULT);
-	/* Anonymous, but shared: there is a file behind it. */
+	/* Anonymous shared memory has a file. */
 	VTEST_EQ(t_map(fn.container, 0x20000, shared, 3 * 4096), 0);
 	shared[4096] = 9;
 	VTEST_EQ(*toy_dma(&host_rig.pf, 0x21000), 9);
 	VTEST_EQ(t_unmap(fn.container, 0x20000, 3 * 4096), 3 * 4096);
-	/* A hole. */
+	/* A gap in the memory. */
 	munmap(shared + 4096, 4096);
 	VTEST_EQ(t_map(fn.container, 0x20000, shared, 3 * 4096), -EFAULT);
 	VTEST_EQ(host_rig.pf.nb_maps, 0);
@@ -122,7 +123,7 @@ memory_that_no_file_holds_is_refused(void)
 static void
 dma_range_of_many_files_is_one_map(void)
 {
-	const unsigned int nb = 200; /* More than descriptors fit in one message. */
+	const unsigned int nb = 200; /* more than the descriptors of one message */
 	uint8_t *area = mmap(NULL, nb * 8192, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct t_fn fn;
 
@@ -234,7 +235,7 @@ maps_follow_the_group_into_and_out_of_a_container(void)
 	VTEST_EQ(host_rig.other.nb_maps, 2);
 	VTEST_EQ(t_unmap(first.container, 0x20000, 0x4000), 0x4000);
 	VTEST_EQ(host_rig.pf.nb_maps + host_rig.other.nb_maps, 2);
-	/* One leaves, the other keeps its maps; the last takes all along. */
+	/* A group leaves and the other keeps its maps; the last group removes all maps. */
 	close(first.device);
 	close(first.group);
 	VTEST_EQ(t_nb_open(PF), 0);
@@ -244,7 +245,7 @@ maps_follow_the_group_into_and_out_of_a_container(void)
 	close(second.group);
 	VTEST_EQ(t_nb_open(OTHER), 0);
 	VTEST_EQ(host_rig.other.nb_maps, 0);
-	/* The container is as new. */
+	/* The container has no IOMMU type and no maps. */
 	VTEST_EQ(t_map(first.container, 0x10000, memory, 0x4000), -EINVAL);
 	second.group = t_group(OTHER);
 	VTEST_EQ(t_ioctl(second.group, VFIO_GROUP_SET_CONTAINER, (uintptr_t)&first.container), 0);
@@ -273,7 +274,7 @@ map_that_one_device_refuses_is_taken_back(void)
 	second.container = -1;
 	t_fn_close(&second);
 	t_fn_close(&first);
-	/* And one that cannot take what the container has does not join it. */
+	/* A device that refuses the maps of the container does not join it. */
 	VTEST_EQ(t_fn_open(&first, -1, PF, NULL), 0);
 	VTEST_EQ(t_map(first.container, 0x10000, memory, 0x4000), 0);
 	host_rig.other.fail_dma = -ENOMEM;
@@ -334,7 +335,7 @@ device_is_described(void)
 	info.argsz = 8;
 	VTEST_EQ(t_ioctl(fn.device, VFIO_DEVICE_GET_INFO, (uintptr_t)&info), -EINVAL);
 
-	/* Too little room for the capability: how much it takes. */
+	/* Too little room for the capability: the answer has the needed size. */
 	VTEST_EQ(t_ioctl(fn.device, VFIO_DEVICE_GET_REGION_INFO, (uintptr_t)&region), 0);
 	VTEST_EQ(region.size, TOY_BAR_SIZE);
 	VTEST_EQ(region.offset, BAR(0));
@@ -375,7 +376,7 @@ regions_are_read_and_written_but_for_the_msix_table(void)
 	VTEST_EQ(t_pwrite(fn.device, out, 16, BAR(0)), 16);
 	VTEST_EQ(t_read32(fn.device, BAR(0)), 0xffffffff);
 	VTEST_EQ(host_rig.pf.regs[0], 0);
-	/* Past the end: cut off, then nothing. */
+	/* An access across the end is shortened, one beyond the end reads nothing. */
 	VTEST_EQ(t_pread(fn.device, back, 64, BAR(TOY_BAR_SIZE - 8)), 8);
 	VTEST_EQ(t_pread(fn.device, back, 4, BAR(TOY_BAR_SIZE)), -EINVAL);
 	VTEST_EQ(t_pread(fn.device, back, 4, 0), -EINVAL);
@@ -399,7 +400,7 @@ config_space_is_filtered(void)
 	VTEST_EQ(t_pread(pf.device, all, sizeof(all), CONFIG(0)), sizeof(all));
 	VTEST_EQ(toy_get(all, 4), 0x10411af4);
 
-	/* Sizing of BARs works and stays with the program. */
+	/* Sizing of BARs works and does not reach the device. */
 	VTEST_EQ(t_pwrite(pf.device, &ones, 4, CONFIG(PCI_CFG_BAR0 + 16)), 4);
 	VTEST_EQ(t_read32(pf.device, CONFIG(PCI_CFG_BAR0 + 16)),
 			0xffffffff - TOY_BAR_SIZE + 1 + 0xc);
@@ -407,7 +408,7 @@ config_space_is_filtered(void)
 	VTEST_EQ(t_read32(pf.device, CONFIG(PCI_CFG_BAR0)), 0);
 	VTEST(toy_get(host_rig.pf.config + PCI_CFG_BAR0 + 20, 4) == 0x3820);
 
-	/* SR-IOV and MSI-X are the system's; vendor capabilities the program's. */
+	/* The system controls SR-IOV and MSI-X, the program controls vendor capabilities. */
 	VTEST_EQ(t_pwrite(pf.device, "\0\0\0\0", 4, CONFIG(TOY_CAP_SRIOV + 8)), 4);
 	VTEST_EQ(host_rig.pf.num_vfs, 2);
 	VTEST_EQ(t_pwrite(pf.device, &ones, 2, CONFIG(TOY_CAP_MSIX + 2)), 2);
@@ -415,7 +416,7 @@ config_space_is_filtered(void)
 	VTEST_EQ(t_pwrite(pf.device, &ones, 4, CONFIG(TOY_CAP_VENDOR + 8)), 4);
 	VTEST_EQ(toy_get(host_rig.pf.config + TOY_CAP_VENDOR + 8, 4), ones);
 
-	/* The command register is real, but for the memory bit of a VF. */
+	/* Writes of the command register reach the device, except the memory bit of a VF. */
 	VTEST_EQ(t_pwrite(pf.device, "\6", 1, CONFIG(PCI_CFG_COMMAND)), 1);
 	VTEST_EQ(host_rig.pf.config[PCI_CFG_COMMAND], 6);
 	VTEST_EQ(t_read32(vf.device, CONFIG(0)), 0x10411af4);
@@ -425,7 +426,7 @@ config_space_is_filtered(void)
 	VTEST_EQ(host_rig.vfs[0].config[PCI_CFG_COMMAND], 4);
 	VTEST_EQ(t_read32(vf.device, CONFIG(PCI_CFG_BAR0 + 16)) & 0xf, 0xc);
 
-	/* Root sees the raw registers through sysfs. */
+	/* sysfs shows the registers of the device. */
 	VTEST_EQ(host_config_read(host_rig.host, VF1, 0, all, 4), 0);
 	VTEST_EQ(toy_get(all, 4), 0xffffffff);
 	VTEST_EQ(host_config_read(host_rig.host, PF, 4094, all, 4), -EINVAL);
@@ -511,12 +512,12 @@ vectors_signal_event_descriptors(void)
 	VTEST(!signalled(fds[0]) && signalled(fds[1]) && !signalled(fds[2]));
 	VTEST_EQ(set_irqs(fn.device, msix, VFIO_IRQ_SET_DATA_NONE, 2, 1, NULL), 0);
 	VTEST(signalled(fds[2]));
-	/* They outlive a reset. */
+	/* The vectors survive a reset. */
 	VTEST_EQ(t_ioctl(fn.device, VFIO_DEVICE_RESET, 0), 0);
 	VTEST_EQ(host_rig.pf.regs[2 * PCI_MSIX_ENTRY_LEN + PCI_MSIX_ENTRY_CTRL], 0);
 	VTEST((toy_get(host_rig.pf.config + TOY_CAP_MSIX + 2, 2) & PCI_MSIX_CTRL_ENABLE) != 0);
 
-	/* What is refused. */
+	/* Requests that are refused. */
 	VTEST_EQ(set_irqs(fn.device, msix, eventfds, 5, 4, fds), -EINVAL);
 	VTEST_EQ(set_irqs(fn.device, msix, eventfds, 8, 1, fds), -EINVAL);
 	VTEST_EQ(set_irqs(fn.device, msix, eventfds, UINT32_MAX, 2, fds), -EINVAL);
@@ -530,7 +531,7 @@ vectors_signal_event_descriptors(void)
 	close(pipes[1]);
 	VTEST_EQ(set_irqs(fn.device, msix, eventfds, 0, 1, (int32_t[]){ 9999 }), -EBADF);
 
-	/* Off: by count 0, and by the last close. */
+	/* Count 0 and the last close switch the vectors off. */
 	VTEST_EQ(set_irqs(fn.device, msix, VFIO_IRQ_SET_DATA_NONE, 0, 0, NULL), 0);
 	VTEST_EQ(host_rig.pf.irq_fds[1], -1);
 	VTEST_EQ(toy_get(host_rig.pf.config + TOY_CAP_MSIX + 2, 2) & PCI_MSIX_CTRL_ENABLE, 0);
@@ -571,7 +572,7 @@ irq_info_is_that_of_vfio_pci(void)
 		if (cases[i].want == 0)
 			VTEST((info.flags & VFIO_IRQ_INFO_EVENTFD) != 0);
 	}
-	/* The system's own, which DPDK connects and disconnects. */
+	/* The interrupts of the system, which DPDK connects and disconnects. */
 	for (unsigned int i = 0; i < 2; i++) {
 		const uint32_t index = i == 0 ? VFIO_PCI_REQ_IRQ_INDEX : VFIO_PCI_ERR_IRQ_INDEX;
 
@@ -588,7 +589,7 @@ irq_info_is_that_of_vfio_pci(void)
 
 /* ---------------------------------------------------------------- processes */
 
-/* Run it in a child. @return its exit code. */
+/* Run a function in a child. @return its exit code. */
 static int
 in_child(int (*run)(void *), void *arg)
 {
@@ -691,8 +692,8 @@ hundred_rounds_leak_no_descriptor(void)
 		VTEST_EQ(t_fn_open(&fn, -1, PF, NULL), 0);
 		VTEST_EQ(t_map(fn.container, 0x10000, memory, 0x4000), 0);
 		t_fn_close(&fn);
-		/* Any look at the function does the work; the container goes with the next round
-		 * of the reaper, or the next open. */
+		/* Any look at the function notices the close. The container is released in the
+		 * next round of the reaper, or by the next open. */
 		VTEST_EQ(t_nb_open(PF), 0);
 		if (i == 0)
 			before = open_files();
@@ -754,7 +755,7 @@ bad_messages_are_answered_or_cut_off(void)
 	req.arg[0] = 999;
 	VTEST_EQ(raw_request(sock, &req, sizeof(req)), -EPROTO);
 	close(sock);
-	/* One that asks and never listens. */
+	/* A peer that sends requests and reads no answer. */
 	sock = raw_connect();
 	for (unsigned int i = 0; i < 100000; i++)
 		if (send(sock, &req, sizeof(req), MSG_NOSIGNAL | MSG_DONTWAIT) < 0 &&
@@ -768,7 +769,7 @@ bad_messages_are_answered_or_cut_off(void)
 	host_rig_down();
 }
 
-/* Whatever a program sends about what it has open, the host stands. */
+/* Random requests about open files do not break the host. */
 static void
 random_requests_do_no_harm(void)
 {
@@ -806,7 +807,7 @@ random_requests_do_no_harm(void)
 		VTEST(raw_request(sock, msg, sizeof(req) + req.data_len) != -ECONNRESET);
 	}
 	close(sock);
-	/* The container may be unset by now, but the device answers. */
+	/* The container may be unset by a request, but the device still answers. */
 	VTEST_EQ(t_ioctl(fn.device, VFIO_DEVICE_GET_INFO, (uintptr_t)&info), 0);
 	t_fn_close(&fn);
 	host_rig_down();
@@ -849,7 +850,7 @@ socket_of_a_dead_host_is_replaced(void)
 	VTEST_EQ(access(getenv("VSR_SIM_HOST"), F_OK), 0);
 	host_rig_up();
 	VTEST_EQ(t_fn_open(&fn, -1, PF, NULL), 0);
-	/* And a host that goes away answers no more, at once. */
+	/* A host that ends refuses requests at once. */
 	host_vfio_stop(host_rig.host);
 	VTEST_EQ(t_ioctl(fn.device, VFIO_DEVICE_RESET, 0), -ENODEV);
 	VTEST_EQ(t_open("/dev/vfio/vfio"), -ENODEV);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * The preload itself: shim_child runs with it against a host in this process. VSR_SHIM names the
- * library and VSR_SHIM_CHILD the program.
  */
+
+/*
+ * The preload: shim_child runs with it and a host of this process. VSR_SHIM is the path of the
+ * library, VSR_SHIM_CHILD the path of the program.
+ */
+
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -20,8 +23,8 @@ static char shim_link[64];
 
 struct child {
 	pid_t pid;
-	int in, out, err; /* Ends of pipes: to it, and from it. */
-	char said[4096]; /* On stderr. */
+	int in, out, err; /* ends of pipes: stdin, stdout and stderr of the child */
+	char said[4096]; /* output on stderr */
 };
 
 static void
@@ -55,7 +58,7 @@ child_start(struct child *c, const char *role)
 	c->err = err[0];
 }
 
-/* Its exit code, minus the number of the signal that ended it, or -999 when it hangs. */
+/* Exit code of the child, minus its signal, or -999 if the child does not end. */
 static int
 child_end(struct child *c)
 {
@@ -81,7 +84,7 @@ child_end(struct child *c)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
-/* Run a role to its end on a fresh host. want: exit code, or minus a signal. */
+/* Run a role on a new host. want: exit code, or minus a signal. */
 static void
 play(const char *role, int want, const char *saying)
 {
@@ -98,7 +101,7 @@ play(const char *role, int want, const char *saying)
 		VTEST_EQ(c.said[0], '\0');
 	else
 		VTEST(strstr(c.said, saying) != NULL);
-	/* However it ended, it left nothing. */
+	/* The child left no state in the host. */
 	VTEST_EQ(t_nb_open(PF), 0);
 	host_rig_down();
 }
@@ -208,7 +211,7 @@ program_without_a_host_says_so(void)
 	child_start(&c, "registers");
 	host_vfio_stop(host_rig.host);
 	child_end(&c);
-	/* Its first open failed, or it lost the host later; it did not hang. */
+	/* Its first open failed, or a later request; the child did not hang. */
 	VTEST(strstr(c.said, "vsr-sim is gone") != NULL);
 	host_rig_down();
 }

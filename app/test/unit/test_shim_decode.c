@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * The instruction decoder of the preload, against what an assembler makes.
  */
+
+/* The instruction decoder of the preload, compared with the output of an assembler. */
+
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -108,7 +109,7 @@ static const struct sample samples[] = {
 	TO(SHIM_XOR, "xor [rdi],eax", "3107", 4, RAX),
 };
 
-/* No mov, or not of memory. */
+/* Instructions other than mov with memory. */
 static const char *const strangers[] = {
 	"89c8", /* mov eax,ecx */
 	"c6c001", /* mov al,1 in its long form */
@@ -125,7 +126,7 @@ static const char *const strangers[] = {
 	"ff37", /* push [rdi] */
 	"0fc307", /* movnti [rdi],eax */
 	"0f0b", /* ud2 */
-	"4866890f", /* a REX that does not count */
+	"4866890f", /* a REX prefix that has no effect */
 	"66666666666666666666666666668907", /* longer than an instruction can be */
 	"f38907", /* a prefix that mov does not take */
 };
@@ -199,7 +200,7 @@ no_byte_behind_the_instruction_is_read(void)
 
 		memcpy(page + 4096 - len, code, len);
 		VTEST(shim_decode(page + 4096 - len, SHIM_INSN_MAX, &insn));
-		/* One that is cut off is none. */
+		/* An incomplete instruction is refused. */
 		for (size_t cut = 0; cut < len; cut++)
 			VTEST(!shim_decode(code, cut, &insn));
 	}
@@ -227,7 +228,7 @@ random_bytes_do_no_harm(void)
 	}
 }
 
-/* A processor does the same with the same values: instructions on [rdi] with a form of rax. */
+/* The processor gives the same result: instructions on [rdi] with rax or a part of rax. */
 static void
 results_are_those_of_the_processor(void)
 {

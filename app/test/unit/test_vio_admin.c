@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/* What the admin engine knows without any device: words, numbers, borders, streams of parts. */
+/* Functions of the admin engine that need no device: names, errnos, borders, streams of parts. */
 
 #include <errno.h>
 #include <string.h>
@@ -47,7 +47,7 @@ a_status_is_the_errno_of_that_number(void)
 		{ 17, -EEXIST, "EEXIST" },
 		{ 22, -EINVAL, "EINVAL" },
 		{ 28, -ENOSPC, "ENOSPC" },
-		/* What is not defined counts as EINVAL, also where Linux has a number for it. */
+		/* An undefined status counts as EINVAL, also if Linux has such an errno. */
 		{ 1, -EINVAL, NULL },
 		{ 5, -EINVAL, NULL },
 		{ 0xffff, -EINVAL, NULL },
@@ -107,7 +107,7 @@ parts_end_where_their_bytes_do(void)
 	VTEST_EQ(at, 19);
 	VTEST_EQ(vio_admin_part_next(&stream, sizeof(stream), &at, &hdr, &value), 1);
 	VTEST_EQ(at, 35);
-	/* Less than a header is padding. */
+	/* Fewer bytes than a header are padding. */
 	VTEST_EQ(vio_admin_part_next(&stream, sizeof(stream), &at, &hdr, &value), 0);
 	/* One byte too few, and a length that would wrap around. */
 	at = 0;

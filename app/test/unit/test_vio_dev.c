@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/* The life cycle against a device of a few lines that notes what was written, in order. */
+/* Initialization of a device, with a toy device that records writes in order. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@
 
 #define AT(field) offsetof(struct virtio_pci_common_cfg, field)
 
-/* Registers as they are read, and how the device is wrong. */
+/* The registers of the toy device, and its faults. */
 static struct toy {
 	struct vio_transport t; /* First. */
 	struct vio_features offered, driver;
@@ -57,7 +57,7 @@ toy_read(struct vio_transport *t, enum vio_region region, uint32_t offset, unsig
 	}
 	if (offset == AT(device_feature))
 		return window(&toy.offered, get(AT(device_feature_select), 4));
-	/* As QEMU: how many queues there are depends on the features accepted. */
+	/* As in QEMU, the number of queues depends on the accepted features. */
 	if (offset == AT(num_queues) &&
 			(toy.common[AT(device_status)] & VIRTIO_STATUS_FEATURES_OK) == 0)
 		return 1;
@@ -139,7 +139,7 @@ steps_come_in_their_order(void)
 	vio_dev_driver_ok(&dev);
 	VTEST(strcmp(toy.log, "0 1 3 b f ") == 0);
 	VTEST(vio_dev_has(&dev, VIRTIO_F_VERSION_1));
-	VTEST(vio_dev_has(&dev, VIRTIO_NET_F_IPSEC)); /* behind bit 63 */
+	VTEST(vio_dev_has(&dev, VIRTIO_NET_F_IPSEC)); /* above bit 63 */
 	VTEST(!vio_dev_has(&dev, VIRTIO_NET_F_MTU));
 	VTEST(!vio_dev_has(&dev, VIRTIO_F_ADMIN_VQ));
 	VTEST(memcmp(&toy.driver, &dev.accepted, sizeof(toy.driver)) == 0);
@@ -284,7 +284,7 @@ queue_is_enabled_last(void)
 	setup.size = 0;
 	VTEST_EQ(vio_dev_queue_setup(&dev, 2, &setup, &doorbell), -EINVAL);
 	setup.size = 32;
-	toy.common[AT(queue_notify_off)] = 4; /* 16 bytes behind the begin of 16 */
+	toy.common[AT(queue_notify_off)] = 4; /* offset 16 in a region of 16 bytes */
 	VTEST_EQ(vio_dev_queue_setup(&dev, 2, &setup, &doorbell), -EPROTO);
 	toy.common[AT(queue_notify_off)] = 0;
 	toy.deaf_vector = true;

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/* Capability lists as devices write them, good and bad. */
+/* Valid and invalid capability lists of devices. */
 
 #include <errno.h>
 #include <string.h>
@@ -46,7 +46,7 @@ begin(void)
 	space[PCI_CFG_CAP_PTR] = 0;
 }
 
-/* Append a capability; returns where it stands. */
+/* Append a capability. @return its offset */
 static uint8_t
 put(uint8_t cap_len, uint8_t cfg_type, uint8_t bar, uint32_t offset, uint32_t len)
 {
@@ -107,13 +107,13 @@ vectors_and_sriov_are_found(void)
 	pos = put(16, 0, 0, 0, 0);
 	space[pos] = PCI_CAPABILITY_MSIX;
 	space[pos + PCI_MSIX_CTRL] = 9;
-	space[pos + PCI_MSIX_CTRL + 1] = 0x80; /* enabled: no part of the size */
+	space[pos + PCI_MSIX_CTRL + 1] = 0x80; /* MSI-X Enable, not part of the size */
 	memcpy(space + 0x100, &first, 4);
 	memcpy(space + 0x140, &second, 4);
 	VTEST_EQ(layout_read(), 0);
 	VTEST_EQ(layout.nb_vectors, 10);
 	VTEST(layout.sriov);
-	/* without reach of the extended space there is none */
+	/* without access to the extended space SR-IOV is not found */
 	space_len = PCI_CFG_SIZE;
 	VTEST_EQ(layout_read(), 0);
 	VTEST(!layout.sriov);
@@ -231,7 +231,7 @@ legacy_device_is_told_apart(void)
 {
 	begin();
 	VTEST_EQ(layout_read(), -ENODEV);
-	space[PCI_CFG_STATUS] = 0; /* not even a list */
+	space[PCI_CFG_STATUS] = 0; /* no capability list */
 	put_all();
 	VTEST_EQ(layout_read(), -ENODEV);
 }
@@ -264,7 +264,7 @@ transport_reads_and_writes_at_natural_width(void)
 	VTEST_EQ(vio_read(&pci.t, VIO_COMMON, 20, 4), 0x12340000);
 	VTEST_EQ(vio_read(&pci.t, VIO_COMMON, 22, 1), 0x34);
 	VTEST(pci.t.ops->doorbell(&pci.t, 8) == bar4 + 0x1008);
-	/* outside, or across the end: ones, and nothing written */
+	/* outside or across the end: reads give ones, writes do nothing */
 	vio_write(&pci.t, VIO_COMMON, 64, 4, 0xffffffff);
 	vio_write(&pci.t, VIO_ISR, 0, 2, 0xffff);
 	VTEST_EQ(bar4[0x900 + 64], 0);

@@ -2,8 +2,7 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/* The device side of the admin queue: what it checks, in which order it answers, and how it
- * misbehaves when it is told to. */
+/* The device side of the admin queue: its checks, the order of its answers, and its faults. */
 
 #include <string.h>
 
@@ -54,7 +53,7 @@ admin_queues_stand_behind_all_others(void)
 
 	conf.admin_queues = 3;
 	f = fixture_from(&conf);
-	/* Nothing before it was negotiated (virtio 1.4 4.1.4.3.2), and nothing for a VF. */
+	/* No admin queue before negotiation (virtio 1.4 4.1.4.3.2), and none in a VF. */
 	VTEST_EQ(reg_read(f.pf, "admin_queue_num"), 0);
 	VTEST(driver_negotiate(f.pf, &features));
 	VTEST_EQ(reg_read(f.pf, "admin_queue_num"), 3);
@@ -103,7 +102,7 @@ checks_come_in_the_order_of_the_specification(void)
 				STATUS_EINVAL);
 		VTEST_EQ(owner_qualifier(&o), rows[i].qualifier);
 	}
-	/* None of it left the device in error (virtio 1.4 2.12.1.5). */
+	/* No command set DEVICE_NEEDS_RESET (virtio 1.4 2.12.1.3). */
 	VTEST(!(o.f.pf->status & VIRTIO_STATUS_NEEDS_RESET));
 	VTEST_EQ(legacy_get(&o, 2, false, 18, 1), 0);
 	owner_free(&o);
@@ -122,7 +121,7 @@ only_lists_before_a_list_is_used(void)
 	VTEST_EQ(legacy_get(&o, 1, false, 0, 4), -STATUS_EINVAL);
 	owner_agree(&o, SRIOV);
 	VTEST(legacy_get(&o, 1, false, 0, 4) > 0);
-	/* A later list replaces the former. */
+	/* A later list replaces the earlier list. */
 	VTEST_EQ(use(&o, SRIOV, VIRTIO_ADMIN_LIST_BASIC), 0);
 	VTEST_EQ(legacy_get(&o, 1, false, 0, 4), -STATUS_EINVAL);
 	owner_free(&o);
@@ -150,7 +149,7 @@ lists_are_refused_that_make_no_sense(void)
 	}
 	VTEST_EQ(owner_send(&o, VIRTIO_ADMIN_LIST_USE, SRIOV, 0, wide, sizeof(wide), 0),
 			STATUS_EINVAL);
-	wide[1] = 0; /* zero words behind are fine */
+	wide[1] = 0; /* more words are allowed if they are zero */
 	VTEST_EQ(owner_send(&o, VIRTIO_ADMIN_LIST_USE, SRIOV, 0, wide, sizeof(wide), 0), 0);
 	owner_free(&o);
 }
@@ -169,7 +168,7 @@ the_group_of_vfs_comes_and_goes_with_them(void)
 	config_write(o.f.pf, control, 0, 2);
 	VTEST_EQ(legacy_get(&o, 2, false, 0, 4), -STATUS_EINVAL);
 	VTEST_EQ(owner_qualifier(&o), VIRTIO_ADMIN_QUALIFIER_INVALID_GROUP);
-	/* With the next VFs the list begins anew. */
+	/* New VFs start with the initial list. */
 	vfs_make(&o.f, 2);
 	VTEST_EQ(legacy_get(&o, 2, false, 0, 4), -STATUS_EINVAL);
 	VTEST_EQ(owner_qualifier(&o), VIRTIO_ADMIN_QUALIFIER_INVALID_OPCODE);
@@ -191,7 +190,7 @@ lenient_devices_take_what_known_drivers_do(void)
 	VTEST_EQ(owner_send(&o, VIRTIO_ADMIN_CAP_ID_LIST_QUERY, SELF, 0, NULL, 0, 8), 0);
 	vfs_make(&o.f, 1);
 	VTEST(legacy_get(&o, 1, false, 0, 4) > 0);
-	/* Leniency goes no further than that. */
+	/* A lenient device refuses everything else. */
 	VTEST_EQ(owner_send(&o, VIRTIO_ADMIN_LEGACY_NOTIFY_INFO, SELF, 0, NULL, 0, 64),
 			STATUS_EINVAL);
 	owner_free(&o);
@@ -222,19 +221,19 @@ lengths_alone_fail_nothing(void)
 	uint8_t out[200] = { 0 };
 	uint16_t id;
 
-	/* Any pieces. */
+	/* Segments of any size. */
 	for (uint32_t cut = 4; cut < 40; cut += 7) {
 		owner_post(&o, out, 24, 16, cut);
 		VTEST(owner_reap(&o, &id));
 		VTEST_EQ(o.used, 16);
 		VTEST_EQ(owner_result(&o)[0], 0x83);
 	}
-	/* Short: what is missing reads as zero, so this is LIST_QUERY of SELF. */
+	/* A short command: missing bytes read as zero, so this is LIST_QUERY of SELF. */
 	owner_post(&o, out, 1, 16, OWNER_BUF);
 	VTEST(owner_reap(&o, &id));
 	VTEST_EQ(o.answer[0], 0);
 	VTEST_EQ(owner_result(&o)[0], 0x83);
-	/* Long: what is too much is ignored; behind the result nothing is written. */
+	/* A long command: the device ignores more bytes, and writes nothing after the result. */
 	owner_post(&o, out, 200, 300, OWNER_BUF);
 	VTEST(owner_reap(&o, &id));
 	VTEST_EQ(o.used, 16);
@@ -285,20 +284,20 @@ other_faults_show_as_they_should(void)
 	vsim_nic_faults(o.f.nic, &faults);
 	VTEST_EQ(owner_send(&o, VIRTIO_ADMIN_LIST_QUERY, SELF, 0, NULL, 0, 8), 0);
 	VTEST_EQ(o.used, 10);
-	/* A lost one never comes, those behind it do. */
+	/* A lost answer never arrives, later answers arrive. */
 	faults = (struct vsim_faults){ .admin_lose = 1 };
 	vsim_nic_faults(o.f.nic, &faults);
 	owner_post(&o, out, 24, 16, OWNER_BUF);
 	second = owner_post(&o, out, 24, 16, OWNER_BUF);
 	VTEST(owner_reap(&o, &id));
 	VTEST_EQ(id, second);
-	/* Of some opcodes only. */
+	/* Faults of some opcodes only. */
 	faults = (struct vsim_faults){ .admin_status = 77,
 		.admin_opcodes = UINT64_C(1) << VIRTIO_ADMIN_LIST_USE };
 	vsim_nic_faults(o.f.nic, &faults);
 	VTEST_EQ(owner_send(&o, VIRTIO_ADMIN_LIST_QUERY, SELF, 0, NULL, 0, 8), 0);
 	VTEST_EQ(use(&o, SELF, VIRTIO_ADMIN_LIST_BASIC), 77);
-	/* Late ones come late. */
+	/* Delayed answers arrive late. */
 	faults = (struct vsim_faults){ .admin_delay_us = 20000 };
 	vsim_nic_faults(o.f.nic, &faults);
 	owner_post(&o, out, 24, 16, OWNER_BUF);
@@ -340,7 +339,7 @@ a_slow_reset_is_over_when_it_is_answered_and_blocks_no_other(void)
 	VTEST_EQ(id, other);
 	VTEST_EQ(owner_result(&o)[0], 1);
 	VTEST(vsim_fn_resetting(vsim_nic_fn(o.f.nic, 1)));
-	/* A modern driver would still see it at work. */
+	/* A modern driver would still read a status other than 0. */
 	VTEST_EQ(reg_read(vsim_nic_fn(o.f.nic, 1), "device_status"), 3);
 	VTEST(owner_reap(&o, &id));
 	VTEST_EQ(id, reset);
@@ -390,7 +389,7 @@ vf_enable_is_not_touched_under_commands(void)
 	config_write(o.f.pf, o.f.nic->layout[0].sriov + offsetof(struct pci_sriov_cap, control), 0,
 			2);
 	VTEST_EQ(violations(o.f.pf, VIRTIO_RULE_VF_ENABLE_PENDING), 1);
-	/* Nobody is left to wait for; what was not begun finds no group. */
+	/* No VF is left to wait for; commands that had not started find no group. */
 	VTEST(owner_reap(&o, &id));
 	VTEST_EQ(id, reset);
 	VTEST(owner_reap(&o, &id));
@@ -438,7 +437,7 @@ memory_that_goes_away_under_a_command_is_a_fault(void)
 	VTEST(!ring_reap(&o.ring, &id, &o.used));
 	VTEST(o.f.pf->status & VIRTIO_STATUS_NEEDS_RESET);
 	VTEST_EQ(o.f.pf->counters->dma_faults, 1);
-	/* A reset forgets what was under way. */
+	/* A reset drops commands in progress. */
 	reg_write(o.f.pf, "device_status", 0);
 	VTEST(o.f.pf->admin->pending == NULL);
 	owner_free(&o);
@@ -491,7 +490,7 @@ capabilities_bound_objects(void)
 			VIRTIO_ADMIN_STATUS_ENXIO);
 	VTEST_EQ(owner_send(&o, VIRTIO_ADMIN_DEVICE_CAP_GET, SELF, 0, &two.hdr, 8, 8), 0);
 	VTEST_EQ(owner_result(&o)[0], 16);
-	/* Without the driver's capability there is no room for an object. */
+	/* The driver has not set its capability, so the limit of objects is 0. */
 	VTEST_EQ(owner_send(&o, VIRTIO_ADMIN_RESOURCE_OBJ_CREATE, SRIOV, 1, &obj, sizeof(obj), 0),
 			VIRTIO_ADMIN_STATUS_ENOSPC);
 	VTEST_EQ(owner_send(&o, VIRTIO_ADMIN_DRIVER_CAP_SET, SELF, 0, &much, sizeof(much), 0),
@@ -510,19 +509,19 @@ capabilities_bound_objects(void)
 	VTEST_EQ(owner_send(&o, VIRTIO_ADMIN_RESOURCE_OBJ_CREATE, SRIOV, 2, &obj, sizeof(obj), 0),
 			STATUS_EINVAL);
 	obj.cmd.hdr.id = 0;
-	/* QUERY and MODIFY go by the table's numbers. */
+	/* QUERY and MODIFY have the numbers of the table. */
 	VTEST_EQ(owner_send(&o, 0x0b, SRIOV, 1, &obj.cmd, sizeof(obj.cmd), 8), 0);
 	VTEST_EQ(owner_result(&o)[0], VIRTIO_DEV_PARTS_OBJ_GET);
 	obj.data.kind = VIRTIO_DEV_PARTS_OBJ_SET;
 	VTEST_EQ(owner_send(&o, 0x0c, SRIOV, 1, &obj, sizeof(obj), 0), STATUS_EINVAL);
-	/* Not while they live. */
+	/* Not while objects exist. */
 	VTEST_EQ(owner_send(&o, VIRTIO_ADMIN_DRIVER_CAP_SET, SELF, 0, &none, sizeof(none), 0),
 			VIRTIO_ADMIN_STATUS_EBUSY);
 	VTEST_EQ(owner_send(&o, VIRTIO_ADMIN_RESOURCE_OBJ_DESTROY, SRIOV, 1, &obj.cmd.hdr, 8, 0),
 			0);
 	VTEST_EQ(owner_send(&o, VIRTIO_ADMIN_RESOURCE_OBJ_DESTROY, SRIOV, 1, &obj.cmd.hdr, 8, 0),
 			VIRTIO_ADMIN_STATUS_ENXIO);
-	/* A reset of the VF takes its objects along. */
+	/* A reset of the VF destroys its objects. */
 	reg_write(vsim_nic_fn(o.f.nic, 2), "device_status", 0);
 	VTEST_EQ(owner_send(&o, VIRTIO_ADMIN_DRIVER_CAP_SET, SELF, 0, &none, sizeof(none), 0), 0);
 	owner_free(&o);
@@ -555,7 +554,7 @@ owner_with_parts(void)
 	return o;
 }
 
-/* All parts of VF 1, behind the header that PARTS_SET wants. */
+/* All parts of VF 1, after the header of PARTS_SET. */
 static uint32_t
 parts_of_vf1(struct owner *o, uint8_t *stream)
 {
@@ -602,14 +601,14 @@ parts_are_listed_and_read_in_order(void)
 		VTEST(at <= len);
 	}
 	VTEST_EQ(nb, count);
-	/* Too little room says so. */
+	/* Too little room is refused. */
 	cmd.type = VIRTIO_DEV_PARTS_METADATA_LIST;
 	VTEST_EQ(owner_send(&o, VIRTIO_ADMIN_DEV_PARTS_METADATA_GET, SRIOV, 1, &cmd, 16, 64),
 			VIRTIO_ADMIN_STATUS_ENOMEM);
 	VTEST_EQ(owner_send(&o, VIRTIO_ADMIN_DEV_PARTS_METADATA_GET, SRIOV, 1, &cmd, 16,
 				 8 + 16 * count),
 			0);
-	/* An object of the other kind, or of another VF, will not do. */
+	/* An object of another type or of another VF is refused. */
 	cmd.hdr.id = htole32(1);
 	VTEST_EQ(owner_send(&o, VIRTIO_ADMIN_DEV_PARTS_METADATA_GET, SRIOV, 2, &cmd, 16, 64),
 			VIRTIO_ADMIN_STATUS_ENXIO);
@@ -627,13 +626,13 @@ parts_are_written_whole_or_not_at_all(void)
 	VTEST_EQ(mode(&o, 1, 1), 0);
 	VTEST_EQ(legacy_put_value(&o, 1, LEGACY(device_status), 3, 1), 0);
 	len = parts_of_vf1(&o, stream);
-	/* It has to stand still. */
+	/* The VF must be stopped. */
 	VTEST_EQ(owner_send(&o, VIRTIO_ADMIN_DEV_PARTS_SET, SRIOV, 2, stream, len, 0),
 			STATUS_EINVAL);
 	VTEST_EQ(violations(o.f.pf, VIRTIO_RULE_STOP_FIRST), 1);
 	VTEST_EQ(mode(&o, 2, 1), 0);
-	VTEST_EQ(mode(&o, 2, 1), 0); /* again is fine */
-	/* The first part's length is wrong, the rest is right: nothing happens. */
+	VTEST_EQ(mode(&o, 2, 1), 0); /* stopping twice is allowed */
+	/* Only the length of the first part is wrong: no part is written. */
 	stream[8 + offsetof(struct virtio_dev_part_hdr, length)]--;
 	VTEST_EQ(owner_send(&o, VIRTIO_ADMIN_DEV_PARTS_SET, SRIOV, 2, stream, len, 0),
 			STATUS_EINVAL);

@@ -31,7 +31,7 @@ headers_of_pf_and_vf(void)
 	vsim_fn_ids(vf, &ids);
 	VTEST(ids.vendor == 0x1af4 && ids.device == 0x1041 && ids.subsys == 0x05fe);
 
-	/* Read-only registers stay, and of Command a VF has Bus Master Enable only. */
+	/* Read-only registers do not change; Command of a VF has Bus Master Enable only. */
 	for (uint64_t at = 0; at < 0x40; at += 4)
 		config_write(vf, at, 0xffffffff, 4);
 	VTEST_EQ(config_read(vf, 0, 4), 0xffffffff);
@@ -131,7 +131,7 @@ configuration_space_is_bounded(void)
 	VTEST_EQ(vsim_fn_read(f.pf, VSIM_REGION_CONFIG, PCI_CFG_EXT_SIZE - 1, all, 2), -EINVAL);
 	VTEST(all[0] == 0xff && all[1] == 0xff);
 	VTEST_EQ(vsim_fn_write(f.pf, VSIM_REGION_CONFIG, UINT64_MAX, all, 2), -EINVAL);
-	/* A look at everything, the window included, is no offence. */
+	/* Reading all of the space, the window included, breaks no rule. */
 	VTEST_EQ(violations_all(f.pf), 0);
 	fixture_free(&f);
 }

@@ -3,8 +3,7 @@
  */
 
 /*
- * Control queue and RX filter of the simulated NIC, driven through a split ring as a driver would:
- * virtio 1.4 5.1.9.5.
+ * Control queue and RX filter of the simulated NIC, used through a split ring: virtio 1.4 5.1.9.5.
  */
 
 #include <stdio.h>
@@ -15,10 +14,10 @@
 
 #define NB(array) (sizeof(array) / sizeof((array)[0]))
 #define QUEUE_SIZE 256
-/* Behind the rings of nine queues */
+/* After the rings of nine queues */
 #define BUFFERS (10 * FIXTURE_QUEUE_LEN)
 
-#define NO_ACK 0xaa /* What stands in the ack byte before. */
+#define NO_ACK 0xaa /* content of the ack byte before the command */
 
 struct ctrl {
 	struct fixture f;
@@ -34,7 +33,7 @@ ctrl_features(void)
 			VIRTIO_NET_F_GUEST_ANNOUNCE);
 }
 
-/* A running function; nb_queues data queues are enabled. */
+/* Start a function with nb_queues data queues. */
 static struct ctrl
 ctrl_start(struct vsim_features features, uint16_t nb_queues)
 {
@@ -57,8 +56,8 @@ used_idx(const struct ctrl *c)
 	return le16toh(__atomic_load_n(&used->idx, __ATOMIC_ACQUIRE));
 }
 
-/* Send a request cut into pieces of at most piece bytes; ack_len 0 leaves no room for the answer.
- * Returns the ack byte. */
+/* Send a request in segments of at most piece bytes; ack_len 0: no room for the answer.
+ * @return the ack byte. */
 static uint8_t
 ctrl_send(struct ctrl *c, const void *request, size_t len, size_t piece, uint32_t ack_len)
 {
@@ -68,7 +67,7 @@ ctrl_send(struct ctrl *c, const void *request, size_t len, size_t piece, uint32_
 	uint16_t nb = 0, bell = htole16(c->qi);
 	uint64_t at;
 
-	/* A hole behind each piece, so that only the descriptors hold them together. */
+	/* A gap after each segment, so that only the descriptors connect the segments. */
 	for (size_t done = 0; done < len; done += piece) {
 		size_t n = len - done < piece ? len - done : piece;
 
@@ -104,7 +103,7 @@ ctrl_send(struct ctrl *c, const void *request, size_t len, size_t piece, uint32_
 	return buf[2 * len];
 }
 
-/* The usual way: all in one piece, room for the ack. */
+/* Send a request in one segment, with room for the ack. */
 static uint8_t
 command(struct ctrl *c, uint8_t class, uint8_t cmd, const void *data, size_t len)
 {
@@ -137,7 +136,7 @@ accepted(const struct ctrl *c, const uint8_t mac[6], int vid)
 	memcpy(frame, mac, 6);
 	if (vid >= 0) {
 		frame[12] = 0x81;
-		frame[14] = vid >> 8 | 0x60; /* with a priority, which is none of the filter's */
+		frame[14] = vid >> 8 | 0x60; /* with a priority, which the filter ignores */
 		frame[15] = vid;
 	} else {
 		frame[12] = 0x08;
@@ -154,7 +153,7 @@ commands_are_acknowledged_or_refused(void)
 		const char *what;
 		uint8_t class, command, data[16];
 		uint8_t len, ack;
-		enum virtio_rule rule; /* Broken with it. */
+		enum virtio_rule rule; /* broken by this request */
 	} rows[] = {
 		{ "promisc off", 0, VIRTIO_NET_CTRL_RX_PROMISC, { 0 }, 1, 0, VIRTIO_RULE_NONE },
 		{ "promisc without data", 0, VIRTIO_NET_CTRL_RX_PROMISC, { 0 }, 0, 1,
@@ -208,7 +207,7 @@ commands_need_their_features(void)
 {
 	static const struct {
 		uint8_t class, command;
-		unsigned int count; /* Of VIRTIO_RULE_RX_MODE */
+		unsigned int count; /* violations of VIRTIO_RULE_RX_MODE */
 	} rows[] = {
 		{ VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_PROMISC, 1 },
 		{ VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_NOUNI, 1 },
@@ -303,7 +302,7 @@ modes_have_their_precedence(void)
 	};
 	struct ctrl c = ctrl_start(ctrl_features(), 2);
 
-	/* As after reset: promiscuous. */
+	/* As after a reset, the function is promiscuous. */
 	VTEST(accepted(&c, own, -1) && accepted(&c, other, -1) && accepted(&c, group, 5));
 	for (size_t i = 0; i < NB(rows); i++) {
 		for (uint8_t cmd = 0; cmd <= VIRTIO_NET_CTRL_RX_NOBCAST; cmd++)
@@ -323,7 +322,7 @@ tables_replace_one_another_and_overflow(void)
 {
 	static const struct {
 		uint32_t nb_unicast, nb_multicast;
-		bool other, group; /* Not in the tables. */
+		bool other, group; /* addresses that are not in the tables */
 	} rows[] = {
 		{ 1, 1, false, false },
 		{ VSIM_FILTER_MACS, VSIM_FILTER_MACS, false, false },
@@ -381,7 +380,7 @@ address_set_changes_filter_and_configuration(void)
 		VTEST_EQ(vsim_fn_read(c.f.pf, VSIM_BAR, VSIM_REG_DEVICE + i, &byte, 1), 0);
 		VTEST_EQ(byte, other[i]);
 	}
-	/* The address comes back with a reset. */
+	/* A reset restores the address. */
 	reg_write(c.f.pf, "device_status", 0);
 	VTEST_EQ(vsim_fn_read(c.f.pf, VSIM_BAR, VSIM_REG_DEVICE + 5, &byte, 1), 0);
 	VTEST_EQ(byte, own[5]);
@@ -472,7 +471,7 @@ many_requests_are_all_served(void)
 	fixture_free(&c.f);
 }
 
-/* A ring full of requests behind one doorbell: more than one round of the device. */
+/* A full ring of requests with one doorbell: the device needs more than one round. */
 static void
 a_full_ring_is_served_behind_one_doorbell(void)
 {
@@ -504,7 +503,7 @@ a_full_ring_is_served_behind_one_doorbell(void)
 	fixture_free(&c.f);
 }
 
-/* Totals of a function are of its data queues, also when the control queue stands at index 2. */
+/* The totals of a function count its data queues, also if the control queue has index 2. */
 static void
 control_requests_are_not_packets(void)
 {

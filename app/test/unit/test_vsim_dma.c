@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/* DMA map of a simulated function: what it reaches, what it must not, what goes away under it. */
+/* The DMA map of a simulated function: access, protection, and memory that disappears. */
 
 #include <errno.h>
 #include <pthread.h>
@@ -18,7 +18,7 @@
 #define RW (PROT_READ | PROT_WRITE)
 #define PAGE 4096u
 #define HUGE (2u << 20)
-#define BASE UINT64_C(0x7f0000000000) /* where nothing of the fixture is */
+#define BASE UINT64_C(0x7f0000000000) /* an address that the fixture does not use */
 
 static struct fixture fx;
 static struct driver d;
@@ -33,7 +33,7 @@ memory(size_t len, unsigned int flags)
 	return fd;
 }
 
-/** What the device sees: len bytes at iova, whole, or NULL. */
+/** Memory of the device at iova if all len bytes are contiguous, else NULL. */
 static uint8_t *
 reach(uint64_t iova, uint64_t len, int prot)
 {
@@ -57,7 +57,7 @@ a_map_shows_the_file(void)
 	VTEST_EQ(pwrite(fd, "here", 4, 3 * PAGE), 4);
 	VTEST_EQ(vsim_fn_dma_map(fx.pf, BASE, 4 * PAGE, RW, fd, 2 * PAGE), 0);
 	VTEST_EQ(vsim_dma_bytes(fx.pf) - before, 4 * PAGE);
-	close(fd); /* borrowed only */
+	close(fd); /* the map keeps its own reference */
 	seen = reach(BASE + PAGE, 4, PROT_READ);
 	VTEST(seen != NULL && memcmp(seen, "here", 4) == 0);
 	VTEST(reach(BASE, 4 * PAGE, RW) != NULL);
@@ -100,7 +100,7 @@ bad_maps_are_refused(void)
 					 rows[i].fd, rows[i].offset),
 				rows[i].want);
 	VTEST_EQ(vsim_dma_bytes(fx.pf), FIXTURE_MEM_LEN);
-	/* Right beside is no overlap. */
+	/* A neighbour does not overlap. */
 	VTEST_EQ(vsim_fn_dma_map(fx.pf, FIXTURE_IOVA - PAGE, PAGE, RW, fd, 0), 0);
 	VTEST_EQ(vsim_fn_dma_map(fx.pf, FIXTURE_IOVA + FIXTURE_MEM_LEN, PAGE, RW, fd, 0), 0);
 	close(fd);
@@ -123,14 +123,14 @@ unmap_takes_whole_mappings_only(void)
 	VTEST_EQ(vsim_fn_dma_unmap(fx.pf, BASE, 0), -EINVAL);
 	VTEST_EQ(vsim_fn_dma_unmap(fx.pf, BASE, UINT64_MAX), -EINVAL);
 	VTEST_EQ(vsim_dma_bytes(fx.pf), FIXTURE_MEM_LEN + 8 * PAGE);
-	/* Several at once, and more than there is. */
+	/* Several maps at once, and more than are mapped. */
 	VTEST_EQ(vsim_fn_dma_unmap(fx.pf, BASE + 2 * PAGE, 4 * PAGE), 0);
 	VTEST(reach(BASE, 2 * PAGE, RW) != NULL);
 	VTEST(reach(BASE + 2 * PAGE, 1, RW) == NULL);
 	VTEST(reach(BASE + 6 * PAGE, 2 * PAGE, RW) != NULL);
 	VTEST_EQ(vsim_fn_dma_unmap(fx.pf, BASE - PAGE, 64 * PAGE), 0);
 	VTEST_EQ(vsim_dma_bytes(fx.pf), FIXTURE_MEM_LEN);
-	/* The place can be used again. */
+	/* The addresses can be mapped again. */
 	VTEST_EQ(vsim_fn_dma_map(fx.pf, BASE, 8 * PAGE, RW, fd, 0), 0);
 	vsim_fn_dma_unmap_all(fx.pf);
 	VTEST_EQ(vsim_dma_bytes(fx.pf), 0);
@@ -138,7 +138,7 @@ unmap_takes_whole_mappings_only(void)
 	fixture_free(&fx);
 }
 
-/** Pages that come one by one and in any order are one piece to the device. */
+/* Pages that are mapped one by one in any order are contiguous for the device. */
 static void
 neighbours_become_one_segment(void)
 {
@@ -155,7 +155,7 @@ neighbours_become_one_segment(void)
 	VTEST(reach(BASE, 8 * PAGE, RW) != NULL);
 	for (unsigned int i = 0; i < 8; i++)
 		VTEST_EQ(reach(BASE, 8 * PAGE, RW)[i * PAGE], i);
-	VTEST_EQ(fx.pf->dma->nb_segs, 2); /* these, and the fixture's */
+	VTEST_EQ(fx.pf->dma->nb_segs, 2); /* this segment and the one of the fixture */
 	/* Another protection is another segment. */
 	VTEST_EQ(vsim_fn_dma_unmap(fx.pf, BASE + 3 * PAGE, PAGE), 0);
 	VTEST_EQ(fx.pf->dma->nb_segs, 3);
@@ -185,7 +185,7 @@ huge_pages_become_one_segment(void)
 	VTEST_EQ(vsim_fn_dma_map(fx.pf, BASE + HUGE, HUGE, RW, fds[1], 0), 0);
 	VTEST(reach(BASE, 2 * HUGE, RW) != NULL);
 	VTEST_EQ(reach(BASE + HUGE, 1, RW)[0], 'b');
-	/* A part of one, where its address here cannot be that of the bus. */
+	/* A part of a huge page, whose address cannot match the bus address. */
 	VTEST_EQ(vsim_fn_dma_map(fx.pf, BASE + 8 * HUGE + PAGE, 2 * PAGE, RW, fds[1], 0), 0);
 	VTEST_EQ(reach(BASE + 8 * HUGE + PAGE, 2 * PAGE, RW)[0], 'b');
 	VTEST_EQ(vsim_fn_dma_unmap(fx.pf, BASE, 16 * HUGE), 0);
@@ -208,10 +208,10 @@ far_apart_and_across_windows_all_is_found(void)
 	for (size_t i = 0; i < NB(at); i++)
 		VTEST(reach(at[i], 2 * PAGE, RW) != NULL);
 	VTEST_EQ(vsim_fn_dma_unmap(fx.pf, VSIM_DMA_WINDOW - 2 * PAGE, 4 * PAGE), 0);
-	/* One mapping over the border of two windows. */
+	/* One mapping across the border of two windows. */
 	VTEST_EQ(vsim_fn_dma_map(fx.pf, VSIM_DMA_WINDOW - 2 * PAGE, 4 * PAGE, RW, fd, 0), 0);
 	VTEST(reach(VSIM_DMA_WINDOW - 2 * PAGE, 4 * PAGE, RW) != NULL);
-	/* More windows than a function gets: plain mappings then. */
+	/* More windows than a function can have: the rest are plain mappings. */
 	for (uint64_t i = 1; i < 2 * VSIM_DMA_WINDOWS; i++)
 		VTEST_EQ(vsim_fn_dma_map(fx.pf, (i << 40) + PAGE, PAGE, RW, fd, 0), 0);
 	for (uint64_t i = 1; i < 2 * VSIM_DMA_WINDOWS; i++)
@@ -252,7 +252,7 @@ protection_is_respected(void)
 	int fd = memory(8 * PAGE, MFD_CLOEXEC);
 	struct ring_seg seg;
 
-	/* The device may read it: TX works, RX faults. */
+	/* The device may read: TX works, RX faults. */
 	up("gen:rate=0");
 	VTEST_EQ(vsim_fn_dma_map(fx.pf, BASE, PAGE, PROT_READ, fd, 0), 0);
 	send_from(BASE, 80);
@@ -266,7 +266,7 @@ protection_is_respected(void)
 	VTEST(fx.pf->status & VIRTIO_STATUS_NEEDS_RESET);
 	fixture_free(&fx);
 
-	/* It may only write it: TX faults. */
+	/* The device may only write: TX faults. */
 	up("null");
 	VTEST_EQ(vsim_fn_dma_map(fx.pf, BASE, PAGE, PROT_WRITE, fd, 0), 0);
 	send_from(BASE, 80);
@@ -283,7 +283,7 @@ unmapped_memory_is_forgotten_at_once(void)
 
 	up("null");
 	VTEST_EQ(vsim_fn_dma_map(fx.pf, BASE, 8 * PAGE, RW, fd, 0), 0);
-	send_from(BASE, 80); /* now the queue has it in its cache */
+	send_from(BASE, 80); /* the queue now has the mapping in its cache */
 	VTEST_EQ(vsim_fn_dma_unmap(fx.pf, BASE, 8 * PAGE), 0);
 	VTEST_EQ(fx.pf->counters->dma_faults, 0);
 	send_from(BASE, 80);
@@ -307,7 +307,7 @@ unmapped_rings_fault_when_they_are_needed(void)
 	VTEST(fx.pf->status & VIRTIO_STATUS_NEEDS_RESET);
 	fixture_free(&fx);
 
-	/* Mapped again before that, nothing happened. */
+	/* Memory that was mapped again in time causes no fault. */
 	up("null");
 	vsim_fn_dma_unmap_all(fx.pf);
 	VTEST_EQ(vsim_fn_dma_map_ptr(fx.pf, FIXTURE_IOVA, FIXTURE_MEM_LEN, RW, fx.mem), 0);
@@ -316,7 +316,7 @@ unmapped_rings_fault_when_they_are_needed(void)
 	fixture_free(&fx);
 }
 
-/** A client cuts its file short while the device uses it. */
+/* A client truncates its file while the device uses the memory. */
 static void
 cut(unsigned int flags, size_t page)
 {
@@ -328,7 +328,7 @@ cut(unsigned int flags, size_t page)
 	up("gen:rate=0");
 	VTEST_EQ(vsim_fn_dma_map(fx.pf, BASE, 2 * page, RW, fd, 0), 0);
 	VTEST_EQ(ftruncate(fd, page), 0);
-	send_from(BASE, 80); /* still there */
+	send_from(BASE, 80); /* the memory still exists */
 	VTEST_EQ(fx.pf->counters->dma_faults, 0);
 	ring_post(&d.rx[0], &seg, 0, 1, 0, NULL);
 	ring_publish(&d.rx[0]);
@@ -385,7 +385,7 @@ run_worker(void *arg)
 	return NULL;
 }
 
-/** Maps and unmaps come and go while a worker moves packets; each returns, none is used later. */
+/* Maps and unmaps while a worker moves packets: each call returns, no old map is used. */
 static void
 maps_change_under_a_running_worker(void)
 {
@@ -410,7 +410,7 @@ maps_change_under_a_running_worker(void)
 			;
 		rounds++;
 		if (d.rx[0].avail_i - d.rx[0].used_i > 32)
-			usleep(2000); /* at the latest now a sleeping worker has seen it */
+			usleep(2000); /* by now a sleeping worker has read the doorbell */
 	}
 	vsim_worker_stop(fx.nic);
 	pthread_join(thread, NULL);

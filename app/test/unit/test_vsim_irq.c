@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/* How the simulated NIC speaks up: vectors, ISR, MSI-X, device configuration and its changes.
+/* Interrupts of the simulated NIC (vectors, ISR, MSI-X), and its device configuration:
  * virtio 1.4 4.1.4.5, 4.1.5 and 5.1.4. */
 
 #include <sys/eventfd.h>
@@ -61,7 +61,7 @@ isr_is_cleared_by_reading(void)
 	VTEST(driver_negotiate(f.pf, &f.pf->offered));
 	reg_write(f.pf, "config_msix_vector", 0);
 	reg_read(f.pf, "config_msix_vector");
-	/* Before DRIVER_OK the device is silent. */
+	/* The device raises no interrupt before DRIVER_OK. */
 	vsim_fn_link_set(f.pf, false);
 	VTEST_EQ(events(fd), 0);
 	VTEST_EQ(vsim_fn_read(f.pf, VSIM_BAR, VSIM_REG_ISR, &isr, 1), 0);
@@ -144,7 +144,7 @@ masked_vectors_stay_pending(void)
 	VTEST_EQ(events(fd), 1);
 	VTEST_EQ(config_read(f.pf, ctrl, 2), PCI_MSIX_CTRL_ENABLE | (f.nic->nb_vectors - 1));
 
-	/* Address and data keep what was written, the array of pending bits does not. */
+	/* Address and data can be written, the array of pending bits cannot. */
 	value = htole32(0xfee01000);
 	VTEST_EQ(vsim_fn_write(f.pf, VSIM_BAR, entry, &value, 4), 0);
 	value = 0;
@@ -184,7 +184,7 @@ device_configuration_says_what_was_configured(void)
 	VTEST_EQ(net_read(f.pf, NET(speed), 4), 25000);
 	VTEST_EQ(net_read(f.pf, NET(duplex), 1), VIRTIO_NET_DUPLEX_FULL);
 	VTEST_EQ(violations_all(f.pf), 0);
-	/* Byte by byte is served, and counted: mac is bytes, mtu is not. */
+	/* Byte accesses work; those of mtu (16 bits) are violations, those of mac are not. */
 	VTEST_EQ(net_read(f.pf, NET(mtu), 1), 1500 & 0xff);
 	VTEST_EQ(net_read(f.pf, NET(mtu) + 1, 1), 1500 >> 8);
 	VTEST_EQ(violations(f.pf, VIRTIO_RULE_NATURAL_WIDTH), 2);
@@ -232,7 +232,7 @@ generation_changes_with_what_was_read(void)
 	for (int changes = 1; changes <= 512; changes++) {
 		uint32_t now;
 
-		/* An even number of flips gives the same bytes, and still is a change. */
+		/* After an even number of changes only the generation differs. */
 		for (int i = 0; i < changes; i++)
 			vsim_fn_link_set(f.pf, !f.pf->link_up);
 		now = reg_read(f.pf, "config_generation");
@@ -254,7 +254,7 @@ link_changes_tell_an_announcing_driver(void)
 	VTEST_EQ(net_read(f.pf, NET(status), 2), 0);
 	vsim_fn_link_set(f.pf, true);
 	VTEST_EQ(net_read(f.pf, NET(status), 2), VIRTIO_NET_S_LINK_UP | VIRTIO_NET_S_ANNOUNCE);
-	/* The request ends with the driver that it was for, the cable stays where it is. */
+	/* A reset ends the announce request; the link state stays. */
 	reg_write(f.pf, "device_status", 0);
 	VTEST_EQ(net_read(f.pf, NET(status), 2), VIRTIO_NET_S_LINK_UP);
 	vsim_fn_link_set(f.pf, false);

@@ -2,8 +2,8 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/* A legacy driver on a VF, by each of the ways to its registers: fields, rings, packets, doorbells,
- * interrupts, reset. */
+/* A legacy driver on a VF, through each access to the legacy registers: fields, rings, packets,
+ * doorbells, interrupts, reset. */
 
 #include <string.h>
 #include <sys/eventfd.h>
@@ -17,9 +17,9 @@
 #define STATUS_EINVAL VIRTIO_ADMIN_STATUS_EINVAL
 #define VF_IOVA UINT64_C(0x10000000)
 #define VF_MEM (1024 * 1024)
-#define VF_BUFS (VF_MEM - 64 * 1024) /* Buffers of 2 KB stand from here on. */
+#define VF_BUFS (VF_MEM - 64 * 1024) /* Buffers of 2 KB start here. */
 
-/* A NIC whose VF 1 is looped back to itself, and memory that it reaches. */
+/* A NIC with a wire from VF 1 to VF 1, and DMA memory of VF 1. */
 struct legacy {
 	struct owner o;
 	struct vsim_fn *vf;
@@ -72,7 +72,7 @@ queue_at(struct legacy *l, struct ring *r, uint16_t qi, uint32_t at)
 	r->used = (void *)(l->mem + at + VIRTIO_LEGACY_USED_OFFSET(size));
 }
 
-/* As an old driver does it, with these features; DRIVER_OK is left out. */
+/* Initialize like a legacy driver, with these features, without DRIVER_OK. */
 static void
 driver_begin(struct legacy *l, uint32_t features)
 {
@@ -97,7 +97,7 @@ notify(struct legacy *l, uint16_t qi)
 	VTEST_EQ(legacy_put_value(&l->o, 1, LEGACY(queue_notify), qi, 2), 0);
 }
 
-/* One frame around the loop; the header takes hdr_len bytes. split: in a descriptor of its own. */
+/* Send and receive a frame with a header of hdr_len bytes; split: in its own descriptor. */
 static void
 one_frame(struct legacy *l, uint32_t hdr_len, bool split, void (*ring)(struct legacy *, uint16_t))
 {
@@ -147,7 +147,7 @@ the_header_is_that_of_a_legacy_device(void)
 	VTEST_EQ(legacy_put_value(&l.o, 1, LEGACY(queue_select), 99, 2), 0);
 	VTEST_EQ(legacy_get(&l.o, 1, false, LEGACY(queue_size), 2), 0);
 	VTEST_EQ(legacy_get(&l.o, 1, false, LEGACY(queue_select), 2), 99);
-	/* Read-only ones stay. */
+	/* Read-only registers do not change. */
 	VTEST_EQ(legacy_put_value(&l.o, 1, 0, 0, 4), 0);
 	VTEST_EQ(legacy_get(&l.o, 1, false, 0, 4), features);
 	VTEST_EQ(legacy_get(&l.o, 1, true, 0, 6), 0xf1ff00000002);
@@ -158,7 +158,7 @@ the_header_is_that_of_a_legacy_device(void)
 	legacy_free(&l);
 }
 
-/* Every offset and width against the borders of fields. */
+/* All offsets and widths. */
 static void
 an_access_lies_within_one_field(void)
 {
@@ -193,7 +193,7 @@ an_access_lies_within_one_field(void)
 	legacy_free(&l);
 }
 
-/* With few features the configuration is shorter. */
+/* With fewer features the configuration is shorter. */
 static void
 the_configuration_ends_with_its_last_field(void)
 {
@@ -217,7 +217,7 @@ parts_of_registers_are_registers_too(void)
 	VTEST_EQ(legacy_put_value(&l.o, 1, LEGACY(driver_features), 0x20, 1), 0);
 	VTEST_EQ(legacy_get(&l.o, 1, false, LEGACY(driver_features), 4), 0x12340020);
 	VTEST_EQ(legacy_get(&l.o, 1, false, LEGACY(driver_features) + 3, 1), 0x12);
-	/* A frame number counts with its last byte: half of one is nowhere. */
+	/* A frame number takes effect with its last byte. */
 	for (unsigned int i = 0; i < 4; i++) {
 		VTEST(l.vf->queue[0] == NULL);
 		VTEST_EQ(legacy_put_value(&l.o, 1, LEGACY(queue_address) + i, pfn >> 8 * i, 1), 0);
@@ -236,7 +236,7 @@ features_beyond_32_do_not_exist(void)
 	driver_begin(&l, UINT32_MAX & ~(1u << 30));
 	VTEST_EQ(l.vf->accepted.w[0] >> 32, 0);
 	VTEST(!vsim_features_has(&l.vf->accepted, VIRTIO_F_VERSION_1));
-	VTEST(violations(l.vf, VIRTIO_RULE_ACCEPTED_FEATURES) >= 1); /* what was not offered */
+	VTEST(violations(l.vf, VIRTIO_RULE_ACCEPTED_FEATURES) >= 1); /* not offered */
 	VTEST_EQ((uint32_t)l.vf->accepted.w[0] &
 					~((uint32_t)l.vf->offered.w[0] | 1u << VIRTIO_F_ANY_LAYOUT),
 			0);
@@ -255,7 +255,7 @@ a_modern_driver_is_left_alone(void)
 	VTEST_EQ(legacy_put_value(&l.o, 1, LEGACY(queue_address), 1, 4), VIRTIO_ADMIN_STATUS_EBUSY);
 	VTEST_EQ(legacy_put_value(&l.o, 1, LEGACY(device_status), 4, 1), VIRTIO_ADMIN_STATUS_EBUSY);
 	VTEST(!l.vf->legacy);
-	/* A reset is anybody's. */
+	/* Any driver may reset. */
 	VTEST_EQ(legacy_put_value(&l.o, 1, LEGACY(device_status), 0, 1), 0);
 	VTEST_EQ(l.vf->status, 0);
 	VTEST_EQ(legacy_put_value(&l.o, 1, LEGACY(driver_features), 0, 4), 0);
@@ -338,14 +338,14 @@ a_reset_stops_all_and_is_no_end(void)
 		VTEST_EQ(legacy_get(&l.o, 1, false, LEGACY(device_status), 1), 0);
 		VTEST(l.vf->queue[0] == NULL && l.vf->queue[1] == NULL);
 		VTEST(!l.vf->legacy);
-		/* Nothing is read after it. */
+		/* The device reads no further buffer. */
 		ring_post(&l.tx, &(struct ring_seg){ VF_IOVA + VF_BUFS, 70 }, 1, 0, 0, NULL);
 		ring_publish(&l.tx);
 		notify(&l, 1);
 		vsim_worker_poll(l.o.f.nic, 0);
 		VTEST_EQ(l.vf->counters->queue[1].packets, i + 1);
 	}
-	/* One queue alone goes by frame number zero. */
+	/* Frame number zero stops one queue only. */
 	driver_begin(&l, 0);
 	VTEST_EQ(legacy_put_value(&l.o, 1, LEGACY(queue_address), 0, 4), 0);
 	VTEST(l.vf->queue[0] != NULL && l.vf->queue[1] == NULL);
@@ -373,7 +373,7 @@ a_ring_outside_of_the_map_breaks_the_vf_alone(void)
 static void
 store(struct vsim_fn *fn, uint64_t offset, uint16_t value)
 {
-	/* As through a mapping: nothing but the store. */
+	/* Like a mapped access: a store, without a call. */
 	__atomic_store_n((uint16_t *)(void *)((uint8_t *)fn->doorbells + offset), htole16(value),
 			__ATOMIC_RELEASE);
 }
@@ -413,7 +413,7 @@ every_doorbell_is_as_good_as_notify(void)
 		commands = l.o.f.pf->counters->admin[VIRTIO_ADMIN_LEGACY_COMMON_CFG_WRITE];
 		for (int n = 0; n < 4; n++)
 			one_frame(&l, 10, false, ways[i]);
-		/* Two per frame by the tunnel, none by memory. */
+		/* Two commands per frame by the tunnel, none by memory. */
 		VTEST_EQ(l.o.f.pf->counters->admin[VIRTIO_ADMIN_LEGACY_COMMON_CFG_WRITE] - commands,
 				i == 0 ? 8 : 0);
 	}
@@ -423,7 +423,7 @@ every_doorbell_is_as_good_as_notify(void)
 	legacy_free(&l);
 }
 
-/* Two rings of one word that nobody looked at in between: none is lost. */
+/* Two writes of one doorbell word before the device reads it: none is lost. */
 static void
 doorbells_that_overtake_each_other_are_all_seen(void)
 {
@@ -455,7 +455,7 @@ the_owners_doorbell_is_one_vfs_alone(void)
 	struct legacy l = legacy_plain();
 
 	driver_begin(&l, 0);
-	store(l.o.f.pf, VSIM_LEGACY_OWNER_DOORBELLS + 4, 1); /* that of VF 2 */
+	store(l.o.f.pf, VSIM_LEGACY_OWNER_DOORBELLS + 4, 1); /* the doorbell of VF 2 */
 	for (int i = 0; i < 4; i++)
 		vsim_worker_poll(l.o.f.nic, 0);
 	VTEST_EQ(l.vf->counters->legacy_owner_doorbells, 0);
@@ -533,7 +533,7 @@ vectors_are_there_while_msix_is(void)
 	one_frame(&l, 10, false, notify);
 	VTEST_EQ(read(fd, &count, sizeof(count)), sizeof(count));
 	VTEST_EQ(legacy_get(&l.o, 1, false, LEGACY(isr), 1), 0);
-	/* The configuration's own offsets do not move through the tunnel. */
+	/* The tunnel does not shift the offsets of the configuration. */
 	VTEST_EQ(legacy_get(&l.o, 1, true, 10, 2), 1500);
 	VTEST_EQ(vsim_fn_irq_set(l.vf, 3, -1), 0);
 	VTEST_EQ(legacy_get(&l.o, 1, false, LEGACY(queue_vector), 2), -STATUS_EINVAL);
@@ -560,7 +560,7 @@ six_bytes_make_one_address(void)
 	}
 	vsim_fn_get_state(l.vf, &state);
 	VTEST(memcmp(state.mac, mac, 6) == 0);
-	/* All at once, too; and a reset brings the old one back. */
+	/* Also six bytes at once; a reset restores the old address. */
 	VTEST_EQ(legacy_put(&l.o, 1, true, 0, before.mac, 6), 0);
 	VTEST_EQ(legacy_put(&l.o, 1, true, 0, mac, 6), 0);
 	vsim_fn_get_state(l.vf, &state);
@@ -615,7 +615,7 @@ the_window_is_the_bar_of_a_legacy_device(void)
 	conf.legacy_alt.window = true;
 	l = legacy_make(&conf);
 	VTEST_EQ(bar_get(l.vf, at, 4), (uint32_t)legacy_get(&l.o, 1, false, 0, 4));
-	/* The configuration shifts with MSI-X, there and back. */
+	/* The offset of the configuration changes with MSI-X. */
 	VTEST_EQ(bar_get(l.vf, at + 20 + 10, 2), 1500);
 	VTEST_EQ(vsim_fn_irq_set(l.vf, 0, fd), 0);
 	VTEST_EQ(bar_get(l.vf, at + 24 + 10, 2), 1500);
@@ -623,7 +623,7 @@ the_window_is_the_bar_of_a_legacy_device(void)
 	VTEST_EQ(bar_get(l.vf, at + 20 + 10, 2), 1500);
 	bar_put(l.vf, at + 18, 3, 1);
 	VTEST_EQ(bar_get(l.vf, at + 18, 1), 3);
-	/* It cannot say that a reset is going on, so what follows too early is lost. */
+	/* The pair cannot show that a reset is in progress, so an early access is lost. */
 	vsim_nic_faults(l.o.f.nic, &faults);
 	bar_put(l.vf, at + 18, 0, 1);
 	VTEST_EQ(bar_get(l.vf, at + 18, 1), 0);

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/* Kinds of simulated NIC, and the features that they offer in the end. */
+/* Profiles of the simulated NIC, and the features that they offer. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -93,8 +93,8 @@ features_switch_on_and_off(void)
 		const char *profile;
 		struct vsim_features on, off;
 		uint16_t total_vfs;
-		const char *error; /* What the sentence says; NULL: none. */
-		int has, has_not; /* In the PF's offer; -1: not looked at. */
+		const char *error; /* part of the error text; NULL: no error */
+		int has, has_not; /* offered, not offered by the PF; -1: not checked */
 	} rows[] = {
 		{ "minimal", FEATURES(VIRTIO_NET_F_MAC), none, 4, NULL, VIRTIO_NET_F_MAC, -1 },
 		{ "full", none, FEATURES(VIRTIO_NET_F_CTRL_VQ), 4, NULL, VIRTIO_NET_F_MAC,

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/* Virtqueues of the simulated NIC, as a driver sees them: virtio 1.4 2.7, 2.8, 4.1.5.2, 5.1.9. */
+/* Virtqueues of the simulated NIC: virtio 1.4 2.7, 2.8, 4.1.5.2, 5.1.9. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -25,7 +25,7 @@
 static struct fixture fx;
 static struct driver d;
 
-/** What a driver may or may not take, each both ways: the cases run over all combinations. */
+/** The features that cases switch: the cases run over all combinations. */
 struct variant {
 	bool packed, indirect, in_order, mergeable, event_idx, notification_data, notif_config_data;
 };
@@ -55,7 +55,7 @@ wire(const char *spec)
 	VTEST_EQ(vsim_nic_wire(fx.nic, 0, spec, err, sizeof(err)), 0);
 }
 
-/** A NIC whose PF is wired to itself, and a driver on it with one queue pair. */
+/* A NIC with a wire from the PF to the PF, and a driver with one queue pair. */
 static void
 up(const struct variant *v)
 {
@@ -82,7 +82,7 @@ poll_idle(void)
 	return rounds;
 }
 
-/** A frame of len bytes that differs from all others; broadcast, so that no filter minds. */
+/* A unique frame of len bytes; its destination is broadcast, which all filters accept. */
 static void
 frame_make(uint8_t *f, size_t len, uint32_t seed)
 {
@@ -94,7 +94,7 @@ frame_make(uint8_t *f, size_t len, uint32_t seed)
 	f[13] = 0xb5;
 }
 
-/** Post a frame to send in slot i, cut into pieces at odd places. */
+/* Post a frame to send in slot i, in segments of odd lengths. */
 static void
 tx_post(unsigned int i, size_t len, uint32_t seed, unsigned int pieces, bool indirect)
 {
@@ -120,7 +120,7 @@ tx_post(unsigned int i, size_t len, uint32_t seed, unsigned int pieces, bool ind
 
 /* ---------------------------------------------------------------- all variants, good drivers */
 
-/** Frames of many lengths in many shapes come back as they were sent, round and round the ring. */
+/* Frames of many lengths and segmentations are received unchanged, over many laps. */
 static void
 loop_back(const struct variant *v, uint32_t rx_len)
 {
@@ -136,7 +136,7 @@ loop_back(const struct variant *v, uint32_t rx_len)
 	for (unsigned int round = 0; round < 60; round++) {
 		unsigned int batch = 1 + round % 5, tries = 0;
 
-		/* RX: keep 24 buffers posted, each one descriptor or two. */
+		/* RX: keep 24 buffers posted, of one or two descriptors each. */
 		while (posted - used < 24) {
 			unsigned int slot = posted % 32;
 			uint32_t head = posted % 3 == 0 ? 20 : rx_len;
@@ -260,7 +260,7 @@ nothing_happens_without_a_doorbell(void)
 		ring_kick(&d.tx[0]);
 		poll_idle();
 		VTEST_EQ(fx.pf->counters->queue[1].packets, 1);
-		/* It found the ring empty, so the next one needs a doorbell of its own. */
+		/* The device found the ring empty, so the next frame needs a doorbell. */
 		tx_post(1, 60, 2, 1, false);
 		ring_publish(&d.tx[0]);
 		poll_idle();
@@ -296,7 +296,7 @@ rx_buffers_without_a_doorbell_stay_unseen(void)
 			ring_kick(&d.rx[0]);
 			poll_idle();
 		}
-		/* One buffer for two frames that come at once. */
+		/* One buffer for two frames. */
 		rx_post(&d.rx[0], 1, 1536);
 		ring_kick(&d.rx[0]);
 		tx_post(2, 60, 2, 1, false);
@@ -310,7 +310,7 @@ rx_buffers_without_a_doorbell_stay_unseen(void)
 	}
 }
 
-/** With EVENT_IDX the device says from where on it wants a doorbell. */
+/* With EVENT_IDX the device writes the index of the next doorbell that it needs. */
 static void
 event_idx_asks_for_the_next_doorbell(void)
 {
@@ -414,7 +414,7 @@ event_idx_places_the_interrupt(void)
 	for (unsigned int wrap = 0; wrap < 2; wrap++) {
 		fd = up_with_vector(&(struct variant){ .event_idx = true, .packed = true });
 		d.tx[0].driver->flags = RING_EVENT_FLAGS_DISABLE;
-		/* Three slots before the end, or in the middle of the first lap. */
+		/* Near the end of the ring, or in the middle of the first lap. */
 		for (unsigned int i = 0; i < (wrap ? SIZE - 3 : 5); i++)
 			send_some(1);
 		VTEST_EQ(events(fd), 0);
@@ -445,7 +445,7 @@ masked_vectors_stay_pending(void)
 	VTEST_EQ(vsim_fn_write(fx.pf, VSIM_BAR, at, &open, 4), 0);
 	VTEST_EQ(events(fd), 1);
 	VTEST_EQ(fx.pf->msix_pba[0], 0);
-	/* An eventfd at its limit must not hold up the device. */
+	/* An eventfd at its limit must not block the device. */
 	VTEST_EQ(eventfd_write(fd, UINT64_MAX - 1), 0);
 	send_some(1);
 	VTEST_EQ(fx.pf->counters->queue[1].packets, 3);
@@ -454,7 +454,7 @@ masked_vectors_stay_pending(void)
 	close(fd);
 }
 
-/** A driver that rings wrongly: what it writes, and the rule it breaks. */
+/* Invalid doorbells: the value, and the rule that is broken. */
 static void
 wrong_doorbells_are_counted(void)
 {
@@ -469,20 +469,20 @@ wrong_doorbells_are_counted(void)
 		{ true, true, false, false, 1, VIRTIO_RULE_DOORBELL_WIDTH }, /* 16 bits with it */
 		{ false, true, false, false, 1, VIRTIO_RULE_DOORBELL_WIDTH },
 		{ false, false, false, false, 3,
-				VIRTIO_RULE_DOORBELL_QUEUE }, /* another queue's index */
+				VIRTIO_RULE_DOORBELL_QUEUE }, /* index of another queue */
 		{ false, false, true, false, 1,
-				VIRTIO_RULE_DOORBELL_QUEUE }, /* index instead of the config data */
+				VIRTIO_RULE_DOORBELL_QUEUE }, /* not queue_notif_config_data */
 		{ false, false, true, false, 0x101, VIRTIO_RULE_NONE },
 		{ true, true, true, true, 0x101 | 1u << 16 | 1u << 31, VIRTIO_RULE_NONE },
 		{ true, true, true, true, 0x1 | 1u << 16 | 1u << 31, VIRTIO_RULE_DOORBELL_QUEUE },
 		{ true, true, false, true, 1 | 1u << 16 | 1u << 31,
 				VIRTIO_RULE_NONE }, /* one frame posted */
 		{ true, true, false, true, 1 | 0u << 16 | 1u << 31,
-				VIRTIO_RULE_NONE }, /* older: allowed */
+				VIRTIO_RULE_NONE }, /* an older position: allowed */
 		{ true, true, false, true, 1 | 2u << 16 | 1u << 31,
 				VIRTIO_RULE_DOORBELL_POSITION }, /* not yet made available */
 		{ true, true, false, true, 1 | SIZE << 16 | 1u << 31,
-				VIRTIO_RULE_DOORBELL_POSITION }, /* no such slot */
+				VIRTIO_RULE_DOORBELL_POSITION }, /* a slot beyond the ring */
 		{ false, true, false, true, 1 | 1u << 16, VIRTIO_RULE_NONE },
 		{ false, true, false, true, 1 | 2u << 16, VIRTIO_RULE_DOORBELL_POSITION },
 	};
@@ -510,13 +510,13 @@ wrong_doorbells_are_counted(void)
 					(unsigned long long)violations(fx.pf, rings[i].rule),
 					(unsigned long long)total);
 		}
-		/* Served all the same. */
+		/* The device still serves the queue. */
 		VTEST_EQ(fx.pf->counters->queue[1].packets, 1);
 		down();
 	}
 }
 
-/** avail idx 0xffff is a legal 32-bit value that looks like what a 16-bit write leaves. */
+/* Available index 0xffff gives a valid 32-bit doorbell that looks like a 16-bit write. */
 static void
 split_notification_data_may_end_in_ones(void)
 {
@@ -552,7 +552,7 @@ doorbells_before_driver_ok_are_counted(void)
 	driver_ok(fx.pf);
 	poll_idle();
 	VTEST_EQ(violations(fx.pf, VIRTIO_RULE_DOORBELL_EARLY), 1);
-	VTEST_EQ(fx.pf->counters->queue[1].packets, 0); /* such a doorbell is lost */
+	VTEST_EQ(fx.pf->counters->queue[1].packets, 0); /* the doorbell is lost */
 	ring_kick(&d.tx[0]);
 	poll_idle();
 	VTEST_EQ(fx.pf->counters->queue[1].packets, 1);
@@ -592,12 +592,12 @@ struct raw {
 	uint16_t flags, next;
 };
 
-/** What a bad driver puts into the ring, and what must come of it. */
+/* A malformed chain, and its expected result. */
 struct malformed {
 	const char *name;
 	bool packed;
 	bool no_indirect; /**< INDIRECT_DESC is not negotiated. */
-	struct raw ring[4]; /**< Into the ring from slot 0. */
+	struct raw ring[4]; /**< Descriptors in the ring, from slot 0. */
 	struct raw table[4];
 	enum virtio_rule rule; /**< VIRTIO_RULE_NONE: a DMA fault. */
 };
@@ -667,7 +667,7 @@ static const struct malformed malformed[] = {
 			VIRTIO_RULE_NONE },
 };
 
-/** Put it there for queue r and ring. */
+/* Write a malformed chain to a ring. */
 static void
 malformed_post(const struct malformed *m, struct ring *r)
 {
@@ -680,7 +680,7 @@ malformed_post(const struct malformed *m, struct ring *r)
 		table[i] = (struct virtq_desc){ m->table[i].addr, m->table[i].len,
 			m->table[i].flags, m->table[i].next };
 	if (m->packed) {
-		/* In a table of a packed ring id and flags are the other way round. */
+		/* In a packed descriptor the order of id and flags differs. */
 		struct pvirtq_desc *pt = (void *)table;
 
 		for (unsigned int i = 0; i < NB(m->table); i++)
@@ -728,7 +728,7 @@ malformed_chains_break_the_function_and_nothing_else(void)
 					m->rule, (unsigned long long)c->dma_faults,
 					reg_read(fx.pf, "device_status"));
 		}
-		/* A reset heals it. */
+		/* A reset restores the device. */
 		driver_run(&d, fx.pf, fx.mem, &f, 1, SIZE);
 		send_some(3);
 		VTEST_EQ(c->queue[1].packets, 3);
@@ -739,7 +739,7 @@ malformed_chains_break_the_function_and_nothing_else(void)
 
 static uint64_t noise_state;
 
-/** xorshift: the same noise each time. */
+/* xorshift: the same random numbers in each run. */
 static uint64_t
 noise(void)
 {
@@ -749,7 +749,7 @@ noise(void)
 	return noise_state;
 }
 
-/** Noise into slot i of a queue: mostly good memory, mostly short, any flags, any links. */
+/* A random descriptor in slot i: mostly valid memory, mostly short, any flags, any links. */
 static void
 noise_slot(uint8_t *ring, bool packed, unsigned int i)
 {
@@ -762,7 +762,7 @@ noise_slot(uint8_t *ring, bool packed, unsigned int i)
 		.next = r >> 44 & (r >> 43 & 1 ? 0x3f : 0x7f),
 	};
 
-	/* As a table's entry too. */
+	/* Also as an entry of a table. */
 	memcpy(fx.mem + BUF_OFFSET + (r >> 8) % (60 * 1024 / 16) * 16, &desc, sizeof(desc));
 	if (packed) {
 		uint16_t turn = r >> 52 & 3 ? VIRTQ_DESC_F_AVAIL : r >> 48 & 0x8080;
@@ -777,7 +777,7 @@ noise_slot(uint8_t *ring, bool packed, unsigned int i)
 		avail->idx += r >> 32 & 15;
 }
 
-/** Rings, tables and doorbells full of noise: whatever the device makes of them, it lives. */
+/* Random rings, tables and doorbells do not crash the device. */
 static void
 noise_in_the_rings_hurts_nobody(void)
 {
@@ -815,12 +815,12 @@ noise_in_the_rings_hurts_nobody(void)
 		}
 		broken += !!(fx.pf->status & VIRTIO_STATUS_NEEDS_RESET);
 	}
-	/* It was noise indeed. */
+	/* The random rings broke rules. */
 	VTEST(broken > 100);
 	VTEST(fx.pf->counters->dma_faults > 0);
 	VTEST(violations(fx.pf, VIRTIO_RULE_CHAIN) > 0 &&
 			violations(fx.pf, VIRTIO_RULE_PACKED_LIST) > 0);
-	/* A good driver finds the device well. */
+	/* The device works with a correct driver. */
 	driver_run(&d, fx.pf, fx.mem, &plain, 1, SIZE);
 	fx.pf->counters->queue[1].packets = 0;
 	send_some(3);
@@ -828,7 +828,7 @@ noise_in_the_rings_hurts_nobody(void)
 	down();
 }
 
-/** The same rings as a control queue: another reader, the same judgement. */
+/* The same malformed chains in the control queue break the same rules. */
 static void
 malformed_requests_break_the_function(void)
 {
@@ -866,7 +866,7 @@ wild_available_indices_break_the_function(void)
 	down();
 }
 
-/** Direct descriptors may stand before one last INDIRECT (2.7.5.3.2), split only. */
+/* In a split ring, an INDIRECT descriptor may follow direct ones (2.7.5.3.2). */
 static void
 split_direct_then_indirect_is_legal(void)
 {
@@ -928,14 +928,14 @@ tx_headers_are_judged(void)
 		{ { .flags = VIRTIO_NET_HDR_F_DATA_VALID }, VIRTIO_RULE_TX_FLAGS, true },
 		{ { .num_buffers = 1 }, VIRTIO_RULE_NUM_BUFFERS, true },
 		{ { .hdr_len = 54, .csum_start = 34 }, VIRTIO_RULE_NONE,
-				true }, /* not looked at (5.1.9.2.2) */
+				true }, /* the device ignores this field (5.1.9.2.2) */
 	};
 
 	for (size_t i = 0; i < 2 * NB(rows); i++) {
 		enum virtio_rule rule = rows[i / 2].rule;
 
 		up(&(struct variant){ .packed = i % 2 });
-		/* Once in one descriptor, once with the header in a piece of its own. */
+		/* With the header in the same descriptor, and in its own descriptor. */
 		for (unsigned int pieces = 1; pieces < 3; pieces++) {
 			tx_post(pieces - 1, 60, 1, pieces, false);
 			memcpy(fx.mem + TX_AT(pieces - 1), &rows[i / 2].hdr, HDR);
@@ -991,7 +991,7 @@ rx_frames_that_do_not_fit_are_dropped(void)
 	}
 }
 
-/** A merged frame for which the buffers do not suffice leaves them as they were. */
+/* A merged frame that needs more buffers than posted uses none of them. */
 static void
 half_a_merged_frame_takes_nothing(void)
 {
@@ -1009,7 +1009,7 @@ half_a_merged_frame_takes_nothing(void)
 		poll_idle();
 		VTEST_EQ(fx.pf->counters->queue[0].drop_no_buffer, 1);
 		VTEST(!ring_peek(&d.rx[0], &id, &len));
-		/* They serve the next one, without a new doorbell. */
+		/* The buffers serve the next frame, without a new doorbell. */
 		tx_post(1, 250, 1, 1, false);
 		ring_publish(&d.tx[0]);
 		ring_kick(&d.tx[0]);
@@ -1042,7 +1042,7 @@ mergeable_buffers_without_room_for_the_header_are_a_violation(void)
 
 /* ---------------------------------------------------------------- several queues, reset */
 
-/** Send a control command; @return its ack, 0xff when none came. */
+/** Send a control command. @return its ack; 0xff: no answer. */
 static uint8_t
 control(uint8_t class, uint8_t command, const void *data, size_t len)
 {
@@ -1065,7 +1065,7 @@ control(uint8_t class, uint8_t command, const void *data, size_t len)
 	return fx.mem[TABLE_AT(9)];
 }
 
-/** A UDP frame of this flow, to whoever listens. */
+/* A broadcast UDP frame of this flow. */
 static void
 udp_post(unsigned int slot, uint16_t sport)
 {
@@ -1104,7 +1104,7 @@ flows_spread_over_queue_pairs_and_stay_there(void)
 		ring_publish(&d.tx[0]);
 		ring_kick(&d.tx[0]);
 		poll_idle();
-		/* 5.1.9.5.6: one pair only until told otherwise. */
+		/* 5.1.9.5.6: one pair until a command changes the number. */
 		VTEST_EQ(c->queue[0].packets, 8);
 		VTEST_EQ(c->queue[2].packets, 0);
 
@@ -1178,7 +1178,7 @@ rings_outside_the_map_are_refused(void)
 	VTEST(driver_negotiate(fx.pf, &f));
 	reg_write(fx.pf, "queue_select", 1);
 	reg_write(fx.pf, "queue_size", SIZE);
-	reg_write(fx.pf, "queue_desc_lo", FIXTURE_IOVA + 8); /* wants 16 */
+	reg_write(fx.pf, "queue_desc_lo", FIXTURE_IOVA + 8); /* must be a multiple of 16 */
 	reg_write(fx.pf, "queue_driver_lo", FIXTURE_IOVA);
 	reg_write(fx.pf, "queue_device_lo", FIXTURE_IOVA + 4096);
 	reg_write(fx.pf, "queue_enable", 1);

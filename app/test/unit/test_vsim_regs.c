@@ -147,7 +147,7 @@ accesses_outside_the_bar_are_refused(void)
 		VTEST_EQ(vsim_fn_region_size(f.pf, region), 0);
 		VTEST_EQ(vsim_fn_read(f.pf, region, 0, &value, 4), -EINVAL);
 	}
-	/* Holes of the register page are silent. */
+	/* Gaps of the register page read as zero and break no rule. */
 	value = 0xffffffff;
 	VTEST_EQ(vsim_fn_write(f.pf, VSIM_BAR, 0xa80, &value, 4), 0);
 	VTEST_EQ(vsim_fn_read(f.pf, VSIM_BAR, 0xa80, &value, 4), 0);
@@ -297,7 +297,7 @@ queue_reset_stops_and_forgets(void)
 	VTEST_EQ(reg_read(f.pf, "queue_size"), 32);
 	VTEST_EQ(violations_all(f.pf), 0);
 
-	/* Enabled again without a look at queue_reset */
+	/* Enabled again without a read of queue_reset */
 	reg_write(f.pf, "queue_reset", 1);
 	driver_queue(f.pf, 1, 32);
 	VTEST_EQ(violations(f.pf, VIRTIO_RULE_QUEUE_RESET_WAIT), 1);

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/* VFs of the simulated NIC: how they come, go, and what is left of them. */
+/* VFs of the simulated NIC: creation, removal, and what remains. */
 
 #include <dirent.h>
 #include <errno.h>
@@ -81,7 +81,7 @@ num_vfs_is_locked_while_vfs_are_enabled(void)
 	config_write(f.pf, SRIOV(f, num_vfs), 8, 2);
 	VTEST_EQ(config_read(f.pf, SRIOV(f, num_vfs), 2), 8);
 	VTEST_EQ(vsim_nic_num_vfs(f.nic), 0);
-	/* The rest of the capability is the device's. */
+	/* The rest of the capability is read-only. */
 	config_write(f.pf, SRIOV(f, total_vfs), 0, 2);
 	config_write(f.pf, SRIOV(f, vf_device_id), 0, 2);
 	VTEST_EQ(config_read(f.pf, SRIOV(f, total_vfs), 2), 256);
@@ -102,7 +102,7 @@ vf_enable_wants_sr_iov_negotiated_once(void)
 	config_write(f.pf, SRIOV(f, control), 0, 2);
 	VTEST(driver_negotiate(f.pf, &f.pf->offered));
 	vsim_fn_reset(f.pf);
-	/* After one success a reset does not take the permission back. */
+	/* After one success, VF Enable also works after a reset. */
 	vfs_make(&f, 1);
 	VTEST_EQ(violations(f.pf, VIRTIO_RULE_VF_ENABLE_EARLY), 1);
 	VTEST_EQ(vsim_nic_num_vfs(f.nic), 1);
@@ -122,7 +122,7 @@ reset_of_the_pf_takes_the_vfs(void)
 	VTEST_EQ(reg_read(vf, "device_status") & VIRTIO_STATUS_FEATURES_OK,
 			VIRTIO_STATUS_FEATURES_OK);
 	VTEST_EQ(vsim_nic_num_vfs(f.nic), 2);
-	/* A reset of the virtio device of the PF is none of the VFs' business. */
+	/* A reset of the virtio device of the PF does not change the VFs. */
 	reg_write(f.pf, "device_status", 0);
 	VTEST_EQ(vsim_nic_num_vfs(f.nic), 2);
 	vsim_fn_reset(f.pf);
@@ -204,7 +204,7 @@ vfs_that_went_hold_nothing(void)
 	fixture_free(&f);
 }
 
-/* Threads that have nothing to do with each other but the NIC; sanitizers watch. */
+/* Threads that use the NIC at the same time; sanitizers report races. */
 
 static void *
 worker_thread(void *arg)
@@ -332,7 +332,7 @@ pasid_is_the_pfs_alone(void)
 	VTEST_EQ(config_read(f.pf, at + PCI_PASID_CTRL, 2), 0);
 	fixture_free(&f);
 
-	/* Without VFs it stands behind ARI. */
+	/* Without SR-IOV the PASID capability follows ARI. */
 	conf.total_vfs = 0;
 	f = fixture_from(&conf);
 	VTEST_EQ(config_read(f.pf, config_read(f.pf, 0x102, 2) >> 4, 2), PCI_EXT_CAPABILITY_PASID);

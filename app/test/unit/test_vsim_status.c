@@ -53,7 +53,7 @@ driver_features_read_back_in_all_windows(void)
 		reg_write(f.pf, "driver_feature_select", w);
 		VTEST_EQ(reg_read(f.pf, "driver_feature"), 0x1000 + w);
 	}
-	/* Written again, bits go as well as come. */
+	/* A later write can also clear bits. */
 	reg_write(f.pf, "driver_feature_select", 2);
 	reg_write(f.pf, "driver_feature", 0x8);
 	VTEST_EQ(reg_read(f.pf, "driver_feature"), 0x8);
@@ -176,8 +176,8 @@ no_features_after_features_ok(void)
 static void
 status_steps_are_judged(void)
 {
-	/* What is written in turn, with a read of the status behind each if reread, and what comes
-	 * out in the end. VERSION_1 is accepted behind the first step that sets DRIVER. */
+	/* The writes in order, each followed by a read of the status if reread is set, and the
+	 * final status. VERSION_1 is accepted after the first write that sets DRIVER. */
 	static const struct {
 		const char *what;
 		uint8_t steps[6];

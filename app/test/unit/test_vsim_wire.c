@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/* Wires of the simulated NIC: what goes in comes out, and what cannot is counted. */
+/* Wires of the simulated NIC: frames pass, and lost frames are counted. */
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -37,7 +37,7 @@ static struct driver d[PORTS];
 static uint8_t *mem[PORTS];
 static unsigned int rx_next[PORTS];
 
-/** The NIC has this many VFs; functions first..last run a driver with one queue pair. */
+/* Create a NIC with so many VFs; functions first..last get a driver with one queue pair. */
 static void
 up(unsigned int workers)
 {
@@ -109,7 +109,7 @@ rx_fill(unsigned int port, unsigned int n)
 	ring_kick(&d[port].rx[0]);
 }
 
-/** Next frame that the port received, or NULL. */
+/* The next frame that the function received, or NULL. */
 static const uint8_t *
 rx_take(unsigned int port, uint32_t *len)
 {
@@ -138,7 +138,7 @@ mac_of(unsigned int port)
 	return vsim_nic_fn(fx.nic, port)->net_config.mac;
 }
 
-/** Send a frame from one MAC address to another, in a VLAN unless 0. */
+/* Send a frame between two MAC addresses; vlan 0: without VLAN tag. */
 static void
 send_frame(unsigned int port, const uint8_t *to, const uint8_t *from, uint16_t vlan, uint32_t len)
 {
@@ -273,17 +273,17 @@ a_peer_without_buffers_loses_frames(void)
 	send_frame(1, mac_of(2), mac_of(1), 0, 60);
 	VTEST_EQ(COUNTERS(2)->queue[0].drop_no_buffer, 1);
 	VTEST_EQ(COUNTERS(1)->queue[1].packets, 1);
-	/* One that is not there at all. */
+	/* A peer that does not exist. */
 	wire(1, "peer:7");
 	send_frame(1, broadcast, mac_of(1), 0, 60);
 	VTEST_EQ(COUNTERS(1)->queue[1].drop_wire, 1);
 	VTEST_EQ(COUNTERS(1)->queue[1].packets, 1);
-	/* One without a driver. */
+	/* A peer without a driver. */
 	reg_write(vsim_nic_fn(fx.nic, 3), "device_status", 0);
 	wire(1, "peer:3");
 	send_frame(1, broadcast, mac_of(1), 0, 60);
 	VTEST_EQ(COUNTERS(3)->drop_queue_off, 1);
-	/* One whose cable is out, and one's own. */
+	/* A peer whose link is down, and the own link down. */
 	wire(1, "peer:2");
 	vsim_fn_link_set(vsim_nic_fn(fx.nic, 2), false);
 	send_frame(1, broadcast, mac_of(1), 0, 60);
@@ -307,7 +307,7 @@ plugging_a_peer_elsewhere_frees_the_other_end(void)
 	rx_fill(3, 4);
 	send_frame(2, broadcast, mac_of(2), 0, 60);
 	VTEST_EQ(rx_count(3), 0);
-	/* The same again changes nothing. */
+	/* Setting the same wire again changes nothing. */
 	wire(1, "peer:2");
 	wire(2, "peer:1");
 	VTEST(strcmp(vsim_nic_wire_spec(fx.nic, 1), "peer:2") == 0);
@@ -315,7 +315,7 @@ plugging_a_peer_elsewhere_frees_the_other_end(void)
 	down();
 }
 
-/** VFs that go and come again find their wire. */
+/* VFs that are created again have their wire. */
 static void
 wires_outlive_their_functions(void)
 {
@@ -339,7 +339,7 @@ wires_outlive_their_functions(void)
 
 /* ---------------------------------------------------------------- switch */
 
-/** Frames that came over the wire so far, wanted or not. */
+/* Number of frames that arrived by the wire, also those that a filter dropped. */
 static uint64_t
 heard(unsigned int port)
 {
@@ -349,7 +349,7 @@ heard(unsigned int port)
 static void
 a_switch_learns_floods_and_keeps_vlans_apart(void)
 {
-	/* A second worker must not tear the members apart. */
+	/* A second worker must not serve some of the members. */
 	up(2);
 	for (unsigned int i = 0; i < 3; i++)
 		wire(i, "switch:lan");
@@ -359,33 +359,33 @@ a_switch_learns_floods_and_keeps_vlans_apart(void)
 	for (unsigned int i = 0; i < PORTS; i++)
 		rx_fill(i, 16);
 
-	/* Unknown: to all others, whose filters sort it out. */
+	/* Unknown destination: the switch sends to all other members. */
 	send_frame(0, mac_of(1), mac_of(0), 0, 60);
 	VTEST_EQ(rx_count(1), 1);
 	VTEST_EQ(heard(2), 1);
-	/* Known from then on: to one only. */
+	/* Known destination: the switch sends to one member. */
 	send_frame(1, mac_of(0), mac_of(1), 0, 60);
 	VTEST_EQ(rx_count(0), 1);
 	VTEST_EQ(heard(2), 1);
 	send_frame(0, mac_of(1), mac_of(0), 0, 60);
 	VTEST_EQ(rx_count(1), 1);
 	VTEST_EQ(heard(2), 1);
-	/* In another VLAN it is unknown again. */
+	/* In another VLAN the destination is unknown. */
 	send_frame(0, mac_of(1), mac_of(0), 7, 60);
 	VTEST_EQ(heard(2), 2);
 	VTEST_EQ(rx_count(1), 1);
-	/* Broadcast reaches all members, nobody else, not the sender. */
+	/* Broadcast reaches all members except the sender. */
 	send_frame(0, broadcast, mac_of(0), 0, 60);
 	VTEST_EQ(rx_count(0), 0);
 	VTEST_EQ(rx_count(1), 1);
 	VTEST_EQ(heard(2), 3);
 	VTEST_EQ(heard(3), 0);
-	/* A station that moves is found at its new port. */
+	/* An address that moves is found at its new port. */
 	send_frame(2, broadcast, mac_of(1), 0, 60);
 	VTEST_EQ(rx_count(0) + rx_count(1), 2);
 	send_frame(0, mac_of(1), mac_of(0), 0, 60);
 	VTEST_EQ(rx_count(1), 0);
-	/* Unplugged, it is forgotten. */
+	/* The addresses of an unplugged member are removed. */
 	wire(2, "null");
 	send_frame(0, mac_of(1), mac_of(0), 0, 60);
 	VTEST_EQ(rx_count(1), 1);
@@ -407,7 +407,7 @@ a_flood_of_addresses_does_not_grow_the_table(void)
 		from[5] = i;
 		send_frame(0, mac_of(1), from, 0, 60);
 	}
-	send_frame(1, from, mac_of(1), 0, 60); /* the last is known still, and not here */
+	send_frame(1, from, mac_of(1), 0, 60); /* known at another port */
 	VTEST_EQ(COUNTERS(0)->queue[1].packets, 20000);
 	VTEST_EQ(COUNTERS(1)->queue[1].packets, 1);
 	down();
@@ -454,7 +454,7 @@ pcap_plays_and_records(void)
 	snprintf(spec, sizeof(spec), "pcap:%s,%s", in, out);
 	wire(0, spec);
 	poll_all();
-	VTEST_EQ(COUNTERS(0)->queue[0].drop_no_buffer, 0); /* it waits for buffers */
+	VTEST_EQ(COUNTERS(0)->queue[0].drop_no_buffer, 0); /* the wire waits for buffers */
 	for (unsigned int i = 0; i < 39; i++) {
 		if (i % 8 == 0) {
 			rx_fill(0, 8);
@@ -478,7 +478,7 @@ pcap_plays_and_records(void)
 				got.rec[i].frame[99] == 99);
 	}
 
-	/* Over and over, and only in. */
+	/* Repeated playback, without a capture. */
 	snprintf(spec, sizeof(spec), "pcap:%s,,loop", in);
 	wire(0, spec);
 	for (unsigned int i = 0; i < 100; i++) {
@@ -504,7 +504,7 @@ checksum(const uint8_t *p, size_t len, uint32_t acc)
 	return acc;
 }
 
-/** A whole IPv4/UDP frame with right lengths and checksums. */
+/* Whether a frame is IPv4/UDP with valid lengths and checksums. */
 static bool
 frame_valid(const uint8_t *f, uint32_t len)
 {
@@ -599,7 +599,7 @@ gen_measure(double *want)
 
 	up(1);
 	wire(0, "gen:rate=20000");
-	vsim_worker_poll(fx.nic, 0); /* its clock starts here */
+	vsim_worker_poll(fx.nic, 0); /* the clock of the generator starts here */
 	start = vsim_clock();
 	do {
 		nanosleep(&ms, NULL);
@@ -648,7 +648,7 @@ gen_checks_what_comes_back(void)
 		memset(at, 0, HDR);
 		at[HDR + 6] = 0x06; /* addresses may change */
 		if (i >= 18)
-			at[HDR + 44 + i] ^= 1; /* what stands behind may not */
+			at[HDR + 44 + i] ^= 1; /* other bytes may not */
 		seg = (struct ring_seg){ FIXTURE_IOVA + (at - mem[0]), len };
 		ring_post(&d[0].tx[0], &seg, 1, 0, 0, NULL);
 		ring_kick(&d[0].tx[0]);
@@ -672,7 +672,7 @@ stat_of(unsigned int index, const char *name)
 	return 0;
 }
 
-/** Take the frame that came and send it back as it is. */
+/* Receive a frame and send it back unchanged. */
 static void
 bounce(void)
 {
@@ -700,18 +700,18 @@ gen_times_one_frame_at_a_time(void)
 	rx_fill(0, 24);
 	for (unsigned int i = 0; i < 12; i++) {
 		poll_all();
-		VTEST_EQ(COUNTERS(0)->queue[0].packets, i + 1); /* one away, no more */
+		VTEST_EQ(COUNTERS(0)->queue[0].packets, i + 1); /* one frame in flight at most */
 		if (i >= 6)
 			nanosleep(&ms, NULL);
 		bounce();
 	}
-	/* Half were kept for two milliseconds. */
+	/* Half of the frames were kept for two milliseconds. */
 	p50 = stat_of(0, "round_trip_p50_ns");
 	p99 = stat_of(0, "round_trip_p99_ns");
 	VTEST_EQ(stat_of(0, "round_trips"), 12);
 	VTEST(p50 > 0 && p50 < p99);
 	VTEST(p99 >= 1900000);
-	/* One that does not come back is given up, and is in no count. */
+	/* A frame that does not come back is given up and not counted. */
 	VTEST_EQ(COUNTERS(0)->queue[0].packets, 13);
 	for (unsigned int i = 0; i < 200 && COUNTERS(0)->queue[0].packets == 13; i++) {
 		nanosleep(&ms, NULL);
@@ -719,7 +719,7 @@ gen_times_one_frame_at_a_time(void)
 	}
 	VTEST_EQ(COUNTERS(0)->queue[0].packets, 14);
 	VTEST_EQ(stat_of(0, "round_trips"), 12);
-	/* A wire of its own begins at zero. */
+	/* A new wire starts at zero. */
 	wire(0, "gen:trip=1");
 	poll_all();
 	bounce();
@@ -742,7 +742,7 @@ trip_buckets_hold_their_times(void)
 
 /* ---------------------------------------------------------------- tap */
 
-/** Bring an interface of this namespace up. */
+/* Set an interface of this network namespace up. */
 static void
 interface_up(const char *name)
 {
@@ -756,7 +756,7 @@ interface_up(const char *name)
 	close(s);
 }
 
-/** Raw socket on the other side of a tap. */
+/* A raw socket on the interface of a tap. */
 static int
 packet_socket(const char *name)
 {
@@ -787,10 +787,10 @@ tap_carries_frames_both_ways(void)
 	}
 	VTEST_EQ(ret, 0);
 	VTEST(strstr(vsim_nic_wire_spec(fx.nic, 0), "vt0") != NULL);
-	/* Taken already: said so, and nothing changed. */
+	/* The interface is in use: refused, and nothing changes. */
 	VTEST_EQ(vsim_nic_wire(fx.nic, 1, "tap:vt0", err, sizeof(err)), -EBUSY);
 	VTEST(strstr(err, "another process") != NULL);
-	/* The interface is down: frames get lost as at the end of a loose cable. */
+	/* The interface is down: frames are lost. */
 	send_frame(0, broadcast, mac_of(0), 0, 60);
 	VTEST_EQ(COUNTERS(0)->queue[1].drop_wire, 1);
 
@@ -803,18 +803,18 @@ tap_carries_frames_both_ways(void)
 	memcpy(buf, broadcast, 6);
 	VTEST_EQ(send(s, buf, 700, 0), 700);
 	poll_all();
-	/* No buffers: it waits a little in the tap. */
+	/* No buffers: the frame waits in the tap. */
 	VTEST_EQ(COUNTERS(0)->queue[0].drop_no_buffer, 0);
 	rx_fill(0, 8);
 	for (unsigned int i = 0; i < 20 && f == NULL; i++) {
 		poll_all();
 		do {
-			f = rx_take(0, &len); /* the kernel may say something of its own */
+			f = rx_take(0, &len); /* the kernel may send frames of its own */
 		} while (f != NULL && !(f[12] == 0x88 && f[13] == 0xb5));
 	}
 	VTEST(f != NULL && len == 700);
 
-	/* A driver that starts anew finds nothing old. */
+	/* After a restart the driver receives no old frame. */
 	VTEST_EQ(send(s, buf, 700, 0), 700);
 	reg_write(fx.pf, "device_status", 0);
 	driver_run(&d[0], fx.pf, mem[0],
@@ -841,7 +841,7 @@ run_worker(void *arg)
 	return NULL;
 }
 
-/** Two workers at work; wires, resets and links change under them; then both stop. */
+/** Wires, resets and links change while two workers run; then both workers stop. */
 static void
 changes_under_running_workers_hang_nobody(void)
 {
@@ -863,7 +863,7 @@ changes_under_running_workers_hang_nobody(void)
 			rx_fill(p, 1);
 		}
 		vsim_fn_link_set(vsim_nic_fn(fx.nic, i % PORTS), i % 3 != 0);
-		/* A bad descriptor now and then, so that workers break functions meanwhile. */
+		/* Sometimes an invalid descriptor, so that workers also stop functions. */
 		if (i % 50 == 49) {
 			const struct ring_seg bad = { 0x10, 60 };
 
@@ -888,7 +888,7 @@ ns_between(const struct timespec *a, const struct timespec *b)
 	return (b->tv_sec - a->tv_sec) * INT64_C(1000000000) + b->tv_nsec - a->tv_nsec;
 }
 
-/** An idle worker sleeps, and still sees a doorbell soon. */
+/* An idle worker sleeps, and still serves a doorbell soon. */
 static void
 an_idle_worker_sleeps_and_wakes(void)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * JSON-RPC 2.0 as vsrd speaks it, and the real methods where no PF is owned.
  */
+
+/* JSON-RPC 2.0 of vsrd, and its methods without an owned PF. */
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,7 +63,7 @@ ask(const char *text)
 	return ask_of(methods, text);
 }
 
-/* Code of the error in an answer, 0 when there is none; drops the answer. */
+/* Error code of an answer, 0 if none; frees the answer. */
 static int
 code_of(json_t *answer)
 {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
- *
- * The rules of an owner that need no device: PASID of PF and VF, the id table, who holds a group,
- * the count of VFs, kept descriptors, events.
  */
+
+/* Rules of an owner that need no device: PASID of PF and VF, the id table, holders of a group, the
+ * number of VFs, kept descriptors, events. */
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -49,7 +50,7 @@ first_char(const char *path)
 
 /* ---------------------------------------------------------------- PASID */
 
-/* Configuration space of a PF whose PASID capability says this; SR-IOV stands before it. */
+/* Configuration space of a PF with this PASID capability after SR-IOV. */
 static void
 write_config(bool present, uint8_t width, uint16_t control, uint16_t next)
 {
@@ -105,7 +106,7 @@ vf_has_what_the_pf_has(void)
 	const struct pasid_state on = { .present = true, .enabled = true };
 	const struct pasid_state off = { .present = true };
 	static struct pasid_users users;
-	int a = 0, b = 0; /* their addresses count */
+	int a = 0, b = 0; /* the addresses identify the users */
 
 	users.nb = 0;
 	VTEST_EQ(pasid_acquire(&users, &off, &a, 1, 10), -EINVAL);
@@ -113,7 +114,7 @@ vf_has_what_the_pf_has(void)
 	VTEST_EQ(pasid_acquire(&users, &on, &a, 1, 10), 0);
 	VTEST_EQ(pasid_acquire(&users, &on, &a, 1, 10), 0);
 	VTEST_EQ(users.nb, 1);
-	pasid_release(&users, &b, 1); /* of another: nothing */
+	pasid_release(&users, &b, 1); /* of another user: no effect */
 	VTEST_EQ(users.nb, 1);
 	pasid_release(&users, &a, 1);
 	VTEST_EQ(users.nb, 0);
@@ -126,7 +127,7 @@ user_that_is_gone_has_released_all(void)
 {
 	const struct pasid_state on = { .present = true, .enabled = true };
 	static struct pasid_users users;
-	int a = 0, b = 0; /* their addresses count */
+	int a = 0, b = 0; /* the addresses identify the users */
 
 	users.nb = 0;
 	for (unsigned int vf = 1; vf <= 3; vf++) {
@@ -142,7 +143,7 @@ user_that_is_gone_has_released_all(void)
 	VTEST_EQ(users.nb, PASID_MAX_USERS);
 }
 
-/* Who uses the shared state is in the way of a change, until its connection ends. */
+/* A user of the shared state blocks a change until its connection ends. */
 static void
 shared_state_in_use_keeps_the_vfs(void)
 {
@@ -178,7 +179,7 @@ shared_state_in_use_keeps_the_vfs(void)
 	json_decref(users);
 
 	vsrd_client_left(&vsrd, &client);
-	/* The kernel is taking it from its driver: its lock is not asked for. */
+	/* The kernel is unbinding the driver: the count must not take its lock. */
 	pf->fn.driver[0] = '\0';
 	VTEST_EQ(owner_vfs_destroy(&vsrd.owner, pf, &destroyed, &users, &err), -ENODEV);
 	pf->fn.num_vfs = 0;
@@ -255,7 +256,7 @@ id_table_that_makes_no_sense_is_refused(void)
 	VTEST_EQ(idtable_read(&table, "/nonexistent/ids", &err), -ENOENT);
 }
 
-/* Without the bit only the table helps; with it the table can forbid. */
+/* Without the feature bit the table can allow VFs; with it the table can forbid them. */
 static void
 vfs_need_the_feature_or_the_table(void)
 {
@@ -359,7 +360,7 @@ kept_descriptors_are_found_by_name_once(void)
 	VTEST_EQ(fdstore_take(&store, "c"), -1);
 	VTEST_EQ(fdstore_take(&store, "a"), 40);
 
-	/* Meant for another process, or no number: nothing is taken. */
+	/* Variables of another process, or without a number: no descriptor is taken. */
 	setenv("LISTEN_FDS", "2", 1);
 	setenv("LISTEN_PID", "1", 1);
 	fdstore_inherit(&store);

@@ -3,8 +3,8 @@
  */
 
 /*
- * lib/vfio_user as its users see it: each request of the client, over a socket and in the process,
- * and the lives of server and client. What hostile peers try stands in test_vuser_hostile.c.
+ * The interface of lib/vfio_user: each request of a client, over a socket and in the process, and
+ * creation and end of servers and clients. test_vuser_hostile.c has the hostile clients.
  */
 
 #include <errno.h>
@@ -21,7 +21,7 @@
 #include "vfio_user/vuser_link.h"
 #include "test/fixture/vuser_rig.h"
 
-/* Both kinds of client must behave alike: two cases out of one function. */
+/* Two cases of one function, since both kinds of client must behave alike. */
 #define BOTH(name)                                   \
 	static void socket_##name(void)              \
 	{                                            \
@@ -140,7 +140,7 @@ region_access_is_bounded(void)
 		unsigned int region;
 		uint64_t offset;
 		size_t len;
-		int read, write; /* wanted */
+		int read, write; /* expected results */
 	} rows[] = {
 		{ 7, 0, 256, 0, 0 },
 		{ 7, 255, 2, -EINVAL, -EINVAL },
@@ -226,7 +226,7 @@ BOTH(reset_reaches_the_device)
 
 /* ---------------------------------------------------------------- interrupts */
 
-/* Whether what the device has for a vector is this eventfd: write there, read here. */
+/* Whether the device has this eventfd for a vector: write to one, read from the other. */
 static bool
 is_connected(uint32_t vector, int fd)
 {
@@ -258,7 +258,7 @@ irq_fds_arrive_each_at_its_vector(void)
 	}
 	VTEST_EQ(bad, 0);
 
-	/* one off, and one elsewhere */
+	/* one vector off, and one with another eventfd */
 	VTEST_EQ(vuser_client_irq_set_fds(vuser_rig.client, VFIO_PCI_MSIX_IRQ_INDEX, 1, 1,
 				 (const int[]){ -1 }),
 			0);
@@ -268,7 +268,7 @@ irq_fds_arrive_each_at_its_vector(void)
 			0);
 	VTEST(is_connected(69, fds[2]));
 
-	/* all off */
+	/* all vectors off */
 	VTEST_EQ(vuser_client_irq_set_fds(vuser_rig.client, VFIO_PCI_MSIX_IRQ_INDEX, 0, 0, NULL),
 			0);
 	for (uint32_t i = 0; i < FAKE_VECTORS; i++) {
@@ -352,7 +352,7 @@ dma_ranges_are_checked(void)
 	static const struct {
 		uint64_t iova, size, offset;
 		int prot;
-		int map, unmap; /* wanted */
+		int map, unmap; /* expected results */
 	} rows[] = {
 		{ 0x1000, 0x1000, 0, PROT_READ, 0, 0 },
 		{ 0, 0x1000, 0, PROT_WRITE, 0, 0 },
@@ -386,7 +386,7 @@ BOTH(dma_ranges_are_checked)
 static void
 closed_descriptor_is_refused_and_harmless(void)
 {
-	const int closed = 1000; /* nobody opens that many here */
+	const int closed = 1000; /* a descriptor that is not open */
 
 	VTEST_EQ(vuser_client_dma_map(vuser_rig.client, 0, 0x1000, PROT_READ, closed, 0), -EBADF);
 	VTEST_EQ(vuser_client_irq_set_fds(vuser_rig.client, VFIO_PCI_MSIX_IRQ_INDEX, 0, 2,
@@ -490,7 +490,7 @@ successor_is_welcome_whatever_the_dead_one_left_unread(void)
 	vuser_server_process(vuser_rig.server);
 	VTEST_EQ(vuser_msg_resize(&msg, sizeof(access)), 0);
 	memcpy(msg.data, &access, sizeof(access));
-	/* more than one call of vuser_server_process() takes in */
+	/* more than one call of vuser_server_process() reads */
 	for (int i = 0; i < 150; i++) {
 		msg.hdr = (struct vuser_header){ 2, VUSER_REGION_READ,
 			(uint32_t)(sizeof(msg.hdr) + msg.len), VUSER_FLAG_NO_REPLY, 0 };
@@ -534,7 +534,7 @@ client_times_out_on_a_silent_server(void)
 	vuser_rig_start(VUSER_RIG_SOCKET);
 	vuser_rig_halt();
 	vuser_client_close(vuser_rig.client);
-	/* nobody runs the server any more; the kernel still accepts */
+	/* the server does not run any more; the kernel still accepts connections */
 	start = now_ms();
 	vuser_rig.client = vuser_client_connect(vuser_rig.path, 100);
 	VTEST(vuser_rig.client == NULL);

@@ -3,8 +3,8 @@
  */
 
 /*
- * The server of lib/vfio_user against clients that do not keep to the protocol: bad messages get
- * one error reply and leave the connection, bad framing ends it, nothing leaks, and it serves on.
+ * The server of lib/vfio_user with clients that break the protocol: an invalid message gets one
+ * error reply, invalid framing ends the connection, nothing leaks, and the server goes on.
  */
 
 #include <errno.h>
@@ -19,7 +19,7 @@
 
 #include "test/fixture/vuser_rig.h"
 
-/* What QEMU's vfio-user client sends. */
+/* The version text of QEMU's vfio-user client. */
 #define QEMU_TEXT                                                                                 \
 	"{\"capabilities\": {\"migration\": {\"max_bitmap_size\": 268435456, \"pgsize\": 4096}, " \
 	"\"max_msg_fds\": 8, \"max_data_xfer_size\": 1048576, \"pgsizes\": 4096, "                \
@@ -50,7 +50,7 @@ raw_close(void)
 	raw = -1;
 }
 
-/* Send one message; size 0 stands for the right one. */
+/* Send one message; size 0: the correct size. */
 static void
 raw_send(uint16_t command, uint32_t flags, uint32_t size, const void *data, size_t len,
 		const int *fds, unsigned int nb_fds)
@@ -74,7 +74,7 @@ raw_send(uint16_t command, uint32_t flags, uint32_t size, const void *data, size
 	VTEST_EQ(ret, 0);
 }
 
-/* Receive a reply into got: 0, or what vuser_recv_full() says. */
+/* Receive a reply into got. @return result of vuser_recv_full() */
 static int
 raw_recv(void)
 {
@@ -113,7 +113,7 @@ raw_negotiate(void)
 	raw_expect(VUSER_VERSION, 0);
 }
 
-/* The connection still does what it should. */
+/* The connection still works. */
 static void
 raw_alive(void)
 {
@@ -150,7 +150,7 @@ hostile_stop(void)
 #define MASK VFIO_IRQ_SET_ACTION_MASK
 #define UNMASK VFIO_IRQ_SET_ACTION_UNMASK
 
-/* One message each: what is wrong with it, and the error it earns. */
+/* Invalid messages, and the error of the reply. */
 static const struct bad {
 	const char *why;
 	uint16_t command;
@@ -303,7 +303,7 @@ bad_message_gets_one_error_and_keeps_the_connection(void)
 					got.hdr.error, bad->error);
 			failed++;
 		}
-		/* without a reply wanted there is none: the next answer is the next command's */
+		/* no reply was requested: the next reply answers the next command */
 		raw_send(bad->command, bad->flags | VUSER_FLAG_NO_REPLY, 0, bad->u32, bad->len, fds,
 				bad->nb_fds);
 		raw_alive();
@@ -409,7 +409,7 @@ version_payloads_are_judged(void)
 		}
 		raw_close();
 	}
-	/* a text beyond all reason */
+	/* a text that is too long */
 	{
 		uint8_t data[8192] = { 0, 0, 1, 0 };
 
@@ -451,7 +451,7 @@ small_limits_of_the_client_are_kept(void)
 	raw_connect();
 	raw_version("{\"capabilities\":{\"max_msg_fds\":0,\"max_data_xfer_size\":16}}");
 	raw_expect(VUSER_VERSION, 0);
-	/* no descriptor for one who takes none, and so no promise of a map */
+	/* a client that accepts no descriptors gets none, and no mappable region */
 	raw_send(VUSER_DEVICE_GET_REGION_INFO, 0, 0, &info, sizeof(info), NULL, 0);
 	raw_expect(VUSER_DEVICE_GET_REGION_INFO, 0);
 	VTEST_EQ(got.nb_fds, 0);
@@ -531,7 +531,7 @@ unmap_of_all_is_passed_on(void)
 	VTEST_EQ(memcmp(got.data, &all, sizeof(all)), 0);
 	VTEST_EQ(vuser_rig.fake.iova, 0);
 	VTEST_EQ((vuser_rig.fake.size == UINT64_MAX), 1);
-	/* all of nothing is no error */
+	/* unmapping all of nothing is no error */
 	vuser_rig.fake.answer = -ENOENT;
 	raw_send(VUSER_DMA_UNMAP, 0, 0, &all, sizeof(all), NULL, 0);
 	raw_expect(VUSER_DMA_UNMAP, 0);
@@ -632,7 +632,7 @@ impossible_size_ends_the_connection(void)
 		VTEST(wait_count(&vuser_rig.fake.nb_released, i + 1));
 		raw_close();
 	}
-	/* before the version too, and the server serves on */
+	/* also before the version, and the server goes on */
 	raw_connect();
 	raw_send(VUSER_VERSION, 0, 3, NULL, 0, NULL, 0);
 	VTEST_EQ(raw_recv(), -ECONNRESET);
@@ -654,7 +654,7 @@ client_that_dies_inside_a_message_is_forgotten(void)
 		if (cut != 0) {
 			struct vuser_msg msg;
 
-			/* as the start of a message, with descriptors, without its end */
+			/* an incomplete message with descriptors */
 			vuser_msg_init(&msg);
 			memcpy(&msg.hdr, bytes, sizeof(msg.hdr));
 			VTEST_EQ(vuser_msg_resize(&msg, 32), 0);
@@ -669,7 +669,7 @@ client_that_dies_inside_a_message_is_forgotten(void)
 			vuser_msg_free(&msg);
 		}
 		if (cut % 3 == 0)
-			shutdown(raw, SHUT_WR); /* half open: nothing more will come */
+			shutdown(raw, SHUT_WR); /* half open: no further data */
 		else
 			raw_close();
 		VTEST(wait_count(&vuser_rig.fake.nb_released, cut + 1));
@@ -735,7 +735,7 @@ descriptors_that_do_not_fit_the_process_are_refused(void)
 
 	hostile_start();
 	raw_negotiate();
-	/* from here on nothing can be opened */
+	/* no further descriptor can be opened */
 	lowest = dup(vuser_rig.stop_fd);
 	VTEST(lowest >= 0);
 	close(lowest);
@@ -767,7 +767,7 @@ client_that_reads_nothing_blocks_nobody(void)
 	raw_version(QEMU_TEXT);
 	vuser_server_process(vuser_rig.server);
 	raw_expect(VUSER_VERSION, 0);
-	/* requests for a MiB each, until the server takes no more in */
+	/* requests for a MiB each, until the server reads no more */
 	vuser_msg_init(&msg);
 	VTEST_EQ(vuser_msg_resize(&msg, sizeof(access)), 0);
 	memcpy(msg.data, &access, sizeof(access));
@@ -783,7 +783,7 @@ client_that_reads_nothing_blocks_nobody(void)
 	vuser_msg_free(&msg);
 	VTEST_EQ(vuser_rig.fake.nb_reads, 1);
 	VTEST(vuser_deadline(0) - start < 5000000000u);
-	/* once it reads, every answer is there and whole */
+	/* when the client reads, it receives every answer completely */
 	if (pthread_create(&vuser_rig.thread, NULL, vuser_rig_serve, NULL) != 0)
 		abort();
 	vuser_rig.running = true;

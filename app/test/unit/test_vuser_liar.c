@@ -3,8 +3,8 @@
  */
 
 /*
- * The client of lib/vfio_user against a server that lies: whatever comes back, the client returns
- * the errno it promises, keeps no descriptor and trusts no broken stream again.
+ * The client of lib/vfio_user with a hostile server: for any reply the client returns a documented
+ * errno, keeps no descriptor, and does not use a broken connection again.
  */
 
 #include <errno.h>
@@ -17,14 +17,14 @@
 
 #include "test/fixture/vuser_rig.h"
 
-/* What a false server answers to VUSER_DEVICE_GET_REGION_INFO of region 5. */
+/* Invalid replies to VUSER_DEVICE_GET_REGION_INFO of region 5. */
 struct lie {
 	const char *why;
-	int want; /* what the client makes of it */
-	struct vuser_header hdr; /* id 0: the right one; size 0: the right one */
+	int want; /* result of the client */
+	struct vuser_header hdr; /* id 0: the correct id; size 0: the correct size */
 	size_t len;
 	unsigned int nb_fds;
-	bool close; /* hang up after it */
+	bool close; /* close the connection after the reply */
 	struct {
 		struct vfio_region_info info;
 		struct vfio_info_cap_header cap;
@@ -91,7 +91,7 @@ static const struct lie lies[] = {
 			{ CAPS_INFO(32), { 1, 1, 0 }, 1, 0, { { -0x1000ull, 0x2000 } } } },
 };
 
-/* Serve one connection: a true version reply, the lie, then silence until the client goes. */
+/* Serve one connection: a valid version reply, the invalid reply, then nothing more. */
 static void
 tell(int sock, const struct lie *lie)
 {
@@ -166,7 +166,7 @@ client_believes_no_lie(void)
 	pthread_t thread;
 	int listener, failed = 0;
 
-	/* the rig's own server is not used: its place on the path is */
+	/* use the path of the server of the rig, not the server */
 	vuser_rig_start(VUSER_RIG_MANUAL);
 	vuser_server_destroy(vuser_rig.server);
 	vuser_rig.server = NULL;
@@ -193,7 +193,7 @@ client_believes_no_lie(void)
 		}
 		if (ret == 0 && out.fd >= 0)
 			close(out.fd);
-		/* an error told in good form keeps the connection, anything else ends it */
+		/* a valid error reply keeps the connection, any other reply ends it */
 		if (ret == -EPROTO || ret == -ETIMEDOUT || ret == -ECONNRESET) {
 			if (vuser_client_reset(client) != -ECONNRESET)
 				failed++;
