@@ -127,7 +127,7 @@ vio_admin_enable(struct vio_admin *admin)
 	if (admin->dev->num_admin < admin->nb_queues)
 		return vio_fail(-EPROTO, "the device has %u admin queues now, and had %u",
 				admin->dev->num_admin, admin->nb_queues);
-	/* A reset cancels all lists (virtio 1.4 2.12.1.2). */
+	/* A reset cancels all lists (virtio 1.4 2.12.1.5). */
 	memset(admin->groups, 0, sizeof(admin->groups));
 	admin->groups[VIO_SELF].in_use = VIRTIO_ADMIN_LIST_BASIC;
 	admin->groups[VIO_SRIOV].in_use = VIRTIO_ADMIN_LIST_BASIC;
@@ -242,7 +242,7 @@ refused(const struct vio_admin_cmd *cmd)
 
 	snprintf(unknown, sizeof(unknown), "undefined status %u", cmd->status);
 	snprintf(number, sizeof(number), "opcode 0x%x", cmd->opcode);
-	/* virtio 1.4 2.12.1.1: an undefined qualifier means INVALID_COMMAND. */
+	/* virtio 1.4 2.12.1.6: an undefined qualifier means INVALID_COMMAND. */
 	return vio_fail(vio_admin_status_errno(cmd->status),
 			"the device answers %s of %s %llu with %s: %s",
 			opcode != NULL ? opcode : number, cmd->group == VIO_SRIOV ? "VF" : "member",
@@ -332,7 +332,7 @@ time_is_up(const struct vio_admin *admin, const struct vio_admin_cmd *cmd, uint6
 }
 
 /* The device answered EAGAIN, so the command had no effect: send it again later (virtio 1.4
- * 2.12.1.1). */
+ * 2.13.1). */
 static int
 again(struct vio_admin *admin, struct vio_admin_cmd *cmd)
 {
@@ -548,7 +548,7 @@ list_use(struct vio_admin *admin, enum vio_admin_group group, uint64_t use)
 }
 
 /* Remove commands that lack a command they need: a device may refuse such a list (virtio 1.4
- * 2.12.1.2). */
+ * 2.12.1.5). */
 static uint64_t
 list_close(uint64_t list)
 {

@@ -162,7 +162,7 @@ struct vio_admin_cmd {
  *         -EIO         the admin queue is dead or broken: not sent, or no answer can come,
  *         -ETIMEDOUT   no answer; the admin queue is dead from now on,
  *         -ENOBUFS     the queue had no room until the timeout expired: not sent.
- *         Any other status counts as EINVAL (virtio 1.4 2.12.1.1). vio_err() has the answer in
+ *         Any other status counts as EINVAL (virtio 1.4 2.12.1.6). vio_err() has the answer in
  *         words. LIST_USE is refused (-EINVAL): use vio_admin_agree().
  */
 int vio_admin_exec(struct vio_admin *admin, struct vio_admin_cmd *cmd);

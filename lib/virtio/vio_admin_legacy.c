@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/* The legacy registers of a VF, by administration commands. virtio 1.4 2.12.1.3. */
+/* The legacy registers of a VF, by administration commands. virtio 1.4 2.12.1.1. */
 
 #include <errno.h>
 

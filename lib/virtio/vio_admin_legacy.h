@@ -6,13 +6,13 @@
 
 /**
  * @file
- * The legacy registers of a VF, by administration commands (virtio 1.4 2.12.1.3).
+ * The legacy registers of a VF, by administration commands (virtio 1.4 2.12.1.1).
  */
 
 #include "vio_admin.h"
 
 /*
- * For VF number vf, group VIO_SRIOV (virtio 1.4 2.12.1.3). An access must be inside one field, see
+ * For VF number vf, group VIO_SRIOV (virtio 1.4 2.12.1.1). An access must be inside one field, see
  * vio_admin_legacy_field(). The functions return as vio_admin_exec(), and -EINVAL without sending
  * anything if len is 0 or the access crosses the end of a field.
  */

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/* Capabilities and resource objects, by administration commands. virtio 1.4 2.12.1.4, 2.12.1.5. */
+/* Capabilities and resource objects, by administration commands. virtio 1.4 2.12.1.2, 2.12.1.3. */
 
 #include <rte_common.h>
 

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/* Device parts of a VF, by administration commands. virtio 1.4 2.12.1.6. */
+/* Device parts of a VF, by administration commands. virtio 1.4 2.12.1.4. */
 
 #include <errno.h>
 #include <string.h>

@@ -6,7 +6,7 @@
 
 /**
  * @file
- * Device parts of a VF, by administration commands (virtio 1.4 2.12.1.6).
+ * Device parts of a VF, by administration commands (virtio 1.4 2.12.1.4).
  */
 
 #include "vio_admin.h"

@@ -18,7 +18,7 @@ static const char *const opcode_names[] = {
 #undef NAME
 };
 
-/* virtio 1.4 2.12.1.1; its text uses EEXIST, its table lacks it. */
+/* virtio 1.4 2.12.1; its table lacks EEXIST, which 2.12.1.3.5 uses. */
 static const struct {
 	uint16_t status;
 	int error;

@@ -6,7 +6,7 @@
 
 /**
  * @file
- * The commands of the network device's control queue, virtio 1.4 5.1.6.5.
+ * The commands of the network device's control queue, virtio 1.4 5.1.9.5.
  *
  * Each function returns 0, -EPERM (the device answered VIRTIO_NET_ERR), -EPROTO (the answer is
  * undefined), or what vio_cmdq_exec() returned. The feature that is named at a command must have

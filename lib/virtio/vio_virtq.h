@@ -250,7 +250,7 @@ vio_cookie_put_list(struct vio_virtq *vq, uint16_t id, void *cookie, uint16_t nb
 
 /**
  * In order: take the oldest buffer of the batch that ends with batch_id. All buffers of a batch but
- * the last count as completely written (virtio 1.4 2.7.9, 2.8.9).
+ * the last count as completely written (virtio 1.4 2.7.9, 2.8.8).
  */
 static inline uint16_t
 vio_in_order_next(struct vio_virtq *vq, uint32_t *len)
