@@ -129,7 +129,7 @@ forward(struct loop *l)
 	}
 	if (sent > 0) {
 		ring_publish(&l->tx);
-		ring_kick(&l->tx);
+		ring_doorbell_ring(&l->tx);
 	}
 	while (l->rx_posted < RING_SIZE && l->nb_free > 0) {
 		b = l->bufs[--l->nb_free];
@@ -140,7 +140,7 @@ forward(struct loop *l)
 	}
 	if (refilled > 0) {
 		ring_publish(&l->rx);
-		ring_kick(&l->rx);
+		ring_doorbell_ring(&l->rx);
 	}
 }
 

@@ -241,7 +241,7 @@ send_from(uint64_t iova, uint32_t len)
 
 	ring_post(&d.tx[0], &seg, 1, 0, 0, NULL);
 	ring_publish(&d.tx[0]);
-	ring_kick(&d.tx[0]);
+	ring_doorbell_ring(&d.tx[0]);
 	while (vsim_worker_poll(fx.nic, 0) > 0)
 		;
 }
@@ -260,7 +260,7 @@ protection_is_respected(void)
 	seg = (struct ring_seg){ BASE, 1536 };
 	ring_post(&d.rx[0], &seg, 0, 1, 0, NULL);
 	ring_publish(&d.rx[0]);
-	ring_kick(&d.rx[0]);
+	ring_doorbell_ring(&d.rx[0]);
 	vsim_worker_poll(fx.nic, 0);
 	VTEST_EQ(fx.pf->counters->dma_faults, 1);
 	VTEST(fx.pf->status & VIRTIO_STATUS_NEEDS_RESET);
@@ -301,7 +301,7 @@ unmapped_rings_fault_when_they_are_needed(void)
 	vsim_worker_poll(fx.nic, 0);
 	VTEST_EQ(fx.pf->counters->dma_faults, 0);
 	VTEST(!(fx.pf->status & VIRTIO_STATUS_NEEDS_RESET));
-	ring_kick(&d.tx[0]);
+	ring_doorbell_ring(&d.tx[0]);
 	vsim_worker_poll(fx.nic, 0);
 	VTEST_EQ(fx.pf->counters->dma_faults, 1);
 	VTEST(fx.pf->status & VIRTIO_STATUS_NEEDS_RESET);
@@ -332,7 +332,7 @@ cut(unsigned int flags, size_t page)
 	VTEST_EQ(fx.pf->counters->dma_faults, 0);
 	ring_post(&d.rx[0], &seg, 0, 1, 0, NULL);
 	ring_publish(&d.rx[0]);
-	ring_kick(&d.rx[0]);
+	ring_doorbell_ring(&d.rx[0]);
 	vsim_worker_poll(fx.nic, 0);
 	VTEST_EQ(fx.pf->counters->dma_faults, 1);
 	VTEST(fx.pf->status & VIRTIO_STATUS_NEEDS_RESET);
@@ -402,7 +402,7 @@ maps_change_under_a_running_worker(void)
 
 		ring_post(&d.rx[0], &seg, 0, 1, 0, NULL);
 		ring_publish(&d.rx[0]);
-		ring_kick(&d.rx[0]);
+		ring_doorbell_ring(&d.rx[0]);
 		if (vsim_fn_dma_map(fx.pf, BASE, 64 * PAGE, RW, fd, 0) != 0 ||
 				vsim_fn_dma_unmap(fx.pf, BASE, 64 * PAGE) != 0)
 			break;

@@ -151,7 +151,7 @@ loop_back(const struct variant *v, uint32_t rx_len)
 			posted++;
 		}
 		ring_publish(&d.rx[0]);
-		ring_kick(&d.rx[0]);
+		ring_doorbell_ring(&d.rx[0]);
 		for (unsigned int k = 0; k < batch; k++) {
 			uint32_t seed = sent + k;
 
@@ -159,7 +159,7 @@ loop_back(const struct variant *v, uint32_t rx_len)
 					v->indirect && seed % 3 != 0);
 		}
 		ring_publish(&d.tx[0]);
-		ring_kick(&d.tx[0]);
+		ring_doorbell_ring(&d.tx[0]);
 		poll_idle();
 		while (ring_reap(&d.tx[0], &id, &len)) {
 			VTEST_EQ(len, 0);
@@ -257,7 +257,7 @@ nothing_happens_without_a_doorbell(void)
 		ring_publish(&d.tx[0]);
 		poll_idle();
 		VTEST_EQ(fx.pf->counters->queue[1].packets, 0);
-		ring_kick(&d.tx[0]);
+		ring_doorbell_ring(&d.tx[0]);
 		poll_idle();
 		VTEST_EQ(fx.pf->counters->queue[1].packets, 1);
 		/* The device found the ring empty, so the next frame needs a doorbell. */
@@ -265,11 +265,11 @@ nothing_happens_without_a_doorbell(void)
 		ring_publish(&d.tx[0]);
 		poll_idle();
 		VTEST_EQ(fx.pf->counters->queue[1].packets, 1);
-		ring_kick(&d.tx[0]);
+		ring_doorbell_ring(&d.tx[0]);
 		poll_idle();
 		VTEST_EQ(fx.pf->counters->queue[1].packets, 2);
 		VTEST_EQ(fx.pf->counters->queue[1].doorbells_spurious, 0);
-		ring_kick(&d.tx[0]);
+		ring_doorbell_ring(&d.tx[0]);
 		poll_idle();
 		VTEST_EQ(fx.pf->counters->queue[1].doorbells, 3);
 		VTEST_EQ(fx.pf->counters->queue[1].doorbells_spurious, 1);
@@ -289,20 +289,20 @@ rx_buffers_without_a_doorbell_stay_unseen(void)
 		for (unsigned int i = 0; i < 2; i++) {
 			tx_post(i, 60, i, 1, false);
 			ring_publish(&d.tx[0]);
-			ring_kick(&d.tx[0]);
+			ring_doorbell_ring(&d.tx[0]);
 			poll_idle();
 			VTEST_EQ(c->queue[0].packets, i);
 			VTEST_EQ(c->queue[0].drop_no_buffer, 1);
-			ring_kick(&d.rx[0]);
+			ring_doorbell_ring(&d.rx[0]);
 			poll_idle();
 		}
 		/* One buffer for two frames. */
 		rx_post(&d.rx[0], 1, 1536);
-		ring_kick(&d.rx[0]);
+		ring_doorbell_ring(&d.rx[0]);
 		tx_post(2, 60, 2, 1, false);
 		tx_post(3, 60, 3, 1, false);
 		ring_publish(&d.tx[0]);
-		ring_kick(&d.tx[0]);
+		ring_doorbell_ring(&d.tx[0]);
 		poll_idle();
 		VTEST_EQ(c->queue[0].packets, 2);
 		VTEST_EQ(c->queue[0].drop_no_buffer, 2);
@@ -318,7 +318,7 @@ event_idx_asks_for_the_next_doorbell(void)
 	for (unsigned int i = 0; i < 5; i++)
 		tx_post(i, 60, i, 1, false);
 	ring_publish(&d.tx[0]);
-	ring_kick(&d.tx[0]);
+	ring_doorbell_ring(&d.tx[0]);
 	poll_idle();
 	VTEST_EQ(*(uint16_t *)(void *)(fx.mem + FIXTURE_QUEUE_LEN + 5120 + 4 + 8 * SIZE), 5);
 	down();
@@ -326,7 +326,7 @@ event_idx_asks_for_the_next_doorbell(void)
 	up(&(struct variant){ .event_idx = true, .packed = true });
 	for (unsigned int i = 0; i < 5; i++)
 		tx_post(i, 60, i, 1, false);
-	ring_kick(&d.tx[0]);
+	ring_doorbell_ring(&d.tx[0]);
 	poll_idle();
 	VTEST_EQ(d.tx[0].device->desc, 5 | 1 << RING_EVENT_WRAP_SHIFT);
 	VTEST_EQ(d.tx[0].device->flags, RING_EVENT_FLAGS_DESC);
@@ -365,7 +365,7 @@ send_some(unsigned int n)
 	for (unsigned int i = 0; i < n; i++)
 		tx_post(i, 60, i, 1, false);
 	ring_publish(&d.tx[0]);
-	ring_kick(&d.tx[0]);
+	ring_doorbell_ring(&d.tx[0]);
 	poll_idle();
 	while (ring_reap(&d.tx[0], &id, &len))
 		;
@@ -527,7 +527,7 @@ split_notification_data_may_end_in_ones(void)
 	for (unsigned int i = 0; i < 65536; i++) {
 		tx_post(0, 60, 0, 1, false);
 		ring_publish(&d.tx[0]);
-		ring_kick(&d.tx[0]);
+		ring_doorbell_ring(&d.tx[0]);
 		vsim_worker_poll(fx.nic, 0);
 	}
 	VTEST_EQ(fx.pf->counters->queue[1].packets, 65536);
@@ -547,13 +547,13 @@ doorbells_before_driver_ok_are_counted(void)
 	memset(fx.mem, 0, FIXTURE_QUEUE_LEN * 2);
 	tx_post(0, 60, 0, 1, false);
 	ring_publish(&d.tx[0]);
-	ring_kick(&d.tx[0]);
+	ring_doorbell_ring(&d.tx[0]);
 	poll_idle();
 	driver_ok(fx.pf);
 	poll_idle();
 	VTEST_EQ(violations(fx.pf, VIRTIO_RULE_DOORBELL_EARLY), 1);
 	VTEST_EQ(fx.pf->counters->queue[1].packets, 0); /* the doorbell is lost */
-	ring_kick(&d.tx[0]);
+	ring_doorbell_ring(&d.tx[0]);
 	poll_idle();
 	VTEST_EQ(fx.pf->counters->queue[1].packets, 1);
 	down();
@@ -713,7 +713,7 @@ malformed_chains_break_the_function_and_nothing_else(void)
 		up(&v);
 		c = fx.pf->counters;
 		malformed_post(m, &d.tx[0]);
-		ring_kick(&d.tx[0]);
+		ring_doorbell_ring(&d.tx[0]);
 		poll_idle();
 		good = violations_all(fx.pf) == (m->rule != 0) && c->dma_faults == (m->rule == 0) &&
 				(m->rule == 0 || violations(fx.pf, m->rule) == 1) &&
@@ -837,7 +837,7 @@ malformed_requests_break_the_function(void)
 
 		up(&(struct variant){ .packed = m->packed, .indirect = !m->no_indirect });
 		malformed_post(m, &d.ctrl);
-		ring_kick(&d.ctrl);
+		ring_doorbell_ring(&d.ctrl);
 		poll_idle();
 		VTEST(reg_read(fx.pf, "device_status") & VIRTIO_STATUS_NEEDS_RESET);
 		VTEST_EQ(fx.pf->counters->dma_faults + violations_all(fx.pf), 1);
@@ -850,7 +850,7 @@ wild_available_indices_break_the_function(void)
 {
 	up(&(struct variant){ 0 });
 	d.tx[0].avail->idx = SIZE + 1;
-	ring_kick(&d.tx[0]);
+	ring_doorbell_ring(&d.tx[0]);
 	poll_idle();
 	VTEST_EQ(violations(fx.pf, VIRTIO_RULE_AVAIL_INDEX), 1);
 	VTEST(reg_read(fx.pf, "device_status") & VIRTIO_STATUS_NEEDS_RESET);
@@ -859,7 +859,7 @@ wild_available_indices_break_the_function(void)
 	up(&(struct variant){ 0 });
 	d.tx[0].avail->ring[0] = SIZE;
 	d.tx[0].avail->idx = 1;
-	ring_kick(&d.tx[0]);
+	ring_doorbell_ring(&d.tx[0]);
 	poll_idle();
 	VTEST_EQ(violations(fx.pf, VIRTIO_RULE_CHAIN), 1);
 	VTEST(reg_read(fx.pf, "device_status") & VIRTIO_STATUS_NEEDS_RESET);
@@ -885,8 +885,8 @@ split_direct_then_indirect_is_legal(void)
 	d.tx[0].avail->ring[0] = 0;
 	d.tx[0].avail->idx = 1;
 	rx_post(&d.rx[0], 0, 1536);
-	ring_kick(&d.rx[0]);
-	ring_kick(&d.tx[0]);
+	ring_doorbell_ring(&d.rx[0]);
+	ring_doorbell_ring(&d.tx[0]);
 	poll_idle();
 	VTEST_EQ(violations_all(fx.pf), 0);
 	VTEST(ring_reap(&d.rx[0], &id, &len));
@@ -904,7 +904,7 @@ in_order_chains_out_of_order_are_counted(void)
 	d.tx[0].avail->ring[0] = 0;
 	d.tx[0].avail->idx = 1;
 	memset(fx.mem + TX_AT(0), 0, HDR);
-	ring_kick(&d.tx[0]);
+	ring_doorbell_ring(&d.tx[0]);
 	poll_idle();
 	VTEST_EQ(violations(fx.pf, VIRTIO_RULE_CHAIN_IN_ORDER), 1);
 	VTEST_EQ(fx.pf->counters->queue[1].packets, 1);
@@ -941,7 +941,7 @@ tx_headers_are_judged(void)
 			memcpy(fx.mem + TX_AT(pieces - 1), &rows[i / 2].hdr, HDR);
 		}
 		ring_publish(&d.tx[0]);
-		ring_kick(&d.tx[0]);
+		ring_doorbell_ring(&d.tx[0]);
 		poll_idle();
 		VTEST_EQ(violations_all(fx.pf), rule != 0 ? 2 : 0);
 		VTEST_EQ(rule != 0 ? violations(fx.pf, rule) : 2, 2);
@@ -960,7 +960,7 @@ tx_frames_of_bad_length_are_dropped(void)
 	tx_post(1, 1500 + VSIM_ETHER_EXTRA + 1, 0, 1, false);
 	tx_post(2, 1500 + VSIM_ETHER_EXTRA, 0, 1, false);
 	ring_publish(&d.tx[0]);
-	ring_kick(&d.tx[0]);
+	ring_doorbell_ring(&d.tx[0]);
 	poll_idle();
 	VTEST_EQ(fx.pf->counters->queue[1].drop_malformed, 1);
 	VTEST_EQ(fx.pf->counters->queue[1].drop_too_big, 1);
@@ -977,11 +977,11 @@ rx_frames_that_do_not_fit_are_dropped(void)
 	for (unsigned int packed = 0; packed < 2; packed++) {
 		up(&(struct variant){ .packed = packed });
 		rx_post(&d.rx[0], 0, 100);
-		ring_kick(&d.rx[0]);
+		ring_doorbell_ring(&d.rx[0]);
 		tx_post(0, 200, 0, 1, false);
 		tx_post(1, 88, 1, 1, false);
 		ring_publish(&d.tx[0]);
-		ring_kick(&d.tx[0]);
+		ring_doorbell_ring(&d.tx[0]);
 		poll_idle();
 		VTEST_EQ(fx.pf->counters->queue[0].drop_too_big, 1);
 		VTEST_EQ(fx.pf->counters->queue[0].packets, 1);
@@ -1002,17 +1002,17 @@ half_a_merged_frame_takes_nothing(void)
 		up(&(struct variant){ .packed = packed, .mergeable = true });
 		for (unsigned int i = 0; i < 3; i++)
 			rx_post(&d.rx[0], i, 100);
-		ring_kick(&d.rx[0]);
+		ring_doorbell_ring(&d.rx[0]);
 		tx_post(0, 400, 0, 1, false);
 		ring_publish(&d.tx[0]);
-		ring_kick(&d.tx[0]);
+		ring_doorbell_ring(&d.tx[0]);
 		poll_idle();
 		VTEST_EQ(fx.pf->counters->queue[0].drop_no_buffer, 1);
 		VTEST(!ring_peek(&d.rx[0], &id, &len));
 		/* The buffers serve the next frame, without a new doorbell. */
 		tx_post(1, 250, 1, 1, false);
 		ring_publish(&d.tx[0]);
-		ring_kick(&d.tx[0]);
+		ring_doorbell_ring(&d.tx[0]);
 		poll_idle();
 		VTEST_EQ(fx.pf->counters->queue[0].packets, 1);
 		for (unsigned int i = 0; i < 3; i++) {
@@ -1030,10 +1030,10 @@ mergeable_buffers_without_room_for_the_header_are_a_violation(void)
 {
 	up(&(struct variant){ .mergeable = true });
 	rx_post(&d.rx[0], 0, HDR - 1);
-	ring_kick(&d.rx[0]);
+	ring_doorbell_ring(&d.rx[0]);
 	tx_post(0, 60, 0, 1, false);
 	ring_publish(&d.tx[0]);
-	ring_kick(&d.tx[0]);
+	ring_doorbell_ring(&d.tx[0]);
 	poll_idle();
 	VTEST_EQ(violations(fx.pf, VIRTIO_RULE_RX_BUFFER), 1);
 	VTEST(fx.pf->status & VIRTIO_STATUS_NEEDS_RESET);
@@ -1058,7 +1058,7 @@ control(uint8_t class, uint8_t command, const void *data, size_t len)
 	fx.mem[TABLE_AT(9)] = 0xff;
 	ring_post(&d.ctrl, segs, 2, 1, 0, NULL);
 	ring_publish(&d.ctrl);
-	ring_kick(&d.ctrl);
+	ring_doorbell_ring(&d.ctrl);
 	poll_idle();
 	VTEST(ring_reap(&d.ctrl, &id, &used));
 	VTEST_EQ(used, 1);
@@ -1097,12 +1097,12 @@ flows_spread_over_queue_pairs_and_stay_there(void)
 			rx_post(&d.rx[0], i, 1536);
 			rx_post(&d.rx[1], 16 + i, 1536);
 		}
-		ring_kick(&d.rx[0]);
-		ring_kick(&d.rx[1]);
+		ring_doorbell_ring(&d.rx[0]);
+		ring_doorbell_ring(&d.rx[1]);
 		for (unsigned int i = 0; i < 8; i++)
 			udp_post(i, 1000 + i);
 		ring_publish(&d.tx[0]);
-		ring_kick(&d.tx[0]);
+		ring_doorbell_ring(&d.tx[0]);
 		poll_idle();
 		/* 5.1.9.5.6: one pair until a command changes the number. */
 		VTEST_EQ(c->queue[0].packets, 8);
@@ -1113,7 +1113,7 @@ flows_spread_over_queue_pairs_and_stay_there(void)
 		for (unsigned int i = 0; i < 8; i++)
 			udp_post(i, 1000 + i);
 		ring_publish(&d.tx[0]);
-		ring_kick(&d.tx[0]);
+		ring_doorbell_ring(&d.tx[0]);
 		poll_idle();
 		VTEST_EQ(c->queue[0].packets + c->queue[2].packets, 16);
 		VTEST(c->queue[0].packets > 8 && c->queue[2].packets > 0);
@@ -1121,7 +1121,7 @@ flows_spread_over_queue_pairs_and_stay_there(void)
 		for (unsigned int i = 0; i < 8; i++)
 			udp_post(i, 1003);
 		ring_publish(&d.tx[0]);
-		ring_kick(&d.tx[0]);
+		ring_doorbell_ring(&d.tx[0]);
 		poll_idle();
 		VTEST(c->queue[2].packets == before || c->queue[2].packets == before + 8);
 		VTEST_EQ(violations_all(fx.pf), 0);
@@ -1134,22 +1134,22 @@ queue_in_reset_is_let_alone(void)
 {
 	up(&(struct variant){ .packed = true });
 	rx_post(&d.rx[0], 0, 1536);
-	ring_kick(&d.rx[0]);
+	ring_doorbell_ring(&d.rx[0]);
 	poll_idle();
 	reg_write(fx.pf, "queue_select", 0);
 	reg_write(fx.pf, "queue_reset", 1);
 	VTEST_EQ(reg_read(fx.pf, "queue_reset"), 0);
 	memset(fx.mem, 0, FIXTURE_QUEUE_LEN);
 	tx_post(0, 60, 0, 1, false);
-	ring_kick(&d.tx[0]);
+	ring_doorbell_ring(&d.tx[0]);
 	poll_idle();
 	VTEST_EQ(fx.pf->counters->drop_queue_off, 1);
 	driver_queue(fx.pf, 0, SIZE / 2);
 	ring_init(&d.rx[0], fx.pf, 0, SIZE / 2, fx.mem);
 	rx_post(&d.rx[0], 0, 1536);
-	ring_kick(&d.rx[0]);
+	ring_doorbell_ring(&d.rx[0]);
 	tx_post(1, 60, 0, 1, false);
-	ring_kick(&d.tx[0]);
+	ring_doorbell_ring(&d.tx[0]);
 	poll_idle();
 	VTEST_EQ(fx.pf->counters->queue[0].packets, 1);
 	VTEST_EQ(violations_all(fx.pf), 0);

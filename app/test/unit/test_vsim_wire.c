@@ -106,7 +106,7 @@ rx_fill(unsigned int port, unsigned int n)
 		ring_post(&d[port].rx[0], &seg, 0, 1, 0, NULL);
 	}
 	ring_publish(&d[port].rx[0]);
-	ring_kick(&d[port].rx[0]);
+	ring_doorbell_ring(&d[port].rx[0]);
 }
 
 /* The next frame that the function received, or NULL. */
@@ -163,7 +163,7 @@ send_frame(unsigned int port, const uint8_t *to, const uint8_t *from, uint16_t v
 	}
 	ring_post(&d[port].tx[0], &seg, 1, 0, 0, NULL);
 	ring_publish(&d[port].tx[0]);
-	ring_kick(&d[port].tx[0]);
+	ring_doorbell_ring(&d[port].tx[0]);
 	poll_all();
 	VTEST(ring_reap(&d[port].tx[0], &id, &used));
 }
@@ -651,7 +651,7 @@ gen_checks_what_comes_back(void)
 			at[HDR + 44 + i] ^= 1; /* other bytes may not */
 		seg = (struct ring_seg){ FIXTURE_IOVA + (at - mem[0]), len };
 		ring_post(&d[0].tx[0], &seg, 1, 0, 0, NULL);
-		ring_kick(&d[0].tx[0]);
+		ring_doorbell_ring(&d[0].tx[0]);
 		poll_all();
 		VTEST(ring_reap(&d[0].tx[0], &id, &len));
 	}
@@ -684,7 +684,7 @@ bounce(void)
 	seg = (struct ring_seg){ FIXTURE_IOVA + RX_AT(rx_next[0]++ % 32), len };
 	memset(mem[0] + (seg.addr - FIXTURE_IOVA), 0, HDR);
 	ring_post(&d[0].tx[0], &seg, 1, 0, 0, NULL);
-	ring_kick(&d[0].tx[0]);
+	ring_doorbell_ring(&d[0].tx[0]);
 	poll_all();
 	VTEST(ring_reap(&d[0].tx[0], &id, &len));
 }
@@ -868,7 +868,7 @@ changes_under_running_workers_hang_nobody(void)
 			const struct ring_seg bad = { 0x10, 60 };
 
 			ring_post(&d[i % PORTS].tx[0], &bad, 1, 0, 0, NULL);
-			ring_kick(&d[i % PORTS].tx[0]);
+			ring_doorbell_ring(&d[i % PORTS].tx[0]);
 		}
 		if (i == 150)
 			vsim_fn_reset(vsim_nic_fn(fx.nic, 3));
