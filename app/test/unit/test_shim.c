@@ -247,6 +247,9 @@ main(int argc, char **argv)
 				"the program shim_child\n");
 		return 1;
 	}
+	/* host_rig_main() sets VSR_SIM_HOST and executes this program again. */
+	if (getenv("VSR_SIM_HOST") == NULL)
+		return host_rig_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));
 	/* A path in LD_PRELOAD must not have a space. That of the build folder may have one. */
 	if (mkdtemp(shim_dir) == NULL)
 		return 1;
