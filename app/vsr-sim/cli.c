@@ -75,7 +75,6 @@ print_help(const struct cli_cmd *cmd)
 		cmd->more_help();
 }
 
-/* NOLINTNEXTLINE(misc-no-recursion): after "--" it calls itself, and then takes a word. */
 int
 cli_next(struct cli_args *args)
 {
@@ -86,13 +85,15 @@ cli_next(struct cli_args *args)
 	if (args->next >= args->argc)
 		return CLI_END;
 	arg = args->argv[args->next++];
+	if (!args->only_words && strcmp(arg, "--") == 0) {
+		args->only_words = true;
+		if (args->next >= args->argc)
+			return CLI_END;
+		arg = args->argv[args->next++];
+	}
 	if (args->only_words || arg[0] != '-' || strcmp(arg, "-") == 0) {
 		args->value = arg;
 		return CLI_WORD;
-	}
-	if (strcmp(arg, "--") == 0) {
-		args->only_words = true;
-		return cli_next(args); /* once: from now on there are words only */
 	}
 	if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0) {
 		print_help(args->cmd);

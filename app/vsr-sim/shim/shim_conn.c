@@ -70,6 +70,7 @@ shim_log(const char *text)
 	memcpy(line, name, sizeof(name));
 	if (len > sizeof(line) - sizeof(name))
 		len = sizeof(line) - sizeof(name);
+	/* NOLINTNEXTLINE(bugprone-not-null-terminated-result): a newline ends the line. */
 	memcpy(line + sizeof(name) - 1, text, len);
 	line[sizeof(name) - 1 + len] = '\n';
 	syscall(SYS_write, STDERR_FILENO, line, sizeof(name) + len);

@@ -26,7 +26,7 @@ struct vfio_fn;
  * Open the VF with the token of its PF.
  * @return 0, or as pf_open().
  */
-int vfio_fn_open(const struct pf_host *host, const struct sysfs_fn *fn, const char *token,
+int vfio_fn_open(const struct pf_host *host, const struct sysfs_fn *vf, const char *token,
 		struct vfio_fn **out, struct err *err);
 /** Close the VF: interrupts and maps are removed, and the kernel resets it. NULL is allowed. */
 void vfio_fn_close(struct vfio_fn *vfio_fn);
