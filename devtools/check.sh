@@ -149,8 +149,8 @@ documents_name_what_exists() {
 	/usr/bin/python3 -B devtools/doc_names.py || :
 }
 
-CHECKS=(licence_lines include_direction calls headers_alone format width words space
-	documents_build documents_name_what_exists)
+CHECKS=(licence_lines titles include_direction calls headers_alone format width words space
+	shell_scripts python_scripts documents_build documents_name_what_exists)
 
 [ $# -gt 0 ] || set -- "${CHECKS[@]}"
 for check in "$@"; do

@@ -105,9 +105,9 @@ def analyze(build, unit, nodes):
     """The findings of one source, a line each."""
     source, flags, _ = unit
     flags = [*flags, *f"-Xclang -analyzer-config -Xclang max-nodes={nodes}".split()]
+    headers = f"{re.escape(str(ROOT))}/(app|drivers|lib)/.*"
     done = subprocess.run(
-        [TIDY, "--quiet", f"--header-filter={ROOT}/(app|drivers|lib)/.*", str(source), "--",
-         *flags],
+        [TIDY, "--quiet", f"--header-filter={headers}", str(source), "--", *flags],
         cwd=build, capture_output=True, text=True, timeout=TIMEOUT)
     found = [line for line in done.stdout.splitlines() if FINDING.match(line)]
     if done.returncode != 0 and not found:

@@ -4,7 +4,7 @@
 
 # Run the tests: test.sh [--coverage] [LEVEL...], by default all of: unit rig host machine hostile.
 #
-#   unit     the tree itself (check.sh), and each part alone
+#   unit     the tree itself (check.sh, lint.py), and each part alone
 #   rig      the driver with the simulated NIC in one process
 #   host     whole programs on the simulated host: dpdk-testpmd, vsrctl, vsrd, vsr-sim
 #   machine  whole programs on a real kernel in a virtual machine (vm.sh), with the VFIO, the IOMMU

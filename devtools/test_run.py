@@ -31,6 +31,7 @@ FUZZ_SECONDS = 20
 # Timeouts end a test that hangs. A machine may be several times slower than the one of a developer.
 SLOWER = 4  # factor for the timeouts in meson.build
 CHECK_TIMEOUT = 15 * 60
+LINT_TIMEOUT = 40 * 60
 SYSTEM_TIMEOUT = 90 * 60
 FUZZ_SPARE = 4 * 60
 LINE = re.compile(r"^(ok|FAIL|skip) ([^:\n]+?)(?:: (.*))?$", re.MULTILINE)
@@ -139,8 +140,10 @@ def run_suite(level, build, suite, slower=SLOWER, env=None):
 
 def level_unit(args):
     cases, took = run_program("unit/check.sh", [str(ROOT / "devtools/check.sh")], CHECK_TIMEOUT)
+    linted, lint_took = run_program(
+        "unit/lint.py", [str(ROOT / "devtools/lint.py"), "--build", str(args.build)], LINT_TIMEOUT)
     more, times = run_suite("unit", args.build, "unit")
-    return cases + more, [took] + times
+    return cases + linted + more, [took, lint_took] + times
 
 
 def level_rig(args):
