@@ -95,7 +95,6 @@ const char *sim_path(const char *dir, const char *name, char out[SIM_PATH_MAX]);
 #define SIM_SYS "sys"
 #define SIM_FN "fn"
 #define SIM_LOG "log"
-#define SIM_PRELOAD "libvsr_vfio.so" /**< Link to the library, for run. */
 
 /** @return 1: a simulator runs in the directory, 0: none does, or -errno. */
 int sim_dir_owned(const char *dir);

@@ -419,11 +419,11 @@ ctl_create(const struct ctl_conf *conf, char *err, size_t err_len)
 		ctl->clients[i].fd = -1;
 	snprintf(ctl->path, sizeof(ctl->path), "%s", conf->path);
 	ctl->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	ctl->listen_fd = base_listen(conf->path, SOCK_STREAM, 0, MAX_CLIENTS);
+	ctl->listen_fd = ctl->epoll_fd < 0 ? -errno :
+					     base_listen(conf->path, SOCK_STREAM, 0, MAX_CLIENTS);
 	if (ctl->listen_fd < 0)
 		ret = ctl->listen_fd;
-	else if (ctl->epoll_fd < 0 ||
-			epoll_ctl(ctl->epoll_fd, EPOLL_CTL_ADD, ctl->listen_fd, &event) != 0)
+	else if (epoll_ctl(ctl->epoll_fd, EPOLL_CTL_ADD, ctl->listen_fd, &event) != 0)
 		ret = -errno;
 	if (ret != 0) {
 		snprintf(err, err_len, "cannot listen on %s: %s", conf->path, strerror(-ret));

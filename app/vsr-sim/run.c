@@ -9,11 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli.h"
 
-#define PRELOAD SIM_PRELOAD
+#define PRELOAD "libvsr_vfio.so"
+#define PRELOAD_LINK "preload.so" /* Not the name of the library: DIR may be its folder. */
 
 static const struct cli_opt opts[] = { CLI_OPT_DIR_ROW, { 0 } };
 
@@ -41,22 +43,38 @@ find_preload(char *out, size_t len)
 
 /**
  * A path in LD_PRELOAD ends at a space or a colon. Replace such a path by that of a symbolic link
- * in the directory of the simulated host. The link is renamed into place: another run may use it.
+ * in the directory of the simulated host. The link is renamed into place, because another run may
+ * use the link. The link is never removed: a command may outlive the simulator and start others.
  */
 static int
 link_preload(const char *dir, char *lib, size_t len)
 {
 	char path[SIM_PATH_MAX + 32], fresh[SIM_PATH_MAX + 64];
+	struct stat st;
+	int ret = -1;
 
 	if (strpbrk(lib, " :") == NULL)
 		return CLI_OK;
-	snprintf(path, sizeof(path), "%s/" SIM_PRELOAD, dir);
-	snprintf(fresh, sizeof(fresh), "%s.%d", path, getpid());
+	snprintf(path, sizeof(path), "%s/" PRELOAD_LINK, dir);
 	if (strpbrk(path, " :") != NULL)
 		return cli_refuse("the dynamic loader takes no path with a space or a colon, as %s "
 				  "is: choose another directory with --dir",
 				path);
-	if (symlink(lib, fresh) != 0 || rename(fresh, path) != 0) {
+	/* A user who can write to the directory decides which code the command loads. */
+	if (stat(dir, &st) != 0 || st.st_uid != geteuid() || (st.st_mode & 022) != 0)
+		return cli_refuse("%s must belong to this user and must not be writable for other "
+				  "users: choose another directory with --dir",
+				dir);
+	/* A run that was killed, or one with the same pid elsewhere, may have left the name. */
+	for (unsigned int n = 0; ret != 0 && n < 100; n++) {
+		snprintf(fresh, sizeof(fresh), "%s.%d.%u", path, getpid(), n);
+		ret = symlink(lib, fresh);
+		if (ret != 0 && errno != EEXIST)
+			break;
+	}
+	if (ret != 0)
+		return cli_refuse("cannot make the link %s: %s", fresh, strerror(errno));
+	if (rename(fresh, path) != 0) {
 		int err = errno;
 
 		unlink(fresh);

@@ -113,12 +113,9 @@ clean_dir(struct serve *serve)
 static void
 leave_dir(struct serve *serve)
 {
-	char path[SIM_PATH_MAX];
-
 	remove_sockets(serve->fn_dir);
 	rmdir(serve->fn_dir);
 	rmdir(serve->sys_dir);
-	unlink(sim_path(serve->conf.dir, SIM_PRELOAD, path));
 	if (serve->lock_fd >= 0) {
 		/* Keep the file: if it were removed, two simulators could lock different files. */
 		if (ftruncate(serve->lock_fd, 0) != 0)

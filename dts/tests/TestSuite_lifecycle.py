@@ -225,7 +225,8 @@ def test_sim_stopped_under_testpmd(sim, testpmd):
 
 def test_run_works_from_a_path_with_a_space(sim, tmp_path):
     """Steps: copy vsr-sim and its library to a folder with a space in its name; run a command.
-    Verify: the command sees the simulated host; nothing is left after the stop."""
+    Verify: the command sees the simulated host; a directory that others can write to is refused,
+    because the library is loaded by a link there."""
     host = sim()
     folder = tmp_path / "a folder"
     folder.mkdir()
@@ -238,8 +239,14 @@ def test_run_works_from_a_path_with_a_space(sim, tmp_path):
             capture_output=True, text=True, timeout=60, check=False,
         )
         assert done.returncode == 0 and done.stderr == ""
-    assert host.stop() == 0
-    assert not list(host.dir.glob("*.so*"))
+    assert [path.name for path in host.dir.glob("*.so")] == ["preload.so"]
+    host.dir.chmod(0o777)
+    done = subprocess.run(
+        [folder / "vsr-sim", "run", "--dir", host.dir, "--", "true"],
+        capture_output=True, text=True, timeout=60, check=False,
+    )
+    assert done.returncode == 1 and "must not be writable for other users" in done.stderr
+    host.dir.chmod(0o700)
 
 
 def test_second_serve_is_refused(sim, closing):

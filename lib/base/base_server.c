@@ -188,13 +188,14 @@ base_server_start(const struct base_server_conf *conf, struct base_server **out)
 		ret = server->listener;
 		goto close_stop;
 	}
+	*out = server; /* Before the threads start: they may read the caller's variable. */
 	ret = thread_start(server);
 	if (ret != 0)
 		goto close_listener;
-	*out = server;
 	return 0;
 
 close_listener:
+	*out = NULL;
 	unlink(server->addr.sun_path);
 	close(server->listener);
 close_stop:
