@@ -28,11 +28,21 @@ TIMEOUT = 240  # seconds for a source
 # the analysis of the tree takes five times as long.
 NODES = 20000
 DEEP = 225000
-FINDING = re.compile(r"^/.*: (warning|error): .*\[[\w.,-]+\]$")
+FINDING = re.compile(r"^[^\s:][^:]*:\d+:\d+: (warning|error): .*\[[\w.,-]+\]$")
+PATHS = ("-idirafter", "-isystem", "-iquote", "-include", "-I")  # flags with a path
 
 
-def flags_of(command):
-    """The flags of a compiler that matter to an analysis, with absolute paths left as they are."""
+def flags_of(command, folder):
+    """The flags of a compiler, started in a folder, that matter to an analysis.
+
+    Their paths are made absolute: clang-tidy compares the path of a header, as the flags make it,
+    with --header-filter.
+    """
+
+    def absolute(path):
+        # The value of -include may also be the name of a header that is looked for.
+        return os.path.normpath(folder / path) if (folder / path).exists() else path
+
     words = shlex.split(command)
     flags = []
     skip = {"-o", "-MF", "-MQ", "-MT"}
@@ -41,31 +51,38 @@ def flags_of(command):
         word = words[i]
         if word in skip:
             i += 1
-        elif word in ("-idirafter", "-isystem", "-include", "-I", "-D", "-U"):
+        elif word in PATHS:
+            flags += [word, absolute(words[i + 1])]
+            i += 1
+        elif word in ("-D", "-U"):
             flags += words[i : i + 2]
             i += 1
-        elif re.match(r"-(I|D|U|isystem|std=|m|O|pthread|f(PIC|visibility))", word):
+        elif word.startswith(PATHS):
+            flag = next(flag for flag in PATHS if word.startswith(flag))
+            flags.append(flag + absolute(word[len(flag) :]))
+        elif re.match(r"-(D|U|std=|m|O|pthread|f(PIC|visibility))", word):
             flags.append(word)
         i += 1
     return [*flags, "-Wno-unknown-warning-option", "-Wno-unused-command-line-argument"]
 
 
 def units_of(build):
-    """(source, flags, dependencies): each source once for each instruction set."""
+    """(source, flags, dependencies or None): each source once for each instruction set."""
     deps = dependencies_of(build)
     found = {}
     for entry in json.loads((build / "compile_commands.json").read_text()):
-        source = (pathlib.Path(entry["directory"]) / entry["file"]).resolve()
+        folder = pathlib.Path(entry["directory"])
+        source = (folder / entry["file"]).resolve()
         if source.suffix != ".c" or build in source.parents:
             continue
-        flags = flags_of(entry["command"])
+        flags = flags_of(entry["command"], folder)
         kind = source, *(flag for flag in flags if flag.startswith("-m"))
-        found.setdefault(kind, (source, flags, deps.get(entry["output"], [source])))
+        found.setdefault(kind, (source, flags, deps.get(entry["output"])))
     return [found[kind] for kind in sorted(found)]
 
 
 def dependencies_of(build):
-    """The files that went into each object, as ninja noted them."""
+    """The files that went into each object that is up to date, as ninja noted them."""
     out = subprocess.run(["ninja", "-C", str(build), "-t", "deps"],
                          capture_output=True, text=True, check=True).stdout
     deps, name = {}, None
@@ -75,7 +92,16 @@ def dependencies_of(build):
         elif ": #deps" in line:
             name = line.split(": #deps")[0]
             deps[name] = []
-    return deps
+    return {name: paths for name, paths in deps.items() if up_to_date(build / name, paths)}
+
+
+def up_to_date(output, paths):
+    """True when no file of paths is newer than the output: ninja notes them when it builds."""
+    try:
+        return bool(paths) and max(path.stat().st_mtime_ns for path in paths) <= (
+            output.stat().st_mtime_ns)
+    except FileNotFoundError:
+        return False
 
 
 class Files:
@@ -96,7 +122,10 @@ class Files:
 
 
 def key_of(unit, files, common):
+    """The name of the result of a unit, or None: without dependencies no result can be kept."""
     source, flags, deps = unit
+    if deps is None:
+        return None
     parts = [common, str(source), *flags, *(files.hash(path) for path in sorted({source, *deps}))]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
@@ -121,6 +150,11 @@ def analyze(build, unit, nodes):
     return lines
 
 
+def starts(unit, prefix):
+    source = unit[0]
+    return ROOT in source.parents and str(source.relative_to(ROOT)).startswith(prefix)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", type=pathlib.Path,
@@ -130,16 +164,22 @@ def main():
     parser.add_argument("paths", nargs="*", help="analyze only sources whose path begins so")
     args = parser.parse_args()
     build = pathlib.Path(args.build).resolve()
+    every = units_of(build)
+    if not every:
+        parser.error(f"{build} compiles no source")
+    for prefix in args.paths:
+        if not any(starts(unit, prefix) for unit in every):
+            parser.error(f"no source that {build} compiles has a path that begins with {prefix}")
     cache = build / "lint"
     cache.mkdir(exist_ok=True)
     files = Files()
     version = subprocess.run([TIDY, "--version"], capture_output=True, text=True, check=True).stdout
     nodes = DEEP if args.deep else NODES
-    common = f"{version}{nodes}" + "".join(
+    common = f"{version}{nodes}" + pathlib.Path(__file__).read_text() + "".join(
         (ROOT / folder / ".clang-tidy").read_text() for folder in CONFIGS)
     units = [
-        unit for unit in units_of(build)
-        if not args.paths or str(unit[0].relative_to(ROOT)).startswith(tuple(args.paths))
+        unit for unit in every
+        if not args.paths or any(starts(unit, prefix) for prefix in args.paths)
     ]
     keys = [key_of(unit, files, common) for unit in units]
     # Results that no source has any more are removed.
@@ -149,6 +189,8 @@ def main():
                 path.unlink()
 
     def result(unit, key):
+        if key is None:
+            return analyze(build, unit, nodes)
         path = cache / key
         if not path.exists():
             lines = analyze(build, unit, nodes)
