@@ -11,28 +11,44 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$VSR_ROOT"
 
-# report NAME TEXT: the check passed when TEXT is empty.
+# report NAME CODE TEXT: the check passed when it ended with 0 and TEXT is empty.
 report() {
-	if [ -z "$2" ]; then
+	[ "$2" -eq 0 ] || set -- "$1" "$2" "${3:-ended with $2}"
+	if [ -z "$3" ]; then
 		printf 'ok %s\n' "$1"
 	else
-		printf 'FAIL %s: %s\n' "$1" "$(printf '%s' "$2" | head -n 20 | tr '\n' ';')"
+		printf 'FAIL %s: %s\n' "$1" "$(printf '%s' "$3" | head -n 20 | tr '\n' ';')"
 		return 1
 	fi
 }
 
+# need TOOL...: end the check when a program, or a module of python3, is missing.
+need() {
+	local tool
+	for tool in "$@"; do
+		case $tool in
+		python3-*) /usr/bin/python3 -c "import ${tool#python3-}" 2>/dev/null ;;
+		*) command -v "$tool" >/dev/null ;;
+		esac || vsr_die "$tool is not installed: run devtools/setup.sh."
+	done
+}
+
 # Files of the tree, committed or about to be; in a tree without git, all but build folders.
+# A list without files is an error: a check of nothing would pass.
 tree() {
+	local files
 	if git rev-parse --is-inside-work-tree >/dev/null 2>&1; then
-		git ls-files --cached --others --exclude-standard "$@" | while read -r file; do
-			[ -e "$file" ] && printf '%s\n' "$file"
-		done
+		files=$(git ls-files --cached --others --exclude-standard "$@" | while read -r file; do
+			if [ -e "$file" ]; then printf '%s\n' "$file"; fi
+		done)
 	else
-		find . -path './build*' -prune -o -type f -print | sed 's|^\./||' |
+		files=$(find . -path './build*' -prune -o -type f -print | sed 's|^\./||' |
 			/usr/bin/python3 -c 'import fnmatch, sys
 for line in sys.stdin:
-    if any(fnmatch.fnmatch(line.strip(), p) for p in sys.argv[1:]): print(line.strip())' "$@"
+    if any(fnmatch.fnmatch(line.strip(), p) for p in sys.argv[1:]): print(line.strip())' "$@")
 	fi
+	[ -n "$files" ] || vsr_die "the tree has no file $*."
+	printf '%s\n' "$files"
 }
 
 licence_lines() {
@@ -46,8 +62,7 @@ licence_lines() {
 # forbid WHERE PATTERN WHY: no file there includes anything that matches.
 forbid() {
 	local files
-	files=$(tree "$1/*.c" "$1/*.h")
-	[ -z "$files" ] && return
+	files=$(tree "$1/*.c" "$1/*.h") || return
 	# shellcheck disable=SC2086
 	grep -HnE "^[[:space:]]*#[[:space:]]*include[[:space:]]*[<\"]($2)" $files |
 		sed "s|\$| ($3)|" || :
@@ -70,13 +85,15 @@ include_direction() {
 
 # Compile a header alone: the first error, if there is one. Arguments: HEADER FLAG...
 header_alone() {
-	local header=$1
+	local header=$1 out
 	shift
-	gcc "$@" -iquote "$(dirname "$header")" -fsyntax-only -x c "$header" 2>&1 | grep -m1 'error:' || :
+	out=$(gcc "$@" -iquote "$(dirname "$header")" -fsyntax-only -x c "$header" 2>&1) ||
+		grep -m1 'error:' <<<"$out" || printf '%s: gcc failed\n' "$header"
 }
 
 headers_alone() {
 	local flags dir
+	need gcc pkg-config
 	flags=(-std=gnu11 -D_GNU_SOURCE -DALLOW_INTERNAL_API -DALLOW_EXPERIMENTAL_API
 		-DFUSE_USE_VERSION=31 -Wall -Werror -Wno-unused -Ilib -Iapp)
 	read -ra dir < <(pkg-config --cflags libdpdk fuse3 jansson)
@@ -105,11 +122,13 @@ titles() {
 
 # No loop of calls between files, no call from a lower floor to a higher one.
 calls() {
-	devtools/calls.py 2>&1 || :
+	devtools/calls.py
 }
 
 format() {
-	tree '*.c' '*.h' | xargs clang-format-14 --dry-run -Werror 2>&1 | grep -E ': (warning|error):' || :
+	need clang-format-14
+	tree '*.c' '*.h' | xargs clang-format-14 --dry-run -Werror 2>&1 |
+		{ grep -E ': (warning|error):' || :; }
 }
 
 # A line that begins with a string may be longer: text to print is not broken for its width.
@@ -130,23 +149,26 @@ space() {
 }
 
 shell_scripts() {
-	tree '*.sh' '.ci/*' | xargs shellcheck -f gcc 2>&1 || :
+	need shellcheck
+	tree '*.sh' '.ci/*' | xargs shellcheck -f gcc
 }
 
 python_scripts() {
-	tree '*.py' | xargs /usr/bin/python3 -m pyflakes 2>&1 || :
+	need python3-pyflakes
+	tree '*.py' | xargs /usr/bin/python3 -m pyflakes
 }
 
 documents_build() {
-	local out
-	[ -e doc/conf.py ] || return 0
+	local out code=0
+	need python3-sphinx
 	out=$(mktemp -d)
-	/usr/bin/python3 -m sphinx -q -W --keep-going -b html doc "$out" 2>&1 || :
+	/usr/bin/python3 -m sphinx -q -W --keep-going -b html doc "$out" || code=$?
 	rm -rf "$out"
+	return "$code"
 }
 
 documents_name_what_exists() {
-	/usr/bin/python3 -B devtools/doc_names.py || :
+	/usr/bin/python3 -B devtools/doc_names.py
 }
 
 CHECKS=(licence_lines titles include_direction calls headers_alone format width words space
@@ -159,12 +181,15 @@ for check in "$@"; do
 done
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
+declare -A pids
 for check in "$@"; do
 	"$check" >"$results/$check" 2>&1 &
+	pids[$check]=$!
 done
-wait
 failed=0
 for check in "$@"; do
-	report "$check" "$(cat "$results/$check")" || failed=1
+	code=0
+	wait "${pids[$check]}" || code=$?
+	report "$check" "$code" "$(cat "$results/$check")" || failed=1
 done
 exit $failed
