@@ -656,6 +656,16 @@ def read_graphs(root):
     return [*graphs, Graph(".", every, seen, unit=home.get)]
 
 
+def list_errors(root, graphs):
+    """Lists that hold nothing: a check of them would pass."""
+    if not list_files(root):
+        yield f"{root} has no C file"
+    known = {graph.folder for graph in graphs if graph.sources}
+    for folder in read_floors(root):
+        if folder not in known:
+            yield f"floors.txt: {folder} has no C file"
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -663,13 +673,14 @@ def main():
     parser.add_argument("--dot", metavar="FOLDER", help="print the graph of a folder for dot(1)")
     parser.add_argument("folders", nargs="*", help="folders to check (default: all)")
     args = parser.parse_args()
-    graphs = read_graphs(args.root.resolve())
+    root = args.root.resolve()
+    graphs = read_graphs(root)
     wanted = [args.dot] if args.dot else args.folders
     for folder in wanted:
         if folder.rstrip("/") not in {graph.folder for graph in graphs}:
             parser.error(f"{folder} has no graph: name . or a folder with C files or with floors")
     wanted = [folder.rstrip("/") for folder in wanted]
-    errors = []
+    errors = list(list_errors(root, graphs))
     for graph in graphs:
         if args.dot:
             if graph.folder in wanted:

@@ -93,7 +93,12 @@ class Tree:
 
 
 def check_names(tree):
-    for document in sorted((tree.root / "doc").rglob("*.rst")):
+    documents = sorted((tree.root / "doc").rglob("*.rst"))
+    if not documents:
+        yield f"{tree.root / 'doc'} has no document"
+    if not tree.paths:
+        yield f"{tree.root} has no source file"
+    for document in documents:
         for number, line in enumerate(document.read_text().split("\n"), 1):
             for file, name in NAMED.findall(line):
                 wrong = tree.wrong(file, name)
@@ -112,10 +117,16 @@ def rules_of(text):
     }
 
 
-def check_rules(tree):
-    """The table of doc/spec_map.rst against the rules and their uses."""
+def check_rules(tree, required):
+    """The table of doc/spec_map.rst against the rules and their uses.
+
+    A tree may have neither the table nor the rules, unless they are required.
+    """
     header, document = tree.root / "lib/virtio_spec/rules.h", tree.root / "doc/spec_map.rst"
-    if not header.exists() or not document.exists():
+    missing = [path for path in (header, document) if not path.exists()]
+    if missing:
+        if required or len(missing) == 1:
+            yield from (f"there is no {path.relative_to(tree.root)}" for path in missing)
         return
     rules = rules_of(header.read_text())
     rows = dict(re.findall(r"^   \* - C(\d+)\n((?:(?!   \* - ).*\n)*)", document.read_text(), re.M))
@@ -152,9 +163,10 @@ def check_rules(tree):
 def main():
     here = pathlib.Path(__file__).resolve().parents[1]
     parser = argparse.ArgumentParser(description="Check that what the documents name exists.")
-    parser.add_argument("--root", type=pathlib.Path, default=here, help="of the tree")
-    tree = Tree(parser.parse_args().root)
-    wrong = [*check_names(tree), *check_rules(tree)]
+    parser.add_argument("--root", type=pathlib.Path, help="of the tree (default: this one)")
+    root = parser.parse_args().root
+    tree = Tree(root or here)
+    wrong = [*check_names(tree), *check_rules(tree, required=root is None)]
     print("\n".join(wrong), end="\n" if wrong else "")
     return 1 if wrong else 0
 

@@ -140,6 +140,10 @@ CASES = [
     ("floor_without_files_is_found",
      {**FLOORS, "devtools/floors.txt": "lib: low middle high\n", "lib/low/a.c": ""},
      ("the floor middle of floors.txt holds no file",)),
+    ("folder_without_files_is_found",
+     {**FLOORS, "devtools/floors.txt": "lib: low high\nlob: . x\n", "lib/low/a.c": ""},
+     ("floors.txt: lob has no C file",)),
+    ("tree_without_files_is_found", {"lib/a.txt": ""}, ("has no C file",)),
 ]
 
 

@@ -48,10 +48,15 @@ TREE = {
 
 
 def check(name, changes, *wanted):
-    """Run doc_names.py on a tree: no output without wanted, else each wanted part of it."""
+    """Run doc_names.py on a tree: no output without wanted, else each wanted part of it.
+
+    A change to None leaves the file out.
+    """
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)
         for path, text in {**TREE, **changes}.items():
+            if text is None:
+                continue
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).write_text(text)
         done = subprocess.run(
@@ -89,6 +94,14 @@ def main():
               "C001 does not name lib/vsim/a.c:one"),
         check("row_without_test_is_found",
               {"doc/spec_map.rst": ROW.replace("``test_a.c:shown``", "--")}, "C002 names no test"),
+        check("rules_without_table_are_found", {"doc/spec_map.rst": None},
+              "there is no doc/spec_map.rst"),
+        check("table_without_rules_is_found", {"lib/virtio_spec/rules.h": None},
+              "there is no lib/virtio_spec/rules.h"),
+        check("tree_without_rules_and_table_passes",
+              {"doc/spec_map.rst": None, "lib/virtio_spec/rules.h": None}),
+        check("tree_without_files_is_found", dict.fromkeys(TREE), "has no document",
+              "has no source file"),
     ]) else 1
 
 
