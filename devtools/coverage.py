@@ -112,7 +112,10 @@ def main():
     if args.clear:
         clear(args.build)
         return 0
-    table = list(rows(counts(args.build.resolve())))
+    total = counts(args.build.resolve())
+    if not any(count.lines for count in total.values()):
+        parser.error(f"{args.build} has counted no line")
+    table = list(rows(total))
     print("\ncoverage:")
     for name, lines, ran, taken in [("folder", "lines", "ran %", "branches %"), *table]:
         print(f"  {name:24} {lines:>8} {ran:>8} {taken:>12}")

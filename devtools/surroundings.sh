@@ -121,7 +121,6 @@ exec "$@"'
 # Print the programs and libraries of a build that execute CPUID. (Sanitizers do.)
 check_no_cpuid() {
 	local file
-	[ -d "$1" ] || return 0
 	find "$1" -type f \( -perm -u+x -o -name '*.so' \) -print0 | while read -r -d '' file; do
 		objdump -d "$file" 2>/dev/null | grep -qw cpuid && printf '%s\n' "${file#"$1"/}"
 	done || :
@@ -133,6 +132,10 @@ start_loops() {
 		# The kernel ends the loop when this script ends for any reason.
 		setpriv --pdeathsig KILL setsid nice -n "$BUSY_NICE" /bin/sh -c 'while :; do :; done' &
 		loops+=($!)
+	done
+	sleep 1
+	for n in "${loops[@]}"; do
+		kill -0 "$n" 2>/dev/null || vsr_die "a busy loop ended at once: setpriv or setsid failed."
 	done
 }
 
@@ -184,11 +187,16 @@ surround() {
 	run=
 	last=$(tail -n 1 "$log")
 	case +$names+ in *+plain-cpu+*)
-		asking=$(check_no_cpuid "$scratch/$name/build")
-		[ -z "$asking" ] || {
+		if [ -d "$scratch/$name/build" ]; then
+			asking=$(check_no_cpuid "$scratch/$name/build")
+			[ -z "$asking" ] || {
+				code=1
+				last="$last; but these execute CPUID: ${asking//$'\n'/, }"
+			}
+		else
 			code=1
-			last="$last; but these execute CPUID: ${asking//$'\n'/, }"
-		}
+			last="$last; and no build folder is there to look for CPUID in"
+		fi
 		[ ! -e "$preload/made" ] || [ -s /etc/ld.so.preload ] || rm -f /etc/ld.so.preload
 		;;
 	esac
@@ -219,6 +227,10 @@ main() {
 	done
 	[ "$(id -u)" -eq 0 ] || vsr_die "the system tests make network namespaces: run it as root."
 	"$VSR_ROOT/devtools/setup.sh"
+	for name in objdump setpriv; do
+		command -v "$name" >/dev/null ||
+			vsr_die "$name is not installed: install the package binutils or util-linux."
+	done
 
 	for names in "${runs[@]}"; do
 		last=

@@ -13,7 +13,7 @@
 #
 # --coverage builds in $VSR_BUILD-coverage, runs the levels (by default: unit rig host), and prints
 # for each folder how many of its lines and branches ran. A run of at least these three levels
-# writes doc/coverage.rst.
+# without a failure writes doc/coverage.rst.
 # VSR_INTEROP=1 makes the level machine write doc/interop.rst instead of checking it.
 # VSR_BUILD is the build folder (default: build). Files in it that are out of date are built again.
 #
@@ -69,8 +69,9 @@ run=(/usr/bin/python3 "$VSR_ROOT/devtools/test_run.py" --build "$VSR_BUILD" "${o
 code=0
 "${run[@]}" || code=$?
 options=()
-case " $* " in
+[ "$code" -ne 0 ] || case " $* " in
 *" unit "*) case " $* " in *" rig "*) case " $* " in *" host "*) options=(--write) ;; esac ;; esac ;;
 esac
-/usr/bin/python3 "$VSR_ROOT/devtools/coverage.py" --build "$VSR_BUILD" "${options[@]}" "$@"
+/usr/bin/python3 "$VSR_ROOT/devtools/coverage.py" --build "$VSR_BUILD" "${options[@]}" "$@" ||
+	code=1
 exit $code
