@@ -312,8 +312,12 @@ end(struct vio_admin *admin, struct vio_admin_cmd *cmd, int ret)
 	rte_spinlock_unlock(&admin->lock);
 	cmd->own.outstanding = false;
 	cmd->own.ret = ret;
-	if (report && admin->on_dead != NULL)
+	if (report && admin->on_dead != NULL) {
+		/* A command that succeeded has set no error text. */
+		if (ret == 0)
+			vio_fail(-EIO, "admin queue %u is dead", q->index);
 		admin->on_dead(admin->on_dead_arg, q->index, vio_err());
+	}
 	return ret;
 }
 
