@@ -48,10 +48,10 @@ struct base_server_conf {
 
 /**
  * Listen at conf->path and serve clients from now on.
- * @param server  Out: the server, on success.
+ * @param out  The server, on success.
  * @return 0, an error of base_listen(), -ENOMEM, or the error of eventfd(2) or pthread_create(3).
  */
-int base_server_start(const struct base_server_conf *conf, struct base_server **server);
+int base_server_start(const struct base_server_conf *conf, struct base_server **out);
 
 /** Remove the socket, stop all clients, wait for their threads, free the server. NULL: nothing. */
 void base_server_stop(struct base_server *server);

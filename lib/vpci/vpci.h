@@ -59,12 +59,12 @@ extern const struct vpci_variant vpci_plain;
  * @param variant  Kept by reference.
  * @param arg      First argument of the variant's functions.
  * @param path     Socket of vfio-user, or NULL: only vuser_client_attach() reaches it.
- * @param fn       Out: set before any function of the variant is called.
+ * @param out      The function: set before any function of the variant is called.
  * @return 0, -EINVAL (ranges overlap or exceed their regions), -ENOMEM, or as
  *         vuser_server_create().
  */
 int vpci_create(const struct vpci_backend *backend, const struct vpci_variant *variant, void *arg,
-		const char *path, struct vpci_fn **fn);
+		const char *path, struct vpci_fn **out);
 /** Disconnect the guest and free the bridge; the backend stays open. NULL: nothing. */
 void vpci_destroy(struct vpci_fn *fn);
 

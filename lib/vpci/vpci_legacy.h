@@ -57,7 +57,7 @@ struct vpci_legacy;
  *         or as vpci_create().
  */
 int vpci_legacy_create(const struct vpci_backend *backend, const struct vpci_legacy_conf *conf,
-		const char *path, struct vpci_legacy **legacy, char *err, size_t err_len);
+		const char *path, struct vpci_legacy **out, char *err, size_t err_len);
 void vpci_legacy_destroy(struct vpci_legacy *legacy);
 
 struct vpci_fn *vpci_legacy_fn(struct vpci_legacy *legacy);
