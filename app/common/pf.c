@@ -200,7 +200,7 @@ format_user(const struct vf_user *user, char *text, size_t len)
 }
 
 int
-pf_unused(const struct pf_host *host, const struct sysfs_fn *fn, const char *then,
+pf_check_unused(const struct pf_host *host, const struct sysfs_fn *fn, const char *then,
 		struct vf_user *users, size_t *nb_users, struct err *err)
 {
 	int nb = holders_of_vfs(host->sysfs, fn, users, PF_MAX_USERS);
@@ -234,7 +234,7 @@ pf_has_no_vfs(const struct pf_host *host, const struct sysfs_fn *fn, struct err 
 	if (users == NULL)
 		return err_set(err, -ENOMEM, "out of memory");
 	snprintf(then, sizeof(then), "run vsrctl vf destroy %s", fn->bdf);
-	ret = pf_unused(host, fn, then, users, &nb, err);
+	ret = pf_check_unused(host, fn, then, users, &nb, err);
 	free(users);
 	if (ret == -EBUSY) {
 		const struct err users_err = *err;

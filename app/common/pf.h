@@ -70,7 +70,7 @@ int pf_has_no_vfs(const struct pf_host *host, const struct sysfs_fn *fn, struct 
  * @param users  Out: up to PF_MAX_USERS users. @param nb_users  Out: their number.
  * @return 0, -EBUSY, or -errno of the search.
  */
-int pf_unused(const struct pf_host *host, const struct sysfs_fn *fn, const char *then,
+int pf_check_unused(const struct pf_host *host, const struct sysfs_fn *fn, const char *then,
 		struct vf_user *users, size_t *nb_users, struct err *err);
 
 /** Path of the token file of a PF. @return 0 or -ENAMETOOLONG. */
@@ -81,7 +81,7 @@ int pf_token_file(const struct pf_host *host, const struct sysfs_fn *fn, char *p
 int pf_vfs_enable(const struct pf_host *host, const struct sysfs_fn *fn, unsigned int count,
 		const char *token, struct err *err);
 
-/** Destroy all VFs. pf_unused() returned 0. */
+/** Destroy all VFs. pf_check_unused() returned 0. */
 int pf_vfs_disable(const struct pf_host *host, const struct sysfs_fn *fn, struct err *err);
 
 #endif /* VSR_COMMON_PF_H */

@@ -76,7 +76,7 @@ destroy_here(const struct ctl *ctl, const char *name)
 		ret = err_set(&err, -ENOENT, "%s has no VFs", pf.bdf);
 	if (ret == 0) {
 		snprintf(then, sizeof(then), "run vsrctl vf destroy %s again", pf.bdf);
-		ret = pf_unused(&ctl->host, &pf, then, users, &nb, &err);
+		ret = pf_check_unused(&ctl->host, &pf, then, users, &nb, &err);
 	}
 	if (ret == 0)
 		ret = pf_vfs_disable(&ctl->host, &pf, &err);

@@ -333,7 +333,7 @@ struct vio_ring_ops {
 	void (*post_list)(struct vio_virtq *vq, const struct vio_seg *segs, uint16_t nb_segs,
 			uint16_t nb_readable, void *cookie);
 	/** Fill an indirect table with readable segments. */
-	void (*table_fill)(void *table, const struct vio_seg *segs, uint16_t nb_segs);
+	void (*indirect_fill)(void *table, const struct vio_seg *segs, uint16_t nb_segs);
 	/** Make all posted buffers visible to the device. */
 	void (*publish)(struct vio_virtq *vq);
 	/** True if the device wants a doorbell for the buffers published since the last call. Only

@@ -78,7 +78,7 @@ vio_packed_post_list(struct vio_virtq *vq, const struct vio_seg *segs, uint16_t 
 
 /* The entries are in sequence; of the flags only WRITE has a meaning here (virtio 1.4 2.8.7). */
 static inline void
-vio_packed_table_fill(void *table, const struct vio_seg *segs, uint16_t nb_segs)
+vio_packed_indirect_fill(void *table, const struct vio_seg *segs, uint16_t nb_segs)
 {
 	struct pvirtq_desc *desc = table;
 
@@ -259,7 +259,7 @@ static const struct vio_ring_ops vio_ring_packed = {
 	.next_id = vio_packed_next_id,
 	.post = vio_packed_post,
 	.post_list = vio_packed_post_list,
-	.table_fill = vio_packed_table_fill,
+	.indirect_fill = vio_packed_indirect_fill,
 	.publish = vio_packed_publish,
 	.doorbell_needed = vio_packed_doorbell_needed,
 	.doorbell_ring = vio_packed_doorbell_ring,

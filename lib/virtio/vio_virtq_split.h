@@ -95,7 +95,7 @@ vio_split_post_list(struct vio_virtq *vq, const struct vio_seg *segs, uint16_t n
 }
 
 static inline void
-vio_split_table_fill(void *table, const struct vio_seg *segs, uint16_t nb_segs)
+vio_split_indirect_fill(void *table, const struct vio_seg *segs, uint16_t nb_segs)
 {
 	struct virtq_desc *desc = table;
 
@@ -284,7 +284,7 @@ static const struct vio_ring_ops vio_ring_split = {
 	.next_id = vio_split_next_id,
 	.post = vio_split_post,
 	.post_list = vio_split_post_list,
-	.table_fill = vio_split_table_fill,
+	.indirect_fill = vio_split_indirect_fill,
 	.publish = vio_split_publish,
 	.doorbell_needed = vio_split_doorbell_needed,
 	.doorbell_ring = vio_split_doorbell_ring,

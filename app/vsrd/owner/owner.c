@@ -71,7 +71,7 @@ open_new(struct owner *owner, struct owner_pf *pf, json_t **users, struct err *e
 			"run vsrctl pf attach %s (opening the PF would reset it "
 			"and its VFs)",
 			pf->fn.bdf);
-	ret = owner_unused(owner, pf, then, users, err);
+	ret = owner_check_vfs_unused(owner, pf, then, users, err);
 	if (ret == 0)
 		ret = owner_token_choose(owner, pf, err);
 	if (ret == 0)
@@ -193,7 +193,7 @@ owner_release(struct owner *owner, const char *name, json_t **users, struct err 
 	pf = owner_get(owner, name, true, &ret, err);
 	if (pf == NULL)
 		return ret;
-	ret = owner_unused(owner, pf, "release the PF", users, err);
+	ret = owner_check_vfs_unused(owner, pf, "release the PF", users, err);
 	if (ret == 0) {
 		char bdf[BASE_BDF_LEN];
 

@@ -138,7 +138,7 @@ owner_token_set(struct owner *owner, struct owner_pf *pf, const char *token, jso
 				"\"%.64s\" is no UUID such as "
 				"f81d4fae-7dec-41d0-a765-00a0c91e6bf6",
 				token != NULL ? token : "");
-	ret = owner_unused(owner, pf, "try again", users, err);
+	ret = owner_check_vfs_unused(owner, pf, "try again", users, err);
 	if (ret != 0)
 		return ret;
 	ret = vio_vfio_token_set(&pf->vfio, pf->fn.bdf, fresh);

@@ -40,7 +40,7 @@ owner_pasid_unused(struct owner_pf *pf, const char *then, json_t **users, struct
 }
 
 int
-owner_unused(struct owner *owner, struct owner_pf *pf, const char *then, json_t **users,
+owner_check_vfs_unused(struct owner *owner, struct owner_pf *pf, const char *then, json_t **users,
 		struct err *err)
 {
 	struct vf_user *found = calloc(PF_MAX_USERS, sizeof(*found));
@@ -50,7 +50,7 @@ owner_unused(struct owner *owner, struct owner_pf *pf, const char *then, json_t 
 	*users = NULL;
 	if (found == NULL)
 		return err_set(err, -ENOMEM, "out of memory");
-	ret = pf_unused(&owner->host, &pf->fn, then, found, &nb, err);
+	ret = pf_check_unused(&owner->host, &pf->fn, then, found, &nb, err);
 	if (ret == -EBUSY)
 		*users = show_users(found, nb);
 	/* VFs opened by this process are the ones it serves to guests. */

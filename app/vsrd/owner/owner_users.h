@@ -19,9 +19,9 @@
  * @param users  Out: the users, with -EBUSY; else NULL.
  * @return 0, -EBUSY, or -errno of the search.
  */
-int owner_unused(struct owner *owner, struct owner_pf *pf, const char *then, json_t **users,
-		struct err *err);
-/** As owner_unused(), for the PASID state alone; *users is written with -EBUSY only. */
+int owner_check_vfs_unused(struct owner *owner, struct owner_pf *pf, const char *then,
+		json_t **users, struct err *err);
+/** As owner_check_vfs_unused(), for the PASID state alone; *users is written with -EBUSY only. */
 int owner_pasid_unused(struct owner_pf *pf, const char *then, json_t **users, struct err *err);
 
 #endif /* VSRD_OWNER_USERS_H */

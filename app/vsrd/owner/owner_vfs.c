@@ -73,7 +73,7 @@ owner_vfs_create(struct owner *owner, struct owner_pf *pf, unsigned int count, c
 		ret = pf_count_parse(&pf->fn, text, &count, err);
 	if (ret == 0 && pf->fn.num_vfs != 0) {
 		/* For the list of users only: the refusal is that there are VFs. */
-		(void)owner_unused(owner, pf, "try again", users, err);
+		(void)owner_check_vfs_unused(owner, pf, "try again", users, err);
 		ret = pf_has_no_vfs(&owner->host, &pf->fn, err);
 	}
 	if (ret == 0 && pf->sriov_ret != 0) {
@@ -106,7 +106,7 @@ owner_vfs_destroy(struct owner *owner, struct owner_pf *pf, unsigned int *destro
 	if (pf->fn.num_vfs == 0)
 		return err_set(err, -ENOENT, "%s has no VFs", pf->fn.bdf);
 	snprintf(then, sizeof(then), "run vsrctl vf destroy %s again", pf->fn.bdf);
-	ret = owner_unused(owner, pf, then, users, err);
+	ret = owner_check_vfs_unused(owner, pf, then, users, err);
 	if (ret != 0)
 		return ret;
 	/* virtio 1.4 2.12.1: VF Enable stays set while a command for a VF is outstanding. */

@@ -7,7 +7,7 @@
 #include <errno.h>
 
 #include "rte_pmd_vsr.h"
-#include "rxtx/vsr_doorbell.h"
+#include "rxtx/vsr_tx_pending.h"
 #include "vsr_ethdev.h"
 
 int
@@ -22,5 +22,5 @@ rte_pmd_vsr_tx_doorbell(uint16_t port_id, uint16_t queue_id)
 		return -EINVAL;
 	if (!eth_dev->data->dev_started)
 		return -EAGAIN;
-	return vsr_txq_doorbell_ring(eth_dev->data->tx_queues[queue_id]) ? 1 : 0;
+	return vsr_txq_pending_ring(eth_dev->data->tx_queues[queue_id]) ? 1 : 0;
 }

@@ -25,8 +25,5 @@ void vsim_fn_config_changed(struct vsim_fn *fn);
 
 /** A slow reset of the function is still going on. */
 bool vsim_fn_resetting(const struct vsim_fn *fn);
-/** The driver writes the vector of an event. *unread: the driver has to read it back. @return the
- * value that the register takes. */
-uint16_t vsim_vector_written(struct vsim_fn *fn, uint16_t value, bool *unread);
 
 #endif /* VSIM_EVENT_H */

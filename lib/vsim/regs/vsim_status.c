@@ -3,7 +3,8 @@
  */
 
 /*
- * The status register as a state machine, negotiation, reset and stop. virtio 1.4 2.1, 2.2, 3.1.
+ * The status register as a state machine, negotiation, reset and stop; the check of a vector.
+ * virtio 1.4 2.1, 2.2, 3.1, 4.1.5.1.2.
  */
 
 #include <errno.h>
@@ -230,4 +231,16 @@ vsim_fn_stop(struct vsim_fn *fn, bool stopped)
 	fn->restored = false;
 	if (fn->config_pending)
 		vsim_notify_config(fn);
+}
+
+uint16_t
+vsim_vector_written(struct vsim_fn *fn, uint16_t value, bool *unread)
+{
+	if (*unread)
+		vsim_fn_violation(fn, VIRTIO_RULE_VECTOR_READ_BACK);
+	*unread = value != VIRTIO_MSI_NO_VECTOR;
+	if (value == VIRTIO_MSI_NO_VECTOR || value < fn->nic->nb_vectors)
+		return value;
+	vsim_fn_violation(fn, VIRTIO_RULE_VECTOR_RANGE);
+	return VIRTIO_MSI_NO_VECTOR;
 }

@@ -73,7 +73,7 @@ vsim_packed_more(struct vsim_queue *q)
 }
 
 static inline int
-vsim_packed_table_walk(struct vsim_queue *q, struct vsim_walk *walk, uint64_t addr, uint32_t len)
+vsim_packed_indirect_walk(struct vsim_queue *q, struct vsim_walk *walk, uint64_t addr, uint32_t len)
 {
 	uint32_t nb = len / sizeof(struct pvirtq_desc);
 
@@ -131,7 +131,7 @@ vsim_packed_walk(struct vsim_queue *q, struct vsim_walk *walk)
 				return vsim_queue_fail(q, VIRTIO_RULE_INDIRECT);
 			if (walk->nb_descs > 1 || (flags & VIRTQ_DESC_F_NEXT))
 				return vsim_queue_fail(q, VIRTIO_RULE_PACKED_INDIRECT);
-			ret = vsim_packed_table_walk(q, walk, le64toh(d.addr), le32toh(d.len));
+			ret = vsim_packed_indirect_walk(q, walk, le64toh(d.addr), le32toh(d.len));
 		} else {
 			ret = vsim_walk_add(q, walk, le64toh(d.addr), le32toh(d.len),
 					flags & VIRTQ_DESC_F_WRITE);

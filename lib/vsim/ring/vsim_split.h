@@ -63,7 +63,7 @@ vsim_split_more(struct vsim_queue *q)
 }
 
 static inline int
-vsim_split_table_walk(struct vsim_queue *q, struct vsim_walk *walk, uint64_t addr, uint32_t len,
+vsim_split_indirect_walk(struct vsim_queue *q, struct vsim_walk *walk, uint64_t addr, uint32_t len,
 		uint32_t *hops)
 {
 	uint32_t nb = len / sizeof(struct virtq_desc);
@@ -127,7 +127,7 @@ vsim_split_walk(struct vsim_queue *q, struct vsim_walk *walk)
 			if (!q->indirect || (flags & VIRTQ_DESC_F_NEXT))
 				return vsim_queue_fail(q, VIRTIO_RULE_INDIRECT);
 			hops--; /* The referring descriptor is not part of the message. */
-			ret = vsim_split_table_walk(q, walk, le64toh(d.addr), le32toh(d.len),
+			ret = vsim_split_indirect_walk(q, walk, le64toh(d.addr), le32toh(d.len),
 					&hops);
 			if (ret < 0)
 				return ret;

@@ -42,7 +42,7 @@ host_sriov_remove_vfs(struct host *host, const char *pf_bdf)
 	pthread_mutex_lock(&host->lock);
 	pf = host_find(host, pf_bdf);
 	if (pf != NULL && ret == 0) {
-		host_sriov_registers(pf, 0);
+		host_pci_sriov_registers(pf, 0);
 		pf->sriov_numvfs = 0;
 	} else if (pf != NULL) {
 		host_sriov_set_closing(host, pf, false);
@@ -113,7 +113,7 @@ host_sriov_numvfs_set(struct host *host, const char *bdf, uint16_t num_vfs)
 	pf = host_find(host, bdf);
 	ret = sriov_check(host, pf, num_vfs);
 	if (ret == 1 && num_vfs != 0) {
-		host_sriov_registers(pf, num_vfs);
+		host_pci_sriov_registers(pf, num_vfs);
 		pf->sriov_numvfs = num_vfs;
 	} else if (ret == 1) {
 		host_sriov_set_closing(host, pf, true);

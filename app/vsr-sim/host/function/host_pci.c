@@ -220,7 +220,7 @@ host_pci_setup(struct host *host, struct host_fn *fn)
 /* ---------------------------------------------------------------- SR-IOV */
 
 void
-host_sriov_registers(struct host_fn *pf, uint16_t num_vfs)
+host_pci_sriov_registers(struct host_fn *pf, uint16_t num_vfs)
 {
 	if (pf->sriov_cap == 0)
 		return;
@@ -262,7 +262,7 @@ host_pci_reset(struct host *host, struct host_fn *fn)
 		/* The FLR of the PF cleared VF Enable (9.3.3.3.1), which removed the VFs with their
 		 * state. Bring them back; the DMA maps of their containers are still valid. */
 		if (fn->sriov_numvfs != 0)
-			host_sriov_registers(fn, fn->sriov_numvfs);
+			host_pci_sriov_registers(fn, fn->sriov_numvfs);
 		for (struct host_fn *vf = NULL; (vf = host_next_vf(host, fn, vf)) != NULL;)
 			if (vf->container != NULL)
 				host_iommu_attach(vf->container, vf);

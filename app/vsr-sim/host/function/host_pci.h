@@ -19,6 +19,6 @@ int host_pci_setup(struct host *host, struct host_fn *fn);
  */
 int host_pci_reset(struct host *host, struct host_fn *fn);
 /** Write NumVFs, and VF Enable unless num_vfs is 0. No effect without the capability. */
-void host_sriov_registers(struct host_fn *pf, uint16_t num_vfs);
+void host_pci_sriov_registers(struct host_fn *pf, uint16_t num_vfs);
 
 #endif /* VSR_SIM_HOST_PCI_H */

@@ -30,7 +30,7 @@
 			PCI_COMMAND_INTX_OFF)
 
 void
-host_config_init(struct host_fn *fn)
+host_config_view_init(struct host_fn *fn)
 {
 	memset(fn->bar_regs, 0, sizeof(fn->bar_regs));
 	for (unsigned int i = 0; i < 6; i++) {

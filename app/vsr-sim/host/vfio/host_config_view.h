@@ -12,7 +12,7 @@
 #include "../core/host_bus.h"
 
 /** Initialise the view for the first program that opens the device. */
-void host_config_init(struct host_fn *fn);
+void host_config_view_init(struct host_fn *fn);
 /** Read or write. @return bytes moved, or -errno. */
 int host_config_view_read(struct host_fn *fn, uint64_t offset, uint8_t *data, size_t len);
 int host_config_view_write(struct host *host, struct host_fn *fn, uint64_t offset,

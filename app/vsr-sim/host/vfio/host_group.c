@@ -239,7 +239,7 @@ host_device_open(struct host *host, struct host_fn *fn, const char *name)
 	/* As vfio_pci_core_enable(): the first open resets the function. */
 	if (fn->nb_open++ == 0) {
 		host_pci_reset(host, fn);
-		host_config_init(fn);
+		host_config_view_init(fn);
 	}
 	return fd;
 }

@@ -59,7 +59,7 @@ struct vsr_txq_stats {
 /** Offset of the indirect table in the aux memory of a descriptor; a virtio header is before it. */
 #define VSR_TX_AUX_TABLE 32
 
-/** The doorbell of a TX queue, see vsr_doorbell.c. */
+/** The doorbell of a TX queue, see vsr_tx_pending.c. */
 struct vsr_tx_doorbell {
 	rte_spinlock_t lock;
 	bool pending; /**< To be rung; set only by the thread of the queue. */

@@ -12,7 +12,7 @@
 #include "virtio/vio_err.h"
 #include "../base/vsr_link.h"
 #include "../base/vsr_queue.h"
-#include "../rxtx/vsr_doorbell.h"
+#include "../rxtx/vsr_tx_pending.h"
 #include "../rxtx/vsr_rx.h"
 #include "vsr_filter.h"
 #include "vsr_intr.h"
@@ -315,7 +315,7 @@ vsr_dev_stop(struct rte_eth_dev *eth_dev)
 	int ret;
 
 	vsr_intr_stop(eth_dev);
-	vsr_doorbells_stop(vsr_dev_of(eth_dev));
+	vsr_pending_doorbells_stop(vsr_dev_of(eth_dev));
 	ret = queues_reset(eth_dev);
 	/* After a timeout the device may still access the packets. */
 	if (ret != -ETIMEDOUT)

@@ -19,7 +19,7 @@
 
 #include "virtio/vio_virtq_packed.h"
 #include "virtio/vio_virtq_split.h"
-#include "vsr_doorbell.h"
+#include "vsr_tx_pending.h"
 #include "vsr_slow.h"
 
 #define VSR_RX_BULK 32 /**< Mbufs allocated at once. */
@@ -250,7 +250,7 @@ done:
 	}
 	if (unlikely(rxq->rings_doorbells) &&
 			__atomic_load_n(&rxq->dev->nb_pending_doorbells, __ATOMIC_RELAXED) != 0)
-		vsr_doorbells_ring(rxq->dev, false);
+		vsr_pending_doorbells_ring(rxq->dev, false);
 	return nb_rx;
 }
 

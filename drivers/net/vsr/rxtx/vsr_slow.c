@@ -128,7 +128,7 @@ tx_post_list(struct vsr_txq *txq, struct rte_mbuf *m, const struct vio_ring_ops 
 			.len = nb_segs * sizeof(struct virtq_desc),
 		};
 
-		ring->table_fill(txq->aux + at + VSR_TX_AUX_TABLE, segs, nb_segs);
+		ring->indirect_fill(txq->aux + at + VSR_TX_AUX_TABLE, segs, nb_segs);
 		ring->post(txq->vq, &table, VIRTQ_DESC_F_INDIRECT, m);
 		return true;
 	}

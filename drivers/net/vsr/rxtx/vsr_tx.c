@@ -26,7 +26,7 @@ vsr_tx_done_cleanup(void *queue, uint32_t nb_max)
 	struct vsr_txq *txq = queue;
 
 	if (txq->doorbell_delay != 0)
-		vsr_txq_doorbell_ring(txq);
+		vsr_txq_pending_ring(txq);
 	if (nb_max == 0)
 		nb_max = UINT32_MAX;
 	return (int)(txq->vq->packed ? tx_clean(txq, nb_max, packed_row) :

@@ -11,7 +11,7 @@
  * One body for all paths, as in vsr_rx_body.h. See doc/datapath.rst.
  */
 
-#include "vsr_doorbell.h"
+#include "vsr_tx_pending.h"
 #include "vsr_slow.h"
 #include "vsr_tx_hdr.h"
 
@@ -151,7 +151,7 @@ done:
 		else if (row.ring->doorbell_needed(vq))
 			row.ring->doorbell_ring(vq);
 	} else if (unlikely(txq->doorbell_delay != 0)) {
-		vsr_txq_doorbell_ring(txq);
+		vsr_txq_pending_ring(txq);
 	}
 	return nb_tx;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
-#ifndef VSR_DOORBELL_H
-#define VSR_DOORBELL_H
+#ifndef VSR_TX_PENDING_H
+#define VSR_TX_PENDING_H
 
 /**
  * @file
@@ -16,10 +16,10 @@
 /** After a publish of nb_sent packets: ring the doorbell, or make it pending. */
 void vsr_txq_doorbell_hold(struct vsr_txq *txq, uint16_t nb_sent);
 /** Ring the doorbell if it is pending. @return true if it was. */
-bool vsr_txq_doorbell_ring(struct vsr_txq *txq);
+bool vsr_txq_pending_ring(struct vsr_txq *txq);
 /** Ring the pending doorbells of all TX queues, or only those whose delay is over. */
-void vsr_doorbells_ring(struct vsr_dev *dev, bool all);
+void vsr_pending_doorbells_ring(struct vsr_dev *dev, bool all);
 /** Ring all pending doorbells and cancel the alarm; no burst may run. */
-void vsr_doorbells_stop(struct vsr_dev *dev);
+void vsr_pending_doorbells_stop(struct vsr_dev *dev);
 
-#endif /* VSR_DOORBELL_H */
+#endif /* VSR_TX_PENDING_H */

@@ -27,7 +27,7 @@
 
 #include "virtio/vio_virtq_packed.h"
 #include "virtio/vio_virtq_split.h"
-#include "vsr_doorbell.h"
+#include "vsr_tx_pending.h"
 
 /* The alarm expires this long after the delay: only if the application stopped calling bursts. */
 #define ALARM_US 1000
@@ -54,7 +54,7 @@ pending_ring(struct vsr_txq *txq)
 }
 
 bool
-vsr_txq_doorbell_ring(struct vsr_txq *txq)
+vsr_txq_pending_ring(struct vsr_txq *txq)
 {
 	bool rung;
 
@@ -94,7 +94,7 @@ vsr_txq_doorbell_hold(struct vsr_txq *txq, uint16_t nb_sent)
 }
 
 void
-vsr_doorbells_ring(struct vsr_dev *dev, bool all)
+vsr_pending_doorbells_ring(struct vsr_dev *dev, bool all)
 {
 	struct rte_eth_dev_data *data = rte_eth_devices[dev->port_id].data;
 	const uint64_t now = rte_rdtsc();
@@ -116,7 +116,7 @@ alarm_expired(void *arg)
 {
 	struct vsr_dev *dev = arg;
 
-	vsr_doorbells_ring(dev, true);
+	vsr_pending_doorbells_ring(dev, true);
 	/* First clear alarm_armed, then look for pending doorbells. A burst does it the other way
 	 * round: its doorbell becomes pending, then it looks at alarm_armed. So at least one of
 	 * the two sees the other. */
@@ -127,9 +127,9 @@ alarm_expired(void *arg)
 }
 
 void
-vsr_doorbells_stop(struct vsr_dev *dev)
+vsr_pending_doorbells_stop(struct vsr_dev *dev)
 {
-	vsr_doorbells_ring(dev, true);
+	vsr_pending_doorbells_ring(dev, true);
 	/* This waits for a running alarm. No burst runs, so no new alarm is set afterwards. */
 	rte_eal_alarm_cancel(alarm_expired, dev);
 	__atomic_store_n(&dev->alarm_armed, false, __ATOMIC_RELEASE);
