@@ -91,13 +91,13 @@ print_functions(const json_t *answer)
 	json_array_foreach(functions, i, fn)
 	{
 		json_int_t rx = value(fn, "rx_packets"), tx = value(fn, "tx_packets");
-		json_int_t bells = value(fn, "doorbells");
+		json_int_t doorbells = value(fn, "doorbells");
 		char b[6][24];
 
 		printf("%-12s %-5s %-6s %8s %8s %9s %8s %8s %6s\n", string(fn, "function"),
 				string(fn, "name"), driver_state(fn), short_count(rx, b[0]),
-				short_count(tx, b[1]), short_count(bells, b[2]),
-				per_thousand(bells, rx + tx, b[3]),
+				short_count(tx, b[1]), short_count(doorbells, b[2]),
+				per_thousand(doorbells, rx + tx, b[3]),
 				short_count(value(fn, "drops"), b[4]),
 				short_count(value(fn, "violations"), b[5]));
 	}

@@ -113,11 +113,12 @@ const char *ctl_plain(const struct ctl *ctl);
 int client_open(const struct ctl *ctl);
 /** Send one request. @param params  Its reference is taken. @return 0 or -errno. */
 int client_send(int fd, const char *method, json_t *params);
-/** Receive and parse a line. @return NULL with *ret: timeout (-1: none), or end of the stream. */
+/** What was received and not parsed yet; all zero at the start. */
 struct client_buf {
 	char *text;
 	size_t len, size;
 };
+/** Receive and parse a line. @return NULL with *ret: timeout (-1: none), or end of the stream. */
 json_t *client_receive(int fd, struct client_buf *buf, int timeout_ms, int *ret);
 
 /**

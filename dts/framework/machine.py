@@ -189,7 +189,7 @@ class Machine(Host):
                 return nic
         return None
 
-    # ------------------------------------------------------------ life
+    # ------------------------------------------------------------ start and end
 
     def start(self):
         return self

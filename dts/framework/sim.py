@@ -60,7 +60,7 @@ class Sim(Host):
         self.child = None
         self.token = None
 
-    # ------------------------------------------------------------ life
+    # ------------------------------------------------------------ start and end
 
     def serve_command(self):
         command = [paths.VSR_SIM, "serve", "--dir", self.dir, "--profile", self.profile]

@@ -66,7 +66,7 @@ class Testpmd:
         self.command = [str(word) for word in command]
         self.child = None
 
-    # ------------------------------------------------------------ life
+    # ------------------------------------------------------------ start and end
 
     def start(self, timeout=None):
         """Start and wait for the first prompt."""

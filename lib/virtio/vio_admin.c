@@ -430,7 +430,7 @@ admit(struct vio_admin *admin, const struct vio_admin_cmd *cmd, bool list)
 		g->outstanding++;
 	rte_spinlock_unlock(&admin->lock);
 	if (ret == -EOPNOTSUPP)
-		vio_fail(ret, "the device does not do opcode 0x%x for group %u", cmd->opcode,
+		vio_fail(ret, "opcode 0x%x is not in the list in use for group %u", cmd->opcode,
 				cmd->group);
 	else if (ret == -EBUSY)
 		vio_fail(ret, "the commands of group %u are just being agreed upon", cmd->group);

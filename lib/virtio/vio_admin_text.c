@@ -21,7 +21,7 @@ static const char *const opcode_names[] = {
 /* virtio 1.4 2.12.1; its table lacks EEXIST, which 2.12.1.3.5 uses. */
 static const struct {
 	uint16_t status;
-	int error;
+	int ret;
 	const char *name;
 } statuses[] = {
 	{ VIRTIO_ADMIN_STATUS_OK, 0, "OK" },
@@ -50,7 +50,7 @@ vio_admin_status_errno(uint16_t status)
 {
 	for (size_t i = 0; i < RTE_DIM(statuses); i++)
 		if (statuses[i].status == status)
-			return statuses[i].error;
+			return statuses[i].ret;
 	return -EINVAL;
 }
 

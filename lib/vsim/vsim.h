@@ -14,8 +14,8 @@
  *
  * Threads: functions that change state (region access, DMA map, reset, wires) may be called from
  * any thread. The NIC's lock serialises them. They return only when no worker uses what was taken
- * away. The data plane runs in vsim_worker_poll(): at most one thread per worker; a test may call
- * it step by step.
+ * away. The data plane runs in vsim_worker_run(), in at most one thread per worker. A test or a
+ * benchmark calls vsim_worker_poll() instead, which makes one round.
  */
 
 #include <stdbool.h>

@@ -118,13 +118,13 @@ static void
 doorbells(void)
 {
 	const uint64_t bar_len[6] = { [4] = BAR_LEN };
-	struct vio_admin_doorbell bells[VIRTIO_ADMIN_NOTIFY_ENTRIES];
-	int nb = vio_admin_legacy_notify_info(admin, 1, bar_len, bar_len, bells);
+	struct vio_admin_doorbell doorbells[VIRTIO_ADMIN_NOTIFY_ENTRIES];
+	int nb = vio_admin_legacy_notify_info(admin, 1, bar_len, bar_len, doorbells);
 
 	CHECK(nb <= VIRTIO_ADMIN_NOTIFY_ENTRIES);
 	for (int i = 0; i < nb; i++)
-		CHECK(bells[i].bar == 4 && bells[i].offset % 2 == 0 &&
-				bells[i].offset <= BAR_LEN - 2);
+		CHECK(doorbells[i].bar == 4 && doorbells[i].offset % 2 == 0 &&
+				doorbells[i].offset <= BAR_LEN - 2);
 }
 
 static void

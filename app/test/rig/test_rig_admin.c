@@ -35,10 +35,10 @@ static const struct vio_features wanted_split = {
 static struct vio_features wanted;
 
 static void
-on_dead(void *arg, unsigned int queue, const char *why)
+on_dead(void *arg, unsigned int queue, const char *err)
 {
 	VTEST(arg == &rig);
-	VTEST(queue >= 9 && why[0] != '\0');
+	VTEST(queue >= 9 && err[0] != '\0');
 	nb_dead++;
 }
 
@@ -465,7 +465,7 @@ answers_are_told_in_errno_and_in_words(void)
 {
 	static const struct {
 		uint16_t status;
-		int error;
+		int ret;
 		const char *word;
 	} rows[] = {
 		{ 6, -ENXIO, "ENXIO" },
@@ -481,7 +481,7 @@ answers_are_told_in_errno_and_in_words(void)
 	owner_plain(1);
 	for (size_t i = 0; i < RTE_DIM(rows); i++) {
 		faults_set((struct vsim_faults){ .admin_status = rows[i].status });
-		VTEST_EQ(status_get(1), rows[i].error);
+		VTEST_EQ(status_get(1), rows[i].ret);
 		VTEST(strstr(vio_err(), rows[i].word) != NULL);
 		VTEST(strstr(vio_err(), "legacy_common_cfg_read of VF 1") != NULL);
 	}
@@ -499,7 +499,7 @@ results_are_cut_to_what_was_written(void)
 	uint64_t value;
 
 	owner_plain(1);
-	/* Cut by 7 bytes, the capability has one byte left; cut by 12, there is no status. */
+	/* Cut by 7 bytes, the capability has one byte left. */
 	faults_set((struct vsim_faults){ .admin_short = 7 });
 	memset(&cap, 0xee, sizeof(cap));
 	VTEST_EQ(vio_admin_cap_get(admin, VIRTIO_ADMIN_CAP_DEV_PARTS, &cap, sizeof(cap)), 0);
@@ -556,7 +556,7 @@ doorbells_are_checked_whoever_names_them(void)
 		{ VSIM_NOTIFY_ODD, 0 },
 		{ VSIM_NOTIFY_BEYOND, 0 },
 	};
-	struct vio_admin_doorbell bells[VIRTIO_ADMIN_NOTIFY_ENTRIES];
+	struct vio_admin_doorbell doorbells[VIRTIO_ADMIN_NOTIFY_ENTRIES];
 	uint64_t bar_len[6] = { 0 }, none[6] = { 0 };
 
 	owner_plain(2);
@@ -564,22 +564,22 @@ doorbells_are_checked_whoever_names_them(void)
 	for (size_t i = 0; i < RTE_DIM(rows); i++) {
 		faults_set((struct vsim_faults){ .notify = rows[i].lie });
 		rig_note("lie %d", rows[i].lie);
-		VTEST_EQ(vio_admin_legacy_notify_info(admin, 1, bar_len, bar_len, bells),
+		VTEST_EQ(vio_admin_legacy_notify_info(admin, 1, bar_len, bar_len, doorbells),
 				rows[i].nb);
 		for (int b = 0; b < rows[i].nb; b++) {
-			VTEST_EQ(bells[b].bar, VSIM_BAR);
-			VTEST(bells[b].offset + 2 <= bar_len[VSIM_BAR]);
-			VTEST_EQ(bells[b].offset % 2, 0);
+			VTEST_EQ(doorbells[b].bar, VSIM_BAR);
+			VTEST(doorbells[b].offset + 2 <= bar_len[VSIM_BAR]);
+			VTEST_EQ(doorbells[b].offset % 2, 0);
 		}
 	}
 	faults_set((struct vsim_faults){ 0 });
 	/* In the order of preference, without entries whose BAR does not exist. */
-	VTEST_EQ(vio_admin_legacy_notify_info(admin, 1, bar_len, bar_len, bells), 2);
-	VTEST(bells[0].member && !bells[1].member);
-	VTEST_EQ(vio_admin_legacy_notify_info(admin, 1, bar_len, none, bells), 1);
-	VTEST(!bells[0].member);
+	VTEST_EQ(vio_admin_legacy_notify_info(admin, 1, bar_len, bar_len, doorbells), 2);
+	VTEST(doorbells[0].member && !doorbells[1].member);
+	VTEST_EQ(vio_admin_legacy_notify_info(admin, 1, bar_len, none, doorbells), 1);
+	VTEST(!doorbells[0].member);
 	bar_len[VSIM_BAR] = 1;
-	VTEST_EQ(vio_admin_legacy_notify_info(admin, 1, bar_len, bar_len, bells), 0);
+	VTEST_EQ(vio_admin_legacy_notify_info(admin, 1, bar_len, bar_len, doorbells), 0);
 	owner_close(false);
 }
 

@@ -323,7 +323,7 @@ each_register_is_one_command(void)
 	put(BAR0, LEGACY(queue_select), 0x00030001, 4); /* 3: no such queue */
 	VTEST_EQ(get(BAR0, LEGACY(queue_select), 2), 1);
 	VTEST_EQ(get(BAR0, 20 + 10, 2), 9000);
-	/* Beyond the end all reads give zero, without a command. */
+	/* A read beyond the end returns all ones, without a command. */
 	before = commands_seen();
 	VTEST_EQ(get(BAR0, 40, 4), UINT32_MAX);
 	put(BAR0, 40, 0, 4);
@@ -443,7 +443,7 @@ a_legacy_driver_passes_packets_without_commands(void)
 {
 	all_open();
 	VTEST(vpci_legacy_has_doorbell(legacy));
-	for (int life = 0; life < 3; life++) {
+	for (int generation = 0; generation < 3; generation++) {
 		uint64_t commands;
 
 		guest_driver();
@@ -460,7 +460,7 @@ a_legacy_driver_passes_packets_without_commands(void)
 }
 
 static void
-a_lying_owner_costs_commands_and_nothing_else(void)
+wrong_doorbell_addresses_cost_only_commands(void)
 {
 	static const enum vsim_notify_fault lies[] = { VSIM_NOTIFY_BAD_BAR, VSIM_NOTIFY_ODD,
 		VSIM_NOTIFY_BEYOND };
@@ -650,8 +650,8 @@ static const struct vtest_case cases[] = {
 	{ "vectors_shift_the_configuration", vectors_shift_the_configuration },
 	{ "a_legacy_driver_passes_packets_without_commands",
 			a_legacy_driver_passes_packets_without_commands },
-	{ "a_lying_owner_costs_commands_and_nothing_else",
-			a_lying_owner_costs_commands_and_nothing_else },
+	{ "wrong_doorbell_addresses_cost_only_commands",
+			wrong_doorbell_addresses_cost_only_commands },
 	{ "the_first_good_place_is_taken", the_first_good_place_is_taken },
 	{ "each_command_holds_the_owner_and_lets_go", each_command_holds_the_owner_and_lets_go },
 	{ "without_notify_info_doorbells_are_commands",

@@ -36,7 +36,7 @@ a_status_is_the_errno_of_that_number(void)
 {
 	static const struct {
 		uint16_t status;
-		int error;
+		int ret;
 		const char *name;
 	} rows[] = {
 		{ 0, 0, "OK" },
@@ -56,7 +56,7 @@ a_status_is_the_errno_of_that_number(void)
 	for (size_t i = 0; i < RTE_DIM(rows); i++) {
 		const char *name = vio_admin_status_name(rows[i].status);
 
-		VTEST_EQ(vio_admin_status_errno(rows[i].status), rows[i].error);
+		VTEST_EQ(vio_admin_status_errno(rows[i].status), rows[i].ret);
 		VTEST((name == NULL) == (rows[i].name == NULL));
 		VTEST(name == NULL || strcmp(name, rows[i].name) == 0);
 	}

@@ -64,7 +64,7 @@ ctrl_send(struct ctrl *c, const void *request, size_t len, size_t piece, uint32_
 	struct virtq_desc *desc = (void *)&c->f.mem[c->qi * FIXTURE_QUEUE_LEN];
 	struct virtq_avail *avail = (void *)&c->f.mem[c->qi * FIXTURE_QUEUE_LEN + 4096];
 	uint8_t *buf = &c->f.mem[BUFFERS];
-	uint16_t nb = 0, bell = htole16(c->qi);
+	uint16_t nb = 0, doorbell = htole16(c->qi);
 	uint64_t at;
 
 	/* A gap after each segment, so that only the descriptors connect the segments. */
@@ -96,7 +96,7 @@ ctrl_send(struct ctrl *c, const void *request, size_t len, size_t piece, uint32_
 	reg_write(c->f.pf, "queue_select", c->qi);
 	at = VSIM_BAR_DOORBELLS +
 			(uint64_t)reg_read(c->f.pf, "queue_notify_off") * VSIM_NOTIFY_MULTIPLIER;
-	VTEST_EQ(vsim_fn_write(c->f.pf, VSIM_BAR, at, &bell, 2), 0);
+	VTEST_EQ(vsim_fn_write(c->f.pf, VSIM_BAR, at, &doorbell, 2), 0);
 	for (int i = 0; i < 100 && used_idx(c) != c->avail_i; i++)
 		vsim_worker_poll(c->f.nic, 0);
 	VTEST_EQ(used_idx(c), c->avail_i);
@@ -478,7 +478,7 @@ a_full_ring_is_served_behind_one_doorbell(void)
 	struct ctrl c = ctrl_start(ctrl_features(), 2);
 	struct virtq_desc *desc = (void *)&c.f.mem[c.qi * FIXTURE_QUEUE_LEN];
 	struct virtq_avail *avail = (void *)&c.f.mem[c.qi * FIXTURE_QUEUE_LEN + 4096];
-	uint16_t bell = htole16(c.qi);
+	uint16_t doorbell = htole16(c.qi);
 	uint64_t at;
 
 	memcpy(&c.f.mem[BUFFERS], "\0\0", 3); /* RX, PROMISC, 0 */
@@ -494,7 +494,7 @@ a_full_ring_is_served_behind_one_doorbell(void)
 	reg_write(c.f.pf, "queue_select", c.qi);
 	at = VSIM_BAR_DOORBELLS +
 			(uint64_t)reg_read(c.f.pf, "queue_notify_off") * VSIM_NOTIFY_MULTIPLIER;
-	VTEST_EQ(vsim_fn_write(c.f.pf, VSIM_BAR, at, &bell, 2), 0);
+	VTEST_EQ(vsim_fn_write(c.f.pf, VSIM_BAR, at, &doorbell, 2), 0);
 	for (int i = 0; i < 100 && used_idx(&c) != QUEUE_SIZE / 2; i++)
 		vsim_worker_poll(c.f.nic, 0);
 	VTEST_EQ(used_idx(&c), QUEUE_SIZE / 2);

@@ -66,14 +66,14 @@ only_exact_widths_are_served(void)
 			uint64_t before = violations(f.pf, VIRTIO_RULE_NATURAL_WIDTH);
 			uint8_t data[4] = { 0 }, ones[4] = { 0xff, 0xff, 0xff, 0xff };
 			bool exact = false;
-			int rc;
+			int ret;
 
 			for (size_t i = 0; i < vsim_nb_common_regs; i++)
 				exact = exact ||
 						(vsim_common_regs[i].offset == at &&
 								vsim_common_regs[i].width == len);
-			rc = vsim_fn_read(f.pf, VSIM_BAR, VSIM_REG_COMMON + at, data, len);
-			VTEST_EQ(rc, exact ? 0 : -EINVAL);
+			ret = vsim_fn_read(f.pf, VSIM_BAR, VSIM_REG_COMMON + at, data, len);
+			VTEST_EQ(ret, exact ? 0 : -EINVAL);
 			VTEST_EQ(violations(f.pf, VIRTIO_RULE_NATURAL_WIDTH) - before,
 					exact ? 0 : 1);
 			VTEST(exact || memcmp(data, ones, len) == 0);

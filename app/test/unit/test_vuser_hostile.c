@@ -152,7 +152,7 @@ hostile_stop(void)
 
 /* Invalid messages, and the error of the reply. */
 static const struct bad {
-	const char *why;
+	const char *name;
 	uint16_t command;
 	uint32_t flags;
 	size_t len;
@@ -299,7 +299,7 @@ bad_message_gets_one_error_and_keeps_the_connection(void)
 				got.hdr.flags != (VUSER_FLAG_TYPE_REPLY | VUSER_FLAG_ERROR) ||
 				got.hdr.command != bad->command || got.hdr.error != bad->error ||
 				got.hdr.size != sizeof(got.hdr)) {
-			printf("  %s: flags %#x error %u, want %u\n", bad->why, got.hdr.flags,
+			printf("  %s: flags %#x error %u, want %u\n", bad->name, got.hdr.flags,
 					got.hdr.error, bad->error);
 			failed++;
 		}

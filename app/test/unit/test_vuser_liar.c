@@ -19,7 +19,7 @@
 
 /* Invalid replies to VUSER_DEVICE_GET_REGION_INFO of region 5. */
 struct lie {
-	const char *why;
+	const char *name;
 	int want; /* result of the client */
 	struct vuser_header hdr; /* id 0: the correct id; size 0: the correct size */
 	size_t len;
@@ -181,14 +181,14 @@ client_believes_no_lie(void)
 		int ret;
 
 		if (client == NULL) {
-			printf("  %s: no client, errno %d\n", lies[i].why, errno);
+			printf("  %s: no client, errno %d\n", lies[i].name, errno);
 			failed++;
 			continue;
 		}
 		out.fd = -1;
 		ret = vuser_client_region_info(client, FAKE_MEM, &out);
 		if (ret != lies[i].want) {
-			printf("  %s: %d, want %d\n", lies[i].why, ret, lies[i].want);
+			printf("  %s: %d, want %d\n", lies[i].name, ret, lies[i].want);
 			failed++;
 		}
 		if (ret == 0 && out.fd >= 0)

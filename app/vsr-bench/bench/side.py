@@ -154,7 +154,7 @@ class Side:
         self.wire_spec = None
         self.asleep = False
 
-    # ------------------------------------------------------------ life
+    # ------------------------------------------------------------ start and end
 
     def start(self, *extra):
         """Start both programs, without forwarding."""

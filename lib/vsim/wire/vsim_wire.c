@@ -13,7 +13,7 @@
 #include "vsim/wire/vsim_wire.h"
 
 void *
-vsim_wire_error(int error, char *err, size_t err_len, const char *format, ...)
+vsim_wire_error(int code, char *err, size_t err_len, const char *format, ...)
 {
 	va_list ap;
 
@@ -21,7 +21,7 @@ vsim_wire_error(int error, char *err, size_t err_len, const char *format, ...)
 	if (err != NULL && err_len > 0)
 		vsnprintf(err, err_len, format, ap);
 	va_end(ap);
-	errno = error;
+	errno = code;
 	return NULL;
 }
 

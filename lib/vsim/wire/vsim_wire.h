@@ -17,7 +17,7 @@ extern const struct vsim_wire_ops vsim_wire_null, vsim_wire_tap, vsim_wire_peer,
 /** Number of the worker of a function, which all functions on its wire share. */
 unsigned int vsim_wire_worker(const struct vsim_nic *nic, unsigned int index);
 /** Write a sentence for the user and set errno. @return NULL. */
-void *vsim_wire_error(int error, char *err, size_t err_len, const char *format, ...)
+void *vsim_wire_error(int code, char *err, size_t err_len, const char *format, ...)
 		__attribute__((format(printf, 4, 5)));
 
 #endif /* VSIM_WIRE_H */

@@ -93,28 +93,28 @@ static struct vsim_wire *
 pcap_open_files(struct pcap *p, const char *in, const char *out, char *err, size_t err_len)
 {
 	const char *wrong;
-	int error = EINVAL;
+	int code = EINVAL;
 
 	if (in[0] != '\0') {
 		p->in = fopen(in, "rbe");
 		if (p->in == NULL) {
-			error = errno;
-			vsim_wire_error(error, err, err_len, "pcap: cannot read %s: %s", in,
-					strerror(error));
+			code = errno;
+			vsim_wire_error(code, err, err_len, "pcap: cannot read %s: %s", in,
+					strerror(code));
 			goto fail;
 		}
 		wrong = in_begin(p);
 		if (wrong != NULL) {
-			vsim_wire_error(error, err, err_len, "pcap: cannot play %s: %s", in, wrong);
+			vsim_wire_error(code, err, err_len, "pcap: cannot play %s: %s", in, wrong);
 			goto fail;
 		}
 	}
 	if (out[0] != '\0') {
 		p->out = fopen(out, "wbe");
 		if (p->out == NULL || !out_begin(p)) {
-			error = errno;
-			vsim_wire_error(error, err, err_len, "pcap: cannot write %s: %s", out,
-					strerror(error));
+			code = errno;
+			vsim_wire_error(code, err, err_len, "pcap: cannot write %s: %s", out,
+					strerror(code));
 			goto fail;
 		}
 	}
@@ -122,7 +122,7 @@ pcap_open_files(struct pcap *p, const char *in, const char *out, char *err, size
 
 fail:
 	pcap_close(&p->wire);
-	errno = error;
+	errno = code;
 	return NULL;
 }
 

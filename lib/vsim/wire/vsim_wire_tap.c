@@ -58,14 +58,14 @@ tap_attach(const char *name, char *err, size_t err_len)
 		return -1;
 	}
 	if (ioctl(fd, TUNSETIFF, &ifr) < 0) {
-		int error = errno;
+		int code = errno;
 
 		close(fd);
-		vsim_wire_error(error, err, err_len, "tap %s: cannot attach: %s%s", name,
-				strerror(error),
-				error == EPERM                 ? ": it needs CAP_NET_ADMIN" :
-						error == EBUSY ? ": another process uses it" :
-								 "");
+		vsim_wire_error(code, err, err_len, "tap %s: cannot attach: %s%s", name,
+				strerror(code),
+				code == EPERM                 ? ": it needs CAP_NET_ADMIN" :
+						code == EBUSY ? ": another process uses it" :
+								"");
 		return -1;
 	}
 	return fd;

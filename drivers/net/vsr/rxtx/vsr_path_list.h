@@ -15,7 +15,7 @@
  *   name       value of the device argument rx_path or tx_path; burst function vsr_rx_<name>
  *   layout     of the ring: packed or split
  *   mergeable  the path takes packets that span several buffers
- *   single     the path serves a device that did not accept mergeable buffers
+ *   single     the path works when mergeable buffers were not negotiated
  *   simd       bits of the vectors that the path needs, 0: none
  */
 
