@@ -3,9 +3,9 @@
 """Fixtures of the system tests.
 
 --host sim (the default) runs the tests for the simulated host, --host machine those for a real
-kernel in a virtual machine. The fixtures of a test decide: make_host is for both, sim for the
-first; machine, linux and vm_command are for the second. pytest.mark.needs says what else a test
-needs.
+kernel in a virtual machine. The fixtures of a test decide on which host it runs: with make_host on
+both, with sim on the simulated host only, with machine, linux or vm_command in the virtual machine
+only. pytest.mark.needs says what else a test needs.
 """
 
 import os

@@ -76,8 +76,8 @@ idtable_read(struct idtable *table, const char *file, struct err *err)
 	idtable_free(table);
 	return ret == -EINVAL ?
 			err_set(err, ret,
-					"line %u of the id table %s is not \"forbid\" or \"permit\" and four ids "
-					"such as 1af4:1041:8086:15fe",
+					"line %u of the id table %s is wrong: write \"forbid\" or \"permit\", then four "
+					"ids, for example: forbid 1af4:1041:8086:15fe",
 					number, file) :
 			err_set(err, ret, "cannot store the id table %s: %s", file, strerror(-ret));
 }

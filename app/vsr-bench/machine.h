@@ -16,7 +16,7 @@
 /** The first two processors that this process may use. @return false: there is only one. */
 bool machine_cpus(unsigned int cpus[2]);
 
-/** Run the calling thread on a processor only. Prints a warning when this fails. */
+/** Run the calling thread on this processor only. Prints a warning when this fails. */
 void machine_pin(const char *program, unsigned int cpu);
 
 /**

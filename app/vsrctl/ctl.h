@@ -22,7 +22,7 @@
 #define CTL_USAGE 2 /**< The command line is wrong. */
 #define CTL_NO_DAEMON 3 /**< The command needs vsrd, which does not answer. */
 
-/** Options that not every command takes, as bits. */
+/** Options that only some commands take, as bits. */
 enum ctl_opt {
 	OPT_TOKEN = 1 << 0,
 	OPT_ROTATE = 1 << 1,
@@ -118,7 +118,12 @@ struct client_buf {
 	char *text;
 	size_t len, size;
 };
-/** Receive and parse a line. @return NULL with *ret: timeout (-1: none), or end of the stream. */
+/**
+ * Receive and parse a line.
+ *
+ * @param timeout_ms  -1: wait forever.
+ * @return the line, or NULL: *ret says whether the time was over or the stream ended.
+ */
 json_t *client_receive(int fd, struct client_buf *buf, int timeout_ms, int *ret);
 
 /**
@@ -142,10 +147,10 @@ json_t *ctl_try(const struct ctl *ctl, const char *method, json_t *params, int *
 
 struct table {
 	unsigned int nb_cols, nb_rows;
-	char **cells; /**< Row by row; the first row has the heads. */
+	char **cells; /**< Row by row; the first row has the column titles. */
 };
 
-/** Start a table. Arguments: heads of the columns, then NULL; '>' before a head: align right. */
+/** Start a table. Arguments: the column titles, then NULL; '>' before a title: align right. */
 void table_start(struct table *table, ...);
 /** Add a row. Arguments: one string per column. */
 void table_row(struct table *table, ...);

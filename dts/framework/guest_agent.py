@@ -108,7 +108,8 @@ class Port:
             data = os.read(self.fd, CHUNK) if on_port & select.POLLIN else b""
             for number, kind, payload in frames.feed(data):
                 self.handle(number, kind, payload)
-            # Until the host opens the port, it polls as readable, but a read returns nothing.
+            # While the host has not opened the port, poll() reports the port as readable, but a
+            # read returns no data.
             if on_port & select.POLLHUP and not data:
                 self.drop()
                 frames = Frames()
@@ -118,8 +119,8 @@ class Port:
                 self.forward(fd)
 
     def wait_for_host(self):
-        """Sleep until the host has opened the port and sent something. Until then the port polls as
-        hung up and readable, so this waits for edges only."""
+        """Sleep until the host has opened the port and sent something. Until then poll() always
+        returns at once, so wait for a change (EPOLLET)."""
         with select.epoll() as changes:
             changes.register(self.fd, select.EPOLLIN | select.EPOLLET)
             while any(event & select.EPOLLHUP for _, event in changes.poll()):

@@ -14,7 +14,7 @@ from .tap import Tap
 
 
 class Guest(Host):
-    """One function, with its own vsr-sim, and the interface of it in Linux."""
+    """One function, with its own vsr-sim, and its interface in Linux."""
 
     kind = "machine"
     patience = 240
@@ -31,7 +31,8 @@ class Guest(Host):
         self.space = Namespace(f"192.168.{80 + number}.1")
 
     def start(self):
-        """Start vsr-sim. QEMU connects to its socket at its start, so it starts later."""
+        """Start vsr-sim. Start QEMU afterwards, because QEMU connects to the socket of vsr-sim when
+        QEMU starts."""
         self.sim.start()
         self.space.take(self.sim.taps["pf"])
 

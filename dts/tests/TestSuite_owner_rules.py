@@ -84,8 +84,8 @@ def use_everything(pmd, taps):
 
 
 def seen_by_pf(host):
-    """State and counters of the PF, without the register reads by which its owner polls its
-    status."""
+    """State and counters of the PF, without the counter of register reads: the owner reads the
+    status again and again."""
     pf = host.fn("pf")
     del pf["counters"]["register_reads"]
     return pf
@@ -165,7 +165,8 @@ def test_owner_can_be_replaced_during_vf_traffic(make_host, daemon, testpmd, clo
 def test_vfs_wait_for_the_device_to_agree(sim, daemon):
     """Steps: the device refuses FEATURES_OK; later it accepts.
 
-    Verify: before, neither vsrctl alone nor vsrd creates VFs; afterwards vsrd does.
+    Verify: while the device refuses, neither vsrctl alone nor vsrd creates VFs; when the device
+    accepts, vsrd creates them.
     """
     host = sim(vfs=4, args=["--fault", "refuse-features-ok"])
     refused(host.vsrctl("vf", "create", PF, 2), "FEATURES_OK")
@@ -352,8 +353,8 @@ def pasid_enable(host, on):
 def test_pasid_of_a_vf_is_that_of_its_pf(sim, daemon):
     """Steps: acquire and release PASID for a VF, while PASID of the PF is disabled and enabled.
 
-    Verify: acquiring works only while PASID of the PF is enabled, releasing always; neither changes
-    the PF.
+    Verify: PASID can be acquired only while PASID of the PF is enabled, and can always be released;
+    neither changes the PF.
     """
     host = sim(vfs=2, args=["--pasid", 16])
     vsrd = daemon(host)
@@ -387,7 +388,8 @@ def test_user_of_pasid_keeps_its_pf_from_change(how, sim, daemon, closing):
     """Steps: a user of VF 2 acquires PASID; try to change the PF; the user releases PASID,
     disconnects or is killed.
 
-    Verify: changes are refused with the list of users before, and work afterwards.
+    Verify: while PASID is in use, changes are refused and the refusal lists the users; afterwards
+    changes work.
     """
     host = sim(vfs=4, args=["--pasid", 20])
     vsrd = daemon(host)

@@ -410,7 +410,7 @@ check(const struct vio_admin_cmd *cmd)
 		return vio_fail(-EINVAL, "there is no group %u", cmd->group);
 	if (cmd->nb_data > RTE_DIM(cmd->data) || data_len(cmd) > VIO_ADMIN_DATA_MAX ||
 			cmd->result_len > VIO_ADMIN_DATA_MAX)
-		return vio_fail(-EINVAL, "a command of more than %u bytes", VIO_ADMIN_DATA_MAX);
+		return vio_fail(-EINVAL, "the command is longer than %u bytes", VIO_ADMIN_DATA_MAX);
 	return 0;
 }
 
@@ -433,7 +433,8 @@ admit(struct vio_admin *admin, const struct vio_admin_cmd *cmd, bool list)
 		vio_fail(ret, "opcode 0x%x is not in the list in use for group %u", cmd->opcode,
 				cmd->group);
 	else if (ret == -EBUSY)
-		vio_fail(ret, "the commands of group %u are just being agreed upon", cmd->group);
+		vio_fail(ret, "the list of commands of group %u is being changed: try again",
+				cmd->group);
 	return ret;
 }
 
@@ -477,7 +478,8 @@ int
 vio_admin_submit(struct vio_admin *admin, struct vio_admin_cmd *cmd)
 {
 	if (is_list(cmd))
-		return vio_fail(-EINVAL, "lists of commands are asked for, not submitted");
+		return vio_fail(-EINVAL,
+				"LIST_QUERY and LIST_USE cannot be submitted: call vio_admin_agree()");
 	return start(admin, cmd, false);
 }
 
@@ -518,7 +520,7 @@ group_close(struct vio_admin *admin, enum vio_admin_group group)
 		g->changing = false;
 		rte_spinlock_unlock(&admin->lock);
 	}
-	return vio_fail(-EBUSY, "other commands of group %u do not end", group);
+	return vio_fail(-EBUSY, "commands of group %u are still pending", group);
 }
 
 static int

@@ -166,7 +166,7 @@ lists_are_agreed_upon_per_group(void)
 }
 
 static void
-what_cannot_be_used_alone_is_left_out(void)
+incomplete_sets_of_commands_are_left_out(void)
 {
 	uint64_t in_use;
 
@@ -204,7 +204,7 @@ the_group_of_vfs_is_asked_again_after_each_enable(void)
 		VTEST_EQ(status_get(2), -EOPNOTSUPP);
 	}
 	owner_close(false);
-	/* A device that answers earlier works as well. */
+	/* A device that answers for the group before its VFs exist works too. */
 	owner_open(&late, 0, 0);
 	VTEST_EQ(vio_admin_agree(admin, VIO_SRIOV, ALL, &in_use), 0);
 	rig_vfs_set(&rig, 2);
@@ -374,7 +374,7 @@ late_answers_are_taken_as_long_as_there_is_time(void)
 }
 
 static void
-a_full_queue_says_so(void)
+submit_fails_when_the_queue_is_full(void)
 {
 	struct vio_admin_cmd cmds[VIO_ADMIN_DEPTH], more = reset_of(1);
 
@@ -394,7 +394,7 @@ a_full_queue_says_so(void)
 }
 
 static void
-a_list_is_not_changed_under_commands(void)
+a_list_does_not_change_while_commands_are_pending(void)
 {
 	const struct rig_conf conf = { 0 };
 	struct vio_admin_cmd cmd = reset_of(1);
@@ -461,7 +461,7 @@ many_threads_send_at_once(void)
 /* ------------------------------------------------------------------ answers */
 
 static void
-answers_are_told_in_errno_and_in_words(void)
+each_status_has_an_errno_and_a_text(void)
 {
 	static const struct {
 		uint16_t status;
@@ -543,7 +543,7 @@ legacy_registers_are_read_and_written(void)
 }
 
 static void
-doorbells_are_checked_whoever_names_them(void)
+wrong_doorbell_addresses_are_left_out(void)
 {
 	static const struct {
 		enum vsim_notify_fault lie;
@@ -664,7 +664,7 @@ commands_are_counted_by_opcode_and_vf(void)
 }
 
 static void
-a_device_without_admin_queues_is_told_apart(void)
+a_device_without_admin_queues_is_refused(void)
 {
 	const struct vio_admin_conf admin_conf = { .name = "rig_admin" };
 	const struct rig_conf conf = { .profile = "ifc" };
@@ -681,7 +681,7 @@ a_device_without_admin_queues_is_told_apart(void)
 
 static const struct vtest_case cases[] = {
 	{ "lists_are_agreed_upon_per_group", lists_are_agreed_upon_per_group },
-	{ "what_cannot_be_used_alone_is_left_out", what_cannot_be_used_alone_is_left_out },
+	{ "incomplete_sets_of_commands_are_left_out", incomplete_sets_of_commands_are_left_out },
 	{ "the_group_of_vfs_is_asked_again_after_each_enable",
 			the_group_of_vfs_is_asked_again_after_each_enable },
 	{ "all_admin_queues_are_used", all_admin_queues_are_used },
@@ -694,17 +694,17 @@ static const struct vtest_case cases[] = {
 			no_answer_means_a_dead_queue_and_a_reset_revives_it },
 	{ "late_answers_are_taken_as_long_as_there_is_time",
 			late_answers_are_taken_as_long_as_there_is_time },
-	{ "a_full_queue_says_so", a_full_queue_says_so },
-	{ "a_list_is_not_changed_under_commands", a_list_is_not_changed_under_commands },
+	{ "submit_fails_when_the_queue_is_full", submit_fails_when_the_queue_is_full },
+	{ "a_list_does_not_change_while_commands_are_pending",
+			a_list_does_not_change_while_commands_are_pending },
 	{ "many_threads_send_at_once", many_threads_send_at_once },
-	{ "answers_are_told_in_errno_and_in_words", answers_are_told_in_errno_and_in_words },
+	{ "each_status_has_an_errno_and_a_text", each_status_has_an_errno_and_a_text },
 	{ "results_are_cut_to_what_was_written", results_are_cut_to_what_was_written },
 	{ "legacy_registers_are_read_and_written", legacy_registers_are_read_and_written },
-	{ "doorbells_are_checked_whoever_names_them", doorbells_are_checked_whoever_names_them },
+	{ "wrong_doorbell_addresses_are_left_out", wrong_doorbell_addresses_are_left_out },
 	{ "parts_of_one_vf_become_those_of_another", parts_of_one_vf_become_those_of_another },
 	{ "commands_are_counted_by_opcode_and_vf", commands_are_counted_by_opcode_and_vf },
-	{ "a_device_without_admin_queues_is_told_apart",
-			a_device_without_admin_queues_is_told_apart },
+	{ "a_device_without_admin_queues_is_refused", a_device_without_admin_queues_is_refused },
 };
 
 int

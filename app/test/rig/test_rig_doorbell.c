@@ -188,7 +188,7 @@ usual_threshold_is_a_part_of_the_ring(void)
 
 /* A pool with fewer buffers than the ring: the driver posts and announces all buffers it gets. */
 static void
-low_pool_gives_what_it_has(void)
+refill_takes_what_a_low_pool_has(void)
 {
 	struct rte_mempool *small = rig_pool("low", 20, 2048);
 	struct rig_variant v;
@@ -429,7 +429,7 @@ static const struct vtest_case cases[] = {
 	{ "refill_comes_under_load_too", refill_comes_under_load_too },
 	{ "refill_rings_less_in_a_long_ring", refill_rings_less_in_a_long_ring },
 	{ "usual_threshold_is_a_part_of_the_ring", usual_threshold_is_a_part_of_the_ring },
-	{ "low_pool_gives_what_it_has", low_pool_gives_what_it_has },
+	{ "refill_takes_what_a_low_pool_has", refill_takes_what_a_low_pool_has },
 	{ "device_that_wants_none_gets_none", device_that_wants_none_gets_none },
 	{ "held_back_until_a_poll_after_the_delay", held_back_until_a_poll_after_the_delay },
 	{ "held_back_until_an_empty_tx_burst", held_back_until_an_empty_tx_burst },

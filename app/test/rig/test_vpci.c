@@ -230,7 +230,7 @@ a_variant_gets_its_bytes_and_no_others(void)
 }
 
 static void
-ranges_that_cannot_be_are_refused(void)
+invalid_ranges_are_refused(void)
 {
 	static const struct vpci_range bad[][3] = {
 		{ { CONFIG, 4095, 2, note_read, NULL } }, /* beyond the end */
@@ -351,7 +351,7 @@ six_bytes_are_one_command_and_one_address(void)
 	VTEST_EQ(commands_seen() - commands, 1);
 	vsim_fn_get_state(vf, &state);
 	VTEST(memcmp(state.mac, mac, 6) == 0);
-	/* A half of a register is kept until the other half; a reset clears it. */
+	/* Half of a register is kept until the other half is written; a reset drops the half. */
 	put(BAR0, 20, 0x06, 1);
 	VTEST_EQ(get(BAR0, 20, 2), 0x0906);
 	vsim_fn_get_state(vf, &state);
@@ -362,7 +362,7 @@ six_bytes_are_one_command_and_one_address(void)
 }
 
 static void
-vectors_shift_the_configuration(void)
+msix_moves_the_device_configuration(void)
 {
 	int fd = eventfd(0, EFD_NONBLOCK), none = -1;
 
@@ -484,9 +484,10 @@ wrong_doorbell_addresses_cost_only_commands(void)
 	}
 }
 
-/* The first entry has an unknown kind, the second is in the PF, the third in the VF. */
+/* Of the doorbell addresses, the first has unknown flags, the second is in a BAR of the PF, the
+ * third in a BAR of the VF. */
 static void
-the_first_good_place_is_taken(void)
+the_first_usable_doorbell_is_used(void)
 {
 	const struct vsim_faults faults = { .notify = VSIM_NOTIFY_BAD_FLAGS };
 	uint64_t commands;
@@ -505,7 +506,7 @@ the_first_good_place_is_taken(void)
 	all_close();
 }
 
-/* The owner may be re-created or lost meanwhile: each command looks it up. */
+/* The owner may change or be lost between two commands, so each command looks up the owner. */
 static unsigned int nb_held, nb_let_go;
 static bool owner_lost;
 
@@ -588,7 +589,7 @@ a_slow_reset_ends_with_the_guests_write(void)
 }
 
 static void
-a_dead_owner_gives_ones_and_no_crash(void)
+reads_return_ones_when_the_owner_is_dead(void)
 {
 	all_open();
 	guest_driver();
@@ -641,23 +642,23 @@ what_does_not_fit_is_refused_with_the_reason(void)
 static const struct vtest_case cases[] = {
 	{ "plain_shows_the_function_as_it_is", plain_shows_the_function_as_it_is },
 	{ "a_variant_gets_its_bytes_and_no_others", a_variant_gets_its_bytes_and_no_others },
-	{ "ranges_that_cannot_be_are_refused", ranges_that_cannot_be_are_refused },
+	{ "invalid_ranges_are_refused", invalid_ranges_are_refused },
 	{ "the_header_is_that_of_a_transitional_function",
 			the_header_is_that_of_a_transitional_function },
 	{ "io_space_opens_and_closes_bar_0", io_space_opens_and_closes_bar_0 },
 	{ "each_register_is_one_command", each_register_is_one_command },
 	{ "six_bytes_are_one_command_and_one_address", six_bytes_are_one_command_and_one_address },
-	{ "vectors_shift_the_configuration", vectors_shift_the_configuration },
+	{ "msix_moves_the_device_configuration", msix_moves_the_device_configuration },
 	{ "a_legacy_driver_passes_packets_without_commands",
 			a_legacy_driver_passes_packets_without_commands },
 	{ "wrong_doorbell_addresses_cost_only_commands",
 			wrong_doorbell_addresses_cost_only_commands },
-	{ "the_first_good_place_is_taken", the_first_good_place_is_taken },
+	{ "the_first_usable_doorbell_is_used", the_first_usable_doorbell_is_used },
 	{ "each_command_holds_the_owner_and_lets_go", each_command_holds_the_owner_and_lets_go },
 	{ "without_notify_info_doorbells_are_commands",
 			without_notify_info_doorbells_are_commands },
 	{ "a_slow_reset_ends_with_the_guests_write", a_slow_reset_ends_with_the_guests_write },
-	{ "a_dead_owner_gives_ones_and_no_crash", a_dead_owner_gives_ones_and_no_crash },
+	{ "reads_return_ones_when_the_owner_is_dead", reads_return_ones_when_the_owner_is_dead },
 	{ "a_modern_driver_needs_no_owner", a_modern_driver_needs_no_owner },
 	{ "what_does_not_fit_is_refused_with_the_reason",
 			what_does_not_fit_is_refused_with_the_reason },

@@ -132,7 +132,7 @@ uuid_is_random_and_of_version_4(void)
 }
 
 static void
-eventfd_is_told_from_other_files(void)
+eventfd_is_distinguished_from_other_files(void)
 {
 	int fds[2], fd = eventfd(0, EFD_CLOEXEC);
 
@@ -392,7 +392,7 @@ static const struct vtest_case cases[] = {
 	{ "uuid_goes_both_ways", uuid_goes_both_ways },
 	{ "uuid_of_another_form_is_refused", uuid_of_another_form_is_refused },
 	{ "uuid_is_random_and_of_version_4", uuid_is_random_and_of_version_4 },
-	{ "eventfd_is_told_from_other_files", eventfd_is_told_from_other_files },
+	{ "eventfd_is_distinguished_from_other_files", eventfd_is_distinguished_from_other_files },
 	{ "clients_are_served_at_the_same_time", clients_are_served_at_the_same_time },
 	{ "client_over_the_limit_is_refused_until_another_leaves",
 			client_over_the_limit_is_refused_until_another_leaves },

@@ -646,7 +646,7 @@ now_ms(void)
 }
 
 static void
-removal_asks_users_to_let_go(void)
+removal_asks_users_to_release(void)
 {
 	const struct timespec settle = { .tv_nsec = 100000000 };
 	pthread_t thread;
@@ -668,7 +668,7 @@ removal_asks_users_to_let_go(void)
 }
 
 static void
-removal_cuts_off_who_does_not_let_go(void)
+removal_disconnects_users_that_do_not_release(void)
 {
 	struct vfio_device_info info = { .argsz = sizeof(info) };
 	uint64_t start;
@@ -747,8 +747,9 @@ static const struct vtest_case cases[] = {
 	{ "last_close_comes_before_the_next_open", last_close_comes_before_the_next_open },
 	{ "reset_of_a_pf_keeps_vfs_but_not_their_state",
 			reset_of_a_pf_keeps_vfs_but_not_their_state },
-	{ "removal_asks_users_to_let_go", removal_asks_users_to_let_go },
-	{ "removal_cuts_off_who_does_not_let_go", removal_cuts_off_who_does_not_let_go },
+	{ "removal_asks_users_to_release", removal_asks_users_to_release },
+	{ "removal_disconnects_users_that_do_not_release",
+			removal_disconnects_users_that_do_not_release },
 	{ "removal_of_a_pf_asks_all_its_vfs_at_once", removal_of_a_pf_asks_all_its_vfs_at_once },
 };
 

@@ -198,7 +198,7 @@ unmap_takes_whole_maps(void)
 }
 
 static void
-unmap_all_is_known(void)
+unmap_all_is_supported(void)
 {
 	struct vfio_iommu_type1_dma_unmap all = { .argsz = sizeof(all),
 		.flags = VFIO_DMA_UNMAP_FLAG_ALL };
@@ -864,7 +864,7 @@ static const struct vtest_case cases[] = {
 	{ "memory_that_no_file_holds_is_refused", memory_that_no_file_holds_is_refused },
 	{ "dma_range_of_many_files_is_one_map", dma_range_of_many_files_is_one_map },
 	{ "unmap_takes_whole_maps", unmap_takes_whole_maps },
-	{ "unmap_all_is_known", unmap_all_is_known },
+	{ "unmap_all_is_supported", unmap_all_is_supported },
 	{ "maps_follow_the_group_into_and_out_of_a_container",
 			maps_follow_the_group_into_and_out_of_a_container },
 	{ "map_that_one_device_refuses_is_taken_back", map_that_one_device_refuses_is_taken_back },

@@ -227,7 +227,7 @@ loops_in_the_lists_end(void)
 }
 
 static void
-legacy_device_is_told_apart(void)
+legacy_device_is_refused(void)
 {
 	begin();
 	VTEST_EQ(layout_read(), -ENODEV);
@@ -287,7 +287,7 @@ static const struct vtest_case cases[] = {
 	{ "capability_at_the_end_of_space_is_not_read_past_it",
 			capability_at_the_end_of_space_is_not_read_past_it },
 	{ "loops_in_the_lists_end", loops_in_the_lists_end },
-	{ "legacy_device_is_told_apart", legacy_device_is_told_apart },
+	{ "legacy_device_is_refused", legacy_device_is_refused },
 	{ "read_error_is_passed_on", read_error_is_passed_on },
 	{ "transport_reads_and_writes_at_natural_width",
 			transport_reads_and_writes_at_natural_width },

@@ -128,7 +128,7 @@ only_lists_before_a_list_is_used(void)
 }
 
 static void
-lists_are_refused_that_make_no_sense(void)
+invalid_lists_are_refused(void)
 {
 	static const uint64_t bad[] = {
 		VIRTIO_ADMIN_LIST_BASIC | UINT64_C(1) << 18, /* not offered */
@@ -271,7 +271,7 @@ eagain_changes_nothing(void)
 }
 
 static void
-other_faults_show_as_they_should(void)
+other_faults_have_their_effect(void)
 {
 	struct vsim_faults faults = { .admin_status = 77 };
 	struct owner o = owner_with(1);
@@ -398,7 +398,7 @@ vf_enable_is_not_touched_under_commands(void)
 }
 
 static void
-list_use_stands_alone(void)
+list_use_while_commands_are_pending_is_a_violation(void)
 {
 	struct vsim_faults faults = { .admin_delay_us = 20000 };
 	struct owner o = owner_with(1);
@@ -656,7 +656,7 @@ static const struct vtest_case cases[] = {
 	{ "checks_come_in_the_order_of_the_specification",
 			checks_come_in_the_order_of_the_specification },
 	{ "only_lists_before_a_list_is_used", only_lists_before_a_list_is_used },
-	{ "lists_are_refused_that_make_no_sense", lists_are_refused_that_make_no_sense },
+	{ "invalid_lists_are_refused", invalid_lists_are_refused },
 	{ "the_group_of_vfs_comes_and_goes_with_them", the_group_of_vfs_comes_and_goes_with_them },
 	{ "lenient_devices_take_what_known_drivers_do",
 			lenient_devices_take_what_known_drivers_do },
@@ -664,12 +664,13 @@ static const struct vtest_case cases[] = {
 			a_reset_of_the_owner_takes_lists_back_and_leaves_vfs },
 	{ "lengths_alone_fail_nothing", lengths_alone_fail_nothing },
 	{ "eagain_changes_nothing", eagain_changes_nothing },
-	{ "other_faults_show_as_they_should", other_faults_show_as_they_should },
+	{ "other_faults_have_their_effect", other_faults_have_their_effect },
 	{ "a_slow_reset_is_over_when_it_is_answered_and_blocks_no_other",
 			a_slow_reset_is_over_when_it_is_answered_and_blocks_no_other },
 	{ "in_order_means_in_order", in_order_means_in_order },
 	{ "vf_enable_is_not_touched_under_commands", vf_enable_is_not_touched_under_commands },
-	{ "list_use_stands_alone", list_use_stands_alone },
+	{ "list_use_while_commands_are_pending_is_a_violation",
+			list_use_while_commands_are_pending_is_a_violation },
 	{ "memory_that_goes_away_under_a_command_is_a_fault",
 			memory_that_goes_away_under_a_command_is_a_fault },
 	{ "a_flood_of_commands_is_bounded", a_flood_of_commands_is_bounded },

@@ -302,7 +302,7 @@ queues_work_before_driver_ok(void)
 }
 
 static void
-num_buffers_of_what_is_sent_is_nobodys(void)
+num_buffers_of_a_tx_header_is_ignored(void)
 {
 	struct legacy l = legacy_plain();
 	uint8_t *out;
@@ -327,7 +327,7 @@ num_buffers_of_what_is_sent_is_nobodys(void)
 }
 
 static void
-a_reset_stops_all_and_is_no_end(void)
+a_reset_stops_all_queues_and_they_work_again(void)
 {
 	struct legacy l = legacy_plain();
 
@@ -450,7 +450,7 @@ doorbells_that_overtake_each_other_are_all_seen(void)
 }
 
 static void
-the_owners_doorbell_is_one_vfs_alone(void)
+a_doorbell_of_the_owner_is_for_one_vf_only(void)
 {
 	struct legacy l = legacy_plain();
 
@@ -645,7 +645,7 @@ pair_access(struct vsim_fn *fn, uint32_t address)
 }
 
 static void
-the_pair_says_when_it_is_done(void)
+the_pair_shows_when_an_access_is_done(void)
 {
 	const uint64_t at = VSIM_REG_LEGACY_PAIR;
 	struct vsim_nic_conf conf = fixture_conf("full");
@@ -682,21 +682,23 @@ static const struct vtest_case cases[] = {
 	{ "a_modern_driver_is_left_alone", a_modern_driver_is_left_alone },
 	{ "packets_pass_in_the_legacy_layout", packets_pass_in_the_legacy_layout },
 	{ "queues_work_before_driver_ok", queues_work_before_driver_ok },
-	{ "num_buffers_of_what_is_sent_is_nobodys", num_buffers_of_what_is_sent_is_nobodys },
-	{ "a_reset_stops_all_and_is_no_end", a_reset_stops_all_and_is_no_end },
+	{ "num_buffers_of_a_tx_header_is_ignored", num_buffers_of_a_tx_header_is_ignored },
+	{ "a_reset_stops_all_queues_and_they_work_again",
+			a_reset_stops_all_queues_and_they_work_again },
 	{ "a_ring_outside_of_the_map_breaks_the_vf_alone",
 			a_ring_outside_of_the_map_breaks_the_vf_alone },
 	{ "every_doorbell_is_as_good_as_notify", every_doorbell_is_as_good_as_notify },
 	{ "doorbells_that_overtake_each_other_are_all_seen",
 			doorbells_that_overtake_each_other_are_all_seen },
-	{ "the_owners_doorbell_is_one_vfs_alone", the_owners_doorbell_is_one_vfs_alone },
+	{ "a_doorbell_of_the_owner_is_for_one_vf_only",
+			a_doorbell_of_the_owner_is_for_one_vf_only },
 	{ "notify_info_names_places_that_are_there", notify_info_names_places_that_are_there },
 	{ "isr_reads_clear", isr_reads_clear },
 	{ "vectors_are_there_while_msix_is", vectors_are_there_while_msix_is },
 	{ "six_bytes_make_one_address", six_bytes_make_one_address },
 	{ "other_ways_are_off_by_default", other_ways_are_off_by_default },
 	{ "the_window_is_the_bar_of_a_legacy_device", the_window_is_the_bar_of_a_legacy_device },
-	{ "the_pair_says_when_it_is_done", the_pair_says_when_it_is_done },
+	{ "the_pair_shows_when_an_access_is_done", the_pair_shows_when_an_access_is_done },
 };
 
 int

@@ -779,7 +779,7 @@ noise_slot(uint8_t *ring, bool packed, unsigned int i)
 
 /* Random rings, tables and doorbells do not crash the device. */
 static void
-noise_in_the_rings_hurts_nobody(void)
+random_ring_contents_do_no_harm(void)
 {
 	const struct vsim_features plain = FEATURES(VIRTIO_F_VERSION_1, VIRTIO_F_ACCESS_PLATFORM);
 	static const uint16_t queues[] = { 0, 1, 2, 3, 8 }; /* the last is the control queue */
@@ -1202,7 +1202,7 @@ static const struct vtest_case cases[] = {
 	{ "doorbells_by_register_access_ring", doorbells_by_register_access_ring },
 	{ "malformed_chains_break_the_function_and_nothing_else",
 			malformed_chains_break_the_function_and_nothing_else },
-	{ "noise_in_the_rings_hurts_nobody", noise_in_the_rings_hurts_nobody },
+	{ "random_ring_contents_do_no_harm", random_ring_contents_do_no_harm },
 	{ "malformed_requests_break_the_function", malformed_requests_break_the_function },
 	{ "wild_available_indices_break_the_function", wild_available_indices_break_the_function },
 	{ "split_direct_then_indirect_is_legal", split_direct_then_indirect_is_legal },

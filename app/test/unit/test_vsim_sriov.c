@@ -282,7 +282,7 @@ without_vfs_there_is_no_sriov(void)
 /* A driver that takes the SR_IOV of such a function breaks VIRTIO_RULE_SR_IOV and gets no
  * FEATURES_OK. */
 static void
-stray_sr_iov_is_for_nobody(void)
+sr_iov_offered_by_a_vf_must_not_be_accepted(void)
 {
 	const struct vsim_features stray = FEATURES(VIRTIO_F_VERSION_1, VIRTIO_F_SR_IOV);
 	const struct vsim_features plain = FEATURES(VIRTIO_F_VERSION_1);
@@ -305,7 +305,7 @@ stray_sr_iov_is_for_nobody(void)
 }
 
 static void
-pasid_is_the_pfs_alone(void)
+only_the_pf_has_pasid(void)
 {
 	struct vsim_nic_conf conf = fixture_conf("full");
 	struct fixture f;
@@ -369,8 +369,9 @@ static const struct vtest_case cases[] = {
 	{ "registers_and_vfs_change_while_a_worker_runs",
 			registers_and_vfs_change_while_a_worker_runs },
 	{ "without_vfs_there_is_no_sriov", without_vfs_there_is_no_sriov },
-	{ "stray_sr_iov_is_for_nobody", stray_sr_iov_is_for_nobody },
-	{ "pasid_is_the_pfs_alone", pasid_is_the_pfs_alone },
+	{ "sr_iov_offered_by_a_vf_must_not_be_accepted",
+			sr_iov_offered_by_a_vf_must_not_be_accepted },
+	{ "only_the_pf_has_pasid", only_the_pf_has_pasid },
 	{ "state_is_reported", state_is_reported },
 };
 

@@ -242,7 +242,7 @@ null_takes_all_and_gives_nothing(void)
 /* ---------------------------------------------------------------- peer */
 
 static void
-peers_hear_each_other(void)
+frames_pass_between_peers(void)
 {
 	const uint8_t *f;
 	uint32_t len;
@@ -923,7 +923,7 @@ an_idle_worker_sleeps_and_wakes(void)
 static const struct vtest_case cases[] = {
 	{ "bad_specifications_are_explained", bad_specifications_are_explained },
 	{ "null_takes_all_and_gives_nothing", null_takes_all_and_gives_nothing },
-	{ "peers_hear_each_other", peers_hear_each_other },
+	{ "frames_pass_between_peers", frames_pass_between_peers },
 	{ "a_peer_without_buffers_loses_frames", a_peer_without_buffers_loses_frames },
 	{ "plugging_a_peer_elsewhere_frees_the_other_end",
 			plugging_a_peer_elsewhere_frees_the_other_end },

@@ -159,7 +159,7 @@ tell_all(void *arg)
 }
 
 static void
-client_believes_no_lie(void)
+the_client_refuses_invalid_replies(void)
 {
 	struct sockaddr_un addr;
 	struct vuser_region out;
@@ -207,7 +207,7 @@ client_believes_no_lie(void)
 }
 
 static const struct vtest_case cases[] = {
-	{ "client_believes_no_lie", client_believes_no_lie },
+	{ "the_client_refuses_invalid_replies", the_client_refuses_invalid_replies },
 };
 
 int

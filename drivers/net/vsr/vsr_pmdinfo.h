@@ -8,8 +8,8 @@
  * @file
  * Driver information for dpdk-pmdinfo.py.
  *
- * The build of DPDK generates such a string by a script that is not installed. vsr_pci.c checks at
- * build time that these numbers are those of its PCI table.
+ * DPDK's own build generates this string with a script, but DPDK does not install that script.
+ * vsr_pci.c checks at build time that these numbers are those of its PCI table.
  */
 
 #include "rxtx/vsr_path_list.h"

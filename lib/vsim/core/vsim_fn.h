@@ -48,8 +48,8 @@
 #define VSIM_REG_LEGACY_WINDOW 0xa00 /**< Only with conf.legacy_alt. */
 #define VSIM_REG_LEGACY_PAIR 0xa40
 
-/* Doorbell words that announce all queues of a VF with a legacy driver: one on the page of the
- * VF, and one per VF on the page of the PF. */
+/* A write to one of these words rings the doorbells of all queues of a VF with a legacy driver: one
+ * word is on the page of the VF, one per VF on the page of the PF. */
 #define VSIM_LEGACY_DOORBELL 0xfc0
 #define VSIM_LEGACY_OWNER_DOORBELLS 0xa00
 
@@ -110,10 +110,10 @@ struct vsim_fn {
 	struct vsim_legacy_regs {
 		bool negotiated; /**< The features in accepted are final, so queues can be made. */
 		uint8_t mac[6]; /**< Bytes written so far; takes effect with the last byte. */
-		uint32_t pfn; /**< Bytes written so far of a page frame number. */
+		uint32_t pfn; /**< The page frame number, as far as it is written. */
 		uint32_t alt_address, alt_data; /**< Two-register window. */
 	} legacy_regs;
-	/** Number of resets. What belongs to an older generation no longer exists. */
+	/** Number of resets. A queue or command with a smaller number was removed by a reset. */
 	uint64_t generation;
 	struct vsim_admin *admin; /**< NULL: the function cannot have admin queues. */
 
@@ -199,8 +199,8 @@ vsim_fn_ctrl_index(const struct vsim_fn *fn)
 							    VSIM_MAX_QUEUES;
 }
 
-/** queue_notif_config_data of a queue: never the index of the queue, to find drivers that use the
- * index instead. */
+/** queue_notif_config_data of a queue. It differs from the index of the queue, so that the
+ * simulator detects a driver that writes the index. */
 static inline uint16_t
 vsim_queue_notif_data(uint16_t qi)
 {
@@ -227,7 +227,8 @@ struct vsim_counters {
 	uint64_t wire_bad; /**< TX: frames that the check of a gen wire found to be altered. */
 	uint64_t dma_faults, resets, config_interrupts, register_reads, register_writes;
 	uint64_t ctrl_commands, ctrl_errors;
-	/** Doorbells that announce all queues, by page; accesses by each of the other ways. */
+	/** Doorbells for all queues, rung on the page of the VF and on that of the PF; accesses by
+	 * the window and by the register pair. */
 	uint64_t legacy_doorbells, legacy_owner_doorbells, legacy_window, legacy_pair;
 	uint64_t legacy_accesses; /**< Reads and writes of legacy registers, by all ways. */
 	/** Administration commands executed, by opcode; commands of an unknown opcode; commands

@@ -6,8 +6,8 @@
 
 /**
  * @file
- * Interrupts of a function: MSI-X vectors and the ISR register. In the worker of the function or
- * under the lock.
+ * Interrupts of a function: MSI-X vectors and the ISR register. Call these functions in the worker
+ * of the function or with the lock held.
  */
 
 #include "vsim/core/vsim_fn.h"

@@ -6,7 +6,7 @@
 
 /**
  * @file
- * The control queue. In the worker of the function.
+ * The control queue. Call these functions in the worker of the function only.
  */
 
 #include "vsim/ring/vsim_chain.h"

@@ -6,7 +6,8 @@
 
 /**
  * @file
- * Packets between rings and wires, in bursts. In the worker of the function.
+ * Packets between rings and wires, in bursts. Call these functions in the worker of the function
+ * only.
  */
 
 #include "vsim/ring/vsim_walk.h"

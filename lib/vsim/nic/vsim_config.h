@@ -6,7 +6,7 @@
 
 /**
  * @file
- * Accesses to configuration space. Under the lock.
+ * Accesses to configuration space. Call these functions with the lock held.
  */
 
 #include "vsim/core/vsim_fn.h"

@@ -6,7 +6,8 @@
 
 /**
  * @file
- * Creation and reset of functions, creation and removal of VFs. Under the lock.
+ * Creation and reset of functions, creation and removal of VFs. Call these functions with the
+ * lock held.
  */
 
 #include "vsim/core/vsim_fn.h"

@@ -6,7 +6,7 @@
 
 /**
  * @file
- * The BAR. Under the lock.
+ * The BAR. Call these functions with the lock held.
  */
 
 #include "vsim/core/vsim_fn.h"

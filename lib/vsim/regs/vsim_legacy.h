@@ -6,7 +6,7 @@
 
 /**
  * @file
- * Legacy registers of a function. Under the lock.
+ * Legacy registers of a function. Call these functions with the lock held.
  */
 
 #include "vsim/core/vsim_fn.h"

@@ -6,7 +6,7 @@
 
 /**
  * @file
- * Two other ways to the legacy registers of a VF. Under the lock.
+ * Two other ways to the legacy registers of a VF. Call these functions with the lock held.
  */
 
 #include "vsim/core/vsim_fn.h"

@@ -6,7 +6,7 @@
 
 /**
  * @file
- * The common configuration structure. Under the lock.
+ * The common configuration structure. Call these functions with the lock held.
  */
 
 #include "vsim/core/vsim_fn.h"

@@ -161,8 +161,8 @@ vsim_queue_activate(struct vsim_fn *fn, uint16_t qi)
 		free(q);
 		return -EFAULT;
 	}
-	/* Every reset sets the word to idle, so the doorbell was rung before the queue ran
-	 * (3.1.1). */
+	/* Every reset sets the word to idle. If it is not idle now, the driver rang the doorbell
+	 * before the queue ran (3.1.1). */
 	if (atomic_exchange(q->doorbell, VSIM_DOORBELL_IDLE) != VSIM_DOORBELL_IDLE)
 		vsim_fn_violation(fn, VIRTIO_RULE_DOORBELL_EARLY);
 	if (qi == 0 && fn->wire != NULL && fn->wire->ops->start != NULL)
@@ -181,7 +181,7 @@ vsim_queue_resume(struct vsim_fn *fn, uint16_t qi)
 		return;
 	q->used_i = q->avail_i = q->avail_seen = le16toh(
 			__atomic_load_n(&q->split.used->idx, __ATOMIC_RELAXED));
-	q->active = true; /* Doorbells of before the stop are lost, so look at the ring. */
+	q->active = true; /* Doorbells rung before the stop are lost: look at the ring. */
 }
 
 void
@@ -256,8 +256,8 @@ next_plausible(const struct vsim_queue *q, uint16_t pos)
 			(wrap ? VIRTQ_DESC_F_AVAIL : VIRTQ_DESC_F_USED);
 }
 
-/** Was the word written with 32 bits? An idle word has ones in the upper half, so ones mean a
- * 16-bit write, unless a 32-bit write may contain them. */
+/** Was the word written with 32 bits? The upper half of an idle word is all ones. If it still is,
+ * the write had 16 bits, except where a 32-bit write can also have all ones there. */
 static bool
 written_wide(const struct vsim_queue *q, uint32_t value)
 {
@@ -270,7 +270,8 @@ written_wide(const struct vsim_queue *q, uint32_t value)
 	if (q->is_packed)
 		return q->size > 0x7fff;
 	idx = le16toh(__atomic_load_n(&q->split.avail->idx, __ATOMIC_RELAXED));
-	/* Only a driver that has just published its 65535th entry writes ones there. */
+	/* Only a driver that has just published its 65535th entry writes 0xffff into the upper
+	 * half. */
 	return (q->lapped || idx < q->avail_i || idx == 0xffff) &&
 			(uint16_t)(idx - 0xffff) <= q->size;
 }
@@ -289,7 +290,8 @@ doorbell_check(struct vsim_queue *q, uint32_t value)
 		vsim_fn_violation(q->fn, VIRTIO_RULE_DOORBELL_POSITION);
 }
 
-/** The queue may have new buffers. Out: *more. @return false: the ring cannot be read. */
+/** A doorbell was rung: look at the ring. Out: *more, whether the ring has new buffers. @return
+ * false: the ring cannot be read. */
 static bool
 queue_wake(struct vsim_queue *q, bool *more)
 {
@@ -354,7 +356,7 @@ vsim_doorbell_ring(struct vsim_fn *fn, uint64_t doorbell_offset, uint32_t value,
 		vsim_fn_violation(fn, VIRTIO_RULE_DOORBELL_WIDTH);
 		return;
 	}
-	/* The same store as by the driver into the mapped page. */
+	/* Store the value as the driver stores it into the mapped page. */
 	word = (uint8_t *)fn->doorbells + doorbell_offset;
 	if (width == sizeof(uint16_t))
 		__atomic_store_n((uint16_t *)(void *)word, htole16(value), __ATOMIC_RELEASE);

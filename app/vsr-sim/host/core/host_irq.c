@@ -16,7 +16,7 @@
 #include "host_fn.h"
 #include "host_irq.h"
 
-/* Address of interrupt messages: any address of the x86 window serves. */
+/* Address of interrupt messages: any address in the x86 window will do. */
 #define MSI_ADDRESS 0xfee00000u
 
 uint32_t

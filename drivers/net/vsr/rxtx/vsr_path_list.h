@@ -10,7 +10,8 @@
  * functions, the path table and the parameter text for dpdk-pmdinfo.py are generated from it, and
  * the unit test check_paths.py compares the table in doc/guides/net_vsr.rst with it.
  *
- * Each macro calls ROW once per path, the best path first, and puts BETWEEN between two rows.
+ * Each macro calls ROW once per path, the best path first, and puts the argument BETWEEN after
+ * every row except the last.
  *
  *   name       value of the device argument rx_path or tx_path; burst function vsr_rx_<name>
  *   layout     of the ring: packed or split
