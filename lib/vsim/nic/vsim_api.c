@@ -8,10 +8,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/base_eventfd.h"
 #include "vsim/vsim.h"
 #include "vsim/core/vsim_dma.h"
 #include "vsim/core/vsim_irq.h"
@@ -119,21 +119,6 @@ vsim_fn_dma_unmap_all(struct vsim_fn *fn)
 
 /* ---------------------------------------------------------------- interrupts */
 
-/** Only an eventfd is accepted: a write to another file could block or do harm. */
-static bool
-is_eventfd(int fd)
-{
-	char path[32], name[32];
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	n = readlink(path, name, sizeof(name) - 1);
-	if (n < 0)
-		return false;
-	name[n] = '\0';
-	return strcmp(name, "anon_inode:[eventfd]") == 0;
-}
-
 int
 vsim_fn_irq_set(struct vsim_fn *fn, uint16_t vector, int eventfd)
 {
@@ -142,7 +127,7 @@ vsim_fn_irq_set(struct vsim_fn *fn, uint16_t vector, int eventfd)
 	if (vector >= fn->nic->nb_vectors)
 		return -EINVAL;
 	if (eventfd >= 0) {
-		if (!is_eventfd(eventfd))
+		if (!base_is_eventfd(eventfd))
 			return -EINVAL;
 		fd = fcntl(eventfd, F_DUPFD_CLOEXEC, 0);
 		if (fd < 0)
