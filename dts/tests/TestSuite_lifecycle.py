@@ -59,6 +59,14 @@ def assert_no_growth(now, then):
             assert value <= then[what], f"{what}: {then[what]}, then {value}"
 
 
+def wait_closed(host):
+    """vsr-sim closes group and memory of a detached device a moment after testpmd has done so."""
+    def still_open():
+        return {name for name in fds(host.pid) if "hugepages" in name or "/dev/vfio/N" in name}
+
+    wait_for(lambda: not still_open(), "vsr-sim to close group and memory of the detached device")
+
+
 def mbufs_in_pool(pmd):
     """(free, all) mbufs of testpmd's pool. Mbufs in the caches of lcores are free."""
     text = pmd.cmd("dump_mempool mb_pool_0")
@@ -129,6 +137,8 @@ def test_close_and_probe_leak_nothing(ring, sim, testpmd):
         pmd.cmd(f"device detach {vf}")
         free, size = mbufs_in_pool(pmd)
         assert free == size, f"{size - free} mbufs are missing after cycle {cycle}"
+        if cycle in (10, CYCLES - 1):
+            wait_closed(host)
         if cycle == 10:
             first = resources(pmd, host)
         elif cycle == CYCLES - 1:
