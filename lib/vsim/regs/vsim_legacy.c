@@ -17,6 +17,7 @@
 #include "vsim/core/vsim_profile.h"
 #include "vsim/data/vsim_filter.h"
 #include "vsim/regs/vsim_status.h"
+#include "vsim/regs/vsim_vector.h"
 #include "vsim/ring/vsim_queue.h"
 
 /* Status bits that a legacy driver may set; it does not use FEATURES_OK. */
@@ -180,25 +181,19 @@ isr_read(struct vsim_fn *fn)
 static uint32_t
 config_vector_read(struct vsim_fn *fn)
 {
-	fn->config_vector_unread = false;
-	return fn->config_vector;
+	return vsim_config_vector_read(fn);
 }
 
 static void
 config_vector_write(struct vsim_fn *fn, uint32_t value)
 {
-	fn->config_vector = vsim_vector_written(fn, value, &fn->config_vector_unread);
+	vsim_config_vector_write(fn, value);
 }
 
 static uint32_t
 queue_vector_read(struct vsim_fn *fn)
 {
-	struct vsim_queue_cfg *cfg = selected(fn);
-
-	if (cfg == NULL)
-		return VIRTIO_MSI_NO_VECTOR;
-	cfg->vector_unread = false;
-	return cfg->vector;
+	return vsim_queue_vector_read(selected(fn));
 }
 
 static void
@@ -207,7 +202,7 @@ queue_vector_write(struct vsim_fn *fn, uint32_t value)
 	struct vsim_queue_cfg *cfg = selected(fn);
 
 	if (cfg != NULL)
-		cfg->vector = vsim_vector_written(fn, value, &cfg->vector_unread);
+		vsim_queue_vector_write(fn, cfg, value);
 }
 
 /* ---------------------------------------------------------------- the header as a table */

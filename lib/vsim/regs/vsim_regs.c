@@ -10,6 +10,7 @@
 #include "vsim/regs/vsim_regs.h"
 #include "vsim/core/vsim_event.h"
 #include "vsim/regs/vsim_status.h"
+#include "vsim/regs/vsim_vector.h"
 #include "vsim/ring/vsim_queue.h"
 
 /* @return the queue of queue_select, or NULL. */
@@ -141,25 +142,19 @@ config_generation_read(struct vsim_fn *fn)
 static uint32_t
 config_msix_vector_read(struct vsim_fn *fn)
 {
-	fn->config_vector_unread = false;
-	return fn->config_vector;
+	return vsim_config_vector_read(fn);
 }
 
 static void
 config_msix_vector_write(struct vsim_fn *fn, uint32_t value)
 {
-	fn->config_vector = vsim_vector_written(fn, value, &fn->config_vector_unread);
+	vsim_config_vector_write(fn, value);
 }
 
 static uint32_t
 queue_msix_vector_read(struct vsim_fn *fn)
 {
-	struct vsim_queue_cfg *cfg = selected(fn);
-
-	if (cfg == NULL)
-		return VIRTIO_MSI_NO_VECTOR;
-	cfg->vector_unread = false;
-	return cfg->vector;
+	return vsim_queue_vector_read(selected(fn));
 }
 
 static void
@@ -172,7 +167,7 @@ queue_msix_vector_write(struct vsim_fn *fn, uint32_t value)
 	/* Only mapping is part of the set-up; unmapping is right at any time. */
 	if (value != VIRTIO_MSI_NO_VECTOR)
 		selected_for_setup(fn);
-	cfg->vector = vsim_vector_written(fn, value, &cfg->vector_unread);
+	vsim_queue_vector_write(fn, cfg, value);
 }
 
 /* ---------------------------------------------------------------- queues */

@@ -232,15 +232,3 @@ vsim_fn_stop(struct vsim_fn *fn, bool stopped)
 	if (fn->config_pending)
 		vsim_notify_config(fn);
 }
-
-uint16_t
-vsim_vector_written(struct vsim_fn *fn, uint16_t value, bool *unread)
-{
-	if (*unread)
-		vsim_fn_violation(fn, VIRTIO_RULE_VECTOR_READ_BACK);
-	*unread = value != VIRTIO_MSI_NO_VECTOR;
-	if (value == VIRTIO_MSI_NO_VECTOR || value < fn->nic->nb_vectors)
-		return value;
-	vsim_fn_violation(fn, VIRTIO_RULE_VECTOR_RANGE);
-	return VIRTIO_MSI_NO_VECTOR;
-}

@@ -24,8 +24,5 @@ void vsim_fn_virtio_reset(struct vsim_fn *fn);
 void vsim_queue_cfg_reset(struct vsim_fn *fn, uint16_t qi);
 /** Reset the device configuration: permanent MAC address, link, limits. */
 void vsim_net_config_reset(struct vsim_fn *fn);
-/** The driver writes the vector of an event. *unread: the driver has to read it back. @return the
- * value that the register takes. */
-uint16_t vsim_vector_written(struct vsim_fn *fn, uint16_t value, bool *unread);
 
 #endif /* VSIM_STATUS_H */
