@@ -592,11 +592,11 @@ def names_seen(sources):
     }
     reach = {}
     for path in by_path:
-        reach[path], todo = {path}, [path]
-        while todo:
-            new = set(includes[todo.pop()]) - reach[path]
+        reach[path], pending = {path}, [path]
+        while pending:
+            new = set(includes[pending.pop()]) - reach[path]
             reach[path] |= new
-            todo += new
+            pending += new
     return {
         path: set().union(*(by_path[other].declared for other in paths))
         for path, paths in reach.items()

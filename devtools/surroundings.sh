@@ -173,6 +173,8 @@ surround() {
 	esac
 	git clone -q "$VSR_ROOT" "$scratch/$name"
 	[ ! -d "$VSR_DEPS" ] || cp -RL "$VSR_DEPS" "$scratch/$name/build-deps"
+	# Fetch the pieces here, so that they stay when the clone goes.
+	case " ${*:-machine} " in *" machine "*) "$VSR_ROOT/devtools/vm.sh" get ;; esac
 	ln -s "$VSR_VM" "$scratch/pieces of the vm"
 	vsr_say "$names: running test.sh${*:+ $*} in $scratch/$name"
 	(

@@ -139,8 +139,9 @@ accept_main(void *arg)
 		fd = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC);
 		if (fd >= 0)
 			client_accepted(server, fd);
+		/* The client stays queued after an error, so poll() would return at once. */
 		else if (errno != EAGAIN && errno != EINTR)
-			nanosleep(&pause, NULL); /* The client waits on: poll() would not sleep. */
+			nanosleep(&pause, NULL);
 	}
 	for (unsigned int i = 0; i < server->conf.max_clients; i++)
 		if (server->slots[i] != NULL)

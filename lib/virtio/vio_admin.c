@@ -666,7 +666,7 @@ vio_admin_drain(struct vio_admin *admin, enum vio_admin_group group, uint32_t ti
 		if (outstanding == 0)
 			return 0;
 		if (!vio_wait(admin->dev->t, &deadline))
-			return vio_fail(-ETIMEDOUT, "%u commands of group %u do not end",
+			return vio_fail(-ETIMEDOUT, "%u commands of group %u are still pending",
 					outstanding, group);
 	}
 }
@@ -676,7 +676,7 @@ vio_admin_exec(struct vio_admin *admin, struct vio_admin_cmd *cmd)
 {
 	/* LIST_USE must update the engine's copy of the list: vio_admin_agree() does. */
 	if (cmd->opcode == VIRTIO_ADMIN_LIST_USE)
-		return vio_fail(-EINVAL, "lists of commands are agreed upon, not sent");
+		return vio_fail(-EINVAL, "LIST_USE cannot be sent: call vio_admin_agree()");
 	return exec(admin, cmd, false);
 }
 

@@ -617,15 +617,15 @@ polite_user(void *arg)
 }
 
 /* The users of a PF and of its VFs, none of which closes its function. */
-struct stubborn {
+struct waiting_users {
 	int fds[5]; /* of request_fd() */
 	unsigned int released; /* VFs cut off before the last user was asked */
 };
 
 static void *
-stubborn_users(void *arg)
+ask_all_users(void *arg)
 {
-	struct stubborn *users = arg;
+	struct waiting_users *users = arg;
 	uint64_t count;
 
 	for (unsigned int i = 0; i < 5; i++)
@@ -692,7 +692,7 @@ removal_disconnects_users_that_do_not_release(void)
 static void
 removal_of_a_pf_asks_all_its_vfs_at_once(void)
 {
-	struct stubborn users = { 0 };
+	struct waiting_users users = { 0 };
 	struct t_fn pf, vfs[4];
 	pthread_t thread;
 	uint64_t start;
@@ -706,7 +706,7 @@ removal_of_a_pf_asks_all_its_vfs_at_once(void)
 		users.fds[i] = request_fd(i == 0 ? &pf : &vfs[i - 1]);
 		VTEST(users.fds[i] >= 0);
 	}
-	VTEST_EQ(pthread_create(&thread, NULL, stubborn_users, &users), 0);
+	VTEST_EQ(pthread_create(&thread, NULL, ask_all_users, &users), 0);
 	start = now_ms();
 	VTEST_EQ(host_fn_remove(host_rig.host, PF), 0);
 	/* One after the other, the five waits would take five times as long. */

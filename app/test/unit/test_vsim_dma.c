@@ -406,11 +406,14 @@ maps_change_under_a_running_worker(void)
 		if (vsim_fn_dma_map(fx.pf, BASE, 64 * PAGE, RW, fd, 0) != 0 ||
 				vsim_fn_dma_unmap(fx.pf, BASE, 64 * PAGE) != 0)
 			break;
-		while (ring_reap(&d.rx[0], &id, &len))
-			;
 		rounds++;
-		if (d.rx[0].avail_i - d.rx[0].used_i > 32)
-			usleep(2000); /* by now a sleeping worker has read the doorbell */
+		for (int ms = 0; ms < 5000; ms++) {
+			while (ring_reap(&d.rx[0], &id, &len))
+				;
+			if (d.rx[0].avail_i - d.rx[0].used_i <= 32)
+				break;
+			usleep(1000); /* a sleeping worker looks once a millisecond */
+		}
 	}
 	vsim_worker_stop(fx.nic);
 	pthread_join(thread, NULL);
