@@ -9,10 +9,10 @@
  * same work for each. A sample has two times: until the device's thread, on the other processor,
  * has counted the doorbell; and until the writer can go on.
  *
- * The guest uses its VF as a virtual machine does: it maps the doorbell page, and accesses other
- * registers by messages to the thread that shows the VF (lib/vpci over vfio-user), on the guest's
- * processor. The owner of the PF is this process. Its accesses to registers that are not mapped are
- * function calls into the NIC.
+ * The guest accesses all registers by messages to the thread that shows the VF (lib/vpci over
+ * vfio-user), on the guest's processor. For comparison, it also has the doorbell page mapped, as a
+ * guest that has its VF by VFIO. The owner of the PF is this process. Its accesses to registers
+ * that are not mapped are function calls into the NIC.
  */
 
 #include <errno.h>
@@ -61,13 +61,14 @@ struct guest {
 
 static struct owner owner;
 static struct vsim_fn *vf;
-static struct guest guest; /* Doorbells are stores by the thread. */
+static struct guest guest; /* Doorbells are written to the VF by the thread. */
 static struct guest guest_cmd; /* Doorbells are commands by the thread. */
 static struct guest guest_near; /* Without messages: a direct call. */
 static pthread_t show_thread;
 static int show_stop = -1;
 static char dir[32];
 static volatile uint16_t *vf_word, *pf_word; /* Doorbells as in LEGACY_NOTIFY_INFO. */
+static uint64_t vf_offset; /* Of vf_word in the BAR. */
 
 /* ------------------------------------------------------------------ ways */
 
@@ -157,6 +158,14 @@ doorbell_io_near(void)
 	return guest_doorbell(&guest_near);
 }
 
+static int
+doorbell_bar(void)
+{
+	const virtio_le16 queue = rte_cpu_to_le_16(QUEUE);
+
+	return vuser_client_region_write(guest.client, VSIM_BAR, vf_offset, &queue, sizeof(queue));
+}
+
 static const struct way {
 	const char *name;
 	int (*doorbell_ring)(void);
@@ -167,6 +176,7 @@ static const struct way {
 	{ "pair", doorbell_pair },
 	{ "admin", doorbell_admin },
 	{ "io_near", doorbell_io_near },
+	{ "bar", doorbell_bar },
 	{ "io", doorbell_io },
 	{ "io_admin", doorbell_io_admin },
 };
@@ -269,7 +279,7 @@ guest_driver(void)
 
 /* Map the doorbell pages of a function. @return the doorbell that LEGACY_NOTIFY_INFO names. */
 static volatile uint16_t *
-word_map(struct vsim_fn *fn, bool member)
+word_map(struct vsim_fn *fn, bool member, uint64_t *offset)
 {
 	uint64_t bar_len[VIO_PCI_BARS] = { 0 }, none[VIO_PCI_BARS] = { 0 }, size;
 	struct vio_admin_doorbell doorbells[VIRTIO_ADMIN_NOTIFY_ENTRIES];
@@ -284,6 +294,7 @@ word_map(struct vsim_fn *fn, bool member)
 	page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
 			(off_t)(VSIM_REGION_OFFSET(VSIM_BAR) + VSIM_BAR_DOORBELLS));
 	VTEST(page != MAP_FAILED);
+	*offset = doorbells[0].offset;
 	return (volatile uint16_t *)(void *)(page + doorbells[0].offset - VSIM_BAR_DOORBELLS);
 }
 
@@ -309,6 +320,8 @@ tune(struct vsim_nic_conf *conf)
 static int
 all_open(void)
 {
+	uint64_t pf_offset;
+
 	if (owner_open(&owner, PROGRAM, VF, tune) != 0)
 		return -1;
 	vf = vsim_nic_fn(owner.rig.nic, VF);
@@ -327,8 +340,8 @@ all_open(void)
 	guest_connect(&guest_near);
 	sockets_remove();
 	guest_driver();
-	vf_word = word_map(vf, true);
-	pf_word = word_map(owner.rig.fns[0].fn, false);
+	vf_word = word_map(vf, true, &vf_offset);
+	pf_word = word_map(owner.rig.fns[0].fn, false, &pf_offset);
 	atomic_store(&owner.device.doorbells, &vf->counters->queue[QUEUE].doorbells);
 	return 0;
 }
@@ -420,7 +433,7 @@ ways_check(uint64_t nb, uint64_t commands)
 {
 	const struct vsim_counters *c = vf->counters;
 
-	VTEST_EQ(c->legacy_doorbells, 3 * nb); /* memory, io_near, io */
+	VTEST_EQ(c->legacy_doorbells, 4 * nb); /* memory, io_near, bar, io */
 	VTEST_EQ(c->legacy_owner_doorbells, nb);
 	VTEST_EQ(c->legacy_window, nb);
 	VTEST(c->legacy_pair >= 3 * nb);

@@ -2,15 +2,17 @@
 # Copyright (c) 2026 The vsr authors
 """A minimal guest: a client of a vfio-user socket that reads and writes single registers."""
 
+import json
 import os
 import socket
 import struct
 
 from .wait import SLOW
 
-VERSION, DMA_MAP, REGION_READ, REGION_WRITE, DEVICE_RESET = 1, 2, 9, 10, 13
-BAR0, CONFIG = 0, 7
+VERSION, DMA_MAP, REGION_INFO, REGION_READ, REGION_WRITE, DEVICE_RESET = 1, 2, 5, 9, 10, 13
+BAR0, CONFIG, NB_REGIONS = 0, 7, 9
 COMMAND, IO_SPACE, BUS_MASTER = 4, 1, 4
+MMAP = 4  # VFIO_REGION_INFO_FLAG_MMAP
 # Legacy registers: virtio 1.4 4.1.4.10 "Legacy Interfaces: A Note on PCI Device Layout".
 FEATURES, QUEUE_ADDRESS, QUEUE_SIZE, QUEUE_SELECT, NOTIFY, STATUS, ISR = 0, 8, 12, 14, 16, 18, 19
 NET = 20  # device configuration, while MSI-X is off
@@ -24,15 +26,23 @@ class Guest:
         self.socket.settimeout(timeout)
         self.socket.connect(str(path))
         self._id = 0
-        self._call(VERSION, struct.pack("<HH", 0, 1) + b'{"capabilities":{}}\0')
+        self.kept = []  # every descriptor that the function sent; open until drop()
+        reply = self._call(VERSION, struct.pack("<HH", 0, 1)
+                           + b'{"capabilities":{"max_msg_fds":16}}\0')
+        self.limits = json.loads(reply[4:].rstrip(b"\0"))["capabilities"]
 
     def close(self):
         self.socket.close()
 
+    def drop(self):
+        while self.kept:
+            os.close(self.kept.pop())
+
     def _receive(self, count):
         data = b""
         while len(data) < count:
-            part = self.socket.recv(count - len(data))
+            part, fds, _, _ = socket.recv_fds(self.socket, count - len(data), 16)
+            self.kept += fds
             if not part:
                 raise EOFError("the function has ended the connection")
             data += part
@@ -51,6 +61,11 @@ class Guest:
         return rest
 
     # ------------------------------------------------------------ regions
+
+    def region_flags(self, region) -> int:
+        """The flags of VFIO_DEVICE_GET_REGION_INFO. Descriptors are added to self.kept."""
+        ask = struct.pack("<IIIIQQ", 1024, 0, region, 0, 0, 0)
+        return struct.unpack("<II", self._call(REGION_INFO, ask)[:8])[1]
 
     def read(self, region, offset, width) -> bytes:
         return self._call(REGION_READ, struct.pack("<QII", offset, region, width))[16:]

@@ -213,13 +213,13 @@ def test_notify_measures_every_way(tmp_path):
     assert rows["io"]["held_p50_ns"] > rows["io"]["p50_ns"]
     for store in ("memory", "memory_pf"):
         assert rows[store]["held_p50_ns"] < rows[store]["p50_ns"]
-        for way in ("window", "pair", "admin", "io_near", "io", "io_admin"):
+        for way in ("window", "pair", "admin", "io_near", "bar", "io", "io_admin"):
             assert rows[store]["p50_ns"] < rows[way]["p50_ns"], way
             assert rows[store]["held_p50_ns"] < rows[way]["held_p50_ns"], way
     assert rows["admin"]["p50_ns"] < rows["io_admin"]["p50_ns"]
     assert rows["io_near"]["p50_ns"] < rows["io"]["p50_ns"]
     assert [(factor["way"], factor["over"]) for factor in found["factors"]] == [
-        ("io", "memory"), ("io_admin", "io"), ("admin", "memory")]
+        ("io", "memory"), ("bar", "memory"), ("io_admin", "io"), ("admin", "memory")]
     assert found["factors"][0]["factor"] == pytest.approx(
         rows["io"]["p50_ns"] / rows["memory"]["p50_ns"], rel=0.02)
 

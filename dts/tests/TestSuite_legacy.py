@@ -394,6 +394,7 @@ def test_reads_return_ones_until_the_admin_queue_works_again(tunnel, guest):
     """
     made = tunnel()
     client = guest(made)
+    client.put(vu.STATUS, 1, 1)
     client.put(vu.QUEUE_SELECT, 1, 2)
     assert made.host.cli("fault", "admin-lose=1").returncode == 0
     assert client.get(vu.FEATURES, 4) == 0xFFFFFFFF
@@ -494,6 +495,31 @@ def test_guest_that_disconnects_leaves_nothing_behind(tunnel, guest):
     assert made.host.fn("vf1")["dma_bytes"] == 0 and made.host.fn("vf1")["status"] == 0
     client = guest(made)
     assert client.get(vu.STATUS, 1) == 0
+
+
+def test_guest_that_left_keeps_nothing_of_the_function(tunnel, guest):
+    """Steps: a guest asks for the descriptors of all regions, and leaves without closing what it
+    got; the next guest connects and leaves; the VF is not served any more.
+
+    Verify: no region can be mapped and the guest has no descriptor, so that it can neither ring a
+    doorbell nor reset the VF later; the VF is free: it can be served again, and destroyed.
+    """
+    made = tunnel()
+    first = guest(made)
+    maps = [region for region in range(vu.NB_REGIONS) if first.region_flags(region) & vu.MMAP]
+    first.close()
+    try:
+        wait_for(lambda: not made.counters()["guest"], "vsrd to see the guest leave")
+        guest(made).close()
+        done = made.host.vsrctl("legacy", "unserve", PF, 1)
+        assert done.returncode == 0, done.stderr
+        assert [vf["assigned"] for vf in made.vsrd.call("vf.show", pf=PF)["vfs"]] == [False, False]
+        made.serve()
+        assert made.host.vsrctl("legacy", "unserve", PF, 1).returncode == 0
+        made.host.destroy_vfs()
+        assert (first.kept, maps) == ([], [])
+    finally:
+        first.drop()
 
 
 def test_impossible_maps_are_refused(tunnel, guest):

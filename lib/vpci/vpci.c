@@ -189,7 +189,22 @@ static const struct vuser_device_ops ops = {
 
 /* ------------------------------------------------------------------ create, destroy */
 
-/* Check that ranges lie in their regions, and do not overlap each other or a mappable area. */
+/*
+ * A guest maps nothing of a function. The descriptor of a region is the VFIO device itself: who has
+ * a copy of it can ring doorbells, reset the function and keep it in use after the guest has left.
+ * Neither a copy nor a mapping can be taken back. So every access is a message.
+ */
+static void
+mappings_remove(struct vuser_device_info *info)
+{
+	for (unsigned int i = 0; i < VUSER_MAX_REGIONS; i++) {
+		info->regions[i].flags &= ~(uint32_t)VFIO_REGION_INFO_FLAG_MMAP;
+		info->regions[i].fd = -1;
+		info->regions[i].nb_sparse = 0;
+	}
+}
+
+/* Check that ranges lie in their regions, and do not overlap each other. */
 static bool
 ranges_sound(const struct vpci_range *ranges, const struct vuser_device_info *info)
 {
@@ -204,14 +219,6 @@ ranges_sound(const struct vpci_range *ranges, const struct vuser_device_info *in
 		for (const struct vpci_range *o = ranges; o != r; o++)
 			if (o->region == r->region && r->offset < o->offset + o->len &&
 					o->offset < r->offset + r->len)
-				return false;
-		if (!(region->flags & VFIO_REGION_INFO_FLAG_MMAP))
-			continue;
-		if (region->nb_sparse == 0)
-			return false;
-		for (unsigned int i = 0; i < region->nb_sparse; i++)
-			if (r->offset < region->sparse[i].offset + region->sparse[i].size &&
-					region->sparse[i].offset < r->offset + r->len)
 				return false;
 	}
 	return true;
@@ -232,6 +239,7 @@ vpci_create(const struct vpci_backend *backend, const struct vpci_variant *varia
 	fn->arg = arg;
 	if (variant->shape != NULL)
 		variant->shape(arg, &info);
+	mappings_remove(&info);
 	errno = EINVAL;
 	if (ranges_sound(variant->ranges, &info))
 		fn->server = vuser_server_create(path, &info, &ops, fn);

@@ -13,6 +13,8 @@
  * function itself (the backend), which has the same operations. A variant handles ranges of
  * registers; all other accesses go to the backend. A variant needs no other header than this one.
  *
+ * The guest gets no descriptor and maps nothing, since neither could be taken back when it leaves.
+ *
  * One thread at a time per function.
  */
 
@@ -22,8 +24,7 @@
 struct vpci_backend {
 	const struct vuser_device_ops *ops;
 	void *dev; /**< First argument of each. */
-	struct vuser_device_info
-			info; /**< Its descriptors stay open as long as the bridge exists. */
+	struct vuser_device_info info; /**< The guest sees it without descriptors and maps. */
 };
 
 /** The function as shown to the guest. */

@@ -9,11 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <rte_byteorder.h>
-#include <rte_io.h>
 
 #include "virtio_spec/legacy.h"
 #include "virtio_spec/pci.h"
@@ -33,13 +30,10 @@ struct vpci_legacy {
 	uint16_t msix; /**< Offset of the capability; 0: none. */
 	uint8_t mac[MAC_LEN]; /**< Bytes written so far; mac_have says which. */
 	uint8_t mac_have;
-	/* Doorbell of the VF: mapped, or reached by writes to the backend, or absent (commands). */
-	volatile void *doorbell;
+	/* Doorbell of the VF: a place in a BAR, or absent (commands). */
 	bool has_doorbell;
 	uint8_t doorbell_bar;
 	uint64_t doorbell_offset;
-	void *map;
-	size_t map_len;
 };
 
 /* ------------------------------------------------------------------ the admin queue */
@@ -59,30 +53,6 @@ engine_release(const struct vpci_legacy_conf *conf)
 }
 
 /* ------------------------------------------------------------------ doorbells */
-
-/* Map the page of the VF's BAR that contains the doorbell, if it is mappable. */
-static volatile void *
-member_map(struct vpci_legacy *l, const struct vio_admin_doorbell *doorbell)
-{
-	const struct vuser_region *r = &vpci_dev_info(l->fn)->regions[doorbell->bar];
-	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-	const uint64_t at = doorbell->offset & ~(page - 1);
-	bool mappable = (r->flags & VFIO_REGION_INFO_FLAG_MMAP) && r->fd >= 0 && r->nb_sparse == 0;
-
-	for (unsigned int i = 0; i < r->nb_sparse; i++)
-		mappable |= at >= r->sparse[i].offset &&
-				at + page <= r->sparse[i].offset + r->sparse[i].size;
-	if (!mappable)
-		return NULL;
-	l->map = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, r->fd,
-			(off_t)(r->fd_offset + at));
-	if (l->map == MAP_FAILED) {
-		l->map = NULL;
-		return NULL;
-	}
-	l->map_len = page;
-	return (uint8_t *)l->map + (doorbell->offset - at);
-}
 
 /* Take the first usable doorbell. The device is not trusted: vio_admin_legacy_notify_info() checks
  * its answer against these BARs, and a doorbell of a VF is always in a BAR of that VF. */
@@ -107,7 +77,6 @@ doorbell_find(struct vpci_legacy *l)
 	l->has_doorbell = true;
 	l->doorbell_bar = doorbells[0].bar;
 	l->doorbell_offset = doorbells[0].offset;
-	l->doorbell = member_map(l, &doorbells[0]);
 }
 
 bool
@@ -116,20 +85,14 @@ vpci_legacy_has_doorbell(const struct vpci_legacy *l)
 	return l->has_doorbell;
 }
 
-static int
+/* By the kernel, not by a store to a mapped page: the guest may have put the VF into D3hot. Then
+ * the kernel refuses the write, while a store would end this process with SIGBUS. */
+static void
 doorbell_ring(struct vpci_legacy *l, const uint8_t data[2])
 {
-	uint16_t queue;
-
-	memcpy(&queue, data, sizeof(queue));
 	l->stats.doorbells++;
-	if (l->doorbell == NULL)
-		return vpci_dev_write(l->fn, l->doorbell_bar, l->doorbell_offset, &queue,
-				sizeof(queue));
-	/* Little-endian, as the guest wrote it. Stores of the guest to its rings come first. */
-	rte_io_wmb();
-	*(volatile uint16_t *)l->doorbell = queue;
-	return 0;
+	l->stats.failures += vpci_dev_write(l->fn, l->doorbell_bar, l->doorbell_offset, data, 2) !=
+			0;
 }
 
 /* ------------------------------------------------------------------ BAR 0 */
@@ -479,8 +442,6 @@ vpci_legacy_destroy(struct vpci_legacy *l)
 	if (l == NULL)
 		return;
 	vpci_destroy(l->fn);
-	if (l->map != NULL)
-		munmap(l->map, l->map_len);
 	free(l);
 }
 

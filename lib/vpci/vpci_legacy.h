@@ -11,9 +11,9 @@
  * It overrides the ids and the class in the configuration header, the I/O Space bit of the Command
  * register, BAR 0, and reset. BAR 0 is an I/O BAR with the legacy registers (virtio 1.4 4.1.4.10).
  * An access becomes one administration command of the owner per register that it covers. A doorbell
- * is a store to the address that LEGACY_NOTIFY_INFO returns, without a command. The bytes of a MAC
- * address are collected until the last one is written. A modern driver uses the other BARs of the
- * VF, which are passed through.
+ * is a write to the VF at the place that LEGACY_NOTIFY_INFO names, without a command. The bytes of
+ * a MAC address are collected until the last one is written. A modern driver uses the other BARs of
+ * the VF, which are passed through.
  *
  * For x86 only: a legacy driver cannot negotiate the barriers of the platform (virtio 1.4 6.3).
  */
@@ -39,9 +39,10 @@ struct vpci_legacy_conf {
 
 struct vpci_legacy_stats {
 	uint64_t reads, writes; /**< Accesses to BAR 0, doorbells left out. */
-	uint64_t doorbells; /**< Doorbells that were stores. */
+	uint64_t doorbells; /**< Doorbells that were written to the VF. */
 	uint64_t commands; /**< Commands to the owner, of any kind. */
-	uint64_t failures; /**< Commands that failed: reads return ones, writes are dropped. */
+	/** Commands and doorbells that failed: reads return ones, writes are dropped. */
+	uint64_t failures;
 	uint64_t refused; /**< Accesses past the end, or while I/O Space was off. */
 };
 
@@ -62,7 +63,7 @@ void vpci_legacy_destroy(struct vpci_legacy *legacy);
 
 struct vpci_fn *vpci_legacy_fn(struct vpci_legacy *legacy);
 const struct vpci_legacy_stats *vpci_legacy_stats(const struct vpci_legacy *legacy);
-/** Whether doorbells are stores; else each is a command. */
+/** Whether doorbells are written to the VF; else each is a command. */
 bool vpci_legacy_has_doorbell(const struct vpci_legacy *legacy);
 
 #endif /* VPCI_LEGACY_H */

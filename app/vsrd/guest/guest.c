@@ -28,7 +28,7 @@ struct guest_vf {
 	char *path;
 	struct vfio_fn *vfio_fn;
 	struct vpci_legacy *legacy;
-	bool doorbell; /**< A doorbell is a store, not a command. */
+	bool doorbell; /**< A doorbell is written to the VF, not sent as a command. */
 	int stop; /**< Event descriptor: end the thread. */
 	pthread_t thread;
 
