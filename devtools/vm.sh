@@ -4,6 +4,7 @@
 
 # A virtual machine with a stock Debian kernel, VFIO, an IOMMU, and the SR-IOV virtio-net NIC of
 # QEMU, under software emulation. In it, net_vsr, vsrctl and vsr-sim meet code of other projects.
+# The tests can boot the kernel of the backports instead, which has more code for admin queues.
 #
 #   vm.sh get             fetch and unpack the pieces of the virtual machine into $VSR_VM, once
 #   vm.sh run COMMAND...  boot, run the command as root, and end with its exit code
@@ -19,6 +20,7 @@
 
 export VSR_BUILD VSR_VM
 SUITE=trixie
+COMPLETE=complete.2 # Name of the file that marks a complete folder of this layout.
 # Modules the guest needs, in the order of loading, as paths below /lib/modules/VERSION/kernel.
 MODULES=(virt/lib/irqbypass drivers/vfio/vfio drivers/vfio/vfio_iommu_type1
 	drivers/vfio/pci/vfio-pci-core drivers/vfio/pci/vfio-pci
@@ -47,23 +49,41 @@ vm_download() {
 		vsr_die "the pieces of the virtual machine could not be fetched (see above): check the network and run again."
 }
 
-# Fetch the package of the kernel without its dependencies, among them a maker of an initramfs.
-vm_download_kernel() {
-	local dir=$1 package
-	package=$(APT_CONFIG=$dir/apt.conf apt-cache depends linux-image-cloud-amd64 |
-		awk '/Depends: linux-image-[0-9]/ { print $2; exit }')
-	[ -n "$package" ] || vsr_die "$SUITE has no linux-image-cloud-amd64."
-	(cd "$dir/cache/archives" && APT_CONFIG=$dir/apt.conf apt_quietly download "$package") ||
-		vsr_die "$package could not be fetched (see above): check the network and run again."
+# vm_kernel DIR SUITE ROOT: fetch the kernel of a suite and unpack it into ROOT; the kernel itself
+# becomes ROOT/vmlinuz. Its other dependencies are not needed, among them a maker of an initramfs.
+vm_kernel() {
+	local dir=$1 suite=$2 root=$3 image packages file
+	image=$(vm_depends "$dir" "$suite" linux-image-cloud-amd64 | grep -m 1 '^linux-image-[0-9]') ||
+		vsr_die "$suite has no linux-image-cloud-amd64."
+	# Newer kernels come in several packages with the same version in their names.
+	packages=$(vm_depends "$dir" "$suite" "$image" | grep -F -- "-${image#linux-image-}") ||
+		packages=
+	mkdir -p "$dir/kernel"
+	# shellcheck disable=SC2086 # a list
+	(cd "$dir/kernel" && APT_CONFIG=$dir/apt.conf apt_quietly download "$image" $packages) ||
+		vsr_die "$image could not be fetched (see above): check the network and run again."
+	for file in "$dir"/kernel/*.deb; do
+		dpkg-deb -x "$file" "$root" || vsr_die "$file could not be unpacked."
+	done
+	rm -rf "$dir/kernel"
+	find "$root" -name 'vmlinuz*' -exec cp {} "$root/vmlinuz" \; -quit
 }
 
+# vm_depends DIR SUITE PACKAGE: print the names of the packages that a package of a suite needs.
+vm_depends() {
+	APT_CONFIG=$1/apt.conf apt-cache -o "APT::Default-Release=$2" depends "$3" |
+		sed -n 's/^ *Depends: //p'
+}
+
+# vm_initrd ROOT MODULES TREE: print an initramfs with the programs of a folder and the kernel
+# modules of another one.
 vm_initrd() {
-	local root=$1 tree=$2 version module file
-	version=$(basename "$(echo "$root"/usr/lib/modules/*)")
+	local root=$1 modules=$2 tree=$3 version module file
+	version=$(basename "$(echo "$modules"/usr/lib/modules/*)")
 	mkdir -p "$tree"/{bin,dev,proc,sys,host,modules}
 	cp "$root/usr/bin/busybox" "$tree/bin/busybox"
 	for module in "${MODULES[@]}"; do
-		file=$root/usr/lib/modules/$version/kernel/$module.ko
+		file=$modules/usr/lib/modules/$version/kernel/$module.ko
 		if [ -e "$file.xz" ]; then
 			xz -dc "$file.xz" >"$tree/modules/${module##*/}.ko"
 		else
@@ -75,39 +95,48 @@ vm_initrd() {
 	(cd "$tree" && find . | "$tree/bin/busybox" cpio -o -H newc 2>/dev/null | gzip -1)
 }
 
+# vm_fetch DIR: fetch and unpack everything.
+vm_fetch() {
+	local dir=$1 file
+	mkdir "$dir/apt" "$dir/root"
+	vm_apt "$dir/apt"
+	APT_CONFIG=$dir/apt/apt.conf apt_quietly update ||
+		vsr_die "the lists of Debian $SUITE could not be read (see above): check the network and run again."
+	vm_download "$dir/apt" -t "$SUITE-backports" qemu-system-x86
+	vm_download "$dir/apt" virtiofsd busybox-static
+	for file in "$dir"/apt/cache/archives/*.deb; do
+		dpkg-deb -x "$file" "$dir/root" || vsr_die "$file could not be unpacked."
+	done
+	vm_kernel "$dir/apt" "$SUITE" "$dir/kernel"
+	vm_kernel "$dir/apt" "$SUITE-backports" "$dir/kernel-backports"
+	rm -rf "$dir/apt"
+}
+
 # Make everything in a folder beside $VSR_VM and rename it at the end: $VSR_VM is always complete.
 vm_get() {
-	local tmp file
-	[ -e "$VSR_VM/complete" ] || {
-		vsr_say "fetching the pieces of the virtual machine (70 MB)"
+	local tmp kernel
+	[ -e "$VSR_VM/$COMPLETE" ] || {
+		vsr_say "fetching the pieces of the virtual machine (110 MB)"
 		mkdir -p "$(dirname "$VSR_VM")"
 		tmp=$(mktemp -d "$(dirname "$VSR_VM")/.vm.XXXXXX")
 		# shellcheck disable=SC2064
 		trap "rm -rf '$tmp'" EXIT
-		mkdir "$tmp/apt" "$tmp/root"
-		vm_apt "$tmp/apt"
-		APT_CONFIG=$tmp/apt/apt.conf apt_quietly update ||
-			vsr_die "the lists of Debian $SUITE could not be read (see above): check the network and run again."
-		vm_download "$tmp/apt" -t "$SUITE-backports" qemu-system-x86
-		vm_download "$tmp/apt" virtiofsd busybox-static
-		vm_download_kernel "$tmp/apt"
-		for file in "$tmp"/apt/cache/archives/*.deb; do
-			dpkg-deb -x "$file" "$tmp/root" || vsr_die "$file could not be unpacked."
-		done
-		cp "$tmp"/root/boot/vmlinuz-* "$tmp/vmlinuz"
-		rm -rf "$tmp/apt"
-		touch "$tmp/complete"
+		vm_fetch "$tmp"
+		touch "$tmp/$COMPLETE"
 		rm -rf "$VSR_VM"
 		mv "$tmp" "$VSR_VM"
 		trap - EXIT
 	}
-	# The initramfs depends on this tree: make it again when vm_init.sh or the modules changed.
-	if [ ! -e "$VSR_VM/initrd" ] || ! cmp -s "$VSR_ROOT/devtools/vm_init.sh" "$VSR_VM/init" ||
+	# An initramfs depends on this tree: make it again when vm_init.sh or the modules changed.
+	if ! cmp -s "$VSR_ROOT/devtools/vm_init.sh" "$VSR_VM/init" ||
 			[ "$(cat "$VSR_VM/modules" 2>/dev/null)" != "${MODULES[*]}" ]; then
-		tmp=$(mktemp -d "$VSR_VM/.initrd.XXXXXX")
-		vm_initrd "$VSR_VM/root" "$tmp" >"$VSR_VM/initrd.new" || vsr_die "the initramfs could not be made."
-		rm -rf "$tmp"
-		mv "$VSR_VM/initrd.new" "$VSR_VM/initrd"
+		for kernel in kernel kernel-backports; do
+			tmp=$(mktemp -d "$VSR_VM/.initrd.XXXXXX")
+			vm_initrd "$VSR_VM/root" "$VSR_VM/$kernel" "$tmp" >"$VSR_VM/initrd.new" ||
+				vsr_die "the initramfs could not be made."
+			rm -rf "$tmp"
+			mv "$VSR_VM/initrd.new" "$VSR_VM/$kernel/initrd"
+		done
 		cp "$VSR_ROOT/devtools/vm_init.sh" "$VSR_VM/init"
 		printf '%s\n' "${MODULES[*]}" >"$VSR_VM/modules"
 	fi

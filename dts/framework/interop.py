@@ -15,7 +15,7 @@ OURS = "net_vsr, vsrctl and vsrd on QEMU virtio-net, through Linux VFIO"
 
 def versions():
     """{component: version} of the software of other projects, without patch levels."""
-    emulator, kernel = qemu.version()
+    emulator, kernel, backports = qemu.version()
     package = subprocess.run(
         ["dpkg-query", "-W", "-f", "${Version}", "dpdk"], capture_output=True, text=True,
         check=True, timeout=60,
@@ -27,6 +27,7 @@ def versions():
     return {
         "QEMU (Debian)": series(emulator),
         "Linux (Debian, cloud flavour)": series(kernel),
+        "Linux (Debian backports, cloud flavour)": series(backports),
         "dpdk-testpmd (Debian)": series(package),
     }
 

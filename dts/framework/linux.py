@@ -8,7 +8,7 @@ import json
 
 from .host import Host
 from .net import Namespace
-from .qemu import Vm
+from .qemu import KERNEL, Vm
 from .sim import PF, Sim
 from .tap import Tap
 
@@ -20,14 +20,14 @@ class Guest(Host):
     patience = 240
     memory, mbufs = 64, 4096
 
-    def __init__(self, number, features):
+    def __init__(self, number, features, vfs=0, args=()):
         self.number = number
         self.features = features
         self.interface = None
         self.address = f"192.168.{80 + number}.2"
         self.vm = None
-        self.sim = Sim(features=features, taps=["pf"], vfs=0, queue_pairs=2,
-                       args=["--vfio-user", "--mac", f"02:76:73:72:{number:02x}:00"])
+        self.sim = Sim(features=features, taps=["pf"], vfs=vfs, queue_pairs=2,
+                       args=["--vfio-user", "--mac", f"02:76:73:72:{number:02x}:00", *args])
         self.space = Namespace(f"192.168.{80 + number}.1")
 
     def start(self):
@@ -93,18 +93,19 @@ class Guest(Host):
 
 
 @contextlib.contextmanager
-def linux_guests(settings):
-    """Boot with a function for each entry of {name: features}. Yields {name: Guest}."""
+def linux_guests(settings, kernel=KERNEL, **conf):
+    """Boot with a function for each entry of {name: features}. Yields {name: Guest}. conf: more
+    arguments for each Guest."""
     with contextlib.ExitStack() as stack:
         guests = {}
         for number, (name, features) in enumerate(settings.items()):
-            guest = guests[name] = Guest(number, features)
+            guest = guests[name] = Guest(number, features, **conf)
             stack.callback(guest.space.close)
             stack.callback(guest.sim.close)
             guest.start()
         # With caching-mode, the IOMMU reports each map to QEMU's vfio-user-pci.
         vm = Vm([word for guest in guests.values() for word in guest.arguments()],
-                iommu_args=",caching-mode=on")
+                iommu_args=",caching-mode=on", kernel=kernel)
         stack.callback(vm.close)
         vm.boot().thin_dpdk()
         yield {name: guest.find(vm) for name, guest in guests.items()}

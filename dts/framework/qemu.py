@@ -20,7 +20,9 @@ ROOT = VM / "root"
 HERE = pathlib.Path(__file__).resolve().parent
 PORTS = 6
 MEMORY = 1024
-KERNEL = (
+# Folders of the kernels below VM.
+KERNEL, BACKPORTS = "kernel", "kernel-backports"
+APPEND = (
     "console=ttyS0 panic=-1 loglevel=4 nokaslr mitigations=off intel_iommu=on iommu=nopt"
     " tsc=reliable no_timer_check random.trust_cpu=on hugepagesz=2M hugepages=192"
     " vfio-pci.enable_sriov=1"
@@ -47,13 +49,15 @@ def program(path, *args):
 
 
 def version():
-    """Versions of (QEMU, kernel)."""
+    """Versions of (QEMU, kernel, kernel of the backports)."""
     done = subprocess.run(
         list(map(str, program("usr/bin/qemu-system-x86_64", "--version"))), capture_output=True,
         text=True, check=True, timeout=SLOW,
     )
-    (modules,) = (ROOT / "usr/lib/modules").iterdir()
-    return done.stdout.split()[3], modules.name
+    kernels = [next((VM / folder / "usr/lib/modules").iterdir()).name
+               for folder in (KERNEL, BACKPORTS)]
+    return done.stdout.split()[3], *kernels
+
 
 PLUGINS = "librte_bus_pci librte_bus_vdev librte_mempool_ring librte_net_virtio"
 
@@ -89,13 +93,15 @@ class Vm:
 
     devices: arguments for QEMU, for devices on the PCI bus.
     namespace: the network namespace in which QEMU makes taps.
+    kernel: KERNEL or BACKPORTS.
     """
 
-    def __init__(self, devices=(), kernel_args="", iommu_args="", namespace=None):
+    def __init__(self, devices=(), kernel_args="", iommu_args="", namespace=None, kernel=KERNEL):
         self.devices = [str(word) for word in devices]
         self.kernel_args = kernel_args
         self.iommu_args = iommu_args
         self.namespace = namespace
+        self.kernel = VM / kernel
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="vsr-vm-", dir="/tmp"))
         self.out = self.dir / "out"
         self.out.mkdir()
@@ -118,7 +124,7 @@ class Vm:
         # Words of the kernel's command line end at a space, which the path of the tree may have.
         agent = self.dir / "framework"
         agent.symlink_to(HERE)
-        append = f"{KERNEL} vsr.agent={agent / 'guest_agent.py'} {self.kernel_args}"
+        append = f"{APPEND} vsr.agent={agent / 'guest_agent.py'} {self.kernel_args}"
         args = [
             "-L", ROOT / "usr/share/qemu", "-L", ROOT / "usr/share/seabios",
             "-L", ROOT / "usr/lib/ipxe/qemu",
@@ -128,7 +134,8 @@ class Vm:
             "-nodefaults", "-display", "none", "-serial", "stdio", "-no-reboot",
             "-qmp", f"unix:{self.dir / 'qmp.sock'},server=on,wait=off",
             "-device", f"intel-iommu,intremap=on{self.iommu_args}",
-            "-kernel", VM / "vmlinuz", "-initrd", VM / "initrd", "-append", append,
+            "-kernel", self.kernel / "vmlinuz", "-initrd", self.kernel / "initrd",
+            "-append", append,
             "-device", f"virtio-serial-pci,max_ports={PORTS + 1}",
         ]
         for n in range(PORTS):

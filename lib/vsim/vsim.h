@@ -123,7 +123,8 @@ struct vsim_nic_conf {
 	struct {
 		/** LIST_QUERY and LIST_USE of the SR-IOV group while VF Enable is clear. */
 		bool early_lists;
-		bool unlisted_caps; /**< Capability commands without LIST_USE. */
+		/** Capability commands without LIST_USE, and in the list of the SR-IOV group. */
+		bool unlisted_caps;
 		/** The opcodes of RESOURCE_OBJ_QUERY and _MODIFY are swapped. */
 		bool swapped_objs;
 	} lenient;

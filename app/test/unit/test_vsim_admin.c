@@ -133,10 +133,7 @@ invalid_lists_are_refused(void)
 	static const uint64_t bad[] = {
 		VIRTIO_ADMIN_LIST_BASIC | UINT64_C(1) << 18, /* not offered */
 		VIRTIO_ADMIN_LIST_BASIC | UINT64_C(1) << 63,
-		VIRTIO_ADMIN_LIST_BASIC | 0x04, /* legacy writes without reads */
-		VIRTIO_ADMIN_LIST_BASIC | VIRTIO_ADMIN_LIST_NOTIFY_INFO,
-		VIRTIO_ADMIN_LIST_BASIC | VIRTIO_ADMIN_LIST_PARTS, /* without objects */
-		VIRTIO_ADMIN_LIST_BASIC | 0x400,
+		VIRTIO_ADMIN_LIST_BASIC | 0x80, /* offered, but not for this group */
 	};
 	struct owner o = owner_with(1);
 	virtio_le64 wide[2] = { htole64(VIRTIO_ADMIN_LIST_BASIC), htole64(1) };
@@ -146,11 +143,76 @@ invalid_lists_are_refused(void)
 	for (size_t i = 0; i < NB(bad); i++) {
 		VTEST_EQ(use(&o, SRIOV, bad[i]), STATUS_EINVAL);
 		VTEST_EQ(owner_qualifier(&o), VIRTIO_ADMIN_QUALIFIER_INVALID_FIELD);
+		VTEST_EQ(violations(o.f.pf, VIRTIO_RULE_LIST_USE), i + 1);
 	}
 	VTEST_EQ(owner_send(&o, VIRTIO_ADMIN_LIST_USE, SRIOV, 0, wide, sizeof(wide), 0),
 			STATUS_EINVAL);
 	wide[1] = 0; /* more words are allowed if they are zero */
 	VTEST_EQ(owner_send(&o, VIRTIO_ADMIN_LIST_USE, SRIOV, 0, wide, sizeof(wide), 0), 0);
+	owner_free(&o);
+}
+
+/* virtio 1.4 2.12.1: the list is what the driver uses, any subset of what the device supports. */
+static void
+a_driver_may_leave_out_any_command(void)
+{
+	struct owner o = owner_with(1);
+	const uint64_t offered = list_of(&o, SRIOV);
+
+	for (unsigned int opcode = 2; opcode < 64; opcode++) {
+		const uint64_t bit = UINT64_C(1) << opcode;
+
+		if (!(offered & bit))
+			continue;
+		VTEST_EQ(use(&o, SRIOV, VIRTIO_ADMIN_LIST_BASIC | bit), 0);
+		VTEST_EQ(use(&o, SRIOV, offered & ~bit), 0);
+	}
+	/* A list without the list commands ends with the next reset (2.12.1.6). */
+	VTEST_EQ(use(&o, SRIOV, VIRTIO_ADMIN_LIST_LEGACY), 0);
+	VTEST_EQ(violations_all(o.f.pf), 0);
+	VTEST(legacy_get(&o, 1, false, 0, 4) > 0);
+	VTEST_EQ(owner_send(&o, VIRTIO_ADMIN_LIST_QUERY, SRIOV, 0, NULL, 0, 8), STATUS_EINVAL);
+	VTEST_EQ(owner_qualifier(&o), VIRTIO_ADMIN_QUALIFIER_INVALID_OPCODE);
+	owner_free(&o);
+}
+
+/* What Linux 6.14 to 7.3 sends when its driver takes a PF (virtio_pci_modern.c), each part in a
+ * segment of its own. */
+static void
+linux_finds_lists_and_capabilities(void)
+{
+	static const struct {
+		uint8_t out[34];
+		uint8_t out_len, in_len, want[16];
+	} rows[] = {
+		{ { VIRTIO_ADMIN_LIST_QUERY, 0, SRIOV }, 24, 16,
+				{ 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0x03 } },
+		/* All but RESOURCE_OBJ_QUERY and RESOURCE_OBJ_MODIFY. */
+		{ { VIRTIO_ADMIN_LIST_USE, 0, SRIOV, [24] = 0xff, 0xe7, 0x03 }, 32, 8, { 0 } },
+		{ { VIRTIO_ADMIN_CAP_ID_LIST_QUERY }, 24, 16, { [8] = 1 } },
+		{ { VIRTIO_ADMIN_DEVICE_CAP_GET }, 32, 10, { [8] = 16, 16 } },
+		{ { VIRTIO_ADMIN_DRIVER_CAP_SET, [32] = 16, 16 }, 34, 8, { 0 } },
+	};
+	struct vsim_nic_conf conf = fixture_conf("full");
+	struct owner o;
+	uint16_t id;
+
+	conf.lenient.early_lists = true;
+	conf.lenient.unlisted_caps = true;
+	o = owner_make(&conf);
+	for (size_t i = 0; i < NB(rows); i++) {
+		owner_post(&o, rows[i].out, rows[i].out_len, rows[i].in_len, 8);
+		VTEST(owner_reap(&o, &id));
+		VTEST_EQ(o.used, rows[i].in_len);
+		VTEST(memcmp(o.answer, rows[i].want, rows[i].in_len) == 0);
+	}
+	VTEST_EQ(violations_all(o.f.pf), 0);
+	VTEST_EQ(o.f.pf->counters->admin_errors, 0);
+	/* The capability commands are in the list, but no VF has capabilities. */
+	vfs_make(&o.f, 1);
+	VTEST_EQ(owner_send(&o, VIRTIO_ADMIN_CAP_ID_LIST_QUERY, SRIOV, 1, NULL, 0, 8),
+			STATUS_EINVAL);
+	VTEST_EQ(owner_qualifier(&o), VIRTIO_ADMIN_QUALIFIER_INVALID_GROUP);
 	owner_free(&o);
 }
 
@@ -657,6 +719,8 @@ static const struct vtest_case cases[] = {
 			checks_come_in_the_order_of_the_specification },
 	{ "only_lists_before_a_list_is_used", only_lists_before_a_list_is_used },
 	{ "invalid_lists_are_refused", invalid_lists_are_refused },
+	{ "a_driver_may_leave_out_any_command", a_driver_may_leave_out_any_command },
+	{ "linux_finds_lists_and_capabilities", linux_finds_lists_and_capabilities },
 	{ "the_group_of_vfs_comes_and_goes_with_them", the_group_of_vfs_comes_and_goes_with_them },
 	{ "lenient_devices_take_what_known_drivers_do",
 			lenient_devices_take_what_known_drivers_do },

@@ -143,27 +143,10 @@ list_offered(const struct vsim_fn *owner, uint16_t group)
 	else
 		list |= VIRTIO_ADMIN_LIST_LEGACY | VIRTIO_ADMIN_LIST_NOTIFY_INFO |
 				VIRTIO_ADMIN_LIST_OBJS | VIRTIO_ADMIN_LIST_PARTS;
+	/* Linux looks for the capability commands in the list of the SR-IOV group. */
+	if (owner->nic->conf.lenient.unlisted_caps)
+		list |= VIRTIO_ADMIN_LIST_CAPS;
 	return list & ~(owner->nic->conf.admin_off & ~VIRTIO_ADMIN_LIST_BASIC);
-}
-
-/* Commands that must be used together. */
-static bool
-list_sound(uint64_t list)
-{
-	static const struct {
-		uint64_t any, needs;
-	} rules[] = {
-		{ VIRTIO_ADMIN_LIST_LEGACY, VIRTIO_ADMIN_LIST_LEGACY },
-		{ VIRTIO_ADMIN_LIST_NOTIFY_INFO, VIRTIO_ADMIN_LIST_LEGACY },
-		{ VIRTIO_ADMIN_LIST_CAPS, VIRTIO_ADMIN_LIST_CAPS },
-		{ VIRTIO_ADMIN_LIST_OBJS, VIRTIO_ADMIN_LIST_OBJS },
-		{ VIRTIO_ADMIN_LIST_PARTS, VIRTIO_ADMIN_LIST_PARTS | VIRTIO_ADMIN_LIST_OBJS },
-	};
-
-	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
-		if ((list & rules[i].any) && (list & rules[i].needs) != rules[i].needs)
-			return false;
-	return true;
 }
 
 static uint16_t
@@ -177,6 +160,8 @@ list_query(struct vsim_admin_call *call)
 	return VIRTIO_ADMIN_STATUS_OK;
 }
 
+/* The driver may leave out any command, also one of those that the device supports only together
+ * (virtio 1.4 2.12.1, 2.12.1.6). */
 static uint16_t
 list_use(struct vsim_admin_call *call)
 {
@@ -192,8 +177,6 @@ list_use(struct vsim_admin_call *call)
 		vsim_fn_violation(call->owner, VIRTIO_RULE_LIST_USE);
 		return vsim_admin_bad_field(call);
 	}
-	if (!list_sound(wanted))
-		return vsim_admin_bad_field(call);
 	call->owner->admin->in_use[call->group] = wanted;
 	return VIRTIO_ADMIN_STATUS_OK;
 }
@@ -265,6 +248,14 @@ opcode_in_use(const struct vsim_admin_call *call)
 	return call->opcode < VIRTIO_ADMIN_NB_OPCODES && (list & BIT(call->opcode)) != 0;
 }
 
+/* Capability commands are for the group SELF, whatever list has them (virtio 1.4 2.12.1.2.4). */
+static bool
+wrong_group(const struct vsim_admin_call *call)
+{
+	return call->group != VIRTIO_ADMIN_GROUP_SELF &&
+			(VIRTIO_ADMIN_LIST_CAPS & BIT(call->opcode)) != 0;
+}
+
 /* Member of a group. @return NULL: no such member. */
 static struct vsim_fn *
 member_of(const struct vsim_fn *owner, uint16_t group, uint64_t id)
@@ -285,6 +276,8 @@ call_check(struct vsim_admin_call *call)
 	} else if (!opcode_in_use(call)) {
 		vsim_fn_violation(call->owner, VIRTIO_RULE_LIST_USE_FIRST);
 		qualifier = VIRTIO_ADMIN_QUALIFIER_INVALID_OPCODE;
+	} else if (wrong_group(call)) {
+		qualifier = VIRTIO_ADMIN_QUALIFIER_INVALID_GROUP;
 	} else if (!is_list(call->opcode)) {
 		call->member = member_of(call->owner, call->group, call->member_id);
 		if (call->group == VIRTIO_ADMIN_GROUP_SELF ? call->member_id != 0 :
