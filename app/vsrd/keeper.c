@@ -9,6 +9,9 @@
  *
  *   vsrd-keeper COMMAND [ARGUMENTS]
  *
+ * Only the child and its user can store and remove: the socket is in a folder that other users
+ * cannot enter, and the sender of a message must be the child, while there is one.
+ *
  * SIGTERM or SIGINT ends the command and the keeper, which closes the descriptors. SIGHUP ends the
  * command only: it is started again from its file, which may be a newer version.
  */
@@ -18,7 +21,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,11 +31,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/base_log.h"
+
 #define FIRST_FD 3
 #define MAX_KEPT 128
 #define MAX_PER_MESSAGE 16
 #define SHORT_RUN_MS 2000 /* After a shorter run the command is started again later. */
 #define STOP_MS 20000 /* Then the command is killed. */
+#define KILL_MS 5000 /* Then the command hangs in the kernel: the keeper ends without it. */
 
 struct kept {
 	char name[64];
@@ -42,15 +47,19 @@ struct kept {
 
 static struct kept kept[MAX_KEPT];
 static size_t nb_kept;
-static char notify_name[64];
+static char notify_folder[64], notify_name[80];
 static int notify_fd, signal_fd;
-static pid_t child;
+static pid_t child; /* 0: none. */
 static bool stopping;
+static struct base_log log_place;
 
 static void
 print_line(const char *text, const char *more)
 {
-	fprintf(stderr, "vsrd-keeper: %s%s\n", text, more);
+	char line[256];
+
+	snprintf(line, sizeof(line), "vsrd-keeper: %s%s", text, more);
+	base_log_line(&log_place, line);
 }
 
 static long long
@@ -160,8 +169,8 @@ receive(void)
 	text[len] = '\0';
 	nb = take_control(&msg, fds, &from);
 	parse(text, &message);
-	/* Ignore messages of processes other than the child. */
-	if (from.pid != child)
+	/* Pid 0 is a process outside of our PID namespace. */
+	if (child == 0 || from.pid != child || (from.uid != 0 && from.uid != geteuid()))
 		memset(&message, 0, sizeof(message));
 	if (message.remove)
 		forget(message.name);
@@ -174,23 +183,46 @@ receive(void)
 	return true;
 }
 
+/* A descriptor may block its last close, and a queue may be full: nobody else may send. */
+static int
+notify_folder_create(void)
+{
+	static const char *const parents[] = { "/run", "/tmp" };
+
+	for (size_t i = 0; i < sizeof(parents) / sizeof(parents[0]); i++) {
+		snprintf(notify_folder, sizeof(notify_folder), "%s/vsrd-keeper.XXXXXX", parents[i]);
+		if (mkdtemp(notify_folder) != NULL)
+			return 0;
+	}
+	notify_folder[0] = '\0';
+	return -errno;
+}
+
+static void
+notify_remove(void)
+{
+	unlink(notify_name);
+	rmdir(notify_folder);
+}
+
 static int
 notify_open(void)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	socklen_t len = sizeof(addr.sun_family); /* the kernel chooses an abstract name */
 	const int on = 1;
+	int ret = notify_folder_create();
 
+	if (ret != 0)
+		return ret;
+	snprintf(notify_name, sizeof(notify_name), "%s/notify", notify_folder);
+	strcpy(addr.sun_path, notify_name);
 	notify_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (notify_fd < 0 || bind(notify_fd, (struct sockaddr *)&addr, len) != 0)
-		return -errno;
-	len = sizeof(addr);
-	if (setsockopt(notify_fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) != 0 ||
-			getsockname(notify_fd, (struct sockaddr *)&addr, &len) != 0)
-		return -errno;
-	snprintf(notify_name, sizeof(notify_name), "@%.*s",
-			(int)(len - offsetof(struct sockaddr_un, sun_path) - 1), addr.sun_path + 1);
-	return 0;
+	if (notify_fd < 0 || bind(notify_fd, (struct sockaddr *)&addr, sizeof(addr)) != 0 ||
+			setsockopt(notify_fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) != 0) {
+		ret = -errno;
+		notify_remove();
+	}
+	return ret;
 }
 
 /* ---------------------------------------------------------------- the child */
@@ -235,6 +267,9 @@ start_child(char **command)
 	}
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	/* A kept descriptor takes the number of the log. */
+	log_place = (struct base_log){ .fd = STDERR_FILENO, .blocks = true };
 	hand_over();
 	execvp(command[0], command);
 	print_line("cannot run ", command[0]);
@@ -266,21 +301,23 @@ static int
 serve_child(void)
 {
 	long long limit = -1;
-	int status;
+	siginfo_t ended = { .si_pid = 0 };
+	int status = SIGKILL;
 
-	for (;;) {
-		const pid_t ended = waitpid(child, &status, WNOHANG);
-
-		if (ended == child)
-			break;
+	/* Its pid stays taken until its last message is handled. */
+	while (waitid(P_PID, (id_t)child, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+			ended.si_pid == 0) {
 		if (stopping && limit < 0)
 			limit = now_ms() + STOP_MS;
 		if (limit >= 0 && now_ms() >= limit)
 			kill(child, SIGKILL);
+		if (limit >= 0 && now_ms() >= limit + KILL_MS)
+			break;
 		handle_event(limit < 0 ? -1 : limit > now_ms() ? limit - now_ms() : 100);
 	}
 	while (receive())
 		continue;
+	waitpid(child, &status, WNOHANG);
 	child = 0;
 	return status;
 }
@@ -334,6 +371,9 @@ main(int argc, char **argv)
 	sigset_t signals;
 	int ret;
 
+	base_log_open(&log_place, STDERR_FILENO);
+	/* The reader of the log may end before the keeper. */
+	signal(SIGPIPE, SIG_IGN);
 	if (argc < 2 || argv[1][0] == '-') {
 		printf("usage: vsrd-keeper COMMAND [ARGUMENTS]\n"
 		       "Run vsrd, keep the descriptors it stores, start it again when it ends.\n");
@@ -351,5 +391,7 @@ main(int argc, char **argv)
 		print_line("cannot start: ", strerror(-ret));
 		return 1;
 	}
-	return run(argv + 1);
+	ret = run(argv + 1);
+	notify_remove();
+	return ret;
 }

@@ -94,7 +94,10 @@ parse_one(struct options *options, int opt)
 	case 'l':
 		if (strcmp(optarg, "syslog") != 0 && strcmp(optarg, "stderr") != 0)
 			return usage("--log takes stderr or syslog, not ", optarg);
-		log_to_syslog(strcmp(optarg, "syslog") == 0);
+		if (strcmp(optarg, "syslog") != 0)
+			log_to_stderr();
+		else if (log_to_syslog() != 0)
+			fputs("vsrd: warning: nobody reads /dev/log yet\n", stderr);
 		return -1;
 	case 'v':
 		printf("vsrd %s\n", VSR_VERSION);
@@ -231,6 +234,7 @@ main(int argc, char **argv)
 	struct err err;
 	int code, signal_fd;
 
+	log_to_stderr();
 	owner_init(&vsrd.owner);
 	guests_init(&vsrd.guests);
 	code = parse(&options, argc, argv);

@@ -22,6 +22,7 @@
 #include "base/base_eventfd.h"
 #include "base/base_hex.h"
 #include "base/base_listen.h"
+#include "base/base_log.h"
 #include "base/base_server.h"
 #include "base/base_uuid.h"
 
@@ -144,6 +145,135 @@ eventfd_is_distinguished_from_other_files(void)
 	close(fds[0]);
 	close(fds[1]);
 	VTEST(!base_is_eventfd(-1));
+}
+
+/* ---------------------------------------------------------------- lines of a log */
+
+/* Read what is in a pipe. @return number of bytes; text is the end of them, terminated. */
+static size_t
+drain(int fd, char *text, size_t max)
+{
+	size_t all = 0;
+	char buf[4096];
+	ssize_t n;
+
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	text[0] = '\0';
+	while ((n = read(fd, buf, sizeof(buf))) > 0) {
+		const size_t keep = (size_t)n < max - 1 ? (size_t)n : max - 1;
+
+		memcpy(text, buf + n - keep, keep);
+		text[keep] = '\0';
+		all += (size_t)n;
+	}
+	return all;
+}
+
+static void
+log_drops_lines_while_nobody_reads_and_says_so(void)
+{
+	struct base_log log;
+	char text[128];
+	int fds[2];
+
+	VTEST_EQ(pipe(fds), 0);
+	base_log_open(&log, fds[1]);
+	for (int i = 0; i < 20000; i++)
+		base_log_line(&log, "a line of the log");
+	VTEST(drain(fds[0], text, sizeof(text)) > 1000);
+	VTEST(strcmp(text + strlen(text) - 18, "a line of the log\n") == 0);
+	VTEST(log.lost > 1000);
+	base_log_line(&log, "next");
+	drain(fds[0], text, sizeof(text));
+	VTEST(strncmp(text, "next (", 6) == 0 && strstr(text, "were lost)\n") != NULL);
+	base_log_line(&log, "last");
+	drain(fds[0], text, sizeof(text));
+	VTEST(strcmp(text, "last\n") == 0);
+	/* Other processes that share the pipe expect it to block. */
+	VTEST_EQ(fcntl(fds[1], F_GETFL) & O_NONBLOCK, 0);
+	close(log.fd);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void
+log_survives_the_end_of_its_reader(void)
+{
+	struct base_log log;
+	int fds[2];
+
+	signal(SIGPIPE, SIG_IGN);
+	VTEST_EQ(pipe(fds), 0);
+	base_log_open(&log, fds[1]);
+	close(fds[0]);
+	base_log_line(&log, "a line");
+	VTEST_EQ(log.lost, 1);
+	close(log.fd);
+	close(fds[1]);
+	signal(SIGPIPE, SIG_DFL);
+}
+
+static void
+log_cuts_a_line_and_appends_to_a_file(void)
+{
+	static char longest[3 * 4096];
+	char name[] = "/tmp/test_base.XXXXXX";
+	struct base_log log;
+	struct stat st;
+	int fd = mkstemp(name);
+
+	VTEST(fd >= 0);
+	unlink(name);
+	VTEST_EQ(write(fd, "before\n", 7), 7);
+	base_log_open(&log, fd);
+	memset(longest, 'x', sizeof(longest) - 1);
+	base_log_line(&log, longest);
+	base_log_line(&log, "end");
+	VTEST_EQ(fstat(fd, &st), 0);
+	VTEST_EQ(st.st_size, 7 + 4095 + 4);
+	close(fd);
+}
+
+static void
+log_finds_the_next_reader_of_its_socket(void)
+{
+	struct base_log log;
+	struct sockaddr_un addr;
+	char name[64], text[64];
+	int reader = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+
+	snprintf(name, sizeof(name), "/tmp/test_base.log.%d", (int)getpid());
+	base_address(&addr, name);
+	VTEST(base_log_connect(&log, name) != 0);
+	base_log_line(&log, "nobody");
+	for (int i = 0; i < 2; i++) {
+		VTEST_EQ(bind(reader, (struct sockaddr *)&addr, sizeof(addr)), 0);
+		base_log_line(&log, "somebody");
+		VTEST(recv(reader, text, sizeof(text), 0) >= 9 && memcmp(text, "some", 4) == 0);
+		/* A reader that does not read. */
+		for (int j = 0; j < 2000; j++)
+			base_log_line(&log, "more");
+		close(reader);
+		unlink(name);
+		reader = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	}
+	close(reader);
+	close(log.fd);
+}
+
+static void
+log_holds_back_what_one_source_repeats(void)
+{
+	struct base_log_limit limit = { 0 };
+	unsigned long held = 1, let = 0;
+
+	for (int i = 0; i < 1000; i++)
+		let += base_log_allowed(&limit, &held);
+	/* Two windows at most, unless the test runs for longer. */
+	VTEST(let >= BASE_LOG_BURST && let < 100);
+	limit.window--; /* a later window */
+	VTEST(base_log_allowed(&limit, &held));
+	VTEST_EQ(held + let, 1000);
 }
 
 /* ---------------------------------------------------------------- server */
@@ -393,6 +523,12 @@ static const struct vtest_case cases[] = {
 	{ "uuid_of_another_form_is_refused", uuid_of_another_form_is_refused },
 	{ "uuid_is_random_and_of_version_4", uuid_is_random_and_of_version_4 },
 	{ "eventfd_is_distinguished_from_other_files", eventfd_is_distinguished_from_other_files },
+	{ "log_drops_lines_while_nobody_reads_and_says_so",
+			log_drops_lines_while_nobody_reads_and_says_so },
+	{ "log_survives_the_end_of_its_reader", log_survives_the_end_of_its_reader },
+	{ "log_cuts_a_line_and_appends_to_a_file", log_cuts_a_line_and_appends_to_a_file },
+	{ "log_finds_the_next_reader_of_its_socket", log_finds_the_next_reader_of_its_socket },
+	{ "log_holds_back_what_one_source_repeats", log_holds_back_what_one_source_repeats },
 	{ "clients_are_served_at_the_same_time", clients_are_served_at_the_same_time },
 	{ "client_over_the_limit_is_refused_until_another_leaves",
 			client_over_the_limit_is_refused_until_another_leaves },

@@ -10,7 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "common/holders.h"
@@ -396,6 +398,30 @@ nobody_keeps_where_nobody_listens(void)
 }
 
 static void
+keeper_that_does_not_read_is_not_waited_for(void)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int keeper = socket(AF_UNIX, SOCK_DGRAM, 0), ret = 0;
+	const int fd = open("/dev/null", O_RDONLY);
+
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/notify", dir);
+	VTEST_EQ(bind(keeper, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	setenv("NOTIFY_SOCKET", addr.sun_path, 1);
+	/* Its queue has a limit, which the kernel sets. */
+	for (int i = 0; ret == 0 && i < 100000; i++)
+		ret = fdstore_keep("a", fd);
+	VTEST_EQ(ret, -ETIMEDOUT);
+	VTEST(!fdstore_answers());
+	/* A keeper that ends has processed nothing, although it closes its descriptors. */
+	close(keeper);
+	VTEST(!fdstore_answers());
+	VTEST_EQ(fdstore_flush(), -ECONNREFUSED);
+	close(fd);
+	unlink(addr.sun_path);
+	unsetenv("NOTIFY_SOCKET");
+}
+
+static void
 slow_listener_loses_the_oldest_and_is_told(void)
 {
 	static struct subscriber subscriber;
@@ -443,6 +469,8 @@ main(int argc, char **argv)
 		{ "kept_descriptors_are_found_by_name_once",
 				kept_descriptors_are_found_by_name_once },
 		{ "nobody_keeps_where_nobody_listens", nobody_keeps_where_nobody_listens },
+		{ "keeper_that_does_not_read_is_not_waited_for",
+				keeper_that_does_not_read_is_not_waited_for },
 		{ "slow_listener_loses_the_oldest_and_is_told",
 				slow_listener_loses_the_oldest_and_is_told },
 	};

@@ -77,7 +77,7 @@ method_health(struct rpc_call *call)
 	if (rpc_params(call, "{}") != 0)
 		return NULL;
 	/* Whether the keeper answers now; it may have ended since vsrd started. */
-	keeper = fdstore_flush() == 0;
+	keeper = fdstore_answers();
 	pfs = json_array();
 	problems = json_array();
 	for (unsigned int i = 0; i < OWNER_MAX_PFS; i++) {

@@ -22,6 +22,7 @@ struct server {
 	struct server_conf conf;
 	struct base_server *base;
 	unsigned long requests, turned_away;
+	struct base_log_limit refusals;
 };
 
 static long long
@@ -197,6 +198,7 @@ static void
 refuse(void *ctx, const struct base_client *base, int ret)
 {
 	struct server *server = ctx;
+	const char *why = strerrorname_np(-ret);
 	char reason[128], text[256];
 	int len;
 
@@ -209,12 +211,12 @@ refuse(void *ctx, const struct base_client *base, int ret)
 		snprintf(reason, sizeof(reason), "%s: try again later",
 				ret == -EUSERS ? "there are too many clients" :
 						 "cannot start a thread for another client");
-	log_warn("client refused: %s", reason);
+	log_limited(&server->refusals, "client refused: %s", reason);
 	__atomic_add_fetch(&server->turned_away, 1, __ATOMIC_RELAXED);
 	len = snprintf(text, sizeof(text),
 			"{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":"
-			"-32000,\"message\":\"%s\",\"data\":{\"errno\":\"EACCES\"}}}\n",
-			reason);
+			"%d,\"message\":\"%s\",\"data\":{\"errno\":\"%s\"}}}\n",
+			RPC_REFUSED, reason, why != NULL ? why : "EIO");
 	send(base->fd, text, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 

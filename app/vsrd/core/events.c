@@ -98,20 +98,16 @@ queue_line(struct subscriber *subscriber, json_t *event)
 	eventfd_write(subscriber->wake, 1);
 }
 
-void
-events_emit(const char *type, json_t *what)
+static void
+emit(const char *type, json_t *what)
 {
 	struct timespec now;
 	struct tm parts;
 	char when[64];
-	char *text;
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	gmtime_r(&now.tv_sec, &parts);
 	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &parts);
-	text = json_dumps(what, JSON_COMPACT);
-	log_info("event %s %s", type, text != NULL ? text : "");
-	free(text);
 	json_object_set_new(what, "type", json_string(type));
 	json_object_set_new(what, "time", json_string(when));
 	pthread_mutex_lock(&lock);
@@ -120,6 +116,26 @@ events_emit(const char *type, json_t *what)
 		queue_line(l, what);
 	pthread_mutex_unlock(&lock);
 	json_decref(what);
+}
+
+void
+events_emit(const char *type, json_t *what)
+{
+	char *text = json_dumps(what, JSON_COMPACT);
+
+	log_info("event %s %s", type, text != NULL ? text : "");
+	free(text);
+	emit(type, what);
+}
+
+void
+events_emit_limited(struct base_log_limit *limit, const char *type, json_t *what)
+{
+	char *text = json_dumps(what, JSON_COMPACT);
+
+	log_limited(limit, "event %s %s", type, text != NULL ? text : "");
+	free(text);
+	emit(type, what);
 }
 
 unsigned long

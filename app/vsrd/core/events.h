@@ -13,6 +13,8 @@
 
 #include <jansson.h>
 
+#include "base/base_log.h"
+
 #define EVENTS_MAX_WAITING 256 /**< Events per subscriber; older ones are dropped and counted. */
 
 /** A subscriber; part of a client. */
@@ -34,6 +36,8 @@ char *events_take(struct subscriber *subscriber);
 
 /** Emit an event: the members of what (its reference is taken), plus type, time and number. */
 void events_emit(const char *type, json_t *what);
+/** As events_emit(), for an event that an outsider can cause: the log has a few of them only. */
+void events_emit_limited(struct base_log_limit *limit, const char *type, json_t *what);
 /** Number of events so far. */
 unsigned long events_count(void);
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -14,13 +15,13 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "fdstore.h"
 
 #define FIRST_FD 3 /* SD_LISTEN_FDS_START */
 #define MAX_FDS 256
-#define FLUSH_MS 5000
 
 /* ---------------------------------------------------------------- descriptors of the last run */
 
@@ -99,18 +100,22 @@ fdstore_there(void)
 	return path != NULL && (path[0] == '/' || path[0] == '@');
 }
 
-/* Send one message to the keeper, with a descriptor unless fd is -1. */
-static int
-notify_send(const char *text, int fd)
+static long long
+now_ms(void)
 {
-	union {
-		char room[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = { .room = { 0 } };
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+/* @return a socket that is connected to the keeper, or -errno. */
+static int
+notify_open(void)
+{
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	struct iovec iov = { (void *)(uintptr_t)text, strlen(text) };
-	struct msghdr msg = { .msg_name = &addr, .msg_iov = &iov, .msg_iovlen = 1 };
 	const char *path = getenv("NOTIFY_SOCKET");
+	socklen_t len;
 	int sock, ret;
 
 	if (!fdstore_there() || path == NULL || strlen(path) >= sizeof(addr.sun_path))
@@ -118,7 +123,31 @@ notify_send(const char *text, int fd)
 	memcpy(addr.sun_path, path, strlen(path));
 	if (path[0] == '@') /* abstract namespace */
 		addr.sun_path[0] = '\0';
-	msg.msg_namelen = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+	len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+	sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (sock < 0)
+		return -errno;
+	if (connect(sock, (const struct sockaddr *)&addr, len) == 0)
+		return sock;
+	ret = -errno;
+	close(sock);
+	return ret;
+}
+
+/* Send one message to the keeper, with a descriptor unless fd is -1. Wait at most ms for room. */
+static int
+notify_send(const char *text, int fd, int ms)
+{
+	union {
+		char room[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = { .room = { 0 } };
+	struct iovec iov = { (void *)(uintptr_t)text, strlen(text) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	const long long end = now_ms() + ms;
+	struct pollfd wait = { .fd = notify_open(), .events = POLLOUT };
+	int ret = wait.fd < 0 ? wait.fd : -EAGAIN;
+
 	if (fd >= 0) {
 		control.align.cmsg_level = SOL_SOCKET;
 		control.align.cmsg_type = SCM_RIGHTS;
@@ -127,11 +156,15 @@ notify_send(const char *text, int fd)
 		msg.msg_control = control.room;
 		msg.msg_controllen = sizeof(control.room);
 	}
-	sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (sock < 0)
-		return -errno;
-	ret = sendmsg(sock, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
-	close(sock);
+	while (ret == -EAGAIN || ret == -EINTR) {
+		const long long left = end - now_ms();
+
+		ret = sendmsg(wait.fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+		if (ret == -EAGAIN && (left <= 0 || poll(&wait, 1, (int)left) == 0))
+			ret = -ETIMEDOUT;
+	}
+	if (wait.fd >= 0)
+		close(wait.fd);
 	return ret;
 }
 
@@ -142,7 +175,7 @@ fdstore_keep(const char *name, int fd)
 
 	/* FDPOLL=0: keep a device even when it hangs up; vsrd removes it by name. */
 	snprintf(text, sizeof(text), "FDSTORE=1\nFDNAME=%s\nFDPOLL=0", name);
-	return notify_send(text, fd);
+	return notify_send(text, fd, FDSTORE_SEND_MS);
 }
 
 void
@@ -151,29 +184,88 @@ fdstore_forget(const char *name)
 	char text[128];
 
 	snprintf(text, sizeof(text), "FDSTOREREMOVE=1\nFDNAME=%s", name);
-	notify_send(text, -1);
+	notify_send(text, -1, FDSTORE_SEND_MS);
+}
+
+/* Send a barrier: the keeper closes its descriptor when it has processed this message and all
+ * before it. @return the other end, which hangs up then, or -errno. */
+static int
+barrier_send(int ms)
+{
+	int ends[2], ret;
+
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return -errno;
+	ret = notify_send("BARRIER=1", ends[1], ms);
+	close(ends[1]);
+	if (ret == 0)
+		return ends[0];
+	close(ends[0]);
+	return ret;
+}
+
+static bool
+hangs_up(int fd, int ms)
+{
+	struct pollfd wait = { .fd = fd, .events = POLLIN };
+
+	return poll(&wait, 1, ms) > 0;
+}
+
+/* The end of the keeper hangs up too: only a keeper that is still there has answered. */
+static int
+keeper_listens(void)
+{
+	const int sock = notify_open();
+
+	if (sock >= 0)
+		close(sock);
+	return sock < 0 ? sock : 0;
 }
 
 int
 fdstore_flush(void)
 {
-	struct pollfd wait = { .events = POLLIN };
-	int ends[2], ret;
+	const int fd = barrier_send(FDSTORE_SEND_MS);
+	int ret;
 
-	if (pipe2(ends, O_CLOEXEC) != 0)
-		return -errno;
-	ret = notify_send("BARRIER=1", ends[1]);
-	close(ends[1]);
-	wait.fd = ends[0];
-	/* The keeper closes its end when it has processed this message and all before it. */
-	if (ret == 0 && poll(&wait, 1, FLUSH_MS) <= 0)
-		ret = -ETIMEDOUT;
-	close(ends[0]);
+	if (fd < 0)
+		return fd;
+	ret = hangs_up(fd, FDSTORE_FLUSH_MS) ? keeper_listens() : -ETIMEDOUT;
+	close(fd);
 	return ret;
+}
+
+/* At most one barrier of this function waits at the keeper: a keeper that does not read must not
+ * collect one per question. */
+bool
+fdstore_answers(void)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	static int pending = -1;
+	bool answered;
+	int fd;
+
+	pthread_mutex_lock(&lock);
+	if (pending < 0)
+		pending = barrier_send(0);
+	fd = pending < 0 ? -1 : fcntl(pending, F_DUPFD_CLOEXEC, FIRST_FD);
+	pthread_mutex_unlock(&lock);
+	if (fd < 0)
+		return false;
+	answered = hangs_up(fd, FDSTORE_ANSWER_MS) && keeper_listens() == 0;
+	close(fd);
+	pthread_mutex_lock(&lock);
+	if (pending >= 0 && hangs_up(pending, 0)) {
+		close(pending);
+		pending = -1;
+	}
+	pthread_mutex_unlock(&lock);
+	return answered;
 }
 
 void
 fdstore_notify(const char *state)
 {
-	notify_send(state, -1);
+	notify_send(state, -1, FDSTORE_SEND_MS);
 }

@@ -6,31 +6,60 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <syslog.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "log.h"
 
+#define SYSLOG_PATH "/dev/log"
+
+static struct base_log log_place = { .fd = -1 };
 static bool to_syslog;
 
 void
-log_to_syslog(bool on)
+log_to_stderr(void)
 {
-	to_syslog = on;
-	if (on)
-		openlog("vsrd", LOG_PID, LOG_DAEMON);
+	base_log_open(&log_place, STDERR_FILENO);
+	to_syslog = false;
+}
+
+/* Not syslog(3), which waits while the reader of the socket does not read. */
+int
+log_to_syslog(void)
+{
+	to_syslog = true;
+	return base_log_connect(&log_place, SYSLOG_PATH);
 }
 
 /* One write per line, so that the lines of two threads do not mix. */
 static void
-write_line(int priority, const char *level, const char *fmt, va_list args)
+write_line(int priority, const char *level, const char *text)
 {
-	char line[1200];
+	char line[1400], when[32];
+	struct tm parts;
+	time_t now;
 
-	vsnprintf(line, sizeof(line), fmt, args);
-	if (to_syslog)
-		syslog(priority, "%s", line);
-	else
-		fprintf(stderr, "vsrd: %s%s\n", level, line);
+	if (!to_syslog) {
+		snprintf(line, sizeof(line), "vsrd: %s%s", level, text);
+	} else {
+		now = time(NULL);
+		localtime_r(&now, &parts);
+		strftime(when, sizeof(when), "%b %e %T", &parts);
+		snprintf(line, sizeof(line), "<%d>%s vsrd[%d]: %s", LOG_DAEMON | priority, when,
+				(int)getpid(), text);
+	}
+	base_log_line(&log_place, line);
+}
+
+static void
+write_args(int priority, const char *level, const char *fmt, va_list args)
+{
+	char text[1200];
+
+	vsnprintf(text, sizeof(text), fmt, args);
+	write_line(priority, level, text);
 }
 
 #define DEFINE_LOG(name, priority, level)               \
@@ -39,13 +68,35 @@ write_line(int priority, const char *level, const char *fmt, va_list args)
 		va_list args;                           \
                                                         \
 		va_start(args, fmt);                    \
-		write_line(priority, level, fmt, args); \
+		write_args(priority, level, fmt, args); \
 		va_end(args);                           \
 	}
 
 DEFINE_LOG(log_info, LOG_INFO, "")
 DEFINE_LOG(log_warn, LOG_WARNING, "warning: ")
 DEFINE_LOG(log_error, LOG_ERR, "error: ")
+
+void
+log_limited(struct base_log_limit *limit, const char *fmt, ...)
+{
+	unsigned long held;
+	char text[1200];
+	va_list args;
+	size_t len;
+
+	if (!base_log_allowed(limit, &held))
+		return;
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	len = strlen(text);
+	if (held != 0)
+		snprintf(text + len, sizeof(text) - len,
+				" (%lu more lines of this kind were held "
+				"back)",
+				held);
+	write_line(LOG_INFO, "", text);
+}
 
 void
 log_sentence(const char *sentence)

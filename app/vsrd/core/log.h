@@ -6,17 +6,29 @@
 
 /**
  * @file
- * The log of the daemon: one line per message, to stderr or to syslog. Any thread.
+ * The log of the daemon: one line per message, to stderr or to syslog. Any thread. No call waits
+ * for the reader of the log; lines that the reader has no room for are dropped and counted.
  */
 
 #include <stdbool.h>
 
-/** Write to syslog from now on, or to stderr. */
-void log_to_syslog(bool on);
+#include "base/base_log.h"
+
+/** Write to stderr from now on. Before this call, nothing is logged. */
+void log_to_stderr(void);
+/** Write to syslog from now on. @return 0, or -errno: nobody reads it yet. */
+int log_to_syslog(void);
 
 void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/**
+ * Log a line that an outsider can cause: at most a few lines per source and time. The next line
+ * says how many were held back.
+ */
+void log_limited(struct base_log_limit *limit, const char *fmt, ...)
+		__attribute__((format(printf, 2, 3)));
 
 /** log_info() of a sentence without format. */
 void log_sentence(const char *sentence);

@@ -35,6 +35,8 @@ struct guest_vf {
 	pthread_mutex_t lock; /**< Of the members below, which other threads read. */
 	struct vpci_legacy_stats stats;
 	bool busy, done; /**< A guest is connected; the thread has ended. */
+
+	struct base_log_limit coming; /**< A guest may come and go without end. */
 };
 
 void
@@ -85,7 +87,7 @@ note(struct guest_vf *g, bool done)
 	g->stats = *vpci_legacy_stats(g->legacy);
 	pthread_mutex_unlock(&g->lock);
 	if (was != busy)
-		events_emit(busy ? "guest_connected" : "guest_left",
+		events_emit_limited(&g->coming, busy ? "guest_connected" : "guest_left",
 				json_pack("{s:s, s:i, s:s}", "pf", g->pf, "vf", (int)g->vf, "pci",
 						g->bdf));
 }

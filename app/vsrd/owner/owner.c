@@ -210,8 +210,9 @@ owner_release(struct owner *owner, const char *name, json_t **users, struct err 
 void
 owner_leave(struct owner *owner)
 {
-	/* Whether the keeper still runs. */
-	const bool keeper = fdstore_flush() == 0;
+	/* A keeper that does not answer in time still has the descriptors. */
+	const int flushed = fdstore_flush();
+	const bool keeper = flushed == 0 || flushed == -ETIMEDOUT;
 
 	for (unsigned int i = 0; i < OWNER_MAX_PFS; i++) {
 		struct owner_pf *pf = &owner->pfs[i];
