@@ -8,9 +8,11 @@ DPDK's developers wrote this driver, so it tests the simulator independently of 
 import pytest
 
 from framework.traffic import bridge
+from framework.wait import wait_for
 
 RINGS = {"split": "-ring_packed", "packed": "+ring_packed"}
 MERGEABLE = {"mergeable": "+mrg_rxbuf", "single-buffer": "-mrg_rxbuf"}
+NEEDS_RESET = 0x40
 PORTS = {"vf-vf": ("vf1", "vf2"), "pf-vf": ("pf", "vf1")}
 
 
@@ -73,4 +75,39 @@ def test_link_change_reaches_the_driver(sim, testpmd):
         done = host.cli("link", vf, "up" if up else "down")
         assert done.returncode == 0, done.stderr
         pmd.wait_link(0, up)
+    assert pmd.quit() == 0
+
+
+@pytest.mark.parametrize("order", ["in_order", "any_order"])
+def test_wrong_tables_of_packed_rings_cost_packets_and_nothing_else(order, sim, testpmd):
+    """net_virtio marks the header in a table of a packed ring as writable, and the packet, which
+    follows, as readable: virtio 1.4 2.8.17 forbids this order. The other flags that net_virtio
+    sets in the table break 2.8.19.
+
+    Steps: send packets of three segments, then packets of one segment, which need no table.
+
+    Verify: the simulator counts the rules and drops the packets of three segments; the function
+    does not stop, and sends the packets of one segment.
+    """
+    features = f"+ring_packed,+indirect_desc,{'+' if order == 'in_order' else '-'}in_order"
+    host = sim(vfs=0, features=features, wires={"pf": "null"})
+    pmd = testpmd(host, [host.pf])
+    pmd.wait_link(0)
+
+    def tx(name):
+        return host.fn("pf")["queues"][1][name]
+
+    pmd.cmd("set txpkts 64,64,64")
+    pmd.start_forwarding("txonly")
+    wait_for(lambda: tx("drop_malformed") >= 1000, "1000 dropped packets")
+    pmd.stop_forwarding()
+    assert tx("packets") == 0
+    pmd.cmd("set txpkts 64")
+    pmd.start_forwarding("txonly")
+    wait_for(lambda: tx("packets") >= 1000, "1000 packets")
+    pmd.stop_forwarding()
+    fn = host.fn("pf")
+    assert fn["counters"]["violation_C073"] == tx("drop_malformed")
+    assert fn["counters"]["violation_C093"] >= tx("drop_malformed")
+    assert not fn["status"] & NEEDS_RESET
     assert pmd.quit() == 0

@@ -19,7 +19,7 @@ static const struct {
 	uint8_t bit, needs;
 } prerequisites[] = {
 #define VIO_NEED(bit, needs) { bit, needs },
-	VIRTIO_FEATURE_NEEDS(VIO_NEED)
+	VIRTIO_FEATURE_NEEDS(VIO_NEED) VIRTIO_FEATURE_WANTS(VIO_NEED)
 #undef VIO_NEED
 };
 

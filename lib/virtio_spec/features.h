@@ -145,7 +145,6 @@
  * of two bits and are not listed.
  */
 #define VIRTIO_FEATURE_NEEDS(X)                                                      \
-	X(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS, VIRTIO_NET_F_CTRL_VQ)                    \
 	X(VIRTIO_NET_F_GUEST_TSO4, VIRTIO_NET_F_GUEST_CSUM)                          \
 	X(VIRTIO_NET_F_GUEST_TSO6, VIRTIO_NET_F_GUEST_CSUM)                          \
 	X(VIRTIO_NET_F_GUEST_UFO, VIRTIO_NET_F_GUEST_CSUM)                           \
@@ -157,15 +156,12 @@
 	X(VIRTIO_NET_F_HOST_USO, VIRTIO_NET_F_CSUM)                                  \
 	X(VIRTIO_NET_F_CTRL_RX, VIRTIO_NET_F_CTRL_VQ)                                \
 	X(VIRTIO_NET_F_CTRL_VLAN, VIRTIO_NET_F_CTRL_VQ)                              \
-	X(VIRTIO_NET_F_CTRL_RX_EXTRA, VIRTIO_NET_F_CTRL_VQ)                          \
 	X(VIRTIO_NET_F_GUEST_ANNOUNCE, VIRTIO_NET_F_CTRL_VQ)                         \
 	X(VIRTIO_NET_F_MQ, VIRTIO_NET_F_CTRL_VQ)                                     \
 	X(VIRTIO_NET_F_CTRL_MAC_ADDR, VIRTIO_NET_F_CTRL_VQ)                          \
-	X(VIRTIO_NET_F_DEVICE_STATS, VIRTIO_NET_F_CTRL_VQ)                           \
 	X(VIRTIO_NET_F_HASH_TUNNEL, VIRTIO_NET_F_CTRL_VQ)                            \
 	X(VIRTIO_NET_F_VQ_NOTF_COAL, VIRTIO_NET_F_CTRL_VQ)                           \
 	X(VIRTIO_NET_F_NOTF_COAL, VIRTIO_NET_F_CTRL_VQ)                              \
-	X(VIRTIO_NET_F_HASH_REPORT, VIRTIO_NET_F_CTRL_VQ)                            \
 	X(VIRTIO_NET_F_RSS, VIRTIO_NET_F_CTRL_VQ)                                    \
 	X(VIRTIO_NET_F_RSS_CONTEXT, VIRTIO_NET_F_CTRL_VQ)                            \
 	X(VIRTIO_NET_F_RSS_CONTEXT, VIRTIO_NET_F_RSS)                                \
@@ -178,5 +174,13 @@
 	X(VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO, VIRTIO_NET_F_HOST_TSO6)                  \
 	X(VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO, VIRTIO_NET_F_HOST_USO)                   \
 	X(VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO_CSUM, VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO)
+
+/** Features that are of no use without another one, as X(bit, bit that it needs). For two of them
+ * virtio 1.4 5.1.4.2 says that a driver SHOULD NOT accept them alone. */
+#define VIRTIO_FEATURE_WANTS(X)                                   \
+	X(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS, VIRTIO_NET_F_CTRL_VQ) \
+	X(VIRTIO_NET_F_CTRL_RX_EXTRA, VIRTIO_NET_F_CTRL_VQ)       \
+	X(VIRTIO_NET_F_DEVICE_STATS, VIRTIO_NET_F_CTRL_VQ)        \
+	X(VIRTIO_NET_F_HASH_REPORT, VIRTIO_NET_F_CTRL_VQ)
 
 #endif /* VIRTIO_SPEC_FEATURES_H */

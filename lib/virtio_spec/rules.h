@@ -100,11 +100,11 @@
 		"2.8.10.1).") \
 	RULE(READABLE_FIRST, 73, "2.7.4.2", \
 		"Driver Requirements: Message Framing", \
-		"Readable descriptors come before writable ones.") \
+		"Readable descriptors come before writable ones (packed: 2.8.17).") \
 	RULE(CHAIN, 76, "2.7.5.2", \
 		"Driver Requirements: The Virtqueue Descriptor Table", \
-		"A chain has no loop, no more descriptors than the queue, and at most " \
-		"2^32 bytes.") \
+		"A chain stays in its table, has no loop, no more descriptors than the " \
+		"queue, and at most 2^32 bytes.") \
 	RULE(CHAIN_IN_ORDER, 77, "2.7.5.2", \
 		"Driver Requirements: The Virtqueue Descriptor Table", \
 		"With IN_ORDER the descriptors of a chain are next to each other.") \
@@ -119,7 +119,7 @@
 		"A list of a packed ring fits the queue.") \
 	RULE(PACKED_INDIRECT, 93, "2.8.19", \
 		"Driver Requirements: Indirect Descriptors", \
-		"A table of a packed ring is whole, is not nested, and is not part of a " \
+		"In a table of a packed ring only WRITE is set, and no table is part of a " \
 		"list.") \
 	RULE(CONFIG_WRITE, 96, "5.1.4.2", \
 		"Driver Requirements: Device configuration layout", \

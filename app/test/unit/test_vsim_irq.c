@@ -44,9 +44,16 @@ vectors_are_checked_and_read_back(void)
 		reg_write(f.pf, names[i], VIRTIO_MSI_NO_VECTOR);
 	}
 	VTEST_EQ(violations_all(f.pf), 2);
-	reg_write(f.pf, "queue_msix_vector", 1);
-	reg_write(f.pf, "device_status", 0);
-	VTEST_EQ(violations(f.pf, VIRTIO_RULE_VECTOR_READ_BACK), 1);
+	/* A driver may give up before it has read a vector back, but not run without. */
+	for (unsigned int run = 0; run < 2; run++) {
+		reg_write(f.pf, "queue_msix_vector", 1);
+		if (run)
+			driver_ok(f.pf);
+		reg_write(f.pf, "device_status", 0);
+		VTEST_EQ(violations(f.pf, VIRTIO_RULE_VECTOR_READ_BACK), run);
+		VTEST(driver_negotiate(f.pf, &f.pf->offered));
+	}
+	VTEST_EQ(violations_all(f.pf), 3);
 	fixture_free(&f);
 }
 

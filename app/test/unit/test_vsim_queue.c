@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "vsim/ring/vsim_walk.h"
@@ -578,6 +579,29 @@ doorbells_by_register_access_ring(void)
 	down();
 }
 
+/** Send a control command. @return its ack; 0xff: no answer. */
+static uint8_t
+control(uint8_t class, uint8_t command, const void *data, size_t len)
+{
+	uint8_t *at = fx.mem + TABLE_AT(8);
+	const struct ring_seg segs[3] = { { IOVA(TABLE_AT(8)), 2 }, { IOVA(TABLE_AT(8)) + 2, len },
+		{ IOVA(TABLE_AT(9)), 1 } };
+	uint32_t used;
+	uint16_t id;
+
+	at[0] = class;
+	at[1] = command;
+	memcpy(at + 2, data, len);
+	fx.mem[TABLE_AT(9)] = 0xff;
+	ring_post(&d.ctrl, segs, 2, 1, 0, NULL);
+	ring_publish(&d.ctrl);
+	ring_doorbell_ring(&d.ctrl);
+	poll_idle();
+	VTEST(ring_reap(&d.ctrl, &id, &used));
+	VTEST_EQ(used, 1);
+	return fx.mem[TABLE_AT(9)];
+}
+
 /* ---------------------------------------------------------------- broken rings */
 
 #define W VIRTQ_DESC_F_WRITE
@@ -621,18 +645,11 @@ static const struct malformed malformed[] = {
 	{ "split more than 2^32 bytes", false, false,
 			{ { GOOD, 72, N, 1 }, { GOOD, UINT32_MAX, 0, 0 } }, { { 0 } },
 			VIRTIO_RULE_CHAIN },
-	{ "split readable behind writable", false, false,
-			{ { GOOD, 72, W | N, 1 }, { GOOD, 60, 0, 0 } }, { { 0 } },
-			VIRTIO_RULE_READABLE_FIRST },
 	{ "split indirect not negotiated", false, true, { { TAB, 16, I, 0 } },
 			{ { GOOD, 72, 0, 0 } }, VIRTIO_RULE_INDIRECT },
 	{ "split indirect with next", false, false, { { TAB, 16, I | N, 1 }, { GOOD, 60, 0, 0 } },
 			{ { GOOD, 72, 0, 0 } }, VIRTIO_RULE_INDIRECT },
 	{ "split indirect nested", false, false, { { TAB, 16, I, 0 } }, { { TAB, 16, I, 0 } },
-			VIRTIO_RULE_INDIRECT },
-	{ "split table of no multiple", false, false, { { TAB, 24, I, 0 } }, { { GOOD, 72, 0, 0 } },
-			VIRTIO_RULE_INDIRECT },
-	{ "split table empty", false, false, { { TAB, 0, I, 0 } }, { { GOOD, 72, 0, 0 } },
 			VIRTIO_RULE_INDIRECT },
 	{ "split table outside", false, false, { { 0x1000, 16, I, 0 } }, { { 0 } },
 			VIRTIO_RULE_NONE },
@@ -647,9 +664,6 @@ static const struct malformed malformed[] = {
 			VIRTIO_RULE_NONE },
 	{ "packed list without end", true, false, { { GOOD, 20, N, 0 } }, { { 0 } },
 			VIRTIO_RULE_PACKED_LIST },
-	{ "packed readable behind writable", true, false,
-			{ { GOOD, 72, W | N, 0 }, { GOOD, 60, 0, 0 } }, { { 0 } },
-			VIRTIO_RULE_READABLE_FIRST },
 	{ "packed indirect not negotiated", true, true, { { TAB, 16, I, 0 } },
 			{ { GOOD, 72, 0, 0 } }, VIRTIO_RULE_INDIRECT },
 	{ "packed indirect with next", true, false, { { TAB, 16, I | N, 0 }, { GOOD, 60, 0, 0 } },
@@ -657,18 +671,79 @@ static const struct malformed malformed[] = {
 	{ "packed indirect at the end of a list", true, false,
 			{ { GOOD, 72, N, 0 }, { TAB, 16, I, 0 } }, { { GOOD, 72, 0, 0 } },
 			VIRTIO_RULE_PACKED_INDIRECT },
-	{ "packed indirect nested", true, false, { { TAB, 16, I, 0 } }, { { TAB, 16, I, 0 } },
-			VIRTIO_RULE_PACKED_INDIRECT },
-	{ "packed table of no multiple", true, false, { { TAB, 24, I, 0 } }, { { GOOD, 72, 0, 0 } },
-			VIRTIO_RULE_PACKED_INDIRECT },
 	{ "packed table longer than the queue", true, false, { { TAB, (SIZE + 1) * 16, I, 0 } },
 			{ { GOOD, 72, 0, 0 } }, VIRTIO_RULE_PACKED_LIST },
 	{ "packed table outside", true, false, { { 0x1000, 16, I, 0 } }, { { 0 } },
 			VIRTIO_RULE_NONE },
 };
 
-/* Write a malformed chain to a ring. */
-static void
+/* An unusual chain that has an end: the function goes on. */
+static const struct followed {
+	struct malformed chain; /**< rule: VIRTIO_RULE_NONE means that no rule is broken. */
+	enum virtio_rule second;
+	bool sent;
+} followed[] = {
+	{ { "split readable behind writable", false, false,
+			  { { GOOD, 72, W | N, 1 }, { GOOD, 60, 0, 0 } }, { { 0 } },
+			  VIRTIO_RULE_READABLE_FIRST },
+			VIRTIO_RULE_NONE, false },
+	{ { "split readable behind empty writable", false, false,
+			  { { GOOD, 1, W | N, 1 }, { GOOD, 72, 0, 0 } }, { { 0 } },
+			  VIRTIO_RULE_READABLE_FIRST },
+			VIRTIO_RULE_NONE, false },
+	{ { "split writable only", false, false, { { GOOD, 72, W, 0 } }, { { 0 } },
+			  VIRTIO_RULE_NONE },
+			VIRTIO_RULE_NONE, false },
+	{ { "split writable behind the packet", false, false,
+			  { { GOOD, 72, N, 1 }, { GOOD, 60, W, 0 } }, { { 0 } }, VIRTIO_RULE_NONE },
+			VIRTIO_RULE_NONE, true },
+	/* 2.7.5.3: the table has len / 16 descriptors. */
+	{ { "split table of no multiple", false, false, { { TAB, 24, I, 0 } },
+			  { { GOOD, 72, 0, 0 } }, VIRTIO_RULE_NONE },
+			VIRTIO_RULE_NONE, true },
+	{ { "split table shorter than a descriptor", false, false, { { TAB, 15, I, 0 } },
+			  { { GOOD, 72, 0, 0 } }, VIRTIO_RULE_NONE },
+			VIRTIO_RULE_NONE, false },
+	{ { "split table in a writable descriptor", false, false, { { TAB, 16, I | W, 0 } },
+			  { { GOOD, 72, 0, 0 } }, VIRTIO_RULE_NONE },
+			VIRTIO_RULE_NONE, true },
+	{ { "split undefined flags", false, false, { { GOOD, 72, 0xfff8, 0 } }, { { 0 } },
+			  VIRTIO_RULE_NONE },
+			VIRTIO_RULE_NONE, true },
+	{ { "packed readable behind writable", true, false,
+			  { { GOOD, 72, W | N, 0 }, { GOOD, 60, 0, 0 } }, { { 0 } },
+			  VIRTIO_RULE_READABLE_FIRST },
+			VIRTIO_RULE_NONE, false },
+	/* What DPDK's net_virtio writes for a packet of two segments: it never clears WRITE of
+	 * the header, and gives the others flags that only a ring has. */
+	{ { "packed table of net_virtio", true, false, { { TAB, 48, I, 0 } },
+			  { { GOOD, 12, W, 0 }, { GOOD + 12, 30, N, 0 }, { GOOD + 42, 30, 0, 0 } },
+			  VIRTIO_RULE_READABLE_FIRST },
+			VIRTIO_RULE_PACKED_INDIRECT, false },
+	{ { "packed table with flags of a ring", true, false, { { TAB, 32, I, 0 } },
+			  { { GOOD, 12, 0, 0 }, { GOOD + 12, 60, VIRTQ_DESC_F_AVAIL, 0 } },
+			  VIRTIO_RULE_PACKED_INDIRECT },
+			VIRTIO_RULE_NONE, true },
+	/* 2.8.7: the device ignores all flags but WRITE in a table, so nothing is nested. */
+	{ { "packed table in a table", true, false, { { TAB, 16, I, 0 } }, { { GOOD, 72, I, 0 } },
+			  VIRTIO_RULE_PACKED_INDIRECT },
+			VIRTIO_RULE_NONE, true },
+	{ { "packed table of no multiple", true, false, { { TAB, 24, I, 0 } },
+			  { { GOOD, 72, 0, 0 } }, VIRTIO_RULE_NONE },
+			VIRTIO_RULE_NONE, true },
+	{ { "packed table shorter than a descriptor", true, false, { { TAB, 15, I, 0 } },
+			  { { GOOD, 72, 0, 0 } }, VIRTIO_RULE_NONE },
+			VIRTIO_RULE_NONE, false },
+	{ { "packed table in a writable descriptor", true, false, { { TAB, 16, I | W, 0 } },
+			  { { GOOD, 72, 0, 0 } }, VIRTIO_RULE_NONE },
+			VIRTIO_RULE_NONE, true },
+	{ { "packed undefined flags", true, false, { { GOOD, 72, 0x7f78, 0 } }, { { 0 } },
+			  VIRTIO_RULE_NONE },
+			VIRTIO_RULE_NONE, true },
+};
+
+/* Write a malformed chain to a ring. @return its descriptors in the ring. */
+static unsigned int
 malformed_post(const struct malformed *m, struct ring *r)
 {
 	struct virtq_desc *table = (void *)(fx.mem + TABLE_AT(0));
@@ -689,13 +764,187 @@ malformed_post(const struct malformed *m, struct ring *r)
 		for (unsigned int i = nb; i-- > 0;)
 			r->pdesc[i] = (struct pvirtq_desc){ m->ring[i].addr, m->ring[i].len, 0,
 				m->ring[i].flags | VIRTQ_DESC_F_AVAIL };
-		return;
+		return nb;
 	}
 	for (unsigned int i = 0; i < nb; i++)
 		r->desc[i] = (struct virtq_desc){ m->ring[i].addr, m->ring[i].len, m->ring[i].flags,
 			m->ring[i].next };
 	r->avail->ring[0] = 0;
 	r->avail->idx = 1;
+	return nb;
+}
+
+/* As malformed_post(), and the driver knows what it posted. */
+static void
+followed_post(const struct followed *row, struct ring *r)
+{
+	unsigned int nb = malformed_post(&row->chain, r);
+
+	r->slots[0] = nb;
+	r->order[r->order_in++ % RING_MAX] = 0;
+	r->next_id = 1;
+	r->next_desc = nb;
+	r->avail_i = row->chain.packed ? nb : 1;
+}
+
+/* @return each of the two rules was counted once, and no other one. */
+static bool
+followed_counted(const struct followed *row)
+{
+	const enum virtio_rule rules[] = { row->chain.rule, row->second };
+	unsigned int nb = 0;
+
+	for (size_t i = 0; i < NB(rules); i++) {
+		nb += rules[i] != 0;
+		if (rules[i] != 0 && violations(fx.pf, rules[i]) != 1)
+			return false;
+	}
+	return violations_all(fx.pf) == nb && fx.pf->counters->dma_faults == 0;
+}
+
+static void
+unusual_chains_cost_at_most_their_packet(void)
+{
+	for (size_t i = 0; i < NB(followed); i++) {
+		const struct followed *row = &followed[i];
+		const struct vsim_queue_counters *c;
+		uint32_t len = 1;
+		uint16_t id = 1;
+
+		up(&(struct variant){ .packed = row->chain.packed, .indirect = true });
+		c = &fx.pf->counters->queue[1];
+		memset(fx.mem + TX_AT(0), 0, HDR);
+		frame_make(fx.mem + TX_AT(0) + HDR, 60, 0);
+		followed_post(row, &d.tx[0]);
+		ring_doorbell_ring(&d.tx[0]);
+		poll_idle();
+		if (!followed_counted(row) || !ring_reap(&d.tx[0], &id, &len) || id != 0 ||
+				len != 0 || c->packets != row->sent ||
+				c->drop_malformed != !row->sent)
+			vtest_fail("%s: %llu violations, %llu packets, %llu dropped, buffer %u",
+					row->chain.name, (unsigned long long)violations_all(fx.pf),
+					(unsigned long long)c->packets,
+					(unsigned long long)c->drop_malformed, id);
+		VTEST(!(fx.pf->status & VIRTIO_STATUS_NEEDS_RESET));
+		send_some(3);
+		VTEST_EQ(c->packets, 3u + row->sent);
+		down();
+	}
+}
+
+/* A request in such a chain is answered or given back unanswered, and the next one works. */
+static void
+unusual_requests_cost_at_most_their_answer(void)
+{
+	static const struct virtio_net_ctrl_hdr unknown = { 0x77, 0 };
+
+	for (size_t i = 0; i < NB(followed); i++) {
+		const struct followed *row = &followed[i];
+		uint32_t len = 1;
+		uint16_t id = 1;
+
+		up(&(struct variant){ .packed = row->chain.packed, .indirect = true });
+		memcpy(fx.mem + TX_AT(0), &unknown, sizeof(unknown));
+		followed_post(row, &d.ctrl);
+		ring_doorbell_ring(&d.ctrl);
+		poll_idle();
+		VTEST(followed_counted(row));
+		VTEST(ring_reap(&d.ctrl, &id, &len));
+		VTEST(id == 0 && len <= 1);
+		VTEST_EQ(fx.pf->counters->ctrl_errors, 1);
+		VTEST(!(fx.pf->status & VIRTIO_STATUS_NEEDS_RESET));
+		VTEST_EQ(control(VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_PROMISC, "\1", 1), 0);
+		down();
+	}
+}
+
+/* A buffer to receive into ends where a readable descriptor follows. */
+static void
+unusual_receive_buffers_are_used_as_far_as_they_go(void)
+{
+	for (unsigned int packed = 0; packed < 2; packed++) {
+		const struct followed row = {
+			{ "", packed, false,
+					{ { IOVA(RX_AT(0)), 100, W | N, 1 },
+							{ IOVA(RX_AT(1)), 2000, N, 2 },
+							{ IOVA(RX_AT(2)), 2000, W, 0 } },
+					{ { 0 } }, VIRTIO_RULE_READABLE_FIRST },
+			VIRTIO_RULE_NONE, false
+		};
+		uint32_t len;
+		uint16_t id;
+
+		up(&(struct variant){ .packed = packed });
+		followed_post(&row, &d.rx[0]);
+		ring_doorbell_ring(&d.rx[0]);
+		tx_post(0, 60, 0, 1, false);
+		ring_publish(&d.tx[0]);
+		ring_doorbell_ring(&d.tx[0]);
+		poll_idle();
+		VTEST(followed_counted(&row));
+		VTEST(ring_reap(&d.rx[0], &id, &len));
+		VTEST_EQ(len, HDR + 60);
+		VTEST(memcmp(fx.mem + RX_AT(0) + HDR, fx.mem + TX_AT(0) + HDR, 60) == 0);
+		down();
+	}
+}
+
+/* 2.7.5.2: a chain may have 2^32 bytes, and not one more. */
+static void
+a_chain_of_four_gigabytes_is_legal(void)
+{
+	const size_t big = (size_t)1 << 30;
+	const uint64_t at = UINT64_C(1) << 40;
+	int fd = memfd_create("big", MFD_CLOEXEC);
+
+	VTEST(fd >= 0 && ftruncate(fd, (off_t)big) == 0);
+	for (unsigned int more = 0; more < 2; more++) {
+		up(&(struct variant){ 0 });
+		VTEST_EQ(vsim_fn_dma_map(fx.pf, at, big, PROT_READ | PROT_WRITE, fd, 0), 0);
+		for (uint16_t i = 0; i < 5; i++)
+			d.tx[0].desc[i] = (struct virtq_desc){ at, i < 4 ? big : more,
+				i < 4 ? N : 0, i + 1 };
+		d.tx[0].avail->ring[0] = 0;
+		d.tx[0].avail->idx = 1;
+		ring_doorbell_ring(&d.tx[0]);
+		poll_idle();
+		VTEST_EQ(violations(fx.pf, VIRTIO_RULE_CHAIN), more);
+		VTEST_EQ(violations_all(fx.pf), more);
+		VTEST_EQ(fx.pf->counters->queue[1].drop_too_big, !more);
+		VTEST_EQ(!!(fx.pf->status & VIRTIO_STATUS_NEEDS_RESET), more);
+		down();
+	}
+	close(fd);
+}
+
+/* 2.7.4.1 allows the device a limit: a request with more segments is given back unanswered. */
+static void
+a_request_of_too_many_segments_is_not_answered(void)
+{
+	const size_t nb = 300, page = 4096;
+	const uint64_t at = UINT64_C(1) << 40;
+	int fd = memfd_create("page", MFD_CLOEXEC);
+	struct ring_seg segs[2] = { { at, nb * page }, { IOVA(TABLE_AT(9)), 1 } };
+	uint32_t len;
+	uint16_t id;
+
+	VTEST(fd >= 0 && ftruncate(fd, (off_t)page) == 0);
+	up(&(struct variant){ 0 });
+	for (size_t i = 0; i < nb; i++) /* neighbours differ, so they are not joined */
+		VTEST_EQ(vsim_fn_dma_map(fx.pf, at + i * page, page,
+					 i % 2 ? PROT_READ : PROT_READ | PROT_WRITE, fd, 0),
+				0);
+	ring_post(&d.ctrl, segs, 1, 1, 0, NULL);
+	ring_publish(&d.ctrl);
+	ring_doorbell_ring(&d.ctrl);
+	poll_idle();
+	VTEST(ring_reap(&d.ctrl, &id, &len));
+	VTEST_EQ(len, 0);
+	VTEST_EQ(violations_all(fx.pf), 0);
+	VTEST_EQ(fx.pf->counters->ctrl_errors, 1);
+	VTEST_EQ(control(VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_PROMISC, "\1", 1), 0);
+	down();
+	close(fd);
 }
 
 static void
@@ -1042,29 +1291,6 @@ mergeable_buffers_without_room_for_the_header_are_a_violation(void)
 
 /* ---------------------------------------------------------------- several queues, reset */
 
-/** Send a control command. @return its ack; 0xff: no answer. */
-static uint8_t
-control(uint8_t class, uint8_t command, const void *data, size_t len)
-{
-	uint8_t *at = fx.mem + TABLE_AT(8);
-	const struct ring_seg segs[3] = { { IOVA(TABLE_AT(8)), 2 }, { IOVA(TABLE_AT(8)) + 2, len },
-		{ IOVA(TABLE_AT(9)), 1 } };
-	uint32_t used;
-	uint16_t id;
-
-	at[0] = class;
-	at[1] = command;
-	memcpy(at + 2, data, len);
-	fx.mem[TABLE_AT(9)] = 0xff;
-	ring_post(&d.ctrl, segs, 2, 1, 0, NULL);
-	ring_publish(&d.ctrl);
-	ring_doorbell_ring(&d.ctrl);
-	poll_idle();
-	VTEST(ring_reap(&d.ctrl, &id, &used));
-	VTEST_EQ(used, 1);
-	return fx.mem[TABLE_AT(9)];
-}
-
 /* A broadcast UDP frame of this flow. */
 static void
 udp_post(unsigned int slot, uint16_t sport)
@@ -1156,6 +1382,25 @@ queue_in_reset_is_let_alone(void)
 	down();
 }
 
+/* 3.1.1 forbids doorbells before DRIVER_OK, not those of a queue in reset. */
+static void
+doorbell_of_a_queue_in_reset_is_innocent(void)
+{
+	up(&(struct variant){ .packed = true });
+	reg_write(fx.pf, "queue_select", 1);
+	reg_write(fx.pf, "queue_reset", 1);
+	VTEST_EQ(reg_read(fx.pf, "queue_reset"), 0);
+	ring_doorbell_ring(&d.tx[0]);
+	poll_idle();
+	memset(fx.mem + FIXTURE_QUEUE_LEN, 0, FIXTURE_QUEUE_LEN);
+	driver_queue(fx.pf, 1, SIZE);
+	ring_init(&d.tx[0], fx.pf, 1, SIZE, fx.mem + FIXTURE_QUEUE_LEN);
+	send_some(2);
+	VTEST_EQ(fx.pf->counters->queue[1].packets, 2);
+	VTEST_EQ(violations_all(fx.pf), 0);
+	down();
+}
+
 static void
 rings_outside_the_map_are_refused(void)
 {
@@ -1202,6 +1447,14 @@ static const struct vtest_case cases[] = {
 	{ "doorbells_by_register_access_ring", doorbells_by_register_access_ring },
 	{ "malformed_chains_break_the_function_and_nothing_else",
 			malformed_chains_break_the_function_and_nothing_else },
+	{ "unusual_chains_cost_at_most_their_packet", unusual_chains_cost_at_most_their_packet },
+	{ "unusual_requests_cost_at_most_their_answer",
+			unusual_requests_cost_at_most_their_answer },
+	{ "unusual_receive_buffers_are_used_as_far_as_they_go",
+			unusual_receive_buffers_are_used_as_far_as_they_go },
+	{ "a_chain_of_four_gigabytes_is_legal", a_chain_of_four_gigabytes_is_legal },
+	{ "a_request_of_too_many_segments_is_not_answered",
+			a_request_of_too_many_segments_is_not_answered },
 	{ "random_ring_contents_do_no_harm", random_ring_contents_do_no_harm },
 	{ "malformed_requests_break_the_function", malformed_requests_break_the_function },
 	{ "wild_available_indices_break_the_function", wild_available_indices_break_the_function },
@@ -1216,6 +1469,7 @@ static const struct vtest_case cases[] = {
 	{ "flows_spread_over_queue_pairs_and_stay_there",
 			flows_spread_over_queue_pairs_and_stay_there },
 	{ "queue_in_reset_is_let_alone", queue_in_reset_is_let_alone },
+	{ "doorbell_of_a_queue_in_reset_is_innocent", doorbell_of_a_queue_in_reset_is_innocent },
 	{ "rings_outside_the_map_are_refused", rings_outside_the_map_are_refused },
 };
 

@@ -83,6 +83,9 @@ features_ok_refuses_invalid_subsets(void)
 		{ "full", FEATURES(VIRTIO_F_VERSION_1, VIRTIO_NET_F_CTRL_RX),
 				VIRTIO_RULE_ACCEPTED_FEATURES },
 		{ "full", FEATURES(VIRTIO_F_VERSION_1, VIRTIO_F_ADMIN_VQ), VIRTIO_RULE_NONE },
+		/* Of no use without CTRL_VQ; 5.1.4.2 has only a SHOULD NOT. */
+		{ "full", FEATURES(VIRTIO_F_VERSION_1, VIRTIO_NET_F_CTRL_RX_EXTRA),
+				VIRTIO_RULE_NONE },
 		{ "ifc", FEATURES(VIRTIO_F_VERSION_1, VIRTIO_F_ADMIN_VQ),
 				VIRTIO_RULE_ACCEPTED_FEATURES },
 		{ "full", FEATURES(VIRTIO_F_VERSION_1, 127), VIRTIO_RULE_ACCEPTED_FEATURES },
@@ -298,6 +301,33 @@ set_up_before_its_time_is_counted(void)
 }
 
 static void
+features_written_again_are_not_new(void)
+{
+	const struct vsim_features features = FEATURES(VIRTIO_F_VERSION_1, VIRTIO_NET_F_MAC);
+	const struct {
+		uint32_t window, value;
+		unsigned int counted;
+	} rows[] = {
+		{ 0, 1u << VIRTIO_NET_F_MAC, 0 },
+		{ 0, 0, 0 },
+		{ 1, 1, 0 },
+		{ 0, 1u << VIRTIO_NET_F_MAC | 1u << VIRTIO_NET_F_STATUS, 1 },
+		{ 9, 0, 1 },
+	};
+	struct fixture f = fixture_make("full");
+
+	VTEST(driver_negotiate(f.pf, &features));
+	for (size_t i = 0; i < NB(rows); i++) {
+		reg_write(f.pf, "driver_feature_select", rows[i].window);
+		reg_write(f.pf, "driver_feature", rows[i].value);
+		VTEST_EQ(violations(f.pf, VIRTIO_RULE_INIT_ORDER), rows[i].counted);
+		VTEST_EQ(violations_all(f.pf), rows[i].counted);
+	}
+	VTEST(f.pf->accepted.w[0] == features.w[0]);
+	fixture_free(&f);
+}
+
+static void
 a_queue_that_cannot_run_needs_reset(void)
 {
 	struct fixture f = fixture_make("full");
@@ -333,6 +363,7 @@ static const struct vtest_case cases[] = {
 	{ "reset_brings_back_every_default", reset_brings_back_every_default },
 	{ "reset_must_be_waited_for", reset_must_be_waited_for },
 	{ "set_up_before_its_time_is_counted", set_up_before_its_time_is_counted },
+	{ "features_written_again_are_not_new", features_written_again_are_not_new },
 	{ "a_queue_that_cannot_run_needs_reset", a_queue_that_cannot_run_needs_reset },
 };
 

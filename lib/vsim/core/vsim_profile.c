@@ -111,16 +111,37 @@ vsim_feature_name(unsigned int bit)
 	return bit < VIRTIO_FEATURE_BITS ? feature_names[bit] : NULL;
 }
 
+#define ROW(bit, need) { bit, need },
+struct need {
+	uint8_t bit, need;
+};
+
+/* @return a feature of the set that lacks the one that a row names, or -1. */
+static int
+lacking(const struct vsim_features *set, const struct need *rows, size_t nb, unsigned int *needed)
+{
+	for (size_t i = 0; i < nb; i++) {
+		if (!vsim_features_has(set, rows[i].bit) || vsim_features_has(set, rows[i].need))
+			continue;
+		*needed = rows[i].need;
+		return rows[i].bit;
+	}
+	return -1;
+}
+
+/* @return a feature of the set that is of no use without one that the set lacks, or -1. */
+static int
+useless(const struct vsim_features *set, unsigned int *needed)
+{
+	static const struct need rows[] = { VIRTIO_FEATURE_WANTS(ROW) };
+
+	return lacking(set, rows, sizeof(rows) / sizeof(rows[0]), needed);
+}
+
 int
 vsim_features_unmet(const struct vsim_features *set, unsigned int *needed)
 {
-	static const struct {
-		uint8_t bit, need;
-	} rows[] = {
-#define ROW(bit, need) { bit, need },
-		VIRTIO_FEATURE_NEEDS(ROW)
-#undef ROW
-	};
+	static const struct need rows[] = { VIRTIO_FEATURE_NEEDS(ROW) };
 	/* One of two prerequisites is enough. */
 	static const struct {
 		uint8_t bit, need, or_need;
@@ -130,12 +151,10 @@ vsim_features_unmet(const struct vsim_features *set, unsigned int *needed)
 		{ VIRTIO_NET_F_HASH_TUNNEL, VIRTIO_NET_F_RSS, VIRTIO_NET_F_HASH_REPORT },
 	};
 
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		if (!vsim_features_has(set, rows[i].bit) || vsim_features_has(set, rows[i].need))
-			continue;
-		*needed = rows[i].need;
-		return rows[i].bit;
-	}
+	int bit = lacking(set, rows, sizeof(rows) / sizeof(rows[0]), needed);
+
+	if (bit >= 0)
+		return bit;
 	for (size_t i = 0; i < sizeof(either) / sizeof(either[0]); i++) {
 		if (!vsim_features_has(set, either[i].bit) ||
 				vsim_features_has(set, either[i].need) ||
@@ -196,7 +215,7 @@ vsim_features_resolve(const struct vsim_nic_conf *conf, struct vsim_features *vf
 			vsim_features_put(vf, i, on);
 	}
 
-	while ((bit = vsim_features_unmet(vf, &needed)) >= 0) {
+	while ((bit = vsim_features_unmet(vf, &needed)) >= 0 || (bit = useless(vf, &needed)) >= 0) {
 		if (vsim_features_has(&conf->on, bit))
 			return refuse(err, err_len, "feature %s needs %s, which is not offered",
 					bit, needed);

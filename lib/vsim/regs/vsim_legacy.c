@@ -55,7 +55,8 @@ driver_features_write(struct vsim_fn *fn, uint32_t value)
 	int bit;
 
 	if (fn->status & VIRTIO_STATUS_DRIVER_OK) {
-		vsim_fn_violation(fn, VIRTIO_RULE_INIT_ORDER);
+		if (value & ~(uint32_t)fn->driver.w[0]) /* new features */
+			vsim_fn_violation(fn, VIRTIO_RULE_INIT_ORDER);
 		return;
 	}
 	if (value & ~offered(fn))

@@ -95,7 +95,9 @@ driver_feature_write(struct vsim_fn *fn, uint32_t value)
 	unsigned int shift = select % 2 * 32;
 
 	if (fn->status & VIRTIO_STATUS_FEATURES_OK) {
-		vsim_fn_violation(fn, VIRTIO_RULE_INIT_ORDER);
+		/* 3.1.1: no new features; the same ones, or fewer, are not new. */
+		if (value & ~features_window(&fn->driver, select))
+			vsim_fn_violation(fn, VIRTIO_RULE_INIT_ORDER);
 		return;
 	}
 	if (!(fn->status & VIRTIO_STATUS_DRIVER))
@@ -206,12 +208,13 @@ queue_size_write(struct vsim_fn *fn, uint32_t value)
 
 	if (cfg == NULL || cfg->enabled)
 		return;
-	if (value == 0 || value > fn->nic->conf.queue_size ||
-			(!packed && (value & (value - 1)) != 0)) {
+	if (value == 0 || (!packed && (value & (value - 1)) != 0)) {
 		vsim_fn_violation(fn, VIRTIO_RULE_QUEUE_SIZE);
 		return;
 	}
-	cfg->size = value;
+	/* No rule forbids a larger value; the register keeps what the device can do. */
+	if (value <= fn->nic->conf.queue_size)
+		cfg->size = value;
 }
 
 static uint32_t
@@ -227,10 +230,10 @@ queue_enable_write(struct vsim_fn *fn, uint32_t value)
 {
 	struct vsim_queue_cfg *cfg = selected(fn);
 
-	if (value != 1) {
+	if (value == 0)
 		vsim_fn_violation(fn, VIRTIO_RULE_ENABLE_NOT_ZERO);
+	if (value != 1)
 		return;
-	}
 	if (!(fn->status & VIRTIO_STATUS_FEATURES_OK)) {
 		/* Ring layout and number of queues are not decided yet, so no queue can run. */
 		vsim_fn_violation(fn, VIRTIO_RULE_INIT_ORDER);
@@ -327,6 +330,12 @@ admin_queue_num_read(struct vsim_fn *fn)
 	return vsim_fn_nb_admin_queues(fn);
 }
 
+/* 4.1.4.3.2 does not name these two among the registers that must not be written. */
+static void
+admin_queue_write_ignored(struct vsim_fn *fn, uint32_t value)
+{
+}
+
 /* ---------------------------------------------------------------- the table */
 
 #define OFF(field) offsetof(struct virtio_pci_common_cfg, field)
@@ -338,6 +347,10 @@ admin_queue_num_read(struct vsim_fn *fn)
 #define RO(field)                                                  \
 	{                                                          \
 #field, OFF(field), LEN(field), field##_read, NULL \
+	}
+#define RO_UNJUDGED(field)                                                              \
+	{                                                                               \
+#field, OFF(field), LEN(field), field##_read, admin_queue_write_ignored \
 	}
 #define RW64(field)                                                                \
 	{ #field "_lo", OFF(field), 4, field##_lo_read, field##_lo_write },        \
@@ -364,7 +377,7 @@ const struct vsim_reg vsim_common_regs[] = {
 	RW64(queue_device),
 	RO(queue_notif_config_data),
 	RW(queue_reset),
-	RO(admin_queue_index),
-	RO(admin_queue_num),
+	RO_UNJUDGED(admin_queue_index),
+	RO_UNJUDGED(admin_queue_num),
 };
 const size_t vsim_nb_common_regs = sizeof(vsim_common_regs) / sizeof(vsim_common_regs[0]);

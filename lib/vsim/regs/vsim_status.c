@@ -89,7 +89,7 @@ vsim_fn_virtio_reset(struct vsim_fn *fn)
 	vsim_fn_count(&fn->counters->resets);
 }
 
-/* A reset by the driver ends all pending read-backs; they count as violations. */
+/* A reset by the driver ends all pending read-backs; those of a running driver are violations. */
 static void
 reset_by_driver(struct vsim_fn *fn)
 {
@@ -102,7 +102,8 @@ reset_by_driver(struct vsim_fn *fn)
 
 	for (uint16_t qi = 0; qi < VSIM_MAX_QUEUES; qi++)
 		unread = unread || fn->queue_cfg[qi].vector_unread;
-	if (unread)
+	/* A driver that gives up during the set-up need not read back. */
+	if (unread && (status & VIRTIO_STATUS_DRIVER_OK))
 		vsim_fn_violation(fn, VIRTIO_RULE_VECTOR_READ_BACK);
 	vsim_fn_virtio_reset(fn);
 	fn->reset_unread = true;
@@ -138,10 +139,13 @@ features_ok(struct vsim_fn *fn)
 void
 vsim_fn_driver_ok(struct vsim_fn *fn)
 {
-	fn->status |= VIRTIO_STATUS_DRIVER_OK;
+	bool broken = false;
+
 	for (uint16_t qi = 0; qi < VSIM_MAX_QUEUES; qi++)
-		if (fn->queue_cfg[qi].enabled && vsim_queue_activate(fn, qi) < 0)
-			vsim_fn_broken(fn);
+		broken |= fn->queue_cfg[qi].enabled && vsim_queue_activate(fn, qi) < 0;
+	fn->status |= VIRTIO_STATUS_DRIVER_OK;
+	if (broken)
+		vsim_fn_broken(fn);
 }
 
 /* Set one status bit. Illegal steps are counted, and refused if the device could not run in the

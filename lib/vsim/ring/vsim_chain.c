@@ -30,8 +30,13 @@ vsim_chain_pop(struct vsim_queue *q, struct vsim_chain *chain)
 		return ret;
 	chain->id = walk.id;
 	chain->nb_descs = walk.nb_descs;
-	chain->readable_len = walk.readable_len;
-	chain->writable_len = walk.writable_len;
+	/* A request that cannot be used is an empty one: it is given back without an answer. */
+	chain->nb_segs = chain->nb_readable_segs = 0;
+	chain->readable_len = chain->writable_len = 0;
+	if (walk.unfit)
+		return 1;
+	chain->readable_len = vsim_walk_len(walk.readable_len);
+	chain->writable_len = vsim_walk_len(walk.writable_len);
 	chain->nb_segs = walk.nb;
 	chain->nb_readable_segs = walk.nb_readable;
 	return 1;

@@ -75,10 +75,8 @@ vsim_packed_more(struct vsim_queue *q)
 static inline int
 vsim_packed_indirect_walk(struct vsim_queue *q, struct vsim_walk *walk, uint64_t addr, uint32_t len)
 {
-	uint32_t nb = len / sizeof(struct pvirtq_desc);
+	uint32_t nb = len / sizeof(struct pvirtq_desc); /* 2.8.7: bytes behind are no descriptor */
 
-	if (len == 0 || len % sizeof(struct pvirtq_desc) != 0)
-		return vsim_queue_fail(q, VIRTIO_RULE_PACKED_INDIRECT);
 	if (nb > q->size)
 		return vsim_queue_fail(q, VIRTIO_RULE_PACKED_LIST);
 	for (uint32_t i = 0; i < nb; i++) {
@@ -92,9 +90,7 @@ vsim_packed_indirect_walk(struct vsim_queue *q, struct vsim_walk *walk, uint64_t
 			return vsim_queue_fault(q);
 		vsim_desc_copy(&d, from);
 		flags = le16toh(d.flags);
-		if (flags & VIRTQ_DESC_F_INDIRECT)
-			return vsim_queue_fail(q, VIRTIO_RULE_PACKED_INDIRECT);
-		/* 2.8.19: no other flag; the chain is usable, so continue */
+		/* 2.8.19: the driver sets no other flag. 2.8.7: the device ignores other flags. */
 		if (flags & ~VIRTQ_DESC_F_WRITE)
 			vsim_fn_violation(q->fn, VIRTIO_RULE_PACKED_INDIRECT);
 		ret = vsim_walk_add(q, walk, le64toh(d.addr), le32toh(d.len),

@@ -162,8 +162,9 @@ vsim_queue_activate(struct vsim_fn *fn, uint16_t qi)
 		return -EFAULT;
 	}
 	/* Every reset sets the word to idle. If it is not idle now, the driver rang the doorbell
-	 * before the queue ran (3.1.1). */
-	if (atomic_exchange(q->doorbell, VSIM_DOORBELL_IDLE) != VSIM_DOORBELL_IDLE)
+	 * before the queue ran: before DRIVER_OK this breaks 3.1.1. */
+	if (atomic_exchange(q->doorbell, VSIM_DOORBELL_IDLE) != VSIM_DOORBELL_IDLE &&
+			!(fn->status & VIRTIO_STATUS_DRIVER_OK))
 		vsim_fn_violation(fn, VIRTIO_RULE_DOORBELL_EARLY);
 	if (qi == 0 && fn->wire != NULL && fn->wire->ops->start != NULL)
 		fn->wire->ops->start(fn->wire);
@@ -271,9 +272,9 @@ written_wide(const struct vsim_queue *q, uint32_t value)
 		return q->size > 0x7fff;
 	idx = le16toh(__atomic_load_n(&q->split.avail->idx, __ATOMIC_RELAXED));
 	/* Only a driver that has just published its 65535th entry writes 0xffff into the upper
-	 * half. */
+	 * half. Since then it may have published a whole ring, and a burst that the device took. */
 	return (q->lapped || idx < q->avail_i || idx == 0xffff) &&
-			(uint16_t)(idx - 0xffff) <= q->size;
+			(uint16_t)(idx - 0xffff) <= q->size + VSIM_BURST;
 }
 
 static void

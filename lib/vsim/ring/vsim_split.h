@@ -66,11 +66,11 @@ static inline int
 vsim_split_indirect_walk(struct vsim_queue *q, struct vsim_walk *walk, uint64_t addr, uint32_t len,
 		uint32_t *hops)
 {
-	uint32_t nb = len / sizeof(struct virtq_desc);
+	uint32_t nb = len / sizeof(struct virtq_desc); /* 2.7.5.3: bytes behind are no descriptor */
 	uint32_t i = 0;
 
-	if (len == 0 || len % sizeof(struct virtq_desc) != 0)
-		return vsim_queue_fail(q, VIRTIO_RULE_INDIRECT);
+	if (nb == 0)
+		return 0;
 	for (;;) {
 		uint32_t n = sizeof(struct virtq_desc);
 		const void *from = vsim_queue_dma(q, addr + i * n, &n, false);

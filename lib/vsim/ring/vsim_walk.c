@@ -33,26 +33,33 @@ vsim_queue_fault(struct vsim_queue *q)
 int
 vsim_walk_add(struct vsim_queue *q, struct vsim_walk *walk, uint64_t addr, uint32_t len, bool write)
 {
-	if (!write && walk->writable_len > 0) /* 2.7.4.2: readable descriptors first */
-		return vsim_queue_fail(q, VIRTIO_RULE_READABLE_FIRST);
-	*(write ? &walk->writable_len : &walk->readable_len) += len;
-	if (walk->writable_len + walk->readable_len > UINT32_MAX) /* 2.7.5: 2^32 bytes at most */
+	walk->total += len;
+	if (walk->total > UINT64_C(1) << 32) /* 2.7.5.2: 2^32 bytes at most */
 		return vsim_queue_fail(q, VIRTIO_RULE_CHAIN);
+	if (walk->unfit)
+		return 0;
+	/* 2.7.4.2, 2.8.17: readable descriptors first. */
+	if (!write && walk->writable) {
+		vsim_fn_violation(q->fn, VIRTIO_RULE_READABLE_FIRST);
+		walk->unfit = true;
+		return 0;
+	}
+	walk->writable = walk->writable || write;
 	while (len > 0) {
 		uint32_t n = len;
 		uint8_t *ptr = vsim_queue_dma(q, addr, &n, write);
 
 		if (ptr == NULL)
 			return vsim_queue_fault(q);
-		/* Too many segments for this device; no rule is broken. */
+		/* Too many segments for this device (2.7.4.1); no rule is broken. */
 		if (walk->nb == walk->room) {
-			q->dead = true;
-			vsim_fn_broken(q->fn);
-			return -E2BIG;
+			walk->unfit = true;
+			return 0;
 		}
 		if (walk->iovas != NULL)
 			walk->iovas[walk->nb] = addr;
 		walk->segs[walk->nb++] = (struct vsim_seg){ ptr, n };
+		*(write ? &walk->writable_len : &walk->readable_len) += n;
 		if (!write)
 			walk->nb_readable = walk->nb;
 		addr += n;
@@ -68,7 +75,10 @@ walk_buf(const struct vsim_queue *q, const struct vsim_walk *walk, struct vsim_b
 
 	buf->nb_segs = (q->write ? walk->nb : walk->nb_readable) - first;
 	buf->segs = &walk->segs[first];
-	buf->total = q->write ? walk->writable_len : walk->readable_len;
+	buf->total = vsim_walk_len(q->write ? walk->writable_len : walk->readable_len);
+	/* Half a packet is not sent. A buffer to receive into ends where the walk ended. */
+	if (walk->unfit && !q->write)
+		buf->nb_segs = buf->total = 0;
 	buf->id = walk->id;
 	buf->nb_descs = walk->nb_descs;
 	buf->ptr = buf->nb_segs > 0 ? buf->segs[0].ptr : NULL;

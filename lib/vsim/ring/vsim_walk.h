@@ -128,10 +128,21 @@ vsim_desc_copy(void *to, const void *from)
 struct vsim_walk {
 	struct vsim_seg *segs;
 	unsigned int room, nb, nb_readable;
-	uint64_t readable_len, writable_len;
+	uint64_t readable_len, writable_len; /**< Bytes of segs. */
+	uint64_t total; /**< Bytes of the whole chain. */
+	bool writable; /**< A writable descriptor was seen. */
+	/** The chain can be followed to its end, but not used from here on: no more segments. */
+	bool unfit;
 	uint16_t id, nb_descs;
 	uint64_t *iovas; /**< Bus addresses of segs, same capacity; may be NULL. */
 };
+
+/** A length in 32 bits: the longest chain, of 2^32 bytes, becomes one byte shorter. */
+VSIM_INLINE uint32_t
+vsim_walk_len(uint64_t len)
+{
+	return len < UINT32_MAX ? len : UINT32_MAX;
+}
 
 /** Add one descriptor to the walk. @return 0, or -errno: the queue failed. */
 int vsim_walk_add(struct vsim_queue *q, struct vsim_walk *walk, uint64_t addr, uint32_t len,
