@@ -496,6 +496,69 @@ def test_vsrd_uses_the_descriptor_store_of_systemd(sim, tmp_path):
         child.wait(20)
 
 
+@pytest.mark.parametrize("kept", ["smaller", "larger", "missing"])
+def test_memory_of_another_version_is_replaced(kept, sim, tmp_path):
+    """Steps: kill vsrd; the keeper has no memory of queues, or one of another size, as of another
+    version of vsrd; start vsrd again.
+
+    Verify: the PF is adopted with working admin queues, the VFs stay, and new memory is kept.
+    """
+    host = sim(vfs=2)
+    systemd = Systemd(tmp_path)
+    command = host.wrap([VSRD, "--pf", PF])
+    child = systemd.start(command, host.env)
+    systemd.until("READY")
+    host.create_vfs(2)
+    child.kill()
+    child.wait(SLOW)
+    memory = "0000-01-00.0.memory"
+    size = os.fstat(systemd.store[memory]).st_size
+    os.close(systemd.store.pop(memory))
+    if kept != "missing":
+        systemd.store[memory] = other = os.memfd_create("old")
+        os.ftruncate(other, size // 2 if kept == "smaller" else 2 * size)
+    child = systemd.start(command, host.env)
+    try:
+        systemd.until("READY")
+        assert os.fstat(systemd.store[memory]).st_size == size
+        pf = shown(host, "pf", "show", PF)
+        assert pf["adopted"] and pf["kept"] and pf["state"] == "up"
+        assert (pf["num_vfs"], pf["admin_why"]) == (2, None) and pf["admin_queues"] > 0
+        assert shown(host, "legacy", "read", PF, 1, 18, 1)["data"] == "00"
+    finally:
+        child.kill()
+        child.wait(SLOW)
+
+
+@pytest.mark.parametrize("restart", [False, True], ids=["reset", "adoption"])
+def test_device_that_does_not_end_its_reset_reaches_no_memory(restart, sim, daemon):
+    """Steps: a reset of the PF takes longer than vsrd waits, at a command or when the next vsrd
+    adopts the PF; later the reset has ended, and the PF is reset again.
+
+    Verify: meanwhile the PF has no memory mapped, since its queues may still run; afterwards it
+    has new memory, which is kept, and its admin queues work.
+    """
+    host = sim(vfs=2)
+    vsrd = daemon(host)
+    host.create_vfs(1)
+    mapped = host.fn("pf")["dma_bytes"]
+    assert mapped > 0
+    assert host.cli("fault", "slow-reset=10000000").returncode == 0
+    if restart:
+        vsrd.kill()
+        assert vsrd.call("pf.show", pf=PF)["adopted"]
+    else:
+        refused(host.vsrctl("pf", "reset", PF), "does not finish its reset")
+    assert host.fn("pf")["dma_bytes"] == 0
+    assert vsrd.call("pf.show", pf=PF)["state"] == "refused"
+    assert host.cli("fault", "none").returncode == 0
+    wait_for(lambda: vsrd.call("pf.show", pf=PF)["status"] == 0, "the device to end its reset")
+    pf = vsrd.call("pf.reset", pf=PF)
+    assert pf["state"] == "up" and pf["kept"] and pf["admin_queues"] > 0
+    assert host.fn("pf")["dma_bytes"] == mapped
+    assert host.vsrctl("legacy", "dump", PF, 1).returncode == 0
+
+
 def test_unbound_pf_is_closed(sim, daemon):
     """Steps: unbind the PF while vsrd owns it. Verify: the unbinding ends, vsrd sends an event, and
     the PF can be attached again."""

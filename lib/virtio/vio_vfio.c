@@ -296,6 +296,19 @@ vio_vfio_dma_map(struct vio_vfio *vfio, void *addr, uint64_t len, uint64_t iova)
 }
 
 int
+vio_vfio_dma_unmap_all(struct vio_vfio *vfio)
+{
+	struct vfio_iommu_type1_dma_unmap unmap = {
+		.argsz = sizeof(unmap),
+		.flags = VFIO_DMA_UNMAP_FLAG_ALL,
+	};
+
+	if (ioctl(vfio->container, VFIO_IOMMU_UNMAP_DMA, &unmap) != 0)
+		return fail_errno("cannot unmap memory for", "DMA");
+	return 0;
+}
+
+int
 vio_vfio_bus_master(struct vio_vfio *vfio)
 {
 	return command_set(vfio, PCI_COMMAND_BUS_MASTER);

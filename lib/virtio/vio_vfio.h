@@ -55,10 +55,17 @@ int vio_vfio_token_set(struct vio_vfio *vfio, const char *bdf, const char *vf_to
 
 /**
  * Map page-aligned memory of this process for DMA at the bus address iova. The mapping lasts until
- * the last descriptor of the container is closed.
+ * vio_vfio_dma_unmap_all(), or until the last descriptor of the container is closed.
  * @return 0, -EEXIST (the address is in use), or the errno of the system call.
  */
 int vio_vfio_dma_map(struct vio_vfio *vfio, void *addr, uint64_t len, uint64_t iova);
+
+/**
+ * Remove all maps, those of earlier processes too: afterwards the IOMMU lets the function reach no
+ * memory, whatever state the function is in.
+ * @return 0 or the errno of the system call.
+ */
+int vio_vfio_dma_unmap_all(struct vio_vfio *vfio);
 
 /** Enable bus mastering, so that the function can access memory. @return 0 or -errno. */
 int vio_vfio_bus_master(struct vio_vfio *vfio);

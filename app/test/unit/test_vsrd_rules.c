@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -20,6 +21,7 @@
 #include "common/pf.h"
 #include "vsrd/core/events.h"
 #include "vsrd/core/fdstore.h"
+#include "vsrd/core/memory.h"
 #include "vsrd/owner/pasid.h"
 #include "vsrd/api/vsrd.h"
 #include "test/fixture/vtest.h"
@@ -384,6 +386,63 @@ kept_descriptors_are_found_by_name_once(void)
 	fdstore_drop_rest(&store);
 }
 
+/* The keeper forgets by name: a name that exists twice and was taken must stay. */
+static void
+a_name_that_was_taken_stays_kept(void)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	const int keeper = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	static const char *const names[] = { "a", "b", "a", "b" };
+	struct fdstore store = { calloc(4, sizeof(*store.fds)), 0 };
+	char text[256] = "";
+
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/notify", dir);
+	VTEST(keeper >= 0 && bind(keeper, (struct sockaddr *)&addr, sizeof(addr)) == 0);
+	setenv("NOTIFY_SOCKET", addr.sun_path, 1);
+	for (; store.nb < 4; store.nb++) {
+		store.fds[store.nb].fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		strcpy(store.fds[store.nb].name, names[store.nb]);
+	}
+	close(fdstore_take(&store, "a"));
+	fdstore_drop_rest(&store);
+	for (int i = 0; i < 2; i++) {
+		VTEST(recv(keeper, text, sizeof(text) - 1, 0) > 0);
+		VTEST(strstr(text, "FDSTOREREMOVE=1") != NULL && strstr(text, "FDNAME=b") != NULL);
+	}
+	VTEST(recv(keeper, text, sizeof(text) - 1, 0) < 0 && errno == EAGAIN);
+	unsetenv("NOTIFY_SOCKET");
+	close(keeper);
+	unlink(addr.sun_path);
+}
+
+/* Memory that can be truncated later, or of another size, is not taken over. */
+static void
+only_memory_of_this_version_fits(void)
+{
+	static const struct {
+		off_t size;
+		int seals;
+		bool fits;
+	} rows[] = {
+		{ MEMORY_BYTES, F_SEAL_SHRINK | F_SEAL_GROW, true },
+		{ MEMORY_BYTES, F_SEAL_GROW, false },
+		{ MEMORY_BYTES, 0, false },
+		{ MEMORY_BYTES / 2, F_SEAL_SHRINK | F_SEAL_GROW, false },
+		{ MEMORY_BYTES * 2, F_SEAL_SHRINK | F_SEAL_GROW, false },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const int fd = memfd_create("kept", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+		VTEST(fd >= 0 && ftruncate(fd, rows[i].size) == 0);
+		VTEST_EQ(fcntl(fd, F_ADD_SEALS, rows[i].seals), 0);
+		VTEST_EQ(memory_fits(fd), rows[i].fits);
+		close(fd);
+	}
+	VTEST(!memory_fits(STDIN_FILENO));
+	VTEST(!memory_fits(-1));
+}
+
 static void
 nobody_keeps_where_nobody_listens(void)
 {
@@ -468,6 +527,8 @@ main(int argc, char **argv)
 		{ "this_process_holds_no_group", this_process_holds_no_group },
 		{ "kept_descriptors_are_found_by_name_once",
 				kept_descriptors_are_found_by_name_once },
+		{ "a_name_that_was_taken_stays_kept", a_name_that_was_taken_stays_kept },
+		{ "only_memory_of_this_version_fits", only_memory_of_this_version_fits },
 		{ "nobody_keeps_where_nobody_listens", nobody_keeps_where_nobody_listens },
 		{ "keeper_that_does_not_read_is_not_waited_for",
 				keeper_that_does_not_read_is_not_waited_for },

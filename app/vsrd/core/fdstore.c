@@ -77,6 +77,15 @@ fdstore_take(struct fdstore *store, const char *name)
 	return -1;
 }
 
+static bool
+is_taken(const struct fdstore *store, const char *name)
+{
+	for (size_t i = 0; i < store->nb; i++)
+		if (store->fds[i].fd < 0 && strcmp(store->fds[i].name, name) == 0)
+			return true;
+	return false;
+}
+
 void
 fdstore_drop_rest(struct fdstore *store)
 {
@@ -84,7 +93,9 @@ fdstore_drop_rest(struct fdstore *store)
 		if (store->fds[i].fd < 0)
 			continue;
 		close(store->fds[i].fd);
-		fdstore_forget(store->fds[i].name);
+		/* The keeper forgets all descriptors of a name, also one that was taken. */
+		if (!is_taken(store, store->fds[i].name))
+			fdstore_forget(store->fds[i].name);
 	}
 	free(store->fds);
 	memset(store, 0, sizeof(*store));

@@ -38,7 +38,7 @@ struct fdstore {
 void fdstore_inherit(struct fdstore *store);
 /** Take the descriptor of that name; the caller closes it. @return it, or -1. */
 int fdstore_take(struct fdstore *store, const char *name);
-/** Close the descriptors that were not taken; the keeper closes them too. */
+/** Close the descriptors that were not taken; the keeper closes those whose name was not taken. */
 void fdstore_drop_rest(struct fdstore *store);
 
 /** Whether there is a keeper ($NOTIFY_SOCKET is set). */

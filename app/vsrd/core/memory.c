@@ -5,6 +5,7 @@
 /* Memory of the queues of a PF. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -20,6 +21,8 @@
 #include "memory.h"
 
 #define PAGE 4096u
+/* An access beyond the end of a file ends the process. */
+#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW)
 
 int
 memory_init(struct err *err)
@@ -43,20 +46,37 @@ memory_init(struct err *err)
 					  rte_strerror(rte_errno));
 }
 
-static int
-file_map(struct memory *memory, int fd, struct err *err)
+bool
+memory_fits(int fd)
 {
 	struct stat st;
 
-	memory->fd = fd >= 0 ? fd : memfd_create("vsrd-queues", MFD_CLOEXEC);
-	if (memory->fd < 0 || (fd < 0 && ftruncate(memory->fd, MEMORY_BYTES) != 0) ||
-			fstat(memory->fd, &st) != 0)
-		return err_set(err, -errno, "cannot create the file for the memory of queues: %s",
-				strerror(errno));
-	if (st.st_size != MEMORY_BYTES)
-		return err_set(err, -EPROTO,
-				"the memory of queues that was kept has another "
-				"size: it is of another version of vsrd");
+	return fstat(fd, &st) == 0 && st.st_size == MEMORY_BYTES &&
+			(fcntl(fd, F_GET_SEALS) & SEALS) == SEALS;
+}
+
+static int
+file_create(void)
+{
+	const int fd = memfd_create("vsrd-queues", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int ret;
+
+	if (fd >= 0 && ftruncate(fd, MEMORY_BYTES) == 0 && fcntl(fd, F_ADD_SEALS, SEALS) == 0)
+		return fd;
+	ret = -errno;
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
+static int
+file_map(struct memory *memory, int fd, struct err *err)
+{
+	memory->fd = fd >= 0 ? fd : file_create();
+	if (memory->fd < 0)
+		return err_set(err, memory->fd,
+				"cannot create the file for the memory of queues: %s",
+				strerror(-memory->fd));
 	memory->addr = mmap(NULL, MEMORY_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, memory->fd, 0);
 	if (memory->addr == MAP_FAILED) {
 		memory->addr = NULL;
@@ -95,6 +115,7 @@ memory_create(struct memory *memory, const char *bdf, int fd, struct err *err)
 	int ret;
 
 	memset(memory, 0, sizeof(*memory));
+	memory->fd = -1;
 	snprintf(memory->heap, sizeof(memory->heap), "vsrd %s", bdf);
 	ret = file_map(memory, fd, err);
 	if (ret == 0)
@@ -112,7 +133,7 @@ memory_free(struct memory *memory)
 		rte_malloc_heap_destroy(memory->heap);
 		munmap(memory->addr, MEMORY_BYTES);
 	}
-	if (memory->addr != NULL || memory->fd > 0)
+	if (memory->fd >= 0)
 		close(memory->fd);
 	memset(memory, 0, sizeof(*memory));
 	memory->fd = -1;

@@ -13,6 +13,7 @@
  * kept together with the file: the next process maps the file and need not change the IOMMU.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,9 +32,11 @@ struct memory {
 /** Start EAL, once, without devices and hugepages. The CPU affinity of the caller is kept. */
 int memory_init(struct err *err);
 
+/** Whether a file that an earlier process left can be taken over: of this size, and for good. */
+bool memory_fits(int fd);
 /**
  * Create the memory of a PF.
- * @param fd  File that an earlier process left, which is taken over; -1: create a file.
+ * @param fd  File for which memory_fits(), which is taken over; -1: create a file.
  */
 int memory_create(struct memory *memory, const char *bdf, int fd, struct err *err);
 /** Free the memory. Neither this process nor the device uses it any more. */

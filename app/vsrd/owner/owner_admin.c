@@ -102,6 +102,7 @@ owner_admin_start(struct owner_pf *pf)
 		owner_admin_agree(pf);
 		return;
 	}
+	/* The device was reset, and uses no queue before DRIVER_OK (virtio 1.4 3.1.1). */
 	vio_admin_free(pf->admin);
 	pf->admin = NULL;
 	log_error("%s: cannot use its admin queue: %s", pf->fn.bdf, pf->admin_err.text);

@@ -65,12 +65,57 @@ owner_forget(const struct owner_pf *pf)
 	fdstore_flush();
 }
 
+void
+owner_memory_drop(struct owner_pf *pf)
+{
+	char name[64];
+
+	/* If the IOMMU keeps the map, the device may still write: leave the memory as it is, so
+	 * that nobody else gets it. */
+	if (vio_vfio_dma_unmap_all(&pf->vfio) != 0) {
+		log_error("%s: the memory of its queues is lost: %s", pf->fn.bdf, vio_err());
+		pf->memory = (struct memory){ .fd = -1 };
+		pf->admin = NULL;
+	}
+	vio_admin_free(pf->admin);
+	pf->admin = NULL;
+	memory_free(&pf->memory);
+	kept_name(name, pf->fn.bdf, "memory");
+	fdstore_forget(name);
+	pf->memory_kept = false;
+}
+
+/*
+ * Take over the memory of queues of an earlier process, once the device does not use it any more.
+ * Otherwise drop it: a reset that does not end, or memory of another version of vsrd.
+ */
+static void
+memory_take(struct owner_pf *pf, int fd)
+{
+	struct err err;
+
+	vio_dev_init(&pf->dev, &pf->vfio.t);
+	if (fd >= 0 && !memory_fits(fd)) {
+		log_info("%s: the memory of its queues is of another version of vsrd and is "
+			 "replaced",
+				pf->fn.bdf);
+		close(fd);
+	} else if (fd >= 0 && vio_dev_reset(&pf->dev) == 0) {
+		pf->memory_kept = memory_create(&pf->memory, pf->fn.bdf, fd, &err) == 0;
+		if (!pf->memory_kept)
+			log_error("%s: %s", pf->fn.bdf, err.text);
+	} else if (fd >= 0) {
+		close(fd);
+	}
+	if (!pf->memory_kept)
+		owner_memory_drop(pf);
+}
+
 bool
 owner_take_kept(struct owner_pf *pf, struct fdstore *store)
 {
 	int fds[3] = { -1, -1, -1 }, memory;
 	char name[64];
-	struct err err;
 	bool all = true;
 
 	for (unsigned int i = 0; i < 3; i++) {
@@ -88,19 +133,14 @@ owner_take_kept(struct owner_pf *pf, struct fdstore *store)
 			if (fds[i] >= 0)
 				close(fds[i]);
 	}
-	if (all && memory >= 0) {
-		/* The device still uses queues in that memory: reset it before reuse. */
-		vio_dev_init(&pf->dev, &pf->vfio.t);
-		vio_dev_reset(&pf->dev);
-		pf->memory_kept = memory_create(&pf->memory, pf->fn.bdf, memory, &err) == 0;
-		if (!pf->memory_kept)
-			log_error("%s: %s", pf->fn.bdf, err.text);
-	} else if (memory >= 0) {
-		close(memory);
+	if (all) {
+		memory_take(pf, memory);
+		return true;
 	}
-	if (!all)
-		owner_forget(pf);
-	return all;
+	if (memory >= 0)
+		close(memory);
+	owner_forget(pf);
+	return false;
 }
 
 bool

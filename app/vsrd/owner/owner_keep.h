@@ -18,6 +18,13 @@ void owner_keep(struct owner_pf *pf);
 /** Let the keeper close the descriptors of a PF. */
 void owner_forget(const struct owner_pf *pf);
 
+/**
+ * Give up the memory of queues and the admin queue of a device that may still use them, because its
+ * reset has not ended: first the IOMMU takes the memory away from the device. The next negotiation
+ * that succeeds makes new memory.
+ */
+void owner_memory_drop(struct owner_pf *pf);
+
 /** Whether a descriptor of this PF was kept. */
 bool owner_has_kept(const struct fdstore *store, const char *bdf);
 /**

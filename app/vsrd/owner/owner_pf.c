@@ -30,7 +30,9 @@ bring_up(struct owner *owner, struct owner_pf *pf)
 	pf->up = false;
 	ret = pf_negotiate(&pf->fn, &pf->dev, &wanted, &pf->state_err);
 	if (ret != 0) {
-		/* The device was reset, so its queues have stopped. */
+		/* Only after a reset that has ended do the queues not run any more. */
+		if (ret == -ETIMEDOUT || ret == -ENODEV)
+			owner_memory_drop(pf);
 		vio_admin_free(pf->admin);
 		pf->admin = NULL;
 		pf->admin_err = pf->state_err;
