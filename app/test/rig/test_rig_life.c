@@ -518,6 +518,39 @@ rx_interrupts_come_when_asked_for(void)
 	}
 }
 
+/* ethdev's table, which all processes share, has a port without queues: a driver that takes the
+ * entry for one of its own finds nothing of net_vsr. */
+static void
+other_drivers_see_a_stand_in(void)
+{
+	const struct rig_conf conf = { 0 };
+	const struct rte_eth_dev_data *data;
+	struct rte_eth_dev *eth_dev, saved;
+	struct rte_ether_addr addr;
+
+	rig_open(&rig, &conf);
+	rig_start(&rig);
+	eth_dev = &rte_eth_devices[rig.fns[0].port];
+	saved = *eth_dev;
+	VTEST(rte_eth_dev_attach_secondary("rig0") == eth_dev);
+	data = eth_dev->data;
+	VTEST(data != saved.data);
+	VTEST_EQ(data->port_id, rig.fns[0].port);
+	VTEST(data->dev_private != NULL && data->dev_private != saved.data->dev_private);
+	VTEST(data->rx_queues == NULL && data->tx_queues == NULL);
+	VTEST(data->nb_rx_queues == 0 && data->nb_tx_queues == 0 && !data->dev_started);
+	VTEST_EQ(rte_eth_macaddr_get(rig.fns[0].port, &addr), 0);
+	/* net_vsr of another process finds the port itself. */
+	VTEST_EQ(vsr_eth_init_secondary(eth_dev), 0);
+	VTEST(eth_dev->data == saved.data);
+	*eth_dev = saved;
+	traffic(0, 0, 0, NULL);
+	/* When the port is closed, nothing is left in the table, and a kept pointer is safe. */
+	rig_close(&rig);
+	VTEST(data->name[0] == '\0' && data->dev_private == NULL);
+	VTEST(saved.data->dev_private == NULL && saved.data->nb_rx_queues == 0);
+}
+
 static const struct vtest_case cases[] = {
 	{ "hundred_restarts_leak_nothing", hundred_restarts_leak_nothing },
 	{ "hundred_ports_leak_nothing", hundred_ports_leak_nothing },
@@ -536,6 +569,7 @@ static const struct vtest_case cases[] = {
 	{ "more_tx_than_rx_queues_are_refused", more_tx_than_rx_queues_are_refused },
 	{ "lone_queues_work", lone_queues_work },
 	{ "counters_of_queues_are_listed_once", counters_of_queues_are_listed_once },
+	{ "other_drivers_see_a_stand_in", other_drivers_see_a_stand_in },
 	{ "rx_interrupts_come_when_asked_for", rx_interrupts_come_when_asked_for },
 };
 

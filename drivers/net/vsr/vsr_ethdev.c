@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include <rte_errno.h>
 #include <rte_malloc.h>
 
 #include "base/vsr_link.h"
@@ -19,6 +20,7 @@
 #include "rxtx/vsr_path.h"
 #include "rxtx/vsr_tx.h"
 #include "vsr_ethdev.h"
+#include "vsr_shared.h"
 
 RTE_LOG_REGISTER(vsr_logtype, pmd.net.vsr, NOTICE);
 
@@ -136,7 +138,7 @@ vsr_eth_close(struct rte_eth_dev *eth_dev)
 	struct vsr_dev *dev = vsr_dev_of(eth_dev);
 	int ret = 0;
 
-	if (rte_eal_process_type() != RTE_PROC_PRIMARY || dev->vio.t == NULL)
+	if (rte_eal_process_type() != RTE_PROC_PRIMARY || dev == NULL)
 		return 0;
 	if (eth_dev->data->dev_started)
 		ret = vsr_stop(eth_dev);
@@ -147,7 +149,7 @@ vsr_eth_close(struct rte_eth_dev *eth_dev)
 		vsr_tx_queue_release(eth_dev, i);
 	if (dev->bus_close != NULL)
 		dev->bus_close(eth_dev);
-	dev->vio.t = NULL;
+	vsr_shared_destroy(eth_dev);
 	return ret;
 }
 
@@ -276,10 +278,25 @@ vsr_is_ours(const struct rte_eth_dev *eth_dev)
 	return eth_dev->dev_ops == &vsr_ops;
 }
 
+static int
+secondary_infos_get(struct rte_eth_dev *eth_dev, struct rte_eth_dev_info *info)
+{
+	/* The primary process may have closed the port. */
+	return vsr_dev_of(eth_dev) == NULL ? -ENODEV : vsr_infos_get(eth_dev, info);
+}
+
+/* The link is what the primary process has seen last. */
+static int
+secondary_link_update(struct rte_eth_dev *eth_dev, int wait_to_complete)
+{
+	return -1; /* no change */
+}
+
 /* A secondary process reads counters; only the primary process uses registers and rings. */
 static const struct eth_dev_ops vsr_secondary_ops = {
 	.dev_close = vsr_eth_close,
-	.dev_infos_get = vsr_infos_get,
+	.dev_infos_get = secondary_infos_get,
+	.link_update = secondary_link_update,
 	.stats_get = vsr_stats_get,
 	.stats_reset = vsr_stats_reset,
 	.xstats_get = vsr_xstats_get,
@@ -289,12 +306,17 @@ static const struct eth_dev_ops vsr_secondary_ops = {
 	.txq_info_get = vsr_txq_info_get,
 };
 
-void
+int
 vsr_eth_init_secondary(struct rte_eth_dev *eth_dev)
 {
+	const int ret = vsr_shared_attach(eth_dev);
+
+	if (ret != 0)
+		return ret;
 	eth_dev->dev_ops = &vsr_secondary_ops;
 	eth_dev->rx_pkt_burst = rte_eth_pkt_burst_dummy;
 	eth_dev->tx_pkt_burst = rte_eth_pkt_burst_dummy;
+	return 0;
 }
 
 static int
@@ -313,8 +335,8 @@ mac_init(struct rte_eth_dev *eth_dev)
 	return 0;
 }
 
-int
-vsr_eth_init(struct rte_eth_dev *eth_dev, struct vio_transport *transport, const char *args)
+static int
+port_init(struct rte_eth_dev *eth_dev, struct vio_transport *transport, const char *args)
 {
 	struct vsr_dev *dev = vsr_dev_of(eth_dev);
 	int ret;
@@ -339,7 +361,6 @@ vsr_eth_init(struct rte_eth_dev *eth_dev, struct vio_transport *transport, const
 		ret = mac_init(eth_dev);
 	if (ret != 0) {
 		vsr_dev_close(dev);
-		dev->vio.t = NULL;
 		return ret;
 	}
 	dev->rx_desc_max = vio_dev_queue_max(&dev->vio, 0);
@@ -352,4 +373,24 @@ vsr_eth_init(struct rte_eth_dev *eth_dev, struct vio_transport *transport, const
 	eth_dev->rx_pkt_burst = dev->rx_path->burst;
 	eth_dev->tx_pkt_burst = dev->tx_path->burst;
 	return 0;
+}
+
+int
+vsr_eth_init(struct rte_eth_dev *eth_dev, struct vio_transport *transport, const char *args)
+{
+	int ret;
+
+	ret = vsr_shared_create(eth_dev);
+	if (ret != 0) {
+		rte_log(RTE_LOG_ERR, (uint32_t)vsr_logtype,
+				"net_vsr: %s: no memory to share with other processes: %s\n",
+				eth_dev->data->name, rte_strerror(-ret));
+		return ret;
+	}
+	ret = port_init(eth_dev, transport, args);
+	if (ret != 0)
+		vsr_shared_destroy(eth_dev);
+	else
+		vsr_shared_mac_show(eth_dev);
+	return ret;
 }

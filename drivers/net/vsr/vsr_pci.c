@@ -82,8 +82,9 @@ port_init(struct rte_eth_dev *eth_dev)
 	int ret;
 
 	if (rte_eal_process_type() != RTE_PROC_PRIMARY) {
-		vsr_eth_init_secondary(eth_dev);
-		return 0;
+		ret = vsr_eth_init_secondary(eth_dev);
+		/* Another driver has the port in the primary process, and so in this one. */
+		return ret == -ENODEV ? 1 : ret;
 	}
 	snprintf(dev->name, sizeof(dev->name), "%s", pci_dev->device.name);
 	dev->socket = pci_dev->device.numa_node;
