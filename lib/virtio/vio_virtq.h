@@ -346,8 +346,11 @@ struct vio_ring_ops {
 	/** After a reap: take further buffers of the batch, without their lengths.
 	 * @return number of buffers; 0 does not mean that no buffer is used. */
 	uint16_t (*reap_batch)(struct vio_virtq *vq, void **cookies, uint16_t nb);
-	/** Check that the next nb buffers are used. @return true, with the id of the first one. */
-	bool (*used_ahead)(const struct vio_virtq *vq, uint16_t nb, uint16_t *id);
+	/** True if the next nb buffers are used. */
+	bool (*used_ahead)(const struct vio_virtq *vq, uint16_t nb);
+	/** Id of the used buffer after the next `skip` ones, for a prefetch: below the size of the
+	 * ring, and otherwise what the device wrote. */
+	uint16_t (*id_ahead)(const struct vio_virtq *vq, uint16_t skip);
 	/** Prefetch the part of the ring that nb used buffers will occupy, after the next `skip`
 	 * ones. */
 	void (*prefetch_reap)(const struct vio_virtq *vq, uint16_t skip, uint16_t nb);

@@ -218,17 +218,26 @@ vio_packed_reap_batch(struct vio_virtq *vq, void **cookies, uint16_t nb)
 }
 
 static inline bool
-vio_packed_used_ahead(const struct vio_virtq *vq, uint16_t nb, uint16_t *id)
+vio_packed_used_ahead(const struct vio_virtq *vq, uint16_t nb)
 {
-	const uint16_t last = vio_ring_add(vq, vq->reap_i, nb - 1);
-	const bool wrap = vq->reap_wrap ^ (last < vq->reap_i);
-	const uint16_t flags = vio_load16(&vq->pdesc[last].flags);
+	uint16_t last, flags;
+	bool wrap;
 
-	if (((flags & VIRTQ_DESC_F_AVAIL) != 0) != wrap ||
-			((flags & VIRTQ_DESC_F_USED) != 0) != wrap)
+	if (unlikely(nb > vq->size))
 		return false;
-	*id = vio_load16(&vq->pdesc[vq->reap_i].id);
-	return *id < vq->size;
+	last = vio_ring_add(vq, vq->reap_i, nb - 1);
+	flags = vio_load16(&vq->pdesc[last].flags);
+	wrap = vq->reap_wrap ^ (last < vq->reap_i);
+	return ((flags & VIRTQ_DESC_F_AVAIL) != 0) == wrap &&
+			((flags & VIRTQ_DESC_F_USED) != 0) == wrap;
+}
+
+static inline uint16_t
+vio_packed_id_ahead(const struct vio_virtq *vq, uint16_t skip)
+{
+	const uint16_t id = vio_load16(&vq->pdesc[vio_ring_add(vq, vq->reap_i, skip)].id);
+
+	return id < vq->size ? id : 0;
 }
 
 static inline void
@@ -266,6 +275,7 @@ static const struct vio_ring_ops vio_ring_packed = {
 	.reap = vio_packed_reap,
 	.reap_batch = vio_packed_reap_batch,
 	.used_ahead = vio_packed_used_ahead,
+	.id_ahead = vio_packed_id_ahead,
 	.prefetch_reap = vio_packed_prefetch_reap,
 	.intr_enable = vio_packed_intr_enable,
 	.intr_disable = vio_packed_intr_disable,

@@ -240,16 +240,17 @@ vio_split_reap_batch(struct vio_virtq *vq, void **cookies, uint16_t nb)
 }
 
 static inline bool
-vio_split_used_ahead(const struct vio_virtq *vq, uint16_t nb, uint16_t *id)
+vio_split_used_ahead(const struct vio_virtq *vq, uint16_t nb)
 {
-	uint32_t first;
+	return (uint16_t)(vq->used_seen - vq->reap_i) >= nb ||
+			(uint16_t)(vio_load16(&vq->used->idx) - vq->reap_i) >= nb;
+}
 
-	if ((uint16_t)(vq->used_seen - vq->reap_i) < nb &&
-			(uint16_t)(vio_load16(&vq->used->idx) - vq->reap_i) < nb)
-		return false;
-	first = vio_load32(&vq->used->ring[vq->reap_i & (vq->size - 1)].id);
-	*id = (uint16_t)first;
-	return first < vq->size;
+static inline uint16_t
+vio_split_id_ahead(const struct vio_virtq *vq, uint16_t skip)
+{
+	return vio_load32(&vq->used->ring[(vq->reap_i + skip) & (vq->size - 1)].id) &
+			(vq->size - 1);
 }
 
 static inline void
@@ -291,6 +292,7 @@ static const struct vio_ring_ops vio_ring_split = {
 	.reap = vio_split_reap,
 	.reap_batch = vio_split_reap_batch,
 	.used_ahead = vio_split_used_ahead,
+	.id_ahead = vio_split_id_ahead,
 	.prefetch_reap = vio_split_prefetch_reap,
 	.intr_enable = vio_split_intr_enable,
 	.intr_disable = vio_split_intr_disable,

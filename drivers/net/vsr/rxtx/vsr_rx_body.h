@@ -189,6 +189,13 @@ rx_doorbell(struct vsr_rxq *rxq, const struct vio_ring_ops *const ring)
 		ring->doorbell_ring(vq);
 }
 
+/* Prefetch the line of a buffer that holds the header. */
+static __rte_always_inline void
+rx_prefetch(const struct vsr_rxq *rxq, uint16_t id)
+{
+	__builtin_prefetch(RTE_PTR_ADD(rxq->vq->cookies[id], rxq->hdr_offset), 1);
+}
+
 /* If the next burst has packets already, prefetch for it: the ring of the burst after it, and the
  * cache line of each buffer that holds the header, for writing, since a forwarded packet gets its
  * TX header there. */
@@ -196,15 +203,22 @@ static __rte_always_inline void
 rx_look_ahead(const struct vsr_rxq *rxq, const struct vio_ring_ops *const ring)
 {
 	const struct vio_virtq *vq = rxq->vq;
-	uint16_t id;
+	uint16_t first, last;
 
-	if (!ring->used_ahead(vq, VSR_AHEAD, &id))
+	if (!ring->used_ahead(vq, VSR_AHEAD))
 		return;
 	ring->prefetch_reap(vq, VSR_AHEAD, VSR_AHEAD);
-	if (unlikely(!rxq->linear || id + VSR_AHEAD > vq->size))
+	if (unlikely(!rxq->linear))
 		return;
-	for (uint16_t i = 0; i < VSR_AHEAD; i++)
-		__builtin_prefetch(RTE_PTR_ADD(vq->cookies[id + i], rxq->hdr_offset), 1);
+	first = ring->id_ahead(vq, 0);
+	last = ring->id_ahead(vq, VSR_AHEAD - 1);
+	if (likely(last == first + VSR_AHEAD - 1)) {
+		for (uint16_t i = 0; i < VSR_AHEAD; i++)
+			rx_prefetch(rxq, first + i);
+	} else {
+		for (uint16_t i = 0; i < VSR_AHEAD; i++)
+			rx_prefetch(rxq, ring->id_ahead(vq, i));
+	}
 }
 
 static __rte_always_inline uint16_t
