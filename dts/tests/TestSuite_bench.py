@@ -189,12 +189,19 @@ def test_latency_times_both_drivers():
 
 
 def test_scale_measures_more_vfs_than_a_process_has_ports():
-    rows = answer("scale", "--vfs", "1,64")["rows"]
+    rows = answer("scale", "--vfs", "1,64", "--rings", "256")["rows"]
     assert [(row["vfs"], row["driver"]) for row in rows] == [
         (count, driver) for count in (1, 64) for driver in ("net_vsr", "net_virtio")]
     for row in rows:
         assert row["create_ms"] > 0 and row["start_ms_per_vf"] > 0
         assert 10 < row["memory_kb_per_vf"] < 10000
+
+
+def test_queues_take_no_more_memory_than_those_of_net_virtio():
+    rows = answer("scale", "--vfs", "1")["rows"]
+    memory = {(row["ring"], row["driver"]): row["memory_kb_per_vf"] for row in rows}
+    for ring in (256, 1024):
+        assert memory[ring, "net_vsr"] <= memory[ring, "net_virtio"], memory
 
 
 def test_notify_measures_every_way(tmp_path):

@@ -20,6 +20,7 @@ int
 vio_cmdq_create(struct vio_cmdq *cmdq, struct vio_dev *dev, const struct vio_virtq_conf *conf,
 		uint16_t depth, uint32_t slot_bytes)
 {
+	struct vio_virtq_conf vq_conf = *conf;
 	char name[RTE_MEMZONE_NAMESIZE];
 
 	memset(cmdq, 0, sizeof(*cmdq));
@@ -34,7 +35,8 @@ vio_cmdq_create(struct vio_cmdq *cmdq, struct vio_dev *dev, const struct vio_vir
 			RTE_CACHE_LINE_SIZE, conf->socket);
 	if (cmdq->slots == NULL)
 		return -ENOMEM;
-	cmdq->vq = vio_virtq_create(dev, conf);
+	vq_conf.lists = true;
+	cmdq->vq = vio_virtq_create(dev, &vq_conf);
 	if (cmdq->vq == NULL) {
 		vio_cmdq_free(cmdq);
 		return -rte_errno;

@@ -58,9 +58,10 @@ vio_virtq_create(struct vio_dev *dev, const struct vio_virtq_conf *conf)
 	vq->on_broken = conf->on_broken;
 	vq->on_broken_arg = conf->on_broken_arg;
 	vq->cookies = array_create("vio_cookies", sizeof(*vq->cookies), conf);
-	vq->chains = array_create("vio_chains", sizeof(*vq->chains), conf);
+	if (conf->lists)
+		vq->chains = array_create("vio_chains", sizeof(*vq->chains), conf);
 	vq->free_ids = array_create("vio_free_ids", sizeof(*vq->free_ids), conf);
-	if (vq->cookies == NULL || vq->chains == NULL || vq->free_ids == NULL)
+	if (vq->cookies == NULL || vq->free_ids == NULL || (conf->lists && vq->chains == NULL))
 		goto no_memory;
 	vq->mz = rte_memzone_reserve_aligned(conf->name, memory_layout(vq), conf->socket,
 			RTE_MEMZONE_IOVA_CONTIG, RTE_CACHE_LINE_SIZE * 2);

@@ -85,7 +85,7 @@ struct vio_virtq {
 	bool in_order, event_idx, order_platform, notify_data;
 	uint16_t doorbell_id; /**< As id of struct vio_doorbell. */
 	volatile void *doorbell; /**< NULL: not mapped, write through the transport. */
-	struct vio_chain *chains; /**< By id; valid with VIO_COOKIE_LIST. */
+	struct vio_chain *chains; /**< By id; valid with VIO_COOKIE_LIST. NULL: posts no lists. */
 	uint64_t nb_doorbells; /**< Doorbells rung. */
 	uint64_t nb_doorbells_saved; /**< Doorbells that were not needed. */
 
@@ -108,6 +108,7 @@ struct vio_virtq_conf {
 	uint16_t index; /**< Number of the queue in the device. */
 	uint16_t size; /**< Descriptors; split: a power of two. */
 	int socket; /**< NUMA node of the memory. */
+	bool lists; /**< The caller posts lists, which need more memory. */
 	vio_virtq_broken_fn on_broken; /**< May be NULL. */
 	void *on_broken_arg;
 };

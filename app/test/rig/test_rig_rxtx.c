@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include <rte_malloc.h>
+
 #include "test/fixture/rig.h"
 
 #define BURST 32
@@ -365,6 +367,117 @@ full_ring_takes_no_more_and_loses_none(void)
 	}
 }
 
+/* Send a packet of segments into a ring of 64 with so many free descriptors, while the device does
+ * not run; then let the device run, and receive all. @return the packet was accepted. */
+static bool
+segments_fit(uint16_t nb_segs, bool shared, uint16_t nb_free)
+{
+	const uint16_t port = rig.fns[0].port;
+	struct rte_mbuf *pkts[64], *got[BURST], *m;
+	uint16_t received = 0, n;
+	bool fits;
+
+	for (uint16_t p = 0; p < 64 - nb_free; p++)
+		pkts[p] = rig_packet(rig.pool, 60, 0, p, NULL);
+	VTEST_EQ(rte_eth_tx_burst(port, 0, pkts, 64 - nb_free), 64 - nb_free);
+	m = rig_packet(rig.pool, nb_segs * 20, 20, 100, NULL);
+	VTEST_EQ(m->nb_segs, nb_segs);
+	if (shared)
+		rte_mbuf_refcnt_update(m, 1);
+	fits = rte_eth_tx_burst(port, 0, &m, 1) == 1;
+	if (!fits)
+		rte_pktmbuf_free(m);
+	rig_step(&rig);
+	while ((n = rte_eth_rx_burst(port, 0, got, BURST)) != 0) {
+		for (uint16_t p = 0; p < n; p++, received++)
+			VTEST(received < 64 - nb_free ? rig_packet_is(got[p], 60, received) :
+							rig_packet_is(got[p], nb_segs * 20, 100));
+		rte_pktmbuf_free_bulk(got, n);
+		rig_step(&rig);
+	}
+	VTEST_EQ(received, 64 - nb_free + fits);
+	/* The driver frees what was sent. */
+	VTEST_EQ(rte_eth_tx_done_cleanup(port, 0, 0), received);
+	/* The other segments are free: by the driver, or above. */
+	if (shared)
+		rte_pktmbuf_free_seg(m);
+	return fits;
+}
+
+/* Around the size of an indirect table, and at the most segments: a packet takes one descriptor or
+ * one for each buffer, and no descriptor is missing or lost. */
+static void
+packets_of_many_segments_are_sent(void)
+{
+	static const uint16_t segs[] = { 2, 5, 6, 7, 39, 40 };
+	struct rig_variant v;
+
+	for (unsigned int i = 0; i < RIG_NB_VARIANTS; i++) {
+		rig_variant(&v, i);
+		rig_open(&rig, &v.conf);
+		/* More RX buffers than packets that are sent, so that the device drops none. */
+		VTEST_EQ(rig_configure(&rig, 0, 1, 256, 0, rig.pool), 0);
+		VTEST_EQ(rte_eth_tx_queue_setup(rig.fns[0].port, 0, 64, 0, NULL), 0);
+		VTEST_EQ(rte_eth_dev_start(rig.fns[0].port), 0);
+		for (size_t s = 0; s < RTE_DIM(segs); s++)
+			for (uint16_t shared = 0; shared < 2; shared++) {
+				/* A shared mbuf gets its header in another buffer. */
+				const uint16_t nb = segs[s] + shared;
+				const bool table = strstr(v.name, "indirect") != NULL && nb <= 6;
+				const uint16_t need = table ? 1 : nb;
+
+				rig_note("%s, %u segments%s", v.name, segs[s],
+						shared ? ", shared" : "");
+				VTEST(!segments_fit(segs[s], shared, need - 1));
+				VTEST(segments_fit(segs[s], shared, need));
+				VTEST(segments_fit(segs[s], shared, 64));
+			}
+		rig_close(&rig);
+	}
+}
+
+static size_t
+heap_used(void)
+{
+	struct rte_malloc_socket_stats stats;
+	size_t used = 0;
+
+	for (int s = 0; s < (int)RTE_MAX_NUMA_NODES; s++)
+		if (rte_malloc_get_socket_stats(s, &stats) == 0)
+			used += stats.heap_allocsz_bytes;
+	return used;
+}
+
+/* The largest number of bytes that a descriptor may take: 32 for those of a ring, the rest for the
+ * driver. */
+static void
+queues_of_1024_take_little_memory(void)
+{
+	static const char *const args[] = { "packed=0", "packed=1" };
+	struct rig_conf conf = { .queue_size = 1024 };
+	struct rte_eth_conf none = { 0 };
+
+	for (unsigned int i = 0; i < RTE_DIM(args); i++) {
+		size_t before, rx, tx;
+		uint16_t port;
+
+		conf.args = args[i];
+		rig_note("%s", args[i]);
+		rig_open(&rig, &conf);
+		port = rig.fns[0].port;
+		VTEST_EQ(rte_eth_dev_configure(port, 1, 1, &none), 0);
+		before = heap_used();
+		VTEST_EQ(rte_eth_rx_queue_setup(port, 0, 1024, 0, NULL, rig.pool), 0);
+		rx = heap_used() - before;
+		VTEST_EQ(rte_eth_tx_queue_setup(port, 0, 1024, 0, NULL), 0);
+		tx = heap_used() - before - rx;
+		rig_note("%s: %zu and %zu bytes", args[i], rx, tx);
+		VTEST(rx >= 1024 * 16 && rx <= 1024 * (32 + 8 + 2) + 4096);
+		VTEST(tx >= 1024 * 16 && tx <= 1024 * (32 + 8 + 2 + 8 + 128) + 4096);
+		rig_close(&rig);
+	}
+}
+
 static void
 packets_that_cannot_be_sent_are_dropped_and_counted(void)
 {
@@ -447,6 +560,8 @@ static const struct vtest_case cases[] = {
 	{ "indices_pass_sixteen_bits", indices_pass_sixteen_bits },
 	{ "empty_pool_recovers", empty_pool_recovers },
 	{ "full_ring_takes_no_more_and_loses_none", full_ring_takes_no_more_and_loses_none },
+	{ "packets_of_many_segments_are_sent", packets_of_many_segments_are_sent },
+	{ "queues_of_1024_take_little_memory", queues_of_1024_take_little_memory },
 	{ "packets_that_cannot_be_sent_are_dropped_and_counted",
 			packets_that_cannot_be_sent_are_dropped_and_counted },
 	{ "one_doorbell_per_burst_at_most", one_doorbell_per_burst_at_most },

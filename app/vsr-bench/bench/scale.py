@@ -18,7 +18,8 @@ from .common import check_machine, go_first, progress, some
 
 COUNTS = ("1", "16", "64", "256")
 PORTS = 32  # ports of a testpmd: RTE_MAX_ETHPORTS of Debian's DPDK
-RING = 256
+RINGS = ("256", "1024")
+PORTS_RING = 256  # with a larger ring, a testpmd has fewer ports, for the same number of mbufs
 MEMORY = 192
 TRIES = 3
 NO_DEVICE = "0000:ff:1f.7"  # does not exist: no device is allowed
@@ -27,15 +28,17 @@ NO_DEVICE = "0000:ff:1f.7"  # does not exist: no device is allowed
 def options(parser):
     parser.add_argument("--vfs", type=some(COUNTS), default=COUNTS, metavar="LIST",
                         help="1,16,64,256 (default: all)")
+    parser.add_argument("--rings", type=some(RINGS), default=RINGS, metavar="LIST",
+                        help="descriptors of each queue: 256,1024 (default: both)")
 
 
 class Batch:
     """A testpmd whose ports are not started yet."""
 
-    def __init__(self, sim, vfs, driver):
+    def __init__(self, sim, vfs, driver, ring):
         self.pmd = Testpmd(
             sim, vfs or [NO_DEVICE], vsr=driver == "net_vsr", memory=MEMORY,
-            args=["--disable-device-start", f"--rxd={RING}", f"--txd={RING}",
+            args=["--disable-device-start", f"--rxd={ring}", f"--txd={ring}",
                   "--total-num-mbufs=16384"],
         )
         began = time.monotonic()
@@ -68,9 +71,9 @@ def resident(pid):
         return int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def batch(sim, vfs, driver):
+def batch(sim, vfs, driver, ring):
     """(seconds to the prompt, seconds to start all ports, bytes of the heap after that)."""
-    with Batch(sim, vfs, driver) as b:
+    with Batch(sim, vfs, driver, ring) as b:
         if not vfs:
             return b.up, 0, b.memory()
         assert b.pmd.driver(0) == driver
@@ -82,14 +85,15 @@ def best(attempts):
     return [min(values) for values in zip(*attempts)]
 
 
-def driver_row(sim, vfs, driver):
+def driver_row(sim, vfs, driver, ring):
     """Probe and start all VFs, a batch at a time. Returns the row for one port."""
-    base_up, _, base_memory = best(batch(sim, [], driver) for _ in range(TRIES))
+    base_up, _, base_memory = best(batch(sim, [], driver, ring) for _ in range(TRIES))
     probe = start = memory = 0
-    for first in range(0, len(vfs), PORTS):
-        some_vfs = vfs[first:first + PORTS]
-        tries = TRIES if len(vfs) <= PORTS else 1
-        up, started, heap = best(batch(sim, some_vfs, driver) for _ in range(tries))
+    ports = PORTS * PORTS_RING // ring
+    for first in range(0, len(vfs), ports):
+        some_vfs = vfs[first:first + ports]
+        tries = TRIES if len(vfs) <= ports else 1
+        up, started, heap = best(batch(sim, some_vfs, driver, ring) for _ in range(tries))
         probe += up - base_up
         start += started
         memory += heap - base_memory
@@ -98,8 +102,8 @@ def driver_row(sim, vfs, driver):
             "memory_kb_per_vf": round(memory / len(vfs) / 1024, 1)}
 
 
-def measure(count):
-    sim = Sim(vfs=count, queue_pairs=1, args=["--queue-size", RING])
+def measure(count, ring):
+    sim = Sim(vfs=count, queue_pairs=1, args=["--queue-size", ring])
     try:
         sim.start()
         go_first(sim.pid)
@@ -109,11 +113,11 @@ def measure(count):
         create = time.monotonic() - began
         sim_memory = resident(sim.pid) - before
         for driver in ("net_vsr", "net_virtio"):
-            progress(f"{count} VFs, {driver}")
-            yield {"vfs": count, "driver": driver,
+            progress(f"{count} VFs, rings of {ring}, {driver}")
+            yield {"vfs": count, "ring": ring, "driver": driver,
                    "create_ms": round(1000 * create, 1),
                    "create_ms_per_vf": round(1000 * create / count, 2),
-                   **driver_row(sim, vfs, driver),
+                   **driver_row(sim, vfs, driver, ring),
                    "sim_kb_per_vf": round(sim_memory / count / 1024, 1)}
     finally:
         sim.close()
@@ -121,18 +125,18 @@ def measure(count):
 
 def run(args):
     check_machine()
-    rows = [row for count in args.vfs for row in measure(int(count))]
+    rows = [row for ring in args.rings for count in args.vfs
+            for row in measure(int(count), int(ring))]
     if args.json:
         print(json.dumps({"rows": rows}, indent=1))
         return 0
-    print(f"{'VFS':>4} {'DRIVER':10} {'CREATE':>10} {'A VF':>8} {'PROBE':>9} {'START':>9}"
-          f" {'MEMORY':>10} {'SIMULATOR':>10}")
+    print(f"{'VFS':>4} {'RING':>4} {'DRIVER':10} {'CREATE':>10} {'A VF':>8} {'PROBE':>9}"
+          f" {'START':>9} {'MEMORY':>10} {'SIMULATOR':>10}")
     for row in rows:
-        print(f"{row['vfs']:4} {row['driver']:10} {row['create_ms']:7.1f} ms"
+        print(f"{row['vfs']:4} {row['ring']:4} {row['driver']:10} {row['create_ms']:7.1f} ms"
               f" {row['create_ms_per_vf']:5.2f} ms {row['probe_ms_per_vf']:6.2f} ms"
               f" {row['start_ms_per_vf']:6.2f} ms {row['memory_kb_per_vf']:7.1f} kB"
               f" {row['sim_kb_per_vf']:7.1f} kB")
     print("\nCREATE: vsrctl vf create, for all VFs. The other figures are for one VF. MEMORY: heap"
-          "\nof EAL for one queue pair of 256 descriptors, without mbufs. SIMULATOR: growth of"
-          "\nvsr-sim.")
+          "\nof EAL for one queue pair, without mbufs. SIMULATOR: growth of vsr-sim.")
     return 0

@@ -26,7 +26,7 @@ queue_broken(struct vio_virtq *vq, void *arg, const char *err)
 }
 
 static struct vio_virtq *
-virtq_create(struct vsr_dev *dev, uint16_t index, uint16_t nb_desc, int socket)
+virtq_create(struct vsr_dev *dev, uint16_t index, uint16_t nb_desc, int socket, bool lists)
 {
 	char name[RTE_MEMZONE_NAMESIZE];
 	const struct vio_virtq_conf conf = {
@@ -34,6 +34,7 @@ virtq_create(struct vsr_dev *dev, uint16_t index, uint16_t nb_desc, int socket)
 		.index = index,
 		.size = nb_desc,
 		.socket = socket,
+		.lists = lists,
 		.on_broken = queue_broken,
 		.on_broken_arg = dev,
 	};
@@ -45,7 +46,7 @@ virtq_create(struct vsr_dev *dev, uint16_t index, uint16_t nb_desc, int socket)
 struct vio_virtq *
 vsr_spare_create(struct vsr_dev *dev, uint16_t index)
 {
-	return virtq_create(dev, index, VSR_DESC_MIN, dev->socket);
+	return virtq_create(dev, index, VSR_DESC_MIN, dev->socket, false);
 }
 
 /* The size of a split ring is a power of two (virtio 1.4 2.7). */
@@ -182,7 +183,7 @@ vsr_rx_queue_setup(struct rte_eth_dev *eth_dev, uint16_t queue_id, uint16_t nb_d
 		rte_free(rxq);
 		return -EINVAL;
 	}
-	rxq->vq = virtq_create(dev, 2 * queue_id, nb_desc, (int)socket_id);
+	rxq->vq = virtq_create(dev, 2 * queue_id, nb_desc, (int)socket_id, false);
 	if (rxq->vq == NULL) {
 		VSR_LOG(ERR, dev, "RX queue %u: no memory for %u descriptors", queue_id, nb_desc);
 		rte_free(rxq);
@@ -210,13 +211,11 @@ txq_memory(struct vsr_txq *txq, uint16_t nb_desc, int socket)
 {
 	char name[RTE_MEMZONE_NAMESIZE];
 
-	txq->vq = virtq_create(txq->dev, 2 * txq->queue_id + 1, nb_desc, socket);
+	txq->vq = virtq_create(txq->dev, 2 * txq->queue_id + 1, nb_desc, socket, true);
 	if (txq->vq == NULL)
 		return -rte_errno;
 	txq->indirect = vsr_has(txq->dev, VIRTIO_F_INDIRECT_DESC);
-	txq->aux_len = VSR_TX_AUX_TABLE;
-	if (txq->indirect)
-		txq->aux_len += (VSR_TX_SEGS_MAX + 2) * sizeof(struct virtq_desc);
+	txq->aux_len = txq->indirect ? VSR_TX_AUX_LEN : VSR_TX_AUX_TABLE;
 	snprintf(name, sizeof(name), "vsr_p%u_tx%u_aux", txq->dev->port_id, txq->queue_id);
 	txq->aux_mz = rte_memzone_reserve_aligned(name, (size_t)txq->aux_len * nb_desc, socket,
 			RTE_MEMZONE_IOVA_CONTIG, RTE_CACHE_LINE_SIZE);

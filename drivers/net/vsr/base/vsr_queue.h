@@ -56,8 +56,11 @@ struct vsr_txq_stats {
 	uint64_t full; /**< Bursts cut short because the ring was full. */
 };
 
-/** Offset of the indirect table in the aux memory of a descriptor; a virtio header is before it. */
+/** Aux memory of a descriptor, two cache lines: a virtio header, and an indirect table at this
+ * offset. A packet of more buffers than the table has entries is a chain of ring descriptors. */
+#define VSR_TX_AUX_LEN 128
 #define VSR_TX_AUX_TABLE 32
+#define VSR_TX_TABLE_SEGS ((VSR_TX_AUX_LEN - VSR_TX_AUX_TABLE) / sizeof(struct virtq_desc))
 
 /** The doorbell of a TX queue, see vsr_tx_pending.c. */
 struct vsr_tx_doorbell {

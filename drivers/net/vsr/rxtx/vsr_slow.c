@@ -101,7 +101,8 @@ tx_segs(const struct vsr_txq *txq, const struct rte_mbuf *m, bool pushed, struct
 	return nb;
 }
 
-/* Post a packet of several buffers: by an indirect table if negotiated, else as a chain. */
+/* Post a packet of several buffers: by an indirect table if negotiated and large enough, else as a
+ * chain. */
 static __rte_always_inline bool
 tx_post_list(struct vsr_txq *txq, struct rte_mbuf *m, const struct vio_ring_ops *const ring)
 {
@@ -122,7 +123,7 @@ tx_post_list(struct vsr_txq *txq, struct rte_mbuf *m, const struct vio_ring_ops 
 	nb_segs += tx_segs(txq, m, pushed, &segs[nb_segs]);
 	/* From now on a packet may have several mbufs, so the short way to free them is over. */
 	txq->fast_free = false;
-	if (txq->indirect && nb_segs > 1) {
+	if (txq->indirect && nb_segs > 1 && nb_segs <= VSR_TX_TABLE_SEGS) {
 		const struct vio_seg table = {
 			.iova = txq->aux_iova + at + VSR_TX_AUX_TABLE,
 			.len = nb_segs * sizeof(struct virtq_desc),
