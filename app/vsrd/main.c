@@ -8,9 +8,11 @@
 #include <getopt.h>
 #include <limits.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,7 +21,6 @@
 #include "vsrd/core/log.h"
 #include "vsrd/api/vsrd.h"
 
-#define WATCH_MS 500
 #define EXIT_USAGE 2
 
 static const char help[] =
@@ -185,8 +186,9 @@ take_pfs(const struct options *options)
 
 /* ---------------------------------------------------------------- start, stop */
 
+/* Everything that touches no device. */
 static int
-start(struct options *options, struct err *err)
+prepare(struct options *options, struct err *err)
 {
 	static char path[PATH_MAX];
 	struct pf_host *host = &vsrd.owner.host;
@@ -204,32 +206,95 @@ start(struct options *options, struct err *err)
 	options->server.vsrd = &vsrd;
 	options->server.on_leave = vsrd_client_left;
 	ret = idtable_read(&host->ids, options->ids, err);
-	if (ret == 0)
-		ret = memory_init(err);
-	if (ret != 0)
-		return ret;
-	take_pfs(options);
-	vsrd.server = server_start(&options->server, err);
-	if (vsrd.server == NULL)
-		return -EADDRINUSE;
-	log_info("vsrd %s answers on %s", VSR_VERSION, options->server.path);
-	fdstore_notify("READY=1");
-	return 0;
+	return ret == 0 ? memory_init(err) : ret;
 }
 
-static void
-run(int signal_fd)
-{
-	struct pollfd wait = { .fd = signal_fd, .events = POLLIN };
+/* The start has a thread of its own: a PF that hangs must not keep vsrd from its end. */
+struct starter {
+	struct options *options;
+	struct err err;
+	int ret;
+	int done; /* Event descriptor: ret is valid. */
+	pthread_t thread;
+};
 
-	while (poll(&wait, 1, WATCH_MS) <= 0)
-		owner_watch(&vsrd.owner);
+static void *
+start_main(void *arg)
+{
+	struct starter *starter = arg;
+
+	take_pfs(starter->options);
+	vsrd.server = server_start(&starter->options->server, &starter->err);
+	starter->ret = vsrd.server != NULL ? 0 : -EADDRINUSE;
+	if (starter->ret == 0) {
+		log_info("vsrd %s answers on %s", VSR_VERSION, starter->options->server.path);
+		fdstore_notify("READY=1");
+	}
+	eventfd_write(starter->done, 1);
+	return NULL;
+}
+
+static int
+start(struct starter *starter, struct err *err)
+{
+	int ret = prepare(starter->options, err);
+
+	if (ret != 0)
+		return ret;
+	starter->done = eventfd(0, EFD_CLOEXEC);
+	if (starter->done < 0)
+		return err_set(err, -errno, "cannot create an event descriptor");
+	ret = -pthread_create(&starter->thread, NULL, start_main, starter);
+	return ret == 0 ? 0 : err_set(err, ret, "cannot start a thread: %s", strerror(-ret));
+}
+
+/* Wait for a signal, or for a start that failed. @return exit code. */
+static int
+run(int signal_fd, struct starter *starter)
+{
+	struct pollfd wait[2] = { { .fd = signal_fd, .events = POLLIN },
+		{ .fd = starter->done, .events = POLLIN } };
+
+	for (;;) {
+		if (poll(wait, 2, -1) < 0)
+			continue;
+		if (wait[0].revents != 0)
+			break;
+		wait[1].fd = -1;
+		if (starter->ret != 0) {
+			log_error("%s", starter->err.text);
+			return EXIT_FAILURE;
+		}
+	}
+	fdstore_notify("STOPPING=1");
+	log_info("stopping");
+	return EXIT_SUCCESS;
+}
+
+static bool
+starter_end(struct starter *starter)
+{
+	struct timespec end;
+
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += SERVER_STOP_MS / 1000;
+	return pthread_clockjoin_np(starter->thread, NULL, CLOCK_MONOTONIC, &end) == 0;
+}
+
+/* @return false: something that was begun does not end, in the kernel for example. */
+static bool
+stop(struct starter *starter)
+{
+	owner_stop(&vsrd.owner);
+	return starter_end(starter) && server_stop(vsrd.server) &&
+			guests_unserve_all(&vsrd.guests) && owner_leave(&vsrd.owner);
 }
 
 int
 main(int argc, char **argv)
 {
-	struct options options = { 0 };
+	static struct options options;
+	static struct starter starter = { .options = &options };
 	sigset_t signals;
 	struct err err;
 	int code, signal_fd;
@@ -247,17 +312,15 @@ main(int argc, char **argv)
 	/* Threads inherit this mask: only the main loop receives signals. */
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
-	if (signal_fd < 0 || start(&options, &err) != 0) {
+	if (signal_fd < 0 || start(&starter, &err) != 0) {
 		log_error("%s", signal_fd < 0 ? "cannot create a signal descriptor" : err.text);
-		owner_leave(&vsrd.owner);
 		return EXIT_FAILURE;
 	}
-	run(signal_fd);
-	fdstore_notify("STOPPING=1");
-	log_info("stopping");
-	server_stop(vsrd.server);
-	guests_unserve_all(&vsrd.guests);
-	owner_leave(&vsrd.owner);
+	code = run(signal_fd, &starter);
+	if (!stop(&starter)) {
+		log_warn("ending although not everything has come to an end");
+		_exit(EXIT_FAILURE);
+	}
 	idtable_free(&vsrd.owner.host.ids);
-	return EXIT_SUCCESS;
+	return code;
 }

@@ -2,6 +2,7 @@
 # Copyright (c) 2026 The vsr authors
 """vsrd and vsrd-keeper beside others that stop, flood, do not read, or mean harm."""
 
+import errno
 import fcntl
 import os
 import signal
@@ -12,6 +13,7 @@ import pytest
 
 from framework.child import Child
 from framework.sim import PF
+from framework.vfio_user import BAR0, STATUS, Guest
 from framework.vsrd import KEEPER, VSRD, Client, Refused
 from framework.wait import SLOW, wait_for
 
@@ -19,6 +21,8 @@ PYTHON = "/usr/bin/python3"
 F_SETPIPE_SZ = 1031
 # Longer than every wait of vsrd, so that a call which waits without a limit is seen.
 LIMIT = 45.0
+# Of one guest; they fit into its socket. A slow device needs 5 s for each.
+READS = 40
 
 
 class Piped:
@@ -209,3 +213,213 @@ def test_refused_user_writes_few_lines(sim, daemon, tmp_path):
     assert client.call("stats")["turned_away"] == 1000
     client.close()
     assert 0 < vsrd.child.output.count("client refused") < 100
+
+
+# ---------------------------------------------------------------- other clients, slow devices
+
+
+class Background:
+    """A function in a thread, and whether it has returned."""
+
+    def __init__(self, function, *args, **named):
+        self.error = self.result = None
+
+        def run():
+            try:
+                self.result = function(*args, **named)
+            except (Refused, OSError, EOFError) as error:
+                self.error = error
+
+        self.thread = threading.Thread(target=run, daemon=True)
+        self.thread.start()
+
+    def ended(self) -> bool:
+        return not self.thread.is_alive()
+
+    def wait(self, timeout=SLOW):
+        self.thread.join(timeout)
+        assert self.ended(), "the call does not return"
+        if self.error is not None:
+            raise self.error
+        return self.result
+
+
+@pytest.fixture
+def hammer():
+    """hammer(host, count): clients that ask pf.show without a pause, until the test ends."""
+    stop = threading.Event()
+    threads = []
+
+    def ask_on(path):
+        client = Client(path, SLOW)
+        while not stop.is_set():
+            try:
+                client.call("pf.show", pf=PF)
+            except Refused:
+                pass
+        client.close()
+
+    def start(host, count):
+        for _ in range(count):
+            threads.append(Background(ask_on, host.run_dir / "vsrd.sock"))
+
+    yield start
+    stop.set()
+    for thread in threads:
+        thread.thread.join(SLOW)
+
+
+def test_busy_clients_do_not_starve_the_watcher(sim, daemon, hammer):
+    """Steps: clients ask pf.show without a pause; others create VFs and unbind the PF. Verify:
+    vsrd emits the events, and closes the PF for the kernel."""
+    host = sim(vfs=2)
+    vsrd = daemon(host)
+    listener = Client(vsrd.socket, LIMIT)
+    listener.call("events.subscribe")
+    hammer(host, 8)
+    host.write("2", "bus/pci/devices", PF, "sriov_numvfs")
+    assert vsrd.wait_event(listener, "vf_added", LIMIT)["pf"] == PF
+    unbind = Background(host.sysfs("bus/pci/drivers/vfio-pci/unbind").write_text, PF)
+    vsrd.wait_event(listener, "pf_removed", LIMIT)
+    unbind.wait()
+    listener.close()
+
+
+def shown_elsewhere(host, folder):
+    """A sysfs whose sriov_numvfs keeps its writer waiting, as the kernel may."""
+    devices = folder / "bus/pci/devices"
+    real = host.sysfs("bus/pci/devices")
+    for name in (PF, "0000:01:00.1"):
+        (devices / name).mkdir(parents=True)
+        for entry in (real / name).iterdir():
+            target = os.readlink(entry) if entry.is_symlink() else entry
+            if entry.name != "sriov_numvfs":
+                (devices / name / entry.name).symlink_to(target)
+    os.mkfifo(devices / PF / "sriov_numvfs")
+    return devices / PF / "sriov_numvfs"
+
+
+def test_change_that_hangs_in_the_kernel_delays_nobody_else(sim, daemon, tmp_path):
+    """Steps: vf.destroy hangs in its write to sriov_numvfs. Verify: everything else about vsrd and
+    about that PF is answered, the PF is shown as busy, another change of it is refused, and vsrd
+    ends by SIGTERM."""
+    host = sim(vfs=2)
+    host.write("1", "bus/pci/devices", PF, "sriov_numvfs")
+    shown_elsewhere(host, tmp_path)
+    vsrd = daemon(host, keeper=False, args=["--pf", PF, "--sysfs", tmp_path])
+    destroy = Background(ask, host, "vf.destroy", pf=PF)
+    wait_for(lambda: ask(host, "pf.show", pf=PF)["busy"] == "vf.destroy", "the change")
+    assert ask(host, "version") and ask(host, "stats")
+    assert ask(host, "health")["pfs"][0]["busy"] == "vf.destroy"
+    assert ask(host, "pf.list")["pfs"][0]["num_vfs"] == 1
+    assert ask(host, "legacy.served") == {"served": []}
+    assert ask(host, "token.show", pf=PF)["token"]
+    assert len(ask(host, "vf.show", pf=PF)["vfs"]) == 1
+    others = {
+        method: Background(ask, host, method, pf=PF)
+        for method in ("pf.attach", "pf.reset", "admin.list")
+    }
+    for method, code in (("pf.attach", "EEXIST"), ("pf.reset", "EBUSY"), ("admin.list", "EBUSY")):
+        with pytest.raises(Refused) as refusal:
+            others[method].wait()
+        assert refusal.value.errno == code, method
+    assert not destroy.ended()
+    vsrd.child.signal(signal.SIGTERM)
+    vsrd.child.wait()
+
+
+def test_slow_attach_delays_no_other_pf(sim, daemon):
+    """Steps: attach a PF whose device answers seconds later. Verify: calls for another PF, and the
+    lists, are answered meanwhile; a second attach is refused."""
+    host = sim(vfs=2)
+    daemon(host, args=[])
+    assert host.cli("fault", "admin-delay=4000000").returncode == 0
+    attach = Background(ask, host, "pf.attach", pf=PF)
+    wait_for(lambda: ask(host, "health")["uptime_s"] >= 1, "a second")
+    with pytest.raises(Refused) as refusal:
+        ask(host, "pf.show", pf="0000:05:00.0")
+    assert refusal.value.errno == "ENODEV"
+    assert ask(host, "pf.list") == {"pfs": []}
+    with pytest.raises(Refused) as refusal:
+        ask(host, "pf.attach", pf=PF)
+    assert refusal.value.errno == "EEXIST" and "another client" in refusal.value.message
+    assert not attach.ended()
+    assert host.cli("fault", "none").returncode == 0
+    assert attach.wait()["state"] == "up"
+
+
+@pytest.fixture
+def served(sim, daemon):
+    """served(vfs, **conf): a host, vsrd, and the socket of VF 1 for a guest."""
+
+    def make(vfs=1, **conf):
+        host = sim(vfs=vfs, **conf)
+        vsrd = daemon(host)
+        ask(host, "vf.create", pf=PF, count=vfs)
+        path = host.dir / "guest"
+        ask(host, "legacy.serve", pf=PF, vf=1, socket=str(path))
+        return host, vsrd, path
+
+    return make
+
+
+def test_guest_of_a_slow_device_is_unserved(served):
+    """Steps: a guest sends many reads of all registers; the device answers EAGAIN to each command.
+    Verify: unserve ends, although the device would need minutes for these reads; the list of
+    guests is answered meanwhile; the next guest is ended by SIGTERM."""
+    host, vsrd, path = served()
+    for last in (False, True):
+        guest = Guest(path)
+        guest.open_ports()
+        assert host.cli("fault", "admin-eagain=1000000000").returncode == 0
+        guest.send_reads(BAR0, 0, 20, READS)
+        wait_for(lambda: ask(host, "legacy.served")["served"][0]["commands"] > 0, "a read")
+        if last:
+            assert vsrd.stop() == 0
+        else:
+            unserve = Background(ask, host, "legacy.unserve", pf=PF, vf=1)
+            assert ask(host, "health")
+            assert len(ask(host, "legacy.served")["served"]) <= 1
+            assert unserve.wait()
+            assert host.cli("fault", "none").returncode == 0
+            ask(host, "legacy.serve", pf=PF, vf=1, socket=str(path))
+        guest.close()
+
+
+def test_guest_that_has_left_frees_its_place(served):
+    """Steps: a guest sends many reads to a device that answers EAGAIN, and leaves. Verify: the next
+    guest is served while the device is still slow."""
+    host, _, path = served()
+    guest = Guest(path)
+    guest.open_ports()
+    assert host.cli("fault", "admin-eagain=1000000000").returncode == 0
+    guest.send_reads(BAR0, 0, 20, READS)
+    guest.close()
+
+    def next_one():
+        try:
+            return Guest(path, LIMIT)
+        except OSError as error:
+            assert error.errno == errno.EBUSY
+            return None
+
+    wait_for(next_one, "the place of the guest").close()
+
+
+def test_dead_admin_queue_repairs_itself(served):
+    """Steps: the device never answers a command; later it answers again. Verify: vsrd resets the PF
+    by itself, again if necessary, and the guest reads its registers then."""
+    host, vsrd, path = served()
+    listener = Client(vsrd.socket, LIMIT)
+    listener.call("events.subscribe")
+    guest = Guest(path)
+    guest.open_ports()
+    assert guest.get(STATUS, 1) == 0
+    assert host.cli("fault", "admin-lose=2").returncode == 0
+    assert guest.get(STATUS, 1) == 0xFF
+    vsrd.wait_event(listener, "admin_queue_dead", LIMIT)
+    vsrd.wait_event(listener, "pf_reset", LIMIT)
+    wait_for(lambda: guest.get(STATUS, 1) == 0, "the next admin queue")
+    wait_for(lambda: ask(host, "health")["ok"], "health")
+    guest.close()
+    listener.close()

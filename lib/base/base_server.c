@@ -206,17 +206,50 @@ free_server:
 	return ret;
 }
 
+static void
+server_free(struct base_server *server)
+{
+	close(server->listener);
+	close(server->stop_fd);
+	free(server);
+}
+
+static void
+tell_stop(struct base_server *server)
+{
+	unlink(server->addr.sun_path);
+	eventfd_write(server->stop_fd, 1);
+}
+
 void
 base_server_stop(struct base_server *server)
 {
 	if (server == NULL)
 		return;
-	unlink(server->addr.sun_path);
-	eventfd_write(server->stop_fd, 1);
+	tell_stop(server);
 	pthread_join(server->thread, NULL);
-	close(server->listener);
-	close(server->stop_fd);
-	free(server);
+	server_free(server);
+}
+
+bool
+base_server_stop_within(struct base_server *server, unsigned int wait_ms)
+{
+	struct timespec end;
+
+	if (server == NULL)
+		return true;
+	tell_stop(server);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += wait_ms / 1000;
+	end.tv_nsec += (long)(wait_ms % 1000) * 1000000;
+	if (end.tv_nsec >= 1000000000) {
+		end.tv_sec++;
+		end.tv_nsec -= 1000000000;
+	}
+	if (pthread_clockjoin_np(server->thread, NULL, CLOCK_MONOTONIC, &end) != 0)
+		return false;
+	server_free(server);
+	return true;
 }
 
 unsigned int

@@ -55,6 +55,11 @@ int base_server_start(const struct base_server_conf *conf, struct base_server **
 
 /** Remove the socket, stop all clients, wait for their threads, free the server. NULL: nothing. */
 void base_server_stop(struct base_server *server);
+/**
+ * As base_server_stop(), but wait for a limited time.
+ * @return false: a thread still runs, and the server is not freed.
+ */
+bool base_server_stop_within(struct base_server *server, unsigned int wait_ms);
 
 /** Number of clients that are served now; from any thread. */
 unsigned int base_server_nb_clients(const struct base_server *server);

@@ -23,9 +23,13 @@
 
 #include "vuser_priv.h"
 
-/* Limits per call, so that a peer cannot occupy the thread. */
+/* Limits per call, so that a peer cannot occupy the thread. A message may take long, since the
+ * device decides: after this time the caller looks at its other descriptors first. */
 #define MAX_TURNS 64
 #define MAX_ACCEPTS 8
+#define SLICE_MS 20
+/* Messages of a client that has left are handled for this long. */
+#define LEFT_MS 1000
 
 /* ---------------------------------------------------------------- create, destroy */
 
@@ -280,8 +284,10 @@ serve_one(struct vuser_server *server)
 }
 
 static void
-serve_conn(struct vuser_server *server)
+serve_conn(struct vuser_server *server, unsigned int ms)
 {
+	const uint64_t end = vuser_deadline(ms);
+
 	for (unsigned int turn = 0; turn < MAX_TURNS && server->conn >= 0; turn++) {
 		int ret = serve_one(server);
 
@@ -289,6 +295,8 @@ serve_conn(struct vuser_server *server)
 			return;
 		if (ret != 0)
 			drop_conn(server);
+		if (vuser_deadline(0) >= end)
+			return;
 	}
 }
 
@@ -305,6 +313,8 @@ conn_is_dead(const struct vuser_server *server)
 static void
 accept_clients(struct vuser_server *server)
 {
+	const uint64_t end = vuser_deadline(LEFT_MS);
+
 	for (unsigned int turn = 0; turn < MAX_ACCEPTS; turn++) {
 		int sock = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
@@ -313,14 +323,18 @@ accept_clients(struct vuser_server *server)
 		/*
 		 * A client that connects right after another one has left must find the device
 		 * free: handle the messages that the other one left, whose number cannot grow.
+		 * A slow device may need long for them, and is reset afterwards anyway.
 		 */
-		while (conn_is_dead(server))
-			serve_conn(server);
+		while (conn_is_dead(server)) {
+			serve_conn(server, 0);
+			if (vuser_deadline(0) >= end)
+				drop_conn(server);
+		}
 		if (vuser_server_adopt(server, sock) != 0) {
 			refuse(sock);
 			continue;
 		}
-		serve_conn(server);
+		serve_conn(server, SLICE_MS);
 	}
 }
 
@@ -337,7 +351,7 @@ vuser_server_process(struct vuser_server *server)
 		if (events[i].data.fd == server->listener)
 			knocks = true;
 	}
-	serve_conn(server);
+	serve_conn(server, SLICE_MS);
 	if (knocks)
 		accept_clients(server);
 }

@@ -46,6 +46,7 @@ struct vio_admin {
 	struct vio_dev *dev;
 	vio_admin_dead_fn on_dead;
 	void *on_dead_arg;
+	const atomic_bool *stop;
 	uint32_t timeout_us;
 	unsigned int nb_queues;
 	rte_spinlock_t lock; /**< Of groups, stats, dead_reported; before that of a cmdq. */
@@ -103,6 +104,7 @@ vio_admin_create(struct vio_dev *dev, const struct vio_admin_conf *conf)
 	admin->dev = dev;
 	admin->on_dead = conf->on_dead;
 	admin->on_dead_arg = conf->on_dead_arg;
+	admin->stop = conf->stop;
 	admin->timeout_us = conf->timeout_us != 0 ? conf->timeout_us : VIO_ADMIN_TIMEOUT_US;
 	rte_spinlock_init(&admin->lock);
 	if (conf->max_queues != 0)
@@ -330,6 +332,20 @@ end_dead(struct vio_admin *admin, struct vio_admin_cmd *cmd)
 }
 
 static bool
+is_stopped(const struct vio_admin *admin)
+{
+	return admin->stop != NULL && *admin->stop;
+}
+
+static int
+end_canceled(struct vio_admin *admin, struct vio_admin_cmd *cmd)
+{
+	vio_fail(-ECANCELED, "%s is not sent again: the program ends",
+			vio_admin_opcode_name(cmd->opcode));
+	return end(admin, cmd, -ECANCELED);
+}
+
+static bool
 time_is_up(const struct vio_admin *admin, const struct vio_admin_cmd *cmd, uint64_t now)
 {
 	return now - cmd->own.started_ns >= (uint64_t)admin->timeout_us * 1000;
@@ -357,6 +373,8 @@ try_again(struct vio_admin *admin, struct vio_admin_cmd *cmd)
 	const uint64_t now = vio_now_ns();
 	int ret;
 
+	if (is_stopped(admin))
+		return end_canceled(admin, cmd);
 	if (time_is_up(admin, cmd, now))
 		return end(admin, cmd, -EAGAIN);
 	if (now < cmd->own.again_ns)
@@ -448,6 +466,8 @@ start(struct vio_admin *admin, struct vio_admin_cmd *cmd, bool list)
 	cmd->status = cmd->qualifier = 0;
 	cmd->result_used = 0;
 	ret = check(cmd);
+	if (ret == 0 && is_stopped(admin))
+		ret = vio_fail(-ECANCELED, "the command is not sent: the program ends");
 	if (ret == 0)
 		ret = admit(admin, cmd, list);
 	if (ret != 0)

@@ -30,6 +30,7 @@
  * reports as written (virtio 1.4 2.13.1).
  */
 
+#include <stdatomic.h>
 #include <sys/uio.h>
 
 #include "virtio_spec/admin.h"
@@ -64,6 +65,9 @@ struct vio_admin_conf {
 	uint32_t timeout_us; /**< Per command, retries included; 0: VIO_ADMIN_TIMEOUT_US. */
 	vio_admin_dead_fn on_dead; /**< May be NULL. */
 	void *on_dead_arg;
+	/** Becomes true when the caller ends: nothing is sent any more, and commands that the
+	 * device does not have end with -ECANCELED. NULL: never. */
+	const atomic_bool *stop;
 };
 
 /* ------------------------------------------------------------------ create, enable, free */
@@ -161,6 +165,7 @@ struct vio_admin_cmd {
  *         -EPROTO      the answer is shorter than a status,
  *         -EIO         the admin queue is dead or broken: not sent, or no answer can come,
  *         -ETIMEDOUT   no answer; the admin queue is dead from now on,
+ *         -ECANCELED   conf.stop became true: not sent, or the device answered EAGAIN,
  *         -ENOBUFS     the queue had no room until the timeout expired: not sent.
  *         Any other status counts as EINVAL (virtio 1.4 2.12.1.6). vio_err() has the answer in
  *         words. LIST_USE is refused (-EINVAL): use vio_admin_agree().

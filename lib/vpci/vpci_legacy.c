@@ -30,6 +30,7 @@ struct vpci_legacy {
 	uint16_t msix; /**< Offset of the capability; 0: none. */
 	uint8_t mac[MAC_LEN]; /**< Bytes written so far; mac_have says which. */
 	uint8_t mac_have;
+	bool given_up; /* The rest of the access is not sent to the owner. */
 	/* Doorbell of the VF: a place in a BAR, or absent (commands). */
 	bool has_doorbell;
 	uint8_t doorbell_bar;
@@ -145,17 +146,47 @@ command_done(struct vpci_legacy *l, int ret)
 	engine_release(&l->conf);
 	l->stats.commands++;
 	l->stats.failures += ret != 0;
+	l->given_up = ret != 0 && ret != -EINVAL;
+}
+
+/* A device that is slow is slow for each register: an access sends no further command after one
+ * that failed for another reason than its contents. So an access has an end in time. */
+static void
+access_begin(struct vpci_legacy *l)
+{
+	l->given_up = false;
+}
+
+static bool
+access_goes_on(struct vpci_legacy *l)
+{
+	if (l->conf.stop != NULL && *l->conf.stop)
+		l->given_up = true;
+	l->stats.failures += l->given_up;
+	return !l->given_up;
+}
+
+static int
+part_ask(struct vpci_legacy *l, const struct reg_part *p, uint8_t *data)
+{
+	struct vio_admin *admin;
+	int ret;
+
+	if (!access_goes_on(l))
+		return -ECANCELED;
+	admin = engine_hold(&l->conf);
+	ret = admin == NULL ?
+			-ENODEV :
+			vio_admin_legacy_read(admin, l->conf.vf, p->area, p->offset, data, p->len);
+	command_done(l, ret);
+	return ret;
 }
 
 static void
 part_read(struct vpci_legacy *l, const struct reg_part *p, uint8_t *data)
 {
-	struct vio_admin *admin = engine_hold(&l->conf);
-	const int ret = admin == NULL ?
-			-ENODEV :
-			vio_admin_legacy_read(admin, l->conf.vf, p->area, p->offset, data, p->len);
+	const int ret = part_ask(l, p, data);
 
-	command_done(l, ret);
 	if (ret != 0)
 		memset(data, 0xff, p->len);
 	/* Bytes of the MAC address that are not sent yet read as written. */
@@ -167,8 +198,11 @@ part_read(struct vpci_legacy *l, const struct reg_part *p, uint8_t *data)
 static void
 part_send(struct vpci_legacy *l, const struct reg_part *p, const uint8_t *data)
 {
-	struct vio_admin *admin = engine_hold(&l->conf);
+	struct vio_admin *admin;
 
+	if (!access_goes_on(l))
+		return;
+	admin = engine_hold(&l->conf);
 	command_done(l,
 			admin == NULL ? -ENODEV :
 					vio_admin_legacy_write(admin, l->conf.vf, p->area,
@@ -219,6 +253,7 @@ bar0_read(void *arg, uint64_t offset, void *data, size_t len)
 	struct reg_part p;
 
 	memset(data, 0xff, len);
+	access_begin(l);
 	l->stats.reads++;
 	for (size_t done = 0; done < len; done += p.len) {
 		if (part_at(header_len, (uint32_t)(offset + done), len - done, &p) && l->io_on)
@@ -237,6 +272,7 @@ bar0_write(void *arg, uint64_t offset, const void *data, size_t len)
 	const uint64_t doorbells = l->stats.doorbells;
 	struct reg_part p;
 
+	access_begin(l);
 	for (size_t done = 0; done < len; done += p.len) {
 		if (part_at(header_len, (uint32_t)(offset + done), len - done, &p) && l->io_on)
 			part_write(l, &p, (const uint8_t *)data + done);

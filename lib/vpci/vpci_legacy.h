@@ -18,6 +18,8 @@
  * For x86 only: a legacy driver cannot negotiate the barriers of the platform (virtio 1.4 6.3).
  */
 
+#include <stdatomic.h>
+
 #include "virtio/vio_admin_legacy.h"
 #include "vpci.h"
 
@@ -35,6 +37,9 @@ struct vpci_legacy_conf {
 	void (*release)(void *owner);
 	void *owner; /**< First argument of both. */
 	uint16_t vf; /**< 1..NumVFs. */
+	/** Becomes true when the guest shall be disconnected: an access that has begun sends no
+	 * further command. NULL: never. */
+	const atomic_bool *stop;
 };
 
 struct vpci_legacy_stats {

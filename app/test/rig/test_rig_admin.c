@@ -25,6 +25,7 @@
 static struct rig rig;
 static struct vio_dev dev;
 static struct vio_admin *admin;
+static atomic_bool stop;
 static unsigned int nb_dead;
 
 static const struct vio_features wanted_split = {
@@ -49,7 +50,8 @@ owner_up(uint32_t timeout_us)
 	const struct vio_admin_conf conf = { .name = "rig_admin",
 		.timeout_us = timeout_us,
 		.on_dead = on_dead,
-		.on_dead_arg = &rig };
+		.on_dead_arg = &rig,
+		.stop = &stop };
 
 	VTEST_EQ(vio_dev_negotiate(&dev, &wanted, &wanted_split), 0);
 	if (admin == NULL)
@@ -326,6 +328,25 @@ eagain_is_tried_again_until_the_time_is_up(void)
 	VTEST_EQ(nb_dead, 0);
 	faults_set((struct vsim_faults){ 0 });
 	VTEST_EQ(status_get(1), 1);
+	owner_close(false);
+}
+
+static void
+stop_ends_commands_that_the_device_does_not_have(void)
+{
+	struct vio_admin_cmd reset;
+
+	owner_plain(1);
+	faults_set((struct vsim_faults){ .admin_eagain = UINT32_MAX });
+	reset = reset_of(1);
+	VTEST_EQ(vio_admin_submit(admin, &reset), 0);
+	stop = true;
+	VTEST_EQ(vio_admin_wait(admin, &reset), -ECANCELED);
+	VTEST_EQ(status_put(1, 3), -ECANCELED);
+	stop = false;
+	faults_set((struct vsim_faults){ 0 });
+	VTEST_EQ(status_put(1, 3), 0);
+	VTEST_EQ(nb_dead, 0);
 	owner_close(false);
 }
 
@@ -690,6 +711,8 @@ static const struct vtest_case cases[] = {
 			a_slow_reset_does_not_keep_other_vfs_waiting },
 	{ "eagain_is_tried_again_until_the_time_is_up",
 			eagain_is_tried_again_until_the_time_is_up },
+	{ "stop_ends_commands_that_the_device_does_not_have",
+			stop_ends_commands_that_the_device_does_not_have },
 	{ "no_answer_means_a_dead_queue_and_a_reset_revives_it",
 			no_answer_means_a_dead_queue_and_a_reset_revives_it },
 	{ "late_answers_are_taken_as_long_as_there_is_time",

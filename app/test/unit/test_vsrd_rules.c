@@ -7,6 +7,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +23,7 @@
 #include "common/pf.h"
 #include "vsrd/core/events.h"
 #include "vsrd/core/fdstore.h"
+#include "vsrd/core/gate.h"
 #include "vsrd/core/memory.h"
 #include "vsrd/owner/pasid.h"
 #include "vsrd/api/vsrd.h"
@@ -480,6 +483,87 @@ keeper_that_does_not_read_is_not_waited_for(void)
 	unsetenv("NOTIFY_SOCKET");
 }
 
+/* ---------------------------------------------------------------- the gate of a PF */
+
+static struct gate gate;
+static char order[8];
+static atomic_uint nb_entered;
+
+/* Enter as a command ('c') or as a change, note that, and leave. */
+static void *
+pass_gate(void *arg)
+{
+	const char *kind = arg;
+
+	if (gate_enter(&gate, kind[0] == 'c' ? NULL : kind, 60000) != 0)
+		return NULL;
+	order[nb_entered++] = kind[0];
+	gate_leave(&gate);
+	return NULL;
+}
+
+static unsigned int
+nb_waiting(void)
+{
+	unsigned int nb = 0;
+
+	pthread_mutex_lock(&gate.lock);
+	nb = gate.waiting;
+	pthread_mutex_unlock(&gate.lock);
+	return nb;
+}
+
+static void
+gate_serves_in_the_order_of_arrival(void)
+{
+	static const char *const kinds[] = { "x", "c", "y", "c" };
+	pthread_t threads[4];
+
+	gate_init(&gate);
+	nb_entered = 0;
+	VTEST_EQ(gate_enter(&gate, NULL, 0), 0);
+	/* Beside a command another one may be, but a change that waits comes first. */
+	VTEST_EQ(gate_enter(&gate, NULL, 0), 0);
+	gate_leave(&gate);
+	for (unsigned int i = 0; i < 4; i++) {
+		VTEST_EQ(pthread_create(&threads[i], NULL, pass_gate, (void *)(uintptr_t)kinds[i]),
+				0);
+		while (nb_waiting() != i + 1)
+			usleep(1000);
+	}
+	VTEST_EQ(gate_enter(&gate, NULL, 0), -EBUSY);
+	VTEST_EQ(nb_entered, 0);
+	gate_leave(&gate);
+	for (unsigned int i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+	VTEST(memcmp(order, "xcyc", 4) == 0);
+}
+
+static void
+gate_ends_each_wait(void)
+{
+	unsigned int seconds;
+	pthread_t thread;
+
+	gate_init(&gate);
+	VTEST_EQ(gate_enter(&gate, "change", 0), 0);
+	VTEST(strcmp(gate_change(&gate, &seconds), "change") == 0);
+	VTEST_EQ(gate_enter(&gate, NULL, 10), -EBUSY);
+	VTEST_EQ(gate_enter(&gate, "other", 10), -EBUSY);
+	VTEST(!gate_wait_empty(&gate, 10));
+	nb_entered = 0;
+	VTEST_EQ(pthread_create(&thread, NULL, pass_gate, (void *)(uintptr_t) "x"), 0);
+	while (nb_waiting() != 1)
+		usleep(1000);
+	gate_close(&gate);
+	pthread_join(thread, NULL);
+	VTEST_EQ(nb_entered, 0);
+	gate_leave(&gate);
+	VTEST(gate_change(&gate, &seconds) == NULL);
+	VTEST_EQ(gate_enter(&gate, NULL, 10), -ECANCELED);
+	VTEST(gate_wait_empty(&gate, 10));
+}
+
 static void
 slow_listener_loses_the_oldest_and_is_told(void)
 {
@@ -532,6 +616,8 @@ main(int argc, char **argv)
 		{ "nobody_keeps_where_nobody_listens", nobody_keeps_where_nobody_listens },
 		{ "keeper_that_does_not_read_is_not_waited_for",
 				keeper_that_does_not_read_is_not_waited_for },
+		{ "gate_serves_in_the_order_of_arrival", gate_serves_in_the_order_of_arrival },
+		{ "gate_ends_each_wait", gate_ends_each_wait },
 		{ "slow_listener_loses_the_oldest_and_is_told",
 				slow_listener_loses_the_oldest_and_is_told },
 	};

@@ -12,10 +12,22 @@
 #include "method.h"
 
 struct owner_pf *
-method_pf_get(struct rpc_call *call, const char *name, bool change)
+method_pf_get(struct rpc_call *call, const char *name, const char *change)
 {
 	int ret = 0;
-	struct owner_pf *pf = owner_get(&call->vsrd->owner, name, change, &ret, &call->err);
+	struct owner_pf *pf = owner_get(&call->vsrd->owner, name, change, OWNER_WAIT_MS, &ret,
+			&call->err);
+
+	if (pf == NULL)
+		rpc_refuse(call, ret);
+	return pf;
+}
+
+struct owner_pf *
+method_pf_view(struct rpc_call *call, const char *name, struct owner_view *view)
+{
+	int ret = 0;
+	struct owner_pf *pf = owner_view(&call->vsrd->owner, name, view, &ret, &call->err);
 
 	if (pf == NULL)
 		rpc_refuse(call, ret);
@@ -30,9 +42,9 @@ method_admin_get(struct rpc_call *call, const char *name, json_int_t vf)
 
 	if (vf < 0 || vf > SYSFS_MAX_VFS)
 		return (void *)rpc_bad_params(call, "there is no VF %lld", (long long)vf);
-	pf = owner_get(&call->vsrd->owner, name, false, &ret, &call->err);
+	pf = method_pf_get(call, name, NULL);
 	if (pf == NULL)
-		return (void *)rpc_refuse(call, ret);
+		return NULL;
 	ret = owner_admin_ready(pf, (unsigned int)vf, &call->err);
 	if (ret == 0)
 		return pf;

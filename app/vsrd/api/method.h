@@ -12,16 +12,18 @@
 #include "vsrd.h"
 
 /** As owner_get(). @return the PF, or NULL: the call is refused. */
-struct owner_pf *method_pf_get(struct rpc_call *call, const char *name, bool change);
+struct owner_pf *method_pf_get(struct rpc_call *call, const char *name, const char *change);
+/** As owner_view(). @return the place of the PF, or NULL: the call is refused. */
+struct owner_pf *method_pf_view(struct rpc_call *call, const char *name, struct owner_view *view);
 
 /**
- * Find and lock a PF for a command of its admin queue.
+ * Find a PF and enter its gate for a command of its admin queue.
  * @param vf  Number of the VF that the command is for, 0 for the PF itself.
  * @return the PF, or NULL: the call is refused.
  */
 struct owner_pf *method_admin_get(struct rpc_call *call, const char *name, json_int_t vf);
 
-/** Refuse with the error text of the admin queue, and unlock the PF. @return NULL. */
+/** Refuse with the error text of the admin queue, and leave the PF. @return NULL. */
 json_t *method_refuse_engine(struct rpc_call *call, struct owner_pf *pf, int ret);
 
 /** Bytes as a JSON string of hexadecimal digits. */

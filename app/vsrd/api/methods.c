@@ -5,6 +5,7 @@
 /* Methods about the daemon itself, and the table of all methods. */
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -30,46 +31,45 @@ add_problem(json_t *problems, const char *pf, const char *text)
 	json_array_append_new(problems, json_pack("{s:s, s:s}", "pf", pf, "text", text));
 }
 
-static void
-check_queues(struct owner_pf *pf, json_t *problems)
-{
-	for (unsigned int i = 0; pf->admin != NULL && i < vio_admin_nb_queues(pf->admin); i++) {
-		struct vio_admin_queue_info info;
-
-		if (vio_admin_queue_info(pf->admin, i, &info) == 0 && info.dead)
-			add_problem(problems, pf->bdf,
-					"an admin queue is dead: run vsrctl pf "
-					"reset");
-	}
-}
+#define LONG_CHANGE_S 10 /* A change of a PF that takes longer is a problem. */
 
 static json_t *
-check_pf(struct owner_pf *pf, bool keeper, json_t *problems)
+check_pf(const struct owner_view *view, bool keeper, json_t *problems)
 {
 	const size_t before = json_array_size(problems);
-	const char *state = "ok";
+	const char *pf = view->fn.bdf;
+	char text[128];
 
-	if (pf->gone)
-		add_problem(problems, pf->bdf, "its registers cannot be read any more");
-	else if (pf->needs_reset)
-		add_problem(problems, pf->bdf, "it needs a reset: run vsrctl pf reset");
-	else if (!pf->up)
-		add_problem(problems, pf->bdf, pf->state_err.text);
-	check_queues(pf, problems);
-	if (!pf->kept || !keeper)
-		add_problem(problems, pf->bdf,
+	if (view->gone)
+		add_problem(problems, pf, "its registers cannot be read any more");
+	else if (view->needs_reset)
+		add_problem(problems, pf, "it needs a reset: run vsrctl pf reset");
+	else if (!view->up)
+		add_problem(problems, pf, view->state_err.text);
+	if (view->admin_dead)
+		add_problem(problems, pf,
+				"an admin queue is dead: vsrd resets the PF, again and again if "
+				"necessary");
+	if (view->change != NULL && view->change_s >= LONG_CHANGE_S) {
+		snprintf(text, sizeof(text), "%s has been running for %u s", view->change,
+				view->change_s);
+		add_problem(problems, pf, text);
+	}
+	if (!view->kept || !keeper)
+		add_problem(problems, pf,
 				"nobody keeps its descriptors: when vsrd ends, its "
 				"VFs lose their state; run vsrd by systemd or vsrd-keeper");
-	if (json_array_size(problems) != before)
-		state = "problem";
-	return json_pack("{s:s, s:s, s:i, s:b}", "pf", pf->bdf, "state", state, "num_vfs",
-			(int)pf->fn.num_vfs, "kept", pf->kept && keeper);
+	return json_pack("{s:s, s:s, s:s?, s:i, s:b}", "pf", pf, "state",
+			json_array_size(problems) != before ? "problem" : "ok", "busy",
+			view->change, "num_vfs", (int)view->fn.num_vfs, "kept",
+			view->kept && keeper);
 }
 
 static json_t *
 method_health(struct rpc_call *call)
 {
 	struct vsrd *vsrd = call->vsrd;
+	struct owner_view view;
 	json_t *pfs, *problems;
 	struct timespec now;
 	bool keeper;
@@ -80,14 +80,9 @@ method_health(struct rpc_call *call)
 	keeper = fdstore_answers();
 	pfs = json_array();
 	problems = json_array();
-	for (unsigned int i = 0; i < OWNER_MAX_PFS; i++) {
-		struct owner_pf *pf = &vsrd->owner.pfs[i];
-
-		pthread_rwlock_rdlock(&pf->lock);
-		if (pf->used)
-			json_array_append_new(pfs, check_pf(pf, keeper, problems));
-		pthread_rwlock_unlock(&pf->lock);
-	}
+	for (unsigned int i = 0; i < OWNER_MAX_PFS; i++)
+		if (owner_view_at(&vsrd->owner, i, &view))
+			json_array_append_new(pfs, check_pf(&view, keeper, problems));
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return json_pack("{s:b, s:i, s:I, s:b, s:o, s:o}", "ok", json_array_size(problems) == 0,
 			"pid", (int)getpid(), "uptime_s", (json_int_t)(now.tv_sec - vsrd->started),

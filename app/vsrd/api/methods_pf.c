@@ -24,66 +24,69 @@ refuse_users(struct rpc_call *call, int ret, json_t *users)
 /* ---------------------------------------------------------------- PFs */
 
 static const char *
-state_name(const struct owner_pf *pf)
+state_name(const struct owner_view *view)
 {
-	if (pf->gone)
+	if (view->gone)
 		return "gone";
-	if (pf->needs_reset)
+	if (view->needs_reset)
 		return "needs reset";
-	return pf->up ? "up" : "refused";
+	return view->up ? "up" : "refused";
 }
 
-/* Read the PF from sysfs; pf->fn may be written with the exclusive lock only. */
-static struct sysfs_fn
-fresh(const struct rpc_call *call, const struct owner_pf *pf)
+/* A member that is null, or the error text. */
+static json_t *
+why(bool fine, const struct err *err)
 {
-	struct sysfs_fn fn;
-
-	return sysfs_fn_read(call->vsrd->owner.host.sysfs, pf->bdf, &fn) == 0 ? fn : pf->fn;
+	return fine ? json_null() : json_string(err->text);
 }
 
 static json_t *
-show_pf(const struct rpc_call *call, struct owner_pf *pf)
+show_pf(const struct owner_view *view)
 {
-	const struct sysfs_fn fn = fresh(call, pf);
-	json_t *out = show_fn(&fn);
+	json_t *out = show_fn(&view->fn);
 	char features[2048];
 
-	vio_features_format(&pf->dev.accepted, features, sizeof(features));
-	json_object_set_new(out, "state", json_string(state_name(pf)));
-	json_object_set_new(out, "why", pf->up ? json_null() : json_string(pf->state_err.text));
-	json_object_set_new(out, "status", json_integer(vio_dev_status(&pf->dev)));
+	vio_features_format(&view->accepted, features, sizeof(features));
+	json_object_set_new(out, "state", json_string(state_name(view)));
+	json_object_set_new(out, "why", why(view->up, &view->state_err));
+	json_object_set_new(out, "busy",
+			view->change == NULL ? json_null() : json_string(view->change));
+	json_object_set_new(out, "status", json_integer(view->status));
 	json_object_set_new(out, "features", json_string(features));
-	json_object_set_new(out, "sriov_allowed", json_boolean(pf->sriov_ret == 0));
-	json_object_set_new(out, "sriov_why",
-			pf->sriov_ret == 0 ? json_null() : json_string(pf->sriov_err.text));
-	json_object_set_new(out, "admin_queues",
-			json_integer(pf->admin == NULL ? 0 :
-							 (json_int_t)vio_admin_nb_queues(
-									 pf->admin)));
-	json_object_set_new(out, "admin_why",
-			pf->admin != NULL ? json_null() : json_string(pf->admin_err.text));
-	json_object_set_new(out, "kept", json_boolean(pf->kept));
-	json_object_set_new(out, "adopted", json_boolean(pf->adopted));
+	json_object_set_new(out, "sriov_allowed", json_boolean(view->sriov_ret == 0));
+	json_object_set_new(out, "sriov_why", why(view->sriov_ret == 0, &view->sriov_err));
+	json_object_set_new(out, "admin_queues", json_integer(view->nb_queues));
+	json_object_set_new(out, "admin_why", why(view->admin, &view->admin_err));
+	json_object_set_new(out, "kept", json_boolean(view->kept));
+	json_object_set_new(out, "adopted", json_boolean(view->adopted));
 	return out;
+}
+
+/* The function as sysfs shows it now: others may have changed it. */
+static void
+refresh(const struct owner *owner, struct owner_view *view)
+{
+	struct sysfs_fn fn;
+
+	if (sysfs_fn_read(owner->host.sysfs, view->fn.bdf, &fn) == 0)
+		view->fn = fn;
 }
 
 json_t *
 method_pf_list(struct rpc_call *call)
 {
 	struct owner *owner = &call->vsrd->owner;
+	struct owner_view view;
 	json_t *list;
 
 	if (rpc_params(call, "{}") != 0)
 		return NULL;
 	list = json_array();
 	for (unsigned int i = 0; i < OWNER_MAX_PFS; i++) {
-		struct owner_pf *pf = &owner->pfs[i];
-
-		pthread_rwlock_rdlock(&pf->lock);
-		if (pf->used)
-			json_array_append_new(list, show_pf(call, pf));
-		pthread_rwlock_unlock(&pf->lock);
+		if (!owner_view_at(owner, i, &view))
+			continue;
+		refresh(owner, &view);
+		json_array_append_new(list, show_pf(&view));
 	}
 	return json_pack("{s:o}", "pfs", list);
 }
@@ -91,20 +94,17 @@ method_pf_list(struct rpc_call *call)
 json_t *
 method_pf_show(struct rpc_call *call)
 {
-	struct owner_pf *pf;
-	struct sysfs_fn fn;
+	struct owner *owner = &call->vsrd->owner;
+	struct owner_view view;
 	const char *name;
 	json_t *out;
 
-	if (rpc_params(call, "{s:s}", "pf", &name) != 0)
+	if (rpc_params(call, "{s:s}", "pf", &name) != 0 ||
+			method_pf_view(call, name, &view) == NULL)
 		return NULL;
-	pf = method_pf_get(call, name, false);
-	if (pf == NULL)
-		return NULL;
-	fn = fresh(call, pf);
-	out = show_pf(call, pf);
-	json_object_set_new(out, "vfs", show_vfs(&call->vsrd->owner.host, &fn));
-	owner_put(pf);
+	refresh(owner, &view);
+	out = show_pf(&view);
+	json_object_set_new(out, "vfs", show_vfs(&owner->host, &view.fn));
 	return out;
 }
 
@@ -137,20 +137,21 @@ method_pf_release(struct rpc_call *call)
 json_t *
 method_pf_reset(struct rpc_call *call)
 {
+	struct owner_view view;
 	struct owner_pf *pf;
 	const char *name;
-	json_t *out;
 	int ret;
 
 	if (rpc_params(call, "{s:s}", "pf", &name) != 0)
 		return NULL;
-	pf = method_pf_get(call, name, true);
+	pf = method_pf_get(call, name, "pf.reset");
 	if (pf == NULL)
 		return NULL;
 	ret = owner_pf_reset(&call->vsrd->owner, pf, &call->err);
-	out = ret == 0 ? show_pf(call, pf) : rpc_refuse(call, ret);
 	owner_put(pf);
-	return out;
+	if (ret != 0)
+		return rpc_refuse(call, ret);
+	return method_pf_view(call, name, &view) == NULL ? NULL : show_pf(&view);
 }
 
 /* ---------------------------------------------------------------- VFs */
@@ -174,7 +175,7 @@ method_vf_create(struct rpc_call *call)
 				"\"%.64s\" is no UUID such as "
 				"f81d4fae-7dec-41d0-a765-00a0c91e6bf6",
 				token);
-	pf = method_pf_get(call, name, true);
+	pf = method_pf_get(call, name, "vf.create");
 	if (pf == NULL)
 		return NULL;
 	ret = owner_vfs_create(&call->vsrd->owner, pf, (unsigned int)count,
@@ -196,7 +197,7 @@ method_vf_destroy(struct rpc_call *call)
 
 	if (rpc_params(call, "{s:s}", "pf", &name) != 0)
 		return NULL;
-	pf = method_pf_get(call, name, true);
+	pf = method_pf_get(call, name, "vf.destroy");
 	if (pf == NULL)
 		return NULL;
 	ret = owner_vfs_destroy(&call->vsrd->owner, pf, &destroyed, &users, &call->err);
@@ -207,63 +208,71 @@ method_vf_destroy(struct rpc_call *call)
 	return out;
 }
 
-json_t *
-method_vf_show(struct rpc_call *call)
+/* Add the number of admin commands for each VF; null while a change of the PF runs. */
+static void
+add_commands(struct owner_pf *pf, json_t *vfs)
 {
-	struct owner_pf *pf;
-	json_t *vfs, *vf;
-	const char *name;
-	struct sysfs_fn fn;
+	const bool inside = gate_enter(&pf->gate, NULL, 0) == 0;
+	json_t *vf;
 	size_t i;
 
-	if (rpc_params(call, "{s:s}", "pf", &name) != 0)
-		return NULL;
-	pf = method_pf_get(call, name, false);
-	if (pf == NULL)
-		return NULL;
-	fn = fresh(call, pf);
-	vfs = show_vfs(&call->vsrd->owner.host, &fn);
 	json_array_foreach(vfs, i, vf)
 	{
 		const unsigned int number = json_integer_value(json_object_get(vf, "vf"));
-		const uint64_t commands = pf->admin == NULL ?
-				0 :
-				vio_admin_vf_commands(pf->admin, number);
+		const uint64_t commands = inside && pf->admin != NULL ?
+				vio_admin_vf_commands(pf->admin, number) :
+				0;
 
-		json_object_set_new(vf, "admin_commands", json_integer(commands));
+		json_object_set_new(vf, "admin_commands",
+				inside ? json_integer((json_int_t)commands) : json_null());
 	}
-	owner_put(pf);
+	if (inside)
+		gate_leave(&pf->gate);
+}
+
+json_t *
+method_vf_show(struct rpc_call *call)
+{
+	struct owner *owner = &call->vsrd->owner;
+	struct owner_view view;
+	struct owner_pf *pf;
+	const char *name;
+	json_t *vfs;
+
+	if (rpc_params(call, "{s:s}", "pf", &name) != 0)
+		return NULL;
+	pf = method_pf_view(call, name, &view);
+	if (pf == NULL)
+		return NULL;
+	refresh(owner, &view);
+	vfs = show_vfs(&owner->host, &view.fn);
+	add_commands(pf, vfs);
 	return json_pack("{s:s, s:o}", "pf", name, "vfs", vfs);
 }
 
 /* ---------------------------------------------------------------- tokens */
 
 static json_t *
-show_token(struct rpc_call *call, const struct owner_pf *pf)
+show_token(struct rpc_call *call, const char *bdf, const char *token)
 {
 	char file[PATH_MAX] = "", option[64];
 
-	token_path(call->vsrd->owner.host.run_dir, pf->fn.bdf, file, sizeof(file));
-	snprintf(option, sizeof(option), "--vfio-vf-token=%s", pf->token);
-	return json_pack("{s:s, s:s, s:s, s:s}", "pf", pf->fn.bdf, "token", pf->token, "token_file",
-			file, "testpmd_option", option);
+	token_path(call->vsrd->owner.host.run_dir, bdf, file, sizeof(file));
+	snprintf(option, sizeof(option), "--vfio-vf-token=%s", token);
+	return json_pack("{s:s, s:s, s:s, s:s}", "pf", bdf, "token", token, "token_file", file,
+			"testpmd_option", option);
 }
 
 json_t *
 method_token_show(struct rpc_call *call)
 {
-	struct owner_pf *pf;
+	struct owner_view view;
 	const char *name;
-	json_t *out;
 
-	if (rpc_params(call, "{s:s}", "pf", &name) != 0)
+	if (rpc_params(call, "{s:s}", "pf", &name) != 0 ||
+			method_pf_view(call, name, &view) == NULL)
 		return NULL;
-	pf = method_pf_get(call, name, false);
-	if (pf == NULL)
-		return NULL;
-	out = show_token(call, pf);
-	owner_put(pf);
-	return out;
+	return show_token(call, view.fn.bdf, view.token);
 }
 
 json_t *
@@ -276,11 +285,11 @@ method_token_rotate(struct rpc_call *call)
 
 	if (rpc_params(call, "{s:s, s?s}", "pf", &name, "token", &token) != 0)
 		return NULL;
-	pf = method_pf_get(call, name, true);
+	pf = method_pf_get(call, name, "token.rotate");
 	if (pf == NULL)
 		return NULL;
 	ret = owner_token_set(&call->vsrd->owner, pf, token, &users, &call->err);
-	out = ret == 0 ? show_token(call, pf) : refuse_users(call, ret, users);
+	out = ret == 0 ? show_token(call, pf->fn.bdf, pf->token) : refuse_users(call, ret, users);
 	owner_put(pf);
 	return out;
 }
@@ -290,17 +299,18 @@ method_token_rotate(struct rpc_call *call)
 static int
 pasid_state(struct rpc_call *call, const struct owner_pf *pf, struct pasid_state *state)
 {
-	int ret = pasid_read(call->vsrd->owner.host.sysfs, pf->fn.bdf, state);
+	int ret = pasid_read(call->vsrd->owner.host.sysfs, pf->bdf, state);
 
 	return ret == 0 ? 0 :
 			  err_set(&call->err, ret, "cannot read the configuration space of %s: %s",
-					  pf->fn.bdf, strerror(-ret));
+					  pf->bdf, strerror(-ret));
 }
 
 json_t *
 method_pasid_show(struct rpc_call *call)
 {
 	struct pasid_state state = { 0 };
+	struct owner_view view;
 	struct owner_pf *pf;
 	const char *name;
 	json_t *users;
@@ -308,7 +318,7 @@ method_pasid_show(struct rpc_call *call)
 
 	if (rpc_params(call, "{s:s}", "pf", &name) != 0)
 		return NULL;
-	pf = method_pf_get(call, name, false);
+	pf = method_pf_view(call, name, &view);
 	if (pf == NULL)
 		return NULL;
 	ret = pasid_state(call, pf, &state);
@@ -319,7 +329,6 @@ method_pasid_show(struct rpc_call *call)
 				json_pack("{s:i, s:i}", "vf", (int)pf->pasid.v[i].vf, "pid",
 						pf->pasid.v[i].pid));
 	pthread_mutex_unlock(&pf->users_lock);
-	owner_put(pf);
 	if (ret != 0) {
 		json_decref(users);
 		return rpc_refuse(call, ret);
@@ -340,7 +349,7 @@ pasid_change(struct rpc_call *call, bool acquire)
 
 	if (rpc_params(call, "{s:s, s:I}", "pf", &name, "vf", &vf) != 0)
 		return NULL;
-	pf = method_pf_get(call, name, false);
+	pf = method_pf_get(call, name, NULL);
 	if (pf == NULL)
 		return NULL;
 	if (vf < 1 || vf > pf->fn.num_vfs)

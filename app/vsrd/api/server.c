@@ -74,6 +74,14 @@ answer_line(struct client *client, const char *line, size_t len)
 	return fine;
 }
 
+static bool
+is_stopped(const struct client *client)
+{
+	struct pollfd wait = { .fd = client->base->stop_fd, .events = POLLIN };
+
+	return poll(&wait, 1, 0) > 0;
+}
+
 /* Answer each complete line. @return number of bytes left over, or -1: disconnect. */
 static ssize_t
 answer_lines(struct client *client, char *buf, size_t len)
@@ -84,7 +92,8 @@ answer_lines(struct client *client, char *buf, size_t len)
 	while ((end = memchr(buf + at, '\n', len - at)) != NULL) {
 		const size_t line_len = (size_t)(end - buf) - at;
 
-		if (line_len != 0 && !answer_line(client, buf + at, line_len))
+		if (line_len != 0 &&
+				(!answer_line(client, buf + at, line_len) || is_stopped(client)))
 			return -1;
 		at += line_len + 1;
 	}
@@ -269,13 +278,15 @@ server_start(const struct server_conf *conf, struct err *err)
 	return server;
 }
 
-void
+bool
 server_stop(struct server *server)
 {
 	if (server == NULL)
-		return;
-	base_server_stop(server->base);
+		return true;
+	if (!base_server_stop_within(server->base, SERVER_STOP_MS))
+		return false;
 	free(server);
+	return true;
 }
 
 void

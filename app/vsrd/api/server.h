@@ -48,8 +48,13 @@ struct server_conf {
  * @return the server, or NULL with *err.
  */
 struct server *server_start(const struct server_conf *conf, struct err *err);
-/** Disconnect all clients after their current requests, and free the server. NULL: nothing. */
-void server_stop(struct server *server);
+#define SERVER_STOP_MS 6000 /**< Longest wait for requests that still run. */
+
+/**
+ * Disconnect all clients after their current requests, and free the server. NULL: nothing.
+ * @return false: a request does not end, and the server is not freed.
+ */
+bool server_stop(struct server *server);
 
 /** Number of clients now, of requests and refused clients so far. */
 struct server_stats {

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -19,8 +20,14 @@
 #include "guest.h"
 #include "vfio_fn.h"
 
+enum state { STARTING, RUNNING, ENDING };
+
 struct guest_vf {
 	struct guest_vf *next;
+	struct guests *guests;
+	unsigned long serial;
+	enum state state; /**< Under guests->lock, as is done. */
+	bool done; /**< The thread has ended, or is about to. */
 	struct owner *owner;
 	struct owner_pf *held; /**< From owner_hold() to owner_release_pf(). */
 	char pf[BASE_BDF_LEN], bdf[BASE_BDF_LEN];
@@ -30,11 +37,12 @@ struct guest_vf {
 	struct vpci_legacy *legacy;
 	bool doorbell; /**< A doorbell is written to the VF, not sent as a command. */
 	int stop; /**< Event descriptor: end the thread. */
+	atomic_bool stopping; /**< The same, for an access that has begun. */
 	pthread_t thread;
 
 	pthread_mutex_t lock; /**< Of the members below, which other threads read. */
 	struct vpci_legacy_stats stats;
-	bool busy, done; /**< A guest is connected; the thread has ended. */
+	bool busy; /**< A guest is connected. */
 
 	struct base_log_limit coming; /**< A guest may come and go without end. */
 };
@@ -42,7 +50,13 @@ struct guest_vf {
 void
 guests_init(struct guests *guests)
 {
+	pthread_condattr_t attr;
+
 	pthread_mutex_init(&guests->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&guests->news, &attr);
+	pthread_condattr_destroy(&attr);
 	guests->list = NULL;
 }
 
@@ -56,7 +70,7 @@ owner_hold(void *arg)
 	struct err err;
 	int ret;
 
-	g->held = owner_get(g->owner, g->pf, false, &ret, &err);
+	g->held = owner_get(g->owner, g->pf, NULL, OWNER_GUEST_WAIT_MS, &ret, &err);
 	if (g->held == NULL || owner_admin_ready(g->held, g->vf, &err) != 0)
 		return NULL;
 	return g->held->admin;
@@ -75,15 +89,14 @@ owner_release_pf(void *arg)
 /* ---------------------------------------------------------------- the thread */
 
 static void
-note(struct guest_vf *g, bool done)
+note(struct guest_vf *g, bool ending)
 {
-	const bool busy = !done && vuser_server_busy(vpci_server(vpci_legacy_fn(g->legacy)));
+	const bool busy = !ending && vuser_server_busy(vpci_server(vpci_legacy_fn(g->legacy)));
 	bool was;
 
 	pthread_mutex_lock(&g->lock);
 	was = g->busy;
 	g->busy = busy;
-	g->done = done;
 	g->stats = *vpci_legacy_stats(g->legacy);
 	pthread_mutex_unlock(&g->lock);
 	if (was != busy)
@@ -118,19 +131,23 @@ guest_main(void *arg)
 	events_emit("vf_unserved",
 			json_pack("{s:s, s:i, s:s, s:s}", "pf", g->pf, "vf", (int)g->vf, "pci",
 					g->bdf, "socket", g->path));
+	pthread_mutex_lock(&g->guests->lock);
+	g->done = true;
+	pthread_cond_broadcast(&g->guests->news);
+	pthread_mutex_unlock(&g->guests->lock);
 	return NULL;
 }
 
 /* ---------------------------------------------------------------- start */
 
-/* Look up the VF and the token of its PF, with the PF locked. */
+/* Look up the VF and the token of its PF. */
 static int
 find_vf(struct guest_vf *g, struct sysfs_fn *fn, char token[TOKEN_LEN], struct err *err)
 {
 	struct owner_pf *pf;
 	int ret = 0;
 
-	pf = owner_get(g->owner, g->pf, false, &ret, err);
+	pf = owner_get(g->owner, g->pf, NULL, OWNER_WAIT_MS, &ret, err);
 	if (pf == NULL)
 		return ret;
 	strcpy(g->pf, pf->bdf);
@@ -154,6 +171,7 @@ bridge_open(struct guest_vf *g, struct err *err)
 	const struct vpci_legacy_conf conf = { .hold = owner_hold,
 		.release = owner_release_pf,
 		.owner = g,
+		.stop = &g->stopping,
 		.vf = (uint16_t)g->vf };
 	const struct vpci_backend backend = vfio_fn_backend(g->vfio_fn);
 	char text[256] = "";
@@ -202,40 +220,7 @@ guest_vf_start(struct guest_vf *g, struct err *err)
 	return ret;
 }
 
-static bool
-is_done(struct guest_vf *g)
-{
-	bool done;
-
-	pthread_mutex_lock(&g->lock);
-	done = g->done;
-	pthread_mutex_unlock(&g->lock);
-	return done;
-}
-
-static void
-guest_vf_end(struct guest_vf *g)
-{
-	eventfd_write(g->stop, 1);
-	pthread_join(g->thread, NULL);
-	guest_vf_free(g);
-}
-
-/* Free the VFs whose threads have ended because the kernel requested the VF. List locked. */
-static void
-sweep(struct guests *guests)
-{
-	for (struct guest_vf **at = &guests->list; *at != NULL;) {
-		struct guest_vf *g = *at;
-
-		if (is_done(g)) {
-			*at = g->next;
-			guest_vf_end(g);
-		} else {
-			at = &g->next;
-		}
-	}
-}
+/* ---------------------------------------------------------------- the list; it is locked */
 
 static struct guest_vf **
 find(struct guests *guests, const char *pf, unsigned int vf)
@@ -247,46 +232,141 @@ find(struct guests *guests, const char *pf, unsigned int vf)
 	return at;
 }
 
-int
-guests_serve(struct guests *guests, struct owner *owner, const char *pf, unsigned int vf,
-		const char *path, struct err *err)
+/* Free the VFs whose threads have ended. */
+static void
+sweep(struct guests *guests)
+{
+	for (struct guest_vf **at = &guests->list; *at != NULL;) {
+		struct guest_vf *g = *at;
+
+		if (!g->done || g->state == STARTING) {
+			at = &g->next;
+			continue;
+		}
+		*at = g->next;
+		pthread_join(g->thread, NULL);
+		guest_vf_free(g);
+	}
+}
+
+static void
+tell_end(struct guest_vf *g)
+{
+	if (g->state != RUNNING)
+		return;
+	g->state = ENDING;
+	g->stopping = true;
+	eventfd_write(g->stop, 1);
+}
+
+/* Wait for news until the deadline. @return false: it has passed. */
+static bool
+wait_news(struct guests *guests, const struct timespec *end)
+{
+	const bool late = pthread_cond_timedwait(&guests->news, &guests->lock, end) == ETIMEDOUT;
+
+	sweep(guests);
+	return !late;
+}
+
+static struct timespec
+end_deadline(void)
+{
+	struct timespec end;
+
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += GUESTS_END_MS / 1000;
+	return end;
+}
+
+/* ---------------------------------------------------------------- serve */
+
+static int
+insert(struct guests *guests, struct guest_vf *g, struct err *err)
+{
+	struct guest_vf *other;
+	int ret = 0;
+
+	pthread_mutex_lock(&guests->lock);
+	sweep(guests);
+	other = *find(guests, g->pf, g->vf);
+	if (other != NULL) {
+		ret = err_set(err, -EEXIST,
+				other->state == RUNNING ?
+						"VF %u of %s is served already, on %s" :
+						"another client begins or ends to serve VF %u of "
+						"%s, on %s",
+				g->vf, g->pf, other->path);
+	} else {
+		g->guests = guests;
+		g->serial = ++guests->serial;
+		g->next = guests->list;
+		guests->list = g;
+	}
+	pthread_mutex_unlock(&guests->lock);
+	return ret;
+}
+
+/* The VF is served from now on, or not at all. */
+static void
+started(struct guests *guests, struct guest_vf *g, bool fine)
+{
+	pthread_mutex_lock(&guests->lock);
+	g->state = RUNNING;
+	if (!fine)
+		*find(guests, g->pf, g->vf) = g->next;
+	pthread_mutex_unlock(&guests->lock);
+}
+
+static int
+guest_vf_make(struct owner *owner, const char *pf, unsigned int vf, const char *path,
+		struct guest_vf **out, struct err *err)
 {
 	struct guest_vf *g = calloc(1, sizeof(*g));
-	int ret;
 
 	if (g == NULL)
 		return err_set(err, -ENOMEM, "out of memory");
 	pthread_mutex_init(&g->lock, NULL);
 	g->owner = owner;
 	g->vf = vf;
+	g->state = STARTING;
 	g->stop = eventfd(0, EFD_CLOEXEC);
 	g->path = strdup(path);
+	*out = g;
 	if (g->stop < 0 || g->path == NULL)
-		ret = err_set(err, -ENOMEM, "out of memory or descriptors");
-	else
-		ret = base_bdf_expand(pf, g->pf) == 0 ?
-				0 :
-				err_set(err, -EINVAL,
-						"\"%.64s\" is no PCI address such as 0000:01:00.0",
-						pf);
-	/* Locked until the VF is in the list: two clients must not start the same VF. */
-	pthread_mutex_lock(&guests->lock);
-	sweep(guests);
-	if (ret == 0 && *find(guests, g->pf, vf) != NULL)
-		ret = err_set(err, -EEXIST, "VF %u of %s is served already, on %s", vf, g->pf,
-				(*find(guests, g->pf, vf))->path);
+		return err_set(err, -ENOMEM, "out of memory or descriptors");
+	if (base_bdf_expand(pf, g->pf) != 0)
+		return err_set(err, -EINVAL, "\"%.64s\" is no PCI address such as 0000:01:00.0",
+				pf);
+	return 0;
+}
+
+int
+guests_serve(struct guests *guests, struct owner *owner, const char *pf, unsigned int vf,
+		const char *path, struct err *err)
+{
+	struct guest_vf *g = NULL;
+	json_t *what;
+	int ret = guest_vf_make(owner, pf, vf, path, &g, err);
+
 	if (ret == 0)
-		ret = guest_vf_start(g, err);
+		ret = insert(guests, g, err);
+	if (ret != 0) {
+		if (g != NULL)
+			guest_vf_free(g);
+		return ret;
+	}
+	ret = guest_vf_start(g, err);
+	what = json_pack("{s:s, s:i, s:s, s:s}", "pf", g->pf, "vf", (int)vf, "pci", g->bdf,
+			"socket", path);
+	/* From here on another client may end it. */
+	started(guests, g, ret == 0);
 	if (ret == 0) {
-		g->next = guests->list;
-		guests->list = g;
-		events_emit("vf_served",
-				json_pack("{s:s, s:i, s:s, s:s}", "pf", g->pf, "vf", (int)vf, "pci",
-						g->bdf, "socket", path));
+		events_emit("vf_served", what);
 	} else {
+		json_decref(what);
 		guest_vf_free(g);
 	}
-	pthread_mutex_unlock(&guests->lock);
 	return ret;
 }
 
@@ -295,35 +375,56 @@ guests_serve(struct guests *guests, struct owner *owner, const char *pf, unsigne
 int
 guests_unserve(struct guests *guests, const char *pf, unsigned int vf, struct err *err)
 {
+	const struct timespec end = end_deadline();
 	char bdf[BASE_BDF_LEN];
-	struct guest_vf **at, *g;
+	struct guest_vf *g;
+	unsigned long serial;
+	int ret = 0;
 
 	if (base_bdf_expand(pf, bdf) != 0)
 		return err_set(err, -EINVAL, "\"%.64s\" is no PCI address such as 0000:01:00.0",
 				pf);
 	pthread_mutex_lock(&guests->lock);
 	sweep(guests);
-	at = find(guests, bdf, vf);
-	g = *at;
-	if (g != NULL) {
-		*at = g->next;
-		guest_vf_end(g);
+	g = *find(guests, bdf, vf);
+	if (g == NULL)
+		ret = err_set(err, -ENOENT, "VF %u of %s is not served", vf, bdf);
+	else if (g->state != RUNNING)
+		ret = err_set(err, -EBUSY,
+				"another client begins or ends to serve VF %u of %s: try again", vf,
+				bdf);
+	if (ret == 0) {
+		serial = g->serial;
+		tell_end(g);
+		while (wait_news(guests, &end) && (g = *find(guests, bdf, vf)) != NULL &&
+				g->serial == serial)
+			continue;
+		g = *find(guests, bdf, vf);
+		if (g != NULL && g->serial == serial)
+			ret = err_set(err, -EBUSY,
+					"VF %u of %s is still closing: it ends when its device "
+					"answers",
+					vf, bdf);
 	}
 	pthread_mutex_unlock(&guests->lock);
-	return g != NULL ? 0 : err_set(err, -ENOENT, "VF %u of %s is not served", vf, bdf);
+	return ret;
 }
 
-void
+bool
 guests_unserve_all(struct guests *guests)
 {
-	pthread_mutex_lock(&guests->lock);
-	while (guests->list != NULL) {
-		struct guest_vf *g = guests->list;
+	const struct timespec end = end_deadline();
+	bool all;
 
-		guests->list = g->next;
-		guest_vf_end(g);
-	}
+	pthread_mutex_lock(&guests->lock);
+	for (struct guest_vf *g = guests->list; g != NULL; g = g->next)
+		tell_end(g);
+	sweep(guests);
+	while (guests->list != NULL && wait_news(guests, &end))
+		continue;
+	all = guests->list == NULL;
 	pthread_mutex_unlock(&guests->lock);
+	return all;
 }
 
 static json_t *
@@ -352,7 +453,7 @@ guests_show(struct guests *guests, const char *pf)
 	pthread_mutex_lock(&guests->lock);
 	sweep(guests);
 	for (struct guest_vf *g = guests->list; g != NULL; g = g->next)
-		if (pf == NULL || strcmp(pf, g->pf) == 0)
+		if (g->state != STARTING && (pf == NULL || strcmp(pf, g->pf) == 0))
 			json_array_append_new(list, show_one(g));
 	pthread_mutex_unlock(&guests->lock);
 	return list;

@@ -19,25 +19,34 @@
 struct guest_vf;
 
 struct guests {
-	pthread_mutex_t lock; /**< Of the list. */
+	pthread_mutex_t lock; /**< Of the list; never held while a VF is opened or closed. */
+	pthread_cond_t news; /**< A thread has ended. */
 	struct guest_vf *list;
+	unsigned long serial; /**< Of the last member of the list. */
 };
+
+#define GUESTS_END_MS 15000 /**< Longest wait for the end of a guest's access and of its VF. */
 
 void guests_init(struct guests *guests);
 
 /**
- * Show a VF to guests. The caller must not hold the lock of the PF.
+ * Show a VF to guests. The caller must not be inside the gate of the PF.
  * @param path  Socket, mode 0600; the socket of a process that has ended is replaced.
- * @return 0, -EEXIST (the VF is served already), -EOPNOTSUPP (the PF lacks the commands),
- *         -EADDRINUSE, or as owner_get(), owner_admin_ready() and vfio_fn_open().
+ * @return 0, -EEXIST (the VF is served already, or another client begins or ends that),
+ *         -EOPNOTSUPP (the PF lacks the commands), -EADDRINUSE, or as owner_get(),
+ *         owner_admin_ready() and vfio_fn_open().
  */
 int guests_serve(struct guests *guests, struct owner *owner, const char *pf, unsigned int vf,
 		const char *path, struct err *err);
 
-/** Disconnect the guest and close the VF. @return 0, or -ENOENT: the VF is not served. */
+/**
+ * Disconnect the guest and close the VF.
+ * @return 0, -ENOENT (the VF is not served), or -EBUSY: another client begins or ends that, or it
+ *         has not ended after GUESTS_END_MS and ends later.
+ */
 int guests_unserve(struct guests *guests, const char *pf, unsigned int vf, struct err *err);
-/** As guests_unserve(), for all VFs. */
-void guests_unserve_all(struct guests *guests);
+/** As guests_unserve(), for all VFs at once. @return false: one has not ended in time. */
+bool guests_unserve_all(struct guests *guests);
 
 /** List the VFs that are served. @param pf  PF of the VFs; NULL: any. */
 json_t *guests_show(struct guests *guests, const char *pf);

@@ -11,41 +11,51 @@
 #include <unistd.h>
 
 #include "virtio/vio_err.h"
-#include "virtio_spec/pci.h"
 
 #include "vsrd/core/events.h"
 #include "vsrd/core/log.h"
 #include "owner.h"
 #include "owner_keep.h"
 #include "owner_users.h"
+#include "owner_watch.h"
 
 void
 owner_init(struct owner *owner)
 {
-	pthread_rwlockattr_t attr;
-
 	memset(owner, 0, sizeof(*owner));
 	pf_host_init(&owner->host);
 	owner->host.note = log_sentence;
 	pthread_mutex_init(&owner->lock, NULL);
-	pthread_rwlockattr_init(&attr);
-	/* A stream of commands must not starve a change. */
-	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	owner->stop = eventfd(0, EFD_CLOEXEC);
 	for (unsigned int i = 0; i < OWNER_MAX_PFS; i++) {
-		pthread_rwlock_init(&owner->pfs[i].lock, &attr);
-		pthread_mutex_init(&owner->pfs[i].users_lock, NULL);
-		owner->pfs[i].request = owner->pfs[i].memory.fd = -1;
+		struct owner_pf *pf = &owner->pfs[i];
+
+		pf->owner = owner;
+		gate_init(&pf->gate);
+		pthread_mutex_init(&pf->users_lock, NULL);
+		pthread_mutex_init(&pf->view_lock, NULL);
+		pf->request = pf->memory.fd = -1;
 	}
-	pthread_rwlockattr_destroy(&attr);
+}
+
+void
+owner_stop(struct owner *owner)
+{
+	owner->stopping = true;
+	eventfd_write(owner->stop, 1);
+	for (unsigned int i = 0; i < OWNER_MAX_PFS; i++)
+		gate_close(&owner->pfs[i].gate);
 }
 
 /* ---------------------------------------------------------------- attach, adopt */
 
+/* With owner->lock held, like free_place(). */
 static struct owner_pf *
 find(struct owner *owner, const char *bdf)
 {
 	for (unsigned int i = 0; i < OWNER_MAX_PFS; i++)
-		if (owner->pfs[i].used && strcmp(owner->pfs[i].bdf, bdf) == 0)
+		if ((owner->pfs[i].used || owner->pfs[i].reserved) &&
+				strcmp(owner->pfs[i].bdf, bdf) == 0)
 			return &owner->pfs[i];
 	return NULL;
 }
@@ -54,12 +64,12 @@ static struct owner_pf *
 free_place(struct owner *owner)
 {
 	for (unsigned int i = 0; i < OWNER_MAX_PFS; i++)
-		if (!owner->pfs[i].used)
+		if (!owner->pfs[i].used && !owner->pfs[i].reserved)
 			return &owner->pfs[i];
 	return NULL;
 }
 
-/* With pf->lock and owner->lock held. */
+/* The change is inside the gate alone. */
 static int
 open_new(struct owner *owner, struct owner_pf *pf, json_t **users, struct err *err)
 {
@@ -81,6 +91,56 @@ open_new(struct owner *owner, struct owner_pf *pf, json_t **users, struct err *e
 	return ret;
 }
 
+/* Choose a place for a PF, and let nobody else attach that PF. */
+static int
+reserve(struct owner *owner, const struct sysfs_fn *fn, struct owner_pf **out, struct err *err)
+{
+	struct owner_pf *pf;
+	int ret = 0;
+
+	pthread_mutex_lock(&owner->lock);
+	pf = find(owner, fn->bdf);
+	if (pf != NULL) {
+		ret = err_set(err, -EEXIST,
+				pf->used ? "vsrd owns %s already" :
+					   "another client attaches %s now",
+				fn->bdf);
+	} else {
+		pf = free_place(owner);
+		if (pf == NULL)
+			ret = err_set(err, -ENOSPC, "vsrd owns %u PFs already, the most it can own",
+					OWNER_MAX_PFS);
+	}
+	if (ret == 0) {
+		pf->reserved = true;
+		strcpy(pf->bdf, fn->bdf);
+	}
+	pthread_mutex_unlock(&owner->lock);
+	*out = pf;
+	return ret;
+}
+
+/* Enter the gate of a PF. @return 0, or the refusal of the wait. */
+static int
+enter(struct owner_pf *pf, const char *change, unsigned int wait_ms, struct err *err)
+{
+	const int ret = gate_enter(&pf->gate, change, wait_ms);
+	const char *other;
+	unsigned int seconds;
+
+	if (ret == 0)
+		return 0;
+	if (ret == -ECANCELED)
+		return err_set(err, ret, "vsrd is ending");
+	other = gate_change(&pf->gate, &seconds);
+	if (other != NULL)
+		return err_set(err, ret,
+				"%s is busy: %s has been running for %u s: try again later",
+				pf->bdf, other, seconds);
+	return err_set(err, ret, "%s is busy with commands of its admin queue: try again later",
+			pf->bdf);
+}
+
 int
 owner_attach(struct owner *owner, const char *name, json_t **users, struct err *err)
 {
@@ -89,22 +149,22 @@ owner_attach(struct owner *owner, const char *name, json_t **users, struct err *
 	int ret = pf_find(&owner->host, name, &fn, err);
 
 	*users = NULL;
+	if (ret == 0)
+		ret = reserve(owner, &fn, &pf, err);
 	if (ret != 0)
 		return ret;
-	pthread_mutex_lock(&owner->lock);
-	pf = free_place(owner);
-	if (find(owner, fn.bdf) != NULL) {
-		ret = err_set(err, -EEXIST, "vsrd owns %s already", fn.bdf);
-	} else if (pf == NULL) {
-		ret = err_set(err, -ENOSPC, "vsrd owns %u PFs already, the most it can own",
-				OWNER_MAX_PFS);
-	} else {
-		pthread_rwlock_wrlock(&pf->lock);
+	ret = enter(pf, "pf.attach", OWNER_WAIT_MS, err);
+	if (ret == 0) {
 		pf->fn = fn;
 		ret = open_new(owner, pf, users, err);
-		pthread_rwlock_unlock(&pf->lock);
+		owner_publish(pf);
+		gate_leave(&pf->gate);
 	}
+	pthread_mutex_lock(&owner->lock);
+	pf->reserved = false;
 	pthread_mutex_unlock(&owner->lock);
+	if (ret == 0)
+		owner_watch_start(pf);
 	return ret;
 }
 
@@ -132,7 +192,10 @@ owner_adopt(struct owner *owner, struct fdstore *store)
 			log_error("%s: its token file is lost, and a new token cannot be set: "
 				  "%s",
 					pf->fn.bdf, vio_err());
+		strcpy(pf->bdf, pf->fn.bdf);
 		owner_take(owner, pf);
+		owner_publish(pf);
+		owner_watch_start(pf);
 		adopted++;
 	}
 	if (nb > 0)
@@ -142,8 +205,18 @@ owner_adopt(struct owner *owner, struct fdstore *store)
 
 /* ---------------------------------------------------------------- find, release */
 
-struct owner_pf *
-owner_get(struct owner *owner, const char *name, bool change, int *ret, struct err *err)
+static int
+not_owned(const char *bdf, struct err *err)
+{
+	return err_set(err, -ENODEV,
+			"vsrd does not own %s: start it with --pf %s, or run "
+			"vsrctl pf attach %s",
+			bdf, bdf, bdf);
+}
+
+/* @return the place of a PF, or NULL with *ret and *err. */
+static struct owner_pf *
+look_up(struct owner *owner, const char *name, int *ret, struct err *err)
 {
 	char bdf[BASE_BDF_LEN];
 	struct owner_pf *pf;
@@ -153,35 +226,71 @@ owner_get(struct owner *owner, const char *name, bool change, int *ret, struct e
 				name);
 		return NULL;
 	}
-	/* Attach and release hold this lock throughout, so that no PF is found half open. */
 	pthread_mutex_lock(&owner->lock);
 	pf = find(owner, bdf);
 	pthread_mutex_unlock(&owner->lock);
-	if (pf != NULL && change)
-		pthread_rwlock_wrlock(&pf->lock);
-	else if (pf != NULL)
-		pthread_rwlock_rdlock(&pf->lock);
-	if (pf != NULL && pf->used && strcmp(pf->bdf, bdf) == 0) {
+	if (pf == NULL)
+		*ret = not_owned(bdf, err);
+	return pf;
+}
+
+struct owner_pf *
+owner_get(struct owner *owner, const char *name, const char *change, unsigned int wait_ms, int *ret,
+		struct err *err)
+{
+	char bdf[BASE_BDF_LEN] = "";
+	struct owner_pf *pf = look_up(owner, name, ret, err);
+
+	if (pf == NULL)
+		return NULL;
+	base_bdf_expand(name, bdf);
+	*ret = enter(pf, change, wait_ms, err);
+	if (*ret != 0)
+		return NULL;
+	/* Another one may have released it meanwhile, or failed to attach it. */
+	if (pf->used && strcmp(pf->bdf, bdf) == 0) {
 		struct sysfs_fn fn;
 
-		/* sysfs may have changed; pf->fn may be written with the exclusive lock only. */
-		if (change && sysfs_fn_read(owner->host.sysfs, bdf, &fn) == 0)
+		/* sysfs may have changed; pf->fn is written by a change only. */
+		if (change != NULL && sysfs_fn_read(owner->host.sysfs, bdf, &fn) == 0)
 			pf->fn = fn;
 		return pf;
 	}
-	if (pf != NULL)
-		pthread_rwlock_unlock(&pf->lock);
-	*ret = err_set(err, -ENODEV,
-			"vsrd does not own %s: start it with --pf %s, or run "
-			"vsrctl pf attach %s",
-			bdf, bdf, bdf);
+	gate_leave(&pf->gate);
+	*ret = not_owned(bdf, err);
 	return NULL;
 }
 
 void
 owner_put(struct owner_pf *pf)
 {
-	pthread_rwlock_unlock(&pf->lock);
+	unsigned int seconds;
+
+	if (gate_change(&pf->gate, &seconds) != NULL)
+		owner_publish(pf);
+	gate_leave(&pf->gate);
+}
+
+struct owner_pf *
+owner_view(struct owner *owner, const char *name, struct owner_view *view, int *ret,
+		struct err *err)
+{
+	struct owner_pf *pf = look_up(owner, name, ret, err);
+
+	if (pf == NULL)
+		return NULL;
+	/* Device status and queues as they are now, unless a change is inside. */
+	if (gate_enter(&pf->gate, NULL, 0) == 0) {
+		owner_publish(pf);
+		gate_leave(&pf->gate);
+	}
+	if (owner_view_at(owner, (unsigned int)(pf - owner->pfs), view))
+		return pf;
+	*ret = view->change != NULL ?
+			err_set(err, -EBUSY, "%s is busy: %s has been running for %u s", pf->bdf,
+					view->change, view->change_s) :
+			not_owned(pf->bdf, err);
+	return NULL;
 }
 
 int
@@ -190,7 +299,7 @@ owner_release(struct owner *owner, const char *name, json_t **users, struct err 
 	struct owner_pf *pf;
 	int ret = 0;
 
-	pf = owner_get(owner, name, true, &ret, err);
+	pf = owner_get(owner, name, "pf.release", OWNER_WAIT_MS, &ret, err);
 	if (pf == NULL)
 		return ret;
 	ret = owner_check_vfs_unused(owner, pf, "release the PF", users, err);
@@ -207,82 +316,36 @@ owner_release(struct owner *owner, const char *name, json_t **users, struct err 
 	return ret;
 }
 
-void
+/* @return false: somebody is still inside. */
+static bool
+leave_one(struct owner_pf *pf, bool keeper)
+{
+	if (!gate_wait_empty(&pf->gate, OWNER_LEAVE_MS) || !owner_watch_end(pf, OWNER_LEAVE_MS)) {
+		log_warn("%s is left as it is: it does not come to an end of what it does",
+				pf->bdf);
+		return false;
+	}
+	pf->kept = pf->kept && keeper;
+	if (pf->used && !pf->kept && pf->fn.num_vfs != 0)
+		log_warn("%s is reset now, and its %u VFs lose their state", pf->fn.bdf,
+				pf->fn.num_vfs);
+	/* A PF whose descriptors are kept goes on running, queues included. */
+	if (pf->used && !pf->kept) {
+		vio_dev_reset(&pf->dev);
+		owner_clear(pf);
+	}
+	return true;
+}
+
+bool
 owner_leave(struct owner *owner)
 {
 	/* A keeper that does not answer in time still has the descriptors. */
 	const int flushed = fdstore_flush();
 	const bool keeper = flushed == 0 || flushed == -ETIMEDOUT;
+	bool all = true;
 
-	for (unsigned int i = 0; i < OWNER_MAX_PFS; i++) {
-		struct owner_pf *pf = &owner->pfs[i];
-
-		pthread_rwlock_wrlock(&pf->lock);
-		pf->kept = pf->kept && keeper;
-		if (pf->used && !pf->kept && pf->fn.num_vfs != 0)
-			log_warn("%s is reset now, and its %u VFs lose their state", pf->fn.bdf,
-					pf->fn.num_vfs);
-		/* A PF whose descriptors are kept goes on running, queues included. */
-		if (pf->used && !pf->kept) {
-			vio_dev_reset(&pf->dev);
-			owner_clear(pf);
-		}
-		pthread_rwlock_unlock(&pf->lock);
-	}
-}
-
-/* ---------------------------------------------------------------- watch */
-
-static void
-check_device(struct owner_pf *pf)
-{
-	const uint8_t status = vio_dev_status(&pf->dev);
-	const bool gone = status == 0xff;
-	const bool needs_reset = !gone && (status & VIRTIO_STATUS_NEEDS_RESET) != 0;
-
-	if (gone && !pf->gone)
-		events_emit("device_error",
-				json_pack("{s:s, s:s}", "pf", pf->fn.bdf, "why",
-						"its registers cannot be read any more"));
-	if (needs_reset && !pf->needs_reset)
-		events_emit("device_error",
-				json_pack("{s:s, s:s}", "pf", pf->fn.bdf, "why",
-						"it needs a reset (DEVICE_NEEDS_RESET)"));
-	pf->gone = gone;
-	pf->needs_reset = needs_reset;
-}
-
-static void
-check_pf(struct owner *owner, struct owner_pf *pf)
-{
-	eventfd_t count;
-
-	if (pf->request >= 0 && eventfd_read(pf->request, &count) == 0) {
-		char bdf[BASE_BDF_LEN];
-
-		/* The kernel unbinds or unplugs the PF and waits for our close. The VFs go too. */
-		strcpy(bdf, pf->fn.bdf);
-		owner_drop(pf);
-		events_emit("pf_removed",
-				json_pack("{s:s, s:s}", "pf", bdf, "why",
-						"the kernel requested it back"));
-		return;
-	}
-	owner_vfs_changed(owner, pf);
-	check_device(pf);
-}
-
-void
-owner_watch(struct owner *owner)
-{
-	for (unsigned int i = 0; i < OWNER_MAX_PFS; i++) {
-		struct owner_pf *pf = &owner->pfs[i];
-
-		/* Skip a busy PF; the next call checks it. */
-		if (pthread_rwlock_trywrlock(&pf->lock) != 0)
-			continue;
-		if (pf->used)
-			check_pf(owner, pf);
-		pthread_rwlock_unlock(&pf->lock);
-	}
+	for (unsigned int i = 0; i < OWNER_MAX_PFS; i++)
+		all = leave_one(&owner->pfs[i], keeper) && all;
+	return all;
 }

@@ -17,8 +17,9 @@
 static void
 admin_dead(void *arg, unsigned int queue, const char *err)
 {
-	const struct owner_pf *pf = arg;
+	struct owner_pf *pf = arg;
 
+	pf->admin_dead = true;
 	log_error("%s: admin queue %u is dead: %s", pf->fn.bdf, queue, err);
 	events_emit("admin_queue_dead",
 			json_pack("{s:s, s:i, s:s}", "pf", pf->fn.bdf, "queue", (int)queue, "why",
@@ -50,7 +51,8 @@ admin_enable(struct owner_pf *pf, struct err *err)
 		.socket = pf->memory.socket,
 		.max_queues = 4,
 		.on_dead = admin_dead,
-		.on_dead_arg = pf };
+		.on_dead_arg = pf,
+		.stop = &pf->owner->stopping };
 	int ret = vio_vfio_bus_master(&pf->vfio);
 
 	if (ret != 0)

@@ -27,7 +27,7 @@ bring_up(struct owner *owner, struct owner_pf *pf)
 			VIRTIO_F_ADMIN_VQ);
 	int ret;
 
-	pf->up = false;
+	pf->up = pf->admin_dead = false;
 	ret = pf_negotiate(&pf->fn, &pf->dev, &wanted, &pf->state_err);
 	if (ret != 0) {
 		/* Only after a reset that has ended do the queues not run any more. */
@@ -98,7 +98,6 @@ owner_take(struct owner *owner, struct owner_pf *pf)
 	bring_up(owner, pf);
 	owner_keep(pf);
 	pf->known_vfs = pf->fn.num_vfs;
-	strcpy(pf->bdf, pf->fn.bdf);
 	pf->used = true;
 	events_emit("pf_attached",
 			json_pack("{s:s, s:b, s:b, s:i}", "pf", pf->fn.bdf, "adopted", pf->adopted,
@@ -115,7 +114,9 @@ owner_clear(struct owner_pf *pf)
 		close(pf->request);
 	pf->admin = NULL;
 	pf->request = -1;
-	pf->used = pf->up = pf->gone = pf->needs_reset = pf->adopted = false;
+	pf->used = pf->gone = pf->needs_reset = pf->admin_dead = false;
+	pf->up = pf->adopted = false;
+	pf->repair_ms = pf->repair_pause_ms = 0;
 	pf->kept = pf->memory_kept = pf->sriov_once = false;
 	pf->pasid.nb = 0;
 }

@@ -6,7 +6,7 @@
 
 /**
  * @file
- * One PF: negotiation, token, reset, close. The PF is locked exclusively.
+ * One PF: negotiation, token, reset, close. A change of the PF calls.
  */
 
 #include <jansson.h>

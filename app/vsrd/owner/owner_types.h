@@ -8,7 +8,8 @@
  * @file
  * A PF that the daemon owns, and the set of them.
  *
- * Each PF has a lock: changes of the PF hold it exclusively, commands of its admin queue share it.
+ * Each PF has a gate: one change of the PF is inside alone, commands of its admin queue are inside
+ * together. What clients see of a PF is its view, a copy that nobody has to wait for.
  */
 
 #include <pthread.h>
@@ -18,17 +19,37 @@
 #include "virtio/vio_admin.h"
 
 #include "pasid.h"
+#include "vsrd/core/gate.h"
 #include "vsrd/core/memory.h"
 
 #define OWNER_MAX_PFS 16
 
+/** What clients see of a PF. */
+struct owner_view {
+	bool used;
+	struct sysfs_fn fn;
+	char token[TOKEN_LEN];
+	bool up, gone, needs_reset, kept, adopted; /**< As in struct owner_pf. */
+	bool admin, admin_dead; /**< There is an admin queue; one is dead. */
+	uint8_t status; /**< Device status. */
+	unsigned int nb_queues;
+	struct vio_features accepted;
+	int sriov_ret;
+	struct err state_err, sriov_err, admin_err;
+	const char *change; /**< The change that runs now; NULL: none. */
+	unsigned int change_s; /**< Seconds since its start. */
+};
+
 struct owner_pf {
-	pthread_rwlock_t lock;
+	struct owner *owner;
+	struct gate gate;
 	atomic_bool used;
-	char bdf[BASE_BDF_LEN]; /**< Valid while used. */
+	bool reserved; /**< A client attaches it. Under owner->lock. */
+	char bdf[BASE_BDF_LEN]; /**< Valid while used or reserved. */
 	bool up; /**< The negotiation succeeded; else state_err has the error text. */
-	bool gone; /**< The registers cannot be read any more. */
-	bool needs_reset; /**< The device has set DEVICE_NEEDS_RESET. */
+	atomic_bool gone; /**< The registers cannot be read any more. */
+	atomic_bool needs_reset; /**< The device has set DEVICE_NEEDS_RESET. */
+	atomic_bool admin_dead; /**< An admin queue is dead. */
 	bool kept; /**< The keeper has its descriptors. */
 	bool adopted; /**< Its descriptors come from an earlier process. */
 	struct sysfs_fn fn; /**< As last read from sysfs. */
@@ -48,12 +69,22 @@ struct owner_pf {
 
 	pthread_mutex_t users_lock;
 	struct pasid_users pasid;
+
+	pthread_mutex_t view_lock;
+	struct owner_view view;
+
+	bool watched; /**< The thread that watches this place runs. */
+	pthread_t watcher;
+	long long repair_ms,
+			repair_pause_ms; /**< Of a dead admin queue: next time, and back-off. */
 };
 
 struct owner {
 	struct pf_host host;
 	struct owner_pf pfs[OWNER_MAX_PFS];
-	pthread_mutex_t lock; /**< Of the set of PFs. */
+	pthread_mutex_t lock; /**< Of the set of PFs; never held while a device is asked. */
+	atomic_bool stopping; /**< The daemon ends: no command is tried again. */
+	int stop; /**< Event descriptor, readable then. */
 };
 
 #endif /* VSRD_OWNER_TYPES_H */

@@ -6,8 +6,8 @@
 
 /**
  * @file
- * The VFs of a PF: created and destroyed by vsrd, or changed by others. The PF is locked
- * exclusively.
+ * The VFs of a PF: created and destroyed by vsrd, or changed by others. A change of the
+ * PF calls.
  */
 
 #include <jansson.h>

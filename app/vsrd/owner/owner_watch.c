@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+
+/* One thread per PF watches it. */
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+
+#include "vsrd/core/events.h"
+#include "vsrd/core/log.h"
+
+#include "owner_pf.h"
+#include "owner_vfs.h"
+#include "owner_view.h"
+#include "owner_watch.h"
+
+#define WAIT_MS 2000 /* For others inside the gate; then the next look tries again. */
+
+static long long
+now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+/* ---------------------------------------------------------------- look; commands go on */
+
+static void
+check_device(struct owner_pf *pf)
+{
+	const uint8_t status = vio_dev_status(&pf->dev);
+	const bool gone = status == 0xff;
+	const bool needs_reset = !gone && (status & VIRTIO_STATUS_NEEDS_RESET) != 0;
+
+	if (gone && !atomic_exchange(&pf->gone, gone))
+		events_emit("device_error",
+				json_pack("{s:s, s:s}", "pf", pf->fn.bdf, "why",
+						"its registers cannot be read any more"));
+	if (needs_reset && !atomic_exchange(&pf->needs_reset, needs_reset))
+		events_emit("device_error",
+				json_pack("{s:s, s:s}", "pf", pf->fn.bdf, "why",
+						"it needs a reset (DEVICE_NEEDS_RESET)"));
+	pf->gone = gone;
+	pf->needs_reset = needs_reset;
+}
+
+static bool
+is_requested(const struct owner_pf *pf)
+{
+	struct pollfd wait = { .fd = pf->request, .events = POLLIN };
+
+	return pf->request >= 0 && poll(&wait, 1, 0) == 1;
+}
+
+static bool
+vfs_have_changed(const struct owner_pf *pf)
+{
+	struct sysfs_fn fn;
+
+	return sysfs_fn_read(pf->owner->host.sysfs, pf->fn.bdf, &fn) == 0 &&
+			fn.num_vfs != pf->known_vfs;
+}
+
+static bool
+repair_is_due(struct owner_pf *pf)
+{
+	const long long now = now_ms();
+
+	if (!pf->admin_dead && now >= pf->repair_ms + OWNER_REPAIR_MAX_MS)
+		pf->repair_pause_ms = 0;
+	return pf->admin_dead && !pf->gone && now >= pf->repair_ms;
+}
+
+/* @return whether there is something to change. */
+static bool
+look(struct owner_pf *pf)
+{
+	bool due = false;
+
+	if (gate_enter(&pf->gate, NULL, WAIT_MS) != 0)
+		return false;
+	if (pf->used) {
+		due = is_requested(pf) || vfs_have_changed(pf) || repair_is_due(pf);
+		check_device(pf);
+		owner_publish(pf);
+	}
+	gate_leave(&pf->gate);
+	return due;
+}
+
+/* ---------------------------------------------------------------- change */
+
+/* The kernel unbinds or unplugs the PF and waits for our close. The VFs go too. */
+static void
+give_back(struct owner_pf *pf)
+{
+	char bdf[BASE_BDF_LEN];
+
+	strcpy(bdf, pf->fn.bdf);
+	owner_drop(pf);
+	events_emit("pf_removed",
+			json_pack("{s:s, s:s}", "pf", bdf, "why", "the kernel requested it back"));
+}
+
+/* A device that never answers must not be reset without end: each pause is longer. */
+static void
+repair(struct owner_pf *pf)
+{
+	struct err err;
+	int ret;
+
+	log_info("%s: an admin queue is dead: the PF is reset", pf->fn.bdf);
+	ret = owner_pf_reset(pf->owner, pf, &err);
+	if (ret != 0)
+		log_warn("%s: the reset has not helped: %s", pf->fn.bdf, err.text);
+	/* A PF without a new admin queue is tried again too. */
+	if (ret != 0)
+		pf->admin_dead = true;
+	pf->repair_pause_ms = pf->repair_pause_ms == 0 ? OWNER_REPAIR_MS : 2 * pf->repair_pause_ms;
+	if (pf->repair_pause_ms > OWNER_REPAIR_MAX_MS)
+		pf->repair_pause_ms = OWNER_REPAIR_MAX_MS;
+	pf->repair_ms = now_ms() + pf->repair_pause_ms;
+}
+
+static void
+change(struct owner_pf *pf)
+{
+	if (gate_enter(&pf->gate, "a check of the PF", WAIT_MS) != 0)
+		return;
+	if (pf->used && is_requested(pf)) {
+		give_back(pf);
+	} else if (pf->used) {
+		owner_vfs_changed(pf->owner, pf);
+		if (repair_is_due(pf))
+			repair(pf);
+	}
+	owner_publish(pf);
+	gate_leave(&pf->gate);
+}
+
+/* ---------------------------------------------------------------- the thread */
+
+static void *
+watch_main(void *arg)
+{
+	struct owner_pf *pf = arg;
+	struct pollfd wait = { .fd = pf->owner->stop, .events = POLLIN };
+
+	while (poll(&wait, 1, OWNER_WATCH_MS) <= 0)
+		if (pf->used && look(pf))
+			change(pf);
+	return NULL;
+}
+
+void
+owner_watch_start(struct owner_pf *pf)
+{
+	int ret;
+
+	if (pf->watched)
+		return;
+	ret = pthread_create(&pf->watcher, NULL, watch_main, pf);
+	pf->watched = ret == 0;
+	if (ret != 0)
+		log_error("%s is not watched: cannot start a thread: %s", pf->bdf, strerror(ret));
+}
+
+bool
+owner_watch_end(struct owner_pf *pf, unsigned int wait_ms)
+{
+	struct timespec end;
+
+	if (!pf->watched)
+		return true;
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += (wait_ms + 999) / 1000;
+	if (pthread_clockjoin_np(pf->watcher, NULL, CLOCK_MONOTONIC, &end) != 0)
+		return false;
+	pf->watched = false;
+	return true;
+}
