@@ -6,9 +6,7 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <rte_malloc.h>
@@ -463,16 +461,6 @@ counters_of_queues_are_listed_once(void)
 	rig_close(&rig);
 }
 
-static bool
-fired(int fd)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	uint64_t n;
-
-	return poll(&p, 1, 0) == 1 && read(fd, &n, sizeof(n)) == sizeof(n);
-}
-
-/* Vectors as a bus driver provides them: eventfds of an interrupt handle. */
 static void
 rx_interrupts_come_when_asked_for(void)
 {
@@ -480,41 +468,28 @@ rx_interrupts_come_when_asked_for(void)
 	struct rig_variant v;
 
 	for (unsigned int i = 0; i < RIG_NB_VARIANTS; i++) {
-		const int fd = eventfd(0, EFD_NONBLOCK);
-		struct rte_intr_handle *intr;
-		struct vsr_dev *dev;
 		uint16_t port;
 
 		rig_variant(&v, i);
 		rig_open(&rig, &v.conf);
 		port = rig.fns[0].port;
-		dev = rte_eth_devices[port].data->dev_private;
-		intr = rte_intr_instance_alloc(RTE_INTR_INSTANCE_F_PRIVATE);
-		VTEST(intr != NULL && fd >= 0);
-		rte_intr_type_set(intr, RTE_INTR_HANDLE_VDEV);
-		rte_intr_efds_index_set(intr, 0, fd);
-		rte_intr_nb_efd_set(intr, 1);
-		rte_intr_max_intr_set(intr, 2);
-		VTEST_EQ(vsim_fn_irq_set(rig.fns[0].fn, 1, fd), 0);
-		dev->intr = intr;
+		rig_intr_open(&rig);
 		VTEST_EQ(rte_eth_dev_configure(port, 1, 1, &eth_conf), 0);
 		VTEST_EQ(rte_eth_rx_queue_setup(port, 0, 64, 0, NULL, rig.pool), 0);
 		VTEST_EQ(rte_eth_tx_queue_setup(port, 0, 64, 0, NULL), 0);
 		VTEST_EQ(rte_eth_dev_start(port), 0);
 		/* not configured: no interrupt */
 		traffic(0, 0, 0, NULL);
-		VTEST(!fired(fd));
+		VTEST(!rig_intr_fired(&rig));
 		/* configured: one interrupt */
 		VTEST_EQ(rte_eth_dev_rx_intr_enable(port, 0), 0);
-		VTEST(!fired(fd));
+		VTEST(!rig_intr_fired(&rig));
 		traffic(0, 0, 0, NULL);
-		VTEST(fired(fd));
+		VTEST(rig_intr_fired(&rig));
 		VTEST_EQ(rte_eth_dev_rx_intr_disable(port, 0), 0);
 		traffic(0, 0, 0, NULL);
-		VTEST(!fired(fd));
+		VTEST(!rig_intr_fired(&rig));
 		rig_close(&rig);
-		rte_intr_instance_free(intr);
-		close(fd);
 	}
 }
 

@@ -13,7 +13,8 @@
 
 #include "vsr_queue.h"
 
-#define VSR_RX_FREE_THRESH 128
+#define VSR_RX_FREE_THRESH 32
+#define VSR_RX_LATE_THRESH 128
 #define VSR_TX_FREE_THRESH 32
 
 static void
@@ -63,6 +64,24 @@ free_thresh(uint16_t asked, uint16_t usual, uint16_t nb_desc)
 	if (asked != 0 && asked <= nb_desc / 2)
 		return asked;
 	return RTE_MIN(usual, nb_desc / 4); /* at least 2, since nb_desc >= VSR_DESC_MIN */
+}
+
+uint16_t
+vsr_rxq_packet_bufs(const struct vsr_rxq *rxq, uint16_t mtu)
+{
+	const uint32_t len = rxq->hdr_len + mtu + RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN;
+
+	return rxq->mergeable ? (uint16_t)((len + rxq->buf_len - 1) / rxq->buf_len) : 1;
+}
+
+/* An RX burst leaves so many buffers announced, or all; see rx_doorbell(). */
+static uint16_t
+announced_min(const struct vsr_rxq *rxq, uint16_t nb_desc)
+{
+	const uint32_t least = RTE_MAX(nb_desc * 3 / 8u,
+			vsr_rxq_packet_bufs(rxq, rxq->dev->max_mtu));
+
+	return (uint16_t)RTE_MIN(nb_desc, least + RTE_MIN(VSR_AHEAD, nb_desc / 8));
 }
 
 bool
@@ -141,7 +160,7 @@ vsr_rx_queue_setup(struct rte_eth_dev *eth_dev, uint16_t queue_id, uint16_t nb_d
 	const uint64_t offloads = eth_dev->data->dev_conf.rxmode.offloads | conf->offloads;
 	struct vsr_dev *dev = vsr_dev_of(eth_dev);
 	struct vsr_rxq *rxq;
-	uint16_t room;
+	uint16_t room, late;
 
 	if (pool == NULL) {
 		VSR_LOG(ERR, dev, "RX queue %u needs a mempool of its own", queue_id);
@@ -168,12 +187,9 @@ vsr_rx_queue_setup(struct rte_eth_dev *eth_dev, uint16_t queue_id, uint16_t nb_d
 	rxq->conf = *conf;
 	rxq_constants(rxq);
 	rxq->free_thresh = free_thresh(conf->rx_free_thresh, VSR_RX_FREE_THRESH, nb_desc);
-	rxq->announced_min = rxq->free_thresh +
-			RTE_MAX(nb_desc * 3 / 8,
-					(dev->max_mtu + RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN) /
-									rxq->buf_len +
-							1);
-	rxq->late_thresh = rxq->free_thresh + RTE_MIN(VSR_AHEAD, (nb_desc - rxq->free_thresh) / 4);
+	late = free_thresh(conf->rx_free_thresh, VSR_RX_LATE_THRESH, nb_desc);
+	rxq->late_thresh = late + RTE_MIN(VSR_AHEAD, (nb_desc - late) / 4);
+	rxq->unannounced_max = nb_desc - announced_min(rxq, nb_desc);
 	if (!vsr_rxq_fits(rxq, eth_dev->data->mtu, offloads & RTE_ETH_RX_OFFLOAD_SCATTER)) {
 		VSR_LOG(ERR, dev, "RX queue %u: an MTU of %u does not fit buffers of %u bytes%s",
 				queue_id, eth_dev->data->mtu, room,

@@ -31,7 +31,7 @@ struct vsr_rxq {
 	uint16_t hdr_len;
 	uint16_t free_thresh; /**< Free descriptors that start a refill if no packet waits. */
 	uint16_t late_thresh; /**< Free descriptors that start a refill in any case. */
-	uint16_t announced_min; /**< Ring the doorbell when fewer buffers are announced. */
+	uint16_t unannounced_max; /**< Descriptors that are free or not announced, at most. */
 	uint16_t port_id, queue_id;
 	uint16_t left; /**< Buffers that the packet at head still lacks. */
 	bool mergeable;
@@ -107,6 +107,8 @@ void vsr_txq_info_get(struct rte_eth_dev *eth_dev, uint16_t queue_id,
 struct vio_virtq *vsr_spare_create(struct vsr_dev *dev, uint16_t index);
 /** True if a frame of this MTU fits the buffers of the queue. */
 bool vsr_rxq_fits(const struct vsr_rxq *rxq, uint16_t mtu, bool scatter);
+/** Buffers that the largest frame of this MTU fills. */
+uint16_t vsr_rxq_packet_bufs(const struct vsr_rxq *rxq, uint16_t mtu);
 /** Free all packets in the queue; the device must have stopped using it. */
 void vsr_rxq_drain(struct vsr_rxq *rxq);
 void vsr_txq_drain(struct vsr_txq *txq);

@@ -25,9 +25,9 @@ void
 vsr_rxq_fill(struct vsr_rxq *rxq)
 {
 	if (rxq->vq->packed)
-		rx_refill(rxq, packed_row);
+		rx_refill(rxq, rxq->vq->size, packed_row);
 	else
-		rx_refill(rxq, split_row);
+		rx_refill(rxq, rxq->vq->size, split_row);
 }
 
 void

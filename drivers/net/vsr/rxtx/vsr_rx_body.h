@@ -142,18 +142,24 @@ rx_post(struct vsr_rxq *rxq, struct rte_mbuf **bufs, uint16_t nb, const struct v
 	}
 }
 
-/* Publish buffers until the ring is full or the pool is empty. @return number of buffers. */
+/* Publish `most` buffers or some more, unless the ring is full or the pool is empty before.
+ * @return number of buffers. */
 static __rte_always_inline uint16_t
-rx_refill(struct vsr_rxq *rxq, const struct vsr_rx_row row)
+rx_refill(struct vsr_rxq *rxq, uint16_t most, const struct vsr_rx_row row)
 {
 	struct rte_mbuf *bufs[VSR_RX_BULK];
-	uint16_t nb, nb_posted = 0;
+	uint16_t nb, rest, nb_posted = 0;
 
-	while (rxq->vq->nb_free != 0) {
+	while (rxq->vq->nb_free != 0 && nb_posted < most) {
 		nb = RTE_MIN(rxq->vq->nb_free, VSR_RX_BULK);
-		/* Leave a remainder that is less than a step for the next refill. */
-		if (row.step > 1 && nb_posted != 0 && nb > row.step)
-			nb -= nb % row.step;
+		/* End with a whole step, so that the next refill begins with one. */
+		if (row.step > 1) {
+			if (nb_posted != 0 && nb < row.step)
+				break;
+			rest = (rxq->vq->post_i + nb) % row.step;
+			if (rest < nb)
+				nb -= rest;
+		}
 		if (unlikely(rte_mempool_get_bulk(rxq->pool, (void **)bufs, nb) != 0)) {
 			nb = vsr_rx_alloc_few(rxq, bufs, nb);
 			if (nb == 0)
@@ -169,21 +175,46 @@ rx_refill(struct vsr_rxq *rxq, const struct vsr_rx_row row)
 	return nb_posted;
 }
 
+/* Too many descriptors are unknown to the device: free, or not announced. */
+static __rte_always_inline bool
+rx_announced_few(const struct vsr_rxq *rxq)
+{
+	return (uint32_t)rxq->vq->nb_free + rxq->vq->nb_unannounced > rxq->unannounced_max;
+}
+
 /*
- * Buffers were published. Ring the doorbell only if the device could run short of announced
- * buffers before the next refill: fewer than three eighths of the ring would remain, or too few
- * for the largest packet, which the device may not begin without. Skipping the doorbell is safe:
- * every used buffer brings the next refill, and its doorbell, closer.
+ * Ring the doorbell, if the device wants it, unless enough buffers are announced.
+ *
+ * No buffer is stuck: a buffer that was published, and that the device may need, is announced
+ * within a bounded number of calls. Announced means that the doorbell was rung or made pending, or
+ * that doorbell_needed found, behind its barrier, that the device looks at the ring by itself.
+ *
+ *   - RX, all paths. After each poll all published buffers are announced, or `least` of them:
+ *     size - unannounced_max. If a poll leaves fewer, it refills what it can and comes here,
+ *     whatever the thresholds of the refill say and whatever the pool gives. So a device without an
+ *     announced buffer that is unused has given packets to the driver, and the poll that takes the
+ *     announced buffers down to fewer than `least` announces the others. `least` buffers hold the
+ *     largest packet, so no device waits for room for it. nb_unannounced also counts buffers that a
+ *     device found by itself, so the count of announced buffers is never too high.
+ *   - RX, start of the port. vsr_rxq_fill() publishes what the pool gives, and after DRIVER_OK
+ *     vsr_rxq_doorbell_ring() announces it: no buffer is announced before. If the pool gave too
+ *     little, each poll tries again.
+ *   - TX. A burst that publishes ends with the doorbell, or makes it pending. vsr_tx_pending.c says
+ *     who rings it then: at the latest an alarm, without any call.
+ *   - Control and admin queues. vio_cmdq_post() publishes one command and rings the doorbell, under
+ *     one lock.
+ *
+ * `least` is three eighths of the ring and one burst of packets: the device knows of three eighths
+ * even right before the doorbell.
  */
 static __rte_always_inline void
 rx_doorbell(struct vsr_rxq *rxq, const struct vio_ring_ops *const ring)
 {
 	struct vio_virtq *vq = rxq->vq;
-	const int announced = vq->size - vq->nb_free - vq->nb_unannounced;
 
 	if (vq->nb_unannounced == 0)
 		return;
-	if (announced >= rxq->announced_min)
+	if (!rx_announced_few(rxq))
 		vq->nb_doorbells_saved++;
 	else if (ring->doorbell_needed(vq))
 		ring->doorbell_ring(vq);
@@ -230,6 +261,7 @@ rx_burst(struct vsr_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts, const st
 	uint16_t nb_rx = 0, nb;
 	struct rte_mbuf *m;
 	uint32_t len = 0;
+	bool few;
 
 	/* reap, fix up; no buffer is posted meanwhile, so the loop ends after one ring at most */
 	while (nb_rx < nb_pkts) {
@@ -256,10 +288,13 @@ done:
 
 	rx_look_ahead(rxq, row.ring);
 
-	/* refill, publish, doorbell; preferably in an empty poll, so that no packet waits for it */
-	if (vq->nb_free >= (nb_rx == 0 ? rxq->free_thresh : rxq->late_thresh) &&
+	/* refill, publish, doorbell; preferably in an empty poll, so that no packet waits for it,
+	 * and then only a little, so that a packet that comes meanwhile does not wait long */
+	few = rx_announced_few(rxq);
+	if ((vq->nb_free >= (nb_rx == 0 ? rxq->free_thresh : rxq->late_thresh) || unlikely(few)) &&
 			likely(!vq->broken)) {
-		if (rx_refill(rxq, row) != 0)
+		if (rx_refill(rxq, nb_rx != 0 || few ? vq->size : rxq->free_thresh, row) != 0 ||
+				few)
 			rx_doorbell(rxq, row.ring);
 	}
 	if (unlikely(rxq->rings_doorbells) &&
