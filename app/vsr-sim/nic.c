@@ -404,6 +404,8 @@ nic_create(const struct nic_conf *conf, char *err, size_t err_len)
 		.speed = 100000,
 		.workers = conf->workers,
 		.admin_queues = conf->admin_queues,
+		.shuffled_completions = conf->shuffled_completions,
+		.strict_doorbells = conf->strict_doorbells,
 		.pasid_width = conf->pasid_width,
 	};
 	struct epoll_event event = { .events = EPOLLIN, .data.u32 = STOP_EVENT };

@@ -43,6 +43,7 @@ struct nic_conf {
 	uint16_t total_vfs, queue_pairs, queue_size, mtu;
 	uint8_t mac[6]; /**< Of the PF; the MAC of VF n is higher by n. */
 	unsigned int workers;
+	bool shuffled_completions, strict_doorbells; /**< As in struct vsim_nic_conf. */
 	bool sockets_only; /**< The bus stays empty: the sockets are for other clients. */
 	uint16_t admin_queues; /**< Of the PF, if it has an admin queue; 0: one. */
 	uint8_t pasid_width; /**< Of the PF's PASID capability, 1..20; 0: none. */

@@ -24,6 +24,8 @@ enum {
 	OPT_MTU,
 	OPT_MAC,
 	OPT_WIRE,
+	OPT_COMPLETION,
+	OPT_DOORBELL,
 	OPT_WORKERS,
 	OPT_CPU,
 	OPT_NUMA,
@@ -50,6 +52,12 @@ const struct cli_opt serve_opts[] = {
 	{ "mac", OPT_MAC, "MAC",
 			"MAC of the PF; VF n has this MAC plus n\n(default 02:76:73:72:00:00)" },
 	{ "wire", OPT_WIRE, "FN=WIRE", "connect FN (pf, vf1, ..., vf*) to a wire; repeatable" },
+	{ "completion", OPT_COMPLETION, "ORDER",
+			"order in which buffers of a queue complete: ordered (default),\n"
+			"shuffled" },
+	{ "doorbell", OPT_DOORBELL, "RULE",
+			"buffers that the NIC sees after a doorbell: lenient (default):\n"
+			"all, strict: only those that the doorbell announced" },
 	{ "workers", OPT_WORKERS, "N", "data plane threads, 1..16 (default: one per --cpu, or 1)" },
 	{ "cpu", OPT_CPU, "LIST", "processors to pin the workers to, such as 2,4-6" },
 	{ "numa", OPT_NUMA, "NODE", "NUMA node of memory and threads, shown in sysfs" },
@@ -190,6 +198,17 @@ parse_number(struct cli_args *args, const char *what, uint64_t min, uint64_t max
 	return -1;
 }
 
+/* One of two words; the second one sets *out. */
+static int
+parse_choice(struct cli_args *args, const char *what, const char *first, const char *second,
+		bool *out)
+{
+	*out = strcmp(args->value, second) == 0;
+	if (!*out && strcmp(args->value, first) != 0)
+		return cli_usage(args, "%s %s: give %s or %s", what, args->value, first, second);
+	return -1;
+}
+
 static int
 parse_switch(struct cli_args *args, struct serve_conf *conf, enum nic_switch kind)
 {
@@ -240,6 +259,12 @@ parse_option(struct cli_args *args, int opt, struct serve_conf *conf, const char
 		ret = parse_number(args, "--mtu", 68, 65535, &n);
 		conf->nic.mtu = (uint16_t)n;
 		return ret;
+	case OPT_COMPLETION:
+		return parse_choice(args, "--completion", "ordered", "shuffled",
+				&conf->nic.shuffled_completions);
+	case OPT_DOORBELL:
+		return parse_choice(args, "--doorbell", "lenient", "strict",
+				&conf->nic.strict_doorbells);
 	case OPT_WORKERS:
 		ret = parse_number(args, "--workers", 1, NIC_MAX_WORKERS, &n);
 		conf->nic.workers = (unsigned int)n;

@@ -45,6 +45,8 @@ def plain(*command, **kw):
         (["--wire", "vf1"], "vf1"),
         (["--wire", "vf9=null", "--vfs", "4"], "vf9"),
         (["--fault", "none-such"], "none-such"),
+        (["--completion", "backwards"], "backwards"),
+        (["--doorbell", "loud"], "loud"),
         (["--frobnicate"], "frobnicate"),
         (["surplus"], "surplus"),
     ],

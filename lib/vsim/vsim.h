@@ -114,6 +114,18 @@ struct vsim_nic_conf {
 	uint16_t mtu; /**< 68..65535. */
 	uint32_t speed; /**< Mb/s. */
 	uint8_t mac[6]; /**< Of the PF; the address of VF n is n higher. */
+	/** Buffers of a data queue complete in another order than that of the ring, as in a NIC
+	 * with several engines (vsim_window.h); without effect where IN_ORDER was accepted. */
+	bool shuffled_completions;
+	/**
+	 * The device sees only what doorbells announced: with NOTIFICATION_DATA the buffers before
+	 * the position in the last doorbell, otherwise the buffers that were available when the
+	 * device read the last doorbell. The device never suppresses doorbells by flags. With
+	 * EVENT_IDX it asks for a doorbell where it has used all buffers that it saw, and then
+	 * looks once more, because the driver owes it no doorbell for a buffer that became
+	 * available before it asked (virtio 1.4 2.7.10, 2.8.9).
+	 */
+	bool strict_doorbells;
 	unsigned int workers; /**< Data plane threads, 1..VSIM_MAX_WORKERS. */
 	uint16_t admin_queues; /**< 1..VSIM_MAX_ADMIN_QUEUES; 0: one. */
 	/** Of the PASID capability of the PF, bits, 1..20; 0: no capability. */
@@ -243,7 +255,8 @@ void vsim_fn_link_set(struct vsim_fn *fn, bool up);
  *                        1514 in the ratio 7:4:1
  *     flows=N            1..4096, default 1; flow f goes to queue pair f modulo pairs in use
  *     rate=PPS           0 (default): as fast as buffers are posted, none is lost; else frames
- *                        without a buffer are dropped and counted
+ *                        without a buffer are dropped and counted, and frames for which the
+ *                        worker was too late are not sent and counted (wire_late)
  *     count=N            stop after this number of frames, 0 (default): never
  *     fill=frame         (default) the whole frame is written each time, so that the driver
  *                        receives a valid packet; at 1500 bytes the copy costs about 100 cycles

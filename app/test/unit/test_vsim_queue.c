@@ -29,6 +29,7 @@ static struct driver d;
 /** The features that cases switch: the cases run over all combinations. */
 struct variant {
 	bool packed, indirect, in_order, mergeable, event_idx, notification_data, notif_config_data;
+	bool shuffled, strict; /**< Of the device. */
 };
 
 static struct vsim_features
@@ -61,8 +62,11 @@ static void
 up(const struct variant *v)
 {
 	struct vsim_features f = variant_features(v);
+	struct vsim_nic_conf conf = fixture_conf("full");
 
-	fx = fixture_make("full");
+	conf.shuffled_completions = v->shuffled;
+	conf.strict_doorbells = v->strict;
+	fx = fixture_from(&conf);
 	wire("peer:0");
 	driver_run(&d, fx.pf, fx.mem, &f, 2, SIZE);
 }
@@ -127,6 +131,7 @@ loop_back(const struct variant *v, uint32_t rx_len)
 {
 	static const uint16_t lens[] = { 14, 18, 52, 60, 64, 65, 116, 117, 500, 1514 };
 	uint16_t rx_slot[RING_MAX] = { 0 };
+	bool busy[32] = { false };
 	unsigned int sent = 0, got = 0, used = 0, posted = 0, cleaned = 0;
 	struct vsim_counters *c;
 	uint32_t len;
@@ -139,13 +144,15 @@ loop_back(const struct variant *v, uint32_t rx_len)
 
 		/* RX: keep 24 buffers posted, of one or two descriptors each. */
 		while (posted - used < 24) {
-			unsigned int slot = posted % 32;
+			unsigned int slot = 0;
 			uint32_t head = posted % 3 == 0 ? 20 : rx_len;
-			struct ring_seg segs[2] = {
-				{ IOVA(RX_AT(slot)), head },
-				{ IOVA(RX_AT(slot)) + head, rx_len - head },
-			};
+			struct ring_seg segs[2] = { { 0 } };
 
+			while (busy[slot])
+				slot++;
+			busy[slot] = true;
+			segs[0] = (struct ring_seg){ IOVA(RX_AT(slot)), head };
+			segs[1] = (struct ring_seg){ IOVA(RX_AT(slot)) + head, rx_len - head };
 			memset(fx.mem + RX_AT(slot), 0xee, SLOT);
 			rx_slot[ring_post(&d.rx[0], segs, 0, head < rx_len ? 2 : 1, 0, NULL)] =
 					slot;
@@ -179,6 +186,7 @@ loop_back(const struct variant *v, uint32_t rx_len)
 				VTEST(ring_reap(&d.rx[0], &id, &len));
 				VTEST(len <= rx_len && have + len <= sizeof(whole));
 				memcpy(whole + have, fx.mem + RX_AT(rx_slot[id]), len);
+				busy[rx_slot[id]] = false;
 				have += len;
 				nb++;
 				used++;
@@ -209,7 +217,7 @@ loop_back(const struct variant *v, uint32_t rx_len)
 static void
 frames_loop_back(bool packed)
 {
-	for (unsigned int bits = 0; bits < 64; bits++) {
+	for (unsigned int bits = 0; bits < 256; bits++) {
 		struct variant v = {
 			.packed = packed,
 			.indirect = bits & 1,
@@ -218,6 +226,8 @@ frames_loop_back(bool packed)
 			.event_idx = bits & 8,
 			.notification_data = bits & 16,
 			.notif_config_data = bits & 32,
+			.shuffled = bits & 64,
+			.strict = bits & 128,
 		};
 
 		loop_back(&v, 1536);
@@ -1432,6 +1442,286 @@ rings_outside_the_map_are_refused(void)
 	down();
 }
 
+/* ---------------------------------------------------------------- hard devices */
+
+static void
+rx_post_quietly(unsigned int slot)
+{
+	const struct ring_seg seg = { IOVA(RX_AT(slot)), 1536 };
+
+	ring_post(&d.rx[0], &seg, 0, 1, 0, NULL);
+}
+
+/** Send n frames, which come back on RX 0. */
+static void
+loop(unsigned int n)
+{
+	uint32_t len;
+	uint16_t id;
+
+	for (unsigned int i = 0; i < n; i++)
+		tx_post(i % 16, 60, i, 1, false);
+	ring_publish(&d.tx[0]);
+	ring_doorbell_ring(&d.tx[0]);
+	poll_idle();
+	while (ring_reap(&d.tx[0], &id, &len))
+		;
+}
+
+/** Take n used buffers of a ring; at[k] is the place among them of buffer k. */
+static void
+reap_places(struct ring *r, unsigned int n, unsigned int at[])
+{
+	uint32_t len;
+	uint16_t id;
+
+	for (unsigned int i = 0; i < n; i++)
+		at[i] = n;
+	for (unsigned int i = 0; i < n; i++) {
+		VTEST(ring_reap(r, &id, &len));
+		VTEST(id < n);
+		VTEST_EQ(at[id], n); /* Once. */
+		at[id] = i;
+	}
+	VTEST(!ring_reap(r, &id, &len));
+}
+
+static void
+shuffled_buffers_complete_in_another_order(void)
+{
+	for (unsigned int bits = 0; bits < 8; bits++) {
+		const struct variant v = { .packed = bits & 1,
+			.in_order = bits & 2,
+			.strict = bits & 4,
+			.shuffled = true };
+		unsigned int at[SIZE], moved = 0;
+
+		up(&v);
+		for (unsigned int i = 0; i < SIZE; i++)
+			rx_post_quietly(i % 32);
+		ring_publish(&d.rx[0]);
+		ring_doorbell_ring(&d.rx[0]);
+		/* The order does not depend on the number of frames that arrive at once. */
+		for (unsigned int i = 0; i < SIZE; i++)
+			loop(1);
+		reap_places(&d.rx[0], SIZE, at);
+		for (unsigned int i = 0; i < SIZE; i++) {
+			VTEST(at[i] + 16 > i && i + 16 > at[i]); /* A small window. */
+			moved += at[i] != i;
+		}
+		VTEST_EQ(moved > SIZE / 2, !v.in_order);
+		VTEST_EQ(moved > 0, !v.in_order);
+		down();
+
+		up(&v);
+		for (unsigned int i = 0; i < 16; i++)
+			tx_post(i, 60, i, 1, false);
+		ring_publish(&d.tx[0]);
+		ring_doorbell_ring(&d.tx[0]);
+		poll_idle();
+		reap_places(&d.tx[0], 16, at);
+		moved = 0;
+		for (unsigned int i = 0; i < 16; i++)
+			moved += at[i] != i;
+		VTEST_EQ(moved > 8, !v.in_order);
+		VTEST_EQ(moved > 0, !v.in_order);
+		VTEST_EQ(violations_all(fx.pf), 0);
+		down();
+	}
+}
+
+/* Buffers that were taken for a frame which was then dropped are used by later frames, in all
+ * mixtures of buffers of one and of two descriptors. */
+static void
+shuffled_buffers_of_dropped_frames_complete_later(void)
+{
+	for (unsigned int bits = 0; bits < 24; bits++) {
+		const struct variant v = { .packed = bits & 1,
+			.mergeable = bits & 2,
+			.strict = bits & 4,
+			.shuffled = true };
+		const unsigned int every = bits / 8; /* of the buffers has two descriptors */
+		unsigned int posted = 0, used = 0, frames = 0;
+		bool out[RING_MAX] = { false };
+		uint32_t seed = bits + 1, len;
+		uint16_t id;
+
+		up(&v);
+		for (unsigned int round = 0; round < 500; round++) {
+			unsigned int burst = round % 7;
+
+			while (posted - used < 12) {
+				struct ring_seg segs[2] = { { IOVA(RX_AT(posted % 32)), 40 },
+					{ IOVA(RX_AT(posted % 32)) + 40, 60 } };
+				bool two = every != 0 && posted % (every + 1) == 0;
+
+				if (!two)
+					segs[0].len = 100;
+				id = ring_post(&d.rx[0], segs, 0, two ? 2 : 1, 0, NULL);
+				VTEST(!out[id]);
+				out[id] = true;
+				posted++;
+			}
+			ring_publish(&d.rx[0]);
+			ring_doorbell_ring(&d.rx[0]);
+			for (unsigned int i = 0; i < burst; i++) {
+				seed = seed * 1664525u + 1013904223u;
+				/* Fits one buffer, fits some, fits none that is merged from 12. */
+				tx_post(i, (const uint16_t[]){ 60, 300, 1400 }[(seed >> 16) % 3], i,
+						1, false);
+			}
+			frames += burst;
+			ring_publish(&d.tx[0]);
+			ring_doorbell_ring(&d.tx[0]);
+			poll_idle();
+			while (ring_reap(&d.tx[0], &id, &len))
+				;
+			while (ring_reap(&d.rx[0], &id, &len)) {
+				VTEST(out[id]);
+				out[id] = false;
+				used++;
+			}
+		}
+		VTEST_EQ(fx.pf->counters->queue[0].packets +
+						fx.pf->counters->queue[0].drop_too_big +
+						fx.pf->counters->queue[0].drop_no_buffer,
+				frames);
+		VTEST(fx.pf->counters->queue[0].packets > frames / 4);
+		VTEST(fx.pf->counters->queue[0].drop_too_big +
+						fx.pf->counters->queue[0].drop_no_buffer >
+				frames / 5);
+		VTEST_EQ(violations_all(fx.pf), 0);
+		VTEST_EQ(fx.pf->counters->dma_faults, 0);
+		down();
+	}
+}
+
+/* The memory of a buffer may be unmapped while the device keeps the buffer in its window. */
+static void
+shuffled_buffers_are_translated_when_they_are_used(void)
+{
+	const uint64_t other = FIXTURE_IOVA + 0x10000000;
+
+	for (unsigned int packed = 0; packed < 2; packed++) {
+		up(&(struct variant){ .packed = packed, .shuffled = true });
+		VTEST_EQ(vsim_fn_dma_map_ptr(fx.pf, other, FIXTURE_MEM_LEN, PROT_READ | PROT_WRITE,
+					 fx.mem),
+				0);
+		for (unsigned int i = 0; i < 16; i++) {
+			const struct ring_seg seg = { other + RX_AT(i), 1536 };
+
+			ring_post(&d.rx[0], &seg, 0, 1, 0, NULL);
+		}
+		ring_publish(&d.rx[0]);
+		ring_doorbell_ring(&d.rx[0]);
+		loop(1);
+		VTEST_EQ(fx.pf->counters->queue[0].packets, 1);
+		VTEST_EQ(vsim_fn_dma_unmap(fx.pf, other, FIXTURE_MEM_LEN), 0);
+		loop(1);
+		VTEST_EQ(fx.pf->counters->queue[0].packets, 1);
+		VTEST_EQ(fx.pf->counters->dma_faults, 1);
+		down();
+	}
+}
+
+/* Frames that RX 0 receives of n, when two buffers were announced and two more are available. */
+static unsigned int
+received(const struct variant *v, unsigned int n)
+{
+	unsigned int got;
+
+	up(v);
+	rx_post_quietly(0);
+	rx_post_quietly(1);
+	ring_publish(&d.rx[0]);
+	ring_doorbell_ring(&d.rx[0]);
+	poll_idle();
+	rx_post_quietly(2);
+	rx_post_quietly(3);
+	ring_publish(&d.rx[0]);
+	loop(n);
+	got = fx.pf->counters->queue[0].packets;
+	VTEST_EQ(fx.pf->counters->queue[0].drop_no_buffer, n - got);
+	if (got == 2) {
+		ring_doorbell_ring(&d.rx[0]);
+		loop(4);
+		VTEST_EQ(fx.pf->counters->queue[0].packets, 4);
+	}
+	VTEST_EQ(violations_all(fx.pf), 0);
+	VTEST_EQ(fx.pf->counters->queue[0].doorbells_spurious, 0);
+	down();
+	return got;
+}
+
+static void
+strict_devices_see_only_what_doorbells_announced(void)
+{
+	for (unsigned int bits = 0; bits < 16; bits++) {
+		struct variant v = { .packed = bits & 1,
+			.notification_data = bits & 2,
+			.event_idx = bits & 4,
+			.shuffled = bits & 8 };
+
+		VTEST_EQ(received(&v, 4), 4);
+		v.strict = true;
+		/* With EVENT_IDX the driver owes no doorbell before the device asks for one. */
+		VTEST_EQ(received(&v, 4), v.event_idx ? 4 : 2);
+	}
+}
+
+/* With NOTIFICATION_DATA the last position counts, also if an earlier doorbell named more, and if
+ * more is available by the time when the device reads the doorbell. */
+static void
+strict_devices_believe_the_last_position(void)
+{
+	for (unsigned int packed = 0; packed < 2; packed++) {
+		uint32_t values[5];
+
+		up(&(struct variant){ .packed = packed,
+				.notification_data = true,
+				.strict = true });
+		for (unsigned int i = 0; i < 4; i++) {
+			values[i] = ring_doorbell_value(&d.tx[0]);
+			tx_post(i, 60, i, 1, false);
+		}
+		ring_publish(&d.tx[0]);
+		values[4] = ring_doorbell_value(&d.tx[0]);
+		vsim_doorbell_ring(fx.pf, 4 * vsim_queue_notify_off(1), values[3], 4);
+		vsim_doorbell_ring(fx.pf, 4 * vsim_queue_notify_off(1), values[2], 4);
+		poll_idle();
+		VTEST_EQ(fx.pf->counters->queue[1].packets, 2);
+		/* A position of the past. */
+		vsim_doorbell_ring(fx.pf, 4 * vsim_queue_notify_off(1), values[1], 4);
+		poll_idle();
+		VTEST_EQ(fx.pf->counters->queue[1].packets, 2);
+		vsim_doorbell_ring(fx.pf, 4 * vsim_queue_notify_off(1), values[4], 4);
+		poll_idle();
+		VTEST_EQ(fx.pf->counters->queue[1].packets, 4);
+		VTEST_EQ(violations_all(fx.pf), 0);
+		down();
+	}
+}
+
+/* A position past the available buffers breaks a rule, and the device takes nothing there. */
+static void
+strict_devices_check_each_announced_slot(void)
+{
+	for (unsigned int packed = 0; packed < 2; packed++) {
+		up(&(struct variant){ .packed = packed,
+				.notification_data = true,
+				.strict = true });
+		tx_post(0, 60, 0, 1, false);
+		ring_publish(&d.tx[0]);
+		vsim_doorbell_ring(fx.pf, 4 * vsim_queue_notify_off(1),
+				ring_doorbell_value(&d.tx[0]) + (5 << 16), 4);
+		poll_idle();
+		VTEST_EQ(fx.pf->counters->queue[1].packets, 1);
+		VTEST_EQ(violations(fx.pf, VIRTIO_RULE_DOORBELL_POSITION), 1);
+		VTEST_EQ(violations_all(fx.pf), 1);
+		down();
+	}
+}
+
 static const struct vtest_case cases[] = {
 	{ "split_frames_loop_back_in_every_variant", split_frames_loop_back_in_every_variant },
 	{ "packed_frames_loop_back_in_every_variant", packed_frames_loop_back_in_every_variant },
@@ -1471,6 +1761,16 @@ static const struct vtest_case cases[] = {
 	{ "queue_in_reset_is_let_alone", queue_in_reset_is_let_alone },
 	{ "doorbell_of_a_queue_in_reset_is_innocent", doorbell_of_a_queue_in_reset_is_innocent },
 	{ "rings_outside_the_map_are_refused", rings_outside_the_map_are_refused },
+	{ "shuffled_buffers_complete_in_another_order",
+			shuffled_buffers_complete_in_another_order },
+	{ "shuffled_buffers_of_dropped_frames_complete_later",
+			shuffled_buffers_of_dropped_frames_complete_later },
+	{ "shuffled_buffers_are_translated_when_they_are_used",
+			shuffled_buffers_are_translated_when_they_are_used },
+	{ "strict_devices_see_only_what_doorbells_announced",
+			strict_devices_see_only_what_doorbells_announced },
+	{ "strict_devices_believe_the_last_position", strict_devices_believe_the_last_position },
+	{ "strict_devices_check_each_announced_slot", strict_devices_check_each_announced_slot },
 };
 
 int

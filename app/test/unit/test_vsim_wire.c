@@ -590,6 +590,18 @@ gen_stops_after_count(void)
 	down();
 }
 
+static uint64_t
+stat_of(unsigned int index, const char *name)
+{
+	struct vsim_stat stats[512];
+	size_t nb = vsim_fn_stats(vsim_nic_fn(fx.nic, index), stats, 512);
+
+	for (size_t i = 0; i < nb && i < 512; i++)
+		if (strcmp(stats[i].name, name) == 0)
+			return stats[i].value;
+	return 0;
+}
+
 /* Packets that a generator of 20000 a second made in some time, and how many it should make. */
 static uint64_t
 gen_measure(double *want)
@@ -629,6 +641,36 @@ gen_keeps_its_rate_and_counts_what_is_lost(void)
 	VTEST(total > want / 4);
 }
 
+/* Each frame of the rate is delivered, dropped, or counted as late, and after a pause of the worker
+ * at most 64 come at once. */
+static void
+gen_does_not_catch_up_after_a_pause(void)
+{
+	const struct timespec pause = { 0, 20000000 };
+	uint64_t start, before, all;
+	double want;
+
+	up(1);
+	wire(0, "gen:rate=1000000");
+	start = vsim_clock();
+	vsim_worker_poll(fx.nic, 0);
+	for (unsigned int i = 0; i < 5; i++) {
+		before = COUNTERS(0)->queue[0].drop_no_buffer;
+		nanosleep(&pause, NULL);
+		vsim_worker_poll(fx.nic, 0);
+		vsim_worker_poll(fx.nic, 0);
+		VTEST(COUNTERS(0)->queue[0].drop_no_buffer - before >= 32);
+		VTEST(COUNTERS(0)->queue[0].drop_no_buffer - before <= 64);
+	}
+	want = 1e6 * (vsim_clock() - start) / vsim_clock_hz();
+	all = COUNTERS(0)->queue[0].drop_no_buffer + COUNTERS(0)->wire_late;
+	VTEST(all <= want + 1);
+	VTEST(all > 5 * 20000 - 5 * 64);
+	VTEST_EQ(COUNTERS(0)->queue[0].packets, 0);
+	VTEST_EQ(stat_of(0, "wire_late"), COUNTERS(0)->wire_late);
+	down();
+}
+
 static void
 gen_checks_what_comes_back(void)
 {
@@ -658,18 +700,6 @@ gen_checks_what_comes_back(void)
 	VTEST_EQ(COUNTERS(0)->queue[1].packets, 20);
 	VTEST_EQ(COUNTERS(0)->wire_bad, 2);
 	down();
-}
-
-static uint64_t
-stat_of(unsigned int index, const char *name)
-{
-	struct vsim_stat stats[512];
-	size_t nb = vsim_fn_stats(vsim_nic_fn(fx.nic, index), stats, 512);
-
-	for (size_t i = 0; i < nb && i < 512; i++)
-		if (strcmp(stats[i].name, name) == 0)
-			return stats[i].value;
-	return 0;
 }
 
 /* Receive a frame and send it back unchanged. */
@@ -938,6 +968,7 @@ static const struct vtest_case cases[] = {
 	{ "gen_stops_after_count", gen_stops_after_count },
 	{ "gen_keeps_its_rate_and_counts_what_is_lost",
 			gen_keeps_its_rate_and_counts_what_is_lost },
+	{ "gen_does_not_catch_up_after_a_pause", gen_does_not_catch_up_after_a_pause },
 	{ "gen_checks_what_comes_back", gen_checks_what_comes_back },
 	{ "gen_times_one_frame_at_a_time", gen_times_one_frame_at_a_time },
 	{ "trip_buckets_hold_their_times", trip_buckets_hold_their_times },

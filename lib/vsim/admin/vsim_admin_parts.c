@@ -10,7 +10,8 @@
  * list it, send it, or compare it with what the driver wrote. Settings of the control queue are
  * not parts here. The position in a split ring is not a part either: the device keeps no buffer
  * across a stop, so the position is the used index in memory. No part has the position in a packed
- * ring, so parts that enable a packed ring cannot be written.
+ * ring, or the buffers that a device with shuffled completions has taken out of a ring, so parts
+ * that enable such a ring cannot be written.
  */
 
 #include <string.h>
@@ -380,18 +381,27 @@ match_part(void *arg, const struct part *part)
 	return false;
 }
 
+/* The place of the device in the rings of these features is in no part. */
+static bool
+place_unknown(const struct writer *w, bool negotiated)
+{
+	if (negotiated && vsim_features_has(&w->driver, VIRTIO_F_RING_PACKED))
+		return true;
+	return w->fn->nic->conf.shuffled_completions &&
+			!(negotiated && vsim_features_has(&w->driver, VIRTIO_F_IN_ORDER));
+}
+
 /* Check the features together with the queues that they enable. */
 static bool
 features_match(struct writer *w)
 {
 	const bool negotiated = w->status & VIRTIO_STATUS_FEATURES_OK;
 
-	if (!negotiated)
-		return true;
-	if (vsim_features_broken_rule(&w->driver, &w->fn->offered) != VIRTIO_RULE_NONE)
+	if (negotiated &&
+			vsim_features_broken_rule(&w->driver, &w->fn->offered) != VIRTIO_RULE_NONE)
 		return false;
 	for (uint16_t qi = 0; qi < VSIM_MAX_QUEUES; qi++)
-		if (w->queue_cfg[qi].enabled && vsim_features_has(&w->driver, VIRTIO_F_RING_PACKED))
+		if (w->queue_cfg[qi].enabled && place_unknown(w, negotiated))
 			return false;
 	return true;
 }

@@ -225,6 +225,7 @@ struct vsim_counters {
 	struct vsim_queue_counters queue[VSIM_MAX_QUEUES];
 	uint64_t drop_filtered, drop_link_down, drop_queue_off;
 	uint64_t wire_bad; /**< TX: frames that the check of a gen wire found to be altered. */
+	uint64_t wire_late; /**< RX: frames that a gen wire did not send because it was late. */
 	uint64_t dma_faults, resets, config_interrupts, register_reads, register_writes;
 	uint64_t ctrl_commands, ctrl_errors;
 	/** Doorbells for all queues, rung on the page of the VF and on that of the PF; accesses by

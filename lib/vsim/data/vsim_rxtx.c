@@ -4,7 +4,7 @@
 
 /*
  * Packets between rings and wires, in bursts: one TX body and one RX body, each compiled for both
- * ring layouts by a constant argument. virtio 1.4 5.1.9.
+ * ring layouts, and for kind and hard devices, by constant arguments. virtio 1.4 5.1.9.
  *
  * The order of the steps makes it fast: pop a burst and prefetch its memory (for writing where the
  * device writes), then access the memory, then push the whole burst.
@@ -22,12 +22,19 @@
 #include "vsim/ring/vsim_packed.h"
 #include "vsim/ring/vsim_queue.h"
 #include "vsim/ring/vsim_split.h"
+#include "vsim/ring/vsim_window.h"
+
+/** The body of a data path, constant: the layout of the ring, and whether the queue is hard. */
+struct path {
+	bool packed, hard;
+};
 
 VSIM_INLINE int
 ring_pop(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool *pool, const bool write,
-		const bool packed)
+		const struct path path)
 {
-	return packed ? vsim_packed_pop(q, buf, pool, write) : vsim_split_pop(q, buf, pool, write);
+	return path.packed ? vsim_packed_pop(q, buf, pool, write, path.hard) :
+			     vsim_split_pop(q, buf, pool, write, path.hard);
 }
 
 VSIM_INLINE void
@@ -192,20 +199,75 @@ struct rx_burst {
 	struct vsim_pool *pool;
 	unsigned int nb; /**< Buffers popped. */
 	unsigned int done; /**< Buffers filled. */
+	unsigned int nb_window; /**< Buffers popped out of the window: the first ones. */
 };
+
+/** Undo the last pops of nb buffers, which take this number of slots. */
+VSIM_INLINE void
+ring_rewind(struct vsim_queue *q, uint16_t nb, uint16_t slots, const struct path path)
+{
+	if (path.packed)
+		vsim_packed_rewind(q, slots);
+	else
+		vsim_split_rewind(q, nb);
+}
+
+static_assert(VSIM_RX_BUFS <= VSIM_WINDOW_ROOM - VSIM_WINDOW, "unused buffers fit the window");
+
+/** Pop a buffer out of the window, which is first filled if it is empty. */
+static int
+rx_window_pop(struct vsim_queue *q, struct rx_burst *b, const struct path path)
+{
+	struct vsim_buf *buf = &b->bufs[b->nb];
+	struct vsim_window *w = q->window;
+	unsigned int segs = b->pool->nb;
+	int ret = 0;
+
+	/* Behind a chain that this burst has popped and may yet give back, nothing is taken into
+	 * the window. */
+	if (b->nb > b->nb_window)
+		return ring_pop(q, buf, b->pool, true, path);
+	if (w->nb == 0) {
+		while (w->nb < VSIM_WINDOW) {
+			ret = ring_pop(q, buf, b->pool, true, path);
+			if (ret <= 0)
+				break;
+			if (buf->nb_segs != 1 || buf->iova == VSIM_NO_IOVA) {
+				if (w->nb == 0)
+					return 1;
+				ring_rewind(q, 1, buf->nb_descs, path);
+				break;
+			}
+			vsim_window_keep(w, buf);
+			b->pool->nb = segs;
+		}
+		b->pool->nb = segs;
+	}
+	if (w->nb == 0 || q->dead)
+		return ret;
+	b->nb_window++;
+	return vsim_window_take(q, buf);
+}
+
+VSIM_INLINE int
+rx_pop_buf(struct vsim_queue *q, struct rx_burst *b, const struct path path)
+{
+	return path.hard && q->shuffled ? rx_window_pop(q, b, path) :
+					  ring_pop(q, &b->bufs[b->nb], b->pool, true, path);
+}
 
 /** Pop one more buffer. */
 VSIM_INLINE enum rx_verdict
-rx_pop(struct vsim_queue *q, struct rx_burst *b, const bool packed)
+rx_pop(struct vsim_queue *q, struct rx_burst *b, const struct path path)
 {
 	int ret;
 
 	if (b->nb == VSIM_RX_BUFS)
 		return RX_TOO_BIG;
-	ret = ring_pop(q, &b->bufs[b->nb], b->pool, true, packed);
+	ret = rx_pop_buf(q, b, path);
 	/* The driver may have posted more since this round read its doorbell. */
 	if (unlikely(ret == 0) && vsim_queue_doorbell(q))
-		ret = ring_pop(q, &b->bufs[b->nb], b->pool, true, packed);
+		ret = rx_pop_buf(q, b, path);
 	if (likely(ret > 0)) {
 		b->nb++;
 		return RX_DONE;
@@ -213,10 +275,23 @@ rx_pop(struct vsim_queue *q, struct rx_burst *b, const bool packed)
 	return ret == 0 ? RX_NO_BUFFER : ret == -EAGAIN ? RX_TOO_BIG : RX_DEAD;
 }
 
+/** Give the buffers back that were popped and not filled. */
+static VSIM_COLD void
+rx_give_back(struct vsim_queue *q, struct rx_burst *b, const struct path path)
+{
+	uint16_t slots = 0, nb = 0;
+
+	for (; b->nb > b->done && b->nb > b->nb_window; b->nb--, nb++)
+		slots += b->bufs[b->nb - 1].nb_descs;
+	ring_rewind(q, nb, slots, path);
+	while (b->nb > b->done)
+		vsim_window_keep(q->window, &b->bufs[--b->nb]);
+}
+
 /** The frame needs several segments or several buffers. */
 static VSIM_COLD enum rx_verdict
 rx_scatter(struct vsim_queue *q, struct rx_burst *b, const struct vsim_frame *frame,
-		const bool packed)
+		const struct path path)
 {
 	const uint64_t need = (uint64_t)q->hdr_len + frame->total;
 	unsigned int nb = 0;
@@ -226,7 +301,7 @@ rx_scatter(struct vsim_queue *q, struct rx_burst *b, const struct vsim_frame *fr
 		if (nb > 0 && !q->mergeable)
 			return RX_TOO_BIG;
 		if (b->done + nb == b->nb) {
-			enum rx_verdict v = rx_pop(q, b, packed);
+			enum rx_verdict v = rx_pop(q, b, path);
 
 			/* A frame that does not fit after others is tried again alone. */
 			if (v == RX_TOO_BIG && b->done > 0)
@@ -247,19 +322,20 @@ rx_scatter(struct vsim_queue *q, struct rx_burst *b, const struct vsim_frame *fr
 }
 
 VSIM_INLINE enum rx_verdict
-rx_one(struct vsim_queue *q, struct rx_burst *b, const struct vsim_frame *frame, const bool packed)
+rx_one(struct vsim_queue *q, struct rx_burst *b, const struct vsim_frame *frame,
+		const struct path path)
 {
 	struct vsim_buf *buf;
 
 	if (b->done == b->nb) {
-		enum rx_verdict v = rx_pop(q, b, packed);
+		enum rx_verdict v = rx_pop(q, b, path);
 
 		if (v != RX_DONE)
 			return v;
 	}
 	buf = &b->bufs[b->done];
 	if (unlikely(buf->nb_segs != 1 || buf->len < q->hdr_len + frame->total))
-		return rx_scatter(q, b, frame, packed);
+		return rx_scatter(q, b, frame, path);
 	fill(q, buf, frame);
 	b->done++;
 	return RX_DONE;
@@ -267,7 +343,7 @@ rx_one(struct vsim_queue *q, struct rx_burst *b, const struct vsim_frame *frame,
 
 VSIM_INLINE unsigned int
 rx_burst(struct vsim_queue *q, const struct vsim_frame *frames, unsigned int n, bool hold,
-		const bool packed)
+		const struct path path)
 {
 	struct vsim_scratch *w = q->fn->nic->workers[q->fn->worker]->scratch;
 	const uint32_t max_frame = vsim_fn_max_frame(q->fn);
@@ -277,9 +353,9 @@ rx_burst(struct vsim_queue *q, const struct vsim_frame *frames, unsigned int n, 
 	unsigned int i;
 
 	w->rx_pool.nb = 0;
-	ring_prefetch(q, packed);
+	ring_prefetch(q, path.packed);
 	/* pop: as many buffers as frames, which is mostly enough */
-	while (b.nb < n && rx_pop(q, &b, packed) == RX_DONE) {
+	while (b.nb < n && rx_pop(q, &b, path) == RX_DONE) {
 		const uint8_t *at = b.bufs[b.nb - 1].ptr;
 
 		__builtin_prefetch(at, 1);
@@ -289,7 +365,7 @@ rx_burst(struct vsim_queue *q, const struct vsim_frame *frames, unsigned int n, 
 	for (i = 0; i < n && !q->dead; i++) {
 		const struct vsim_frame *frame = &frames[i];
 
-		v = unlikely(frame->total > max_frame) ? RX_TOO_BIG : rx_one(q, &b, frame, packed);
+		v = unlikely(frame->total > max_frame) ? RX_TOO_BIG : rx_one(q, &b, frame, path);
 		if (likely(v == RX_DONE)) {
 			packets++;
 			bytes += frame->total;
@@ -306,14 +382,10 @@ rx_burst(struct vsim_queue *q, const struct vsim_frame *frames, unsigned int n, 
 		if (b.done > 0) {
 			for (unsigned int k = 0; k < b.done; k++)
 				descs += b.bufs[k].nb_descs;
-			ring_push(q, b.bufs, b.done, true, packed);
+			ring_push(q, b.bufs, b.done, true, path.packed);
 		}
-		if (unlikely(b.nb > b.done)) {
-			if (packed)
-				vsim_packed_rewind(q, b.nb - b.done);
-			else
-				vsim_split_rewind(q);
-		}
+		if (unlikely(b.nb > b.done))
+			rx_give_back(q, &b, path);
 	}
 	vsim_count(&q->ctr->packets, packets);
 	vsim_count(&q->ctr->bytes, bytes);
@@ -328,20 +400,30 @@ rx_burst(struct vsim_queue *q, const struct vsim_frame *frames, unsigned int n, 
 static unsigned int
 rx_split(struct vsim_queue *q, const struct vsim_frame *frames, unsigned int n, bool hold)
 {
-	return rx_burst(q, frames, n, hold, false);
+	return rx_burst(q, frames, n, hold, (struct path){ .packed = false });
 }
 
 static unsigned int
 rx_packed(struct vsim_queue *q, const struct vsim_frame *frames, unsigned int n, bool hold)
 {
-	return rx_burst(q, frames, n, hold, true);
+	return rx_burst(q, frames, n, hold, (struct path){ .packed = true });
+}
+
+/* Not inlined: the code of kind devices stays the same. */
+static __attribute__((noinline)) unsigned int
+rx_hard(struct vsim_queue *q, const struct vsim_frame *frames, unsigned int n, bool hold)
+{
+	if (q->is_packed)
+		return rx_burst(q, frames, n, hold, (struct path){ .packed = true, .hard = true });
+	return rx_burst(q, frames, n, hold, (struct path){ .packed = false, .hard = true });
 }
 
 /** No doorbell since the ring was found empty, and no buffer left from before. */
 VSIM_INLINE bool
 rx_nothing_known(const struct vsim_queue *q)
 {
-	return !q->active && (q->is_packed ? q->known == 0 : q->avail_i == q->avail_seen);
+	return !q->active && (q->is_packed ? q->known == 0 : q->avail_i == q->avail_seen) &&
+			(q->window == NULL || q->window->nb == 0);
 }
 
 unsigned int
@@ -358,6 +440,8 @@ vsim_rx_queue(struct vsim_queue *q, const struct vsim_frame *frames, unsigned in
 			vsim_queue_fault(q);
 		return n;
 	}
+	if (unlikely(q->hard))
+		return rx_hard(q, frames, n, hold);
 	return q->is_packed ? rx_packed(q, frames, n, hold) : rx_split(q, frames, n, hold);
 }
 
@@ -610,7 +694,7 @@ wire_tx(struct vsim_fn *fn, const struct vsim_frame *frames, unsigned int n)
 }
 
 VSIM_INLINE unsigned int
-tx_burst(struct vsim_queue *q, const bool packed)
+tx_burst(struct vsim_queue *q, const struct path path)
 {
 	struct vsim_fn *fn = q->fn;
 	struct vsim_scratch *w = fn->nic->workers[fn->worker]->scratch;
@@ -621,9 +705,9 @@ tx_burst(struct vsim_queue *q, const bool packed)
 	uint64_t bytes = 0, descs = 0;
 
 	w->tx_pool.nb = 0;
-	ring_prefetch(q, packed);
+	ring_prefetch(q, path.packed);
 	/* pop */
-	while (nb < VSIM_BURST && ring_pop(q, &bufs[nb], &w->tx_pool, false, packed) > 0) {
+	while (nb < VSIM_BURST && ring_pop(q, &bufs[nb], &w->tx_pool, false, path) > 0) {
 		__builtin_prefetch(bufs[nb].ptr);
 		nb++;
 	}
@@ -649,20 +733,30 @@ tx_burst(struct vsim_queue *q, const bool packed)
 	}
 	vsim_count(&q->ctr->descriptors, descs);
 	/* push */
-	ring_push(q, bufs, nb, false, packed);
+	if (path.hard && q->shuffled)
+		vsim_window_shuffle(q, bufs, nb);
+	ring_push(q, bufs, nb, false, path.packed);
 	return nb;
 }
 
 static unsigned int
 tx_split(struct vsim_queue *q)
 {
-	return tx_burst(q, false);
+	return tx_burst(q, (struct path){ .packed = false });
 }
 
 static unsigned int
 tx_packed(struct vsim_queue *q)
 {
-	return tx_burst(q, true);
+	return tx_burst(q, (struct path){ .packed = true });
+}
+
+static __attribute__((noinline)) unsigned int
+tx_hard(struct vsim_queue *q)
+{
+	if (q->is_packed)
+		return tx_burst(q, (struct path){ .packed = true, .hard = true });
+	return tx_burst(q, (struct path){ .packed = false, .hard = true });
 }
 
 unsigned int
@@ -674,5 +768,7 @@ vsim_tx_queue(struct vsim_queue *q)
 		vsim_queue_fault(q);
 		return 0;
 	}
+	if (unlikely(q->hard))
+		return tx_hard(q);
 	return q->is_packed ? tx_packed(q) : tx_split(q);
 }

@@ -43,6 +43,7 @@ static const struct row fn_rows[] = {
 	FROW(drop_link_down),
 	FROW(drop_queue_off),
 	FROW(wire_bad),
+	FROW(wire_late),
 	FROW(dma_faults),
 	FROW(resets),
 	FROW(config_interrupts),

@@ -23,7 +23,7 @@ vsim_chain_pop(struct vsim_queue *q, struct vsim_chain *chain)
 
 	if (q->dead)
 		return -EPROTO;
-	ret = q->is_packed ? vsim_packed_more(q) : vsim_split_more(q);
+	ret = q->is_packed ? vsim_packed_more(q) : vsim_split_more(q, q->strict);
 	if (ret > 0)
 		ret = q->is_packed ? vsim_packed_walk(q, &walk) : vsim_split_walk(q, &walk);
 	if (ret <= 0)

@@ -44,6 +44,47 @@ vsim_packed_look(const struct vsim_queue *q)
 	return ((tail >> 48) & PACKED_WRAP_FLAGS) == q->flags_avail;
 }
 
+/** Number of slots that are available now. */
+static VSIM_COLD uint16_t
+vsim_packed_count(const struct vsim_queue *q)
+{
+	uint16_t i = q->avail_i, flags = q->flags_avail, nb = 0;
+
+	while (nb < q->size &&
+			((vsim_packed_tail(&q->packed.desc[i], __ATOMIC_ACQUIRE) >> 48) &
+					PACKED_WRAP_FLAGS) == flags) {
+		nb++;
+		if (++i == q->size) {
+			i = 0;
+			flags ^= PACKED_WRAP_FLAGS;
+		}
+	}
+	return nb;
+}
+
+/** Number of slots from the position of the device to the position in a NOTIFICATION_DATA
+ * doorbell. */
+static inline uint32_t
+vsim_packed_distance(const struct vsim_queue *q, uint32_t pos)
+{
+	uint32_t off = pos & 0x7fff, wrap = pos >> 15;
+	uint32_t here = q->avail_i + (q->flags_avail & VIRTQ_DESC_F_AVAIL ? 0 : q->size);
+	uint32_t there = off + (wrap ? 0 : q->size);
+
+	return (there + 2 * q->size - here) % (2 * q->size);
+}
+
+/** All that a strict device sees from now on: up to a position that a doorbell named, or all slots
+ * that are available now. */
+static VSIM_COLD void
+vsim_packed_announce(struct vsim_queue *q, bool named, uint16_t pos)
+{
+	uint32_t nb = named ? vsim_packed_distance(q, pos) : vsim_packed_count(q);
+
+	/* A longer way is to a position of the past: nothing new. pop checks each slot. */
+	q->known = nb <= q->size ? nb : 0;
+}
+
 /** The ring is empty: request a doorbell, then look again. */
 static VSIM_COLD int
 vsim_packed_arm(struct vsim_queue *q)
@@ -51,6 +92,7 @@ vsim_packed_arm(struct vsim_queue *q)
 	uint32_t wrap = q->flags_avail & VIRTQ_DESC_F_AVAIL ? 1u << RING_EVENT_WRAP_SHIFT : 0;
 
 	q->active = false;
+	q->known = 0;
 	if (!q->event_idx)
 		return 0;
 	__atomic_store_n((uint32_t *)(void *)q->packed.device,
@@ -60,6 +102,8 @@ vsim_packed_arm(struct vsim_queue *q)
 	atomic_thread_fence(memory_order_seq_cst);
 	if (!vsim_packed_look(q))
 		return 0;
+	if (q->strict)
+		vsim_packed_announce(q, false, 0);
 	q->active = true;
 	return 1;
 }
@@ -69,6 +113,8 @@ vsim_packed_more(struct vsim_queue *q)
 {
 	if (!q->active)
 		return q->known > 0;
+	if (unlikely(q->strict && q->known == 0))
+		return vsim_packed_arm(q);
 	return likely(vsim_packed_look(q)) ? 1 : vsim_packed_arm(q);
 }
 
@@ -142,8 +188,8 @@ vsim_packed_walk(struct vsim_queue *q, struct vsim_walk *walk)
 		}
 	}
 	vsim_packed_avail_skip(q, walk->nb_descs);
-	if (!q->active)
-		q->known--;
+	/* A doorbell that named the middle of the list announced less than the list. */
+	q->known -= walk->nb_descs < q->known ? walk->nb_descs : q->known;
 	return 1;
 }
 
@@ -156,15 +202,16 @@ vsim_packed_pop_slow(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_poo
 /** As vsim_split_pop(). */
 VSIM_INLINE int
 vsim_packed_pop(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool *pool,
-		const bool write)
+		const bool write, const bool hard)
 {
 	const struct pvirtq_desc *d = &q->packed.desc[q->avail_i];
-	uint64_t tail;
+	uint64_t tail, iova;
 	uint32_t len;
 	uint16_t flags;
 	uint8_t *ptr;
 
-	if (!q->active && q->known == 0)
+	if ((!q->active || (hard && q->strict)) && q->known == 0 &&
+			(!hard || !q->active || vsim_packed_arm(q) == 0))
 		return 0;
 	tail = vsim_packed_tail(d, __ATOMIC_ACQUIRE);
 	flags = tail >> 48;
@@ -176,7 +223,8 @@ vsim_packed_pop(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool *po
 	}
 	/* Fast path: one direct descriptor of the right direction in cached memory. */
 	len = tail;
-	ptr = vsim_queue_dma_cached(q, le64toh(__atomic_load_n(&d->addr, __ATOMIC_RELAXED)), len);
+	iova = le64toh(__atomic_load_n(&d->addr, __ATOMIC_RELAXED));
+	ptr = vsim_queue_dma_cached(q, iova, len);
 	if (unlikely((flags & 7) != (write ? VIRTQ_DESC_F_WRITE : 0) || ptr == NULL || len == 0))
 		return vsim_packed_pop_slow(q, buf, pool);
 	buf->ptr = ptr;
@@ -185,20 +233,25 @@ vsim_packed_pop(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool *po
 	buf->id = tail >> 32;
 	buf->nb_descs = 1;
 	buf->nb_segs = 1;
+	if (hard)
+		buf->iova = iova;
 	vsim_packed_avail_skip(q, 1);
-	if (unlikely(!q->active))
+	if (unlikely(!q->active) || (hard && q->strict))
 		q->known--;
 	return 1;
 }
 
-/** Undo the pop of all nb buffers that were not pushed. */
+/** Undo the pops of the last nb slots. */
 static inline void
 vsim_packed_rewind(struct vsim_queue *q, uint16_t nb)
 {
-	if (!q->active)
+	if (!q->active || q->strict)
 		q->known += nb;
-	q->avail_i = q->used_i;
-	q->flags_avail = q->flags_used != 0 ? VIRTQ_DESC_F_AVAIL : VIRTQ_DESC_F_USED;
+	if (q->avail_i < nb) {
+		q->avail_i += q->size;
+		q->flags_avail ^= PACKED_WRAP_FLAGS;
+	}
+	q->avail_i -= nb;
 }
 
 /** As vsim_split_prefetch(): the descriptors of a burst, which push writes. */

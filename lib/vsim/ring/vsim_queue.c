@@ -16,6 +16,7 @@
 #include "vsim/core/vsim_wire_ops.h"
 #include "vsim/ring/vsim_packed.h"
 #include "vsim/ring/vsim_split.h"
+#include "vsim/ring/vsim_window.h"
 
 /* ---------------------------------------------------------------- activation */
 
@@ -108,6 +109,11 @@ queue_settings(struct vsim_queue *q)
 	q->is_admin = q->qi >= vsim_fn_admin_index(q->fn);
 	q->write = !q->is_ctrl && !q->is_admin && q->qi % 2 == 0;
 	q->legacy = q->fn->legacy;
+	q->strict = q->fn->nic->conf.strict_doorbells;
+	/* virtio 1.4 6.1: with IN_ORDER buffers are used in order. */
+	q->shuffled = q->fn->nic->conf.shuffled_completions && !q->in_order && !q->is_ctrl &&
+			!q->is_admin;
+	q->hard = q->strict || q->shuffled;
 	q->flags_avail = VIRTQ_DESC_F_AVAIL;
 	q->flags_used = VIRTQ_DESC_F_AVAIL | VIRTQ_DESC_F_USED;
 }
@@ -161,6 +167,14 @@ vsim_queue_activate(struct vsim_fn *fn, uint16_t qi)
 		free(q);
 		return -EFAULT;
 	}
+	if (q->shuffled) {
+		q->window = calloc(1, sizeof(*q->window));
+		if (q->window == NULL) {
+			free(q);
+			return -ENOMEM;
+		}
+		q->window->seed = qi;
+	}
 	/* Every reset sets the word to idle. If it is not idle now, the driver rang the doorbell
 	 * before the queue ran: before DRIVER_OK this breaks 3.1.1. */
 	if (atomic_exchange(q->doorbell, VSIM_DOORBELL_IDLE) != VSIM_DOORBELL_IDLE &&
@@ -173,6 +187,27 @@ vsim_queue_activate(struct vsim_fn *fn, uint16_t qi)
 	return 0;
 }
 
+/**
+ * All that a strict device sees from now on.
+ * @param named  A doorbell named the position pos; else all buffers that are available now.
+ */
+static VSIM_COLD void
+announce(struct vsim_queue *q, bool named, uint16_t pos)
+{
+	uint16_t nb = pos - q->avail_i;
+
+	if (q->is_packed) {
+		vsim_packed_announce(q, named, pos);
+		return;
+	}
+	if (vsim_split_look(q) <= 0 || !named)
+		return;
+	if (nb > q->size)
+		q->avail_seen = q->avail_i; /* A position of the past: nothing new. */
+	else if (nb < (uint16_t)(q->avail_seen - q->avail_i))
+		q->avail_seen = pos;
+}
+
 void
 vsim_queue_resume(struct vsim_fn *fn, uint16_t qi)
 {
@@ -183,6 +218,8 @@ vsim_queue_resume(struct vsim_fn *fn, uint16_t qi)
 	q->used_i = q->avail_i = q->avail_seen = le16toh(
 			__atomic_load_n(&q->split.used->idx, __ATOMIC_RELAXED));
 	q->active = true; /* Doorbells rung before the stop are lost: look at the ring. */
+	if (q->strict)
+		announce(q, false, 0);
 }
 
 void
@@ -195,6 +232,7 @@ vsim_queue_deactivate(struct vsim_fn *fn, uint16_t qi)
 	if (q == NULL)
 		return;
 	fn->queue[qi] = NULL;
+	free(q->window);
 	free(q);
 	vsim_workers_stale(fn->nic);
 }
@@ -215,18 +253,6 @@ vsim_queues_remap(struct vsim_fn *fn)
 
 /* ---------------------------------------------------------------- doorbells */
 
-/** Number of slots from the position of the device to the position in a NOTIFICATION_DATA
- * doorbell. */
-static uint32_t
-packed_distance(const struct vsim_queue *q, uint32_t pos)
-{
-	uint32_t off = pos & 0x7fff, wrap = pos >> 15;
-	uint32_t here = q->avail_i + (q->flags_avail & VIRTQ_DESC_F_AVAIL ? 0 : q->size);
-	uint32_t there = off + (wrap ? 0 : q->size);
-
-	return (there + 2 * q->size - here) % (2 * q->size);
-}
-
 /** next_off and next_wrap must name the first descriptor that is not yet available (4.1.5.2). The
  * driver may have published more since, so only a position past the published descriptors is
  * certainly wrong. */
@@ -245,7 +271,7 @@ next_plausible(const struct vsim_queue *q, uint16_t pos)
 	}
 	if ((pos & 0x7fff) >= q->size)
 		return false;
-	d = packed_distance(q, pos);
+	d = vsim_packed_distance(q, pos);
 	if (d == 0 || d > q->size)
 		return true;
 	/* The device has not used the slot before the position, so the slot still has the flags
@@ -324,6 +350,8 @@ vsim_queue_doorbell_take(struct vsim_queue *q)
 		vsim_count(&q->ctr->doorbells_spurious, 1);
 	q->active = true;
 	q->known = 0; /* From now on the ring is read. */
+	if (unlikely(q->strict))
+		announce(q, q->notification_data && written_wide(q, value), value >> 16);
 	return true;
 }
 
@@ -345,6 +373,8 @@ vsim_doorbell_ring_all(struct vsim_fn *fn, uint16_t named)
 			continue;
 		q->active = true;
 		q->known = 0;
+		if (q->strict)
+			announce(q, false, 0);
 	}
 }
 

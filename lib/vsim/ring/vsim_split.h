@@ -8,8 +8,8 @@
  * @file
  * Device side of a split ring. virtio 1.4 2.7.
  *
- * The device always completes chains in order, so used idx and available idx count the same
- * chains.
+ * Used idx and available idx count the same chains: the device completes as many as it takes, if
+ * not always in the same order (vsim_window.h).
  */
 
 #include "vsim/core/vsim_event.h"
@@ -49,8 +49,9 @@ vsim_split_arm(struct vsim_queue *q)
 	return ret;
 }
 
+/** @param strict  q->strict, or false as a constant. */
 static inline int
-vsim_split_more(struct vsim_queue *q)
+vsim_split_more(struct vsim_queue *q, const bool strict)
 {
 	int ret;
 
@@ -58,7 +59,7 @@ vsim_split_more(struct vsim_queue *q)
 		return 1;
 	if (!q->active)
 		return 0;
-	ret = vsim_split_look(q);
+	ret = strict ? 0 : vsim_split_look(q);
 	return likely(ret != 0) ? ret : vsim_split_arm(q);
 }
 
@@ -156,17 +157,19 @@ vsim_split_pop_slow(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool
 /**
  * Take the next chain, if one was announced.
  * @param write  The device writes the buffers of this queue (q->write as a constant).
+ * @param hard   q->hard as a constant.
  * @return 1, 0 (none), -EAGAIN (the pool is full, finish the burst), or -errno (the queue failed).
  */
 VSIM_INLINE int
-vsim_split_pop(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool *pool, const bool write)
+vsim_split_pop(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool *pool, const bool write,
+		const bool hard)
 {
 	const struct virtq_desc *d;
-	uint64_t tail;
+	uint64_t tail, iova;
 	uint32_t len;
 	uint8_t *ptr;
 	uint16_t i;
-	int ret = vsim_split_more(q);
+	int ret = vsim_split_more(q, hard && q->strict);
 
 	if (ret <= 0)
 		return ret;
@@ -178,7 +181,8 @@ vsim_split_pop(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool *poo
 	tail = le64toh(__atomic_load_n((const uint64_t *)(const void *)&d->len, __ATOMIC_RELAXED));
 	/* Fast path: one direct descriptor of the right direction in cached memory. */
 	len = tail;
-	ptr = vsim_queue_dma_cached(q, le64toh(__atomic_load_n(&d->addr, __ATOMIC_RELAXED)), len);
+	iova = le64toh(__atomic_load_n(&d->addr, __ATOMIC_RELAXED));
+	ptr = vsim_queue_dma_cached(q, iova, len);
 	if (unlikely(((tail >> 32) & 7) != (write ? VIRTQ_DESC_F_WRITE : 0) || ptr == NULL ||
 			    len == 0))
 		return vsim_split_pop_slow(q, buf, pool);
@@ -188,15 +192,17 @@ vsim_split_pop(struct vsim_queue *q, struct vsim_buf *buf, struct vsim_pool *poo
 	buf->id = i;
 	buf->nb_descs = 1;
 	buf->nb_segs = 1;
+	if (hard)
+		buf->iova = iova;
 	q->avail_i++;
 	return 1;
 }
 
-/** Undo the pop of all buffers that were not pushed. */
+/** Undo the last nb pops. */
 static inline void
-vsim_split_rewind(struct vsim_queue *q)
+vsim_split_rewind(struct vsim_queue *q, uint16_t nb)
 {
-	q->avail_i = q->used_i;
+	q->avail_i -= nb;
 }
 
 /** Prefetch the ring memory of the next burst: transfers from another core's cache are slow, but

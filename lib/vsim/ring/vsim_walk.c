@@ -58,6 +58,8 @@ vsim_walk_add(struct vsim_queue *q, struct vsim_walk *walk, uint64_t addr, uint3
 		}
 		if (walk->iovas != NULL)
 			walk->iovas[walk->nb] = addr;
+		if (walk->nb == 0)
+			walk->first_iova = addr;
 		walk->segs[walk->nb++] = (struct vsim_seg){ ptr, n };
 		*(write ? &walk->writable_len : &walk->readable_len) += n;
 		if (!write)
@@ -74,15 +76,18 @@ walk_buf(const struct vsim_queue *q, const struct vsim_walk *walk, struct vsim_b
 	unsigned int first = q->write ? walk->nb_readable : 0;
 
 	buf->nb_segs = (q->write ? walk->nb : walk->nb_readable) - first;
-	buf->segs = &walk->segs[first];
 	buf->total = vsim_walk_len(q->write ? walk->writable_len : walk->readable_len);
 	/* Half a packet is not sent. A buffer to receive into ends where the walk ended. */
 	if (walk->unfit && !q->write)
 		buf->nb_segs = buf->total = 0;
 	buf->id = walk->id;
 	buf->nb_descs = walk->nb_descs;
-	buf->ptr = buf->nb_segs > 0 ? buf->segs[0].ptr : NULL;
-	buf->len = buf->nb_segs > 0 ? buf->segs[0].len : 0;
+	buf->ptr = buf->nb_segs > 0 ? walk->segs[first].ptr : NULL;
+	buf->len = buf->nb_segs > 0 ? walk->segs[first].len : 0;
+	if (buf->nb_segs == 1)
+		buf->iova = walk->nb == 1 ? walk->first_iova : VSIM_NO_IOVA;
+	else
+		buf->segs = &walk->segs[first];
 }
 
 int

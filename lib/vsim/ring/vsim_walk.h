@@ -32,9 +32,16 @@ struct vsim_buf {
 	uint16_t id;
 	uint16_t nb_descs; /**< Ring slots. */
 	uint32_t nb_segs;
-	struct vsim_seg *segs; /**< All segments, valid when nb_segs is not 1. */
 	uint32_t used; /**< For push: bytes written. */
+	union {
+		struct vsim_seg *segs; /**< All segments, valid when nb_segs is not 1. */
+		/** Bus address of the only segment, valid when nb_segs is 1 and the queue is hard.
+		 * VSIM_NO_IOVA: the chain also has parts of the other direction. */
+		uint64_t iova;
+	};
 };
+
+#define VSIM_NO_IOVA UINT64_MAX
 
 struct vsim_queue {
 	_Atomic uint32_t *doorbell;
@@ -54,13 +61,17 @@ struct vsim_queue {
 	 * pop reads at avail_i; popped buffers are between the two. */
 	uint16_t avail_i, used_i;
 	uint16_t avail_seen; /**< Split: avail idx last read. */
-	/** Packed: buffers that rewind gave back to the ring while the queue was not active. */
+	/** Packed: slots that are certainly available although the ring is not read: rewind gave
+	 * them back while the queue was not active, or (strict) a doorbell announced them. */
 	uint16_t known;
 	uint16_t flags_avail; /**< Packed: AVAIL and USED flags of an available slot in this lap. */
 	uint16_t flags_used; /**< Packed: AVAIL and USED flags to write. */
 	uint16_t hdr_len;
 	bool active; /**< A doorbell was read, and the ring was not found empty since. */
 	bool is_packed, in_order, event_idx, indirect, mergeable;
+	bool hard; /**< strict or shuffled. */
+	bool strict; /**< Buffers that no doorbell announced are not seen, see vsim_nic_conf. */
+	bool shuffled; /**< Buffers complete in another order, see vsim_window.h. */
 	bool lapped; /**< Split: the available index has wrapped at least once. */
 	bool write; /**< The device writes the buffers: an RX queue. */
 	/** A legacy driver has programmed the queue; it does not set num_buffers of packets that
@@ -74,6 +85,7 @@ struct vsim_queue {
 	uint16_t qi;
 
 	/* cold */
+	struct vsim_window *window; /**< NULL: not shuffled. */
 	bool is_ctrl, is_admin, notification_data, notif_config_data;
 	uint64_t serial; /**< Serial number: no other queue of the function ever had the same. */
 	uint64_t areas[3]; /**< Bus addresses of the ring parts. */
@@ -135,6 +147,7 @@ struct vsim_walk {
 	bool unfit;
 	uint16_t id, nb_descs;
 	uint64_t *iovas; /**< Bus addresses of segs, same capacity; may be NULL. */
+	uint64_t first_iova; /**< Bus address of the first segment. */
 };
 
 /** A length in 32 bits: the longest chain, of 2^32 bytes, becomes one byte shorter. */

@@ -10,7 +10,9 @@
  *   flows=N   number of flows, 1..4096, default 1; they differ in source address and port, and are
  *             sent in turn over the queue pairs in use
  *   rate=PPS  frames per second; 0 (default): as many as the function has buffers for, none is
- *             lost. With a rate, frames without a buffer are dropped and counted
+ *             lost. With a rate, frames come at their time by the clock of the processor, as on a
+ *             wire: those without a buffer are dropped and counted. If the worker is late, at most
+ *             64 frames come at once; the others are not sent, and counted as wire_late
  *   count=N   stop after this number of frames; 0 (default): never
  *   fill=frame|headers   what is written into the buffer of the driver for each packet. frame
  *             (default): the whole frame, so that the driver receives a valid packet. headers:
@@ -45,6 +47,8 @@
 #define PAYLOAD_OFFSET (UDP_OFFSET + 8)
 #define MAGIC 0x67726576u /* First bytes of the payload, before the number of the flow. */
 #define MIN_SIZE 60
+/* Most frames that come at once after the worker was late. A wire has no such bursts. */
+#define MAX_LATE (2 * VSIM_BURST)
 #define MIN_LIST 64 /* Least number of frames listed per queue, so that bursts are full. */
 
 /** Sequence of sizes of imix. */
@@ -330,20 +334,22 @@ gen_open(struct vsim_nic *nic, unsigned int index, const char *arg, char *err, s
 
 /** Number of frames that may be delivered now. */
 static unsigned int
-allowance(struct gen *g)
+allowance(struct gen *g, struct vsim_fn *fn)
 {
 	unsigned int n = VSIM_BURST;
 
 	if (g->rate > 0) {
 		uint64_t now = vsim_clock();
-		/* Upper bound: the frames of one late wake-up. */
-		double most = VSIM_BURST + g->rate / 200.0;
+		uint64_t late;
 
 		if (g->last != 0)
 			g->tokens += (double)(now - g->last) * g->rate / vsim_clock_hz();
 		g->last = now;
-		if (g->tokens > most)
-			g->tokens = most;
+		if (g->tokens > MAX_LATE) {
+			late = g->tokens - MAX_LATE;
+			vsim_count(&fn->counters->wire_late, late);
+			g->tokens -= late;
+		}
 		if (g->tokens < n)
 			n = g->tokens;
 	}
@@ -390,7 +396,7 @@ gen_rx(struct vsim_wire *wire, struct vsim_fn *fn)
 	unsigned int pair, n, done;
 	struct vsim_queue *q;
 
-	n = g->trip ? trip_allowance(g) : allowance(g);
+	n = g->trip ? trip_allowance(g) : allowance(g, fn);
 	if (n == 0)
 		return 0;
 	if (unlikely(g->pairs != pairs || memcmp(g->mac, fn->net_config.mac, 6) != 0)) {
