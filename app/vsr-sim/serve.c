@@ -18,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -26,9 +25,15 @@
 #include <numa.h>
 #endif
 
+#include "base/base_limits.h"
+
 #include "ctl.h"
 #include "sysfs/sysfs.h"
 #include "serve.h"
+
+/* Open files: of the simulator itself, and of a function in use, without its vectors. */
+#define FILES_OWN 64
+#define FILES_PER_FN 8
 
 struct serve {
 	struct serve_conf conf;
@@ -145,16 +150,21 @@ use_numa_node(int node)
 #endif
 }
 
-/* A function needs some descriptors, each mapped file of a program one more. */
+/* A function needs some descriptors, and one more for each vector and each mapped file of its
+ * program. Say at the start that not all functions can be used, rather than when one fails. */
 static void
-raise_file_limit(void)
+raise_file_limit(const struct nic_conf *nic)
 {
-	struct rlimit limit;
+	const uint64_t limit = base_files_raise();
+	const uint64_t each = FILES_PER_FN + 2u * nic->queue_pairs + 2;
+	const uint64_t fns = limit > FILES_OWN ? (limit - FILES_OWN) / each : 0;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
+	if (fns < 1u + nic->total_vfs)
+		fprintf(stderr,
+				"vsr-sim: warning: the limit of open files, %llu, suffices for %llu "
+				"of %u functions in use: raise it with ulimit -Hn\n",
+				(unsigned long long)limit, (unsigned long long)fns,
+				1u + nic->total_vfs);
 }
 
 static int
@@ -363,7 +373,7 @@ serve_here(struct serve *serve, int ready_fd)
 		free(serve->conf.wires);
 		return ret;
 	}
-	raise_file_limit();
+	raise_file_limit(&serve->conf.nic);
 	ret = clean_dir(serve);
 	if (ret == CLI_OK)
 		ret = use_numa_node(serve->conf.numa_node);

@@ -19,6 +19,7 @@
 
 #include "vsrd/core/fdstore.h"
 #include "vsrd/core/log.h"
+#include "vsrd/guest/budget.h"
 #include "vsrd/api/vsrd.h"
 
 #define EXIT_USAGE 2
@@ -31,6 +32,7 @@ static const char help[] =
 		"  --run-dir DIR      folder of tokens and socket (default: $VSR_RUN_DIR, else /run/vsr)\n"
 		"  --socket PATH      socket (default: vsrd.sock in that folder)\n"
 		"  --allow-uid UID    user that is served, besides root and vsrd's own; may be repeated\n"
+		"  --guest-memory MIB memory that one guest may map (default: half of that of the machine)\n"
 		"  --sriov-ids FILE   devices whose SR-IOV is forbidden, or permitted without the feature\n"
 		"  --log WHERE        stderr (default) or syslog\n"
 		"  --version, --help\n";
@@ -39,6 +41,7 @@ struct options {
 	const char *pfs[OWNER_MAX_PFS];
 	unsigned int nb_pfs;
 	const char *ids, *socket;
+	uint64_t guest_memory; /* Bytes; 0: the default. */
 	struct server_conf server;
 };
 
@@ -66,6 +69,18 @@ parse_uid(struct options *options, const char *text)
 	return -1;
 }
 
+static int
+parse_memory(struct options *options, const char *text)
+{
+	char *end;
+	const unsigned long long mib = strtoull(text, &end, 10);
+
+	if (text[0] < '0' || text[0] > '9' || *end != '\0' || mib == 0 || mib > UINT32_MAX)
+		return usage("--guest-memory takes a number of MiB, not ", text);
+	options->guest_memory = (uint64_t)mib << 20;
+	return -1;
+}
+
 /* @return -1: go on; else the exit code. */
 static int
 parse_one(struct options *options, int opt)
@@ -89,6 +104,8 @@ parse_one(struct options *options, int opt)
 		return -1;
 	case 'u':
 		return parse_uid(options, optarg);
+	case 'g':
+		return parse_memory(options, optarg);
 	case 'i':
 		options->ids = optarg;
 		return -1;
@@ -118,6 +135,7 @@ parse(struct options *options, int argc, char **argv)
 		{ "run-dir", required_argument, NULL, 'r' },
 		{ "socket", required_argument, NULL, 'S' },
 		{ "allow-uid", required_argument, NULL, 'u' },
+		{ "guest-memory", required_argument, NULL, 'g' },
 		{ "sriov-ids", required_argument, NULL, 'i' },
 		{ "log", required_argument, NULL, 'l' },
 		{ "version", no_argument, NULL, 'v' },
@@ -191,12 +209,14 @@ static int
 prepare(struct options *options, struct err *err)
 {
 	static char path[PATH_MAX];
+	const struct budget budget = budget_of_process(options->guest_memory);
 	struct pf_host *host = &vsrd.owner.host;
 	struct timespec now;
 	int ret;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	vsrd.started = now.tv_sec;
+	budget_set(&budget);
 	if (mkdir(host->run_dir, 0700) != 0 && errno != EEXIST)
 		return err_set(err, -errno, "cannot create the folder %s: %s", host->run_dir,
 				strerror(errno));

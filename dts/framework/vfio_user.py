@@ -9,7 +9,8 @@ import struct
 
 from .wait import SLOW
 
-VERSION, DMA_MAP, REGION_INFO, REGION_READ, REGION_WRITE, DEVICE_RESET = 1, 2, 5, 9, 10, 13
+VERSION, DMA_MAP, DMA_UNMAP, REGION_INFO = 1, 2, 3, 5
+REGION_READ, REGION_WRITE, DEVICE_RESET = 9, 10, 13
 BAR0, CONFIG, NB_REGIONS = 0, 7, 9
 COMMAND, IO_SPACE, BUS_MASTER = 4, 1, 4
 MMAP = 4  # VFIO_REGION_INFO_FLAG_MMAP
@@ -103,3 +104,6 @@ class Guest:
         os.ftruncate(fd, size)
         self._call(DMA_MAP, struct.pack("<IIQQQ", 32, 3, 0, iova, size), [fd])
         return fd
+
+    def unmap_memory(self, iova, size):
+        self._call(DMA_UNMAP, struct.pack("<IIQQ", 24, 0, iova, size))

@@ -12,6 +12,7 @@ import errno
 import os
 import re
 import signal
+import subprocess
 import threading
 import time
 
@@ -22,12 +23,12 @@ from framework.frames import check_crossing, frame_to, frames_of_all_sizes
 from framework.sim import PF
 from framework.sleeper import check_wakes
 from framework.vfio_user import Guest
-from framework.vsrd import Refused, Vsrd
+from framework.vsrd import VSRD, Refused, Vsrd
 from framework.wait import wait_for
 
 SHOWN = "0000:02:00.0"  # address of the transitional function
 VF2 = "0000:01:00.2"
-MAPS_MAX = 4096  # of a guest
+MAPS_MAX, MAPS_PROMISED = 4096, 128  # of a guest
 LEGACY = 1  # port of the transitional function: EAL sorts ports by address
 
 
@@ -70,12 +71,12 @@ class Tunnel:
 
 @pytest.fixture
 def tunnel(sim, closing):
-    """tunnel(vfs=2, served=[1], ...): a vsrd with VFs, of which it serves some. conf: arguments of
-    Sim."""
+    """tunnel(vfs=2, served=[1], ...): a vsrd with VFs, of which it serves some. options: arguments
+    of vsrd; conf: those of Sim."""
 
-    def make(vfs=2, served=(1,), keeper=True, **conf):
+    def make(vfs=2, served=(1,), keeper=True, options=(), **conf):
         host = sim(vfs=vfs, **conf)
-        vsrd = closing(Vsrd(host, keeper=keeper)).start()
+        vsrd = closing(Vsrd(host, keeper=keeper, args=["--pf", PF, *options])).start()
         host.create_vfs(vfs)
         made = Tunnel(host, vsrd)
         for vf in served:
@@ -532,6 +533,7 @@ def test_impossible_maps_are_refused(tunnel, guest):
     errno; earlier maps stay."""
     made = tunnel()
     client = guest(made)
+    assert client.limits["max_dma_maps"] == MAPS_PROMISED
     client.map_memory(0x100000, 0x100000)
     for iova, error in ((0x180000, errno.EEXIST), (0xFEE00000, errno.EINVAL)):
         with pytest.raises(OSError) as refusal:
@@ -546,6 +548,45 @@ def test_impossible_maps_are_refused(tunnel, guest):
     assert made.host.fn("vf1")["dma_bytes"] == mapped
     client.reset()
     assert made.host.fn("vf1")["dma_bytes"] == mapped
+
+
+def test_guest_maps_no_more_memory_than_it_may(tunnel, guest):
+    """Steps: each guest may map 2 MiB; a guest maps two times 1 MiB, then one page, and gives back
+    1 MiB. Verify: the page is refused with ENOMEM until there is room; other guests have their
+    own 2 MiB."""
+    made = tunnel(served=(1, 2), options=["--guest-memory", "2"])
+    client = guest(made)
+    for iova in (0x100000, 0x200000):
+        client.map_memory(iova, 0x100000)
+    with pytest.raises(OSError) as refusal:
+        client.map_memory(0x1000000, 0x1000)
+    assert refusal.value.errno == errno.ENOMEM
+    guest(made, 2).map_memory(0x100000, 0x200000)
+    client.unmap_memory(0x100000, 0x100000)
+    client.map_memory(0x1000000, 0x1000)
+    assert made.host.fn("vf1")["dma_bytes"] == 0x101000
+    done = subprocess.run([VSRD, "--guest-memory", "0"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and "--guest-memory" in done.stderr
+
+
+@pytest.mark.parametrize("soft", [64, 350], ids=["low soft limit", "limit"])
+def test_vf_is_served_only_while_its_open_files_are_left(soft, sim, closing):
+    """Steps: the hard limit of open files of vsrd is 350; serve 8 VFs. Verify: the low soft limit
+    does not matter; the VFs that can have all their vectors are served, and the others are refused
+    with a sentence that says what to raise; a VF that is served no more makes room."""
+    host = sim(vfs=8)
+    vsrd = closing(Vsrd(host))
+    vsrd.command = ["prlimit", f"--nofile={soft}:350", *vsrd.command]
+    vsrd.start()
+    host.create_vfs(8)
+    made = Tunnel(host, vsrd)
+    done = [host.vsrctl("legacy", "serve", PF, vf, made.path(vf)) for vf in range(1, 9)]
+    served = [vf for vf, one in enumerate(done, 1) if one.returncode == 0]
+    assert 0 < len(served) < 8 and served == list(range(1, len(served) + 1))
+    for one in done[len(served):]:
+        assert "open files" in one.stderr and "LimitNOFILE" in one.stderr
+    assert host.vsrctl("legacy", "unserve", PF, 1).returncode == 0
+    made.serve(8)
 
 
 def test_unbound_vf_is_no_longer_served(tunnel, guest):

@@ -26,6 +26,7 @@
 #define VUSER_MAX_SPARSE 8 /**< Mappable areas of one region. */
 #define VUSER_MAX_FDS 16 /**< Descriptors per message; QEMU accepts no more. */
 #define VUSER_MAX_DATA (1u << 20) /**< Bytes of payload in one region access. */
+#define VUSER_MAX_MAPS 65535u /**< DMA maps; QEMU accepts no larger promise. */
 #define VUSER_MAX_VECTORS 2048 /**< Per interrupt index; MSI-X has no more. */
 
 /** An area of a region that a client may map: bytes from the start of the region, page aligned. */
@@ -53,6 +54,7 @@ struct vuser_irq {
 /** The regions and interrupts of a device. */
 struct vuser_device_info {
 	uint32_t flags; /**< VFIO_DEVICE_FLAGS_RESET, _PCI. */
+	uint32_t max_maps; /**< DMA maps that the device can hold for sure; 0: VUSER_MAX_MAPS. */
 	struct vuser_region regions[VUSER_MAX_REGIONS];
 	struct vuser_irq irqs[VUSER_MAX_IRQS];
 };

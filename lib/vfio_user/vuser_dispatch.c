@@ -42,7 +42,9 @@ handle_version(struct vuser_server *server, const struct vuser_msg *req, struct 
 		ret = -EINVAL;
 	if (ret == 0) {
 		minor = version.minor < VUSER_PROTO_MINOR ? version.minor : VUSER_PROTO_MINOR;
-		ret = vuser_version_put(reply, minor);
+		ret = vuser_version_put(reply, minor,
+				server->info.max_maps != 0 ? server->info.max_maps :
+							     VUSER_MAX_MAPS);
 	}
 	/* "closes the connection if it cannot support the advertised version" */
 	if (ret != 0)

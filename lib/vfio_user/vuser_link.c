@@ -185,7 +185,7 @@ negotiate(struct vuser_client *client)
 
 	ret = vuser_link_begin(client, VUSER_VERSION, 0);
 	if (ret == 0)
-		ret = vuser_version_put(&client->req, VUSER_PROTO_MINOR);
+		ret = vuser_version_put(&client->req, VUSER_PROTO_MINOR, VUSER_MAX_MAPS);
 	if (ret != 0)
 		return ret;
 	client->req.hdr.size = (uint32_t)(sizeof(client->req.hdr) + client->req.len);

@@ -62,9 +62,10 @@ int vuser_server_adopt(struct vuser_server *server, int sock);
 
 /**
  * Fill a version message, request or reply, with our version and limits.
+ * @param max_maps  Limit of DMA maps.
  * @return 0 or -ENOMEM.
  */
-int vuser_version_put(struct vuser_msg *msg, uint16_t minor);
+int vuser_version_put(struct vuser_msg *msg, uint16_t minor, uint32_t max_maps);
 
 /**
  * Parse the limits of the peer: the payload after struct vuser_version.

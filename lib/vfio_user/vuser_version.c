@@ -23,7 +23,7 @@
  * more than 16 descriptors, has pages smaller than 4 KiB, or allows more than 65535 maps.
  */
 int
-vuser_version_put(struct vuser_msg *msg, uint16_t minor)
+vuser_version_put(struct vuser_msg *msg, uint16_t minor, uint32_t max_maps)
 {
 	const struct vuser_version version = { .major = VUSER_PROTO_MAJOR, .minor = minor };
 	char text[256];
@@ -31,8 +31,8 @@ vuser_version_put(struct vuser_msg *msg, uint16_t minor)
 
 	len = snprintf(text, sizeof(text),
 			"{\"capabilities\":{\"max_msg_fds\":%u,\"max_data_xfer_size\":%u,"
-			"\"max_dma_maps\":65535,\"pgsizes\":%u}}",
-			VUSER_MAX_FDS, VUSER_MAX_DATA, VUSER_PAGE_SIZE);
+			"\"max_dma_maps\":%u,\"pgsizes\":%u}}",
+			VUSER_MAX_FDS, VUSER_MAX_DATA, max_maps, VUSER_PAGE_SIZE);
 	ret = vuser_msg_resize(msg, sizeof(version) + (size_t)len + 1);
 	if (ret != 0)
 		return ret;

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -25,6 +26,7 @@
 #include "vsrd/core/fdstore.h"
 #include "vsrd/core/gate.h"
 #include "vsrd/core/memory.h"
+#include "vsrd/guest/budget.h"
 #include "vsrd/owner/pasid.h"
 #include "vsrd/api/vsrd.h"
 #include "test/fixture/vtest.h"
@@ -353,6 +355,128 @@ this_process_holds_no_group(void)
 	holders_free(&holders);
 }
 
+/* ---------------------------------------------------------------- budgets of guests */
+
+static void
+a_guest_is_admitted_while_its_files_and_maps_are_left(void)
+{
+	const struct budget files = { .files = 2 * (BUDGET_FILES + 5),
+		.maps = UINT64_MAX,
+		.bytes = UINT64_MAX,
+		.guest_bytes = UINT64_MAX };
+	struct budget maps = files;
+	struct budget_guest a = { 0 }, b = { 0 }, c = { 0 };
+	struct err err;
+
+	budget_set(&files);
+	VTEST_EQ(budget_admit(&a, 5, &err), 0);
+	VTEST_EQ(budget_admit(&b, 6, &err), -EMFILE);
+	VTEST(strstr(err.text, "6 interrupt vectors") != NULL);
+	VTEST(strstr(err.text, "LimitNOFILE") != NULL);
+	VTEST_EQ(budget_admit(&b, 5, &err), 0);
+	VTEST_EQ(budget_admit(&c, 0, &err), -EMFILE);
+	budget_leave(&a);
+	budget_leave(&a); /* of one that is not admitted: no effect */
+	VTEST_EQ(budget_admit(&c, 5, &err), 0);
+
+	maps.files = UINT64_MAX;
+	maps.maps = 2 * BUDGET_MAPS + 1;
+	budget_set(&maps);
+	VTEST_EQ(budget_admit(&a, 5, &err), 0);
+	VTEST_EQ(budget_admit(&b, 5, &err), 0);
+	VTEST_EQ(budget_admit(&c, 5, &err), -ENOSPC);
+	VTEST(strstr(err.text, "max_map_count") != NULL);
+}
+
+/* A greedy guest takes what is set aside for nobody, and no map of another guest. */
+static void
+a_guest_has_the_maps_that_are_promised_whatever_others_take(void)
+{
+	const struct budget budget = { .files = UINT64_MAX,
+		.maps = 2 * BUDGET_MAPS + 10,
+		.bytes = UINT64_MAX,
+		.guest_bytes = UINT64_MAX };
+	struct budget_guest greedy = { 0 }, late = { 0 };
+	unsigned int nb = 0;
+	struct err err;
+
+	budget_set(&budget);
+	VTEST_EQ(budget_admit(&greedy, 1, &err), 0);
+	VTEST_EQ(budget_admit(&late, 1, &err), 0);
+	while (budget_map(&greedy, 4096) == 0)
+		nb++;
+	VTEST_EQ(nb, BUDGET_MAPS + 10);
+	for (nb = 0; nb < BUDGET_MAPS; nb++)
+		VTEST_EQ(budget_map(&late, 4096), 0);
+	VTEST_EQ(budget_map(&late, 4096), -ENOSPC);
+	budget_unmap(&greedy, 4096);
+	VTEST_EQ(budget_map(&late, 4096), 0);
+	VTEST_EQ(budget_map(&greedy, 4096), -ENOSPC);
+	budget_leave(&greedy);
+	for (nb = 0; budget_map(&late, 4096) == 0; nb++)
+		continue;
+	VTEST_EQ(nb, BUDGET_MAPS + 9);
+	budget_leave(&late);
+
+	/* With plenty, the limit is that of one guest. */
+	budget_set(&(struct budget){ UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX });
+	VTEST_EQ(budget_admit(&greedy, 1, &err), 0);
+	for (nb = 0; budget_map(&greedy, 4096) == 0; nb++)
+		continue;
+	VTEST_EQ(nb, BUDGET_MAPS_MAX);
+	budget_leave(&greedy);
+}
+
+static void
+a_guest_maps_no_more_bytes_than_it_may(void)
+{
+	const struct budget budget = { .files = UINT64_MAX,
+		.maps = UINT64_MAX,
+		.bytes = 150,
+		.guest_bytes = 100 };
+	struct budget_guest a = { 0 }, b = { 0 };
+	struct err err;
+
+	budget_set(&budget);
+	VTEST_EQ(budget_admit(&a, 1, &err), 0);
+	VTEST_EQ(budget_admit(&b, 1, &err), 0);
+	VTEST_EQ(budget_map(&a, 101), -ENOMEM);
+	VTEST_EQ(budget_map(&a, UINT64_MAX), -ENOMEM);
+	VTEST_EQ(budget_map(&a, 60), 0);
+	VTEST_EQ(budget_map(&a, 41), -ENOMEM);
+	VTEST_EQ(budget_map(&a, 40), 0);
+	VTEST_EQ(budget_map(&b, 51), -ENOMEM);
+	VTEST_EQ(budget_map(&b, 50), 0);
+	budget_unmap(&a, 40);
+	VTEST_EQ(budget_map(&b, 41), -ENOMEM);
+	VTEST_EQ(budget_map(&b, 40), 0);
+	budget_leave(&a);
+	budget_leave(&b);
+	VTEST_EQ(budget_admit(&a, 1, &err), 0);
+	VTEST_EQ(budget_map(&a, 100), 0);
+	budget_leave(&a);
+}
+
+/* More than the usual soft limit, which select(2) needs, is there without help. */
+static void
+open_files_are_raised_to_the_hard_limit(void)
+{
+	struct rlimit before, low;
+	struct budget budget;
+
+	VTEST_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+	low = before;
+	low.rlim_cur = 64;
+	VTEST_EQ(setrlimit(RLIMIT_NOFILE, &low), 0);
+	budget = budget_of_process(0);
+	VTEST_EQ(getrlimit(RLIMIT_NOFILE, &low), 0);
+	VTEST_EQ(low.rlim_cur, before.rlim_max);
+	VTEST(budget.files < before.rlim_max && budget.maps > BUDGET_MAPS);
+	VTEST(budget.guest_bytes != 0 && budget.guest_bytes < budget.bytes);
+	VTEST_EQ(budget_of_process(4096).guest_bytes, 4096);
+	VTEST_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
 /* ---------------------------------------------------------------- kept descriptors, events */
 
 static void
@@ -613,6 +737,14 @@ main(int argc, char **argv)
 				kept_descriptors_are_found_by_name_once },
 		{ "a_name_that_was_taken_stays_kept", a_name_that_was_taken_stays_kept },
 		{ "only_memory_of_this_version_fits", only_memory_of_this_version_fits },
+		{ "a_guest_is_admitted_while_its_files_and_maps_are_left",
+				a_guest_is_admitted_while_its_files_and_maps_are_left },
+		{ "a_guest_has_the_maps_that_are_promised_whatever_others_take",
+				a_guest_has_the_maps_that_are_promised_whatever_others_take },
+		{ "a_guest_maps_no_more_bytes_than_it_may",
+				a_guest_maps_no_more_bytes_than_it_may },
+		{ "open_files_are_raised_to_the_hard_limit",
+				open_files_are_raised_to_the_hard_limit },
 		{ "nobody_keeps_where_nobody_listens", nobody_keeps_where_nobody_listens },
 		{ "keeper_that_does_not_read_is_not_waited_for",
 				keeper_that_does_not_read_is_not_waited_for },

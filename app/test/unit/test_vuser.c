@@ -483,7 +483,7 @@ successor_is_welcome_whatever_the_dead_one_left_unread(void)
 	VTEST_EQ(base_address(&addr, vuser_rig.path), 0);
 	VTEST_EQ(connect(sock, (struct sockaddr *)&addr, sizeof(addr)), 0);
 	vuser_msg_init(&msg);
-	VTEST_EQ(vuser_version_put(&msg, VUSER_PROTO_MINOR), 0);
+	VTEST_EQ(vuser_version_put(&msg, VUSER_PROTO_MINOR, VUSER_MAX_MAPS), 0);
 	msg.hdr = (struct vuser_header){ 1, VUSER_VERSION, (uint32_t)(sizeof(msg.hdr) + msg.len), 0,
 		0 };
 	VTEST_EQ(vuser_send_part(sock, &msg), 0);

@@ -100,7 +100,8 @@ tell(int sock, const struct lie *lie)
 
 	vuser_msg_init(&in);
 	vuser_msg_init(&out);
-	if (vuser_recv_full(sock, &in, deadline) != 0 || vuser_version_put(&out, 1) != 0)
+	if (vuser_recv_full(sock, &in, deadline) != 0 ||
+			vuser_version_put(&out, 1, VUSER_MAX_MAPS) != 0)
 		goto out;
 	out.hdr = (struct vuser_header){ in.hdr.msg_id, VUSER_VERSION, 0, REPLY, 0 };
 	out.hdr.size = (uint32_t)(16 + out.len);

@@ -16,10 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/base_limits.h"
 #include "base/base_server.h"
 #include "core/host_lock.h"
 #include "function/host_files.h"
@@ -413,13 +413,9 @@ host_vfio_start(struct host *host, const char *socket_path)
 		.ctx = host,
 		.refuse = conn_refuse,
 		.serve = conn_serve };
-	struct rlimit limit;
 
 	/* The host keeps every file of DMA memory open. */
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
+	base_files_raise();
 	return base_server_start(&conf, &host->server);
 }
 

@@ -14,6 +14,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "vsrd/core/log.h"
+
+#include "budget.h"
 #include "vfio_fn.h"
 
 struct map {
@@ -28,7 +31,10 @@ struct vfio_fn {
 	int request;
 	int vectors[VUSER_MAX_VECTORS]; /**< MSI-X: our duplicates of eventfds; -1: none. */
 	uint32_t nb_on; /**< Vectors that are enabled in the kernel. */
-	struct map maps[VFIO_FN_MAX_MAPS];
+	struct budget_guest budget;
+	struct base_log_limit refusals;
+	char bdf[BASE_BDF_LEN];
+	struct map maps[BUDGET_MAPS_MAX];
 	size_t nb_maps;
 };
 
@@ -157,17 +163,25 @@ op_dma_map(void *dev, uint64_t iova, uint64_t size, int prot, int fd, uint64_t o
 	struct map *map = &fn->maps[fn->nb_maps];
 	int ret;
 
-	if (fn->nb_maps == VFIO_FN_MAX_MAPS)
-		return -ENOSPC;
+	ret = budget_map(&fn->budget, size);
+	if (ret != 0) {
+		log_limited(&fn->refusals, "%s: its guest has too %s already and gets no more",
+				fn->bdf, ret == -ENOMEM ? "much memory mapped" : "many maps");
+		return ret;
+	}
 	map->addr = mmap(NULL, size, prot, MAP_SHARED, fd, (off_t)offset);
-	if (map->addr == MAP_FAILED)
-		return -errno;
+	if (map->addr == MAP_FAILED) {
+		ret = -errno;
+		budget_unmap(&fn->budget, size);
+		return ret;
+	}
 	arg.flags = ((prot & PROT_READ) != 0 ? VFIO_DMA_MAP_FLAG_READ : 0) |
 			((prot & PROT_WRITE) != 0 ? VFIO_DMA_MAP_FLAG_WRITE : 0);
 	arg.vaddr = (uintptr_t)map->addr;
 	if (ioctl(fn->vfio.container, VFIO_IOMMU_MAP_DMA, &arg) != 0) {
 		ret = -errno;
 		munmap(map->addr, size);
+		budget_unmap(&fn->budget, size);
 		return ret;
 	}
 	map->iova = iova;
@@ -187,6 +201,7 @@ unmap_at(struct vfio_fn *fn, size_t i)
 	/* The container of a removed VF has no maps any more, so an error means nothing. */
 	ioctl(fn->vfio.container, VFIO_IOMMU_UNMAP_DMA, &arg);
 	munmap(map->addr, map->size);
+	budget_unmap(&fn->budget, map->size);
 	*map = fn->maps[--fn->nb_maps];
 }
 
@@ -312,6 +327,7 @@ info_read(struct vfio_fn *fn)
 	if (ioctl(fn->vfio.device, VFIO_DEVICE_GET_INFO, &info) != 0)
 		return -errno;
 	fn->info.flags = info.flags & (VFIO_DEVICE_FLAGS_RESET | VFIO_DEVICE_FLAGS_PCI);
+	fn->info.max_maps = BUDGET_MAPS;
 	for (uint32_t i = 0; ret == 0 && i < VUSER_MAX_REGIONS; i++)
 		ret = region_read(fn, i);
 	/* The ERR and REQ interrupts are for this process, not for the guest. */
@@ -338,6 +354,7 @@ vfio_fn_open(const struct pf_host *host, const struct sysfs_fn *vf, const char *
 	if (fn == NULL)
 		return err_set(err, -ENOMEM, "out of memory");
 	fn->request = -1;
+	strcpy(fn->bdf, vf->bdf);
 	memset(fn->vectors, 0xff, sizeof(fn->vectors));
 	ret = pf_open(host, vf, token, &fn->vfio, err);
 	if (ret != 0) {
@@ -349,6 +366,11 @@ vfio_fn_open(const struct pf_host *host, const struct sysfs_fn *vf, const char *
 		vfio_fn_close(fn);
 		return err_set(err, ret, "cannot read the regions and interrupts of %s: %s",
 				vf->bdf, strerror(-ret));
+	}
+	ret = budget_admit(&fn->budget, fn->info.irqs[VFIO_PCI_MSIX_IRQ_INDEX].count, err);
+	if (ret != 0) {
+		vfio_fn_close(fn);
+		return ret;
 	}
 	fn->request = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (fn->request >= 0 && vio_vfio_on_request(&fn->vfio, fn->request) != 0) {
@@ -368,6 +390,7 @@ vfio_fn_close(struct vfio_fn *fn)
 	vio_vfio_close(&fn->vfio);
 	if (fn->request >= 0)
 		close(fn->request);
+	budget_leave(&fn->budget);
 	free(fn);
 }
 

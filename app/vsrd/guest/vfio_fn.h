@@ -9,7 +9,7 @@
  * A VF opened through VFIO for a guest: the backend of a bridge of lib/vpci. Accesses of the guest
  * are passed to the kernel. The VF has a container of its own, in which the guest's memory is
  * mapped, so that the IOMMU lets the VF reach that memory only. This process never reads or writes
- * the guest's memory.
+ * the guest's memory. What the guest uses of this process is bounded (budget.h).
  *
  * One thread at a time per VF.
  */
@@ -17,14 +17,11 @@
 #include "common/pf.h"
 #include "vpci/vpci.h"
 
-#define VFIO_FN_MAX_MAPS \
-	4096 /**< Per guest, so that one VF does not use up the maps of the process. */
-
 struct vfio_fn;
 
 /**
  * Open the VF with the token of its PF.
- * @return 0, or as pf_open().
+ * @return 0, or as pf_open() and budget_admit().
  */
 int vfio_fn_open(const struct pf_host *host, const struct sysfs_fn *vf, const char *token,
 		struct vfio_fn **out, struct err *err);
