@@ -17,6 +17,7 @@
 
 #include "vsrd/core/events.h"
 #include "vsrd/core/log.h"
+#include "vsrd/owner/owner_users.h"
 #include "guest.h"
 #include "vfio_fn.h"
 
@@ -29,6 +30,7 @@ struct guest_vf {
 	enum state state; /**< Under guests->lock, as is done. */
 	bool done; /**< The thread has ended, or is about to. */
 	struct owner *owner;
+	struct owner_claim claim; /**< From the look-up of the VF until it is closed. */
 	struct owner_pf *held; /**< From owner_hold() to owner_release_pf(). */
 	char pf[BASE_BDF_LEN], bdf[BASE_BDF_LEN];
 	unsigned int vf;
@@ -128,6 +130,7 @@ guest_main(void *arg)
 	note(g, true);
 	vpci_legacy_destroy(g->legacy);
 	vfio_fn_close(g->vfio_fn);
+	owner_vf_unclaim(g->owner, &g->claim);
 	events_emit("vf_unserved",
 			json_pack("{s:s, s:i, s:s, s:s}", "pf", g->pf, "vf", (int)g->vf, "pci",
 					g->bdf, "socket", g->path));
@@ -161,6 +164,12 @@ find_vf(struct guest_vf *g, struct sysfs_fn *fn, char token[TOKEN_LEN], struct e
 		ret = err_set(err, -ENOTCONN, "VF %u (%s) is not bound to vfio-pci: bind it first",
 				g->vf, g->bdf);
 	strcpy(token, pf->token);
+	if (ret == 0) {
+		g->claim.vf = g->vf;
+		strcpy(g->claim.pf, g->pf);
+		strcpy(g->claim.bdf, g->bdf);
+		owner_vf_claim(g->owner, &g->claim);
+	}
 	owner_put(pf);
 	return ret;
 }
@@ -215,8 +224,10 @@ guest_vf_start(struct guest_vf *g, struct err *err)
 		vpci_legacy_destroy(g->legacy);
 		err_set(err, ret, "cannot start a thread for another VF: %s", strerror(-ret));
 	}
-	if (ret != 0)
+	if (ret != 0) {
 		vfio_fn_close(g->vfio_fn);
+		owner_vf_unclaim(g->owner, &g->claim);
+	}
 	return ret;
 }
 
