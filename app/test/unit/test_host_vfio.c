@@ -9,11 +9,13 @@
 #include <fcntl.h>
 #include <linux/vfio.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -813,6 +815,35 @@ random_requests_do_no_harm(void)
 	host_rig_down();
 }
 
+static _Atomic pid_t a_lock;
+
+static void *
+lock_once(void *arg)
+{
+	shim_lock(&a_lock);
+	shim_unlock(&a_lock);
+	return NULL;
+}
+
+static void
+waiting_for_a_lock_of_the_preload_takes_no_processor(void)
+{
+	struct rusage before, after;
+	pthread_t threads[20];
+
+	getrusage(RUSAGE_SELF, &before);
+	shim_lock(&a_lock);
+	for (unsigned int i = 0; i < sizeof(threads) / sizeof(threads[0]); i++)
+		VTEST_EQ(pthread_create(&threads[i], NULL, lock_once, NULL), 0);
+	usleep(300000);
+	shim_unlock(&a_lock);
+	for (unsigned int i = 0; i < sizeof(threads) / sizeof(threads[0]); i++)
+		pthread_join(threads[i], NULL);
+	getrusage(RUSAGE_SELF, &after);
+	/* A thread that looks every 20 us switches thousands of times. */
+	VTEST(after.ru_nvcsw - before.ru_nvcsw < 500);
+}
+
 static void
 one_host_serves_a_socket(void)
 {
@@ -859,6 +890,8 @@ socket_of_a_dead_host_is_replaced(void)
 }
 
 static const struct vtest_case cases[] = {
+	{ "waiting_for_a_lock_of_the_preload_takes_no_processor",
+			waiting_for_a_lock_of_the_preload_takes_no_processor },
 	{ "dma_memory_is_shared_with_the_device", dma_memory_is_shared_with_the_device },
 	{ "dma_errors_are_those_of_linux", dma_errors_are_those_of_linux },
 	{ "memory_that_no_file_holds_is_refused", memory_that_no_file_holds_is_refused },

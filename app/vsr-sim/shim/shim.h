@@ -48,13 +48,17 @@ struct shim_call {
 	int fd; /**< Descriptor of the reply, closed on exec; -1: none. */
 };
 
-struct shim_conn;
-extern struct shim_conn shim_control; /**< For all requests other than traps. */
-extern struct shim_conn shim_trap; /**< Never locked while code of the program runs. */
+/** Connections to vsr-sim, by use. */
+enum shim_way {
+	SHIM_CONTROL, /**< For all requests other than these: */
+	SHIM_DMA, /**< Maps, whose pieces go through one connection, under a lock of the caller. */
+	SHIM_TRAP, /**< Traps: never locked while code of the program runs. */
+	SHIM_NB_WAYS,
+};
 
 /**
- * A lock that contains the process id of its owner. After fork, the child can take a lock that
- * another thread of the parent held.
+ * A lock that contains the process id of its owner; who waits for it sleeps. After fork, the child
+ * can take a lock that another thread of the parent held.
  */
 void shim_lock(_Atomic pid_t *owner);
 void shim_unlock(_Atomic pid_t *owner);
@@ -67,7 +71,7 @@ bool shim_active(void);
  * Signals other than faults are blocked meanwhile.
  * @return ret of the reply, or -ENODEV: vsr-sim cannot be reached (logged once to stderr).
  */
-int shim_request(struct shim_conn *conn, struct shim_call *call);
+int shim_request(enum shim_way way, struct shim_call *call);
 
 /** A file of the simulated host that this process has used. */
 struct shim_file {

@@ -7,6 +7,9 @@
  *
  * All functions may run in a signal handler: system calls and atomics only.
  *
+ * vsr-sim executes the requests of one connection one after the other, and some take as long as a
+ * device needs. So a process has several connections, and a thread takes one that is free.
+ *
  * A connection belongs to one process. A child process inherits the descriptor of its parent by
  * fork, but must not take its replies: the process id differs, so the child makes a connection of
  * its own. A program that closes descriptors which it did not open may close a connection: the
@@ -14,6 +17,7 @@
  */
 
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -30,6 +34,7 @@
 #include "shim.h"
 
 #define TIMEOUT_S 10
+#define MAX_CONNS 16 /* Per process and way. */
 #define MAX_FILES 512
 #define MAX_OTHERS 64
 
@@ -40,8 +45,9 @@ struct shim_conn {
 	ino_t ino;
 };
 
-struct shim_conn shim_control = { .fd = -1 };
-struct shim_conn shim_trap = { .fd = -1 };
+static struct shim_conn conns[SHIM_NB_WAYS][MAX_CONNS] = {
+	[0 ... SHIM_NB_WAYS - 1] = { [0 ... MAX_CONNS - 1] = { .fd = -1 } },
+};
 
 static struct sockaddr_un host_addr;
 static dev_t mem_dev;
@@ -103,31 +109,61 @@ conn_init(void)
 
 /* ---------------------------------------------------------------- the lock */
 
+static atomic_uint nb_waiting; /* Threads that wait for any lock. */
+
+static void
+futex(_Atomic pid_t *owner, int op, int value)
+{
+	syscall(SYS_futex, owner, op | FUTEX_PRIVATE_FLAG, value, NULL, NULL, 0);
+}
+
+static bool
+try_lock(_Atomic pid_t *owner, pid_t pid)
+{
+	pid_t seen = 0;
+
+	if (atomic_compare_exchange_strong(owner, &seen, pid))
+		return true;
+	/* A thread of the parent held the lock at fork: none of this process will release it. */
+	return seen != pid && atomic_compare_exchange_strong(owner, &seen, pid);
+}
+
 void
 shim_lock(_Atomic pid_t *owner)
 {
 	const pid_t pid = syscall(SYS_getpid);
-	const struct timespec pause = { .tv_nsec = 20000 };
 
-	for (;;) {
-		pid_t seen = 0;
-
-		if (atomic_compare_exchange_strong(owner, &seen, pid))
-			return;
-		/*
-		 * A thread of the parent held the lock at fork: no thread of this process will
-		 * release it.
-		 */
-		if (seen != pid && atomic_compare_exchange_strong(owner, &seen, pid))
-			return;
-		syscall(SYS_nanosleep, &pause, NULL);
-	}
+	if (try_lock(owner, pid))
+		return;
+	atomic_fetch_add(&nb_waiting, 1);
+	while (!try_lock(owner, pid))
+		futex(owner, FUTEX_WAIT, pid);
+	atomic_fetch_sub(&nb_waiting, 1);
 }
 
 void
 shim_unlock(_Atomic pid_t *owner)
 {
 	atomic_store(owner, 0);
+	if (atomic_load(&nb_waiting) != 0)
+		futex(owner, FUTEX_WAKE, 1);
+}
+
+/* Lock a connection, one that is free if there is any. The first ones come first: a connection is
+ * made when it is used. */
+static struct shim_conn *
+conn_lock(enum shim_way way, pid_t pid)
+{
+	static atomic_uint turn;
+	const unsigned int nb = way == SHIM_DMA ? 1 : MAX_CONNS;
+	struct shim_conn *conn;
+
+	for (unsigned int i = 0; i < nb; i++)
+		if (try_lock(&conns[way][i].owner, pid))
+			return &conns[way][i];
+	conn = &conns[way][atomic_fetch_add(&turn, 1) % nb];
+	shim_lock(&conn->owner);
+	return conn;
 }
 
 /* ---------------------------------------------------------------- the socket */
@@ -276,13 +312,14 @@ exchange(struct shim_conn *conn, struct shim_call *call)
 }
 
 int
-shim_request(struct shim_conn *conn, struct shim_call *call)
+shim_request(enum shim_way way, struct shim_call *call)
 {
 	/* A signal set of the kernel: block all signals except faults. */
 	const uint64_t faults = UINT64_C(1) << (SIGSEGV - 1) | UINT64_C(1) << (SIGBUS - 1) |
 			UINT64_C(1) << (SIGILL - 1) | UINT64_C(1) << (SIGFPE - 1);
 	const uint64_t others = ~faults;
 	const int saved = errno;
+	struct shim_conn *conn;
 	uint64_t old;
 	int ret;
 
@@ -290,7 +327,7 @@ shim_request(struct shim_conn *conn, struct shim_call *call)
 	if (!shim_active())
 		return -ENODEV;
 	syscall(SYS_rt_sigprocmask, SIG_BLOCK, &others, &old, sizeof(old));
-	shim_lock(&conn->owner);
+	conn = conn_lock(way, syscall(SYS_getpid));
 	ret = exchange(conn, call);
 	shim_unlock(&conn->owner);
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof(old));
@@ -351,7 +388,7 @@ shim_file_kind(const struct stat *st)
 		if (atomic_load(&others[i]) == st->st_ino)
 			return 0;
 	call.req.ino = st->st_ino;
-	ret = shim_request(&shim_control, &call);
+	ret = shim_request(SHIM_CONTROL, &call);
 	if (ret < 0)
 		return 0;
 	if (ret == 0)

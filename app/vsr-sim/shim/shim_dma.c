@@ -161,7 +161,7 @@ send_pieces(ino_t ino, const struct vfio_iommu_type1_dma_map *arg, const struct 
 	if (ret >= -1) {
 		call.data_len = sizeof(*arg) + (i - first) * sizeof(struct host_proto_piece);
 		call.req.arg[0] = i == r->nb ? HOST_MAP_LAST : HOST_MAP_MORE;
-		ret = shim_request(&shim_control, &call);
+		ret = shim_request(SHIM_DMA, &call);
 	}
 	for (unsigned int f = 0; f < call.nb_fds; f++)
 		close(fds[f]);
@@ -195,7 +195,7 @@ shim_dma_map(ino_t ino, uintptr_t user)
 
 	ret = shim_copy_in(&arg, user, sizeof(arg));
 	if (ret == 0)
-		ret = shim_request(&shim_control, &check);
+		ret = shim_request(SHIM_DMA, &check);
 	if (ret != 0)
 		return ret;
 	r.at = arg.vaddr;

@@ -183,7 +183,7 @@ load(const struct bar *bar, uint64_t offset, unsigned int width)
 		.out_max = sizeof(value)
 	};
 
-	return shim_request(&shim_trap, &call) == (int)width ? value : UINT64_MAX;
+	return shim_request(SHIM_TRAP, &call) == (int)width ? value : UINT64_MAX;
 }
 
 static void
@@ -195,7 +195,7 @@ store(const struct bar *bar, uint64_t offset, unsigned int width, uint64_t value
 		.data_len = width
 	};
 
-	shim_request(&shim_trap, &call);
+	shim_request(SHIM_TRAP, &call);
 }
 
 static void

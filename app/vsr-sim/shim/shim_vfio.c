@@ -75,7 +75,7 @@ shim_open(const char *path, int flags)
 		if (*end != '\0')
 			return -ENOENT;
 	}
-	return opened(&call, shim_request(&shim_control, &call), (flags & O_CLOEXEC) != 0);
+	return opened(&call, shim_request(SHIM_CONTROL, &call), (flags & O_CLOEXEC) != 0);
 }
 
 /* ---------------------------------------------------------------- ioctl */
@@ -87,7 +87,7 @@ plain_ioctl(ino_t ino, unsigned long cmd, uint64_t value)
 		.req = { .op = HOST_OP_IOCTL, .ino = ino, .arg = { cmd, value } }
 	};
 
-	return shim_request(&shim_control, &call);
+	return shim_request(SHIM_CONTROL, &call);
 }
 
 /* An ioctl whose structure of in_len bytes starts with its size. The size may be larger, for
@@ -110,7 +110,7 @@ sized_ioctl(ino_t ino, unsigned long cmd, uintptr_t arg, size_t in_len)
 	ret = shim_copy_in(data, arg, call.data_len < in_len ? call.data_len : in_len);
 	if (ret != 0)
 		return ret;
-	ret = shim_request(&shim_control, &call);
+	ret = shim_request(SHIM_CONTROL, &call);
 	if (ret >= 0 && call.rep.data_len <= call.data_len &&
 			shim_copy_out(arg, out, call.rep.data_len) != 0)
 		return -EFAULT;
@@ -144,7 +144,7 @@ get_device_fd(ino_t ino, uintptr_t arg)
 	if (ret != 0)
 		return ret;
 	call.data_len = strlen(name) + 1;
-	return opened(&call, shim_request(&shim_control, &call), true);
+	return opened(&call, shim_request(SHIM_CONTROL, &call), true);
 }
 
 /* Send one message of VFIO_DEVICE_SET_IRQS: count vectors from start, and their descriptors. */
@@ -174,7 +174,7 @@ set_irqs_step(ino_t ino, const struct vfio_irq_set *like, uint32_t start, uint32
 	memcpy(data, &set, sizeof(set));
 	memcpy(data + sizeof(set), numbers, count * sizeof(int32_t));
 	call.data_len = sizeof(set) + count * sizeof(int32_t);
-	return shim_request(&shim_control, &call);
+	return shim_request(SHIM_CONTROL, &call);
 }
 
 static int
@@ -230,7 +230,7 @@ set_irqs(ino_t ino, uintptr_t arg)
 		return -EINVAL;
 	call.data_len = sizeof(set) + each * set.count;
 	ret = shim_copy_in(data, arg, call.data_len);
-	return ret != 0 ? ret : shim_request(&shim_control, &call);
+	return ret != 0 ? ret : shim_request(SHIM_CONTROL, &call);
 }
 
 int
@@ -280,7 +280,7 @@ shim_pread(ino_t ino, void *buf, size_t len, off_t offset)
 
 		if (call.req.arg[1] > sizeof(out))
 			call.req.arg[1] = sizeof(out);
-		ret = shim_request(&shim_control, &call);
+		ret = shim_request(SHIM_CONTROL, &call);
 		if (ret > 0 && shim_copy_out((uintptr_t)buf + done, out, ret) != 0)
 			ret = -EFAULT;
 		if (ret <= 0)
@@ -308,7 +308,7 @@ shim_pwrite(ino_t ino, const void *buf, size_t len, off_t offset)
 		call.data_len = len - done < sizeof(data) ? len - done : sizeof(data);
 		ret = shim_copy_in(data, (uintptr_t)buf + done, call.data_len);
 		if (ret == 0)
-			ret = shim_request(&shim_control, &call);
+			ret = shim_request(SHIM_CONTROL, &call);
 		if (ret <= 0)
 			return done != 0 ? (ssize_t)done : ret;
 		done += ret;
