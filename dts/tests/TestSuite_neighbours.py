@@ -285,6 +285,32 @@ def test_busy_clients_do_not_starve_the_watcher(sim, daemon, hammer):
     listener.close()
 
 
+def test_idle_clients_do_not_lock_others_out(sim, daemon):
+    """Steps: as many clients as there are places connect and do nothing; some of them have
+    subscribed to events. Verify: vsrctl is served; a subscription stays; a subscription too many is
+    refused."""
+    host = sim(vfs=2)
+    vsrd = daemon(host)
+    listeners = [vsrd.client() for _ in range(56)]
+    for listener in listeners:
+        assert listener.call("events.subscribe")
+    idle = [vsrd.client() for _ in range(8)]
+    with pytest.raises(Refused) as refusal:
+        idle[0].call("events.subscribe")
+    assert refusal.value.errno == "EUSERS"
+
+    def served():
+        return host.vsrctl("health").returncode == 0
+
+    wait_for(served, "a place")
+    assert host.vsrctl("vf", "create", PF, 1).returncode == 0
+    for listener in listeners:
+        assert vsrd.wait_event(listener, "vf_added")
+        listener.close()
+    for client in idle:
+        client.close()
+
+
 def shown_elsewhere(host, folder):
     """A sysfs whose sriov_numvfs keeps its writer waiting, as the kernel may."""
     devices = folder / "bus/pci/devices"
@@ -423,3 +449,42 @@ def test_dead_admin_queue_repairs_itself(served):
     wait_for(lambda: ask(host, "health")["ok"], "health")
     guest.close()
     listener.close()
+
+
+def processor_s(pid) -> float:
+    """Processor time that a process has used."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        user, system = file.read().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def test_200_guests_leave_together(sim, daemon):
+    """Steps: 200 guests with memory leave at the same moment. Verify: vsrd answers meanwhile and
+    does not spend its time on waiting; the next guests find their VFs free and reset."""
+    count = 200
+    host = sim(vfs=count, args=["--queue-pairs", 1])
+    daemon(host)
+    ask(host, "vf.create", pf=PF, count=count)
+    guests = []
+    for vf in range(1, count + 1):
+        path = host.dir / f"guest{vf}"
+        ask(host, "legacy.serve", pf=PF, vf=vf, socket=str(path))
+        guest = Guest(path).open_ports()
+        os.close(guest.map_memory(0, 1 << 20))
+        guest.put(STATUS, 1, 1)
+        guests.append((path, guest))
+    pid = ask(host, "health")["pid"]
+    before = processor_s(pid)
+    for _, guest in guests:
+        guest.close()
+    assert ask(host, "health")["ok"]
+    wait_for(
+        lambda: not any(one["guest"] for one in ask(host, "legacy.served")["served"]),
+        "the guests to leave",
+    )
+    # Each needs about 3 ms; 200 threads that look at a lock again and again need 30 s together.
+    assert processor_s(pid) - before < 10
+    for path, _ in guests[::10]:
+        guest = Guest(path).open_ports()
+        assert guest.get(STATUS, 1) == 0
+        guest.close()

@@ -19,6 +19,7 @@
 #include "base_server.h"
 
 #define BACKLOG 64
+#define ROOM_MS 1000 /* Longest wait for the thread of an idle client. */
 
 /* A client's place in the table of its server. */
 struct slot {
@@ -78,14 +79,95 @@ free_index(struct base_server *server)
 	return index;
 }
 
+static long long
+now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+static bool
+is_privileged(const struct base_server *server, const struct base_client *client)
+{
+	return server->conf.privileged != NULL && server->conf.privileged(server->conf.ctx, client);
+}
+
+/* Whether there is a place for the client, by number and by share. */
+static bool
+has_place(const struct base_server *server, const struct base_client *client, bool privileged)
+{
+	const struct base_server_conf *conf = &server->conf;
+	unsigned int used = 0, of_user = 0;
+
+	for (unsigned int i = 0; i < conf->max_clients; i++) {
+		if (server->slots[i] == NULL)
+			continue;
+		used++;
+		of_user += server->slots[i]->client.uid == client->uid;
+	}
+	if (privileged)
+		return used < conf->max_clients;
+	return used + conf->reserved < conf->max_clients &&
+			(conf->max_per_user == 0 || of_user < conf->max_per_user);
+}
+
+/* The client that has been idle for the longest time and may go for this one; max_clients: none. */
+static unsigned int
+find_idle(const struct base_server *server, const struct base_client *client, bool privileged)
+{
+	const unsigned int max = server->conf.max_clients;
+	long long oldest = now_ms() - server->conf.idle_ms;
+	unsigned int found = max;
+
+	for (unsigned int i = 0; i < max; i++) {
+		const struct slot *slot = server->slots[i];
+		const long long since = slot != NULL ? slot->client.idle_since_ms : 0;
+
+		if (since == 0 || since > oldest ||
+				(!privileged && slot->client.uid != client->uid))
+			continue;
+		oldest = since;
+		found = i;
+	}
+	return found;
+}
+
+/* Disconnect an idle client. @return false: there is none, or it does not end. */
+static bool
+make_room(struct base_server *server, const struct base_client *client, bool privileged)
+{
+	const unsigned int i = find_idle(server, client, privileged);
+	const long long end = now_ms() + ROOM_MS;
+	const struct timespec pause = { .tv_nsec = 1000000 };
+
+	if (i == server->conf.max_clients)
+		return false;
+	shutdown(server->slots[i]->client.fd, SHUT_RDWR);
+	while (!__atomic_load_n(&server->slots[i]->done, __ATOMIC_ACQUIRE)) {
+		if (now_ms() >= end)
+			return false;
+		nanosleep(&pause, NULL);
+	}
+	client_end(server, i);
+	return true;
+}
+
 static int
 client_start(struct base_server *server, const struct base_client *client)
 {
-	const unsigned int i = free_index(server);
+	bool privileged;
+	unsigned int i;
 	struct slot *slot;
 
 	if (server->conf.admit != NULL && !server->conf.admit(server->conf.ctx, client))
 		return -EACCES;
+	privileged = is_privileged(server, client);
+	free_index(server);
+	if (!has_place(server, client, privileged) && !make_room(server, client, privileged))
+		return -EUSERS;
+	i = free_index(server);
 	slot = i == server->conf.max_clients ? NULL : calloc(1, sizeof(*slot));
 	if (slot == NULL)
 		return -EUSERS;

@@ -13,6 +13,7 @@
  * a server block all signals, except those that an instruction of the thread itself causes.
  */
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -25,6 +26,11 @@ struct base_client {
 	int stop_fd; /**< Readable once the server is stopped: conf.serve() must then return. */
 	pid_t pid; /**< Process that connected. */
 	uid_t uid; /**< User of that process. */
+	/**
+	 * conf.serve() may store here since when (CLOCK_MONOTONIC, ms) the client has wanted
+	 * nothing: it may be disconnected to make room for another one. 0: it is served.
+	 */
+	atomic_llong idle_since_ms;
 };
 
 struct base_server_conf {
@@ -32,14 +38,23 @@ struct base_server_conf {
 	int type; /**< SOCK_STREAM or SOCK_SEQPACKET. */
 	mode_t mode; /**< As base_listen(). */
 	unsigned int max_clients; /**< At the same time. */
+	unsigned int reserved; /**< Of these, for privileged clients only. */
+	unsigned int max_per_user; /**< For one user without privilege; 0: no such limit. */
+	/**
+	 * A client that has been idle for this long is disconnected for a new one that finds no
+	 * place: any of them for a privileged client, one of its own user for another client.
+	 */
+	unsigned int idle_ms;
 	void *ctx; /**< First argument of the functions below. */
 
 	/** Decide whether this client is served. NULL: every client is. In the accepting thread. */
 	bool (*admit)(void *ctx, const struct base_client *client);
+	/** Whether a client is privileged. NULL: none is. In the accepting thread. */
+	bool (*privileged)(void *ctx, const struct base_client *client);
 	/**
 	 * A client is refused; its connection is closed after this call. In the accepting thread.
-	 * @param err  -EACCES: not admitted; -EUSERS: there are max_clients clients, or no memory
-	 *             for another one; -EAGAIN: no thread for another one.
+	 * @param err  -EACCES: not admitted; -EUSERS: there is no place, or no memory, for another
+	 *             one; -EAGAIN: no thread for another one.
 	 */
 	void (*refuse)(void *ctx, const struct base_client *client, int err);
 	/** Serve a client until it is gone or stop_fd is readable. In the client's own thread. */

@@ -281,7 +281,8 @@ log_holds_back_what_one_source_repeats(void)
 static char path[64];
 static unsigned int nb_refused;
 static int last_err;
-static bool admit_all;
+static bool admit_all, all_privileged;
+static unsigned int nb_reserved, nb_per_user;
 
 /* Send each byte back, until the client leaves or the server stops; 'x': leave first. */
 static void
@@ -292,8 +293,23 @@ echo(struct base_client *client)
 	char c;
 
 	while (poll(wait, 2, -1) > 0 && wait[1].revents == 0 && recv(client->fd, &c, 1, 0) == 1 &&
-			c != 'x')
+			c != 'x') {
+		/* 'i': idle for a long time; any other: not idle. */
+		client->idle_since_ms = c == 'i' ? 1 : 0;
 		send(client->fd, &c, 1, MSG_NOSIGNAL);
+	}
+}
+
+static int hang_end;
+
+/* Look neither at the client nor at stop_fd. */
+static void
+hang(struct base_client *client)
+{
+	struct pollfd wait = { .fd = hang_end, .events = POLLIN };
+
+	send(client->fd, "h", 1, MSG_NOSIGNAL);
+	poll(&wait, 1, -1);
 }
 
 /* Tell which signals the thread of the client blocks. */
@@ -314,6 +330,12 @@ admit(void *ctx, const struct base_client *client)
 	return ctx == path && admit_all && client->pid == getpid() && client->uid == geteuid();
 }
 
+static bool
+privileged(void *ctx, const struct base_client *client)
+{
+	return all_privileged;
+}
+
 static void
 refuse(void *ctx, const struct base_client *client, int err)
 {
@@ -329,8 +351,12 @@ start(unsigned int max_clients, mode_t mode, void (*serve)(struct base_client *c
 		.type = SOCK_STREAM,
 		.mode = mode,
 		.max_clients = max_clients,
+		.reserved = nb_reserved,
+		.max_per_user = nb_per_user,
+		.idle_ms = 1,
 		.ctx = path,
 		.admit = admit,
+		.privileged = privileged,
 		.refuse = refuse,
 		.serve = serve };
 	struct base_server *server;
@@ -423,6 +449,90 @@ client_over_the_limit_is_refused_until_another_leaves(void)
 	close(one);
 	close(two);
 	base_server_stop(server);
+}
+
+static void
+idle_client_makes_room(void)
+{
+	struct base_server *server = start(3, 0, echo);
+	int fds[3], next_one;
+
+	VTEST(server != NULL);
+	for (int i = 0; i < 3; i++)
+		fds[i] = join();
+	/* The others are busy, or are asked later. */
+	VTEST_EQ(ask(fds[0], 'a'), 'a');
+	VTEST_EQ(ask(fds[1], 'i'), 'i');
+	VTEST_EQ(ask(fds[2], 'a'), 'a');
+	next_one = join();
+	VTEST_EQ(ask(next_one, 'b'), 'b');
+	VTEST_EQ(next(fds[1]), 0);
+	VTEST_EQ(ask(fds[0], 'c'), 'c');
+	VTEST_EQ(ask(fds[2], 'd'), 'd');
+	VTEST_EQ(nb_refused, 0);
+	close(next_one);
+	for (int i = 0; i < 3; i++)
+		close(fds[i]);
+	base_server_stop(server);
+}
+
+/* Join, and check that the client is refused, or not. @return its connection. */
+static int
+join_as(bool privilege, bool fine)
+{
+	int fd;
+
+	all_privileged = privilege;
+	fd = join();
+	if (fine)
+		VTEST_EQ(ask(fd, 'a'), 'a');
+	else
+		VTEST_EQ(next(fd), 'r');
+	return fd;
+}
+
+static void
+places_are_reserved_and_shared(void)
+{
+	struct base_server *server;
+	int fds[8];
+
+	nb_reserved = 2;
+	nb_per_user = 2;
+	server = start(5, 0, echo);
+	nb_reserved = nb_per_user = 0;
+	VTEST(server != NULL);
+	fds[0] = join_as(false, true);
+	fds[1] = join_as(false, true);
+	fds[2] = join_as(false, false); /* its share of two is used */
+	VTEST_EQ(last_err, -EUSERS);
+	fds[3] = join_as(true, true);
+	fds[4] = join_as(false, false); /* two places are reserved */
+	fds[5] = join_as(true, true);
+	fds[6] = join_as(true, true);
+	fds[7] = join_as(true, false);
+	for (int i = 0; i < 8; i++)
+		close(fds[i]);
+	all_privileged = false;
+	base_server_stop(server);
+}
+
+static void
+client_that_hangs_does_not_stop_the_server_from_stopping(void)
+{
+	struct base_server *server = start(1, 0, hang);
+	int fd;
+
+	VTEST(server != NULL);
+	hang_end = eventfd(0, EFD_CLOEXEC);
+	fd = join();
+	VTEST_EQ(next(fd), 'h');
+	VTEST(!base_server_stop_within(server, 10));
+	VTEST(access(path, F_OK) != 0);
+	eventfd_write(hang_end, 1);
+	VTEST(base_server_stop_within(server, 60000));
+	close(hang_end);
+	close(fd);
 }
 
 static void
@@ -532,6 +642,10 @@ static const struct vtest_case cases[] = {
 	{ "clients_are_served_at_the_same_time", clients_are_served_at_the_same_time },
 	{ "client_over_the_limit_is_refused_until_another_leaves",
 			client_over_the_limit_is_refused_until_another_leaves },
+	{ "idle_client_makes_room", idle_client_makes_room },
+	{ "places_are_reserved_and_shared", places_are_reserved_and_shared },
+	{ "client_that_hangs_does_not_stop_the_server_from_stopping",
+			client_that_hangs_does_not_stop_the_server_from_stopping },
 	{ "client_that_is_not_admitted_gets_no_thread",
 			client_that_is_not_admitted_gets_no_thread },
 	{ "threads_of_clients_block_signals_but_their_own_faults",

@@ -4,6 +4,7 @@
 
 /* What the methods share: find a PF, refuse a call, write bytes as text. */
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "virtio/vio_err.h"
@@ -50,6 +51,17 @@ method_admin_get(struct rpc_call *call, const char *name, json_int_t vf)
 		return pf;
 	owner_put(pf);
 	return (void *)rpc_refuse(call, ret);
+}
+
+bool
+method_client_stays(struct rpc_call *call)
+{
+	if (call->client == NULL || server_client_stays(call->client))
+		return true;
+	rpc_refuse(call,
+			err_set(&call->err, -EUSERS,
+					"too many clients have subscribed to events or use PASID"));
+	return false;
 }
 
 json_t *

@@ -23,6 +23,9 @@ struct owner_pf *method_pf_view(struct rpc_call *call, const char *name, struct 
  */
 struct owner_pf *method_admin_get(struct rpc_call *call, const char *name, json_int_t vf);
 
+/** As server_client_stays(). @return false: the call is refused. */
+bool method_client_stays(struct rpc_call *call);
+
 /** Refuse with the error text of the admin queue, and leave the PF. @return NULL. */
 json_t *method_refuse_engine(struct rpc_call *call, struct owner_pf *pf, int ret);
 

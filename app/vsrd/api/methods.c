@@ -12,7 +12,7 @@
 #include <rte_version.h>
 
 #include "vsrd/core/fdstore.h"
-#include "vsrd.h"
+#include "method.h"
 
 static json_t *
 method_version(struct rpc_call *call)
@@ -113,6 +113,8 @@ method_events_subscribe(struct rpc_call *call)
 		return NULL;
 	if (call->client == NULL)
 		return rpc_refuse(call, err_set(&call->err, -ENOTCONN, "there is no connection"));
+	if (!method_client_stays(call))
+		return NULL;
 	ret = events_subscribe(&call->client->subscriber);
 	if (ret != 0 && ret != -EALREADY)
 		return rpc_refuse(call,

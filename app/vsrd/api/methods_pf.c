@@ -349,6 +349,8 @@ pasid_change(struct rpc_call *call, bool acquire)
 
 	if (rpc_params(call, "{s:s, s:I}", "pf", &name, "vf", &vf) != 0)
 		return NULL;
+	if (acquire && !method_client_stays(call))
+		return NULL;
 	pf = method_pf_get(call, name, NULL);
 	if (pf == NULL)
 		return NULL;

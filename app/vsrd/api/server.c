@@ -22,6 +22,7 @@ struct server {
 	struct server_conf conf;
 	struct base_server *base;
 	unsigned long requests, turned_away;
+	unsigned int nb_staying;
 	struct base_log_limit refusals;
 };
 
@@ -140,6 +141,18 @@ wait_input(struct client *client, long long end)
 	}
 }
 
+/* As wait_input(). @param idle  The client wants nothing. */
+static bool
+wait_next(struct client *client, long long end, bool idle)
+{
+	bool more;
+
+	client->base->idle_since_ms = idle && !client->stays ? now_ms() : 0;
+	more = wait_input(client, end);
+	client->base->idle_since_ms = 0;
+	return more;
+}
+
 static void
 answer_all(struct client *client, char *buf)
 {
@@ -150,7 +163,7 @@ answer_all(struct client *client, char *buf)
 	long long end = -1;
 	ssize_t len = 0;
 
-	while (wait_input(client, end)) {
+	while (wait_next(client, end, len == 0)) {
 		const ssize_t n = recv(client->base->fd, buf + len, RPC_MAX_REQUEST - (size_t)len,
 				MSG_DONTWAIT);
 		const ssize_t before = len;
@@ -184,18 +197,40 @@ serve(struct base_client *base)
 		answer_all(&client, buf);
 	free(buf);
 	events_unsubscribe(&client.subscriber);
+	if (client.stays)
+		__atomic_sub_fetch(&server->nb_staying, 1, __ATOMIC_RELAXED);
 	if (server->conf.on_leave != NULL)
 		server->conf.on_leave(server->conf.vsrd, &client);
 }
 
+bool
+server_client_stays(struct client *client)
+{
+	unsigned int *nb = &client->server->nb_staying;
+
+	if (client->stays)
+		return true;
+	client->stays = __atomic_add_fetch(nb, 1, __ATOMIC_RELAXED) <=
+			SERVER_MAX_CLIENTS - SERVER_RESERVED;
+	if (!client->stays)
+		__atomic_sub_fetch(nb, 1, __ATOMIC_RELAXED);
+	return client->stays;
+}
+
 /* ---------------------------------------------------------------- admission */
+
+static bool
+privileged(void *ctx, const struct base_client *base)
+{
+	return base->uid == 0 || base->uid == geteuid();
+}
 
 static bool
 admit(void *ctx, const struct base_client *base)
 {
 	const struct server *server = ctx;
 
-	if (base->uid == 0 || base->uid == geteuid())
+	if (privileged(ctx, base))
 		return true;
 	for (unsigned int i = 0; i < server->conf.nb_uids; i++)
 		if (server->conf.uids[i] == base->uid)
@@ -257,8 +292,12 @@ server_start(const struct server_conf *conf, struct err *err)
 		/* Users named by --allow-uid must be able to connect before they are admitted. */
 		.mode = conf->nb_uids != 0 ? 0666 : 0600,
 		.max_clients = SERVER_MAX_CLIENTS,
+		.reserved = SERVER_RESERVED,
+		.max_per_user = SERVER_MAX_PER_USER,
+		.idle_ms = SERVER_IDLE_MS,
 		.ctx = server,
 		.admit = admit,
+		.privileged = privileged,
 		.refuse = refuse,
 		.serve = serve,
 	};

@@ -9,8 +9,10 @@
  * The socket of the daemon: one thread per client. The user id that the kernel reports for a client
  * decides whether the client is served.
  *
- * A client may be idle for any time between requests. It must complete a request that it has begun,
- * and read an answer, within SERVER_PEER_MS.
+ * A client may be idle for any time between requests. When there is no place for another client,
+ * the one that has been idle for the longest time is disconnected, unless it has subscribed to
+ * events or acquired PASID; some places are never taken by such clients. A client must complete a
+ * request that it has begun, and read an answer, within SERVER_PEER_MS.
  */
 
 #include <sys/types.h>
@@ -21,6 +23,9 @@
 #include "vsrd/core/rpc.h"
 
 #define SERVER_MAX_CLIENTS 64
+#define SERVER_RESERVED 8 /**< Places for root and for the user of the daemon alone. */
+#define SERVER_MAX_PER_USER 32 /**< Of another user. */
+#define SERVER_IDLE_MS 2000 /**< Then a client may have to make room. */
 #define SERVER_MAX_UIDS 16
 #define SERVER_PEER_MS 5000
 
@@ -29,8 +34,9 @@ struct server;
 /** A client. */
 struct client {
 	struct server *server;
-	const struct base_client *base;
+	struct base_client *base;
 	struct subscriber subscriber;
+	bool stays; /**< It is not disconnected while it is idle. */
 };
 
 struct server_conf {
@@ -55,6 +61,12 @@ struct server *server_start(const struct server_conf *conf, struct err *err);
  * @return false: a request does not end, and the server is not freed.
  */
 bool server_stop(struct server *server);
+
+/**
+ * The client has state that ends with its connection: keep the connection.
+ * @return false: there are SERVER_MAX_CLIENTS - SERVER_RESERVED such clients.
+ */
+bool server_client_stays(struct client *client);
 
 /** Number of clients now, of requests and refused clients so far. */
 struct server_stats {
