@@ -7,10 +7,15 @@
  * that runs low, suppression by the device, delayed TX doorbells.
  */
 
+#include <dlfcn.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
+
+#include <rte_alarm.h>
 
 #include "../../../drivers/net/vsr/rte_pmd_vsr.h"
 #include "test/fixture/rig.h"
@@ -434,6 +439,250 @@ stop_leaves_no_alarm_behind(void)
 	}
 }
 
+/* ------------------------------------------------------------------ rung by several threads */
+
+/* The TX doorbells of a port, written by registers. */
+static struct {
+	const struct vio_transport_ops *rig_ops;
+	struct vio_transport_ops ops;
+	struct vio_virtq *vq;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	pthread_t other;
+	bool stop_other; /* Stop the other thread in its next write. */
+	bool other_stopped, go_on;
+	bool went_back, timed_out, together; /* What must not happen. */
+	unsigned int nb_writers;
+	uint16_t last; /* Position rung last, counted over two laps of a packed ring. */
+} watch = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
+
+/* The other thread is off its processor. */
+static void
+other_stop(void)
+{
+	struct timespec end;
+
+	clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += 20;
+	pthread_mutex_lock(&watch.lock);
+	watch.stop_other = false;
+	watch.other_stopped = true;
+	pthread_cond_broadcast(&watch.changed);
+	while (!watch.go_on && !watch.timed_out)
+		watch.timed_out = pthread_cond_timedwait(&watch.changed, &watch.lock, &end) != 0;
+	pthread_mutex_unlock(&watch.lock);
+}
+
+/* How far the doorbell is ahead of the last one. */
+static uint16_t
+ahead(uint16_t position)
+{
+	const uint16_t laps = 2 * watch.vq->size;
+	uint16_t at = position, from = watch.last;
+
+	if (!watch.vq->packed) {
+		watch.last = at;
+		return at - from;
+	}
+	at = (position & 0x7fff) + (position >> 15 != 0 ? 0 : watch.vq->size);
+	watch.last = at;
+	return (at + laps - from) % laps;
+}
+
+static void
+watch_write(struct vio_transport *t, enum vio_region region, uint32_t offset, unsigned int width,
+		uint32_t value)
+{
+	if (region != VIO_NOTIFY || offset != watch.vq->doorbell_offset) {
+		watch.rig_ops->write(t, region, offset, width, value);
+		return;
+	}
+	if (watch.stop_other && pthread_equal(pthread_self(), watch.other))
+		other_stop();
+	if (__atomic_fetch_add(&watch.nb_writers, 1, __ATOMIC_SEQ_CST) != 0)
+		watch.together = true;
+	if (ahead(value >> 16) > watch.vq->size)
+		watch.went_back = true;
+	watch.rig_ops->write(t, region, offset, width, value);
+	__atomic_fetch_sub(&watch.nb_writers, 1, __ATOMIC_SEQ_CST);
+}
+
+static void
+watch_start(const char *args)
+{
+	const struct rig_conf conf = { .profile = "bluefield", .trapped = true, .args = args };
+
+	start(&conf, 128, 0, NULL);
+	watch.vq = virtq(false);
+	watch.rig_ops = rig.fns[0].t.ops;
+	watch.ops = *watch.rig_ops;
+	watch.ops.write = watch_write;
+	watch.stop_other = watch.other_stopped = watch.go_on = false;
+	watch.went_back = watch.timed_out = watch.together = false;
+	watch.last = 0;
+	rig.fns[0].t.ops = &watch.ops;
+}
+
+static void
+watch_finish(void)
+{
+	rig.fns[0].t.ops = watch.rig_ops;
+	VTEST(!watch.timed_out);
+	VTEST(!watch.went_back);
+	VTEST(!watch.together);
+	rig_close(&rig);
+}
+
+static void *
+ring_once(void *arg)
+{
+	watch.other = pthread_self();
+	rte_pmd_vsr_tx_doorbell(port(), 0);
+	return NULL;
+}
+
+/* The other thread has begun to ring a doorbell for 8 packets, and is stopped before the write. */
+static pthread_t
+other_start(void)
+{
+	pthread_t thread;
+
+	tx(8);
+	watch.stop_other = true;
+	VTEST_EQ(pthread_create(&thread, NULL, ring_once, NULL), 0);
+	pthread_mutex_lock(&watch.lock);
+	while (!watch.other_stopped)
+		pthread_cond_wait(&watch.changed, &watch.lock);
+	pthread_mutex_unlock(&watch.lock);
+	return thread;
+}
+
+static void
+other_finish(pthread_t thread)
+{
+	pthread_mutex_lock(&watch.lock);
+	watch.go_on = true;
+	pthread_cond_broadcast(&watch.changed);
+	pthread_mutex_unlock(&watch.lock);
+	pthread_join(thread, NULL);
+}
+
+static const char *const held_args[] = { "packed=0," LONG_DELAY, "packed=1," LONG_DELAY };
+
+static void
+no_doorbell_is_older_than_the_last(void)
+{
+	for (unsigned int i = 0; i < RTE_DIM(held_args); i++) {
+		pthread_t thread;
+
+		watch_start(held_args[i]);
+		thread = other_start();
+		tx(1); /* A burst of few packets asks for its doorbell at once. */
+		other_finish(thread);
+		VTEST_EQ(watch.last, 9);
+		rig_step(&rig);
+		VTEST_EQ(receive(), 9);
+		watch_finish();
+	}
+}
+
+static void
+burst_waits_for_no_thread_that_rings(void)
+{
+	for (unsigned int i = 0; i < RTE_DIM(held_args); i++) {
+		pthread_t thread;
+
+		watch_start(held_args[i]);
+		thread = other_start();
+		tx(8);
+		tx(0);
+		VTEST_EQ(receive(), 0);
+		VTEST_EQ(rte_eth_tx_done_cleanup(port(), 0, 0), 0);
+		other_finish(thread);
+		VTEST(!watch.timed_out);
+		VTEST_EQ(watch.last, 16);
+		rig_step(&rig);
+		VTEST_EQ(receive(), 16);
+		watch_finish();
+	}
+}
+
+/* Takes the place of the function of EAL, which waits for a lock of the alarm thread. */
+static unsigned int nb_alarms;
+static bool no_alarms;
+
+int
+rte_eal_alarm_set(uint64_t us, rte_eal_alarm_callback expired, void *arg)
+{
+	int (*set)(uint64_t us, rte_eal_alarm_callback expired, void *arg) = NULL;
+
+	__atomic_fetch_add(&nb_alarms, 1, __ATOMIC_RELAXED);
+	if (__atomic_load_n(&no_alarms, __ATOMIC_RELAXED))
+		return -ENOMEM;
+	*(void **)&set = dlsym(RTLD_NEXT, "rte_eal_alarm_set");
+	VTEST(set != NULL);
+	return set(us, expired, arg);
+}
+
+static void
+burst_sets_no_alarm(void)
+{
+	for (unsigned int i = 0; i < RTE_DIM(held_args); i++) {
+		const struct rig_conf conf = { .args = held_args[i] };
+		unsigned int before;
+
+		start(&conf, 128, 0, NULL);
+		before = nb_alarms;
+		tx(8);
+		tx(8);
+		VTEST_EQ(nb_alarms, before);
+		VTEST_EQ(rig_xstat(port(), "tx_q0_doorbells"), 0);
+		rig_close(&rig);
+	}
+}
+
+static void
+without_an_alarm_no_doorbell_is_held_back(void)
+{
+	for (unsigned int i = 0; i < RTE_DIM(held_args); i++) {
+		const struct rig_conf conf = { .args = held_args[i] };
+
+		no_alarms = true;
+		start(&conf, 128, 0, NULL);
+		no_alarms = false;
+		tx(8);
+		rig_step(&rig);
+		VTEST_EQ(receive(), 8);
+		VTEST_EQ(rig_xstat(port(), "tx_q0_doorbells"), 1);
+		/* A restart tries again. */
+		VTEST_EQ(rte_eth_dev_stop(port()), 0);
+		VTEST_EQ(rte_eth_dev_start(port()), 0);
+		tx(8);
+		VTEST_EQ(rig_xstat(port(), "tx_q0_doorbells"), 1);
+		rig_close(&rig);
+	}
+}
+
+/* The next alarm cannot be set while the port runs. */
+static void
+last_alarm_rings_all(void)
+{
+	const struct rig_conf conf = { .args = "packed=1,tx_db_delay_us=200000" };
+	struct vio_deadline deadline = vio_deadline_in(20000000);
+
+	start(&conf, 128, 0, NULL);
+	__atomic_store_n(&no_alarms, true, __ATOMIC_RELAXED);
+	tx(8);
+	while (rig_stat(&rig, 0, 1, "doorbells") == 0)
+		VTEST(vio_wait(&rig.fns[0].t, &deadline));
+	__atomic_store_n(&no_alarms, false, __ATOMIC_RELAXED);
+	rig_step(&rig);
+	VTEST_EQ(receive(), 8);
+	rig_close(&rig);
+}
+
+/* ------------------------------------------------------------------ arguments */
+
 static void
 bad_delays_are_refused(void)
 {
@@ -469,6 +718,11 @@ static const struct vtest_case cases[] = {
 	{ "held_back_until_half_a_ring", held_back_until_half_a_ring },
 	{ "held_back_for_the_delay_only", held_back_for_the_delay_only },
 	{ "stop_leaves_no_alarm_behind", stop_leaves_no_alarm_behind },
+	{ "no_doorbell_is_older_than_the_last", no_doorbell_is_older_than_the_last },
+	{ "burst_waits_for_no_thread_that_rings", burst_waits_for_no_thread_that_rings },
+	{ "burst_sets_no_alarm", burst_sets_no_alarm },
+	{ "without_an_alarm_no_doorbell_is_held_back", without_an_alarm_no_doorbell_is_held_back },
+	{ "last_alarm_rings_all", last_alarm_rings_all },
 	{ "bad_delays_are_refused", bad_delays_are_refused },
 };
 

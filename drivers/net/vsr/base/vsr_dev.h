@@ -56,7 +56,7 @@ struct vsr_dev {
 	struct rte_intr_handle *intr; /**< NULL: the port has no interrupts. */
 	void (*bus_close)(struct rte_eth_dev *eth_dev); /**< Release the device; may be NULL. */
 	uint32_t nb_pending_doorbells; /**< TX queues with a pending doorbell; atomic. */
-	bool alarm_armed; /**< The alarm of vsr_tx_pending.c is set; atomic. */
+	bool alarm_runs; /**< The alarm of vsr_tx_pending.c is set; atomic. */
 	uint16_t port_id;
 	int socket;
 	uint16_t max_pairs, max_mtu;

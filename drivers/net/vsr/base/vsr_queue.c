@@ -260,7 +260,6 @@ vsr_tx_queue_setup(struct rte_eth_dev *eth_dev, uint16_t queue_id, uint16_t nb_d
 	txq->hdr_len = dev->hdr_len;
 	txq->conf = *conf;
 	txq->free_thresh = free_thresh(conf->tx_free_thresh, VSR_TX_FREE_THRESH, nb_desc);
-	rte_spinlock_init(&txq->doorbell.lock);
 	txq->doorbell_delay = dev->args.tx_db_delay_us * (rte_get_tsc_hz() / US_PER_S);
 	txq->fast_free = (offloads & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE) != 0;
 	txq->max_len = UINT16_MAX;

@@ -64,11 +64,12 @@ struct vsr_txq_stats {
 
 /** The doorbell of a TX queue, see vsr_tx_pending.c. */
 struct vsr_tx_doorbell {
-	rte_spinlock_t lock;
-	bool pending; /**< To be rung; set only by the thread of the queue. */
-	uint16_t position; /**< Ring position to write with the doorbell. */
+	uint64_t wanted; /**< Ring position to write, below a count; atomic. */
+	uint64_t rung; /**< wanted at the last doorbell; another value: pending. Atomic. */
+	uint64_t due; /**< TSC at which the doorbell must be rung; atomic. */
+	uint32_t asks; /**< Not 0: a thread writes the register; atomic. */
 	uint32_t nb_sent; /**< Packets sent since the last doorbell. */
-	uint64_t due; /**< TSC at which the doorbell must be rung. */
+	bool listed; /**< The queue is one of nb_pending_doorbells; atomic. */
 };
 
 struct vsr_txq {

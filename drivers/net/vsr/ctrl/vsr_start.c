@@ -289,6 +289,7 @@ vsr_dev_start(struct rte_eth_dev *eth_dev)
 	}
 	for (uint16_t i = 0; i < eth_dev->data->nb_rx_queues; i++)
 		vsr_rxq_doorbell_ring(rxq_of(eth_dev, i));
+	vsr_pending_doorbells_start(dev);
 	return 0;
 }
 

@@ -145,8 +145,7 @@ done:
 	/* publish, doorbell */
 	if (likely(nb_sent != 0)) {
 		row.ring->publish(vq);
-		if (unlikely(txq->doorbell_delay != 0) &&
-				(nb_sent >= VSR_TX_HOLD_MIN || txq->doorbell.pending))
+		if (unlikely(txq->doorbell_delay != 0))
 			vsr_txq_doorbell_hold(txq, nb_sent);
 		else if (row.ring->doorbell_needed(vq))
 			row.ring->doorbell_ring(vq);
