@@ -136,11 +136,12 @@ vio_vec_ids_ready(const struct vio_virtq *vq)
 	return vq->id_head + VIO_LANES <= vq->size;
 }
 
-/* The ids of a step to post: one in each lane, and four in a word. */
+/* The ids of a step to post: one in each lane, four in a word, and where they are in memory. */
 struct vio_vec_ids {
 	vio_vec each;
 	uint64_t four[VIO_LANES / 4];
-	bool run; /* The ids are consecutive. */
+	const uint16_t *from;
+	bool run; /* The ids are consecutive, and perhaps not in memory. */
 };
 
 static __rte_always_inline void
@@ -166,6 +167,7 @@ vio_vec_ids_take(struct vio_virtq *vq, struct vio_vec_ids *ids)
 	if (likely(other == 0))
 		return;
 	ids->run = false;
+	ids->from = from;
 #if VIO_LANES == 8
 	ids->each = (vio_vec)_mm512_cvtepu16_epi64(_mm_loadu_si128((const __m128i *)from));
 #else
@@ -230,7 +232,7 @@ vio_vec_take_run(struct vio_virtq *vq, uint64_t first, vio_vec *cookies)
 static VIO_VEC_EACH bool
 vio_vec_take_each(struct vio_virtq *vq, vio_vec ids, vio_vec *cookies)
 {
-	uint64_t id[VIO_LANES], taken[VIO_LANES], four[VIO_LANES / 4], bad = 0;
+	uint64_t id[VIO_LANES], taken[VIO_LANES], four[VIO_LANES / 4];
 	void **const all = vq->cookies;
 
 	if (unlikely(vq->in_order || vio_vec_any(vio_vec_outside(ids, 0, vq->size - 1))))
@@ -240,15 +242,13 @@ vio_vec_take_each(struct vio_virtq *vq, vio_vec ids, vio_vec *cookies)
 	for (unsigned int i = 0; i < VIO_LANES; i++) {
 		taken[i] = (uintptr_t)all[id[i]];
 		all[id[i]] = NULL;
-		/* Bit 63 is set if there is no cookie, or the cookie of a list. */
-		bad |= (taken[i] - 1) | taken[i] << 63;
 	}
-	if (unlikely((int64_t)bad < 0)) {
+	*cookies = vio_vec_gather(taken);
+	if (unlikely(vio_vec_any(vio_vec_cookies_bad(*cookies)))) {
 		for (unsigned int i = VIO_LANES; i-- > 0;)
 			all[id[i]] = (void *)(uintptr_t)taken[i];
 		return false;
 	}
-	*cookies = vio_vec_gather(taken);
 	for (unsigned int i = 0; i < VIO_LANES / 4; i++)
 		four[i] = vio_vec_pack_ids(&id[4 * i]);
 	vio_vec_ids_give(vq, four);
@@ -265,7 +265,7 @@ vio_vec_take(struct vio_virtq *vq, vio_vec ids, vio_vec *cookies)
 }
 
 static VIO_VEC_EACH void
-vio_vec_cookies_put_each(struct vio_virtq *vq, vio_vec ids, vio_vec cookies)
+vio_vec_cookies_put_each(struct vio_virtq *vq, const uint16_t *ids, vio_vec cookies)
 {
 #pragma GCC unroll 8
 	for (unsigned int i = 0; i < VIO_LANES; i++)
@@ -279,7 +279,7 @@ vio_vec_cookies_put(struct vio_virtq *vq, const struct vio_vec_ids *ids, vio_vec
 	if (likely(ids->run))
 		vio_vec_store(&vq->cookies[ids->each[0]], cookies);
 	else
-		vio_vec_cookies_put_each(vq, ids->each, cookies);
+		vio_vec_cookies_put_each(vq, ids->from, cookies);
 }
 
 /* ------------------------------------------------------------------ packed */
@@ -403,7 +403,7 @@ vio_vec_split_reap(struct vio_virtq *vq, vio_vec *cookies, vio_vec *lens)
 }
 
 static VIO_VEC_EACH void
-vio_vec_descs_put_each(struct vio_virtq *vq, vio_vec ids, vio_vec first, vio_vec last)
+vio_vec_descs_put_each(struct vio_virtq *vq, const uint16_t *ids, vio_vec first, vio_vec last)
 {
 	const vio_vec halves[] = { first, last };
 
@@ -426,7 +426,7 @@ vio_vec_descs_put(struct vio_virtq *vq, const struct vio_vec_ids *ids, vio_vec f
 		vio_vec_store(desc, first);
 		vio_vec_store(desc + VIO_LANES / 2, last);
 	} else {
-		vio_vec_descs_put_each(vq, ids->each, first, last);
+		vio_vec_descs_put_each(vq, ids->from, first, last);
 	}
 }
 
