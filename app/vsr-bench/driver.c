@@ -35,6 +35,7 @@ struct opts {
 	const char *profile;
 	unsigned int burst, size, samples;
 	bool json, count;
+	bool shuffled; /* The NIC completes buffers out of order. */
 };
 
 static struct opts opts = { .burst = 32, .size = 64, .samples = 20000, .count = true };
@@ -73,6 +74,12 @@ port_start(uint16_t port)
 	return ret != 0 ? ret : rte_eth_dev_start(port);
 }
 
+static void
+shuffle(struct vsim_nic_conf *conf)
+{
+	conf->shuffled_completions = true;
+}
+
 /** @return false when the device lacks the features for the wanted row. */
 static bool
 port_open(const struct setup *s)
@@ -82,10 +89,13 @@ port_open(const struct setup *s)
 		.wire = wire,
 		.pairs = 1,
 		.queue_size = RING,
-		.mtu = 1500 };
+		.mtu = 1500,
+		.tune = opts.shuffled ? shuffle : NULL };
 	int ret;
 
-	snprintf(args, sizeof(args), "packed=%d,mrg_rxbuf=%d,%s=%s", s->packed, s->mrg,
+	/* With IN_ORDER there is no other order. */
+	snprintf(args, sizeof(args), "packed=%d,mrg_rxbuf=%d,%s%s=%s", s->packed, s->mrg,
+			opts.shuffled ? "in_order=0," : "",
 			s->rx_path != NULL ? "rx_path" : "tx_path",
 			s->rx_path != NULL ? s->rx_path : s->tx_path);
 	snprintf(wire, sizeof(wire), "gen:size=%u", opts.size - 4);
@@ -302,14 +312,17 @@ run(void)
 	unsigned int nb = 0;
 
 	if (opts.json)
-		printf("{\"burst\": %u, \"size\": %u, \"tsc_mhz\": %.0f, \"rows\": [", opts.burst,
-				opts.size, rte_get_tsc_hz() / 1e6);
+		printf("{\"burst\": %u, \"size\": %u, \"completion\": \"%s\", "
+		       "\"tsc_mhz\": %.0f, \"rows\": [",
+				opts.burst, opts.size, opts.shuffled ? "shuffled" : "ordered",
+				rte_get_tsc_hz() / 1e6);
 	else
-		printf("The driver alone, %u bytes, bursts of %u, cycles of a %.0f MHz clock%s\n"
+		printf("The driver alone, %u bytes, bursts of %u, completion %s, "
+		       "cycles of a %.0f MHz clock%s\n"
 		       "%-3s %-20s %-10s %-20s %7s %7s %8s\n",
-				opts.size, opts.burst, rte_get_tsc_hz() / 1e6,
-				small_pages ? ", no hugepages" : "", "", "PATH", "PROFILE",
-				"ACCEPTED", "MIN", "MEDIAN", "INSTR");
+				opts.size, opts.burst, opts.shuffled ? "shuffled" : "ordered",
+				rte_get_tsc_hz() / 1e6, small_pages ? ", no hugepages" : "", "",
+				"PATH", "PROFILE", "ACCEPTED", "MIN", "MEDIAN", "INSTR");
 	for (size_t i = 0; i < RTE_DIM(profiles); i++)
 		if (opts.profile == NULL || strcmp(opts.profile, profiles[i]) == 0)
 			nb += profile_run(profiles[i]);
@@ -326,7 +339,7 @@ run(void)
 
 static const char help[] =
 		"Usage: vsr-bench driver [--path TEXT] [--profile NAME] [--burst N] [--size BYTES]\n"
-		"                        [--samples N] [--no-instructions] [--json]\n\n"
+		"                        [--completion ORDER] [--samples N] [--no-instructions] [--json]\n\n"
 		"The driver alone: cycles and instructions per packet of each row of its path tables,\n"
 		"separately for receive and transmit. Driver and simulated NIC take turns on one core,\n"
 		"with all memory in its cache and without waits: a change of a few per cent is visible.\n\n"
@@ -334,6 +347,8 @@ static const char help[] =
 		"  --profile NAME     full or bluefield (default: both)\n"
 		"  --burst N          packets per burst, 1..128 and a power of two (default 32)\n"
 		"  --size BYTES       size of a frame with its check sequence, 64..1518 (default 64)\n"
+		"  --completion ORDER ordered (default), or shuffled: a NIC that completes buffers out of\n"
+		"                     order, without IN_ORDER\n"
 		"  --samples N        samples of 256 packets each, 10..1000000 (default 20000)\n"
 		"  --no-instructions  cycles only: some seconds less\n"
 		"  --json             one object for programs\n\n"
@@ -358,6 +373,7 @@ parse(int argc, char **argv)
 		{ "profile", required_argument, NULL, 'f' },
 		{ "burst", required_argument, NULL, 'b' },
 		{ "size", required_argument, NULL, 's' },
+		{ "completion", required_argument, NULL, 'c' },
 		{ "samples", required_argument, NULL, 'n' },
 		{ "no-instructions", no_argument, NULL, 'i' },
 		{ "json", no_argument, NULL, 'j' },
@@ -383,6 +399,10 @@ parse(int argc, char **argv)
 			return usage("--size", optarg, "a number from 64 to 1518");
 		else if (c == 'n' && !machine_number(optarg, 10, 1000000, &opts.samples))
 			return usage("--samples", optarg, "a number from 10 to 1000000");
+		else if (c == 'c' && strcmp(optarg, "shuffled") == 0)
+			opts.shuffled = true;
+		else if (c == 'c' && strcmp(optarg, "ordered") != 0)
+			return usage("--completion", optarg, "ordered or shuffled");
 		else if (c == 'h') {
 			fputs(help, stdout);
 			return 0;
