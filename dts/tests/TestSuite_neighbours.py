@@ -5,6 +5,7 @@
 import errno
 import fcntl
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -432,17 +433,42 @@ def test_guest_that_has_left_frees_its_place(served):
     wait_for(next_one, "the place of the guest").close()
 
 
+def test_slow_reset_of_one_vf_keeps_the_admin_queue(served):
+    """Steps: a guest resets its VF, which takes longer than a command may. Verify: another guest
+    reads its registers during and after this; no admin queue is dead, and the PF is not reset; the
+    reset comes to its end."""
+    host, vsrd, path = served(vfs=2)
+    other_path = host.dir / "other"
+    ask(host, "legacy.serve", pf=PF, vf=2, socket=str(other_path))
+    guest, other = Guest(path).open_ports(), Guest(other_path).open_ports()
+    guest.put(STATUS, 1, 1)
+    other.put(STATUS, 1, 1)
+    assert host.cli("fault", "slow-reset=8000000").returncode == 0
+    reset = Background(guest.put, STATUS, 0, 1)
+    while not reset.ended():
+        assert other.get(STATUS, 1) == 1
+    reset.wait()
+    assert other.get(STATUS, 1) == 1
+    assert ask(host, "health")["ok"]
+    assert not re.search("admin_queue_dead|pf_reset", vsrd.child.output)
+    assert host.cli("fault", "none").returncode == 0
+    wait_for(lambda: guest.get(STATUS, 1) == 0, "the end of the reset")
+    guest.close()
+    other.close()
+
+
 def test_dead_admin_queue_repairs_itself(served):
-    """Steps: the device never answers a command; later it answers again. Verify: vsrd resets the PF
-    by itself, again if necessary, and the guest reads its registers then."""
+    """Steps: the device never answers a command. Verify: vsrd resets the PF by itself after a time,
+    and the guest reads its registers before and afterwards."""
     host, vsrd, path = served()
     listener = Client(vsrd.socket, LIMIT)
     listener.call("events.subscribe")
     guest = Guest(path)
     guest.open_ports()
     assert guest.get(STATUS, 1) == 0
-    assert host.cli("fault", "admin-lose=2").returncode == 0
+    assert host.cli("fault", "admin-lose=1").returncode == 0
     assert guest.get(STATUS, 1) == 0xFF
+    assert guest.get(STATUS, 1) == 0
     vsrd.wait_event(listener, "admin_queue_dead", LIMIT)
     vsrd.wait_event(listener, "pf_reset", LIMIT)
     wait_for(lambda: guest.get(STATUS, 1) == 0, "the next admin queue")

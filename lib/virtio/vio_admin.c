@@ -48,6 +48,7 @@ struct vio_admin {
 	void *on_dead_arg;
 	const atomic_bool *stop;
 	uint32_t timeout_us;
+	uint64_t silence_ns;
 	unsigned int nb_queues;
 	rte_spinlock_t lock; /**< Of groups, stats, dead_reported; before that of a cmdq. */
 	struct group groups[VIO_NB_GROUPS];
@@ -106,6 +107,8 @@ vio_admin_create(struct vio_dev *dev, const struct vio_admin_conf *conf)
 	admin->on_dead_arg = conf->on_dead_arg;
 	admin->stop = conf->stop;
 	admin->timeout_us = conf->timeout_us != 0 ? conf->timeout_us : VIO_ADMIN_TIMEOUT_US;
+	admin->silence_ns = UINT64_C(1000) *
+			(conf->silence_us != 0 ? conf->silence_us : VIO_ADMIN_SILENCE_US);
 	rte_spinlock_init(&admin->lock);
 	if (conf->max_queues != 0)
 		nb = RTE_MIN(nb, conf->max_queues);
@@ -298,6 +301,37 @@ stats_add(struct vio_admin_op_stats *s, const struct vio_admin_cmd *cmd, int ret
 	s->buckets[bucket]++;
 }
 
+/* Whether to report now that the queue is dead. With the lock held. */
+static bool
+report_due(struct queue *q)
+{
+	const bool report = (q->cmdq.dead || q->cmdq.vq->broken) && !q->dead_reported;
+
+	q->dead_reported = q->dead_reported || report;
+	return report;
+}
+
+unsigned int
+vio_admin_check(struct vio_admin *admin)
+{
+	unsigned int left = 0;
+
+	for (unsigned int i = 0; i < admin->nb_queues; i++) {
+		struct queue *q = &admin->queues[i];
+		bool report;
+
+		left += vio_cmdq_left(&q->cmdq, admin->silence_ns);
+		rte_spinlock_lock(&admin->lock);
+		report = report_due(q);
+		rte_spinlock_unlock(&admin->lock);
+		if (!report || admin->on_dead == NULL)
+			continue;
+		vio_fail(-EIO, "the device has not answered a command for too long");
+		admin->on_dead(admin->on_dead_arg, q->index, vio_err());
+	}
+	return left;
+}
+
 static int
 end(struct vio_admin *admin, struct vio_admin_cmd *cmd, int ret)
 {
@@ -309,8 +343,7 @@ end(struct vio_admin *admin, struct vio_admin_cmd *cmd, int ret)
 	stats_add(&admin->stats[cmd->opcode], cmd, ret);
 	if (cmd->group == VIO_SRIOV && cmd->member <= VIO_ADMIN_VFS_MAX)
 		admin->vf_commands[cmd->member]++;
-	report = (q->cmdq.dead || q->cmdq.vq->broken) && !q->dead_reported;
-	q->dead_reported = q->dead_reported || report;
+	report = report_due(q);
 	rte_spinlock_unlock(&admin->lock);
 	cmd->own.outstanding = false;
 	cmd->own.ret = ret;
@@ -398,7 +431,7 @@ vio_admin_poll(struct vio_admin *admin, struct vio_admin_cmd *cmd)
 		return end_dead(admin, cmd);
 	if (ret == 0 && vio_now_ns() < cmd->own.deadline_ns)
 		return -EINPROGRESS;
-	if (ret == 0 && vio_cmdq_give_up(&q->cmdq, cmd->own.slot)) {
+	if (ret == 0 && vio_cmdq_leave(&q->cmdq, cmd->own.slot, admin->silence_ns)) {
 		vio_fail(-ETIMEDOUT, "the device does not answer %s on admin queue %u",
 				vio_admin_opcode_name(cmd->opcode), q->index);
 		return end(admin, cmd, -ETIMEDOUT);
@@ -532,6 +565,7 @@ group_close(struct vio_admin *admin, enum vio_admin_group group)
 			mine = g->changing = true;
 		idle = mine && g->outstanding == 0;
 		rte_spinlock_unlock(&admin->lock);
+		idle = idle && vio_admin_check(admin) == 0;
 	} while (!idle && vio_wait(admin->dev->t, &deadline));
 	if (idle)
 		return 0;
@@ -683,6 +717,7 @@ vio_admin_drain(struct vio_admin *admin, enum vio_admin_group group, uint32_t ti
 		rte_spinlock_lock(&admin->lock);
 		outstanding = admin->groups[group].outstanding;
 		rte_spinlock_unlock(&admin->lock);
+		outstanding += vio_admin_check(admin);
 		if (outstanding == 0)
 			return 0;
 		if (!vio_wait(admin->dev->t, &deadline))

@@ -22,9 +22,11 @@
  * device sees them in the order of the calls (virtio 1.4 2.13.1). No order is kept between
  * members, nor for a command that is sent again after EAGAIN.
  *
- * If the device never answers a command, it may still write to the memory of the command. So the
- * admin queue is dead until the device was reset and vio_admin_enable() called. Commands of the
- * members that use this queue fail with -EIO; others go on.
+ * If the device does not answer a command in time, its caller gets -ETIMEDOUT, and the memory of
+ * the command stays with the device until it answers: other commands go on. If the device answers
+ * nothing on an admin queue for conf.silence_us, or not this command, the queue is dead until the
+ * device was reset and vio_admin_enable() called. Commands of the members that use this queue fail
+ * with -EIO; others go on.
  *
  * Values from the device are checked before use. A result is zero after the bytes that the device
  * reports as written (virtio 1.4 2.13.1).
@@ -42,6 +44,8 @@
 #define VIO_ADMIN_DATA_MAX (VIO_ADMIN_BYTES / 2 - 64) /**< Bytes of the data, or of the result. */
 #define VIO_ADMIN_DEPTH 64 /**< Commands outstanding per admin queue, at most. */
 #define VIO_ADMIN_TIMEOUT_US 5000000 /**< Default; a command may reset a VF, which takes time. */
+
+#define VIO_ADMIN_SILENCE_US 20000000 /**< Default; the reset of a VF may take that long. */
 
 /** All admin queues of one device. */
 struct vio_admin;
@@ -63,6 +67,8 @@ struct vio_admin_conf {
 	int socket; /**< NUMA node of the memory. */
 	uint16_t max_queues; /**< Queues to use at most; 0: all. */
 	uint32_t timeout_us; /**< Per command, retries included; 0: VIO_ADMIN_TIMEOUT_US. */
+	/** Time without an answer after which an admin queue is dead; 0: VIO_ADMIN_SILENCE_US. */
+	uint32_t silence_us;
 	vio_admin_dead_fn on_dead; /**< May be NULL. */
 	void *on_dead_arg;
 	/** Becomes true when the caller ends: nothing is sent any more, and commands that the
@@ -89,6 +95,12 @@ struct vio_admin *vio_admin_create(struct vio_dev *dev, const struct vio_admin_c
  * @return 0, or as vio_dev_queue_setup(), or -EPROTO when the device now has fewer of them.
  */
 int vio_admin_enable(struct vio_admin *admin);
+
+/**
+ * Look for answers to commands that timed out, and for dead queues. Call it from time to time.
+ * @return number of commands that timed out and are not answered yet.
+ */
+unsigned int vio_admin_check(struct vio_admin *admin);
 
 /** Free all memory; the device must have been reset, or be gone. Does nothing for NULL. */
 void vio_admin_free(struct vio_admin *admin);
@@ -164,7 +176,7 @@ struct vio_admin_cmd {
  *         -EAGAIN      the device still answered EAGAIN when the timeout expired,
  *         -EPROTO      the answer is shorter than a status,
  *         -EIO         the admin queue is dead or broken: not sent, or no answer can come,
- *         -ETIMEDOUT   no answer; the admin queue is dead from now on,
+ *         -ETIMEDOUT   no answer in time; the command may still be carried out,
  *         -ECANCELED   conf.stop became true: not sent, or the device answered EAGAIN,
  *         -ENOBUFS     the queue had no room until the timeout expired: not sent.
  *         Any other status counts as EINVAL (virtio 1.4 2.12.1.6). vio_err() has the answer in

@@ -56,7 +56,7 @@ vio_cmdq_init(struct vio_cmdq *cmdq, struct vio_dev *dev)
 {
 	vio_virtq_init(cmdq->vq, dev);
 	memset(cmdq->slots, 0, sizeof(*cmdq->slots) * cmdq->depth);
-	cmdq->outstanding = 0;
+	cmdq->outstanding = cmdq->left = 0;
 	cmdq->dead = false;
 }
 
@@ -139,8 +139,15 @@ ring_reap(struct vio_cmdq *cmdq, const struct vio_ring_ops *const ring)
 	uint32_t len = 0;
 
 	while ((s = ring->reap(cmdq->vq, &len)) != NULL) {
+		cmdq->heard_ns = vio_now_ns();
 		s->used_len = RTE_MIN(len, s->in_len);
-		s->state = VIO_CMDQ_ANSWERED;
+		if (s->state != VIO_CMDQ_LEFT) {
+			s->state = VIO_CMDQ_ANSWERED;
+			continue;
+		}
+		s->state = VIO_CMDQ_FREE;
+		cmdq->left--;
+		cmdq->outstanding--;
 	}
 }
 
@@ -178,9 +185,11 @@ vio_cmdq_post(struct vio_cmdq *cmdq, const struct iovec *out, unsigned int nb_ou
 		slot = free_slot(cmdq);
 	if (slot >= 0) {
 		cmdq->slots[slot] = (struct vio_cmdq_slot){ .state = VIO_CMDQ_POSTED,
+			.posted_ns = vio_now_ns(),
 			.out_len = (uint32_t)out_len,
 			.in_len = (uint32_t)in_len };
-		cmdq->outstanding++;
+		if (cmdq->outstanding++ == 0)
+			cmdq->heard_ns = cmdq->slots[slot].posted_ns;
 		cmdq->nb_requests++;
 		/* Copy the caller's answer buffer, so that bytes that the device does not write
 		 * keep their value even if the used length is unknown (virtio 1.4 2.7.9). */
@@ -240,6 +249,43 @@ vio_cmdq_give_up(struct vio_cmdq *cmdq, int slot)
 	}
 	rte_spinlock_unlock(&cmdq->lock);
 	return gone;
+}
+
+bool
+vio_cmdq_leave(struct vio_cmdq *cmdq, int slot, uint64_t silence_ns)
+{
+	bool gone;
+
+	rte_spinlock_lock(&cmdq->lock);
+	if (!cmdq->dead)
+		reap(cmdq);
+	gone = cmdq->slots[slot].state != VIO_CMDQ_ANSWERED;
+	if (gone) {
+		cmdq->slots[slot].state = VIO_CMDQ_LEFT;
+		cmdq->left++;
+		cmdq->nb_timeouts++;
+		cmdq->dead = cmdq->dead || vio_now_ns() - cmdq->heard_ns >= silence_ns;
+	}
+	rte_spinlock_unlock(&cmdq->lock);
+	return gone;
+}
+
+unsigned int
+vio_cmdq_left(struct vio_cmdq *cmdq, uint64_t silence_ns)
+{
+	const uint64_t now = vio_now_ns();
+	unsigned int left;
+
+	rte_spinlock_lock(&cmdq->lock);
+	if (!cmdq->dead && cmdq->left != 0)
+		reap(cmdq);
+	left = cmdq->left;
+	for (unsigned int i = 0; left != 0 && i < cmdq->depth; i++)
+		if (cmdq->slots[i].state == VIO_CMDQ_LEFT &&
+				now - cmdq->slots[i].posted_ns >= silence_ns)
+			cmdq->dead = true;
+	rte_spinlock_unlock(&cmdq->lock);
+	return left;
 }
 
 /* ------------------------------------------------------------------ all at once */

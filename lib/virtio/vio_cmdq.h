@@ -11,8 +11,8 @@
  * The control queue (vio_ctrl.h) and the admin queues (vio_admin.h) use this engine. Callable from
  * any control thread: a lock is held while a request is posted or answers are taken, never while
  * waiting. So requests of many threads are outstanding together, up to the depth of the queue.
- * After a request without an answer the device may still write to its memory, so the queue is dead
- * until it is initialised again after a reset.
+ * After a request without an answer the device may still write to its memory: the slot is kept for
+ * the device (vio_cmdq_leave()), or the queue is dead until it is initialised again after a reset.
  */
 
 #include <sys/uio.h>
@@ -29,7 +29,9 @@ struct vio_cmdq_slot {
 		VIO_CMDQ_FREE,
 		VIO_CMDQ_POSTED, /**< The device has it. */
 		VIO_CMDQ_ANSWERED,
+		VIO_CMDQ_LEFT, /**< The device has it, and nobody waits for the answer. */
 	} state;
+	uint64_t posted_ns;
 	uint32_t out_len, in_len; /**< Bytes. */
 	uint32_t used_len; /**< Bytes that the device reports as written, at most in_len. */
 };
@@ -44,6 +46,8 @@ struct vio_cmdq {
 	uint32_t slot_bytes; /**< Bytes of a request and its answer together, at most. */
 	uint32_t timeout_us; /**< Of vio_cmdq_exec(). */
 	bool dead; /**< A request got no answer. */
+	uint16_t left; /**< Slots in the state VIO_CMDQ_LEFT. */
+	uint64_t heard_ns; /**< Last answer, or the first request after the queue was empty. */
 	uint64_t nb_requests, nb_timeouts;
 };
 
@@ -95,5 +99,17 @@ int vio_cmdq_take(struct vio_cmdq *cmdq, int slot, const struct iovec *in, unsig
  * @return false if the answer has arrived meanwhile; else true, and the queue is dead.
  */
 bool vio_cmdq_give_up(struct vio_cmdq *cmdq, int slot);
+/**
+ * Stop waiting for the answer, and keep the slot for the device until it answers. The queue is dead
+ * if the device has answered nothing on it for silence_ns.
+ * @return false if the answer has arrived meanwhile.
+ */
+bool vio_cmdq_leave(struct vio_cmdq *cmdq, int slot, uint64_t silence_ns);
+/**
+ * Look for answers to requests that nobody waits for. The queue is dead if one is older than
+ * silence_ns.
+ * @return number of these requests.
+ */
+unsigned int vio_cmdq_left(struct vio_cmdq *cmdq, uint64_t silence_ns);
 
 #endif /* VIO_CMDQ_H */

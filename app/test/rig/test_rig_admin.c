@@ -26,6 +26,7 @@ static struct rig rig;
 static struct vio_dev dev;
 static struct vio_admin *admin;
 static atomic_bool stop;
+static uint32_t silence_us = 1; /* 1: a command without an answer means a dead queue */
 static unsigned int nb_dead;
 
 static const struct vio_features wanted_split = {
@@ -49,6 +50,7 @@ owner_up(uint32_t timeout_us)
 {
 	const struct vio_admin_conf conf = { .name = "rig_admin",
 		.timeout_us = timeout_us,
+		.silence_us = silence_us,
 		.on_dead = on_dead,
 		.on_dead_arg = &rig,
 		.stop = &stop };
@@ -347,6 +349,60 @@ stop_ends_commands_that_the_device_does_not_have(void)
 	faults_set((struct vsim_faults){ 0 });
 	VTEST_EQ(status_put(1, 3), 0);
 	VTEST_EQ(nb_dead, 0);
+	owner_close(false);
+}
+
+static void
+a_command_that_times_out_leaves_the_queue_to_others(void)
+{
+	const struct rig_conf conf = { 0 };
+	struct vio_admin_queue_info info;
+	struct vio_admin_cmd reset;
+
+	silence_us = 60000000;
+	owner_open(&conf, 2, 200000);
+	VTEST_EQ(vio_admin_agree(admin, VIO_SRIOV, ALL, NULL), 0);
+	VTEST_EQ(status_put(1, 3), 0);
+	VTEST_EQ(status_put(2, 3), 0);
+	faults_set((struct vsim_faults){ .reset_us = 1000000 });
+	reset = reset_of(1);
+	VTEST_EQ(vio_admin_exec(admin, &reset), -ETIMEDOUT);
+	VTEST_EQ(status_get(2), 3);
+	VTEST_EQ(vio_admin_check(admin), 1);
+	/* The device still has a command: VF Enable must stay, and so must the list. */
+	VTEST_EQ(vio_admin_drain(admin, VIO_SRIOV, 1000), -ETIMEDOUT);
+	VTEST_EQ(vio_admin_drain(admin, VIO_SRIOV, 60000000), 0);
+	VTEST_EQ(vio_admin_check(admin), 0);
+	VTEST_EQ(vio_admin_queue_info(admin, 0, &info), 0);
+	VTEST_EQ(info.outstanding, 0);
+	VTEST(!info.dead);
+	VTEST_EQ(status_get(1), 0);
+	VTEST_EQ(nb_dead, 0);
+	silence_us = 1;
+	owner_close(false);
+}
+
+static void
+a_command_that_is_never_answered_means_a_dead_queue_in_the_end(void)
+{
+	const struct rig_conf conf = { 0 };
+
+	silence_us = 1000000;
+	owner_open(&conf, 2, 100000);
+	VTEST_EQ(vio_admin_agree(admin, VIO_SRIOV, ALL, NULL), 0);
+	faults_set((struct vsim_faults){ .admin_lose = 1 });
+	VTEST_EQ(status_put(1, 1), -ETIMEDOUT);
+	VTEST_EQ(status_put(2, 1), 0);
+	while (nb_dead == 0)
+		VTEST_EQ(vio_admin_check(admin), 1);
+	VTEST_EQ(vio_admin_check(admin), 1);
+	VTEST_EQ(nb_dead, 1);
+	VTEST_EQ(status_put(2, 1), -EIO);
+	silence_us = 1;
+	owner_up(0);
+	VTEST_EQ(vio_admin_check(admin), 0);
+	VTEST_EQ(vio_admin_agree(admin, VIO_SRIOV, ALL, NULL), 0);
+	VTEST_EQ(status_put(2, 1), 0);
 	owner_close(false);
 }
 
@@ -713,6 +769,10 @@ static const struct vtest_case cases[] = {
 			eagain_is_tried_again_until_the_time_is_up },
 	{ "stop_ends_commands_that_the_device_does_not_have",
 			stop_ends_commands_that_the_device_does_not_have },
+	{ "a_command_that_times_out_leaves_the_queue_to_others",
+			a_command_that_times_out_leaves_the_queue_to_others },
+	{ "a_command_that_is_never_answered_means_a_dead_queue_in_the_end",
+			a_command_that_is_never_answered_means_a_dead_queue_in_the_end },
 	{ "no_answer_means_a_dead_queue_and_a_reset_revives_it",
 			no_answer_means_a_dead_queue_and_a_reset_revives_it },
 	{ "late_answers_are_taken_as_long_as_there_is_time",

@@ -70,9 +70,11 @@ owner_admin_agree(struct owner_pf *pf)
 {
 	int ret;
 
+	pf->agree_again = false;
 	if (pf->admin == NULL)
 		return;
 	ret = vio_admin_agree(pf->admin, VIO_SELF, VIRTIO_ADMIN_LIST_ALL, NULL);
+	pf->agree_again = ret == -EBUSY;
 	if (ret != 0)
 		log_warn("%s: no commands for the PF itself: %s", pf->fn.bdf, vio_err());
 	if (pf->fn.num_vfs == 0) {
@@ -80,6 +82,7 @@ owner_admin_agree(struct owner_pf *pf)
 		return;
 	}
 	ret = vio_admin_agree(pf->admin, VIO_SRIOV, VIRTIO_ADMIN_LIST_ALL, NULL);
+	pf->agree_again = pf->agree_again || ret == -EBUSY;
 	if (ret != 0)
 		log_warn("%s: no commands for its VFs: %s", pf->fn.bdf, vio_err());
 }

@@ -59,6 +59,7 @@ struct owner_pf {
 	struct memory memory;
 	bool memory_kept;
 	struct vio_admin *admin; /**< NULL: no admin queue; admin_err has the error text. */
+	bool agree_again; /**< A command was still pending: agree on commands later. */
 	struct err state_err, admin_err;
 	int sriov_ret; /**< 0: VFs can be created; else -errno, with sriov_err. */
 	struct err sriov_err;

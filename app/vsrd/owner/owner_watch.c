@@ -13,6 +13,7 @@
 #include "vsrd/core/events.h"
 #include "vsrd/core/log.h"
 
+#include "owner_admin.h"
 #include "owner_pf.h"
 #include "owner_vfs.h"
 #include "owner_view.h"
@@ -86,7 +87,10 @@ look(struct owner_pf *pf)
 	if (gate_enter(&pf->gate, NULL, WAIT_MS) != 0)
 		return false;
 	if (pf->used) {
-		due = is_requested(pf) || vfs_have_changed(pf) || repair_is_due(pf);
+		/* Commands that timed out may be answered now. */
+		if (pf->admin != NULL && vio_admin_check(pf->admin) == 0)
+			due = pf->agree_again;
+		due = due || is_requested(pf) || vfs_have_changed(pf) || repair_is_due(pf);
 		check_device(pf);
 		owner_publish(pf);
 	}
@@ -137,6 +141,8 @@ change(struct owner_pf *pf)
 		give_back(pf);
 	} else if (pf->used) {
 		owner_vfs_changed(pf->owner, pf);
+		if (pf->agree_again)
+			owner_admin_agree(pf);
 		if (repair_is_due(pf))
 			repair(pf);
 	}
