@@ -49,8 +49,10 @@ class Testpmd:
         cores=None,
         memory=None,
         token=None,
+        env=None,
     ):
         self.host = host
+        self.env = env or {}
         self.prefix = f"vsr{os.getpid()}n{next(_serial)}"
         command = [paths.TESTPMD, *(["-l", cores] if cores else ["--lcores", host.lcores])]
         command += ["-m", memory or host.memory]
@@ -76,7 +78,8 @@ class Testpmd:
 
     def launch(self):
         """Start without waiting."""
-        self.child = Child(self.host.wrap(self.command), env=self.host.env, name="dpdk-testpmd")
+        self.child = Child(self.host.wrap(self.command), env={**self.host.env, **self.env},
+                           name="dpdk-testpmd")
         return self
 
     def run_to_end(self, timeout=None):

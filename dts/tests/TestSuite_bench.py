@@ -22,8 +22,10 @@ from bench.side import Load, Setting  # noqa: E402
 
 BENCH = paths.BUILD / "app/vsr-bench/vsr-bench"
 COMMANDS = ("pmd", "latency", "scale", "notify", "admin", "floor", "driver")
-ROW = ("profile", "ring", "size", "queues", "driver", "setting", "path", "mpps",
-       "cycles_per_packet", "doorbells_per_1000", "sim_busy")
+ROW = ("device", "profile", "ring", "size", "queues", "driver", "setting", "path", "mpps",
+       "cycles_per_packet", "hidden_per_packet", "doorbells_per_1000", "sim_busy")
+RATE_ROW = (*ROW, "rate", "rate_mpps", "drops_per_million", "drops", "offered", "runs", "p50_ns",
+            "p99_ns")
 
 
 def bench(*args, timeout=600):
@@ -56,6 +58,7 @@ def test_help_describes_the_figures(command):
 
 @pytest.mark.parametrize("args", [
     ["warp"], ["pmd", "--ring", "square"], ["pmd", "--size", "63"], ["pmd", "--rounds", "0"],
+    ["pmd", "--device", "soft"], ["pmd", "--rate", "81"],
     ["pmd", "--ring-size", "100"], ["pmd", "--chart", "x.txt"], ["latency", "--seconds", "x"],
     ["scale", "--vfs", "2"], ["notify", "--samples", "9"], ["notify", "--chart", "x.txt"],
     ["admin", "--vfs", "2"], ["admin", "--depth", "65"], ["floor", "--rounds", "x"],
@@ -131,18 +134,30 @@ def test_floor_measures_the_distance_of_the_cores():
 
 
 def test_pmd_compares_the_drivers(tmp_path):
-    """Steps: one short turn of each side, two queues, with a chart. Verify: all keys of the JSON
-    are present, net_virtio used its vector path if the processor has AVX-512, the chart is an SVG
-    file."""
-    chart = tmp_path / "chart.svg"
-    found = answer("pmd", "--quick", "--profile", "full", "--ring", "packed", "--queues", "1,2",
-                   "--rounds", "1", "--seconds", "0.05", "--chart", str(chart))
-    rows = found["rows"]
-    assert {(row["driver"], row["queues"]) for row in rows} == {
-        (driver, queues) for driver in ("net_vsr", "net_virtio") for queues in (1, 2)}
+    """Steps: one short turn of each side on both devices, two queues, one rate, with a chart.
+    Verify: all keys of the JSON are present, each row and ratio names its device, net_virtio used
+    its vector path if the processor has AVX-512, the chart is an SVG file, the table has all rows.
+    """
+    chart, table = tmp_path / "chart.svg", tmp_path / "table.rst"
+    found = answer("pmd", "--quick", "--device", "kind,hard", "--rate", "80", "--profile", "full",
+                   "--ring", "packed", "--queues", "1,2", "--table", str(table), "--rounds", "1",
+                   "--seconds", "0.05", "--chart", str(chart))
+    rows = [row for row in found["rows"] if "rate" not in row]
+    limited = [row for row in found["rows"] if "rate" in row]
+    assert {(row["device"], row["driver"], row["queues"]) for row in rows} == {
+        (device, driver, queues) for device in ("kind", "hard")
+        for driver in ("net_vsr", "net_virtio") for queues in (1, 2)}
+    assert {(row["device"], row["driver"], row["queues"], row["rate"]) for row in limited} == {
+        (device, driver, 1, 80) for device in ("kind", "hard")
+        for driver in ("net_vsr", "net_virtio")}
+    for row in limited:
+        assert set(RATE_ROW) <= set(row)
+        assert 0 <= row["drops"] <= row["offered"] and row["offered"] > 0
+        assert 0 < row["p50_ns"] <= row["p99_ns"]
     for row in rows:
         assert set(ROW) <= set(row)
         assert row["mpps"] > 0.01 and row["cycles_per_packet"] > 1
+        assert 0 <= row["hidden_per_packet"] < row["cycles_per_packet"]
         assert row["doorbells_per_1000"] > 0 and 0 < row["sim_busy"] <= 1
         assert row["size"] == 64
         if row["driver"] == "net_virtio":
@@ -151,16 +166,21 @@ def test_pmd_compares_the_drivers(tmp_path):
             assert row["path"] == f"rx packed ring {kind}, tx packed ring {kind}"
         else:
             assert "packed" in row["path"]
-    assert [ratio["queues"] for ratio in found["ratios"]] == [1, 2]
+    assert [(ratio["device"], ratio["queues"], "rate" in ratio) for ratio in found["ratios"]] == [
+        (device, queues, limited) for device in ("kind", "hard")
+        for queues, limited in ((1, False), (1, True), (2, False))]
+    assert found["ratios"][1]["p99_ns"] > 0
     assert found["ratios"][0]["mpps"] > 0 and found["ratios"][0]["floor"] > 0
     assert len(found["floor"]) == 1
     assert chart.read_text().rstrip().endswith("</svg>")
+    for row in found["rows"]:
+        assert f"{row['driver']}, {row['setting']}" in table.read_text()
 
 
 def test_pmd_takes_sizes_and_device_arguments():
     """Verify: two sides of net_vsr with different device arguments, two sizes without a restart."""
     found = answer("pmd", "--profile", "bluefield", "--ring", "split", "--queues", "1",
-                   "--size", "1518,imix", "--setting", "default", "--rounds", "1",
+                   "--device", "hard", "--size", "1518,imix", "--setting", "default", "--rounds", "1",
                    "--seconds", "0.05", "--vsr", "rx_path=split_mrg", "--vsr", "mrg_rxbuf=0")
     assert [(row["size"], row["setting"]) for row in found["rows"]] == [
         (size, setting) for size in (1518, "imix")

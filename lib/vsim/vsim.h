@@ -265,6 +265,8 @@ void vsim_fn_link_set(struct vsim_fn *fn, bool up);
  *     trip=1             one frame at a time: the next is delivered when the last one was sent
  *                        back; the times are counted: round_trips, round_trip_p50_ns,
  *                        round_trip_p99_ns
+ *     probe=1            at most one frame in 250 is a probe, 4 bytes longer, one at a time;
+ *                        its time until the function sends it back is counted as for trip
  *     check=1            check that sent frames are those that were delivered: reads one cache line
  *                        of each frame (wire_bad counts); default 0: sent frames are not read
  *

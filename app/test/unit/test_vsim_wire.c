@@ -950,7 +950,45 @@ an_idle_worker_sleeps_and_wakes(void)
 	down();
 }
 
+/* A probe is a frame of another length. It is timed until it comes back, and passes the check. */
+static void
+gen_probes_the_latency_under_load(void)
+{
+	unsigned int probes = 0, others = 0;
+	struct ring_seg seg;
+	uint32_t len;
+	uint16_t id;
+
+	up(1);
+	wire(0, "gen:size=60,probe=1,check=1,fill=headers");
+	for (unsigned int round = 0; round < 200; round++) {
+		rx_fill(0, 4);
+		poll_all();
+		while (ring_reap(&d[0].rx[0], &id, &len)) {
+			VTEST(len == HDR + 60 || len == HDR + 64);
+			if (len == HDR + 64)
+				probes++;
+			else
+				others++;
+			seg = (struct ring_seg){ FIXTURE_IOVA + RX_AT(rx_next[0]++ % 32), len };
+			memset(mem[0] + (seg.addr - FIXTURE_IOVA), 0, HDR);
+			ring_post(&d[0].tx[0], &seg, 1, 0, 0, NULL);
+		}
+		ring_doorbell_ring(&d[0].tx[0]);
+		poll_all();
+		while (ring_reap(&d[0].tx[0], &id, &len))
+			;
+	}
+	VTEST_EQ(probes + others, 800);
+	VTEST_EQ(probes, 4); /* Frames 1, 250 and so on, a probe at once and 250 frames apart. */
+	VTEST_EQ(stat_of(0, "round_trips"), probes);
+	VTEST(stat_of(0, "round_trip_p50_ns") > 0);
+	VTEST_EQ(COUNTERS(0)->wire_bad, 0);
+	down();
+}
+
 static const struct vtest_case cases[] = {
+	{ "gen_probes_the_latency_under_load", gen_probes_the_latency_under_load },
 	{ "bad_specifications_are_explained", bad_specifications_are_explained },
 	{ "null_takes_all_and_gives_nothing", null_takes_all_and_gives_nothing },
 	{ "frames_pass_between_peers", frames_pass_between_peers },

@@ -5,16 +5,18 @@
 from .common import Refused
 
 SHORTEST = 10  # ns; shorter times cannot be measured
+PANEL = ("device", "profile", "ring", "queues")
 COLOURS = {"net_vsr": "#1f5fa8", "net_virtio": "#c8ccd2"}
 
 
 def bars(rows):
-    """{(profile, ring, queues): {size: {driver: best row}}}, in the order measured."""
+    """{(device, profile, ring, queues): {size: {driver: best row}}}, in the order measured. Rows of
+    fixed rates are left out."""
     panels = {}
     for row in rows:
-        if row["driver"] not in COLOURS:
+        if row["driver"] not in COLOURS or "rate" in row:
             continue
-        sizes = panels.setdefault((row["profile"], row["ring"], row["queues"]), {})
+        sizes = panels.setdefault(tuple(row[name] for name in PANEL), {})
         best = sizes.setdefault(row["size"], {})
         if row["driver"] not in best or row["mpps"] > best[row["driver"]]["mpps"]:
             best[row["driver"]] = row
@@ -45,7 +47,7 @@ def draw(rows, path):
     figure, grid = pyplot.subplots(lines, columns, figsize=(5.2 * columns, 2.7 * lines),
                                    squeeze=False, sharey=True)
     for axes, (name, sizes) in zip(grid.flat, panels.items()):
-        profile, ring, queues = name
+        device, profile, ring, queues = name
         for place, driver in enumerate(COLOURS):
             at = [i + 0.4 * place - 0.2 for i in range(len(sizes))]
             found = [best.get(driver) for best in sizes.values()]
@@ -56,7 +58,8 @@ def draw(rows, path):
             axes.bar(at, height, 0.38, yerr=error, color=COLOURS[driver], ecolor="#555555",
                      error_kw={"elinewidth": 0.8}, label=driver)
         axes.set_xticks(range(len(sizes)), sizes)
-        axes.set_title(f"{profile}, {ring}, {queues} queue{'s' * (queues > 1)}", fontsize=10)
+        axes.set_title(f"{device}, {profile}, {ring}, {queues} queue{'s' * (queues > 1)}",
+                       fontsize=10)
         axes.spines[["top", "right"]].set_visible(False)
         axes.set_ylabel("Mpps")
     for axes in list(grid.flat)[len(panels):]:

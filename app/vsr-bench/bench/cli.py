@@ -26,7 +26,7 @@ Measure net_vsr and the parts that it uses. Every command has --help and --json.
   driver   the driver alone: cycles and instructions per packet of each path
 
 Two processors are needed, and nothing else should run on them.
-An overview, in under a minute:
+An overview, in about a minute:
 
   vsr-bench pmd --quick
 """

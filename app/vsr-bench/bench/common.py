@@ -64,11 +64,12 @@ class Weather:
 
     NEAR = 1.6  # distances up to this multiple of the shortest one count as equal
     best = None
+    last = 0
 
     @classmethod
     def distance(cls) -> int:
         """Cycles for a word to the other processor and back."""
-        cycles = floor("--distance")["distance"]
+        cycles = cls.last = floor("--distance")["distance"]
         cls.best = cycles if cls.best is None else min(cls.best, cycles)
         return cycles
 

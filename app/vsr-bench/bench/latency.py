@@ -39,7 +39,7 @@ def measure(profile, ring, args):
         for setting in [*pmd.vsr_settings(profile, args), *pmd.settings(profile, ring, args)]:
             side = Side(setting, profile, ring, queues=1, ring_size=256, nb_vfs=1)
             stack.callback(side.close)
-            sides.append(side.start("--port-topology=loop"))
+            sides.append(side.start())
         progress(f"{profile}, {ring}, {len(sides)} sides")
         turns = [[] for _ in sides]
         for _ in range(args.rounds):

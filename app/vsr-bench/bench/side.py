@@ -9,21 +9,28 @@ have a higher priority, and each turn records how long they had to wait for a pr
 """
 
 import dataclasses
+import mmap
 import os
 import re
 import signal
+import statistics
+import struct
+import tempfile
 import time
 
+from framework import paths
 from framework.sim import Sim
 from framework.testpmd import Testpmd
+from framework.wait import SLOW, wait_for
 
-from .common import Weather, floor, go_first, processors, progress
+from .common import Refused, Weather, floor, go_first, processors, progress
 
 DISTURBED = 0.03  # a turn is repeated if other programs take more than this share of it
 MEMORY = 64  # MB of hugepages for a testpmd
-CYCLES = re.compile(
-    r"CPU cycles/packet=[\d.]+ \(total cycles=(\d+) / total io packets=(\d+)\)"
-)
+RUN = 0.04  # seconds of traffic at a fixed rate
+STALL = 40e-6  # longest pause of the forwarding loop in a run that counts: a ring is long enough
+# vsr-sim serve of each device
+DEVICES = {"kind": (), "hard": ("--completion", "shuffled", "--doorbell", "strict")}
 VIRTIO_PATH = re.compile(r"virtio: using (.*?) ?(Rx|Tx) path on port 0\s*$", re.M)
 
 
@@ -50,12 +57,22 @@ class Turn:
 
 @dataclasses.dataclass(kw_only=True)
 class Load(Turn):
-    """Result of a turn of forwarding at full speed."""
+    """Result of a turn of forwarding."""
 
     mpps: float
     cycles_per_packet: float
+    hidden_per_packet: float = 0  # of these, in polls without packets
     doorbells_per_1000: float = 0
     sim_busy: float = 1
+    drops: int = 0
+    offered: int = 0  # packets of the generators, with those dropped
+    runs: int = 0  # that count
+    p50_ns: float = 0  # of probes
+    p99_ns: float = 0
+
+    @property
+    def drops_per_million(self):
+        return 1e6 * self.drops / max(self.offered, 1)
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -128,10 +145,58 @@ class Threads:
         return waited / max(ran + waited, 1)
 
 
+class Meter:
+    """Times of all burst calls of a testpmd, by the plug-in vsr-bench-meter (meter.c)."""
+
+    WORDS = ("attach", "limit", "attached", "packets", "cycles", "idle_cycles", "hidden_cycles",
+             "hidden", "stall", "now")
+    BUCKET, NB_BUCKETS = 4, 1024
+
+    def __init__(self):
+        self.plugin = paths.BUILD / "app/vsr-bench/vsr-bench-meter.so"
+        if not self.plugin.exists():
+            raise Refused(f"{self.plugin} is not built: run devtools/build.sh")
+        self.file = tempfile.NamedTemporaryFile(prefix="vsr-meter-")  # until close()
+        self.file.truncate(8 * (len(self.WORDS) + self.NB_BUCKETS))
+        self.map = mmap.mmap(self.file.fileno(), 0)
+        self.env = {"VSR_METER": self.file.name}
+        self.look = 0  # cycles of a poll on a silent wire
+
+    def close(self):
+        self.map.close()
+        self.file.close()
+
+    def put(self, word, value):
+        struct.pack_into("Q", self.map, 8 * self.WORDS.index(word), int(value))
+
+    def read(self):
+        return dict(zip(self.WORDS, struct.unpack_from(f"{len(self.WORDS)}Q", self.map)))
+
+    def attach(self, ports):
+        """Begin to time. The ports are started."""
+        self.put("attach", 1)
+        wait_for(lambda: self.read()["attached"] == ports, "the meter", SLOW)
+
+    def calibrate(self):
+        """On a silent wire, while testpmd forwards: the median time of a poll."""
+        counts = struct.unpack_from(f"{self.NB_BUCKETS}Q", self.map, 8 * len(self.WORDS))
+        seen, half = 0, sum(counts) / 2
+        for bucket, count in enumerate(counts):
+            seen += count
+            if count and seen >= half:
+                self.look = self.BUCKET * (bucket + 1)
+                return
+        raise TimeoutError("testpmd did not poll")
+
+    def allow(self, distance):
+        """A poll that only looks may take one word from the other processor."""
+        self.put("limit", self.look + distance)
+
+
 class Side:
     """A driver on VFs of a NIC, with generators as wires."""
 
-    def __init__(self, setting, profile, ring, queues, ring_size, nb_vfs=2):
+    def __init__(self, setting, profile, ring, queues, ring_size, nb_vfs=2, device="kind"):
         sim_cpu, pmd_cpu = processors()
         off = [*setting.off, *(["ring_packed"] if ring == "split" else [])]
         self.setting = setting
@@ -141,15 +206,17 @@ class Side:
             features=",".join(f"-{name}" for name in off),
             vfs=nb_vfs,
             queue_pairs=queues,
-            args=["--cpu", sim_cpu, "--queue-size", ring_size],
+            args=["--cpu", sim_cpu, "--queue-size", ring_size, *DEVICES[device]],
         )
         self.pmd = None
         self.cores = f"{sim_cpu},{pmd_cpu}"
-        self.args = ["--nb-cores=1", "--record-core-cycles", "--forward-mode=io",
+        self.args = ["--nb-cores=1", "--forward-mode=io", "--port-topology=loop",
                      f"--rxq={queues}", f"--txq={queues}",
                      f"--rxd={ring_size}", f"--txd={ring_size}",
                      f"--total-num-mbufs={max(4096, 4 * nb_vfs * queues * ring_size)}"]
         self.path = ""
+        self.meter = Meter()
+        self.hz = 0  # of the time stamp counter
         self.threads = []
         self.wire_spec = None
         self.asleep = False
@@ -165,7 +232,9 @@ class Side:
             [vf + self.setting.devargs for vf in vfs],
             vsr=self.setting.driver == "net_vsr",
             # The same for both drivers. By default, no driver uses more than 256 bits.
-            eal=["--force-max-simd-bitwidth=512", "--log-level=pmd.net.virtio.init:info"],
+            eal=["--force-max-simd-bitwidth=512", "--log-level=pmd.net.virtio.init:info",
+                 "-d", self.meter.plugin],
+            env=self.meter.env,
             args=[*self.args, *extra],
             cores=self.cores,
             memory=MEMORY,
@@ -175,6 +244,13 @@ class Side:
         assert driver == self.setting.driver, f"{driver} took the VFs, not {self.setting.driver}"
         self.path = self._path()
         self.threads = [Threads(self.sim.pid), Threads(self.pmd.pid)]
+        self.meter.attach(len(self.functions))
+        self.pmd.cmd("start")
+        cycles, clock = self.meter.read()["now"], time.monotonic()
+        time.sleep(0.05)
+        self.hz = (self.meter.read()["now"] - cycles) / (time.monotonic() - clock)
+        self.pmd.cmd("stop")
+        self.meter.calibrate()
         self.pause()
         return self
 
@@ -203,6 +279,7 @@ class Side:
         if self.pmd is not None:
             self.pmd.close()
         self.sim.close()
+        self.meter.close()
 
     # ------------------------------------------------------------ a turn
 
@@ -215,6 +292,7 @@ class Side:
 
     def turn(self, wire, seconds, warm=0.1) -> Load:
         """Forward for `seconds`. This process sleeps meanwhile."""
+        self.meter.allow(Weather.last)
         self.resume()
         self.wire(wire)
         self.pmd.cmd("start")
@@ -224,19 +302,56 @@ class Side:
         after = self._counters()
         text = self.pmd.cmd("stop")
         self.pause()
-        found = CYCLES.search(text)
-        assert found, f"no packet was forwarded; testpmd printed:\n{text}"
-        elapsed = after["time"] - before["time"]
-        sent = after["tx_packets"] - before["tx_packets"]
-        both = sent + after["rx_packets"] - before["rx_packets"]
-        doorbells = after["doorbells"] - before["doorbells"]
+        past = change(before, after)
+        assert past["packets"] > 0, f"no packet was forwarded; testpmd printed:\n{text}"
         return Load(
-            mpps=sent / elapsed / 1e6,
-            cycles_per_packet=int(found.group(1)) / int(found.group(2)),
-            doorbells_per_1000=1000 * doorbells / max(both, 1),
+            mpps=past["tx_packets"] / past["time"] / 1e6,
             sim_busy=after["busy"],
+            **costs(past),
             disturbed=max(map(Threads.waited, before["threads"], after["threads"])),
         )
+
+    def paced(self, wire, pps, seconds) -> Load:
+        """Runs of a fixed rate, without loss until the driver or the application loses packets.
+
+        A run with a pause of the simulator or of the forwarding loop does not count: it would lose
+        packets with any driver. No program asks for counters while packets run."""
+        self.meter.allow(Weather.last)
+        self.resume()
+        self.wire("null")
+        self.pmd.cmd("start")
+        first = self._counters()
+        runs = []
+        for _ in range(max(1, round(seconds / RUN))):
+            runs.append(self._run(wire, pps))
+        last = self._counters()
+        self.pmd.cmd("stop")
+        self.pause()
+        calm = [run for run in runs if run["calm"]]
+        runs = calm or runs
+        total = {name: sum(run[name] for run in runs) for name in runs[0]}
+        assert total["packets"] > 0, "no packet was forwarded"
+        return Load(
+            mpps=total["tx_packets"] / (len(runs) * RUN) / 1e6,
+            drops=max(total["rx_packets"] + total["drops"] - total["tx_packets"], 0),
+            offered=total["rx_packets"] + total["drops"],
+            runs=len(calm),
+            p50_ns=statistics.median(run["p50_ns"] for run in runs),
+            p99_ns=statistics.median(run["p99_ns"] for run in runs),
+            **costs(total),
+            disturbed=max(map(Threads.waited, first["threads"], last["threads"])),
+        )
+
+    def _run(self, wire, pps):
+        """One run: what the counters counted in it. It ends before the next one begins."""
+        before = self._counters()
+        self.wire_spec = None
+        self.wire(f"{wire},rate={int(pps)},count={int(pps * RUN)},probe=1")
+        self.meter.put("stall", 0)
+        time.sleep(1.2 * RUN)
+        stall = self.meter.read()["stall"] / self.hz
+        past = change(before, self._counters())
+        return {**past, **self._trips(), "calm": past["wire_late"] == 0 and stall < STALL}
 
     def trips(self, wire, seconds) -> Trips:
         """Let one packet circulate for `seconds`. A new wire makes the counters start at zero."""
@@ -259,15 +374,37 @@ class Side:
             disturbed=max(map(Threads.waited, before["threads"], after["threads"])),
         )
 
+    def _trips(self):
+        """Times of the probes, of the slower function."""
+        found = [self.sim.ask(cmd="stats", function=name)["functions"][0]["counters"]
+                 for name in self.functions]
+        return {name: max(counters.get(f"round_trip_{name}", 0) for counters in found)
+                for name in ("p50_ns", "p99_ns")}
+
     def _counters(self):
         """Sums over the functions; "busy" is the share of busy time since the last call."""
         answer = self.sim.ask(cmd="stats")
         functions = [fn for fn in answer["functions"] if fn["name"] in self.functions]
         sums = {name: sum(fn[name] for fn in functions)
-                for name in ("rx_packets", "tx_packets", "doorbells")}
-        return {**sums, "time": answer["time_ns"] / 1e9,
+                for name in ("rx_packets", "tx_packets", "doorbells", "drops")}
+        sums["wire_late"] = sum(fn["counters"]["wire_late"] for fn in functions)
+        return {**sums, **self.meter.read(), "time": answer["time_ns"] / 1e9,
                 "busy": max(answer["workers_busy_permille"]) / 1000,
                 "threads": [threads.times() for threads in self.threads]}
+
+
+def change(before, after):
+    return {name: after[name] - before[name] for name in after if name not in ("busy", "threads")}
+
+
+def costs(past):
+    """Figures per packet."""
+    return {
+        "cycles_per_packet": (past["cycles"] - past["idle_cycles"]) / max(past["packets"], 1),
+        "hidden_per_packet": past["hidden_cycles"] / max(past["packets"], 1),
+        "doorbells_per_1000": 1000 * past["doorbells"]
+        / max(past["tx_packets"] + past["rx_packets"], 1),
+    }
 
 
 class Floor:

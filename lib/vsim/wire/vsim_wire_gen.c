@@ -22,6 +22,9 @@
  *   trip=1    one frame at a time: the next frame is delivered when the last one was sent back by
  *             the same function. The times are counted (round_trip_p50_ns and the like). A frame
  *             that is not sent back within 100 ms is lost
+ *   probe=1   at most one frame in 250 is a probe, 4 bytes longer, and one probe is under way at a
+ *             time. The time until the same function sends it back is counted as for trip, so
+ *             this is the latency under load
  *   check=0|1 check that frames sent back are those that were delivered: the first 64 bytes, except
  *             the addresses (default 0: sent frames are not read)
  *
@@ -49,6 +52,8 @@
 #define MIN_SIZE 60
 /* Most frames that come at once after the worker was late. A wire has no such bursts. */
 #define MAX_LATE (2 * VSIM_BURST)
+#define PROBE_EVERY 250 /* Least number of frames between two probes. */
+#define PROBE_EXTRA 4 /* Bytes by which a probe is longer. */
 #define MIN_LIST 64 /* Least number of frames listed per queue, so that bursts are full. */
 
 /** Sequence of sizes of imix. */
@@ -62,7 +67,7 @@ struct gen {
 	uint16_t pattern[MAX_PATTERN];
 	unsigned int nb_pattern, flows;
 	uint64_t rate, count;
-	bool headers_only, check, trip;
+	bool headers_only, check, trip, probe;
 
 	/* frames, made again when the MAC address or the number of queue pairs changes */
 	uint8_t mac[6];
@@ -80,6 +85,9 @@ struct gen {
 	unsigned int next_pair;
 	bool away, counting; /**< trip: the driver has the frame; the counters were cleared. */
 	uint64_t left; /**< Clock when the frame was delivered. */
+	uint64_t next_probe; /**< Value of sent before which no probe is due. */
+	uint8_t probe_head[HEAD];
+	struct vsim_seg probe_segs[2];
 };
 
 static void
@@ -248,6 +256,10 @@ option(struct gen *g, const char *key, const char *value, uint64_t max_size)
 		g->trip = n;
 		return n <= 1;
 	}
+	if (strcmp(key, "probe") == 0) {
+		g->probe = n;
+		return n <= 1;
+	}
 	g->check = n;
 	return strcmp(key, "check") == 0 && n <= 1;
 }
@@ -277,7 +289,7 @@ options(struct gen *g, const char *arg, char *err, size_t err_len)
 					"gen: bad option \"%s%s%s\": size=60..%u or imix (with an "
 					"MTU of 1500), "
 					"flows=1..%u, rate=PPS, count=N, fill=frame|headers, "
-					"check=0|1, trip=0|1",
+					"check=0|1, trip=0|1, probe=0|1",
 					item, value != NULL ? "=" : "", value != NULL ? value : "",
 					max_size, MAX_FLOWS);
 	}
@@ -386,6 +398,37 @@ trip_end(struct gen *g, struct vsim_fn *fn)
 	g->away = false;
 }
 
+/** The length by which a sent frame is known to be the probe. */
+static unsigned int
+probe_len(const struct gen *g)
+{
+	return g->pattern[0] + PROBE_EXTRA;
+}
+
+static bool
+probe_due(const struct gen *g)
+{
+	return g->sent >= g->next_probe &&
+			!(g->away && vsim_clock() - g->left < vsim_clock_hz() / 10);
+}
+
+/** Make frame number i of the burst the probe. */
+static void
+probe_put(struct gen *g, struct vsim_frame *frame)
+{
+	unsigned int len = probe_len(g);
+
+	memcpy(g->probe_head, frame->ptr, HEAD);
+	head_make(g, g->probe_head, 0, len);
+	g->probe_segs[0] = (struct vsim_seg){ g->probe_head, len < HEAD ? len : HEAD };
+	g->probe_segs[1] = (struct vsim_seg){ g->rest, len - g->probe_segs[0].len };
+	*frame = (struct vsim_frame){ .ptr = g->probe_head,
+		.len = g->probe_segs[0].len,
+		.total = len,
+		.nb_segs = len > HEAD ? 2 : 1,
+		.segs = g->probe_segs };
+}
+
 static unsigned int
 gen_rx(struct vsim_wire *wire, struct vsim_fn *fn)
 {
@@ -393,8 +436,9 @@ gen_rx(struct vsim_wire *wire, struct vsim_fn *fn)
 	unsigned int pairs = atomic_load_explicit(&fn->pairs_in_use, memory_order_relaxed);
 	struct vsim_frame burst[VSIM_BURST];
 	const struct vsim_frame *frames;
-	unsigned int pair, n, done;
+	unsigned int pair, n, done, at = 0;
 	struct vsim_queue *q;
+	bool probe;
 
 	n = g->trip ? trip_allowance(g) : allowance(g, fn);
 	if (n == 0)
@@ -411,9 +455,14 @@ gen_rx(struct vsim_wire *wire, struct vsim_fn *fn)
 	frames = &g->lists[pair * g->list_len + g->at[pair]];
 	if (n > g->list_len - g->at[pair])
 		n = g->list_len - g->at[pair];
-	if (g->headers_only) {
+	probe = g->probe && probe_due(g);
+	if (g->headers_only || probe) {
 		memcpy(burst, frames, n * sizeof(burst[0]));
-		for (unsigned int i = 0; i < n; i++)
+		/* The place of the probe in a burst varies. */
+		at = g->sent % 31 % n;
+		if (probe)
+			probe_put(g, &burst[at]);
+		for (unsigned int i = 0; i < n && g->headers_only; i++)
 			burst[i].nb_segs = 1;
 		frames = burst;
 	}
@@ -431,7 +480,14 @@ gen_rx(struct vsim_wire *wire, struct vsim_fn *fn)
 		vsim_count(&fn->counters->drop_filtered, g->rate > 0 ? n : 0);
 		done = g->rate > 0 ? n : 0;
 	} else {
+		uint64_t before = q->ctr->packets;
+
 		done = vsim_rx_queue(q, frames, n, g->rate == 0);
+		/* Frames without a buffer are the last ones. */
+		if (probe && q->ctr->packets - before > at) {
+			trip_begin(g, fn);
+			g->next_probe = g->sent + PROBE_EVERY;
+		}
 	}
 	g->at[pair] = (g->at[pair] + done) % g->list_len;
 	g->sent += done;
@@ -452,6 +508,8 @@ returned_whole(const struct gen *g, const struct vsim_frame *f)
 	vsim_frame_peek(f, head, sizeof(head));
 	flow = (uint32_t)head[PAYLOAD_OFFSET + 4] << 24 | head[PAYLOAD_OFFSET + 5] << 16 |
 			head[PAYLOAD_OFFSET + 6] << 8 | head[PAYLOAD_OFFSET + 7];
+	if (g->probe && f->total == probe_len(g))
+		return true;
 	if (g->pairs == 0 || flow >= g->flows)
 		return false;
 	for (unsigned int i = 0; i < g->nb_pattern; i++) {
@@ -471,6 +529,9 @@ gen_tx(struct vsim_wire *wire, struct vsim_fn *fn, const struct vsim_frame *fram
 
 	if (unlikely(g->trip))
 		trip_end(g, fn);
+	for (unsigned int i = 0; i < n && g->probe; i++)
+		if (unlikely(frames[i].total == probe_len(g)))
+			trip_end(g, fn);
 	if (likely(!g->check))
 		return n;
 	for (unsigned int i = 0; i < n; i++)
