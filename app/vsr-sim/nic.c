@@ -146,6 +146,19 @@ op_reset(void *arg)
 	return 0;
 }
 
+/* The client may keep the descriptor of the doorbells, and maps of it: give them new memory. If
+ * there is none, the next client cannot map them. */
+static void
+doorbells_renew(struct nic_fn *fn, struct vsim_fn *vfn)
+{
+	const int ret = vsim_fn_mem_renew(vfn);
+
+	if (ret != 0)
+		fprintf(stderr, "vsr-sim: %s: its doorbells cannot be mapped any more: %s\n",
+				fn->bdf, strerror(-ret));
+	vuser_server_region_fd(fn->server, VSIM_BAR, ret == 0 ? vsim_fn_mem_fd(vfn, NULL) : -1);
+}
+
 static void
 op_released(void *arg)
 {
@@ -157,6 +170,7 @@ op_released(void *arg)
 	for (uint16_t v = 0; v < vsim_fn_nb_vectors(vfn); v++)
 		vsim_fn_irq_set(vfn, v, -1);
 	vsim_fn_dma_unmap_all(vfn);
+	doorbells_renew(arg, vfn);
 	fn_put(arg);
 }
 
@@ -242,8 +256,8 @@ fn_add(struct nic *nic, unsigned int index, const char *bdf)
 	}
 	if (ret != 0) {
 		pthread_mutex_lock(&nic->servers_lock);
-		fn->server = NULL;
 		vuser_server_destroy(server);
+		fn->server = NULL;
 		pthread_mutex_unlock(&nic->servers_lock);
 	}
 	return ret;

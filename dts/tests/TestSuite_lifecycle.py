@@ -14,8 +14,9 @@ import pytest
 
 from framework import paths
 from framework.child import Child
-from framework.sim import Sim, mounted
+from framework.sim import PF, Sim, mounted
 from framework.testpmd import PROMPT, huge_files
+from framework.vfio_user import MMAP, NB_REGIONS, Guest
 from framework.wait import wait_for
 
 CYCLES = 100
@@ -269,3 +270,26 @@ def test_second_serve_is_refused(sim, closing):
     assert str(host.dir) in second.child.output
     assert host.stats()["functions"]
     second.child = None
+
+
+def test_client_of_a_socket_keeps_no_doorbell(sim, closing):
+    """Steps: a client of the vfio-user socket of a function asks for the memory of the doorbells,
+    keeps it, and leaves; the next client asks too.
+
+    Verify: the next client gets other memory, so that the first one rings no doorbell any more.
+    """
+    host = sim(vfs=1, args=["--vfio-user"])
+    path = host.dir / "fn" / f"{PF}.sock"
+    clients = []
+    try:
+        for _ in range(2):
+            client = closing(Guest(path))
+            clients.append(client)
+            maps = [r for r in range(NB_REGIONS) if client.region_flags(r) & MMAP]
+            assert len(maps) == len(client.kept) == 1
+            client.close()
+        first, second = (os.fstat(client.kept[0]).st_ino for client in clients)
+        assert first != second
+    finally:
+        for client in clients:
+            client.drop()

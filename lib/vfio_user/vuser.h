@@ -129,6 +129,13 @@ int vuser_server_fd(const struct vuser_server *server);
  */
 void vuser_server_process(struct vuser_server *server);
 
+/**
+ * Replace the file of a region's mappable areas; for released(), so that what the last client got
+ * leads nowhere. fd is borrowed, as in struct vuser_region; -1: the region cannot be mapped any
+ * more.
+ */
+void vuser_server_region_fd(struct vuser_server *server, unsigned int region, int fd);
+
 /** Whether a client (of either kind) is connected. */
 bool vuser_server_busy(const struct vuser_server *server);
 

@@ -185,6 +185,14 @@ vuser_server_busy(const struct vuser_server *server)
 	return server->conn >= 0 || server->local != NULL;
 }
 
+void
+vuser_server_region_fd(struct vuser_server *server, unsigned int region, int fd)
+{
+	server->info.regions[region].fd = fd;
+	if (fd < 0)
+		server->info.regions[region].flags &= ~(uint32_t)VFIO_REGION_INFO_FLAG_MMAP;
+}
+
 int
 vuser_server_fd(const struct vuser_server *server)
 {

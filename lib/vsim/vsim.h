@@ -193,6 +193,12 @@ uint16_t vsim_fn_nb_vectors(const struct vsim_fn *fn);
  * VSIM_BAR_DOORBELLS. Out: *size, bytes of doorbells (whole pages). The descriptor belongs to
  * the NIC. */
 int vsim_fn_mem_fd(const struct vsim_fn *fn, uint64_t *size);
+/**
+ * Replace the doorbell memory and its descriptor: who has the old ones rings no doorbell any more.
+ * Call it after a reset, when the client has left.
+ * @return 0 or -errno: nothing has changed.
+ */
+int vsim_fn_mem_renew(struct vsim_fn *fn);
 
 /**
  * One access by the driver. BAR accesses are 1, 2 or 4 bytes, naturally aligned (8 bytes are split

@@ -288,6 +288,54 @@ nothing_happens_without_a_doorbell(void)
 	}
 }
 
+static uint8_t *
+doorbells_map(int *fd)
+{
+	uint64_t size;
+	uint8_t *page;
+
+	*fd = dup(vsim_fn_mem_fd(fx.pf, &size));
+	page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, *fd,
+			VSIM_REGION_OFFSET(VSIM_BAR) + VSIM_BAR_DOORBELLS);
+	VTEST(page != MAP_FAILED);
+	return page;
+}
+
+/* Who has the old memory of the doorbells mapped reaches nothing; a queue that runs goes on. */
+static void
+old_doorbells_ring_nothing_after_a_renewal(void)
+{
+	const struct vsim_counters *c;
+	uint8_t *old, *fresh;
+	int old_fd, fresh_fd;
+	uint64_t size;
+
+	up(&(struct variant){ .packed = false });
+	c = fx.pf->counters;
+	old = doorbells_map(&old_fd);
+	VTEST_EQ(vsim_fn_mem_renew(fx.pf), 0);
+	fresh = doorbells_map(&fresh_fd);
+	vsim_fn_mem_fd(fx.pf, &size);
+	memset(old, 1, size);
+	tx_post(0, 60, 1, 1, false);
+	ring_publish(&d.tx[0]);
+	poll_idle();
+	VTEST_EQ(c->queue[1].packets, 0);
+	for (uint64_t i = 0; i < size; i++)
+		VTEST_EQ(fresh[i], 0xff);
+	ring_doorbell_ring(&d.tx[0]);
+	poll_idle();
+	VTEST_EQ(c->queue[1].packets, 1);
+	VTEST_EQ(c->queue[1].doorbells, 1);
+	/* The new file cannot be truncated either. */
+	VTEST_EQ(ftruncate(fresh_fd, 0), -1);
+	munmap(old, size);
+	munmap(fresh, size);
+	close(old_fd);
+	close(fresh_fd);
+	down();
+}
+
 static void
 rx_buffers_without_a_doorbell_stay_unseen(void)
 {
@@ -1726,6 +1774,8 @@ static const struct vtest_case cases[] = {
 	{ "split_frames_loop_back_in_every_variant", split_frames_loop_back_in_every_variant },
 	{ "packed_frames_loop_back_in_every_variant", packed_frames_loop_back_in_every_variant },
 	{ "nothing_happens_without_a_doorbell", nothing_happens_without_a_doorbell },
+	{ "old_doorbells_ring_nothing_after_a_renewal",
+			old_doorbells_ring_nothing_after_a_renewal },
 	{ "rx_buffers_without_a_doorbell_stay_unseen", rx_buffers_without_a_doorbell_stay_unseen },
 	{ "event_idx_asks_for_the_next_doorbell", event_idx_asks_for_the_next_doorbell },
 	{ "interrupts_come_only_when_wanted", interrupts_come_only_when_wanted },

@@ -310,6 +310,17 @@ vsim_fn_mem_fd(const struct vsim_fn *fn, uint64_t *size)
 	return fn->mem_fd;
 }
 
+int
+vsim_fn_mem_renew(struct vsim_fn *fn)
+{
+	int ret;
+
+	vsim_nic_lock(fn->nic);
+	ret = fn->nic->fns[fn->index] == fn ? vsim_fn_mem_create(fn) : -ENODEV;
+	vsim_nic_unlock(fn->nic);
+	return ret;
+}
+
 /* ---------------------------------------------------------------- cable */
 
 void

@@ -34,36 +34,41 @@ static_assert(VSIM_LEGACY_DOORBELL + 4 <= DOORBELL_PAGE, "doorbells need a secon
 /** Size of a file with an offset for each of the nine VFIO regions. */
 #define MEM_FILE_LEN ((off_t)9 << 40)
 
-/** Make the memory file. Only the doorbell page is used, at the offset that VFIO gives BAR4. */
-static int
-mem_create(struct vsim_fn *fn)
+/* Make the memory file. Only the doorbell page is used, at the offset that VFIO gives BAR4. A page
+ * that is mapped already is replaced in one step: workers read it at any time. */
+int
+vsim_fn_mem_create(struct vsim_fn *fn)
 {
+	const off_t offset = VSIM_REGION_OFFSET(VSIM_BAR) + VSIM_BAR_DOORBELLS;
+	const off_t words = DOORBELL_PAGE;
+	static uint8_t idle[DOORBELL_PAGE];
+	void *old = (void *)(uintptr_t)fn->doorbells, *page;
 	char name[32];
-	void *page;
-	int ret;
+	int fd, ret;
 
 	snprintf(name, sizeof(name), "vsim-fn%u", fn->index);
-	fn->mem_fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fn->mem_fd < 0)
+	fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd < 0)
 		return -errno;
+	memset(idle, 0xff, sizeof(idle));
 	/* A client that has the file must not be able to truncate it while workers use it. */
-	if (ftruncate(fn->mem_fd, MEM_FILE_LEN) < 0 ||
-			fcntl(fn->mem_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) <
-					0)
+	if (ftruncate(fd, MEM_FILE_LEN) < 0 || pwrite(fd, idle, sizeof(idle), offset) != words ||
+			fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
 		goto fail;
-	page = mmap(NULL, DOORBELL_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fn->mem_fd,
-			VSIM_REGION_OFFSET(VSIM_BAR) + VSIM_BAR_DOORBELLS);
+	page = mmap(old, DOORBELL_PAGE, PROT_READ | PROT_WRITE,
+			MAP_SHARED | (old != NULL ? MAP_FIXED : 0), fd, offset);
 	if (page == MAP_FAILED)
 		goto fail;
-	memset(page, 0xff, DOORBELL_PAGE);
+	if (fn->mem_fd >= 0)
+		close(fn->mem_fd);
+	fn->mem_fd = fd;
 	fn->doorbells = page;
 	fn->mem_size = DOORBELL_PAGE;
 	return 0;
 
 fail:
 	ret = -errno;
-	close(fn->mem_fd);
-	fn->mem_fd = -1;
+	close(fd);
 	return ret;
 }
 
@@ -97,7 +102,7 @@ data_init(struct vsim_fn *fn)
 		fn->irq_fd[v] = -1;
 	fn->nb_irq_fds = 0;
 	memset(fn->queue, 0, sizeof(fn->queue));
-	ret = mem_create(fn);
+	ret = vsim_fn_mem_create(fn);
 	if (ret < 0)
 		return ret;
 	fn->dma = vsim_dma_create();
