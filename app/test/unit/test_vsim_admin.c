@@ -82,6 +82,7 @@ checks_come_in_the_order_of_the_specification(void)
 		{ 0x00, 0xffff, 0, VIRTIO_ADMIN_QUALIFIER_INVALID_GROUP },
 		{ 0x77, SRIOV, 99, VIRTIO_ADMIN_QUALIFIER_INVALID_OPCODE },
 		{ 0x12, SRIOV, 1, VIRTIO_ADMIN_QUALIFIER_INVALID_OPCODE },
+		{ 0xffff, SRIOV, 1, VIRTIO_ADMIN_QUALIFIER_INVALID_OPCODE },
 		{ 0x03, SELF, 0, VIRTIO_ADMIN_QUALIFIER_INVALID_OPCODE },
 		{ 0x03, SRIOV, 0, VIRTIO_ADMIN_QUALIFIER_INVALID_MEMBER },
 		{ 0x03, SRIOV, 3, VIRTIO_ADMIN_QUALIFIER_INVALID_MEMBER },
@@ -528,6 +529,129 @@ a_flood_of_commands_is_bounded(void)
 	owner_free(&o);
 }
 
+/* Post a request of one segment for the command and one for the answer. */
+static void
+post_segs(struct owner *o, struct ring_seg command, struct ring_seg answer)
+{
+	const struct ring_seg segs[2] = { command, answer };
+
+	ring_post(&o->ring, segs, 1, 1, 0, NULL);
+	ring_publish(&o->ring);
+	ring_doorbell_ring(&o->ring);
+	for (int i = 0; i < 10; i++)
+		vsim_worker_poll(o->f.nic, 0);
+}
+
+static void
+requests_in_bad_places_stop_the_owner_alone(void)
+{
+	static const struct ring_seg good = { BUF_IOVA, 32 },
+				     bad[] = {
+					     { 0, 32 },
+					     { 0xfe000000, 32 }, /* a BAR */
+					     { UINT64_MAX - 7, 32 }, /* wraps */
+					     { FIXTURE_IOVA + FIXTURE_MEM_LEN - 31, 32 },
+					     { BUF_IOVA, INT32_MAX },
+				     };
+
+	for (size_t i = 0; i < 2 * NB(bad); i++) {
+		const struct vsim_features packed = FEATURES(VIRTIO_F_RING_PACKED);
+		struct owner o = owner_with(1);
+
+		owner_start(&o, i % 3 == 0 ? &packed : NULL);
+		owner_agree(&o, SRIOV);
+		VTEST_EQ(legacy_put_value(&o, 1, LEGACY(device_status), 3, 1), 0);
+		post_segs(&o, i % 2 ? good : bad[i / 2], i % 2 ? bad[i / 2] : good);
+		VTEST(o.f.pf->status & VIRTIO_STATUS_NEEDS_RESET);
+		VTEST_EQ(o.f.pf->counters->dma_faults, 1);
+		VTEST_EQ(vsim_nic_fn(o.f.nic, 1)->status, 3);
+		o.turn = 0;
+		owner_start(&o, NULL);
+		owner_agree(&o, SRIOV);
+		VTEST_EQ(legacy_get(&o, 1, false, LEGACY(device_status), 1), 3);
+		owner_free(&o);
+	}
+}
+
+static void
+an_answer_before_its_command_is_not_answered(void)
+{
+	for (unsigned int packed = 0; packed < 2; packed++) {
+		const struct vsim_features f = FEATURES(VIRTIO_F_RING_PACKED,
+				VIRTIO_F_NOTIFICATION_DATA);
+		const uint16_t more = VIRTQ_DESC_F_NEXT | (packed ? VIRTQ_DESC_F_AVAIL : 0);
+		struct owner o = owner_with(1);
+		uint16_t id;
+
+		owner_start(&o, packed ? &f : NULL);
+		owner_agree(&o, SRIOV);
+		post_segs(&o, (struct ring_seg){ BUF_IOVA, 32 },
+				(struct ring_seg){ BUF_IOVA + 64, 16 });
+		VTEST(owner_reap(&o, &id));
+		VTEST_EQ(violations_all(o.f.pf), 0);
+		/* The same again, with the flags of the two descriptors exchanged. */
+		ring_post(&o.ring, (const struct ring_seg[]){ { BUF_IOVA, 32 }, { BUF_IOVA, 16 } },
+				1, 1, 0, NULL);
+		if (packed) {
+			o.ring.pdesc[6].flags = more | VIRTQ_DESC_F_WRITE;
+			o.ring.pdesc[7].flags = VIRTQ_DESC_F_AVAIL;
+		} else {
+			o.ring.desc[6].flags = more | VIRTQ_DESC_F_WRITE;
+			o.ring.desc[7].flags = 0;
+		}
+		ring_publish(&o.ring);
+		ring_doorbell_ring(&o.ring);
+		VTEST(owner_reap(&o, &id));
+		VTEST_EQ(o.used, 0);
+		VTEST_EQ(violations(o.f.pf, VIRTIO_RULE_READABLE_FIRST), 1);
+		VTEST_EQ(violations_all(o.f.pf), 1);
+		VTEST(!(o.f.pf->status & VIRTIO_STATUS_NEEDS_RESET));
+		VTEST(legacy_get(&o, 1, false, 0, 4) > 0);
+		owner_free(&o);
+	}
+}
+
+static void
+reserved_fields_of_a_command_mean_nothing(void)
+{
+	struct owner o = owner_with(1);
+	uint8_t out[24] = { VIRTIO_ADMIN_LIST_QUERY, 0, SRIOV };
+	uint16_t id;
+
+	memset(out + offsetof(struct virtio_admin_cmd_hdr, reserved), 0xff, 12);
+	owner_post(&o, out, sizeof(out), 16, OWNER_BUF);
+	VTEST(owner_reap(&o, &id));
+	VTEST_EQ(o.answer[0], 0);
+	VTEST_EQ(violations_all(o.f.pf), 0);
+	owner_free(&o);
+}
+
+/* Answers that are due after the reset would go to memory of the next driver. */
+static void
+a_full_ring_over_a_reset_is_forgotten(void)
+{
+	struct vsim_faults faults = { .admin_delay_us = 20000 };
+	struct owner o = owner_with(1);
+	uint8_t out[24] = { 0 };
+	uint16_t id;
+
+	vsim_nic_faults(o.f.nic, &faults);
+	for (int i = 0; i < 32; i++)
+		owner_post(&o, out, sizeof(out), 16, OWNER_BUF);
+	for (int i = 0; i < 20; i++)
+		vsim_worker_poll(o.f.nic, 0);
+	VTEST_EQ(o.f.pf->admin->nb_pending, 32);
+	faults.admin_delay_us = 0;
+	vsim_nic_faults(o.f.nic, &faults);
+	o.turn = 0;
+	owner_start(&o, NULL);
+	owner_agree(&o, SRIOV);
+	VTEST_EQ(o.f.pf->admin->nb_pending, 0);
+	VTEST(!ring_reap(&o.ring, &id, &o.used));
+	VTEST_EQ(violations_all(o.f.pf), 0);
+	owner_free(&o);
+}
+
 /* ---------------------------------------------------------------- capabilities, objects, parts */
 
 static void
@@ -769,6 +893,12 @@ static const struct vtest_case cases[] = {
 	{ "memory_that_goes_away_under_a_command_is_a_fault",
 			memory_that_goes_away_under_a_command_is_a_fault },
 	{ "a_flood_of_commands_is_bounded", a_flood_of_commands_is_bounded },
+	{ "requests_in_bad_places_stop_the_owner_alone",
+			requests_in_bad_places_stop_the_owner_alone },
+	{ "an_answer_before_its_command_is_not_answered",
+			an_answer_before_its_command_is_not_answered },
+	{ "reserved_fields_of_a_command_mean_nothing", reserved_fields_of_a_command_mean_nothing },
+	{ "a_full_ring_over_a_reset_is_forgotten", a_full_ring_over_a_reset_is_forgotten },
 	{ "capabilities_bound_objects", capabilities_bound_objects },
 	{ "parts_are_listed_and_read_in_order", parts_are_listed_and_read_in_order },
 	{ "parts_are_written_whole_or_not_at_all", parts_are_written_whole_or_not_at_all },

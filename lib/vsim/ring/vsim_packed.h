@@ -126,15 +126,12 @@ vsim_packed_indirect_walk(struct vsim_queue *q, struct vsim_walk *walk, uint64_t
 	if (nb > q->size)
 		return vsim_queue_fail(q, VIRTIO_RULE_PACKED_LIST);
 	for (uint32_t i = 0; i < nb; i++) {
-		uint32_t n = sizeof(struct pvirtq_desc);
-		const void *from = vsim_queue_dma(q, addr + i * n, &n, false);
 		struct pvirtq_desc d;
 		uint16_t flags;
 		int ret;
 
-		if (from == NULL || n < sizeof(d))
+		if (vsim_desc_read(q, addr + i * sizeof(d), &d) < 0)
 			return vsim_queue_fault(q);
-		vsim_desc_copy(&d, from);
 		flags = le16toh(d.flags);
 		/* 2.8.19: the driver sets no other flag. 2.8.7: the device ignores other flags. */
 		if (flags & ~VIRTQ_DESC_F_WRITE)

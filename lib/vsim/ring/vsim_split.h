@@ -73,15 +73,12 @@ vsim_split_indirect_walk(struct vsim_queue *q, struct vsim_walk *walk, uint64_t 
 	if (nb == 0)
 		return 0;
 	for (;;) {
-		uint32_t n = sizeof(struct virtq_desc);
-		const void *from = vsim_queue_dma(q, addr + i * n, &n, false);
 		struct virtq_desc d;
 		uint16_t flags;
 		int ret;
 
-		if (from == NULL || n < sizeof(d))
+		if (vsim_desc_read(q, addr + i * sizeof(d), &d) < 0)
 			return vsim_queue_fault(q);
-		vsim_desc_copy(&d, from);
 		flags = le16toh(d.flags);
 		if (flags & VIRTQ_DESC_F_INDIRECT) /* 2.7.5.3.1: tables are not nested */
 			return vsim_queue_fail(q, VIRTIO_RULE_INDIRECT);

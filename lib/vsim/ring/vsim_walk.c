@@ -31,6 +31,25 @@ vsim_queue_fault(struct vsim_queue *q)
 }
 
 int
+vsim_desc_read(struct vsim_queue *q, uint64_t iova, void *to)
+{
+	uint32_t done = 0, n;
+
+	do {
+		const uint8_t *from;
+
+		n = sizeof(struct virtq_desc) - done;
+		from = vsim_queue_dma(q, iova + done, &n, false);
+		if (from == NULL)
+			return -EFAULT;
+		memcpy((uint8_t *)to + done, from, n);
+		done += n;
+	} while (done < sizeof(struct virtq_desc));
+	__asm__ volatile("" ::: "memory"); /* As in vsim_desc_copy(). */
+	return 0;
+}
+
+int
 vsim_walk_add(struct vsim_queue *q, struct vsim_walk *walk, uint64_t addr, uint32_t len, bool write)
 {
 	walk->total += len;
@@ -70,6 +89,9 @@ vsim_walk_add(struct vsim_queue *q, struct vsim_walk *walk, uint64_t addr, uint3
 	return 0;
 }
 
+/* Where a buffer without a byte begins. */
+static uint8_t nothing[2 * VSIM_CACHE_LINE];
+
 static void
 walk_buf(const struct vsim_queue *q, const struct vsim_walk *walk, struct vsim_buf *buf)
 {
@@ -82,7 +104,8 @@ walk_buf(const struct vsim_queue *q, const struct vsim_walk *walk, struct vsim_b
 		buf->nb_segs = buf->total = 0;
 	buf->id = walk->id;
 	buf->nb_descs = walk->nb_descs;
-	buf->ptr = buf->nb_segs > 0 ? walk->segs[first].ptr : NULL;
+	/* The data path prefetches from ptr without a look at the length. */
+	buf->ptr = buf->nb_segs > 0 ? walk->segs[first].ptr : nothing;
 	buf->len = buf->nb_segs > 0 ? walk->segs[first].len : 0;
 	if (buf->nb_segs == 1)
 		buf->iova = walk->nb == 1 ? walk->first_iova : VSIM_NO_IOVA;

@@ -136,6 +136,10 @@ vsim_desc_copy(void *to, const void *from)
 	__asm__ volatile("" ::: "memory"); /* The compiler must not read the original again. */
 }
 
+/** Copy a descriptor of a table, which may be anywhere (2.7.5.3, 2.8.7), also across a border of
+ * the DMA map. @return 0, or -EFAULT: not mapped; no fault is counted. */
+int vsim_desc_read(struct vsim_queue *q, uint64_t iova, void *to);
+
 /** A chain during the walk: readable segments first, then writable segments. */
 struct vsim_walk {
 	struct vsim_seg *segs;
