@@ -47,6 +47,7 @@ vio_dev_init(struct vio_dev *dev, struct vio_transport *t)
 	memset(dev, 0, sizeof(*dev));
 	dev->t = t;
 	dev->timeout_us = VIO_DEV_TIMEOUT_US;
+	dev->slow_us = VIO_DEV_SLOW_US;
 }
 
 uint8_t
@@ -61,20 +62,34 @@ status_add(struct vio_dev *dev, uint8_t bits)
 	common_write(dev, COMMON(device_status), 1, vio_dev_status(dev) | bits);
 }
 
+static int
+device_gone(void)
+{
+	return vio_fail(-ENODEV, "the device is gone: its registers read as ones");
+}
+
 int
 vio_dev_reset(struct vio_dev *dev)
 {
 	struct vio_deadline deadline = vio_deadline_in(dev->timeout_us);
+	const struct vio_deadline slow = vio_deadline_in(dev->slow_us);
+	bool reported = dev->on_slow_reset == NULL;
 	uint8_t status;
 
+	/* Written again if an earlier reset timed out: a device whose firmware has restarted
+	 * meanwhile knows nothing of that reset. */
+	dev->resetting = true;
 	common_write(dev, COMMON(device_status), 1, 0);
-	while ((status = vio_dev_status(dev)) != 0) {
-		if (status == 0xff)
-			return vio_fail(-ENODEV, "the device is gone: its registers read as ones");
+	while ((status = vio_dev_status(dev)) != 0 && status != 0xff) {
 		if (!vio_wait(dev->t, &deadline))
 			return vio_fail(-ETIMEDOUT, "the device does not finish its reset");
+		if (reported || vio_now_ns() < slow.end_ns)
+			continue;
+		reported = true;
+		dev->on_slow_reset(dev->on_slow_reset_arg);
 	}
-	return 0;
+	dev->resetting = false;
+	return status == 0 ? 0 : device_gone();
 }
 
 static void
@@ -303,7 +318,7 @@ vio_dev_queue_reset(struct vio_dev *dev, uint16_t queue)
 	while (common_read(dev, COMMON(queue_reset), 2) != 0 ||
 			common_read(dev, COMMON(queue_enable), 2) != 0) {
 		if (vio_dev_status(dev) == 0xff)
-			return vio_fail(-ENODEV, "the device is gone: its registers read as ones");
+			return device_gone();
 		if (!vio_wait(dev->t, &deadline))
 			return vio_fail(-ETIMEDOUT, "the device does not finish a queue reset");
 	}

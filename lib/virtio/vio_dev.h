@@ -18,6 +18,7 @@
 #include "vio_transport.h"
 
 #define VIO_DEV_TIMEOUT_US 2000000 /**< Timeout of a reset, of the device or of a queue. */
+#define VIO_DEV_SLOW_US 2000000 /**< A slow reset takes longer than this. */
 
 /** One device; set up by vio_dev_init(). */
 struct vio_dev {
@@ -27,7 +28,14 @@ struct vio_dev {
 	uint16_t num_queues; /**< Virtqueues without admin queues; valid after negotiation. */
 	uint16_t admin_index; /**< First admin queue, with ADMIN_VQ. */
 	uint16_t num_admin; /**< Admin queues; 0 without ADMIN_VQ or if invalid. */
-	uint32_t timeout_us;
+	uint32_t timeout_us; /**< Of a reset, of the device or of a queue; may be changed. */
+	/** A reset was begun and is not finished: the device may access all memory that it was ever
+	 * given. No queue memory may be freed or used again. */
+	bool resetting;
+	uint32_t slow_us; /**< A reset that takes longer than this is slow; may be changed. */
+	/** Called once in each slow reset that is still waited for; may be NULL. */
+	void (*on_slow_reset)(void *arg);
+	void *on_slow_reset_arg;
 };
 
 /** The feature was negotiated. */
@@ -53,7 +61,8 @@ uint8_t vio_dev_status(struct vio_dev *dev);
 
 /**
  * Step 1: reset the device and wait for the end of the reset. Afterwards it accesses no memory.
- * @return 0, -ETIMEDOUT, or -ENODEV (all registers read as ones).
+ * After a timeout, a later call waits for the device again.
+ * @return 0, -ETIMEDOUT (dev->resetting is set), or -ENODEV (all registers read as ones).
  */
 int vio_dev_reset(struct vio_dev *dev);
 

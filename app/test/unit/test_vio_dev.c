@@ -235,6 +235,51 @@ reset_is_waited_for_but_not_for_ever(void)
 }
 
 static void
+count(void *arg)
+{
+	unsigned int *calls = arg;
+
+	(*calls)++;
+}
+
+static void
+device_in_reset_is_known_until_it_answers(void)
+{
+	struct vio_dev dev = begin(VIO_FEATURES(VIRTIO_F_VERSION_1));
+
+	toy.common[AT(device_status)] = 0xf;
+	toy.stuck = true;
+	dev.timeout_us = 1000;
+	VTEST(!dev.resetting);
+	VTEST_EQ(vio_dev_reset(&dev), -ETIMEDOUT);
+	VTEST(dev.resetting);
+	/* The reset is asked for again: the firmware may have restarted. */
+	VTEST_EQ(vio_dev_reset(&dev), -ETIMEDOUT);
+	VTEST(dev.resetting);
+	VTEST(strcmp(toy.log, "0 0 ") == 0);
+	toy.stuck = false;
+	VTEST_EQ(vio_dev_reset(&dev), 0);
+	VTEST(!dev.resetting);
+}
+
+static void
+slow_reset_is_reported_once(void)
+{
+	struct vio_dev dev = begin(VIO_FEATURES(VIRTIO_F_VERSION_1));
+	unsigned int calls = 0;
+
+	dev.on_slow_reset = count;
+	dev.on_slow_reset_arg = &calls;
+	VTEST_EQ(vio_dev_reset(&dev), 0);
+	VTEST_EQ(calls, 0);
+	dev.slow_us = 0;
+	toy.common[AT(device_status)] = 0xf;
+	toy.slow_reset = true;
+	VTEST_EQ(vio_dev_reset(&dev), 0);
+	VTEST_EQ(calls, 1);
+}
+
+static void
 queue_reset_is_waited_for_but_not_for_ever(void)
 {
 	const struct vio_features set = VIO_FEATURES(VIRTIO_F_VERSION_1, VIRTIO_F_RING_RESET);
@@ -353,6 +398,8 @@ static const struct vtest_case cases[] = {
 	{ "missing_needs_are_named", missing_needs_are_named },
 	{ "refused_features_end_it", refused_features_end_it },
 	{ "reset_is_waited_for_but_not_for_ever", reset_is_waited_for_but_not_for_ever },
+	{ "device_in_reset_is_known_until_it_answers", device_in_reset_is_known_until_it_answers },
+	{ "slow_reset_is_reported_once", slow_reset_is_reported_once },
 	{ "queue_reset_is_waited_for_but_not_for_ever",
 			queue_reset_is_waited_for_but_not_for_ever },
 	{ "queue_is_enabled_last", queue_is_enabled_last },

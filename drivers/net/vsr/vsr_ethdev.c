@@ -132,6 +132,16 @@ vsr_stop(struct rte_eth_dev *eth_dev)
 	return ret;
 }
 
+static void
+queues_release(struct rte_eth_dev *eth_dev)
+{
+	for (uint16_t i = 0; i < eth_dev->data->nb_rx_queues; i++)
+		vsr_rx_queue_release(eth_dev, i);
+	for (uint16_t i = 0; i < eth_dev->data->nb_tx_queues; i++)
+		vsr_tx_queue_release(eth_dev, i);
+	eth_dev->data->nb_rx_queues = eth_dev->data->nb_tx_queues = 0;
+}
+
 int
 vsr_eth_close(struct rte_eth_dev *eth_dev)
 {
@@ -143,12 +153,14 @@ vsr_eth_close(struct rte_eth_dev *eth_dev)
 	if (eth_dev->data->dev_started)
 		ret = vsr_stop(eth_dev);
 	vsr_dev_close(dev);
-	for (uint16_t i = 0; i < eth_dev->data->nb_rx_queues; i++)
-		vsr_rx_queue_release(eth_dev, i);
-	for (uint16_t i = 0; i < eth_dev->data->nb_tx_queues; i++)
-		vsr_tx_queue_release(eth_dev, i);
-	if (dev->bus_close != NULL)
+	if (dev->bus_close != NULL) {
 		dev->bus_close(eth_dev);
+		dev->vio.resetting = false;
+	}
+	queues_release(eth_dev);
+	vsr_dev_free(dev);
+	if (ret == -ETIMEDOUT && !dev->vio.resetting)
+		ret = 0;
 	vsr_shared_destroy(eth_dev);
 	return ret;
 }
@@ -236,11 +248,76 @@ vsr_is_removed(struct rte_eth_dev *eth_dev)
 	return vio_dev_status(&vsr_dev_of(eth_dev)->vio) == 0xff;
 }
 
+/* The largest ring, the addresses and the MTU that a port has before its configuration. */
+static int
+defaults_set(struct rte_eth_dev *eth_dev)
+{
+	struct vsr_dev *dev = vsr_dev_of(eth_dev);
+
+	if (eth_dev->data->mac_addrs == NULL)
+		eth_dev->data->mac_addrs = rte_malloc("vsr_macs",
+				VSR_MACS_MAX * sizeof(struct rte_ether_addr), 0);
+	if (eth_dev->data->mac_addrs == NULL)
+		return -ENOMEM;
+	memset(eth_dev->data->mac_addrs, 0, VSR_MACS_MAX * sizeof(struct rte_ether_addr));
+	if (vsr_has(dev, VIRTIO_NET_F_MAC))
+		memcpy(eth_dev->data->mac_addrs[0].addr_bytes, dev->config.mac, 6);
+	else
+		rte_eth_random_addr(eth_dev->data->mac_addrs[0].addr_bytes);
+	dev->nb_mc = 0;
+	memset(dev->vlans, 0, sizeof(dev->vlans));
+	dev->rx_desc_max = vio_dev_queue_max(&dev->vio, 0);
+	dev->tx_desc_max = vio_dev_queue_max(&dev->vio, 1);
+	if (eth_dev->data->mtu == 0 || eth_dev->data->mtu > dev->max_mtu)
+		eth_dev->data->mtu = RTE_MIN(RTE_ETHER_MTU, dev->max_mtu);
+	return 0;
+}
+
+/* Reset the device and bring the port into the state after a probe. */
+static int
+device_init(struct rte_eth_dev *eth_dev)
+{
+	struct vsr_dev *dev = vsr_dev_of(eth_dev);
+	int ret;
+
+	dev->wanted = dev->allowed;
+	vio_features_del(&dev->wanted, VIRTIO_NET_F_CTRL_VLAN);
+	ret = vsr_dev_negotiate(dev);
+	if (ret != 0)
+		return ret;
+	if (vio_dev_sriov_stray(&dev->vio))
+		VSR_LOG(WARNING, dev,
+				"the device is faulty: it offers VIRTIO_F_SR_IOV and has no "
+				"SR-IOV capability; the feature is not accepted");
+	ret = vsr_path_choose(dev);
+	if (ret != 0)
+		return ret;
+	eth_dev->rx_pkt_burst = dev->rx_path->burst;
+	eth_dev->tx_pkt_burst = dev->tx_path->burst;
+	return defaults_set(eth_dev);
+}
+
+/* ethdev has tried to stop the port. After a failure the port is not configured, and the
+ * application can try again. */
+static int
+vsr_reset(struct rte_eth_dev *eth_dev)
+{
+	int ret;
+
+	queues_release(eth_dev);
+	eth_dev->data->dev_configured = 0;
+	ret = device_init(eth_dev);
+	if (ret == 0)
+		vsr_shared_mac_show(eth_dev);
+	return ret;
+}
+
 static const struct eth_dev_ops vsr_ops = {
 	.dev_configure = vsr_configure,
 	.dev_start = vsr_start,
 	.dev_stop = vsr_stop,
 	.dev_close = vsr_eth_close,
+	.dev_reset = vsr_reset,
 	.dev_infos_get = vsr_infos_get,
 	.link_update = vsr_link_update,
 	.is_removed = vsr_is_removed,
@@ -320,22 +397,6 @@ vsr_eth_init_secondary(struct rte_eth_dev *eth_dev)
 }
 
 static int
-mac_init(struct rte_eth_dev *eth_dev)
-{
-	struct vsr_dev *dev = vsr_dev_of(eth_dev);
-
-	eth_dev->data->mac_addrs = rte_zmalloc("vsr_macs",
-			VSR_MACS_MAX * sizeof(struct rte_ether_addr), 0);
-	if (eth_dev->data->mac_addrs == NULL)
-		return -ENOMEM;
-	if (vsr_has(dev, VIRTIO_NET_F_MAC))
-		memcpy(eth_dev->data->mac_addrs[0].addr_bytes, dev->config.mac, 6);
-	else
-		rte_eth_random_addr(eth_dev->data->mac_addrs[0].addr_bytes);
-	return 0;
-}
-
-static int
 port_init(struct rte_eth_dev *eth_dev, struct vio_transport *transport, const char *args)
 {
 	struct vsr_dev *dev = vsr_dev_of(eth_dev);
@@ -347,31 +408,15 @@ port_init(struct rte_eth_dev *eth_dev, struct vio_transport *transport, const ch
 	if (ret != 0)
 		return ret;
 	dev->allowed = features_known(&dev->args);
-	dev->wanted = dev->allowed;
-	vio_features_del(&dev->wanted, VIRTIO_NET_F_CTRL_VLAN);
-	vio_dev_init(&dev->vio, transport);
-	ret = vsr_dev_negotiate(dev);
-	if (ret == 0 && vio_dev_sriov_stray(&dev->vio))
-		VSR_LOG(WARNING, dev,
-				"the device is faulty: it offers VIRTIO_F_SR_IOV and has no "
-				"SR-IOV capability; the feature is not accepted");
-	if (ret == 0)
-		ret = vsr_path_choose(dev);
-	if (ret == 0)
-		ret = mac_init(eth_dev);
+	vsr_dev_init(dev, transport);
+	ret = device_init(eth_dev);
 	if (ret != 0) {
 		vsr_dev_close(dev);
 		return ret;
 	}
-	dev->rx_desc_max = vio_dev_queue_max(&dev->vio, 0);
-	dev->tx_desc_max = vio_dev_queue_max(&dev->vio, 1);
-	if (eth_dev->data->mtu == 0 || eth_dev->data->mtu > dev->max_mtu)
-		eth_dev->data->mtu = RTE_MIN(RTE_ETHER_MTU, dev->max_mtu);
 	/* The xstats of the driver cover all queues, those of ethdev the first sixteen only. */
 	eth_dev->data->dev_flags &= ~RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS;
 	eth_dev->dev_ops = &vsr_ops;
-	eth_dev->rx_pkt_burst = dev->rx_path->burst;
-	eth_dev->tx_pkt_burst = dev->tx_path->burst;
 	return 0;
 }
 

@@ -55,22 +55,14 @@ transport_init(struct rte_pci_device *pci_dev, struct vsr_dev *dev)
 	return vio_pci_init(&dev->pci, &layout, bar);
 }
 
+/* A device that has not finished its reset may still access memory. It cannot without bus
+ * mastering, which the kernel switches off too when it closes the device. */
 static void
 pci_close(struct rte_eth_dev *eth_dev)
 {
+	if (vsr_dev_of(eth_dev)->vio.resetting)
+		rte_pci_set_bus_master(RTE_ETH_DEV_TO_PCI(eth_dev), false);
 	rte_pci_unmap_device(RTE_ETH_DEV_TO_PCI(eth_dev));
-}
-
-/* Without ACCESS_PLATFORM the device bypasses the IOMMU (virtio 1.4 6.2). */
-static int
-addresses_check(struct vsr_dev *dev)
-{
-	if (vsr_has(dev, VIRTIO_F_ACCESS_PLATFORM) || rte_eal_iova_mode() != RTE_IOVA_VA)
-		return 0;
-	VSR_LOG(ERR, dev,
-			"the device does not offer access_platform and so takes physical "
-			"addresses only: start with --iova-mode=pa");
-	return -ENOTSUP;
 }
 
 static int
@@ -91,14 +83,11 @@ port_init(struct rte_eth_dev *eth_dev)
 	ret = transport_init(pci_dev, dev);
 	if (ret != 0)
 		return ret;
+	/* Without ACCESS_PLATFORM the device bypasses the IOMMU (virtio 1.4 6.2). */
+	dev->platform_only = rte_eal_iova_mode() == RTE_IOVA_VA;
 	ret = vsr_eth_init(eth_dev, &dev->pci.t, args);
 	if (ret != 0)
 		return ret;
-	ret = addresses_check(dev);
-	if (ret != 0) {
-		vsr_eth_close(eth_dev);
-		return ret;
-	}
 	dev->bus_close = pci_close;
 	dev->intr = pci_dev->intr_handle;
 	/* No link interrupts if the device or VFIO cannot report a change. */

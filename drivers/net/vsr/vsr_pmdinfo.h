@@ -17,7 +17,7 @@
 #define VSR_KMODS "* vfio-pci"
 #define VSR_PARAMS                                                                      \
 	"rx_path=" VSR_RX_NAMES " tx_path=" VSR_TX_NAMES " tx_db_delay_us=<0-1000000> " \
-	"packed=<0|1> mrg_rxbuf=<0|1> in_order=<0|1>"
+	"packed=<0|1> mrg_rxbuf=<0|1> in_order=<0|1> reset_timeout_ms=<1-600000>"
 
 /* In decimal, since JSON has no hexadecimal numbers. */
 #define VSR_PMDINFO_VENDOR 6900

@@ -20,6 +20,7 @@
 #define VSR_MACS_MAX 64 /**< MAC addresses of a port, including the default one. */
 #define VSR_MC_MAX 64 /**< Addresses of the multicast list. */
 
+struct vsr_kept;
 struct vsr_rx_path;
 struct vsr_tx_path;
 
@@ -35,6 +36,7 @@ struct vsr_args {
 	char rx_path[24], tx_path[24]; /**< Path to use; empty: the best path that fits. */
 	bool no_packed, no_mrg_rxbuf, no_in_order; /**< Do not accept this feature. */
 	uint32_t tx_db_delay_us; /**< Longest delay of a TX doorbell; 0: never delay. */
+	uint32_t reset_timeout_ms; /**< Longest wait for a reset in probe, configure and start. */
 };
 
 /** A port. */
@@ -50,11 +52,13 @@ struct vsr_dev {
 	const struct vsr_tx_path *tx_path;
 	struct vio_cmdq ctrl;
 	bool has_ctrl;
+	bool platform_only; /**< The addresses in use need a device with ACCESS_PLATFORM. */
 	bool stop_logged; /**< Since the last start: DEVICE_NEEDS_RESET was logged. */
-	bool lost; /**< A reset timed out: the device may still access its memory. */
 	bool intr_lsc, intr_rxq; /**< Link and RX queue interrupts are enabled. */
 	struct rte_intr_handle *intr; /**< NULL: the port has no interrupts. */
-	void (*bus_close)(struct rte_eth_dev *eth_dev); /**< Release the device; may be NULL. */
+	/** Release the device; afterwards it cannot access memory. May be NULL. */
+	void (*bus_close)(struct rte_eth_dev *eth_dev);
+	struct vsr_kept *kept; /**< Released queues whose memory the device may still access. */
 	uint32_t nb_pending_doorbells; /**< TX queues with a pending doorbell; atomic. */
 	bool alarm_runs; /**< The alarm of vsr_tx_pending.c is set; atomic. */
 	uint16_t port_id;

@@ -34,7 +34,11 @@ vsr_dev_needs_reset(struct vsr_dev *dev)
 {
 	const uint8_t status = vio_dev_status(&dev->vio);
 
-	return status != 0xff && (status & VIRTIO_STATUS_NEEDS_RESET) != 0;
+	/* A device whose firmware has restarted has forgotten DRIVER_OK. */
+	return status != 0xff &&
+			((status & VIRTIO_STATUS_NEEDS_RESET) != 0 ||
+					(dev->state == VSR_LIVE &&
+							(status & VIRTIO_STATUS_DRIVER_OK) == 0));
 }
 
 bool
@@ -47,7 +51,8 @@ vsr_dev_stopped_by_itself(struct rte_eth_dev *eth_dev)
 	if (!dev->stop_logged)
 		VSR_LOG(ERR, dev,
 				"the device has stopped and asks for a reset, as after a buffer "
-				"outside of the memory it may use: restart the port");
+				"outside of the memory it may use, or has restarted by itself: "
+				"restart the port");
 	dev->stop_logged = true;
 	return true;
 }

@@ -11,7 +11,7 @@
 
 #include "vsr_dev.h"
 
-/** True if the device has set DEVICE_NEEDS_RESET. */
+/** True if the device has set DEVICE_NEEDS_RESET, or has restarted by itself. */
 bool vsr_dev_needs_reset(struct vsr_dev *dev);
 /** Read the device configuration into dev->config. @return 0 or -errno. */
 int vsr_dev_config_read(struct vsr_dev *dev);

@@ -26,10 +26,19 @@ queue_broken(struct vio_virtq *vq, void *arg, const char *err)
 			err);
 }
 
+void
+vsr_memory_name(const struct vsr_dev *dev, const char *what, char name[RTE_MEMZONE_NAMESIZE])
+{
+	static uint32_t nb_names;
+
+	snprintf(name, RTE_MEMZONE_NAMESIZE, "vsr%u_p%u_%s",
+			__atomic_fetch_add(&nb_names, 1, __ATOMIC_RELAXED), dev->port_id, what);
+}
+
 static struct vio_virtq *
 virtq_create(struct vsr_dev *dev, uint16_t index, uint16_t nb_desc, int socket, bool lists)
 {
-	char name[RTE_MEMZONE_NAMESIZE];
+	char name[RTE_MEMZONE_NAMESIZE], what[8];
 	const struct vio_virtq_conf conf = {
 		.name = name,
 		.index = index,
@@ -40,7 +49,8 @@ virtq_create(struct vsr_dev *dev, uint16_t index, uint16_t nb_desc, int socket, 
 		.on_broken_arg = dev,
 	};
 
-	snprintf(name, sizeof(name), "vsr_p%u_vq%u", dev->port_id, index);
+	snprintf(what, sizeof(what), "vq%u", index);
+	vsr_memory_name(dev, what, name);
 	return vio_virtq_create(&dev->vio, &conf);
 }
 
@@ -94,17 +104,60 @@ vsr_rxq_fits(const struct vsr_rxq *rxq, uint16_t mtu, bool scatter)
 	return rxq->buf_len >= rxq->hdr_len + frame;
 }
 
+static struct vsr_shape
+shape_of(const struct vsr_dev *dev)
+{
+	return (struct vsr_shape){
+		.packed = vsr_has(dev, VIRTIO_F_RING_PACKED),
+		.mergeable = vsr_has(dev, VIRTIO_NET_F_MRG_RXBUF),
+		.indirect = vsr_has(dev, VIRTIO_F_INDIRECT_DESC),
+		.max_mtu = dev->max_mtu,
+	};
+}
+
+static void
+kept_free(struct vsr_kept *kept)
+{
+	struct rte_mbuf *m;
+
+	while (kept->vq != NULL && (m = vio_virtq_drain(kept->vq)) != NULL)
+		rte_pktmbuf_free(m);
+	rte_memzone_free(kept->aux_mz);
+	vio_virtq_free(kept->vq);
+	rte_free(kept->queue);
+}
+
+void
+vsr_kept_free(struct vsr_dev *dev)
+{
+	struct vsr_kept *kept;
+
+	while ((kept = dev->kept) != NULL) {
+		dev->kept = kept->next;
+		kept_free(kept);
+	}
+}
+
+/* Free a queue, or keep the queue if the device may still access its memory and its packets. */
+static void
+queue_free(struct vsr_dev *dev, struct vsr_kept *kept)
+{
+	if (!dev->vio.resetting) {
+		kept_free(kept);
+		return;
+	}
+	kept->next = dev->kept;
+	dev->kept = kept;
+}
+
 static void
 rxq_free(struct vsr_rxq *rxq)
 {
 	if (rxq == NULL)
 		return;
-	/* The device may still write to this memory: leak it. */
-	if (!rxq->dev->lost) {
-		vsr_rxq_drain(rxq);
-		vio_virtq_free(rxq->vq);
-	}
-	rte_free(rxq);
+	rte_pktmbuf_free(rxq->head); /* received in part: not the device's any more */
+	rxq->kept = (struct vsr_kept){ .queue = rxq, .vq = rxq->vq };
+	queue_free(rxq->dev, &rxq->kept);
 }
 
 /* Result of the walk over all mbufs of a pool by place_check(). */
@@ -185,6 +238,7 @@ vsr_rx_queue_setup(struct rte_eth_dev *eth_dev, uint16_t queue_id, uint16_t nb_d
 	rxq->mergeable = vsr_has(dev, VIRTIO_NET_F_MRG_RXBUF);
 	rxq->rings_doorbells = dev->args.tx_db_delay_us != 0;
 	rxq->conf = *conf;
+	rxq->shape = shape_of(dev);
 	rxq_constants(rxq);
 	rxq->free_thresh = free_thresh(conf->rx_free_thresh, VSR_RX_FREE_THRESH, nb_desc);
 	late = free_thresh(conf->rx_free_thresh, VSR_RX_LATE_THRESH, nb_desc);
@@ -214,25 +268,22 @@ txq_free(struct vsr_txq *txq)
 {
 	if (txq == NULL)
 		return;
-	if (!txq->dev->lost) {
-		vsr_txq_drain(txq);
-		rte_memzone_free(txq->aux_mz);
-		vio_virtq_free(txq->vq);
-	}
-	rte_free(txq);
+	txq->kept = (struct vsr_kept){ .queue = txq, .vq = txq->vq, .aux_mz = txq->aux_mz };
+	queue_free(txq->dev, &txq->kept);
 }
 
 static int
 txq_memory(struct vsr_txq *txq, uint16_t nb_desc, int socket)
 {
-	char name[RTE_MEMZONE_NAMESIZE];
+	char name[RTE_MEMZONE_NAMESIZE], what[12];
 
 	txq->vq = virtq_create(txq->dev, 2 * txq->queue_id + 1, nb_desc, socket, true);
 	if (txq->vq == NULL)
 		return -rte_errno;
 	txq->indirect = vsr_has(txq->dev, VIRTIO_F_INDIRECT_DESC);
 	txq->aux_len = txq->indirect ? VSR_TX_AUX_LEN : VSR_TX_AUX_TABLE;
-	snprintf(name, sizeof(name), "vsr_p%u_tx%u_aux", txq->dev->port_id, txq->queue_id);
+	snprintf(what, sizeof(what), "tx%u_aux", txq->queue_id);
+	vsr_memory_name(txq->dev, what, name);
 	txq->aux_mz = rte_memzone_reserve_aligned(name, (size_t)txq->aux_len * nb_desc, socket,
 			RTE_MEMZONE_IOVA_CONTIG, RTE_CACHE_LINE_SIZE);
 	if (txq->aux_mz == NULL)
@@ -259,6 +310,7 @@ vsr_tx_queue_setup(struct rte_eth_dev *eth_dev, uint16_t queue_id, uint16_t nb_d
 	txq->queue_id = queue_id;
 	txq->hdr_len = dev->hdr_len;
 	txq->conf = *conf;
+	txq->shape = shape_of(dev);
 	txq->free_thresh = free_thresh(conf->tx_free_thresh, VSR_TX_FREE_THRESH, nb_desc);
 	txq->doorbell_delay = dev->args.tx_db_delay_us * (rte_get_tsc_hz() / US_PER_S);
 	txq->fast_free = (offloads & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE) != 0;
@@ -273,6 +325,73 @@ vsr_tx_queue_setup(struct rte_eth_dev *eth_dev, uint16_t queue_id, uint16_t nb_d
 	}
 	eth_dev->data->tx_queues[queue_id] = txq;
 	return 0;
+}
+
+static bool
+shape_is(const struct vsr_dev *dev, const struct vsr_shape *shape)
+{
+	const struct vsr_shape now = shape_of(dev);
+
+	return now.packed == shape->packed && now.mergeable == shape->mergeable &&
+			now.indirect == shape->indirect && now.max_mtu == shape->max_mtu;
+}
+
+static void
+counters_move(struct vio_virtq *to, const struct vio_virtq *from)
+{
+	to->nb_doorbells = from->nb_doorbells;
+	to->nb_doorbells_saved = from->nb_doorbells_saved;
+	to->nb_violations = from->nb_violations;
+}
+
+static int
+rxq_reshape(struct rte_eth_dev *eth_dev, uint16_t i)
+{
+	struct vsr_rxq *old = eth_dev->data->rx_queues[i], *rxq;
+	int ret;
+
+	if (old == NULL || shape_is(old->dev, &old->shape))
+		return 0;
+	ret = vsr_rx_queue_setup(eth_dev, i, old->vq->size, (unsigned int)old->vq->mz->socket_id,
+			&old->conf, old->pool);
+	if (ret != 0)
+		return ret;
+	rxq = eth_dev->data->rx_queues[i];
+	rxq->stats = old->stats;
+	counters_move(rxq->vq, old->vq);
+	rxq_free(old);
+	return 0;
+}
+
+static int
+txq_reshape(struct rte_eth_dev *eth_dev, uint16_t i)
+{
+	struct vsr_txq *old = eth_dev->data->tx_queues[i], *txq;
+	int ret;
+
+	if (old == NULL || shape_is(old->dev, &old->shape))
+		return 0;
+	ret = vsr_tx_queue_setup(eth_dev, i, old->vq->size, (unsigned int)old->vq->mz->socket_id,
+			&old->conf);
+	if (ret != 0)
+		return ret;
+	txq = eth_dev->data->tx_queues[i];
+	txq->stats = old->stats;
+	counters_move(txq->vq, old->vq);
+	txq_free(old);
+	return 0;
+}
+
+int
+vsr_queues_reshape(struct rte_eth_dev *eth_dev)
+{
+	int ret = 0;
+
+	for (uint16_t i = 0; ret == 0 && i < eth_dev->data->nb_rx_queues; i++)
+		ret = rxq_reshape(eth_dev, i);
+	for (uint16_t i = 0; ret == 0 && i < eth_dev->data->nb_tx_queues; i++)
+		ret = txq_reshape(eth_dev, i);
+	return ret;
 }
 
 void

@@ -15,6 +15,20 @@
 #define VSR_TX_SEGS_MAX 40 /**< Segments of a packet to send, at most. */
 #define VSR_AHEAD 32 /**< Packets that an RX burst prefetches for the next burst. */
 
+/** Memory of a released queue, kept until the device has finished a reset. */
+struct vsr_kept {
+	struct vsr_kept *next;
+	void *queue; /**< The struct vsr_rxq or vsr_txq; this structure is part of it. */
+	struct vio_virtq *vq;
+	const struct rte_memzone *aux_mz; /**< NULL: none. */
+};
+
+/** What the structures of a queue depend on, as of its setup. A reset can change it. */
+struct vsr_shape {
+	bool packed, mergeable, indirect;
+	uint16_t max_mtu;
+};
+
 struct vsr_rxq_stats {
 	uint64_t packets, bytes;
 	uint64_t bad_len; /**< The device reported a length that the buffer does not have. */
@@ -46,6 +60,8 @@ struct vsr_rxq {
 	/* cold */
 	struct vsr_dev *dev;
 	struct rte_eth_rxconf conf;
+	struct vsr_shape shape;
+	struct vsr_kept kept;
 };
 
 struct vsr_txq_stats {
@@ -91,6 +107,8 @@ struct vsr_txq {
 	const struct rte_memzone *aux_mz;
 	uint16_t queue_id;
 	struct rte_eth_txconf conf;
+	struct vsr_shape shape;
+	struct vsr_kept kept;
 };
 
 int vsr_rx_queue_setup(struct rte_eth_dev *eth_dev, uint16_t queue_id, uint16_t nb_desc,
@@ -104,6 +122,14 @@ void vsr_rxq_info_get(struct rte_eth_dev *eth_dev, uint16_t queue_id,
 		struct rte_eth_rxq_info *info);
 void vsr_txq_info_get(struct rte_eth_dev *eth_dev, uint16_t queue_id,
 		struct rte_eth_txq_info *info);
+/** Set up all queues anew whose shape is not that of the device any more; they keep their counters.
+ * The device must have finished a reset. @return 0 or -errno (logged). */
+int vsr_queues_reshape(struct rte_eth_dev *eth_dev);
+/** Free the kept queues; the device must have finished a reset. */
+void vsr_kept_free(struct vsr_dev *dev);
+/** Name for memory that the device uses. No other memory of the process has or had this name:
+ * memory of a closed port may have to be kept. */
+void vsr_memory_name(const struct vsr_dev *dev, const char *what, char name[RTE_MEMZONE_NAMESIZE]);
 /** Create a virtqueue that carries no packets. @return the queue, or NULL. */
 struct vio_virtq *vsr_spare_create(struct vsr_dev *dev, uint16_t index);
 /** True if a frame of this MTU fits the buffers of the queue. */

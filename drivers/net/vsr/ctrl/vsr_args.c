@@ -14,6 +14,10 @@
 #include "../rxtx/vsr_path.h"
 #include "vsr_args.h"
 
+/* A device that restarts its firmware needs about a minute. */
+#define VSR_RESET_TIMEOUT_MS 60000
+#define VSR_RESET_TIMEOUT_MS_MAX 600000
+
 static int
 flag_off_parse(const char *key, const char *value, void *arg)
 {
@@ -25,20 +29,33 @@ flag_off_parse(const char *key, const char *value, void *arg)
 	return 0;
 }
 
-/* Microseconds, up to one second. */
 static int
-delay_parse(const char *key, const char *value, void *arg)
+number_parse(const char *value, uint32_t min, uint32_t max, uint32_t *number)
 {
-	unsigned long us_asked;
-	uint32_t *us = arg;
+	unsigned long asked;
 	char *end;
 
 	if (value == NULL || value[0] < '0' || value[0] > '9')
 		return -EINVAL;
 	errno = 0;
-	us_asked = strtoul(value, &end, 10);
-	*us = (uint32_t)us_asked;
-	return errno != 0 || *end != '\0' || us_asked > US_PER_S ? -EINVAL : 0;
+	asked = strtoul(value, &end, 10);
+	if (errno != 0 || *end != '\0' || asked < min || asked > max)
+		return -EINVAL;
+	*number = (uint32_t)asked;
+	return 0;
+}
+
+/* Microseconds, up to one second. */
+static int
+delay_parse(const char *key, const char *value, void *arg)
+{
+	return number_parse(value, 0, US_PER_S, arg);
+}
+
+static int
+timeout_parse(const char *key, const char *value, void *arg)
+{
+	return number_parse(value, 1, VSR_RESET_TIMEOUT_MS_MAX, arg);
 }
 
 static int
@@ -71,7 +88,7 @@ int
 vsr_args_parse(struct vsr_dev *dev, const char *args)
 {
 	static const char *const keys[] = { "packed", "mrg_rxbuf", "in_order", "rx_path", "tx_path",
-		"tx_db_delay_us", NULL };
+		"tx_db_delay_us", "reset_timeout_ms", NULL };
 	const struct {
 		arg_handler_t parse;
 		void *to;
@@ -82,10 +99,12 @@ vsr_args_parse(struct vsr_dev *dev, const char *args)
 		{ rx_path_parse, &dev->args },
 		{ tx_path_parse, &dev->args },
 		{ delay_parse, &dev->args.tx_db_delay_us },
+		{ timeout_parse, &dev->args.reset_timeout_ms },
 	};
 	struct rte_kvargs *kvlist;
 	int ret = 0;
 
+	dev->args.reset_timeout_ms = VSR_RESET_TIMEOUT_MS;
 	if (args == NULL || args[0] == '\0')
 		return 0;
 	kvlist = rte_kvargs_parse(args, keys);
@@ -93,7 +112,7 @@ vsr_args_parse(struct vsr_dev *dev, const char *args)
 		VSR_LOG(ERR, dev,
 				"device arguments \"%s\" are not made of "
 				"packed=, mrg_rxbuf=, in_order= (0 or 1), rx_path=, tx_path=, "
-				"tx_db_delay_us=",
+				"tx_db_delay_us=, reset_timeout_ms=",
 				args);
 		return -EINVAL;
 	}

@@ -2,7 +2,15 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/* Initialize, start, stop and reset the device. */
+/*
+ * Initialize, start, stop and reset the device.
+ *
+ * A reset can take a minute, if the device restarts its firmware. Probe, configure and start wait
+ * for its end as long as reset_timeout_ms allows, and report a slow one. Stop and close wait for
+ * VIO_DEV_TIMEOUT_US at most, since an application must be able to end. After a timeout the device
+ * may still access rings and packets, so these stay allocated (vio.resetting, vsr_kept) until a
+ * later start finds the device in reset, or until the close takes the device off the bus.
+ */
 
 #include <errno.h>
 #include <string.h>
@@ -12,8 +20,9 @@
 #include "virtio/vio_err.h"
 #include "../base/vsr_link.h"
 #include "../base/vsr_queue.h"
-#include "../rxtx/vsr_tx_pending.h"
+#include "../rxtx/vsr_path.h"
 #include "../rxtx/vsr_rx.h"
+#include "../rxtx/vsr_tx_pending.h"
 #include "vsr_filter.h"
 #include "vsr_intr.h"
 #include "vsr_start.h"
@@ -29,17 +38,44 @@ state_reset(struct vsr_dev *dev)
 	memset(dev->vq_enabled, 0, sizeof(dev->vq_enabled));
 }
 
+static void
+reset_is_slow(void *arg)
+{
+	const struct vsr_dev *dev = arg;
+
+	VSR_LOG(WARNING, dev, "the device is slow to reset; waiting up to %u ms",
+			dev->args.reset_timeout_ms);
+}
+
+void
+vsr_dev_init(struct vsr_dev *dev, struct vio_transport *transport)
+{
+	vio_dev_init(&dev->vio, transport);
+	dev->vio.on_slow_reset = reset_is_slow;
+	dev->vio.on_slow_reset_arg = dev;
+}
+
+/* Timeout of resets in calls that must end soon. */
+static uint32_t
+short_timeout_us(const struct vsr_dev *dev)
+{
+	return RTE_MIN(dev->args.reset_timeout_ms * 1000u, (uint32_t)VIO_DEV_TIMEOUT_US);
+}
+
 static int
-reset(struct vsr_dev *dev)
+reset(struct vsr_dev *dev, uint32_t timeout_us)
 {
 	int ret;
 
+	dev->vio.timeout_us = timeout_us;
 	ret = vio_dev_reset(&dev->vio);
 	if (ret == -ETIMEDOUT)
-		dev->lost = true;
-	if (ret != 0)
+		VSR_LOG(ERR, dev, "%s: its buffers are kept until it does", vio_err());
+	else if (ret != 0)
 		VSR_LOG(ERR, dev, "%s", vio_err());
 	state_reset(dev);
+	if (!dev->vio.resetting)
+		vsr_kept_free(dev);
 	return ret;
 }
 
@@ -64,15 +100,24 @@ vsr_dev_negotiate(struct vsr_dev *dev)
 	int ret;
 
 	state_reset(dev);
+	dev->vio.timeout_us = dev->args.reset_timeout_ms * 1000;
 	ret = vio_dev_negotiate(&dev->vio, &dev->wanted, NULL);
+	if (!dev->vio.resetting)
+		vsr_kept_free(dev);
 	if (ret == 0)
 		ret = vsr_dev_config_read(dev);
 	if (ret != 0) {
-		dev->lost = ret == -ETIMEDOUT;
 		VSR_LOG(ERR, dev, "%s", vio_err());
 		return ret;
 	}
 	limits_read(dev);
+	if (dev->platform_only && !vsr_has(dev, VIRTIO_F_ACCESS_PLATFORM)) {
+		VSR_LOG(ERR, dev,
+				"the device does not offer access_platform and so takes physical "
+				"addresses only: start with --iova-mode=pa");
+		vio_dev_fail(&dev->vio);
+		return -ENOTSUP;
+	}
 	if (dev->max_pairs == 0) {
 		VSR_LOG(ERR, dev, "the device has no pair of queues");
 		vio_dev_fail(&dev->vio);
@@ -93,8 +138,16 @@ ctrl_index(const struct vsr_dev *dev)
 	return (uint16_t)(2 * pairs);
 }
 
-/* The memory of the control queue lasts as long as the port; its setup is repeated after each
- * reset. */
+static void
+ctrl_free(struct vsr_dev *dev)
+{
+	if (dev->has_ctrl)
+		vio_cmdq_free(&dev->ctrl);
+	dev->has_ctrl = false;
+}
+
+/* The memory of the control queue is used again after a reset, if the device still has such a
+ * queue. */
 static int
 ctrl_start(struct vsr_dev *dev)
 {
@@ -106,11 +159,16 @@ ctrl_start(struct vsr_dev *dev)
 	};
 	int ret;
 
+	conf.size = RTE_MIN(vio_dev_queue_max(&dev->vio, conf.index), VSR_CTRL_SIZE);
+	if (dev->has_ctrl &&
+			(!vsr_has(dev, VIRTIO_NET_F_CTRL_VQ) || dev->ctrl.vq->size != conf.size ||
+					dev->ctrl.vq->index != conf.index ||
+					dev->ctrl.vq->packed != vsr_has(dev, VIRTIO_F_RING_PACKED)))
+		ctrl_free(dev);
 	if (!vsr_has(dev, VIRTIO_NET_F_CTRL_VQ))
 		return 0;
 	if (!dev->has_ctrl) {
-		conf.size = RTE_MIN(vio_dev_queue_max(&dev->vio, conf.index), VSR_CTRL_SIZE);
-		snprintf(name, sizeof(name), "vsr_p%u_ctrl", dev->port_id);
+		vsr_memory_name(dev, "ctrl", name);
 		ret = vio_cmdq_create(&dev->ctrl, &dev->vio, &conf, 1, VIO_CTRL_BYTES);
 		if (ret != 0)
 			return vio_fail(ret,
@@ -214,6 +272,15 @@ pairs_set(struct vsr_dev *dev, uint16_t pairs)
 	return ret;
 }
 
+static void
+spares_free(struct vsr_dev *dev)
+{
+	for (unsigned int i = 0; i < RTE_DIM(dev->spare); i++) {
+		vio_virtq_free(dev->spare[i]);
+		dev->spare[i] = NULL;
+	}
+}
+
 /* Free the packets that remain in the queues after a stop or a failed start. */
 static void
 queues_drain(struct rte_eth_dev *eth_dev)
@@ -226,10 +293,7 @@ queues_drain(struct rte_eth_dev *eth_dev)
 	for (uint16_t i = 0; i < eth_dev->data->nb_tx_queues; i++)
 		if (txq_of(eth_dev, i) != NULL)
 			vsr_txq_drain(txq_of(eth_dev, i));
-	for (unsigned int i = 0; i < RTE_DIM(dev->spare); i++) {
-		vio_virtq_free(dev->spare[i]);
-		dev->spare[i] = NULL;
-	}
+	spares_free(dev);
 }
 
 static int
@@ -259,22 +323,82 @@ device_start(struct rte_eth_dev *eth_dev)
 	return ret;
 }
 
-int
-vsr_dev_start(struct rte_eth_dev *eth_dev)
+/* True if the device is where the driver left it, so that no reset is needed. A device that has
+ * restarted by itself is not. */
+static bool
+device_is_ready(const struct rte_eth_dev *eth_dev)
+{
+	struct vsr_dev *dev = vsr_dev_of(eth_dev);
+	const uint8_t driver_ok = dev->state == VSR_LIVE ? VIRTIO_STATUS_DRIVER_OK : 0;
+
+	if (dev->state == VSR_RESET)
+		return false;
+	if (vio_dev_status(&dev->vio) !=
+			(VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER |
+					VIRTIO_STATUS_FEATURES_OK | driver_ok))
+		return false;
+	return dev->state == VSR_NEGOTIATED ||
+			(all_enabled(eth_dev) &&
+					!(dev->has_ctrl &&
+							(dev->ctrl.dead || dev->ctrl.vq->broken)));
+}
+
+/* After a reset the device can be another one, with new firmware: choose paths and queues anew. */
+static int
+port_fit(struct rte_eth_dev *eth_dev)
+{
+	const uint64_t offloads = eth_dev->data->dev_conf.rxmode.offloads;
+	struct vsr_dev *dev = vsr_dev_of(eth_dev);
+	int ret;
+
+	if (nb_pairs(eth_dev) > dev->max_pairs || eth_dev->data->mtu > dev->max_mtu) {
+		VSR_LOG(ERR, dev,
+				"since its reset the device has %u queue pairs and an MTU of %u, "
+				"and the port is configured for more: configure the port again",
+				dev->max_pairs, dev->max_mtu);
+		return -ENOTSUP;
+	}
+	if ((offloads & RTE_ETH_RX_OFFLOAD_VLAN_FILTER) != 0 &&
+			!vsr_has(dev, VIRTIO_NET_F_CTRL_VLAN)) {
+		VSR_LOG(ERR, dev,
+				"since its reset the device has no VLAN filter, and the port is "
+				"configured with one: configure the port again");
+		return -ENOTSUP;
+	}
+	ret = vsr_path_choose(dev);
+	if (ret != 0)
+		return ret;
+	/* ethdev takes the burst functions over when the start succeeds. */
+	eth_dev->rx_pkt_burst = dev->rx_path->burst;
+	eth_dev->tx_pkt_burst = dev->tx_path->burst;
+	eth_dev->data->scattered_rx = (offloads & RTE_ETH_RX_OFFLOAD_SCATTER) != 0 &&
+			vsr_has(dev, VIRTIO_NET_F_MRG_RXBUF);
+	return vsr_queues_reshape(eth_dev);
+}
+
+static int
+device_ready(struct rte_eth_dev *eth_dev)
 {
 	struct vsr_dev *dev = vsr_dev_of(eth_dev);
 	int ret = 0;
 
-	if (dev->lost) {
-		VSR_LOG(ERR, dev, "the device did not answer a reset and is out of use");
-		return -EIO;
-	}
-	dev->stop_logged = false;
-	if (dev->state == VSR_LIVE &&
-			(!all_enabled(eth_dev) || dev->ctrl.dead || vsr_dev_needs_reset(dev)))
-		ret = reset(dev);
-	if (ret == 0 && dev->state == VSR_RESET)
+	if (!device_is_ready(eth_dev))
 		ret = vsr_dev_negotiate(dev);
+	if (ret != 0 || dev->state == VSR_LIVE)
+		return ret;
+	/* Packets remain if the reset of the last stop timed out. */
+	queues_drain(eth_dev);
+	return port_fit(eth_dev);
+}
+
+int
+vsr_dev_start(struct rte_eth_dev *eth_dev)
+{
+	struct vsr_dev *dev = vsr_dev_of(eth_dev);
+	int ret;
+
+	dev->stop_logged = false;
+	ret = device_ready(eth_dev);
 	if (ret != 0)
 		return ret;
 	ret = vsr_intr_start(eth_dev);
@@ -283,7 +407,7 @@ vsr_dev_start(struct rte_eth_dev *eth_dev)
 	ret = device_start(eth_dev);
 	if (ret != 0) {
 		vsr_intr_stop(eth_dev);
-		if (reset(dev) != -ETIMEDOUT)
+		if (reset(dev, short_timeout_us(dev)) != -ETIMEDOUT)
 			queues_drain(eth_dev);
 		return ret;
 	}
@@ -299,13 +423,15 @@ static int
 queues_reset(struct rte_eth_dev *eth_dev)
 {
 	struct vsr_dev *dev = vsr_dev_of(eth_dev);
+	const uint32_t timeout_us = short_timeout_us(dev);
 
 	if (!vsr_has(dev, VIRTIO_F_RING_RESET) || vsr_dev_needs_reset(dev))
-		return reset(dev);
+		return reset(dev, timeout_us);
+	dev->vio.timeout_us = timeout_us;
 	for (uint16_t i = 0; i < 2 * nb_pairs(eth_dev); i++)
 		if (vio_dev_queue_reset(&dev->vio, i) != 0) {
 			VSR_LOG(ERR, dev, "queue %u: %s", i, vio_err());
-			return reset(dev);
+			return reset(dev, timeout_us);
 		}
 	return 0;
 }
@@ -327,9 +453,16 @@ vsr_dev_stop(struct rte_eth_dev *eth_dev)
 void
 vsr_dev_close(struct vsr_dev *dev)
 {
-	if (!dev->lost)
-		reset(dev);
-	if (dev->has_ctrl && !dev->lost)
-		vio_cmdq_free(&dev->ctrl);
-	dev->has_ctrl = false;
+	/* If the stop has waited in vain, only look. */
+	reset(dev, dev->vio.resetting ? 0 : short_timeout_us(dev));
+}
+
+void
+vsr_dev_free(struct vsr_dev *dev)
+{
+	if (dev->vio.resetting)
+		return;
+	vsr_kept_free(dev);
+	spares_free(dev);
+	ctrl_free(dev);
 }
