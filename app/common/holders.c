@@ -14,6 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/base_text.h"
+
 #include "holders.h"
 
 /* ---------------------------------------------------------------- /proc */
@@ -35,16 +37,20 @@ group_of_path(const char *target)
 static void
 read_name(pid_t pid, char *name, size_t len)
 {
-	char path[64];
+	char path[64], raw[16] = "?";
 	FILE *file;
+	size_t n;
 
+	/* Any byte but zero may be in the name, newlines too; one newline follows the name. */
 	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
 	file = fopen(path, "re");
-	if (file == NULL || fgets(name, (int)len, file) == NULL)
-		snprintf(name, len, "?");
-	name[strcspn(name, "\n")] = '\0';
-	if (file != NULL)
+	if (file != NULL) {
+		n = fread(raw, 1, sizeof(raw), file);
 		fclose(file);
+		if (n != 0)
+			raw[n - 1] = '\0';
+	}
+	base_text_clean(name, len, raw);
 }
 
 static int

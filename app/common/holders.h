@@ -18,11 +18,13 @@
 
 #include "sysfs.h"
 
+#define HOLDER_NAME 64 /**< Bytes of the name of a process: 15 that may each be written as \xNN. */
+
 /** A process and one group that the process has open. */
 struct holder {
 	int group;
 	pid_t pid;
-	char name[32]; /**< As in /proc/PID/comm. */
+	char name[HOLDER_NAME]; /**< As in /proc/PID/comm, made printable. */
 };
 
 /** All holders, sorted by group, then by process. */
@@ -52,7 +54,7 @@ struct vf_user {
 	unsigned int vf; /**< From 1. */
 	char bdf[BASE_BDF_LEN];
 	pid_t pid; /**< 0: a process that /proc does not show. */
-	char name[32];
+	char name[HOLDER_NAME];
 };
 
 /**

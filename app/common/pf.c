@@ -204,7 +204,7 @@ pf_check_unused(const struct pf_host *host, const struct sysfs_fn *fn, const cha
 		struct vf_user *users, size_t *nb_users, struct err *err)
 {
 	int nb = holders_of_vfs(host->sysfs, fn, users, PF_MAX_USERS);
-	char first[128], more[48] = "";
+	char first[HOLDER_NAME + 96], more[48] = "";
 
 	*nb_users = 0;
 	if (nb < 0)

@@ -21,6 +21,7 @@
 #define RPC_INVALID_REQUEST -32600
 #define RPC_NO_METHOD -32601
 #define RPC_INVALID_PARAMS -32602
+#define RPC_INTERNAL -32603
 /** The method refused: "data" has the member "errno", such as "EBUSY", and others. */
 #define RPC_REFUSED -32000
 

@@ -5,6 +5,10 @@
 /* Functions as JSON. */
 
 #include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/base_text.h"
 
 #include "show.h"
 
@@ -16,10 +20,25 @@ show_kind(const struct sysfs_fn *fn)
 	return fn->has_sriov ? "pf" : "function";
 }
 
+json_t *
+show_text(const char *text)
+{
+	const size_t size = 4 * strlen(text) + 1; /* each byte as \xNN */
+	char *clean = malloc(size);
+	json_t *out = NULL;
+
+	if (clean != NULL) {
+		base_text_clean(clean, size, text);
+		out = json_string(clean);
+	}
+	free(clean);
+	return out;
+}
+
 static json_t *
 text_or_null(const char *text)
 {
-	return text[0] != '\0' ? json_string(text) : json_null();
+	return text[0] != '\0' ? show_text(text) : json_null();
 }
 
 static json_t *
@@ -119,7 +138,7 @@ show_created(const struct pf_host *host, const struct sysfs_fn *pf, unsigned int
 	now.num_vfs = count;
 	snprintf(option, sizeof(option), "--vfio-vf-token=%s", token);
 	token_path(host->run_dir, pf->bdf, file, sizeof(file));
-	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:o}", "pf", pf->bdf, "num_vfs", (int)count,
-			"token", token, "token_file", file, "testpmd_option", option, "vfs",
-			show_vfs(host, &now));
+	return json_pack("{s:s, s:i, s:s, s:o, s:s, s:o}", "pf", pf->bdf, "num_vfs", (int)count,
+			"token", token, "token_file", show_text(file), "testpmd_option", option,
+			"vfs", show_vfs(host, &now));
 }

@@ -14,6 +14,9 @@
 
 #include "pf.h"
 
+/** A text that may have bytes from outside, such as a path, as a JSON string. */
+json_t *show_text(const char *text);
+
 /** "pf", "vf" or "function". */
 const char *show_kind(const struct sysfs_fn *fn);
 

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/base_text.h"
 #include "virtio_spec/pci.h"
 
 #include "sysfs.h"
@@ -61,11 +62,11 @@ read_number(const char *sysfs, const char *bdf, const char *file, unsigned long 
 	return 0;
 }
 
-/* Read the last name of the target of a link. @return 0, -ENOENT: no such link. */
+/* Read the last name of the target of a link, made printable. @return 0, -ENOENT: no such link. */
 static int
 read_link_name(const char *sysfs, const char *bdf, const char *file, char *out, size_t out_len)
 {
-	char path[PATH_MAX], target[PATH_MAX];
+	char path[PATH_MAX], target[PATH_MAX], target_name[256];
 	const char *name;
 	ssize_t len;
 	int ret = fn_path(path, sysfs, bdf, file);
@@ -78,9 +79,9 @@ read_link_name(const char *sysfs, const char *bdf, const char *file, char *out, 
 	target[len] = '\0';
 	name = strrchr(target, '/');
 	name = name != NULL ? name + 1 : target;
-	if (name[0] == '\0' || strlen(name) >= out_len)
+	if (name[0] == '\0' || base_text_clean(target_name, sizeof(target_name), name) >= out_len)
 		return -EIO;
-	strcpy(out, name);
+	strcpy(out, target_name);
 	return 0;
 }
 

@@ -20,6 +20,7 @@
 
 #include "base/base_bdf.h"
 #include "base/base_listen.h"
+#include "base/base_text.h"
 #include "ctl.h"
 #include "host/host.h"
 
@@ -48,12 +49,10 @@ struct ctl {
 static json_t *
 fail(const char *sentence)
 {
-	json_t *answer = json_pack("{s:b, s:s}", "ok", 0, "error", sentence);
+	char clean[1024];
 
-	/* A name that was cut inside a character is not valid text. */
-	return answer != NULL ? answer :
-				json_pack("{s:b, s:s}", "ok", 0, "error",
-						"the request names something that does not exist");
+	base_text_clean(clean, sizeof(clean), sentence);
+	return json_pack("{s:b, s:s}", "ok", 0, "error", clean);
 }
 
 static json_t *

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "common/rpc.h"
+#include "common/show.h"
 
 #include "ctl.h"
 
@@ -74,6 +75,28 @@ now_ms(void)
 	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }
 
+/* Make all strings of an answer printable, since some daemon made them; takes the reference. */
+/* NOLINTNEXTLINE(misc-no-recursion): the parser limits the depth. */
+static json_t *
+clean(json_t *value)
+{
+	const char *name;
+	json_t *member;
+	size_t i;
+
+	if (json_is_string(value)) {
+		json_t *text = show_text(json_string_value(value));
+
+		json_decref(value);
+		return text;
+	}
+	json_object_foreach(value, name, member)
+			json_object_set_new(value, name, clean(json_incref(member)));
+	json_array_foreach(value, i, member)
+			json_array_set_new(value, i, clean(json_incref(member)));
+	return value;
+}
+
 /* Take the first line out of the buffer. @return NULL: it is not complete yet. */
 static json_t *
 take_line(struct client_buf *buf, int *ret)
@@ -91,7 +114,7 @@ take_line(struct client_buf *buf, int *ret)
 		*ret = -EPROTO;
 	buf->len -= len + 1;
 	memmove(buf->text, end + 1, buf->len);
-	return line;
+	return line != NULL ? clean(line) : NULL;
 }
 
 /* Receive more bytes. @return 0 or -errno; -ECONNRESET at the end of the stream. */

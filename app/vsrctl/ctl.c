@@ -15,15 +15,15 @@
 int
 ctl_refuse(const struct ctl *ctl, const char *fmt, ...)
 {
-	char sentence[1024];
+	struct err err;
 	va_list args;
 
 	va_start(args, fmt);
-	vsnprintf(sentence, sizeof(sentence), fmt, args);
+	err_vset(&err, fmt, args);
 	va_end(args);
-	fprintf(stderr, "vsrctl: %s\n", sentence);
+	fprintf(stderr, "vsrctl: %s\n", err.text);
 	if (ctl->json)
-		ctl_print_json(ctl, json_pack("{s:s}", "error", sentence));
+		ctl_print_json(ctl, json_pack("{s:s}", "error", err.text));
 	return CTL_REFUSED;
 }
 

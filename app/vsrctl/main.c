@@ -96,13 +96,13 @@ print_help(void)
 static int
 usage(const char *fmt, ...)
 {
+	struct err err;
 	va_list args;
 
-	fputs("vsrctl: ", stderr);
 	va_start(args, fmt);
-	vfprintf(stderr, fmt, args);
+	err_vset(&err, fmt, args);
 	va_end(args);
-	fputs("; see vsrctl --help\n", stderr);
+	fprintf(stderr, "vsrctl: %s; see vsrctl --help\n", err.text);
 	return CTL_USAGE;
 }
 
@@ -146,9 +146,35 @@ name_of(unsigned int bits)
 	return "";
 }
 
+/* Words go into JSON, which is UTF-8. @return the first that cannot, or NULL. */
+static const char *
+find_unprintable(const struct ctl *ctl, int nb_words, char *const words[])
+{
+	const char *const values[] = { ctl->token, ctl->group, ctl->area };
+	char clean[PATH_MAX];
+
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		if (values[i] == NULL)
+			continue;
+		base_text_clean(clean, sizeof(clean), values[i]);
+		if (strcmp(clean, values[i]) != 0)
+			return values[i];
+	}
+	for (int i = 0; i < nb_words; i++) {
+		base_text_clean(clean, sizeof(clean), words[i]);
+		if (strcmp(clean, words[i]) != 0)
+			return words[i];
+	}
+	return NULL;
+}
+
 static int
 run(const struct ctl *ctl, unsigned int given, int nb_words, char *const words[])
 {
+	const char *unprintable = find_unprintable(ctl, nb_words, words);
+
+	if (unprintable != NULL)
+		return usage("\"%.64s\" is no printable text", unprintable);
 	for (size_t i = 0; i < NB_CMDS; i++) {
 		const struct ctl_cmd *cmd = &cmds[i];
 		const int used = match_path(cmd->path, nb_words, words), nb = nb_words - used;

@@ -11,6 +11,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/base_text.h"
+
 #include "ctl.h"
 
 #define GAP 2
@@ -81,7 +83,7 @@ fit(const struct table *table, unsigned int width[TABLE_COLS])
 		width[col] = 0;
 		for (unsigned int row = 0; row < table->nb_rows; row++) {
 			const char *cell = table->cells[row * table->nb_cols + col];
-			const size_t len = strlen(cell) - (row == 0 && cell[0] == '>');
+			const size_t len = base_text_width(cell) - (row == 0 && cell[0] == '>');
 
 			if (len > width[col])
 				width[col] = (unsigned int)len;
@@ -104,14 +106,15 @@ fit(const struct table *table, unsigned int width[TABLE_COLS])
 static void
 print_cell(const char *cell, unsigned int width, bool right, bool last)
 {
-	const size_t len = strlen(cell);
+	const size_t len = base_text_width(cell);
+	const int pad = len < width ? (int)(width - len) : 0;
 
 	if (len > width && width > 2)
-		printf("%.*s..", (int)width - 2, cell);
+		printf("%.*s..", (int)base_text_cut(cell, width - 2), cell);
 	else if (right)
-		printf("%*s", (int)width, cell);
+		printf("%*s%s", pad, "", cell);
 	else
-		printf("%-*s", last ? 0 : (int)width, cell);
+		printf("%s%*s", cell, last ? 0 : pad, "");
 }
 
 void

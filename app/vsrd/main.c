@@ -52,7 +52,10 @@ static struct vsrd vsrd;
 static int
 usage(const char *text, const char *word)
 {
-	fprintf(stderr, "vsrd: %s%s; see vsrd --help\n", text, word);
+	struct err err;
+
+	err_set(&err, 0, "%s%s", text, word);
+	fprintf(stderr, "vsrd: %s; see vsrd --help\n", err.text);
 	return EXIT_USAGE;
 }
 

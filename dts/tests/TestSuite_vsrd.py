@@ -283,6 +283,52 @@ def test_vf_in_use_keeps_its_pf_from_change(sim, daemon, testpmd):
     host.destroy_vfs()
 
 
+HOLD_GROUP = """
+import ctypes, os, sys, time
+ctypes.CDLL(None).prctl(15, bytes.fromhex(sys.argv[2]), 0, 0, 0)
+os.open("/dev/vfio/" + sys.argv[1], os.O_RDWR)
+print("held", flush=True)
+time.sleep(1000)
+"""
+
+
+@pytest.mark.parametrize("name, text", [
+    (b"dpdk-forwarder\xc3", "dpdk-forwarder\\xc3"),  # the kernel cuts a name in a character
+    (b"\x1b[31mred\x1b[0m", "\\x1b[31mred\\x1b[0m"),
+    (b"a\nb", "a\\x0ab"),
+])
+def test_user_is_shown_whatever_bytes_its_name_has(sim, daemon, closing, name, text):
+    """Steps: a process whose name is no printable text has VF 1 open; show and destroy the VFs.
+
+    Verify: the VF is in use; the name is printed with the other bytes as \\xNN.
+    """
+    host = sim(vfs=2)
+    daemon(host)
+    shown(host, "vf", "create", PF, 2)
+    group = shown(host, "vf", "show", PF)["vfs"][0]["iommu_group"]
+    command = host.wrap(["/usr/bin/python3", "-c", HOLD_GROUP, str(group), name.hex()])
+    closing(Child(command, env=host.env, name="holder")).expect("held")
+    (user,) = shown(host, "vf", "show", PF)["vfs"][0]["users"]
+    assert user["name"] == text
+    table = host.vsrctl("vf", "show", PF)
+    assert text in table.stdout
+    assert all(line.isprintable() for line in table.stdout.splitlines())
+    refused(host.vsrctl("vf", "destroy", PF), "in use by " + text)
+    refused(host.vsrctl("pf", "release", PF), "in use by " + text)
+
+
+def test_words_that_are_no_text_are_refused(sim, daemon):
+    """Steps: name a PF by bytes that are no UTF-8, and by a control sequence."""
+    host = sim(vfs=2)
+    daemon(host)
+    for word in (b"\xff\xfe", b"\x1b[31m"):
+        command = host.wrap([paths.VSRCTL, "pf", "show"]) + [word]
+        result = subprocess.run(command, capture_output=True, env=host.env, timeout=SLOW,
+                                check=False)
+        assert result.returncode == 2 and b"no printable text" in result.stderr
+        assert b"\xff" not in result.stderr and b"\x1b" not in result.stderr
+
+
 def test_vf_opens_with_the_token_only(sim, daemon, testpmd):
     """Steps: open the VF with no token, a wrong one, the right one; rotate the token; open the VF
     with the old and the new one."""

@@ -17,6 +17,7 @@
 
 #include "base_listen.h"
 #include "base_log.h"
+#include "base_text.h"
 
 void
 base_log_open(struct base_log *log, int fd)
@@ -102,9 +103,7 @@ base_log_line(struct base_log *log, const char *text)
 
 	if (log->fd < 0)
 		return;
-	len = snprintf(line, sizeof(line) - 1, "%s", text);
-	if (len > (int)sizeof(line) - 2)
-		len = (int)sizeof(line) - 2;
+	len = (int)base_text_clean(line, sizeof(line) - 1, text);
 	if (lost != 0 && len < (int)sizeof(line) - 64)
 		len += snprintf(line + len, 64, " (%lu lines before this one were lost)", lost);
 	line[len++] = '\n';

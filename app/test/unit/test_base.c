@@ -24,6 +24,7 @@
 #include "base/base_listen.h"
 #include "base/base_log.h"
 #include "base/base_server.h"
+#include "base/base_text.h"
 #include "base/base_uuid.h"
 
 #include "test/fixture/vtest.h"
@@ -624,7 +625,58 @@ path_without_room_or_characters_is_refused(void)
 	VTEST_EQ(base_listen("", SOCK_STREAM, 0, 1), -EINVAL);
 }
 
+static void
+text_is_made_printable_and_cut_between_characters(void)
+{
+	static const struct {
+		const char *in, *out;
+		size_t size;
+	} rows[] = {
+		{ "plain \\ text", "plain \\ text", 64 },
+		{ "", "", 1 },
+		{ "x", "", 1 },
+		{ "gr\u00fc\u00dfe \u20ac \U0001f600", "gr\u00fc\u00dfe \u20ac \U0001f600", 64 },
+		{ "dpdk-forwarder\xc3", "dpdk-forwarder\\xc3", 64 },
+		{ "\x1b[31mRED\x1b[0m", "\\x1b[31mRED\\x1b[0m", 64 },
+		{ "a\nb\tc\x7f", "a\\x0ab\\x09c\\x7f", 64 },
+		{ "\xc2\x9b"
+		  "31m",
+				"\\xc2\\x9b31m", 64 }, /* one-character CSI */
+		{ "\xe2\x80\xae"
+		  "ab"
+		  "\xe2\x81\xa6",
+				"\\xe2\\x80\\xaeab\\xe2\\x81\\xa6", 64 },
+		{ "\xc0\xaf", "\\xc0\\xaf", 64 }, /* overlong */
+		{ "\xe0\x80\xaf", "\\xe0\\x80\\xaf", 64 },
+		{ "\xed\xa0\x80", "\\xed\\xa0\\x80", 64 }, /* surrogate */
+		{ "\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80", 64 },
+		{ "\xff\xfe", "\\xff\\xfe", 64 },
+		{ "\x80", "\\x80", 64 },
+		{ "ab\u20ac", "ab", 5 },
+		{ "ab\u20ac", "ab\u20ac", 6 },
+		{ "ab\xff", "ab", 6 },
+		{ "ab\xff", "ab\\xff", 7 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char once[65], twice[65];
+
+		memset(once, '#', sizeof(once));
+		VTEST_EQ(base_text_clean(once, rows[i].size, rows[i].in), strlen(rows[i].out));
+		VTEST(strcmp(once, rows[i].out) == 0);
+		VTEST(once[rows[i].size] == '#');
+		base_text_clean(twice, sizeof(twice), once);
+		VTEST(strcmp(twice, once) == 0);
+	}
+	VTEST_EQ(base_text_width("gr\u00fcn\u20ac"), 5);
+	VTEST_EQ(base_text_cut("gr\u00fcn\u20ac", 3), 4);
+	VTEST_EQ(base_text_cut("gr\u00fcn\u20ac", 9), 8);
+	VTEST_EQ(base_text_cut("gr", 0), 0);
+}
+
 static const struct vtest_case cases[] = {
+	{ "text_is_made_printable_and_cut_between_characters",
+			text_is_made_printable_and_cut_between_characters },
 	{ "bdf_is_parsed_with_and_without_domain", bdf_is_parsed_with_and_without_domain },
 	{ "bdf_of_another_form_is_refused", bdf_of_another_form_is_refused },
 	{ "hex_goes_both_ways", hex_goes_both_ways },

@@ -33,8 +33,28 @@ method_refuse(struct rpc_call *call)
 	return rpc_refuse(call, err_set(&call->err, -EBUSY, "it is in use: wait"));
 }
 
+/* Quotes the words of a client, cut as messages cut them. */
+static json_t *
+method_quote(struct rpc_call *call)
+{
+	const char *word;
+
+	if (rpc_params(call, "{s:s}", "word", &word) != 0)
+		return NULL;
+	return rpc_refuse(call, err_set(&call->err, -EINVAL, "\"%.64s\" is nothing", word));
+}
+
+/* A result with bytes that are no text. */
+static json_t *
+method_bytes(struct rpc_call *call)
+{
+	return json_pack("{s:s}", "name", "dpdk-forwarder\xc3");
+}
+
 static const struct rpc_method methods[] = {
 	{ "add", method_add },
+	{ "quote", method_quote },
+	{ "bytes", method_bytes },
 	{ "refuse", method_refuse },
 	{ NULL, NULL },
 };
@@ -88,6 +108,65 @@ requests_are_answered_with_their_id(void)
 	answer = ask("{\"jsonrpc\":\"2.0\",\"id\":null,\"method\":\"add\",\"params\":{\"a\":2}}");
 	VTEST(json_is_null(json_object_get(answer, "id")));
 	json_decref(answer);
+}
+
+#define REPEAT_8(x) x x x x x x x x
+#define LETTERS_63 REPEAT_8("aaaaaaa") "aaaaaaa"
+
+static void
+every_request_is_answered_whatever_its_words_are(void)
+{
+	static const char *const words[] = { "\u00e9", "a", LETTERS_63 "\u00e9",
+		REPEAT_8(REPEAT_8("\u00e9\u00e9")), "a" REPEAT_8(REPEAT_8("\u00e9\u00e9")),
+		LETTERS_63 "\U0001f600", "\\u001b[31mRED",
+		"\xc2\x9b"
+		"31m",
+		"\xe2\x80\xae"
+		"evil" };
+	char text[2048];
+	json_t *answer;
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		const char *message;
+
+		snprintf(text, sizeof(text),
+				"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"quote\","
+				"\"params\":{\"word\":\"%s\"}}",
+				words[i]);
+		answer = ask(text);
+		VTEST(answer != NULL);
+		message = json_string_value(
+				json_object_get(json_object_get(answer, "error"), "message"));
+		VTEST(message != NULL && strstr(message, "is nothing") != NULL);
+		VTEST(strpbrk(message, "\x1b\n") == NULL && strstr(message, "\xc2\x9b") == NULL &&
+				strstr(message, "\xe2\x80\xae") == NULL);
+		VTEST_EQ(code_of(answer), RPC_REFUSED);
+		/* as the name of a parameter */
+		snprintf(text, sizeof(text),
+				"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"add\","
+				"\"params\":{\"a\":1,\"%s\":1}}",
+				words[i]);
+		if (i != 1)
+			VTEST_EQ(code_of(ask(text)), RPC_INVALID_PARAMS);
+	}
+}
+
+static void
+one_bad_answer_spoils_no_other_of_its_batch(void)
+{
+	json_t *answers = ask(
+			"[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"add\",\"params\":{\"a\":2}},"
+			"{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"bytes\"},"
+			"{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"add\",\"params\":{\"a\":2}}]");
+
+	VTEST_EQ(json_array_size(answers), 3);
+	for (size_t i = 0; i < 3; i++) {
+		json_t *answer = json_incref(json_array_get(answers, i));
+
+		VTEST_EQ(json_integer_value(json_object_get(answer, "id")), (json_int_t)i + 1);
+		VTEST_EQ(code_of(answer), i == 1 ? RPC_INTERNAL : 0);
+	}
+	json_decref(answers);
 }
 
 static void
@@ -257,6 +336,10 @@ main(int argc, char **argv)
 {
 	static const struct vtest_case cases[] = {
 		{ "requests_are_answered_with_their_id", requests_are_answered_with_their_id },
+		{ "every_request_is_answered_whatever_its_words_are",
+				every_request_is_answered_whatever_its_words_are },
+		{ "one_bad_answer_spoils_no_other_of_its_batch",
+				one_bad_answer_spoils_no_other_of_its_batch },
 		{ "notifications_are_done_and_not_answered",
 				notifications_are_done_and_not_answered },
 		{ "refusals_say_why_in_words_and_errno", refusals_say_why_in_words_and_errno },

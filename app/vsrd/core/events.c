@@ -105,6 +105,8 @@ emit(const char *type, json_t *what)
 	struct tm parts;
 	char when[64];
 
+	if (what == NULL)
+		what = json_object();
 	clock_gettime(CLOCK_REALTIME, &now);
 	gmtime_r(&now.tv_sec, &parts);
 	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &parts);

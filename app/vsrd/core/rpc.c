@@ -38,7 +38,7 @@ rpc_bad_params(struct rpc_call *call, const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	vsnprintf(call->err.text, sizeof(call->err.text), fmt, args);
+	err_vset(&call->err, fmt, args);
 	va_end(args);
 	call->code = RPC_INVALID_PARAMS;
 	return NULL;
@@ -73,8 +73,7 @@ static json_t *
 error_answer(json_t *id, int code, const char *message, json_t *data)
 {
 	json_t *answer = envelope(id);
-	json_t *error = json_pack("{s:i, s:o}", "code", code, "message",
-			json_stringn_nocheck(message, strlen(message)));
+	json_t *error = json_pack("{s:i, s:s}", "code", code, "message", message);
 
 	if (data != NULL)
 		json_object_set_new(error, "data", data);
@@ -92,11 +91,13 @@ result_answer(const struct rpc_call *call, json_t *id, json_t *result)
 		json_object_set_new(answer, "result", result);
 		return answer;
 	}
-	if (call->code == RPC_REFUSED || call->code == 0) {
+	if (call->code == 0)
+		return error_answer(id, RPC_INTERNAL, "the result cannot be written", NULL);
+	if (call->code == RPC_REFUSED) {
 		data = call->data != NULL ? json_incref(call->data) : json_object();
 		json_object_set_new(data, "errno", json_string(errno_name(call->ret)));
 	}
-	return error_answer(id, call->code != 0 ? call->code : RPC_REFUSED, call->err.text, data);
+	return error_answer(id, call->code, call->err.text, data);
 }
 
 /* ---------------------------------------------------------------- requests */
@@ -186,20 +187,31 @@ too_deep(const char *text, size_t len)
 	return false;
 }
 
-/* Turn an answer into text; takes its reference. */
+/* Turn a message into text; takes its reference. @return NULL: out of memory. */
 static char *
-to_line(json_t *answer)
+to_line(json_t *message)
 {
-	char *text, *line = NULL;
+	char *text = message != NULL ? json_dumps(message, JSON_COMPACT) : NULL, *line = NULL;
 
-	if (answer == NULL)
-		return NULL;
-	text = json_dumps(answer, JSON_COMPACT);
-	json_decref(answer);
+	json_decref(message);
 	if (text != NULL && asprintf(&line, "%s\n", text) < 0)
 		line = NULL;
 	free(text);
 	return line;
+}
+
+/* As to_line(), but each request gets an answer, whatever is in it. */
+static char *
+answer_line(json_t *answer)
+{
+	char *line;
+
+	if (answer == NULL) /* only notifications */
+		return NULL;
+	line = to_line(answer);
+	return line != NULL ? line :
+			      strdup("{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32603,"
+				     "\"message\":\"the answer cannot be written\"}}\n");
 }
 
 char *
@@ -207,19 +219,19 @@ rpc_answer(const struct rpc_method *methods, struct rpc_call *call, const char *
 {
 	json_error_t error;
 	json_t *request, *answer;
-	char sentence[256];
+	struct err err;
 
 	request = too_deep(text, len) ? NULL :
 					json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
 	if (request == NULL) {
-		snprintf(sentence, sizeof(sentence), "not JSON: %s",
+		err_set(&err, 0, "not JSON: %s",
 				too_deep(text, len) ? "nested too deeply" : error.text);
-		return to_line(error_answer(NULL, RPC_PARSE_ERROR, sentence, NULL));
+		return answer_line(error_answer(NULL, RPC_PARSE_ERROR, err.text, NULL));
 	}
 	answer = json_is_array(request) ? run_batch(methods, call, request) :
 					  run_one(methods, call, request);
 	json_decref(request);
-	return to_line(answer);
+	return answer_line(answer);
 }
 
 char *
