@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base_path.h"
 #include "virtio/vio_err.h"
 #include "virtio_spec/features.h"
 
@@ -302,7 +303,7 @@ pf_vfs_enable(const struct pf_host *host, const struct sysfs_fn *fn, unsigned in
 	ret = token_store(file, token);
 	if (ret != 0)
 		return err_set(err, ret, "cannot store the VF token in %.512s: %s", file,
-				strerror(-ret));
+				base_path_error(ret));
 	ret = sysfs_num_vfs_set(host->sysfs, fn->bdf, count);
 	return ret == 0 ? 0 : refuse_enable(host, fn, count, ret, err);
 }

@@ -7,12 +7,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/base_path.h"
 
 #include "token.h"
 
@@ -48,45 +50,54 @@ token_path(const char *run_dir, const char *bdf, char *path, size_t path_len)
 	return len < 0 || (size_t)len >= path_len ? -ENAMETOOLONG : 0;
 }
 
+/* Open the folder of a token file. @return the folder, or -errno. */
 static int
-make_folder(const char *path)
+folder_open(const char *path, bool create, const char **name)
 {
-	char dir[PATH_MAX];
-	char *slash;
+	char folder[PATH_MAX];
+	int ret = base_path_split(path, folder, sizeof(folder), name);
 
-	if (strlen(path) >= sizeof(dir))
-		return -ENAMETOOLONG;
-	strcpy(dir, path);
-	slash = strrchr(dir, '/');
-	if (slash == NULL || slash == dir)
-		return 0;
-	*slash = '\0';
-	return mkdir(dir, 0700) == 0 || errno == EEXIST ? 0 : -errno;
+	return ret == 0 ? base_folder_open(folder, create) : ret;
 }
 
-int
-token_store(const char *path, const char *token)
+static int
+token_write(int folder, const char *name, const char *token)
 {
-	char tmp[PATH_MAX];
-	int len, fd, ret;
+	const int fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+			0600);
+	int ret = 0;
 
-	len = snprintf(tmp, sizeof(tmp), "%s.XXXXXX", path);
-	if (len < 0 || (size_t)len >= sizeof(tmp))
-		return -ENAMETOOLONG;
-	ret = make_folder(path);
-	if (ret != 0)
-		return ret;
-	fd = mkstemp(tmp); /* mode 0600 */
 	if (fd < 0)
 		return -errno;
 	if (dprintf(fd, "%s\n", token) != TOKEN_LEN)
 		ret = -EIO;
 	if (close(fd) != 0 && ret == 0)
 		ret = -errno;
-	if (ret == 0 && rename(tmp, path) != 0)
-		ret = -errno;
-	if (ret != 0)
-		unlink(tmp);
+	return ret;
+}
+
+int
+token_store(const char *path, const char *token)
+{
+	char fresh[NAME_MAX + 1], random[TOKEN_LEN];
+	int folder, len, ret;
+	const char *name;
+
+	folder = folder_open(path, true, &name);
+	if (folder < 0)
+		return folder;
+	ret = token_make(random);
+	len = snprintf(fresh, sizeof(fresh), "%s.%s", name, random);
+	if (ret == 0 && (len < 0 || (size_t)len >= sizeof(fresh)))
+		ret = -ENAMETOOLONG;
+	if (ret == 0) {
+		ret = token_write(folder, fresh, token);
+		if (ret == 0 && renameat(folder, fresh, folder, name) != 0)
+			ret = -errno;
+		if (ret != 0)
+			unlinkat(folder, fresh, 0);
+	}
+	close(folder);
 	return ret;
 }
 
@@ -94,11 +105,17 @@ int
 token_load(const char *path, char token[TOKEN_LEN])
 {
 	char text[TOKEN_LEN + 2];
+	const char *name;
 	ssize_t len;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int folder, fd;
 
+	folder = folder_open(path, false, &name);
+	if (folder < 0)
+		return folder;
+	fd = base_file_open(folder, name);
+	close(folder);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	len = read(fd, text, sizeof(text) - 1);
 	close(fd);
 	if (len <= 0)
@@ -111,5 +128,11 @@ token_load(const char *path, char token[TOKEN_LEN])
 void
 token_drop(const char *path)
 {
-	unlink(path);
+	const char *name;
+	const int folder = folder_open(path, false, &name);
+
+	if (folder < 0)
+		return;
+	unlinkat(folder, name, 0);
+	close(folder);
 }

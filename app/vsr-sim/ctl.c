@@ -38,6 +38,7 @@ struct client {
 struct ctl {
 	struct ctl_conf conf;
 	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+	struct base_socket_file file;
 	int epoll_fd, listen_fd;
 	uint64_t turn;
 	struct client clients[MAX_CLIENTS];
@@ -419,7 +420,8 @@ ctl_create(const struct ctl_conf *conf, char *err, size_t err_len)
 	snprintf(ctl->path, sizeof(ctl->path), "%s", conf->path);
 	ctl->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	ctl->listen_fd = ctl->epoll_fd < 0 ? -errno :
-					     base_listen(conf->path, SOCK_STREAM, 0, MAX_CLIENTS);
+					     base_listen(conf->path, SOCK_STREAM, BASE_ACCESS_OWN,
+							     MAX_CLIENTS, &ctl->file);
 	if (ctl->listen_fd < 0)
 		ret = ctl->listen_fd;
 	else if (epoll_ctl(ctl->epoll_fd, EPOLL_CTL_ADD, ctl->listen_fd, &event) != 0)
@@ -461,7 +463,7 @@ ctl_destroy(struct ctl *ctl)
 		client_close(&ctl->clients[i]);
 	if (ctl->listen_fd >= 0) {
 		close(ctl->listen_fd);
-		unlink(ctl->path);
+		base_unlisten(ctl->path, &ctl->file);
 	}
 	if (ctl->epoll_fd >= 0)
 		close(ctl->epoll_fd);

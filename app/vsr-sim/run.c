@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/base_path.h"
 #include "cli.h"
 
 #define PRELOAD "libvsr_vfio.so"
@@ -50,8 +51,7 @@ static int
 link_preload(const char *dir, char *lib, size_t len)
 {
 	char path[SIM_PATH_MAX + 32], fresh[SIM_PATH_MAX + 64];
-	struct stat st;
-	int ret = -1;
+	int ret = -1, folder;
 
 	if (strpbrk(lib, " :") == NULL)
 		return CLI_OK;
@@ -61,10 +61,12 @@ link_preload(const char *dir, char *lib, size_t len)
 				  "is: choose another directory with --dir",
 				path);
 	/* A user who can write to the directory decides which code the command loads. */
-	if (stat(dir, &st) != 0 || st.st_uid != geteuid() || (st.st_mode & 022) != 0)
+	folder = base_folder_open(dir, false);
+	if (folder < 0)
 		return cli_refuse("%s must belong to this user and must not be writable for other "
 				  "users: choose another directory with --dir",
 				dir);
+	close(folder);
 	/* A run that was killed, or one with the same pid elsewhere, may have left the name. */
 	for (unsigned int n = 0; ret != 0 && n < 100; n++) {
 		snprintf(fresh, sizeof(fresh), "%s.%d.%u", path, getpid(), n);

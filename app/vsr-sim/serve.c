@@ -26,6 +26,7 @@
 #endif
 
 #include "base/base_limits.h"
+#include "base/base_path.h"
 
 #include "ctl.h"
 #include "sysfs/sysfs.h"
@@ -54,19 +55,19 @@ take_dir(struct serve *serve)
 {
 	const char *dir = serve->conf.dir;
 	char path[SIM_PATH_MAX], pid[16] = "";
-	struct stat st;
 	ssize_t n;
+	int folder = base_folder_open(dir, true);
 
-	if (mkdir(dir, 0700) != 0 && errno != EEXIST)
-		return cli_refuse("cannot create the directory %s: %s", dir, strerror(errno));
-	if (stat(dir, &st) != 0)
-		return cli_refuse("cannot read the directory %s: %s", dir, strerror(errno));
-	if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 022) != 0)
+	if (folder == -EPERM || folder == -ENOTDIR)
 		return cli_refuse(
 				"%s must be a directory of this user, without write access for others: "
 				"choose another with --dir",
 				dir);
-	serve->lock_fd = open(sim_path(dir, SIM_LOCK, path), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (folder < 0)
+		return cli_refuse("cannot open the directory %s: %s", dir, strerror(-folder));
+	close(folder);
+	serve->lock_fd = open(sim_path(dir, SIM_LOCK, path),
+			O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (serve->lock_fd < 0)
 		return cli_refuse("cannot write in %s: %s", dir, strerror(errno));
 	if (flock(serve->lock_fd, LOCK_EX | LOCK_NB) != 0) {
@@ -340,7 +341,7 @@ let_go_of_terminal(const struct serve *serve, int ready_fd)
 {
 	char path[SIM_PATH_MAX];
 	int log_fd = open(sim_path(serve->conf.dir, SIM_LOG, path),
-			O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+			O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 	if (log_fd < 0 || null_fd < 0)

@@ -177,6 +177,12 @@ cmd_legacy_serve(const struct ctl *ctl, char *const args[])
 		cwd[0] = '\0';
 	snprintf(path, sizeof(path), "%s%s%.4000s", cwd, cwd[0] != '\0' ? "/" : "", args[2]);
 	json_object_set_new(params, "socket", json_string(path));
+	if (ctl->owner != NULL)
+		json_object_set_new(params, "owner", json_string(ctl->owner));
+	if (ctl->group != NULL)
+		json_object_set_new(params, "group", json_string(ctl->group));
+	if (ctl->mode != NULL)
+		json_object_set_new(params, "mode", json_string(ctl->mode));
 	answer = ctl_call(ctl, "legacy.serve", params, &code);
 	if (answer == NULL)
 		return code;

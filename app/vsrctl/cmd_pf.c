@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/base_path.h"
 #include "common/show.h"
 
 #include "ctl.h"
@@ -139,9 +140,9 @@ token_here(const struct ctl *ctl, const char *name)
 		err_set(&err, ret,
 				ret == -ENOENT ?
 						"%s has no token: vsrctl vf create %s N creates one" :
-						"cannot read the token file of %s: create another token with vsrctl "
-						"vf create %s N",
-				pf.bdf, pf.bdf);
+						"cannot read the token file of %s (%s): create another token with "
+						"vsrctl vf create %s N",
+				pf.bdf, ret == -ENOENT ? pf.bdf : base_path_error(ret), pf.bdf);
 	if (ret != 0) {
 		ctl_refuse(ctl, "%s", err.text);
 		return NULL;

@@ -32,6 +32,8 @@ enum ctl_opt {
 	OPT_AREA = 1 << 5,
 	OPT_FOLLOW = 1 << 6,
 	OPT_COUNT = 1 << 7,
+	OPT_OWNER = 1 << 8,
+	OPT_MODE = 1 << 9,
 };
 
 /** The command line. */
@@ -40,7 +42,7 @@ struct ctl {
 	const char *socket; /**< Of the daemon. */
 	const char *token; /**< --token, or NULL. */
 	const char *group, *member, *result_len, *area; /**< NULL: not given. */
-	const char *count;
+	const char *count, *owner, *mode;
 	bool rotate, follow, json;
 	bool color; /**< stdout is a terminal with colours. */
 };

@@ -46,8 +46,9 @@ static const struct ctl_cmd cmds[] = {
 	{ "legacy dump", "PF VF", "Show the legacy registers of a VF", 2, 2, 0, cmd_legacy_dump },
 	{ "legacy notify-info", "PF VF", "Show where the doorbells of a VF are", 2, 2, 0,
 			cmd_legacy_notify_info },
-	{ "legacy serve", "PF VF SOCKET", "Show a VF to guests as a transitional function", 3, 3, 0,
-			cmd_legacy_serve },
+	{ "legacy serve", "PF VF SOCKET [--owner USER] [--group GROUP] [--mode MODE]",
+			"Show a VF to guests as a transitional function", 3, 3,
+			OPT_OWNER | OPT_GROUP | OPT_MODE, cmd_legacy_serve },
 	{ "legacy unserve", "PF VF", "Stop showing a VF to guests, and close the VF", 2, 2, 0,
 			cmd_legacy_unserve },
 	{ "legacy served", "[PF]", "Show the VFs that are shown to guests, with counters", 0, 1, 0,
@@ -83,6 +84,8 @@ print_help(void)
 	       "  --sriov-ids FILE  devices whose SR-IOV is forbidden or permitted, without vsrd\n"
 	       "  --group self|sriov, --member N, --result-len N\n"
 	       "                    of a raw command (default: self, 0, 0)\n"
+	       "  --owner USER, --group GROUP, --mode MODE\n"
+	       "                    of the socket for guests (default: user of vsrd, 0600)\n"
 	       "  --area common|net legacy registers (default: common)\n"
 	       "  --count N         print N times, then stop\n"
 	       "  --help            print this\n\n"
@@ -135,6 +138,8 @@ static const struct {
 	{ "--area", OPT_AREA },
 	{ "--follow", OPT_FOLLOW },
 	{ "--count", OPT_COUNT },
+	{ "--owner", OPT_OWNER },
+	{ "--mode", OPT_MODE },
 };
 
 static const char *
@@ -150,7 +155,7 @@ name_of(unsigned int bits)
 static const char *
 find_unprintable(const struct ctl *ctl, int nb_words, char *const words[])
 {
-	const char *const values[] = { ctl->token, ctl->group, ctl->area };
+	const char *const values[] = { ctl->token, ctl->group, ctl->area, ctl->owner, ctl->mode };
 	char clean[PATH_MAX];
 
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
@@ -208,6 +213,8 @@ static const struct option options[] = {
 	{ "area", required_argument, NULL, 'a' },
 	{ "follow", no_argument, NULL, 'f' },
 	{ "count", required_argument, NULL, 'c' },
+	{ "owner", required_argument, NULL, 'o' },
+	{ "mode", required_argument, NULL, 'M' },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
 };
@@ -247,6 +254,12 @@ note_option(struct ctl *ctl, int opt, const char **ids)
 	case 'a':
 		ctl->area = optarg;
 		return OPT_AREA;
+	case 'o':
+		ctl->owner = optarg;
+		return OPT_OWNER;
+	case 'M':
+		ctl->mode = optarg;
+		return OPT_MODE;
 	case 'f':
 		ctl->follow = true;
 		return OPT_FOLLOW;

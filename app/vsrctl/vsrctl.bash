@@ -20,7 +20,8 @@ _vsrctl() {
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		--sysfs | --socket | --sriov-ids | --token | --group | --member | --result-len | --area | --count)
+		--sysfs | --socket | --sriov-ids | --token | --group | --member | --result-len | --area | --count | \
+			--owner | --mode)
 			i=$((i + 1)) ;;
 		-*) ;;
 		# Bash takes ":" for the end of a word.
@@ -40,7 +41,7 @@ _vsrctl() {
 		;;
 	--group) wanted='self sriov' ;;
 	--area) wanted='common net' ;;
-	--token | --member | --result-len | --count) return ;;
+	--token | --member | --result-len | --count | --owner | --mode) return ;;
 	esac
 	if [ -n "$wanted" ]; then
 		mapfile -t COMPREPLY < <(compgen -W "$wanted" -- "$cur")
@@ -54,6 +55,7 @@ _vsrctl() {
 	'admin ') wanted='list caps raw stats' ;;
 	'legacy ') wanted='read write dump notify-info serve unserve served' ;;
 	'vf create') options+=' --token' ;;
+	'legacy serve') options+=' --owner --group --mode' ;;
 	'admin raw')
 		options+=' --group --member --result-len'
 		[ ${#words[@]} -eq 3 ] && wanted='list_query cap_id_list_query device_cap_get

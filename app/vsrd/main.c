@@ -14,9 +14,12 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/base_number.h"
+#include "base/base_path.h"
+
+#include "vsrd/core/access.h"
 #include "vsrd/core/fdstore.h"
 #include "vsrd/core/log.h"
 #include "vsrd/guest/budget.h"
@@ -31,6 +34,9 @@ static const char help[] =
 		"  --sysfs DIR        root of sysfs (default: $VSR_SYSFS, else /sys)\n"
 		"  --run-dir DIR      folder of tokens and socket (default: $VSR_RUN_DIR, else /run/vsr)\n"
 		"  --socket PATH      socket (default: vsrd.sock in that folder)\n"
+		"  --socket-owner USER, --socket-group GROUP, --socket-mode MODE\n"
+		"                     of the socket (default: vsrd's own, mode 0600, or 0666 with\n"
+		"                     --allow-uid)\n"
 		"  --allow-uid UID    user that is served, besides root and vsrd's own; may be repeated\n"
 		"  --guest-memory MIB memory that one guest may map (default: half of that of the machine)\n"
 		"  --sriov-ids FILE   devices whose SR-IOV is forbidden, or permitted without the feature\n"
@@ -62,10 +68,9 @@ usage(const char *text, const char *word)
 static int
 parse_uid(struct options *options, const char *text)
 {
-	char *end;
-	const unsigned long uid = strtoul(text, &end, 10);
+	uint64_t uid;
 
-	if (end == text || *end != '\0' || uid > UINT32_MAX ||
+	if (base_number_parse(text, UINT32_MAX - 1, &uid) != 0 ||
 			options->server.nb_uids == SERVER_MAX_UIDS)
 		return usage("--allow-uid takes a user id, at most 16 times, not ", text);
 	options->server.uids[options->server.nb_uids++] = (uid_t)uid;
@@ -75,12 +80,21 @@ parse_uid(struct options *options, const char *text)
 static int
 parse_memory(struct options *options, const char *text)
 {
-	char *end;
-	const unsigned long long mib = strtoull(text, &end, 10);
+	uint64_t mib;
 
-	if (text[0] < '0' || text[0] > '9' || *end != '\0' || mib == 0 || mib > UINT32_MAX)
+	if (base_number_parse(text, UINT32_MAX, &mib) != 0 || mib == 0)
 		return usage("--guest-memory takes a number of MiB, not ", text);
-	options->guest_memory = (uint64_t)mib << 20;
+	options->guest_memory = mib << 20;
+	return -1;
+}
+
+static int
+parse_access(struct options *options, const char *owner, const char *group, const char *mode)
+{
+	struct err err;
+
+	if (access_parse(owner, group, mode, &options->server.access, &err) != 0)
+		return usage(err.text, "");
 	return -1;
 }
 
@@ -112,6 +126,12 @@ parse_one(struct options *options, int opt)
 	case 'i':
 		options->ids = optarg;
 		return -1;
+	case 'o':
+		return parse_access(options, optarg, NULL, NULL);
+	case 'G':
+		return parse_access(options, NULL, optarg, NULL);
+	case 'm':
+		return parse_access(options, NULL, NULL, optarg);
 	case 'l':
 		if (strcmp(optarg, "syslog") != 0 && strcmp(optarg, "stderr") != 0)
 			return usage("--log takes stderr or syslog, not ", optarg);
@@ -137,6 +157,9 @@ parse(struct options *options, int argc, char **argv)
 		{ "sysfs", required_argument, NULL, 's' },
 		{ "run-dir", required_argument, NULL, 'r' },
 		{ "socket", required_argument, NULL, 'S' },
+		{ "socket-owner", required_argument, NULL, 'o' },
+		{ "socket-group", required_argument, NULL, 'G' },
+		{ "socket-mode", required_argument, NULL, 'm' },
 		{ "allow-uid", required_argument, NULL, 'u' },
 		{ "guest-memory", required_argument, NULL, 'g' },
 		{ "sriov-ids", required_argument, NULL, 'i' },
@@ -215,14 +238,16 @@ prepare(struct options *options, struct err *err)
 	const struct budget budget = budget_of_process(options->guest_memory);
 	struct pf_host *host = &vsrd.owner.host;
 	struct timespec now;
-	int ret;
+	int ret, folder;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	vsrd.started = now.tv_sec;
 	budget_set(&budget);
-	if (mkdir(host->run_dir, 0700) != 0 && errno != EEXIST)
-		return err_set(err, -errno, "cannot create the folder %s: %s", host->run_dir,
-				strerror(errno));
+	folder = base_folder_open(host->run_dir, true);
+	if (folder < 0)
+		return err_set(err, folder, "cannot use the folder %s: %s", host->run_dir,
+				base_path_error(folder));
+	close(folder);
 	snprintf(path, sizeof(path), "%s/%s", host->run_dir, RPC_SOCKET);
 	options->server.path = options->socket != NULL ? options->socket : path;
 	options->server.methods = vsrd_methods;
@@ -316,7 +341,7 @@ stop(struct starter *starter)
 int
 main(int argc, char **argv)
 {
-	static struct options options;
+	static struct options options = { .server.access = { .uid = (uid_t)-1, .gid = (gid_t)-1 } };
 	static struct starter starter = { .options = &options };
 	sigset_t signals;
 	struct err err;

@@ -5,7 +5,9 @@
 /* Listening UNIX sockets. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -47,48 +49,106 @@ is_stale(const struct sockaddr_un *addr, int type)
 }
 
 static int
-bind_mode(int sock, const struct sockaddr_un *addr, mode_t mode)
+bind_path(int sock, int type, const struct sockaddr_un *addr)
 {
-	const mode_t old = mode != 0 ? umask(~mode & 0777) : 0;
-	const int ret = bind(sock, (const struct sockaddr *)addr, sizeof(*addr)) == 0 ? 0 : -errno;
+	const struct sockaddr *to = (const struct sockaddr *)addr;
 
-	if (mode != 0)
-		umask(old);
-	return ret;
+	if (bind(sock, to, sizeof(*addr)) == 0)
+		return 0;
+	if (errno != EADDRINUSE || !is_stale(addr, type))
+		return -errno;
+	if (unlink(addr->sun_path) != 0 && errno != ENOENT)
+		return -errno;
+	return bind(sock, to, sizeof(*addr)) == 0 ? 0 : -errno;
 }
 
 static int
-bind_path(int sock, int type, const struct sockaddr_un *addr, mode_t mode)
+give(int fd, const struct stat *st, const struct base_access *access)
 {
-	const int ret = bind_mode(sock, addr, mode);
+	char path[32];
 
-	if (ret != -EADDRINUSE || !is_stale(addr, type))
-		return ret;
-	if (unlink(addr->sun_path) != 0 && errno != ENOENT)
+	/* The mode last: it may give the old group more than the old mode did. */
+	if (((access->uid != (uid_t)-1 && access->uid != st->st_uid) ||
+			    (access->gid != (gid_t)-1 && access->gid != st->st_gid)) &&
+			fchownat(fd, "", access->uid, access->gid, AT_EMPTY_PATH) != 0)
 		return -errno;
-	return bind_mode(sock, addr, mode);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return (st->st_mode & 07777) == access->mode || chmod(path, access->mode) == 0 ? 0 : -errno;
 }
 
 int
-base_listen(const char *path, int type, mode_t mode, int backlog)
+base_socket_give(const char *path, const struct base_access *access)
+{
+	const int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+	int ret;
+
+	if (fd < 0)
+		return -errno;
+	/* Who can write to the folder could have put another file of ours there, or a link to it. */
+	if (fstat(fd, &st) != 0)
+		ret = -errno;
+	else if (!S_ISSOCK(st.st_mode) || st.st_uid != geteuid() || st.st_nlink != 1)
+		ret = -EPERM;
+	else
+		ret = give(fd, &st, access);
+	close(fd);
+	return ret;
+}
+
+void
+base_unlisten(const char *path, struct base_socket_file *file)
+{
+	struct stat st;
+
+	if (file->ino != 0 && lstat(path, &st) == 0 && st.st_dev == file->dev &&
+			st.st_ino == file->ino)
+		unlink(path);
+	file->ino = 0;
+}
+
+/* Bind, name the file, and listen only when the access is right. */
+static int
+start(int sock, int type, const struct sockaddr_un *addr, const struct base_access *access,
+		int backlog, struct base_socket_file *file)
+{
+	struct stat st;
+	int ret;
+
+	/* The mode of the socket is that of its file, less the umask. */
+	if (fchmod(sock, access->mode) != 0)
+		return -errno;
+	ret = bind_path(sock, type, addr);
+	if (ret != 0)
+		return ret;
+	if (lstat(addr->sun_path, &st) != 0)
+		return -errno;
+	file->dev = st.st_dev;
+	file->ino = st.st_ino;
+	ret = base_socket_give(addr->sun_path, access);
+	if (ret == 0 && listen(sock, backlog) != 0)
+		ret = -errno;
+	return ret;
+}
+
+int
+base_listen(const char *path, int type, const struct base_access *access, int backlog,
+		struct base_socket_file *file)
 {
 	struct sockaddr_un addr;
 	int sock, ret;
 
+	file->ino = 0;
 	ret = base_address(&addr, path);
 	if (ret != 0)
 		return ret;
 	sock = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (sock < 0)
 		return -errno;
-	ret = bind_path(sock, type, &addr, mode);
-	if (ret == 0 && listen(sock, backlog) != 0) {
-		ret = -errno;
-		unlink(path);
-	}
-	if (ret != 0) {
-		close(sock);
-		return ret;
-	}
-	return sock;
+	ret = start(sock, type, &addr, access, backlog, file);
+	if (ret == 0)
+		return sock;
+	base_unlisten(path, file);
+	close(sock);
+	return ret;
 }

@@ -32,6 +32,7 @@ struct slot {
 struct base_server {
 	struct base_server_conf conf;
 	struct sockaddr_un addr;
+	struct base_socket_file file;
 	int listener, stop_fd;
 	unsigned int nb_clients;
 	pthread_t thread; /* accepts clients */
@@ -266,7 +267,8 @@ base_server_start(const struct base_server_conf *conf, struct base_server **out)
 		ret = -errno;
 		goto free_server;
 	}
-	server->listener = base_listen(conf->path, conf->type, conf->mode, BACKLOG);
+	server->listener = base_listen(conf->path, conf->type, conf->access, BACKLOG,
+			&server->file);
 	if (server->listener < 0) {
 		ret = server->listener;
 		goto close_stop;
@@ -279,7 +281,7 @@ base_server_start(const struct base_server_conf *conf, struct base_server **out)
 
 close_listener:
 	*out = NULL;
-	unlink(server->addr.sun_path);
+	base_unlisten(server->addr.sun_path, &server->file);
 	close(server->listener);
 close_stop:
 	close(server->stop_fd);
@@ -299,7 +301,7 @@ server_free(struct base_server *server)
 static void
 tell_stop(struct base_server *server)
 {
-	unlink(server->addr.sun_path);
+	base_unlisten(server->addr.sun_path, &server->file);
 	eventfd_write(server->stop_fd, 1);
 }
 

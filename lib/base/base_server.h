@@ -17,6 +17,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "base_listen.h"
+
 struct base_server;
 
 /** A client; valid until conf.serve() returns. */
@@ -36,7 +38,7 @@ struct base_client {
 struct base_server_conf {
 	const char *path; /**< Of the socket; used by base_server_start() only. */
 	int type; /**< SOCK_STREAM or SOCK_SEQPACKET. */
-	mode_t mode; /**< As base_listen(). */
+	const struct base_access *access; /**< As base_listen(); used at the start only. */
 	unsigned int max_clients; /**< At the same time. */
 	unsigned int reserved; /**< Of these, for privileged clients only. */
 	unsigned int max_per_user; /**< For one user without privilege; 0: no such limit. */

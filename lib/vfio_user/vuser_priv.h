@@ -11,6 +11,8 @@
 
 #include <sys/types.h>
 
+#include "base/base_listen.h"
+
 #include "vuser_io.h"
 
 /** The limits of the peer, from its version message. */
@@ -37,8 +39,7 @@ struct vuser_server {
 
 	/* The socket. */
 	char *path; /**< NULL without a socket. */
-	dev_t path_dev; /**< Inode of the socket, so that another server's socket is not removed. */
-	ino_t path_ino;
+	struct base_socket_file file; /**< Of the listener. */
 	int listener; /**< -1 without a socket. */
 	int epfd; /**< Contains listener and conn; -1 without a socket. */
 };

@@ -16,10 +16,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-#include "base/base_listen.h"
 
 #include "vuser_priv.h"
 
@@ -76,16 +73,12 @@ watch(struct vuser_server *server, int op, int fd, uint32_t events)
 static int
 start_listening(struct vuser_server *server)
 {
-	struct stat st;
-	const int sock = base_listen(server->path, SOCK_STREAM, 0, 8);
+	/* A process that can connect controls the device. */
+	const int sock = base_listen(server->path, SOCK_STREAM, BASE_ACCESS_OWN, 8, &server->file);
 
 	if (sock < 0)
 		return sock;
 	server->listener = sock;
-	if (lstat(server->path, &st) != 0)
-		return -errno;
-	server->path_dev = st.st_dev;
-	server->path_ino = st.st_ino;
 	return watch(server, EPOLL_CTL_ADD, server->listener, EPOLLIN);
 }
 
@@ -132,17 +125,6 @@ vuser_server_create(const char *path, const struct vuser_device_info *info,
 	return server;
 }
 
-/* Remove the socket file, unless another server has replaced it. */
-static void
-remove_path(const struct vuser_server *server)
-{
-	struct stat st;
-
-	if (server->path_ino != 0 && lstat(server->path, &st) == 0 &&
-			st.st_dev == server->path_dev && st.st_ino == server->path_ino)
-		unlink(server->path);
-}
-
 /* Disconnect the client on the socket. */
 static void
 drop_conn(struct vuser_server *server)
@@ -166,7 +148,8 @@ vuser_server_destroy(struct vuser_server *server)
 		vuser_server_release(server);
 	}
 	if (server->listener >= 0) {
-		remove_path(server);
+		if (server->path != NULL)
+			base_unlisten(server->path, &server->file);
 		close(server->listener);
 	}
 	if (server->epfd >= 0)

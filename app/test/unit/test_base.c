@@ -16,12 +16,15 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/base_bdf.h"
 #include "base/base_eventfd.h"
 #include "base/base_hex.h"
 #include "base/base_listen.h"
+#include "base/base_number.h"
+#include "base/base_path.h"
 #include "base/base_log.h"
 #include "base/base_server.h"
 #include "base/base_text.h"
@@ -348,9 +351,10 @@ refuse(void *ctx, const struct base_client *client, int err)
 static struct base_server *
 start(unsigned int max_clients, mode_t mode, void (*serve)(struct base_client *client))
 {
+	const struct base_access access = { .uid = (uid_t)-1, .gid = (gid_t)-1, .mode = mode };
 	const struct base_server_conf conf = { .path = path,
 		.type = SOCK_STREAM,
-		.mode = mode,
+		.access = &access,
 		.max_clients = max_clients,
 		.reserved = nb_reserved,
 		.max_per_user = nb_per_user,
@@ -402,7 +406,7 @@ ask(int fd, char c)
 static void
 clients_are_served_at_the_same_time(void)
 {
-	struct base_server *server = start(3, 0, echo);
+	struct base_server *server = start(3, 0600, echo);
 	int fds[3];
 
 	VTEST(server != NULL);
@@ -424,7 +428,7 @@ clients_are_served_at_the_same_time(void)
 static void
 client_over_the_limit_is_refused_until_another_leaves(void)
 {
-	struct base_server *server = start(1, 0, echo);
+	struct base_server *server = start(1, 0600, echo);
 	int one, two;
 
 	VTEST(server != NULL);
@@ -539,7 +543,7 @@ client_that_hangs_does_not_stop_the_server_from_stopping(void)
 static void
 client_that_is_not_admitted_gets_no_thread(void)
 {
-	struct base_server *server = start(2, 0, echo);
+	struct base_server *server = start(2, 0600, echo);
 	int fd;
 
 	VTEST(server != NULL);
@@ -557,7 +561,7 @@ client_that_is_not_admitted_gets_no_thread(void)
 static void
 threads_of_clients_block_signals_but_their_own_faults(void)
 {
-	struct base_server *server = start(1, 0, tell_signals);
+	struct base_server *server = start(1, 0600, tell_signals);
 	int fd;
 
 	VTEST(server != NULL);
@@ -570,39 +574,201 @@ threads_of_clients_block_signals_but_their_own_faults(void)
 static void
 socket_has_the_mode_asked_for(void)
 {
-	static const mode_t modes[] = { 0600, 0666 };
+	static const mode_t modes[] = { 0600, 0660, 0666, 0200 }, masks[] = { 0, 027, 077, 0777 };
 
-	for (size_t i = 0; i < 2; i++) {
-		const mode_t old = umask(027);
-		struct base_server *server = start(1, modes[i], echo);
-		struct stat st;
+	for (size_t i = 0; i < 4; i++)
+		for (size_t m = 0; m < 4; m++) {
+			const mode_t old = umask(masks[m]);
+			struct base_server *server = start(1, modes[i], echo);
+			struct stat st;
 
-		VTEST_EQ(umask(old), 027);
-		VTEST(server != NULL);
-		VTEST_EQ(stat(path, &st), 0);
-		VTEST_EQ(st.st_mode & 0777, modes[i]);
-		base_server_stop(server);
+			VTEST_EQ(umask(old), masks[m]);
+			VTEST(server != NULL);
+			VTEST_EQ(stat(path, &st), 0);
+			VTEST_EQ(st.st_mode & 07777, modes[i]);
+			base_server_stop(server);
+		}
+}
+
+static unsigned int nb_umasks;
+
+/* In place of the one of libc, to count the calls. */
+mode_t
+umask(mode_t mask)
+{
+	nb_umasks++;
+	return (mode_t)syscall(SYS_umask, mask);
+}
+
+/* The umask is that of all threads, and other threads make files meanwhile. */
+static void
+umask_is_left_alone(void)
+{
+	const unsigned int before = nb_umasks;
+	struct base_server *server = start(1, 0666, echo);
+
+	VTEST(server != NULL);
+	base_server_stop(server);
+	VTEST_EQ(nb_umasks, before);
+	umask(umask(0));
+	VTEST_EQ(nb_umasks, before + 2);
+}
+
+static void
+socket_is_given_to_others_but_no_other_file_is(void)
+{
+	const struct base_access wide = { .uid = (uid_t)-1, .gid = getegid(), .mode = 0660 };
+	struct base_socket_file file, none;
+	char link_path[sizeof(path) + 8];
+	struct stat st;
+	int fd, other;
+
+	snprintf(path, sizeof(path), "/tmp/test_base.%d", (int)getpid());
+	snprintf(link_path, sizeof(link_path), "%s.link", path);
+	fd = base_listen(path, SOCK_STREAM, BASE_ACCESS_OWN, 1, &file);
+	VTEST(fd >= 0);
+	VTEST_EQ(base_socket_give(path, &wide), 0);
+	VTEST(stat(path, &st) == 0 && (st.st_mode & 07777) == 0660);
+	VTEST_EQ(symlink(path, link_path), 0);
+	VTEST_EQ(base_socket_give(link_path, &wide), -EPERM);
+	VTEST_EQ(base_listen(link_path, SOCK_STREAM, BASE_ACCESS_OWN, 1, &none), -EADDRINUSE);
+	unlink(link_path);
+	/* Another file with the path of the socket stays. */
+	VTEST_EQ(unlink(path), 0);
+	other = open(path, O_CREAT | O_EXCL | O_WRONLY, 0600);
+	VTEST(other >= 0);
+	VTEST_EQ(base_socket_give(path, &wide), -EPERM);
+	base_unlisten(path, &file);
+	VTEST_EQ(unlink(path), 0);
+	close(other);
+	close(fd);
+}
+
+static void
+folder_or_file_of_others_is_refused(void)
+{
+	char folder[64], name[96], copy[96];
+	const char *last;
+	int dir, fd;
+
+	snprintf(folder, sizeof(folder), "/tmp/test_base.%d.d", (int)getpid());
+	VTEST_EQ(base_folder_open(folder, false), -ENOENT);
+	dir = base_folder_open(folder, true);
+	VTEST(dir >= 0);
+	snprintf(name, sizeof(name), "%s/file", folder);
+	fd = open(name, O_CREAT | O_EXCL | O_WRONLY, 0600);
+	VTEST(fd >= 0);
+	close(fd);
+	fd = base_file_open(dir, "file");
+	VTEST(fd >= 0);
+	close(fd);
+	VTEST_EQ(base_file_open(dir, "none"), -ENOENT);
+	/* Kinds of files. */
+	snprintf(copy, sizeof(copy), "%s/link", folder);
+	VTEST_EQ(symlink(name, copy), 0);
+	VTEST_EQ(base_file_open(dir, "link"), -ELOOP);
+	VTEST_EQ(base_folder_open(name, true), -ENOTDIR);
+	unlink(copy);
+	VTEST_EQ(symlink(folder, copy), 0);
+	VTEST_EQ(base_folder_open(copy, true), -ENOTDIR);
+	unlink(copy);
+	VTEST_EQ(mkfifo(copy, 0600), 0);
+	VTEST_EQ(base_file_open(dir, "link"), -EINVAL); /* without waiting for a writer */
+	unlink(copy);
+	/* Others may write. */
+	VTEST_EQ(chmod(name, 0602), 0);
+	VTEST_EQ(base_file_open(dir, "file"), -EPERM);
+	VTEST_EQ(chmod(name, 0600), 0);
+	VTEST_EQ(chmod(folder, 0720), 0);
+	VTEST_EQ(base_folder_open(folder, true), -EPERM);
+	VTEST_EQ(chmod(folder, 0755), 0);
+	close(base_folder_open(folder, true));
+	/* Another owner; only root can make this case. */
+	if (geteuid() == 0) {
+		VTEST_EQ(chown(name, 65534, 65534), 0);
+		VTEST_EQ(base_file_open(dir, "file"), -EPERM);
+		VTEST_EQ(chown(folder, 65534, 65534), 0);
+		VTEST_EQ(base_folder_open(folder, true), -EPERM);
 	}
+	unlink(name);
+	rmdir(folder);
+	close(dir);
+	VTEST_EQ(base_path_split("/run/vsr/x.token", copy, sizeof(copy), &last), 0);
+	VTEST(strcmp(copy, "/run/vsr") == 0 && strcmp(last, "x.token") == 0);
+	VTEST_EQ(base_path_split("/x", copy, sizeof(copy), &last), 0);
+	VTEST(strcmp(copy, "/") == 0 && strcmp(last, "x") == 0);
+	VTEST_EQ(base_path_split("x", copy, sizeof(copy), &last), 0);
+	VTEST(strcmp(copy, ".") == 0 && strcmp(last, "x") == 0);
+	VTEST_EQ(base_path_split("x/", copy, sizeof(copy), &last), -EINVAL);
+	VTEST_EQ(base_path_split("/run/vsr/x", copy, 8, &last), -ENAMETOOLONG);
+}
+
+static void
+number_is_digits_and_does_not_wrap(void)
+{
+	static const struct {
+		const char *text;
+		uint64_t max;
+		int ret, any_ret;
+		uint64_t value;
+	} rows[] = {
+		{ "0", 0, 0, 0, 0 },
+		{ "010", 100, 0, 0, 10 },
+		{ "255", 255, 0, 0, 255 },
+		{ "256", 255, -ERANGE, -ERANGE, 0 },
+		{ "4294967296", UINT32_MAX, -ERANGE, -ERANGE, 0 },
+		{ "4294967297", UINT32_MAX, -ERANGE, -ERANGE, 0 },
+		{ "18446744073709551615", UINT64_MAX, 0, 0, UINT64_MAX },
+		{ "18446744073709551616", UINT64_MAX, -ERANGE, -ERANGE, 0 },
+		{ "99999999999999999999999", UINT64_MAX, -ERANGE, -ERANGE, 0 },
+		{ "0x1f", 100, -EINVAL, 0, 31 },
+		{ "0XfF", 255, -EINVAL, 0, 255 },
+		{ "0x", 100, -EINVAL, -EINVAL, 0 },
+		{ "", 100, -EINVAL, -EINVAL, 0 },
+		{ "-1", UINT64_MAX, -EINVAL, -EINVAL, 0 },
+		{ "+1", 100, -EINVAL, -EINVAL, 0 },
+		{ " 1", 100, -EINVAL, -EINVAL, 0 },
+		{ "1 ", 100, -EINVAL, -EINVAL, 0 },
+		{ "1k", 100, -EINVAL, -EINVAL, 0 },
+		{ "999x", 100, -EINVAL, -EINVAL, 0 },
+		{ "1.5", 100, -EINVAL, -EINVAL, 0 },
+		{ "a", 100, -EINVAL, -EINVAL, 0 },
+	};
+	uint64_t value;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		value = 77;
+		VTEST_EQ(base_number_parse(rows[i].text, rows[i].max, &value), rows[i].ret);
+		VTEST_EQ(value, rows[i].ret == 0 ? rows[i].value : 77);
+		value = 77;
+		VTEST_EQ(base_number_parse_any(rows[i].text, rows[i].max, &value), rows[i].any_ret);
+		VTEST_EQ(value, rows[i].any_ret == 0 ? rows[i].value : 77);
+	}
+	VTEST_EQ(base_number_parse_octal("0660", 0777, &value), 0);
+	VTEST_EQ(value, 0660);
+	VTEST_EQ(base_number_parse_octal("1000", 0777, &value), -ERANGE);
+	VTEST_EQ(base_number_parse_octal("680", 0777, &value), -EINVAL);
 }
 
 static void
 socket_of_a_dead_process_is_replaced_and_no_other(void)
 {
-	struct base_server *server = start(1, 0, echo), *second;
+	struct base_server *server = start(1, 0600, echo), *second;
+	struct base_socket_file file;
 	struct sockaddr_un addr;
 	int fd;
 
 	VTEST(server != NULL);
-	second = start(1, 0, echo);
+	second = start(1, 0600, echo);
 	VTEST(second == NULL);
-	VTEST_EQ(base_listen(path, SOCK_STREAM, 0, 1), -EADDRINUSE);
+	VTEST_EQ(base_listen(path, SOCK_STREAM, BASE_ACCESS_OWN, 1, &file), -EADDRINUSE);
 	base_server_stop(server);
 
 	fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	base_address(&addr, path);
 	VTEST_EQ(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
 	close(fd);
-	fd = base_listen(path, SOCK_STREAM, 0, 1);
+	fd = base_listen(path, SOCK_STREAM, BASE_ACCESS_OWN, 1, &file);
 	VTEST(fd >= 0);
 	close(fd);
 	unlink(path);
@@ -610,7 +776,7 @@ socket_of_a_dead_process_is_replaced_and_no_other(void)
 	fd = open(path, O_CREAT | O_EXCL | O_WRONLY, 0600);
 	VTEST(fd >= 0);
 	close(fd);
-	VTEST_EQ(base_listen(path, SOCK_STREAM, 0, 1), -EADDRINUSE);
+	VTEST_EQ(base_listen(path, SOCK_STREAM, BASE_ACCESS_OWN, 1, &file), -EADDRINUSE);
 	VTEST_EQ(unlink(path), 0);
 }
 
@@ -618,11 +784,12 @@ static void
 path_without_room_or_characters_is_refused(void)
 {
 	char name[sizeof(((struct sockaddr_un *)0)->sun_path) + 1];
+	struct base_socket_file file;
 
 	memset(name, 'n', sizeof(name) - 1);
 	name[sizeof(name) - 1] = '\0';
-	VTEST_EQ(base_listen(name, SOCK_STREAM, 0, 1), -ENAMETOOLONG);
-	VTEST_EQ(base_listen("", SOCK_STREAM, 0, 1), -EINVAL);
+	VTEST_EQ(base_listen(name, SOCK_STREAM, BASE_ACCESS_OWN, 1, &file), -ENAMETOOLONG);
+	VTEST_EQ(base_listen("", SOCK_STREAM, BASE_ACCESS_OWN, 1, &file), -EINVAL);
 }
 
 static void
@@ -703,6 +870,11 @@ static const struct vtest_case cases[] = {
 	{ "threads_of_clients_block_signals_but_their_own_faults",
 			threads_of_clients_block_signals_but_their_own_faults },
 	{ "socket_has_the_mode_asked_for", socket_has_the_mode_asked_for },
+	{ "umask_is_left_alone", umask_is_left_alone },
+	{ "socket_is_given_to_others_but_no_other_file_is",
+			socket_is_given_to_others_but_no_other_file_is },
+	{ "folder_or_file_of_others_is_refused", folder_or_file_of_others_is_refused },
+	{ "number_is_digits_and_does_not_wrap", number_is_digits_and_does_not_wrap },
 	{ "socket_of_a_dead_process_is_replaced_and_no_other",
 			socket_of_a_dead_process_is_replaced_and_no_other },
 	{ "path_without_room_or_characters_is_refused",

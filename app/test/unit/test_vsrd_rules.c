@@ -335,6 +335,35 @@ tokens_come_back_from_their_file(void)
 }
 
 static void
+token_of_another_user_is_not_taken(void)
+{
+	char token[TOKEN_LEN], read[TOKEN_LEN], path[128], other[160];
+
+	VTEST_EQ(token_make(token), 0);
+	VTEST_EQ(token_path(dir, "0000:01:00.0", path, sizeof(path)), 0);
+	VTEST_EQ(token_store(path, token), 0);
+	snprintf(other, sizeof(other), "%s.other", path);
+	VTEST_EQ(rename(path, other), 0);
+	VTEST_EQ(symlink(other, path), 0);
+	VTEST_EQ(token_load(path, read), -ELOOP);
+	/* A store replaces the link, and not what the link names. */
+	VTEST_EQ(token_store(path, "deadbeef-dead-4eef-8ead-deadbeefdead"), 0);
+	VTEST_EQ(token_load(other, read), 0);
+	VTEST(strcmp(read, token) == 0);
+	VTEST_EQ(unlink(other), 0);
+	VTEST_EQ(chmod(path, 0666), 0);
+	VTEST_EQ(token_load(path, read), -EPERM);
+	VTEST_EQ(chmod(path, 0600), 0);
+	VTEST_EQ(chmod(dir, 0777), 0);
+	VTEST_EQ(token_load(path, read), -EPERM);
+	VTEST_EQ(token_store(path, token), -EPERM);
+	VTEST_EQ(chmod(dir, 0700), 0);
+	VTEST_EQ(token_load(path, read), 0);
+	token_drop(path);
+	VTEST_EQ(token_load(path, read), -ENOENT);
+}
+
+static void
 holders_are_found_by_group_in_order(void)
 {
 	struct holder v[] = { { 3, 10, "a" }, { 3, 12, "b" }, { 7, 10, "a" } };
@@ -766,6 +795,7 @@ main(int argc, char **argv)
 		{ "vfs_need_the_feature_or_the_table", vfs_need_the_feature_or_the_table },
 		{ "counts_are_bounded_by_the_pf", counts_are_bounded_by_the_pf },
 		{ "tokens_come_back_from_their_file", tokens_come_back_from_their_file },
+		{ "token_of_another_user_is_not_taken", token_of_another_user_is_not_taken },
 		{ "holders_are_found_by_group_in_order", holders_are_found_by_group_in_order },
 		{ "this_process_holds_no_group", this_process_holds_no_group },
 		{ "kept_descriptors_are_found_by_name_once",

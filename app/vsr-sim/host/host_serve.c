@@ -409,6 +409,7 @@ host_vfio_start(struct host *host, const char *socket_path)
 {
 	const struct base_server_conf conf = { .path = socket_path,
 		.type = SOCK_SEQPACKET,
+		.access = BASE_ACCESS_OWN,
 		.max_clients = MAX_CONNS,
 		.ctx = host,
 		.refuse = conn_refuse,

@@ -8,12 +8,15 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "virtio/vio_admin_legacy.h"
 #include "base/base_hex.h"
+#include "base/base_server.h"
 #include "virtio_spec/legacy.h"
 #include "virtio_spec/net.h"
 
+#include "vsrd/core/access.h"
 #include "method.h"
 
 static int
@@ -226,20 +229,34 @@ method_legacy_notify_info(struct rpc_call *call)
 json_t *
 method_legacy_serve(struct rpc_call *call)
 {
-	const char *name, *path;
+	const char *name, *owner = NULL, *group = NULL, *mode = NULL;
+	struct guest_socket socket = { .access = *BASE_ACCESS_OWN, .uid = geteuid() };
 	json_int_t vf;
 	int ret;
 
-	if (rpc_params(call, "{s:s, s:I, s:s}", "pf", &name, "vf", &vf, "socket", &path) != 0)
+	if (rpc_params(call, "{s:s, s:I, s:s, s?s, s?s, s?s}", "pf", &name, "vf", &vf, "socket",
+			    &socket.path, "owner", &owner, "group", &group, "mode", &mode) != 0)
 		return NULL;
+	if (call->client != NULL)
+		socket.uid = call->client->base->uid;
+	if (socket.uid != 0 && socket.uid != geteuid()) {
+		if (owner != NULL || group != NULL)
+			return rpc_bad_params(call,
+					"only root may name the owner and the group of a socket");
+		socket.access.uid = socket.uid;
+	}
+	if (access_parse(owner, group, mode, &socket.access, &call->err) != 0) {
+		call->code = RPC_INVALID_PARAMS;
+		return NULL;
+	}
 	if (vf < 1 || vf > SYSFS_MAX_VFS)
 		return rpc_bad_params(call, "there is no VF %lld", (long long)vf);
-	if (path[0] != '/')
+	if (socket.path[0] != '/')
 		return rpc_bad_params(call, "the path of the socket must begin with \"/\"");
-	ret = guests_serve(&call->vsrd->guests, &call->vsrd->owner, name, (unsigned int)vf, path,
+	ret = guests_serve(&call->vsrd->guests, &call->vsrd->owner, name, (unsigned int)vf, &socket,
 			&call->err);
 	return ret != 0 ? rpc_refuse(call, ret) :
-			  json_pack("{s:s, s:I, s:s}", "pf", name, "vf", vf, "socket", path);
+			  json_pack("{s:s, s:I, s:s}", "pf", name, "vf", vf, "socket", socket.path);
 }
 
 json_t *

@@ -286,11 +286,11 @@ struct server *
 server_start(const struct server_conf *conf, struct err *err)
 {
 	struct server *server = calloc(1, sizeof(*server));
+	struct base_access access = conf->access;
 	const struct base_server_conf base = {
 		.path = conf->path,
 		.type = SOCK_STREAM,
-		/* Users named by --allow-uid must be able to connect before they are admitted. */
-		.mode = conf->nb_uids != 0 ? 0666 : 0600,
+		.access = &access,
 		.max_clients = SERVER_MAX_CLIENTS,
 		.reserved = SERVER_RESERVED,
 		.max_per_user = SERVER_MAX_PER_USER,
@@ -308,6 +308,9 @@ server_start(const struct server_conf *conf, struct err *err)
 		return NULL;
 	}
 	server->conf = *conf;
+	/* Users named by --allow-uid must be able to connect before they are admitted. */
+	if (access.mode == 0)
+		access.mode = conf->nb_uids != 0 ? 0666 : 0600;
 	ret = base_server_start(&base, &server->base);
 	if (ret != 0) {
 		refuse_start(conf->path, ret, err);

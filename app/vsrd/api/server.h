@@ -41,6 +41,7 @@ struct client {
 
 struct server_conf {
 	const char *path; /**< Path of the socket. */
+	struct base_access access; /**< Of the socket; mode 0: as the users below need it. */
 	const struct rpc_method *methods;
 	struct vsrd *vsrd;
 	uid_t uids[SERVER_MAX_UIDS]; /**< Users besides root and the daemon's own user. */

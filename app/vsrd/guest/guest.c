@@ -5,6 +5,8 @@
 /* VFs shown to guests: one thread per VF. */
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -13,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/base_path.h"
 #include "vpci/vpci_legacy.h"
 
 #include "vsrd/core/events.h"
@@ -35,6 +38,7 @@ struct guest_vf {
 	char pf[BASE_BDF_LEN], bdf[BASE_BDF_LEN];
 	unsigned int vf;
 	char *path;
+	int folder; /**< Of the socket, if another user owns the folder; else -1. */
 	struct vfio_fn *vfio_fn;
 	struct vpci_legacy *legacy;
 	bool doorbell; /**< A doorbell is written to the VF, not sent as a command. */
@@ -174,9 +178,42 @@ find_vf(struct guest_vf *g, struct sysfs_fn *fn, char token[TOKEN_LEN], struct e
 	return ret;
 }
 
+/*
+ * The path by which the socket is made. The folder of another user is opened first and checked then,
+ * because the user could put a link to elsewhere in its place.
+ */
 static int
-bridge_open(struct guest_vf *g, struct err *err)
+socket_place(struct guest_vf *g, const struct guest_socket *asked, char path[PATH_MAX],
+		struct err *err)
 {
+	char folder[PATH_MAX];
+	const char *name;
+	struct stat st;
+	int ret;
+
+	snprintf(path, PATH_MAX, "%s", asked->path);
+	if (asked->uid == 0 || asked->uid == geteuid())
+		return 0;
+	ret = base_path_split(asked->path, folder, sizeof(folder), &name);
+	if (ret != 0)
+		return err_set(err, ret, "%s names no socket", asked->path);
+	g->folder = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (g->folder < 0 || fstat(g->folder, &st) != 0)
+		return err_set(err, -errno, "cannot open the folder of %s: %s", asked->path,
+				strerror(errno));
+	if (st.st_uid != asked->uid)
+		return err_set(err, -EPERM,
+				"user %u may have sockets only in its own folders, and %s belongs to "
+				"user %u",
+				asked->uid, folder, st.st_uid);
+	snprintf(path, PATH_MAX, "/proc/self/fd/%d/%s", g->folder, name);
+	return 0;
+}
+
+static int
+bridge_open(struct guest_vf *g, const struct guest_socket *asked, struct err *err)
+{
+	char path[PATH_MAX];
 	const struct vpci_legacy_conf conf = { .hold = owner_hold,
 		.release = owner_release_pf,
 		.owner = g,
@@ -184,15 +221,20 @@ bridge_open(struct guest_vf *g, struct err *err)
 		.vf = (uint16_t)g->vf };
 	const struct vpci_backend backend = vfio_fn_backend(g->vfio_fn);
 	char text[256] = "";
-	mode_t mask;
 	int ret;
 
-	/* A process that can connect controls the VF, so mode 0600. */
-	mask = umask(0177);
-	ret = vpci_legacy_create(&backend, &conf, g->path, &g->legacy, text, sizeof(text));
-	umask(mask);
+	ret = socket_place(g, asked, path, err);
+	if (ret != 0)
+		return ret;
+	ret = vpci_legacy_create(&backend, &conf, path, &g->legacy, text, sizeof(text));
 	if (ret != 0)
 		return err_set(err, ret, "%s: %s", g->pf, text);
+	ret = base_socket_give(path, &asked->access);
+	if (ret != 0) {
+		vpci_legacy_destroy(g->legacy);
+		return err_set(err, ret, "cannot set owner, group and mode of %s: %s", g->path,
+				strerror(-ret));
+	}
 	g->doorbell = vpci_legacy_has_doorbell(g->legacy);
 	g->stats = *vpci_legacy_stats(g->legacy);
 	return 0;
@@ -203,6 +245,8 @@ guest_vf_free(struct guest_vf *g)
 {
 	if (g->stop >= 0)
 		close(g->stop);
+	if (g->folder >= 0)
+		close(g->folder);
 	pthread_mutex_destroy(&g->lock);
 	free(g->path);
 	free(g);
@@ -210,7 +254,7 @@ guest_vf_free(struct guest_vf *g)
 
 /* Open the VF, show it on its socket, and start its thread. */
 static int
-guest_vf_start(struct guest_vf *g, struct err *err)
+guest_vf_start(struct guest_vf *g, const struct guest_socket *asked, struct err *err)
 {
 	char token[TOKEN_LEN];
 	struct sysfs_fn fn;
@@ -219,7 +263,7 @@ guest_vf_start(struct guest_vf *g, struct err *err)
 	if (ret == 0)
 		ret = vfio_fn_open(&g->owner->host, &fn, token, &g->vfio_fn, err);
 	if (ret == 0)
-		ret = bridge_open(g, err);
+		ret = bridge_open(g, asked, err);
 	if (ret == 0 && (ret = -pthread_create(&g->thread, NULL, guest_main, g)) != 0) {
 		vpci_legacy_destroy(g->legacy);
 		err_set(err, ret, "cannot start a thread for another VF: %s", strerror(-ret));
@@ -330,8 +374,8 @@ started(struct guests *guests, struct guest_vf *g, bool fine)
 }
 
 static int
-guest_vf_make(struct owner *owner, const char *pf, unsigned int vf, const char *path,
-		struct guest_vf **out, struct err *err)
+guest_vf_make(struct owner *owner, const char *pf, unsigned int vf,
+		const struct guest_socket *socket, struct guest_vf **out, struct err *err)
 {
 	struct guest_vf *g = calloc(1, sizeof(*g));
 
@@ -342,7 +386,8 @@ guest_vf_make(struct owner *owner, const char *pf, unsigned int vf, const char *
 	g->vf = vf;
 	g->state = STARTING;
 	g->stop = eventfd(0, EFD_CLOEXEC);
-	g->path = strdup(path);
+	g->folder = -1;
+	g->path = strdup(socket->path);
 	*out = g;
 	if (g->stop < 0 || g->path == NULL)
 		return err_set(err, -ENOMEM, "out of memory or descriptors");
@@ -354,11 +399,11 @@ guest_vf_make(struct owner *owner, const char *pf, unsigned int vf, const char *
 
 int
 guests_serve(struct guests *guests, struct owner *owner, const char *pf, unsigned int vf,
-		const char *path, struct err *err)
+		const struct guest_socket *socket, struct err *err)
 {
 	struct guest_vf *g = NULL;
 	json_t *what;
-	int ret = guest_vf_make(owner, pf, vf, path, &g, err);
+	int ret = guest_vf_make(owner, pf, vf, socket, &g, err);
 
 	if (ret == 0)
 		ret = insert(guests, g, err);
@@ -367,9 +412,9 @@ guests_serve(struct guests *guests, struct owner *owner, const char *pf, unsigne
 			guest_vf_free(g);
 		return ret;
 	}
-	ret = guest_vf_start(g, err);
+	ret = guest_vf_start(g, socket, err);
 	what = json_pack("{s:s, s:i, s:s, s:s}", "pf", g->pf, "vf", (int)vf, "pci", g->bdf,
-			"socket", path);
+			"socket", g->path);
 	/* From here on another client may end it. */
 	started(guests, g, ret == 0);
 	if (ret == 0) {

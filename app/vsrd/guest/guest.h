@@ -14,6 +14,8 @@
  * guest.
  */
 
+#include "base/base_listen.h"
+
 #include "vsrd/owner/owner.h"
 
 struct guest_vf;
@@ -29,15 +31,23 @@ struct guests {
 
 void guests_init(struct guests *guests);
 
+/** The socket on which a VF is shown. */
+struct guest_socket {
+	const char *path; /**< The socket of a process that has ended is replaced. */
+	struct base_access access; /**< Who can connect controls the VF. */
+	/** User who asked for the socket. Other users than root get sockets in their own folders
+	 * only, and own these sockets. */
+	uid_t uid;
+};
+
 /**
  * Show a VF to guests. The caller must not be inside the gate of the PF.
- * @param path  Socket, mode 0600; the socket of a process that has ended is replaced.
  * @return 0, -EEXIST (the VF is served already, or another client begins or ends that),
- *         -EOPNOTSUPP (the PF lacks the commands), -EADDRINUSE, or as owner_get(),
- *         owner_admin_ready() and vfio_fn_open().
+ *         -EOPNOTSUPP (the PF lacks the commands), -EADDRINUSE, -EPERM (not a folder of the user),
+ *         or as owner_get(), owner_admin_ready() and vfio_fn_open().
  */
 int guests_serve(struct guests *guests, struct owner *owner, const char *pf, unsigned int vf,
-		const char *path, struct err *err);
+		const struct guest_socket *socket, struct err *err);
 
 /**
  * Disconnect the guest and close the VF.

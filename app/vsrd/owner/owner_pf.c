@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/base_path.h"
 #include "virtio/vio_err.h"
 #include "vsrd/core/events.h"
 #include "vsrd/core/log.h"
@@ -67,7 +68,7 @@ owner_token_choose(struct owner *owner, struct owner_pf *pf, struct err *err)
 	if (ret == 0)
 		return 0;
 	if (ret != -ENOENT)
-		log_warn("%.512s holds no token: %s", file, strerror(-ret));
+		log_warn("%.512s holds no token: %s", file, base_path_error(ret));
 	ret = token_make(pf->token);
 	return ret == 0 ? 0 : err_set(err, ret, "cannot create a random token: %s", strerror(-ret));
 }
@@ -79,7 +80,8 @@ token_keep(struct owner *owner, struct owner_pf *pf, struct err *err)
 	int ret = pf_token_file(&owner->host, &pf->fn, file, sizeof(file), err);
 
 	if (ret == 0 && (ret = token_store(file, pf->token)) != 0)
-		err_set(err, ret, "cannot store the VF token in %.512s: %s", file, strerror(-ret));
+		err_set(err, ret, "cannot store the VF token in %.512s: %s", file,
+				base_path_error(ret));
 	pf->token_in_file = ret == 0;
 	return ret;
 }
