@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base_number.h"
 #include "base/base_path.h"
 #include "virtio/vio_err.h"
 #include "virtio_spec/features.h"
@@ -169,20 +170,18 @@ pf_sriov_allowed(const struct pf_host *host, const struct sysfs_fn *fn, const st
 int
 pf_count_parse(const struct sysfs_fn *fn, const char *text, unsigned int *count, struct err *err)
 {
-	char *end;
-	long value;
+	uint64_t value = UINT64_MAX;
+	int ret = base_number_parse(text, INT32_MAX, &value);
 
-	errno = 0;
-	value = strtol(text, &end, 10);
-	if (end == text || *end != '\0' || errno != 0)
+	if (ret == -EINVAL)
 		return err_set(err, -EINVAL, "\"%.64s\" is not a number of VFs", text);
 	if (value == 0)
 		return err_set(err, -EINVAL,
 				"cannot create 0 VFs: to destroy the VFs, run vsrctl vf destroy %s",
 				fn->bdf);
-	if (value < 0 || value > (long)fn->total_vfs)
-		return err_set(err, -ERANGE, "%ld VFs are out of range: %s can have 1 to %u", value,
-				fn->bdf, fn->total_vfs);
+	if (value > fn->total_vfs)
+		return err_set(err, -ERANGE, "%.64s VFs are out of range: %s can have 1 to %u",
+				text, fn->bdf, fn->total_vfs);
 	*count = (unsigned int)value;
 	return 0;
 }

@@ -537,8 +537,7 @@ main(int argc, char **argv)
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 'r') {
-			rounds = strtoul(optarg, &end, 10);
-			if (*end != '\0' || rounds < 1 || rounds > ROUNDS_MAX)
+			if (!machine_number(optarg, 1, ROUNDS_MAX, &rounds))
 				return usage("--rounds", optarg, "a number from 1 to 1000");
 		} else if (c == 's') {
 			seconds = strtod(optarg, &end);

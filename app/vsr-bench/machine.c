@@ -14,6 +14,8 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 
+#include "base/base_number.h"
+
 #include "machine.h"
 
 bool
@@ -82,9 +84,10 @@ machine_ascending(const void *a, const void *b)
 bool
 machine_number(const char *text, unsigned int min, unsigned int max, unsigned int *out)
 {
-	char *end;
-	unsigned long n = strtoul(text, &end, 10);
+	uint64_t n;
 
-	*out = n;
-	return text[0] >= '0' && text[0] <= '9' && *end == '\0' && n >= min && n <= max;
+	if (base_number_parse(text, max, &n) != 0 || n < min)
+		return false;
+	*out = (unsigned int)n;
+	return true;
 }

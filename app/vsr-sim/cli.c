@@ -4,6 +4,8 @@
 
 /* Command line arguments, usage messages and the directory of a simulator. */
 
+#include "base/base_number.h"
+
 #include "cli.h"
 
 #include <errno.h>
@@ -124,14 +126,9 @@ cli_next(struct cli_args *args)
 bool
 cli_number(const char *text, uint64_t min, uint64_t max, uint64_t *out)
 {
-	unsigned long long value;
-	char *end;
+	uint64_t value;
 
-	if (text[0] < '0' || text[0] > '9')
-		return false;
-	errno = 0;
-	value = strtoull(text, &end, 0);
-	if (errno != 0 || *end != '\0' || value < min || value > max)
+	if (base_number_parse_any(text, max, &value) != 0 || value < min)
 		return false;
 	*out = value;
 	return true;

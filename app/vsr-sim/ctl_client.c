@@ -310,7 +310,21 @@ const struct cli_cmd cmd_fault = {
 	.args = "none|NAME,NAME=N,... [--dir DIR]",
 	.help = "Simulate faults of the NIC",
 	.opts = opts,
-	.notes = "NAME: see vsr-sim serve --fault. All other faults end.\n",
+	.notes = "All other faults end. A NAME is one of:\n"
+		 "  refuse-features-ok   FEATURES_OK always reads back as clear\n"
+		 "  stray-sr-iov         functions without an SR-IOV capability offer SR_IOV\n"
+		 "  slow-reset=US        a reset of a function by its driver takes this time\n"
+		 "  admin-eagain=N       the next N commands are answered with EAGAIN, not done\n"
+		 "  admin-lose=N         the next N commands are done and never answered\n"
+		 "  admin-delay=US       each command is answered so much later\n"
+		 "  admin-status=N       commands are not done, and answered with this status\n"
+		 "  admin-short=N        the used length is N bytes too short\n"
+		 "  admin-opcodes=MASK   the opcodes of admin-eagain, admin-lose, admin-status\n"
+		 "  admin-notify=N       LEGACY_NOTIFY_INFO gives wrong entries, kind N: 1 to 5\n\n"
+		 "Examples:\n"
+		 "  vsr-sim fault slow-reset=3000000\n"
+		 "  vsr-sim fault admin-lose=1,admin-opcodes=0x10\n"
+		 "  vsr-sim fault none\n",
 	.run = run_fault,
 };
 

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/base_bdf.h"
+#include "base/base_number.h"
 #include "nic_priv.h"
 
 #define STOP_EVENT UINT32_MAX
@@ -415,7 +416,7 @@ nic_create(const struct nic_conf *conf, char *err, size_t err_len)
 		.queue_pairs = conf->queue_pairs,
 		.queue_size = conf->queue_size,
 		.mtu = conf->mtu,
-		.speed = 100000,
+		.speed = conf->speed,
 		.workers = conf->workers,
 		.admin_queues = conf->admin_queues,
 		.shuffled_completions = conf->shuffled_completions,
@@ -586,13 +587,12 @@ int
 nic_find(struct nic *nic, const char *name)
 {
 	char full[HOST_BDF_LEN], bdf[HOST_BDF_LEN];
-	unsigned int n;
-	int end = -1;
+	uint64_t n;
 
 	if (strcmp(name, "pf") == 0)
 		return 0;
-	if (sscanf(name, "vf%3u%n", &n, &end) == 1 && end > 0 && name[end] == '\0')
-		return n > 0 && nic_bdf(nic, n, bdf) == 0 ? (int)n : -ENODEV;
+	if (strncmp(name, "vf", 2) == 0 && base_number_parse(name + 2, NIC_MAX_VFS, &n) == 0)
+		return n > 0 && nic_bdf(nic, (unsigned int)n, bdf) == 0 ? (int)n : -ENODEV;
 	if (base_bdf_expand(name, full) != 0)
 		return -ENODEV;
 	for (unsigned int i = 0; i <= nic->total_vfs; i++) {

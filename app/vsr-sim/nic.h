@@ -41,6 +41,7 @@ struct nic_conf {
 	const char *pf_bdf; /**< Full address of the PF. */
 	const char *socket_dir; /**< Existing folder for the vfio-user sockets. */
 	uint16_t total_vfs, queue_pairs, queue_size, mtu;
+	uint32_t speed; /**< Mb/s; UINT32_MAX: unknown. */
 	uint8_t mac[6]; /**< Of the PF; the MAC of VF n is higher by n. */
 	unsigned int workers;
 	bool shuffled_completions, strict_doorbells; /**< As in struct vsim_nic_conf. */

@@ -6,12 +6,14 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/base_bdf.h"
+#include "base/base_number.h"
 #include "serve.h"
 
 enum {
@@ -22,6 +24,7 @@ enum {
 	OPT_PAIRS,
 	OPT_SIZE,
 	OPT_MTU,
+	OPT_SPEED,
 	OPT_MAC,
 	OPT_WIRE,
 	OPT_COMPLETION,
@@ -49,6 +52,8 @@ const struct cli_opt serve_opts[] = {
 	{ "queue-pairs", OPT_PAIRS, "N", "queue pairs of each function, 1..32 (default 4)" },
 	{ "queue-size", OPT_SIZE, "N", "largest queue, a power of two 2..32768 (default 1024)" },
 	{ "mtu", OPT_MTU, "N", "68..65535 (default 1500)" },
+	{ "speed", OPT_SPEED, "MBPS",
+			"speed of the link, 0..2147483647, or unknown (default 100000)" },
 	{ "mac", OPT_MAC, "MAC",
 			"MAC of the PF; VF n has this MAC plus n\n(default 02:76:73:72:00:00)" },
 	{ "wire", OPT_WIRE, "FN=WIRE", "connect FN (pf, vf1, ..., vf*) to a wire; repeatable" },
@@ -69,9 +74,7 @@ const struct cli_opt serve_opts[] = {
 			"can use the vfio-user socket of the PF, DIR/fn/BDF.sock" },
 	{ "admin-queues", OPT_ADMIN, "N", "admin queues of the PF, 1..8 (default 1)" },
 	{ "pasid", OPT_PASID, "BITS", "PASID capability of the PF, 1..20 bits (default: none)" },
-	{ "fault", OPT_FAULT, "NAME",
-			"simulate a fault: refuse-features-ok, slow-reset=US,\n"
-			"admin-eagain=N, ... (see the guide); repeatable" },
+	{ "fault", OPT_FAULT, "NAME", "simulate a fault, see vsr-sim fault --help; repeatable" },
 	{ "lenient", OPT_LENIENT, "NAME",
 			"accept early-lists, unlisted-caps, swapped-objs; repeatable" },
 	{ "legacy-alt", OPT_ALT, "NAME",
@@ -92,32 +95,39 @@ const char serve_notes[] =
 		"  vsr-sim serve --daemon --vfs 2 --wire vf1=tap:tap1 --wire vf2=tap:tap2\n"
 		"  vsr-sim serve --profile minimal --features +mrg_rxbuf\n";
 
+/* One processor, or two with "-" between them. */
+static bool
+parse_cpus(char *text, uint64_t *first, uint64_t *last)
+{
+	char *dash = strchr(text, '-');
+
+	if (dash != NULL)
+		*dash = '\0';
+	if (base_number_parse(text, CPU_SETSIZE - 1, first) != 0)
+		return false;
+	if (dash == NULL) {
+		*last = *first;
+		return true;
+	}
+	return base_number_parse(dash + 1, CPU_SETSIZE - 1, last) == 0 && *last >= *first;
+}
+
 static int
 parse_list(struct cli_args *args, struct serve_conf *conf)
 {
-	const char *text = args->value;
+	char *copy = strdup(args->value), *rest = copy, *word;
+	bool fine = copy != NULL;
 
-	while (*text != '\0') {
-		unsigned int first, last;
-		int used = 0;
+	while (fine && (word = strsep(&rest, ",")) != NULL) {
+		uint64_t first, last;
 
-		if (sscanf(text, "%4u-%4u%n", &first, &last, &used) != 2 || used == 0) {
-			if (sscanf(text, "%4u%n", &first, &used) != 1)
-				break;
-			last = first;
-		}
-		if (last < first || last >= CPU_SETSIZE ||
-				conf->nb_cpus + (last - first) >= SERVE_MAX_CPUS)
-			break;
-		for (unsigned int cpu = first; cpu <= last; cpu++)
-			conf->cpus[conf->nb_cpus++] = cpu;
-		text += used;
-		if (*text == ',' && text[1] != '\0')
-			text++;
-		else if (*text != '\0')
-			break;
+		fine = parse_cpus(word, &first, &last) &&
+				conf->nb_cpus + (last - first) < SERVE_MAX_CPUS;
+		for (uint64_t cpu = first; fine && cpu <= last; cpu++)
+			conf->cpus[conf->nb_cpus++] = (unsigned int)cpu;
 	}
-	if (*text != '\0' || conf->nb_cpus == 0)
+	free(copy);
+	if (!fine)
 		return cli_usage(args, "%s is not a list of processors such as 2,4-6", args->value);
 	return -1;
 }
@@ -145,15 +155,19 @@ parse_wire(struct cli_args *args, struct serve_conf *conf)
 	const char *equals = strchr(args->value, '=');
 	struct serve_wire *wires, wire = { 0 };
 	size_t len = equals != NULL ? (size_t)(equals - args->value) : 0;
-	int used = 0;
+	char number[8] = "";
+	uint64_t vf = 0;
+
+	if (len > 2 && len - 2 < sizeof(number))
+		memcpy(number, args->value + 2, len - 2);
 
 	if (len == 2 && strncmp(args->value, "pf", 2) == 0)
 		wire.last = 0;
 	else if (len == 3 && strncmp(args->value, "vf*", 3) == 0)
 		wire.first = 1, wire.last = UINT16_MAX; /* Reduced to the number of VFs later. */
-	else if (len > 2 && sscanf(args->value, "vf%3u%n", &wire.first, &used) == 1 &&
-			used == (int)len && wire.first >= 1)
-		wire.last = wire.first;
+	else if (strncmp(args->value, "vf", 2) == 0 &&
+			base_number_parse(number, NIC_MAX_VFS, &vf) == 0 && vf >= 1)
+		wire.first = wire.last = (unsigned int)vf;
 	else
 		return cli_usage(args, "%s is not FN=WIRE with FN pf, vf1, vf2, ... or vf*",
 				args->value);
@@ -172,8 +186,10 @@ parse_mac(struct cli_args *args, struct serve_conf *conf)
 	unsigned int b[6];
 	int end = 0;
 
-	if (sscanf(args->value, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4],
-			    &b[5], &end) != 6 ||
+	/* sscanf() also takes spaces, signs and "0x". */
+	if (strspn(args->value, "0123456789abcdefABCDEF:") != strlen(args->value) ||
+			sscanf(args->value, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3],
+					&b[4], &b[5], &end) != 6 ||
 			args->value[end] != '\0' || (b[0] & 1))
 		return cli_usage(args, "%s is not a unicast MAC address", args->value);
 	for (unsigned int i = 0; i < 6; i++)
@@ -265,6 +281,14 @@ parse_option(struct cli_args *args, int opt, struct serve_conf *conf, const char
 	case OPT_DOORBELL:
 		return parse_choice(args, "--doorbell", "lenient", "strict",
 				&conf->nic.strict_doorbells);
+	case OPT_SPEED:
+		if (strcmp(args->value, "unknown") == 0) {
+			conf->nic.speed = UINT32_MAX;
+			return -1;
+		}
+		ret = parse_number(args, "--speed", 0, INT32_MAX, &n);
+		conf->nic.speed = (uint32_t)n;
+		return ret;
 	case OPT_WORKERS:
 		ret = parse_number(args, "--workers", 1, NIC_MAX_WORKERS, &n);
 		conf->nic.workers = (unsigned int)n;
@@ -320,7 +344,7 @@ serve_parse(struct cli_args *args, struct serve_conf *conf)
 	*conf = (struct serve_conf){
 		.nic = {
 			.profile = "full", .total_vfs = 16, .queue_pairs = 4, .queue_size = 1024,
-			.mtu = 1500, .mac = { 0x02, 0x76, 0x73, 0x72, 0x00, 0x00 },
+			.mtu = 1500, .speed = 100000, .mac = { 0x02, 0x76, 0x73, 0x72, 0x00, 0x00 },
 		},
 		.pf_bdf = "0000:01:00.0",
 		.numa_node = -1,

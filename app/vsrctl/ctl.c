@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base_number.h"
+
 #include "ctl.h"
 
 int
@@ -43,11 +45,12 @@ ctl_print_json(const struct ctl *ctl, json_t *object)
 bool
 ctl_number(const char *text, unsigned long max, unsigned long *value)
 {
-	char *end;
+	uint64_t number;
 
-	errno = 0;
-	*value = strtoul(text, &end, 0);
-	return end != text && *end == '\0' && errno == 0 && *value <= max && text[0] != '-';
+	if (base_number_parse_any(text, max, &number) != 0)
+		return false;
+	*value = (unsigned long)number;
+	return true;
 }
 
 const char *

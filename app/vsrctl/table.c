@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/base_number.h"
 #include "base/base_text.h"
 
 #include "ctl.h"
@@ -65,11 +66,12 @@ terminal_width(void)
 {
 	const char *columns = getenv("COLUMNS");
 	struct winsize size;
+	uint64_t width;
 
 	if (!isatty(STDOUT_FILENO))
 		return 0;
-	if (columns != NULL && atoi(columns) > 0)
-		return (unsigned int)atoi(columns);
+	if (columns != NULL && base_number_parse(columns, UINT16_MAX, &width) == 0 && width != 0)
+		return (unsigned int)width;
 	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 

@@ -3,6 +3,7 @@
 """Errors are reported in one sentence, with an exit code other than 0."""
 
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -41,6 +42,21 @@ def plain(*command, **kw):
         (["--vfs", "257"], "257"),
         (["--vfs", "many"], "many"),
         (["--queue-pairs", "0"], "0"),
+        (["--mtu", "0x5dc0000000000000000"], "0x5dc0"),
+        (["--mtu", "4294968796"], "4294968796"),
+        (["--mtu", "+1500"], "+1500"),
+        (["--speed", "fast"], "fast"),
+        (["--speed", "4294967295"], "4294967295"),
+        (["--cpu", "4294967296"], "4294967296"),
+        (["--cpu", "0-"], "0-"),
+        (["--cpu", "0,,1"], "0,,1"),
+        (["--cpu", " 0"], " 0"),
+        (["--mac", "2:0:0:0:0: 1"], "2:0"),
+        (["--mac", "+2:0:0:0:0:1"], "+2"),
+        (["--wire", "vf-1=null"], "vf-1"),
+        (["--wire", "vf0=null"], "vf0"),
+        (["--wire", "vf+1=null"], "vf+1"),
+        (["--wire", "vf4294967297=null"], "vf4294967297"),
         (["--wire", "vf1=string:x"], "string"),
         (["--wire", "vf1"], "vf1"),
         (["--wire", "vf9=null", "--vfs", "4"], "vf9"),
@@ -69,6 +85,18 @@ def test_commands_that_cannot_run_are_refused(sim):
     host = sim()
     one_sentence(host.run("/nowhere/no-such-program"), "no-such-program")
     one_sentence(host.cli("link", "vf9", "up"), "vf9")
+
+
+def test_each_fault_of_the_help_is_accepted(sim):
+    """Verify: vsr-sim fault --help names the faults, and each of them can be set."""
+    host = sim(vfs=1)
+    text = host.cli("fault", "--help").stdout
+    names = re.findall(r"^  ([a-z-]+(?:=[A-Z]+)?)  +[A-Za-z]", text, re.MULTILINE)
+    assert len(names) >= 10
+    for name in names:
+        done = host.cli("fault", re.sub("=.*", "=1", name))
+        assert done.returncode == 0, (name, done.stderr)
+    assert host.cli("fault", "none").returncode == 0
 
 
 @pytest.mark.parametrize("devargs", ["rx_path=none-such", "frobnicate=1"])

@@ -205,7 +205,9 @@ def test_counts_out_of_range_are_refused(make_host):
     host = make_host(vfs=4)
     refused(host.vsrctl("vf", "create", host.pf, 0), "0 VFs", "vf destroy")
     refused(host.vsrctl("vf", "create", host.pf, 5), "out of range", "1 to 4")
-    refused(host.vsrctl("vf", "create", host.pf, "--", -1), "out of range")
+    refused(host.vsrctl("vf", "create", host.pf, "010"), "out of range", "1 to 4")
+    refused(host.vsrctl("vf", "create", host.pf, 4294967297), "out of range", "1 to 4")
+    refused(host.vsrctl("vf", "create", host.pf, "--", -1), "not a number")
     refused(host.vsrctl("vf", "create", host.pf, "four"), "not a number of VFs")
     refused(host.vsrctl("vf", "create", host.pf, "99999999999999999999"), "not a number of VFs")
     assert host.read("bus/pci/devices", host.pf, "sriov_numvfs") == "0"

@@ -111,7 +111,8 @@ def test_sockets_of_a_named_user_are_its_own_and_in_its_own_folder(sim, daemon):
         pathlib.Path(own, "trap").symlink_to(alien)
         link = pathlib.Path(folder, "link")
         link.symlink_to(own)
-        vsrd = daemon(host, args=["--pf", PF, "--socket", f"{folder}/sock", "--allow-uid", str(user)])
+        sock = f"{folder}/sock"
+        vsrd = daemon(host, args=["--pf", PF, "--socket", sock, "--allow-uid", str(user)])
         vsrd.socket = pathlib.Path(folder, "sock")
         vsrd.call("vf.create", pf=PF, count=2)
 

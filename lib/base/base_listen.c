@@ -85,7 +85,7 @@ base_socket_give(const char *path, const struct base_access *access)
 
 	if (fd < 0)
 		return -errno;
-	/* Who can write to the folder could have put another file of ours there, or a link to it. */
+	/* A user who can write to the folder can put another file of ours there, or a link. */
 	if (fstat(fd, &st) != 0)
 		ret = -errno;
 	else if (!S_ISSOCK(st.st_mode) || st.st_uid != geteuid() || st.st_nlink != 1)

@@ -123,6 +123,30 @@ memory_that_no_file_holds_is_refused(void)
 }
 
 static void
+dma_of_a_file_that_is_too_short_is_refused(void)
+{
+	const int fd = memfd_create("short", MFD_CLOEXEC);
+	uint8_t *area = mmap(NULL, 4 * 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	struct t_fn fn;
+
+	VTEST(fd >= 0 && area != MAP_FAILED);
+	host_rig_up();
+	VTEST_EQ(t_fn_open(&fn, -1, PF, NULL), 0);
+	VTEST_EQ(t_map(fn.container, 0x10000, area, 4 * 4096), -EFAULT);
+	VTEST_EQ(ftruncate(fd, 3 * 4096), 0);
+	VTEST_EQ(t_map(fn.container, 0x10000, area, 4 * 4096), -EFAULT);
+	VTEST_EQ(host_rig.pf.nb_maps, 0);
+	VTEST_EQ(t_map(fn.container, 0x10000, area, 3 * 4096), 0);
+	VTEST_EQ(t_unmap(fn.container, 0x10000, 3 * 4096), 3 * 4096);
+	VTEST_EQ(ftruncate(fd, 3 * 4096 + 1), 0);
+	VTEST_EQ(t_map(fn.container, 0x10000, area, 4 * 4096), 0);
+	t_fn_close(&fn);
+	host_rig_down();
+	munmap(area, 4 * 4096);
+	close(fd);
+}
+
+static void
 dma_range_of_many_files_is_one_map(void)
 {
 	const unsigned int nb = 200; /* more than the descriptors of one message */
@@ -895,6 +919,8 @@ static const struct vtest_case cases[] = {
 	{ "dma_memory_is_shared_with_the_device", dma_memory_is_shared_with_the_device },
 	{ "dma_errors_are_those_of_linux", dma_errors_are_those_of_linux },
 	{ "memory_that_no_file_holds_is_refused", memory_that_no_file_holds_is_refused },
+	{ "dma_of_a_file_that_is_too_short_is_refused",
+			dma_of_a_file_that_is_too_short_is_refused },
 	{ "dma_range_of_many_files_is_one_map", dma_range_of_many_files_is_one_map },
 	{ "unmap_takes_whole_maps", unmap_takes_whole_maps },
 	{ "unmap_all_is_supported", unmap_all_is_supported },

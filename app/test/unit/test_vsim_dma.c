@@ -316,6 +316,39 @@ unmapped_rings_fault_when_they_are_needed(void)
 	fixture_free(&fx);
 }
 
+static void
+pages_behind_the_end_of_a_file_are_refused(void)
+{
+	static const struct {
+		uint64_t file, offset, size;
+		int ret;
+	} rows[] = {
+		{ 4 * PAGE, 0, 4 * PAGE, 0 },
+		{ 4 * PAGE, 3 * PAGE, PAGE, 0 },
+		{ 4 * PAGE, 3 * PAGE, 2 * PAGE, -EFAULT },
+		{ 4 * PAGE, 4 * PAGE, PAGE, -EFAULT },
+		{ 4 * PAGE, 0, 5 * PAGE, -EFAULT },
+		{ 4 * PAGE, 8 * PAGE, PAGE, -EFAULT },
+		{ 3 * PAGE + 1, 0, 4 * PAGE, 0 }, /* the last page is partial */
+		{ 0, 0, PAGE, -EFAULT },
+	};
+
+	fx = fixture_make("full");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const uint64_t before = vsim_dma_bytes(fx.pf);
+		const int fd = memory(rows[i].file, MFD_CLOEXEC);
+
+		VTEST(fd >= 0);
+		VTEST_EQ(vsim_fn_dma_map(fx.pf, BASE, rows[i].size, RW, fd, rows[i].offset),
+				rows[i].ret);
+		VTEST_EQ(vsim_dma_bytes(fx.pf) - before, rows[i].ret == 0 ? rows[i].size : 0);
+		if (rows[i].ret == 0)
+			VTEST_EQ(vsim_fn_dma_unmap(fx.pf, BASE, rows[i].size), 0);
+		close(fd);
+	}
+	fixture_free(&fx);
+}
+
 /* A client truncates its file while the device uses the memory. */
 static void
 cut(unsigned int flags, size_t page)
@@ -434,6 +467,8 @@ static const struct vtest_case cases[] = {
 	{ "protection_is_respected", protection_is_respected },
 	{ "unmapped_memory_is_forgotten_at_once", unmapped_memory_is_forgotten_at_once },
 	{ "unmapped_rings_fault_when_they_are_needed", unmapped_rings_fault_when_they_are_needed },
+	{ "pages_behind_the_end_of_a_file_are_refused",
+			pages_behind_the_end_of_a_file_are_refused },
 	{ "truncated_files_break_the_function_not_the_process",
 			truncated_files_break_the_function_not_the_process },
 	{ "truncated_huge_files_break_the_function_not_the_process",

@@ -297,10 +297,13 @@ counts_are_bounded_by_the_pf(void)
 		{ "8", 0 },
 		{ "0", -EINVAL },
 		{ "9", -ERANGE },
-		{ "-1", -ERANGE },
+		{ "010", -ERANGE }, /* ten */
+		{ "08", 0 },
+		{ "-1", -EINVAL },
 		{ "", -EINVAL },
 		{ "2x", -EINVAL },
-		{ "99999999999999999999", -EINVAL },
+		{ "99999999999999999999", -ERANGE },
+		{ "4294967297", -ERANGE },
 	};
 	struct err err;
 

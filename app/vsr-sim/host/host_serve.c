@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -76,12 +77,20 @@ add_pieces(struct host_conn *conn, const struct vfio_iommu_type1_dma_map *arg, c
 	for (size_t i = 0; i < nb; i++) {
 		struct host_proto_piece piece;
 		struct host_file *file;
+		struct stat st;
 
 		memcpy(&piece, data + i * sizeof(piece), sizeof(piece));
 		if (piece.size == 0 || piece.size > arg->size - map->size ||
 				piece.fd >= conn->nb_fds ||
 				piece.offset + piece.size < piece.offset)
 			return -EINVAL;
+		/* A page behind the end of the file cannot be pinned. */
+		if (fstat(conn->fds[piece.fd], &st) != 0 ||
+				(S_ISREG(st.st_mode) &&
+						piece.offset + piece.size >
+								((uint64_t)st.st_size + 4095) /
+										4096 * 4096))
+			return -EFAULT;
 		file = host_file_get(conn->host, conn->fds[piece.fd]);
 		if (file == NULL)
 			return -ENOMEM;

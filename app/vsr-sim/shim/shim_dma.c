@@ -216,7 +216,8 @@ shim_dma_map(ino_t ino, uintptr_t user)
 		ret = send_pieces(ino, &arg, &r, first);
 		if (ret == -EFAULT)
 			log_error(&arg, arg.vaddr,
-					"the file cannot be opened (run the program as root)");
+					"the file is shorter than its mapping, or cannot be "
+					"opened (run the program as root)");
 	}
 	shim_unlock(&map_lock);
 	free(r.pieces);

@@ -179,8 +179,8 @@ find_vf(struct guest_vf *g, struct sysfs_fn *fn, char token[TOKEN_LEN], struct e
 }
 
 /*
- * The path by which the socket is made. The folder of another user is opened first and checked then,
- * because the user could put a link to elsewhere in its place.
+ * The path by which the socket is made. A folder of another user is opened first and checked then,
+ * because this user could put a link to elsewhere in its place.
  */
 static int
 socket_place(struct guest_vf *g, const struct guest_socket *asked, char path[PATH_MAX],

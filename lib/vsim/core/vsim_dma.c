@@ -10,16 +10,18 @@
  * Inside windows of reserved address space they are mapped adjacent in this process too, so that a
  * whole heap is one segment and the one-entry cache of a queue nearly always hits.
  *
- * A client may truncate its file while it is mapped; an access to the missing part raises SIGBUS.
- * The handler below maps zeros instead and counts the piece as lost; the worker then sets
- * NEEDS_RESET. The handler is installed with the first function, calls the previous handler for
- * all other faults, and searches only the NIC that the faulting thread works for.
+ * A file must have all the pages that a client maps. The client may truncate the file later; an
+ * access to the missing part raises SIGBUS. The handler below maps zeros instead and counts the
+ * piece as lost; the worker then sets NEEDS_RESET. The handler is installed with the first
+ * function, calls the previous handler for all other faults, and searches only the NIC that the
+ * faulting thread works for.
  */
 
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -173,13 +175,18 @@ piece_map(struct vsim_dma *dma, struct vsim_dma_piece *p, int fd, uint64_t offse
 {
 	const int flags = MAP_SHARED | MAP_NORESERVE;
 	struct statfs fs;
+	struct stat st;
 	uint64_t page = VSIM_DMA_PAGE, head, len;
 	int ret;
 
-	if (fstatfs(fd, &fs) < 0)
+	if (fstatfs(fd, &fs) < 0 || fstat(fd, &st) < 0)
 		return -errno;
 	if (fs.f_type == HUGETLBFS_MAGIC && fs.f_bsize > 0)
 		page = fs.f_bsize;
+	/* Linux cannot pin a page behind the end of a file. The last page may be partial. */
+	if (S_ISREG(st.st_mode) &&
+			(((uint64_t)st.st_size + page - 1) & ~(page - 1)) < offset + p->size)
+		return -EFAULT;
 	head = offset & (page - 1);
 	len = (head + p->size + page - 1) & ~(page - 1);
 

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/base_number.h"
 #include "vsim/wire/vsim_wire.h"
 #include "vsim/data/vsim_rxtx.h"
 
@@ -18,13 +19,9 @@ static struct vsim_wire *
 peer_open(struct vsim_nic *nic, unsigned int index, const char *arg, char *err, size_t err_len)
 {
 	struct vsim_wire *wire;
-	unsigned long peer;
-	char *end;
+	uint64_t peer;
 
-	errno = 0;
-	peer = strtoul(arg, &end, 10);
-	if (arg[0] < '0' || arg[0] > '9' || *end != '\0' || errno != 0 ||
-			peer > nic->conf.total_vfs)
+	if (base_number_parse(arg, nic->conf.total_vfs, &peer) != 0)
 		return vsim_wire_error(EINVAL, err, err_len,
 				"peer \"%s\" is not a function number: 0 is the PF, 1..%u are VFs",
 				arg, nic->conf.total_vfs);
