@@ -947,15 +947,17 @@ static const struct situation {
 };
 
 static void
-world_up(const struct situation *s, bool packed)
+world_up(const struct situation *s, bool packed, bool hard)
 {
 	const struct vsim_features plain = FEATURES(VIRTIO_F_VERSION_1, VIRTIO_F_ACCESS_PLATFORM);
 	const struct vsim_features f = features(packed, s->features);
 	char err[256] = "";
+	struct vsim_nic_conf conf = fixture_conf("full");
 	const bool on_vf = s->features & ON_VF;
 	struct vsim_fn *vf;
 
-	fx = fixture_make("full");
+	conf.shuffled_completions = conf.strict_doorbells = hard;
+	fx = fixture_from(&conf);
 	fixture_vfs(&fx, 1);
 	vf_mem = mmap(NULL, FIXTURE_MEM_LEN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 			-1, 0);
@@ -991,11 +993,11 @@ as_expected(const struct situation *s)
 }
 
 static void
-situation_run(const struct situation *s, bool packed)
+situation_run(const struct situation *s, bool packed, bool hard)
 {
 	const struct vsim_features plain = features(packed, 0);
 
-	world_up(s, packed);
+	world_up(s, packed, hard);
 	s->act();
 	if (!as_expected(s))
 		vtest_fail("%s (%s): %llu violations (%llu of C%03u), %llu faults, status %#x, "
@@ -1022,18 +1024,33 @@ situation_run(const struct situation *s, bool packed)
 }
 
 static void
-situations_touch_nobody_else(void)
+situations_run(bool hard)
 {
 	for (size_t i = 0; i < NB(situations); i++) {
 		if (situations[i].layouts & SPLIT)
-			situation_run(&situations[i], false);
+			situation_run(&situations[i], false, hard);
 		if (situations[i].layouts & PACKED)
-			situation_run(&situations[i], true);
+			situation_run(&situations[i], true, hard);
 	}
+}
+
+static void
+situations_touch_nobody_else(void)
+{
+	situations_run(false);
+}
+
+/* The same on a device that completes out of order and believes doorbells. */
+static void
+situations_touch_nobody_else_on_a_hard_device(void)
+{
+	situations_run(true);
 }
 
 static const struct vtest_case cases[] = {
 	{ "situations_touch_nobody_else", situations_touch_nobody_else },
+	{ "situations_touch_nobody_else_on_a_hard_device",
+			situations_touch_nobody_else_on_a_hard_device },
 };
 
 int
