@@ -185,8 +185,8 @@ use(uint32_t nb)
 		struct rte_mbuf *m = vq->cookies[id];
 
 		VTEST(m != NULL);
-		memcpy((uint8_t *)m->buf_addr + RTE_PKTMBUF_HEADROOM - sizeof(hdr), &hdr,
-				sizeof(hdr));
+		memcpy((uint8_t *)m->buf_addr + RTE_PKTMBUF_HEADROOM - VIRTIO_NET_HDR_LEN, &hdr,
+				VIRTIO_NET_HDR_LEN);
 		if (vq->packed) {
 			const bool wrap = device.used / NB_DESC % 2 == 0;
 

@@ -236,9 +236,8 @@ bad_number_of_buffers_is_dropped_and_counted(void)
 		struct rte_mbuf *got[BURST];
 
 		for (uint16_t i = 0; i < RTE_DIM(numbers); i++) {
-			/* a full buffer: a buffer that is not full is the last one of its packet */
 			header_set(liar.vq, i, numbers[i]);
-			use(&liar, id_of(liar.vq, i), 2060, 1);
+			use(&liar, id_of(liar.vq, i), i % 2 == 0 ? 2060 : 100, 1);
 		}
 		header_set(liar.vq, RTE_DIM(numbers), 1);
 		use(&liar, id_of(liar.vq, RTE_DIM(numbers)), 112, 1);
@@ -304,6 +303,41 @@ packet_in_parts_is_put_together(void)
 		restart_heals();
 		rig_close(&rig);
 	}
+}
+
+/* A device has to fill all buffers of a packet but the last. The packet of one that does not is
+ * whole nevertheless. */
+static void
+packet_in_buffers_that_are_not_full_is_whole(void)
+{
+	/* in a step of the vector rows, across two of them, and after the last one */
+	static const uint16_t places[] = { 0, 1, 6, 7, 8, 15, 23 };
+	static const uint16_t lens[] = { 1012, 500, 64 };
+	enum { NB = 24 };
+
+	for (unsigned int l = 1; l < NB_LAYOUTS; l += 2)
+		for (unsigned int p = 0; p < RTE_DIM(places); p++) {
+			struct liar liar = start(layout(l));
+			struct rte_mbuf *got[BURST];
+
+			for (uint16_t i = 0; i < NB + 2; i++) {
+				const uint16_t part = i - places[p];
+
+				header_set(liar.vq, i, part == 0 ? 3 : 1);
+				use(&liar, id_of(liar.vq, i), part < 3 ? lens[part] : 72, 1);
+			}
+			VTEST_EQ(rte_eth_rx_burst(rig.fns[0].port, 0, got, BURST), NB);
+			for (uint16_t i = 0; i < NB; i++) {
+				rte_mbuf_sanity_check(got[i], 1);
+				VTEST_EQ(got[i]->pkt_len, i == places[p] ? 1564 : 60);
+				VTEST_EQ(got[i]->nb_segs, i == places[p] ? 3 : 1);
+			}
+			rte_pktmbuf_free_bulk(got, NB);
+			VTEST_EQ(rig_xstat(rig.fns[0].port, "rx_q0_bad_num_buffers"), 0);
+			VTEST_EQ(rig_xstat(rig.fns[0].port, "rx_q0_bad_len"), 0);
+			restart_heals();
+			rig_close(&rig);
+		}
 }
 
 /* With IN_ORDER one used entry completes all buffers up to its id. */
@@ -496,8 +530,12 @@ any_order_is_fine(void)
 			/* mostly in order, since the vector rows then take several at once */
 			const bool mix = round % 4 == 3;
 
-			for (uint16_t i = 0; i < NB; i++)
-				ids[i] = id_of(liar.vq, (liar.at + i) % liar.vq->size);
+			for (uint16_t i = 0; i < NB; i++) {
+				const uint16_t slot = (liar.at + i) % liar.vq->size;
+
+				header_set(liar.vq, slot, 1);
+				ids[i] = id_of(liar.vq, slot);
+			}
 			for (uint16_t i = NB - 1; mix && i > 0; i--) {
 				const unsigned int other = rand_r(&seed) % (i + 1u);
 
@@ -594,6 +632,8 @@ static const struct vtest_case cases[] = {
 			bad_number_of_buffers_is_dropped_and_counted },
 	{ "bad_later_buffer_drops_its_packet_only", bad_later_buffer_drops_its_packet_only },
 	{ "packet_in_parts_is_put_together", packet_in_parts_is_put_together },
+	{ "packet_in_buffers_that_are_not_full_is_whole",
+			packet_in_buffers_that_are_not_full_is_whole },
 	{ "in_order_batches_give_back_all", in_order_batches_give_back_all },
 	{ "in_order_batch_fills_skipped_buffers", in_order_batch_fills_skipped_buffers },
 	{ "in_order_batch_past_the_index_breaks_the_queue",

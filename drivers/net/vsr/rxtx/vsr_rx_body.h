@@ -99,10 +99,10 @@ rx_fix_up(struct vsr_rxq *rxq, struct rte_mbuf *m, uint32_t len, const bool merg
 	if (unlikely(len <= rxq->hdr_len || len > rxq->buf_len))
 		return vsr_rx_bad_len(rxq, m);
 	rx_rearm(rxq, m, len - rxq->hdr_len);
-	/* All but the last buffer of a packet are full (virtio 1.4 5.1.9.4.1): a buffer that is not
-	 * full is a whole packet, and its header need not be read. */
-	if (!mergeable || likely(len < rxq->buf_len))
+	if (!mergeable)
 		return m;
+	/* Also read it if the buffer is not full. A device has to fill all buffers of a packet but
+	 * the last (virtio 1.4 5.1.9.4.1), but the packet of one that does not would be cut. */
 	nb_buffers = rx_num_buffers(rxq, m);
 	if (likely(nb_buffers == 1))
 		return m;

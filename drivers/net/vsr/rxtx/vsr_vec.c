@@ -27,7 +27,20 @@ rx_rearm_wide(const struct vsr_rxq *rxq, struct rte_mbuf *m, uint64_t data_len)
 		data_len << 32, data_len };
 }
 
-/* At least one length is unusual: handle the packets one by one. */
+/* Zero if each of these packets is in one buffer. */
+static __rte_always_inline uint64_t
+rx_in_more(const struct vsr_rxq *rxq, struct rte_mbuf *const *pkts)
+{
+	const uint64_t at = rxq->hdr_offset + offsetof(struct virtio_net_hdr, num_buffers);
+	uint64_t more = 0;
+
+#pragma GCC unroll 8
+	for (unsigned int i = 0; i < VIO_LANES; i++)
+		more |= vio_load16(RTE_PTR_ADD(pkts[i], at)) ^ 1;
+	return more;
+}
+
+/* At least one packet is unusual: handle the packets one by one. */
 static __rte_noinline uint16_t
 rx_sort(struct vsr_rxq *rxq, struct rte_mbuf **pkts, const uint64_t *lens, uint64_t *bytes)
 {
@@ -48,8 +61,6 @@ rx_sort(struct vsr_rxq *rxq, struct rte_mbuf **pkts, const uint64_t *lens, uint6
 static __rte_always_inline uint16_t
 rx_reap_lanes(struct vsr_rxq *rxq, struct rte_mbuf **pkts, uint64_t *bytes, const bool packed)
 {
-	/* A packet that fills its buffer may continue in the next buffer. */
-	const uint64_t most = rxq->buf_len - rxq->mergeable;
 	vio_vec mbufs, lens;
 	uint64_t each[VIO_LANES];
 
@@ -59,7 +70,8 @@ rx_reap_lanes(struct vsr_rxq *rxq, struct rte_mbuf **pkts, uint64_t *bytes, cons
 		     !vio_vec_split_reap(rxq->vq, &mbufs, &lens))
 		return 0;
 	vio_vec_store(pkts, mbufs);
-	if (unlikely(vio_vec_any(vio_vec_outside(lens, rxq->hdr_len + 1, most)))) {
+	if (unlikely(vio_vec_any(vio_vec_outside(lens, rxq->hdr_len + 1, rxq->buf_len)) ||
+			    (rxq->mergeable && (!rxq->linear || rx_in_more(rxq, pkts) != 0)))) {
 		vio_vec_store(each, lens);
 		return rx_sort(rxq, pkts, each, bytes);
 	}
