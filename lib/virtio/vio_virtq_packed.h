@@ -254,8 +254,10 @@ vio_packed_intr_enable(struct vio_virtq *vq)
 	vio_store16(&vq->driver_event->flags, RING_EVENT_FLAGS_ENABLE);
 	vio_mb(vq);
 	flags = vio_load16(&vq->pdesc[vq->reap_i].flags);
-	return ((flags & VIRTQ_DESC_F_AVAIL) != 0) == vq->reap_wrap &&
-			((flags & VIRTQ_DESC_F_USED) != 0) == vq->reap_wrap;
+	/* The rest of a batch has no used descriptor of its own (virtio 1.4 2.8.8). */
+	return vq->in_batch ||
+			(((flags & VIRTQ_DESC_F_AVAIL) != 0) == vq->reap_wrap &&
+					((flags & VIRTQ_DESC_F_USED) != 0) == vq->reap_wrap);
 }
 
 static inline void

@@ -13,6 +13,8 @@
 #include <string.h>
 
 #include "test/fixture/rig.h"
+#include "virtio/vio_virtq_packed.h"
+#include "virtio/vio_virtq_split.h"
 
 #define BURST 32
 
@@ -395,6 +397,37 @@ in_order_batch_fills_skipped_buffers(void)
 	}
 }
 
+/* An application that takes one packet of a batch and then waits for an interrupt: the device has
+ * raised the only one already. */
+static void
+rest_of_a_batch_needs_no_interrupt(void)
+{
+	for (unsigned int l = 0; l < NB_LAYOUTS; l++) {
+		struct liar liar = start(layout(l));
+		const uint16_t port = rig.fns[0].port;
+		bool (*const enable)(struct vio_virtq * vq) = liar.vq->packed ?
+				vio_packed_intr_enable :
+				vio_split_intr_enable;
+		struct rte_mbuf *got[BURST];
+
+		if (!IS_IN_ORDER(l)) {
+			rig_close(&rig);
+			continue;
+		}
+		for (uint16_t i = 0; i < 3; i++)
+			header_set(liar.vq, i, 1);
+		use(&liar, id_of(liar.vq, 2), 72, 3);
+		for (uint16_t i = 0; i < 3; i++) {
+			VTEST(enable(liar.vq));
+			VTEST_EQ(rte_eth_rx_burst(port, 0, got, 1), 1);
+			rte_pktmbuf_free(got[0]);
+		}
+		VTEST(!enable(liar.vq));
+		restart_heals();
+		rig_close(&rig);
+	}
+}
+
 static void
 in_order_batch_past_the_index_breaks_the_queue(void)
 {
@@ -636,6 +669,7 @@ static const struct vtest_case cases[] = {
 			packet_in_buffers_that_are_not_full_is_whole },
 	{ "in_order_batches_give_back_all", in_order_batches_give_back_all },
 	{ "in_order_batch_fills_skipped_buffers", in_order_batch_fills_skipped_buffers },
+	{ "rest_of_a_batch_needs_no_interrupt", rest_of_a_batch_needs_no_interrupt },
 	{ "in_order_batch_past_the_index_breaks_the_queue",
 			in_order_batch_past_the_index_breaks_the_queue },
 	{ "bad_tx_id_frees_nothing_twice", bad_tx_id_frees_nothing_twice },
