@@ -212,6 +212,62 @@ vlans_are_filtered_when_asked_only(void)
 		}
 }
 
+/* Whether a packet of this VLAN comes back to the port. */
+static bool
+vlan_arrives(uint8_t vlan)
+{
+	struct rte_mbuf *pkt = rig_packet(rig.pool, 64, 0, 3, &own), *got;
+	uint8_t *data = rte_pktmbuf_mtod(pkt, uint8_t *);
+	uint16_t nb;
+
+	data[12] = 0x81;
+	data[13] = 0;
+	data[14] = 0;
+	data[15] = vlan;
+	VTEST_EQ(rte_eth_tx_burst(rig.fns[0].port, 0, &pkt, 1), 1);
+	rig_step(&rig);
+	nb = rte_eth_rx_burst(rig.fns[0].port, 0, &got, 1);
+	if (nb == 1)
+		rte_pktmbuf_free(got);
+	return nb == 1;
+}
+
+static void
+vlan_filter_can_be_switched(void)
+{
+	for (unsigned int l = 0; l < 2 * RTE_DIM(layouts); l++) {
+		const struct vsim_features off = l < RTE_DIM(layouts) ?
+				RIG_OFF(VIRTIO_F_RING_RESET) :
+				(struct vsim_features){ { 0 } };
+		uint16_t port;
+
+		start(layouts[l % 2], off);
+		port = rig.fns[0].port;
+		/* Off at the start: the device has to be reset first. */
+		VTEST_EQ(rte_eth_dev_set_vlan_offload(port, RTE_ETH_VLAN_FILTER_OFFLOAD), -EBUSY);
+		VTEST(vlan_arrives(8));
+		VTEST_EQ(rte_eth_dev_stop(port), 0);
+		VTEST_EQ(rte_eth_dev_set_vlan_offload(port, RTE_ETH_VLAN_FILTER_OFFLOAD), 0);
+		VTEST_EQ(rte_eth_dev_start(port), 0);
+		VTEST(!vlan_arrives(7));
+		VTEST_EQ(rte_eth_dev_vlan_filter(port, 7, 1), 0);
+		VTEST(vlan_arrives(7) && !vlan_arrives(8));
+		/* On at the start: it can be switched off and on. */
+		VTEST_EQ(rte_eth_dev_set_vlan_offload(port, 0), 0);
+		VTEST(vlan_arrives(7) && vlan_arrives(8));
+		VTEST_EQ(rte_eth_dev_stop(port), 0);
+		VTEST_EQ(rte_eth_dev_start(port), 0);
+		VTEST(vlan_arrives(7) && vlan_arrives(8));
+		VTEST_EQ(rte_eth_dev_set_vlan_offload(port, RTE_ETH_VLAN_FILTER_OFFLOAD), 0);
+		VTEST(vlan_arrives(7) && !vlan_arrives(8));
+		VTEST_EQ(rte_eth_dev_stop(port), 0);
+		VTEST_EQ(rte_eth_dev_set_vlan_offload(port, 0), 0);
+		VTEST_EQ(rte_eth_dev_start(port), 0);
+		VTEST(vlan_arrives(8));
+		rig_close(&rig);
+	}
+}
+
 /* All pairs in use receive flows, no packet is lost, and the number of pairs may change. */
 static void
 queue_pairs_share_the_packets(void)
@@ -284,6 +340,7 @@ static const struct vtest_case cases[] = {
 	{ "own_address_moves", own_address_moves },
 	{ "address_set_while_stopped_counts_at_start", address_set_while_stopped_counts_at_start },
 	{ "vlans_are_filtered_when_asked_only", vlans_are_filtered_when_asked_only },
+	{ "vlan_filter_can_be_switched", vlan_filter_can_be_switched },
 	{ "queue_pairs_share_the_packets", queue_pairs_share_the_packets },
 	{ "what_is_not_offered_is_not_supported", what_is_not_offered_is_not_supported },
 };

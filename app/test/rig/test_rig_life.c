@@ -323,10 +323,45 @@ mtu_is_held_to_device_and_buffers(void)
 	VTEST_EQ(rte_eth_dev_set_mtu(port, 4001), -EINVAL);
 	VTEST_EQ(rte_eth_dev_set_mtu(port, 67), -EINVAL);
 	VTEST_EQ(rte_eth_dev_set_mtu(port, 4000), -EINVAL); /* scatter is off */
-	VTEST_EQ(rte_eth_dev_set_mtu(port, 2030), 0);
+	VTEST_EQ(rte_eth_dev_set_mtu(port, 2026), 0);
 	VTEST_EQ(rig_configure(&rig, 0, 1, 64, RTE_ETH_RX_OFFLOAD_SCATTER, rig.pool), 0);
 	VTEST_EQ(rte_eth_dev_set_mtu(port, 4000), 0);
 	rig_close(&rig);
+}
+
+/* Two VLAN tags come on top of the MTU, in both directions. */
+static void
+two_vlan_tags_fit(void)
+{
+	static const char *const args[] = { "mrg_rxbuf=0", "mrg_rxbuf=1" };
+	struct rte_mempool *tight = rig_pool("tight", 512, 1500 + 22);
+
+	for (unsigned int i = 0; i < RTE_DIM(args); i++) {
+		const struct rig_conf conf = { .mtu = 1500, .args = args[i] };
+		struct rte_eth_conf eth_conf = { .rxmode.mtu = 1500 };
+		struct rte_eth_dev_info info;
+		struct rte_mbuf *pkts[2], *got;
+		uint16_t port;
+
+		rig_note("%s", args[i]);
+		rig_open(&rig, &conf);
+		port = rig.fns[0].port;
+		VTEST_EQ(rte_eth_dev_info_get(port, &info), 0);
+		VTEST_EQ(info.max_rx_pktlen, 1522);
+		VTEST_EQ(rte_eth_dev_configure(port, 1, 1, &eth_conf), 0);
+		VTEST_EQ(rte_eth_rx_queue_setup(port, 0, 64, 0, NULL, tight), 0);
+		VTEST_EQ(rte_eth_tx_queue_setup(port, 0, 64, 0, NULL), 0);
+		VTEST_EQ(rte_eth_dev_start(port), 0);
+		pkts[0] = rig_packet(rig.pool, 1522, 0, 5, NULL);
+		pkts[1] = rig_packet(rig.pool, 1523, 0, 6, NULL);
+		VTEST_EQ(rte_eth_tx_burst(port, 0, pkts, 2), 2);
+		rig_step(&rig);
+		VTEST_EQ(rte_eth_rx_burst(port, 0, &got, 1), 1);
+		VTEST(rig_packet_is(got, 1522, 5));
+		rte_pktmbuf_free(got);
+		VTEST_EQ(rig_xstat(port, "tx_q0_too_long"), 1);
+		rig_close(&rig);
+	}
 }
 
 static void
@@ -539,6 +574,7 @@ static const struct vtest_case cases[] = {
 	{ "link_follows_the_cable", link_follows_the_cable },
 	{ "device_without_status_is_up", device_without_status_is_up },
 	{ "mtu_is_held_to_device_and_buffers", mtu_is_held_to_device_and_buffers },
+	{ "two_vlan_tags_fit", two_vlan_tags_fit },
 	{ "too_small_buffers_are_refused", too_small_buffers_are_refused },
 	{ "ring_size_reaches_the_device", ring_size_reaches_the_device },
 	{ "more_tx_than_rx_queues_are_refused", more_tx_than_rx_queues_are_refused },

@@ -493,7 +493,7 @@ packets_that_cannot_be_sent_are_dropped_and_counted(void)
 		rig_open(&rig, &v.conf);
 		rig_start(&rig);
 		port = rig.fns[0].port;
-		pkts[0] = rig_packet(rig.pool, 1519, 0, 0, NULL); /* longer than the MTU */
+		pkts[0] = rig_packet(rig.pool, 1523, 0, 0, NULL); /* longer than the MTU */
 		pkts[1] = rig_packet(rig.pool, 60, 1, 0, NULL); /* 60 segments */
 		pkts[2] = rte_pktmbuf_alloc(rig.pool); /* an empty packet */
 		VTEST(pkts[2] != NULL);

@@ -25,7 +25,6 @@
 RTE_LOG_REGISTER(vsr_logtype, pmd.net.vsr, NOTICE);
 
 #define VSR_DESC_DEFAULT 1024
-#define FRAME_OVERHEAD (RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN)
 
 /* All features that the driver supports, less those that an argument switches off. */
 static struct vio_features
@@ -87,12 +86,42 @@ vsr_configure(struct rte_eth_dev *eth_dev)
 	}
 	if ((conf->rxmode.mq_mode & ~RTE_ETH_MQ_RX_RSS) != 0 ||
 			conf->txmode.mq_mode != RTE_ETH_MQ_TX_NONE) {
-		VSR_LOG(ERR, dev, "this multi-queue mode is not supported");
+		VSR_LOG(ERR, dev, "multi-queue modes %d (RX) and %d (TX) are not supported",
+				conf->rxmode.mq_mode, conf->txmode.mq_mode);
+		return -EINVAL;
+	}
+	/* With one RX queue the mode promises nothing; some applications always set it. */
+	if (conf->rxmode.mq_mode == RTE_ETH_MQ_RX_RSS && nb_rx > 1) {
+		VSR_LOG(ERR, dev,
+				"RSS over %u RX queues is not supported: "
+				"without it the device chooses the queues",
+				nb_rx);
 		return -ENOTSUP;
 	}
 	eth_dev->data->scattered_rx = vsr_has(dev, VIRTIO_NET_F_MRG_RXBUF) &&
 			(conf->rxmode.offloads & RTE_ETH_RX_OFFLOAD_SCATTER) != 0;
 	return vlan_filter_choose(dev, conf->rxmode.offloads & RTE_ETH_RX_OFFLOAD_VLAN_FILTER);
+}
+
+/* Accepting CTRL_VLAN takes a reset of the device, so the filter of a started port can be switched
+ * only if it was on at the start. */
+static int
+vsr_vlan_offload_set(struct rte_eth_dev *eth_dev, int mask)
+{
+	const bool filter = eth_dev->data->dev_conf.rxmode.offloads &
+			RTE_ETH_RX_OFFLOAD_VLAN_FILTER;
+	struct vsr_dev *dev = vsr_dev_of(eth_dev);
+
+	if ((mask & RTE_ETH_VLAN_FILTER_MASK) == 0)
+		return 0;
+	if (!eth_dev->data->dev_started)
+		return vlan_filter_choose(dev, filter);
+	if (!vsr_has(dev, VIRTIO_NET_F_CTRL_VLAN)) {
+		VSR_LOG(ERR, dev,
+				"the VLAN filter can be switched on only while the port is stopped");
+		return -EBUSY;
+	}
+	return vsr_vlan_filter_switch(eth_dev, filter);
 }
 
 static void
@@ -104,12 +133,33 @@ queue_states_set(struct rte_eth_dev *eth_dev, uint8_t state)
 		eth_dev->data->tx_queue_state[i] = state;
 }
 
+/* ethdev does not check this. */
+static int
+queues_check(const struct rte_eth_dev *eth_dev)
+{
+	const struct vsr_dev *dev = vsr_dev_of(eth_dev);
+
+	for (uint16_t i = 0; i < eth_dev->data->nb_rx_queues; i++)
+		if (eth_dev->data->rx_queues[i] == NULL) {
+			VSR_LOG(ERR, dev, "RX queue %u is not set up", i);
+			return -EINVAL;
+		}
+	for (uint16_t i = 0; i < eth_dev->data->nb_tx_queues; i++)
+		if (eth_dev->data->tx_queues[i] == NULL) {
+			VSR_LOG(ERR, dev, "TX queue %u is not set up", i);
+			return -EINVAL;
+		}
+	return 0;
+}
+
 static int
 vsr_start(struct rte_eth_dev *eth_dev)
 {
 	int ret;
 
-	ret = vsr_dev_start(eth_dev);
+	ret = queues_check(eth_dev);
+	if (ret == 0)
+		ret = vsr_dev_start(eth_dev);
 	if (ret != 0)
 		return ret;
 	queue_states_set(eth_dev, RTE_ETH_QUEUE_STATE_STARTED);
@@ -190,7 +240,7 @@ vsr_infos_get(struct rte_eth_dev *eth_dev, struct rte_eth_dev_info *info)
 	info->max_mac_addrs = vsr_has(dev, VIRTIO_NET_F_CTRL_RX) ? VSR_MACS_MAX : 1;
 	info->min_mtu = VIRTIO_NET_MTU_MIN;
 	info->max_mtu = dev->max_mtu;
-	info->max_rx_pktlen = dev->max_mtu + FRAME_OVERHEAD;
+	info->max_rx_pktlen = dev->max_mtu + VSR_FRAME_OVERHEAD;
 	info->min_rx_bufsize = RTE_ETHER_MIN_LEN;
 	info->tx_offload_capa = RTE_ETH_TX_OFFLOAD_MULTI_SEGS | RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
 	info->tx_queue_offload_capa = RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
@@ -245,7 +295,7 @@ vsr_tx_burst_mode_get(struct rte_eth_dev *eth_dev, uint16_t queue_id,
 static int
 vsr_is_removed(struct rte_eth_dev *eth_dev)
 {
-	return vio_dev_status(&vsr_dev_of(eth_dev)->vio) == 0xff;
+	return vsr_dev_gone(vsr_dev_of(eth_dev));
 }
 
 /* The largest ring, the addresses and the MTU that a port has before its configuration. */
@@ -330,6 +380,7 @@ static const struct eth_dev_ops vsr_ops = {
 	.mac_addr_remove = vsr_mac_addr_remove,
 	.set_mc_addr_list = vsr_set_mc_addr_list,
 	.vlan_filter_set = vsr_vlan_filter_set,
+	.vlan_offload_set = vsr_vlan_offload_set,
 	.mtu_set = vsr_mtu_set,
 	.stats_get = vsr_stats_get,
 	.stats_reset = vsr_stats_reset,

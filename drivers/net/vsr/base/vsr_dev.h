@@ -19,6 +19,8 @@
 #define VSR_QUEUES_MAX 256 /**< Queues per direction. */
 #define VSR_MACS_MAX 64 /**< MAC addresses of a port, including the default one. */
 #define VSR_MC_MAX 64 /**< Addresses of the multicast list. */
+/** Bytes of a frame above the MTU: Ethernet header and two VLAN tags. */
+#define VSR_FRAME_OVERHEAD (RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN)
 
 struct vsr_kept;
 struct vsr_rx_path;

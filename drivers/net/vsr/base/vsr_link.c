@@ -30,6 +30,12 @@ vsr_dev_config_read(struct vsr_dev *dev)
 }
 
 bool
+vsr_dev_gone(struct vsr_dev *dev)
+{
+	return vio_dev_status(&dev->vio) == 0xff;
+}
+
+bool
 vsr_dev_needs_reset(struct vsr_dev *dev)
 {
 	const uint8_t status = vio_dev_status(&dev->vio);
@@ -70,7 +76,7 @@ vsr_link_update(struct rte_eth_dev *eth_dev, int wait_to_complete)
 	uint32_t speed;
 
 	if (eth_dev->data->dev_started && !vsr_dev_stopped_by_itself(eth_dev) &&
-			vsr_dev_config_read(dev) == 0) {
+			vsr_dev_config_read(dev) == 0 && !vsr_dev_gone(dev)) {
 		/* Without the status field the link is up (virtio 1.4 5.1.5). */
 		if (!vsr_has(dev, VIRTIO_NET_F_STATUS) ||
 				(rte_le_to_cpu_16(dev->config.status) & VIRTIO_NET_S_LINK_UP) != 0)

@@ -11,6 +11,8 @@
 
 #include "vsr_dev.h"
 
+/** True if the device is gone: its registers read as ones. */
+bool vsr_dev_gone(struct vsr_dev *dev);
 /** True if the device has set DEVICE_NEEDS_RESET, or has restarted by itself. */
 bool vsr_dev_needs_reset(struct vsr_dev *dev);
 /** Read the device configuration into dev->config. @return 0 or -errno. */

@@ -97,7 +97,7 @@ announced_min(const struct vsr_rxq *rxq, uint16_t nb_desc)
 bool
 vsr_rxq_fits(const struct vsr_rxq *rxq, uint16_t mtu, bool scatter)
 {
-	const uint32_t frame = (uint32_t)mtu + RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN;
+	const uint32_t frame = (uint32_t)mtu + VSR_FRAME_OVERHEAD;
 
 	if (scatter && vsr_has(rxq->dev, VIRTIO_NET_F_MRG_RXBUF))
 		return true;
@@ -219,6 +219,10 @@ vsr_rx_queue_setup(struct rte_eth_dev *eth_dev, uint16_t queue_id, uint16_t nb_d
 		VSR_LOG(ERR, dev, "RX queue %u needs a mempool of its own", queue_id);
 		return -EINVAL;
 	}
+	if (conf->rx_deferred_start) {
+		VSR_LOG(ERR, dev, "RX queue %u: deferred start is not supported", queue_id);
+		return -EINVAL;
+	}
 	nb_desc = ring_size(dev, nb_desc);
 	room = rte_pktmbuf_data_room_size(pool);
 	if (room < RTE_PKTMBUF_HEADROOM + RTE_ETHER_MIN_LEN ||
@@ -302,6 +306,10 @@ vsr_tx_queue_setup(struct rte_eth_dev *eth_dev, uint16_t queue_id, uint16_t nb_d
 	struct vsr_txq *txq;
 	int ret;
 
+	if (conf->tx_deferred_start) {
+		VSR_LOG(ERR, dev, "TX queue %u: deferred start is not supported", queue_id);
+		return -EINVAL;
+	}
 	nb_desc = ring_size(dev, nb_desc);
 	txq = rte_zmalloc_socket("vsr_txq", sizeof(*txq), RTE_CACHE_LINE_SIZE, (int)socket_id);
 	if (txq == NULL)
@@ -316,7 +324,7 @@ vsr_tx_queue_setup(struct rte_eth_dev *eth_dev, uint16_t queue_id, uint16_t nb_d
 	txq->fast_free = (offloads & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE) != 0;
 	txq->max_len = UINT16_MAX;
 	if (vsr_has(dev, VIRTIO_NET_F_MTU))
-		txq->max_len = dev->max_mtu + RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN;
+		txq->max_len = dev->max_mtu + VSR_FRAME_OVERHEAD;
 	ret = txq_memory(txq, nb_desc, (int)socket_id);
 	if (ret != 0) {
 		VSR_LOG(ERR, dev, "TX queue %u: no memory for %u descriptors", queue_id, nb_desc);

@@ -9,6 +9,7 @@
 
 #include <rte_errno.h>
 
+#include "../base/vsr_link.h"
 #include "vsr_filter.h"
 
 /*
@@ -21,6 +22,16 @@ can_send(const struct vsr_dev *dev)
 	return dev->state == VSR_LIVE && dev->has_ctrl;
 }
 
+/* A device that has stopped by itself answers no command: do not wait for the timeout. */
+static int
+alive(struct vsr_dev *dev)
+{
+	if (!can_send(dev) || (!vsr_dev_gone(dev) && !vsr_dev_needs_reset(dev)))
+		return 0;
+	VSR_LOG(ERR, dev, "the device has stopped and takes no command");
+	return -EIO;
+}
+
 static int
 mode_set(struct rte_eth_dev *eth_dev, int (*command)(struct vio_cmdq *, bool), bool on,
 		const char *what)
@@ -30,8 +41,9 @@ mode_set(struct rte_eth_dev *eth_dev, int (*command)(struct vio_cmdq *, bool), b
 
 	if (!vsr_has(dev, VIRTIO_NET_F_CTRL_RX))
 		return -ENOTSUP;
-	if (!can_send(dev))
-		return 0;
+	ret = alive(dev);
+	if (ret != 0 || !can_send(dev))
+		return ret;
 	ret = command(&dev->ctrl, on);
 	if (ret != 0)
 		VSR_LOG(ERR, dev, "cannot switch %s %s: %s", what, on ? "on" : "off",
@@ -71,8 +83,9 @@ vsr_mac_addr_set(struct rte_eth_dev *eth_dev, struct rte_ether_addr *addr)
 
 	if (!vsr_has(dev, VIRTIO_NET_F_CTRL_MAC_ADDR))
 		return -ENOTSUP;
-	if (!can_send(dev))
-		return 0;
+	ret = alive(dev);
+	if (ret != 0 || !can_send(dev))
+		return ret;
 	ret = vio_ctrl_mac_addr_set(&dev->ctrl, addr->addr_bytes);
 	if (ret != 0)
 		VSR_LOG(ERR, dev, "cannot set the MAC address: %s", rte_strerror(-ret));
@@ -88,8 +101,9 @@ mac_table_send(struct rte_eth_dev *eth_dev, uint32_t skip, const struct rte_ethe
 	uint32_t nb_uc = 0, nb_mc = 0;
 	int ret;
 
-	if (!can_send(dev))
-		return 0;
+	ret = alive(dev);
+	if (ret != 0 || !can_send(dev))
+		return ret;
 	for (uint32_t i = 1; i <= VSR_MACS_MAX; i++) {
 		const struct rte_ether_addr *addr = i == VSR_MACS_MAX ?
 				more :
@@ -132,15 +146,30 @@ int
 vsr_set_mc_addr_list(struct rte_eth_dev *eth_dev, struct rte_ether_addr *list, uint32_t nb)
 {
 	struct vsr_dev *dev = vsr_dev_of(eth_dev);
+	struct rte_ether_addr old[VSR_MC_MAX];
+	const uint16_t nb_old = dev->nb_mc;
+	int ret;
 
 	if (!vsr_has(dev, VIRTIO_NET_F_CTRL_RX))
 		return -ENOTSUP;
 	if (nb > VSR_MC_MAX)
 		return -ENOSPC;
+	memcpy(old, dev->mc, sizeof(old));
 	if (nb != 0)
 		memcpy(dev->mc, list, nb * sizeof(*list));
 	dev->nb_mc = (uint16_t)nb;
-	return mac_table_send(eth_dev, 0, NULL);
+	ret = mac_table_send(eth_dev, 0, NULL);
+	if (ret != 0) { /* the next start must not send what was refused */
+		memcpy(dev->mc, old, sizeof(old));
+		dev->nb_mc = nb_old;
+	}
+	return ret;
+}
+
+static bool
+vlan_added(const struct vsr_dev *dev, uint16_t vlan_id)
+{
+	return (dev->vlans[vlan_id / 64] >> (vlan_id % 64) & 1) != 0;
 }
 
 int
@@ -148,11 +177,12 @@ vsr_vlan_filter_set(struct rte_eth_dev *eth_dev, uint16_t vlan_id, int on)
 {
 	struct vsr_dev *dev = vsr_dev_of(eth_dev);
 	const uint64_t bit = UINT64_C(1) << (vlan_id % 64);
-	int ret = 0;
+	int ret;
 
 	if (!vsr_has(dev, VIRTIO_NET_F_CTRL_VLAN))
 		return -ENOTSUP;
-	if (can_send(dev))
+	ret = alive(dev);
+	if (ret == 0 && can_send(dev))
 		ret = vio_ctrl_vlan(&dev->ctrl, vlan_id, on != 0);
 	if (ret != 0) {
 		VSR_LOG(ERR, dev, "cannot %s VLAN %u: %s", on ? "add" : "remove", vlan_id,
@@ -167,8 +197,25 @@ vsr_vlan_filter_set(struct rte_eth_dev *eth_dev, uint16_t vlan_id, int on)
 }
 
 int
+vsr_vlan_filter_switch(struct rte_eth_dev *eth_dev, bool on)
+{
+	struct vsr_dev *dev = vsr_dev_of(eth_dev);
+	int ret;
+
+	ret = alive(dev);
+	for (uint16_t i = 0; ret == 0 && i < 4096; i++)
+		if (!vlan_added(dev, i))
+			ret = vio_ctrl_vlan(&dev->ctrl, i, !on);
+	if (ret != 0)
+		VSR_LOG(ERR, dev, "cannot switch the VLAN filter %s: %s", on ? "on" : "off",
+				rte_strerror(-ret));
+	return ret;
+}
+
+int
 vsr_filter_restore(struct rte_eth_dev *eth_dev)
 {
+	const uint64_t offloads = eth_dev->data->dev_conf.rxmode.offloads;
 	struct vsr_dev *dev = vsr_dev_of(eth_dev);
 	int ret = 0;
 
@@ -176,8 +223,11 @@ vsr_filter_restore(struct rte_eth_dev *eth_dev)
 		ret = mac_table_send(eth_dev, 0, NULL);
 	if (!vsr_has(dev, VIRTIO_NET_F_CTRL_VLAN))
 		return ret;
-	for (unsigned int i = 0; ret == 0 && i < 4096; i++)
-		if ((dev->vlans[i / 64] >> (i % 64) & 1) != 0)
-			ret = vio_ctrl_vlan(&dev->ctrl, (uint16_t)i, true);
+	for (uint16_t i = 0; ret == 0 && i < 4096; i++)
+		if (vlan_added(dev, i))
+			ret = vio_ctrl_vlan(&dev->ctrl, i, true);
+	/* The filter was switched off while the port was started. */
+	if (ret == 0 && (offloads & RTE_ETH_RX_OFFLOAD_VLAN_FILTER) == 0)
+		ret = vsr_vlan_filter_switch(eth_dev, false);
 	return ret;
 }

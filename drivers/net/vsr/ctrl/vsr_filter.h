@@ -21,6 +21,9 @@ int vsr_mac_addr_add(struct rte_eth_dev *eth_dev, struct rte_ether_addr *addr, u
 void vsr_mac_addr_remove(struct rte_eth_dev *eth_dev, uint32_t index);
 int vsr_set_mc_addr_list(struct rte_eth_dev *eth_dev, struct rte_ether_addr *list, uint32_t nb);
 int vsr_vlan_filter_set(struct rte_eth_dev *eth_dev, uint16_t vlan_id, int on);
+/** Switch the filter of a started port: when it is off, the device accepts all VLANs.
+ * @return 0 or -errno. */
+int vsr_vlan_filter_switch(struct rte_eth_dev *eth_dev, bool on);
 /** After a start: send the multicast list and the VLANs, which ethdev does not repeat.
  * @return 0 or -errno. */
 int vsr_filter_restore(struct rte_eth_dev *eth_dev);

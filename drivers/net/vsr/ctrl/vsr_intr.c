@@ -135,6 +135,8 @@ vsr_rx_queue_intr_disable(struct rte_eth_dev *eth_dev, uint16_t queue_id)
 {
 	const struct vsr_rxq *rxq = eth_dev->data->rx_queues[queue_id];
 
+	if (!vsr_dev_of(eth_dev)->intr_rxq)
+		return -ENOTSUP;
 	if (rxq->vq->packed)
 		vio_ring_packed.intr_disable(rxq->vq);
 	else

@@ -84,7 +84,7 @@ limits_read(struct vsr_dev *dev)
 {
 	uint32_t pairs = 1;
 
-	dev->max_mtu = UINT16_MAX - RTE_ETHER_HDR_LEN - RTE_VLAN_HLEN;
+	dev->max_mtu = UINT16_MAX - VSR_FRAME_OVERHEAD;
 	if (vsr_has(dev, VIRTIO_NET_F_MTU))
 		dev->max_mtu = RTE_MIN(dev->max_mtu, rte_le_to_cpu_16(dev->config.mtu));
 	if (vsr_has(dev, VIRTIO_NET_F_MQ))

@@ -4,6 +4,8 @@
 
 /* The TX bursts without vectors, and tx_done_cleanup. */
 
+#include <errno.h>
+
 #include "vsr_tx.h"
 #include "vsr_tx_body.h"
 
@@ -25,6 +27,12 @@ vsr_tx_done_cleanup(void *queue, uint32_t nb_max)
 {
 	struct vsr_txq *txq = queue;
 
+	/* ethdev does not check the queue. */
+	if (txq == NULL)
+		return -EINVAL;
+	/* Stop has freed all packets, and the ring is still that of the last start. */
+	if (!rte_eth_devices[txq->dev->port_id].data->dev_started)
+		return 0;
 	if (txq->doorbell_delay != 0)
 		vsr_txq_pending_ring(txq);
 	if (nb_max == 0)
