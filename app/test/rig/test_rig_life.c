@@ -426,14 +426,110 @@ ring_size_reaches_the_device(void)
 }
 
 static void
-more_tx_than_rx_queues_are_refused(void)
+queues_set(uint16_t nb_rx, uint16_t nb_tx)
+{
+	const uint16_t port = rig.fns[0].port;
+	struct rte_eth_conf eth_conf = { 0 };
+
+	VTEST_EQ(rte_eth_dev_configure(port, nb_rx, nb_tx, &eth_conf), 0);
+	for (uint16_t q = 0; q < nb_rx; q++)
+		VTEST_EQ(rte_eth_rx_queue_setup(port, q, 64, 0, NULL, rig.pool), 0);
+	for (uint16_t q = 0; q < nb_tx; q++)
+		VTEST_EQ(rte_eth_tx_queue_setup(port, q, 64, 0, NULL), 0);
+}
+
+/* Send packets of many flows by all TX queues. All must arrive, in bursts of three. */
+static void
+all_flows_arrive(uint16_t nb_rx, uint16_t nb_tx)
+{
+	bool seen[48] = { false };
+	uint16_t total = 0, nb;
+
+	for (uint16_t i = 0; i < RTE_DIM(seen); i++) {
+		struct rte_mbuf *pkt = rig_packet(rig.pool, 60 + i, 0, i * 97, NULL);
+
+		VTEST_EQ(rte_eth_tx_burst(rig.fns[0].port, i % nb_tx, &pkt, 1), 1);
+	}
+	rig_step(&rig);
+	for (uint16_t q = 0; q < nb_rx; q++) {
+		struct rte_mbuf *got[3];
+
+		while ((nb = rte_eth_rx_burst(rig.fns[0].port, q, got, RTE_DIM(got))) != 0) {
+			for (uint16_t i = 0; i < nb; i++) {
+				const uint32_t n = got[i]->pkt_len - 60;
+
+				VTEST(n < RTE_DIM(seen) && !seen[n]);
+				VTEST(rig_packet_is(got[i], 60 + n, n * 97));
+				VTEST_EQ(got[i]->port, rig.fns[0].port);
+				seen[n] = true;
+			}
+			rte_pktmbuf_free_bulk(got, nb);
+			total += nb;
+		}
+	}
+	VTEST_EQ(total, RTE_DIM(seen));
+}
+
+/* With more TX than RX queues, the device uses the RX queue of each pair. */
+static void
+any_numbers_of_queues_lose_nothing(void)
+{
+	static const struct {
+		uint16_t rx, tx;
+	} rows[] = { { 1, 2 }, { 1, 4 }, { 2, 4 }, { 3, 4 }, { 4, 1 }, { 2, 3 }, { 4, 4 }, { 3, 1 },
+		{ 1, 3 } };
+
+	for (unsigned int v = 0; v < RIG_NB_VARIANTS; v += 5) {
+		struct rig_variant variant;
+		uint16_t port;
+
+		rig_variant(&variant, v);
+		rig_open(&rig, &variant.conf);
+		port = rig.fns[0].port;
+		for (unsigned int i = 0; i < RTE_DIM(rows); i++) {
+			struct rte_eth_stats stats;
+			struct vsim_fn_state state;
+			uint64_t packets;
+			char name[32];
+
+			rig_note("%u RX, %u TX queues, %s", rows[i].rx, rows[i].tx, variant.name);
+			queues_set(rows[i].rx, rows[i].tx);
+			for (unsigned int round = 1; round <= 2; round++) {
+				VTEST_EQ(rte_eth_dev_start(port), 0);
+				vsim_fn_get_state(rig.fns[0].fn, &state);
+				VTEST_EQ(state.queue_pairs, RTE_MAX(rows[i].rx, rows[i].tx));
+				all_flows_arrive(rows[i].rx, rows[i].tx);
+				/* Counters include the extra queues, also after they are gone. */
+				for (unsigned int after = 0; after < 2; after++) {
+					VTEST_EQ(rte_eth_stats_get(port, &stats), 0);
+					VTEST_EQ(stats.ipackets, round * 48);
+					VTEST_EQ(stats.opackets, round * 48);
+					VTEST_EQ(stats.ierrors + stats.rx_nombuf, 0);
+					packets = 0;
+					for (uint16_t q = 0; q < rows[i].rx; q++) {
+						snprintf(name, sizeof(name), "rx_q%u_packets", q);
+						packets += rig_xstat(port, name);
+					}
+					VTEST_EQ(packets, round * 48);
+					if (after == 0)
+						VTEST_EQ(rte_eth_dev_stop(port), 0);
+				}
+				VTEST_EQ(rte_mempool_in_use_count(rig.pool), 0);
+			}
+		}
+		rig_close(&rig);
+	}
+}
+
+static void
+more_queues_than_the_device_has_are_refused(void)
 {
 	const struct rig_conf conf = { 0 };
 	struct rte_eth_conf eth_conf = { 0 };
 
 	rig_open(&rig, &conf);
-	VTEST_EQ(rte_eth_dev_configure(rig.fns[0].port, 1, 2, &eth_conf), -EINVAL);
 	VTEST_EQ(rte_eth_dev_configure(rig.fns[0].port, 5, 5, &eth_conf), -EINVAL);
+	VTEST_EQ(rte_eth_dev_configure(rig.fns[0].port, 1, 5, &eth_conf), -EINVAL);
 	VTEST_EQ(rte_eth_dev_configure(rig.fns[0].port, 4, 4, &eth_conf), 0);
 	rig_close(&rig);
 }
@@ -577,7 +673,9 @@ static const struct vtest_case cases[] = {
 	{ "two_vlan_tags_fit", two_vlan_tags_fit },
 	{ "too_small_buffers_are_refused", too_small_buffers_are_refused },
 	{ "ring_size_reaches_the_device", ring_size_reaches_the_device },
-	{ "more_tx_than_rx_queues_are_refused", more_tx_than_rx_queues_are_refused },
+	{ "any_numbers_of_queues_lose_nothing", any_numbers_of_queues_lose_nothing },
+	{ "more_queues_than_the_device_has_are_refused",
+			more_queues_than_the_device_has_are_refused },
 	{ "lone_queues_work", lone_queues_work },
 	{ "counters_of_queues_are_listed_once", counters_of_queues_are_listed_once },
 	{ "other_drivers_see_a_stand_in", other_drivers_see_a_stand_in },

@@ -18,6 +18,7 @@
 #include "ctrl/vsr_start.h"
 #include "ctrl/vsr_stats.h"
 #include "rxtx/vsr_path.h"
+#include "rxtx/vsr_rx.h"
 #include "rxtx/vsr_tx.h"
 #include "vsr_ethdev.h"
 #include "vsr_shared.h"
@@ -71,19 +72,10 @@ vlan_filter_choose(struct vsr_dev *dev, bool filter)
 static int
 vsr_configure(struct rte_eth_dev *eth_dev)
 {
-	const uint16_t nb_rx = eth_dev->data->nb_rx_queues, nb_tx = eth_dev->data->nb_tx_queues;
+	const uint16_t nb_rx = eth_dev->data->nb_rx_queues;
 	const struct rte_eth_conf *conf = &eth_dev->data->dev_conf;
 	struct vsr_dev *dev = vsr_dev_of(eth_dev);
 
-	/* The device spreads packets over all pairs in use, so each pair needs an RX queue that is
- * polled. */
-	if (nb_rx != 0 && nb_rx < nb_tx) {
-		VSR_LOG(ERR, dev,
-				"%u TX queues need as many RX queues, not %u: "
-				"virtio uses queues in pairs",
-				nb_tx, nb_rx);
-		return -EINVAL;
-	}
 	if ((conf->rxmode.mq_mode & ~RTE_ETH_MQ_RX_RSS) != 0 ||
 			conf->txmode.mq_mode != RTE_ETH_MQ_TX_NONE) {
 		VSR_LOG(ERR, dev, "multi-queue modes %d (RX) and %d (TX) are not supported",
@@ -162,6 +154,10 @@ vsr_start(struct rte_eth_dev *eth_dev)
 		ret = vsr_dev_start(eth_dev);
 	if (ret != 0)
 		return ret;
+	/* ethdev takes the function over when the start succeeds. */
+	eth_dev->rx_pkt_burst = eth_dev->data->nb_tx_queues > eth_dev->data->nb_rx_queues ?
+			vsr_rx_with_extras :
+			vsr_dev_of(eth_dev)->rx_path->burst;
 	queue_states_set(eth_dev, RTE_ETH_QUEUE_STATE_STARTED);
 	/* With link interrupts, ethdev does not ask for the link state before the first change. */
 	eth_dev->data->dev_started = 1;

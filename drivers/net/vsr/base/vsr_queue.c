@@ -206,9 +206,9 @@ rxq_constants(struct vsr_rxq *rxq)
 		rxq->rearm[1] = RTE_MBUF_F_EXTERNAL;
 }
 
-int
-vsr_rx_queue_setup(struct rte_eth_dev *eth_dev, uint16_t queue_id, uint16_t nb_desc,
-		unsigned int socket_id, const struct rte_eth_rxconf *conf, struct rte_mempool *pool)
+static int
+rxq_create(struct rte_eth_dev *eth_dev, uint16_t queue_id, uint16_t nb_desc, unsigned int socket_id,
+		const struct rte_eth_rxconf *conf, struct rte_mempool *pool, struct vsr_rxq **out)
 {
 	const uint64_t offloads = eth_dev->data->dev_conf.rxmode.offloads | conf->offloads;
 	struct vsr_dev *dev = vsr_dev_of(eth_dev);
@@ -263,8 +263,78 @@ vsr_rx_queue_setup(struct rte_eth_dev *eth_dev, uint16_t queue_id, uint16_t nb_d
 		rte_free(rxq);
 		return -rte_errno;
 	}
-	eth_dev->data->rx_queues[queue_id] = rxq;
+	rxq->turn = rxq;
+	*out = rxq;
 	return 0;
+}
+
+int
+vsr_rx_queue_setup(struct rte_eth_dev *eth_dev, uint16_t queue_id, uint16_t nb_desc,
+		unsigned int socket_id, const struct rte_eth_rxconf *conf, struct rte_mempool *pool)
+{
+	struct vsr_rxq *rxq;
+	int ret;
+
+	ret = rxq_create(eth_dev, queue_id, nb_desc, socket_id, conf, pool, &rxq);
+	if (ret == 0)
+		eth_dev->data->rx_queues[queue_id] = rxq;
+	return ret;
+}
+
+int
+vsr_extra_rxqs_create(struct rte_eth_dev *eth_dev)
+{
+	const uint16_t nb_rx = eth_dev->data->nb_rx_queues;
+	int ret = 0;
+
+	for (uint16_t i = nb_rx; ret == 0 && nb_rx != 0 && i < eth_dev->data->nb_tx_queues; i++) {
+		struct vsr_rxq *own = eth_dev->data->rx_queues[i % nb_rx], *extra;
+
+		ret = rxq_create(eth_dev, i, own->vq->size, (unsigned int)own->vq->mz->socket_id,
+				&own->conf, own->pool, &extra);
+		if (ret != 0)
+			break;
+		extra->next = own->next;
+		own->next = extra;
+	}
+	return ret;
+}
+
+/* All counters are 64-bit words. */
+static void
+rxq_stats_add(struct vsr_rxq *to, const struct vsr_rxq *from)
+{
+	const uint64_t *more = (const uint64_t *)&from->stats;
+	uint64_t *sum = (uint64_t *)&to->stats;
+
+	RTE_BUILD_BUG_ON(sizeof(to->stats) % sizeof(*sum) != 0);
+	for (size_t i = 0; i < sizeof(to->stats) / sizeof(*sum); i++)
+		sum[i] += more[i];
+	to->vq->nb_doorbells += from->vq->nb_doorbells;
+	to->vq->nb_doorbells_saved += from->vq->nb_doorbells_saved;
+	to->vq->nb_violations += from->vq->nb_violations;
+}
+
+static void
+extras_free(struct vsr_rxq *own)
+{
+	struct vsr_rxq *extra;
+
+	if (own == NULL)
+		return;
+	while ((extra = own->next) != NULL) {
+		own->next = extra->next;
+		rxq_stats_add(own, extra);
+		rxq_free(extra);
+	}
+	own->turn = own;
+}
+
+void
+vsr_extra_rxqs_free(struct rte_eth_dev *eth_dev)
+{
+	for (uint16_t i = 0; i < eth_dev->data->nb_rx_queues; i++)
+		extras_free(eth_dev->data->rx_queues[i]);
 }
 
 static void
@@ -405,6 +475,7 @@ vsr_queues_reshape(struct rte_eth_dev *eth_dev)
 void
 vsr_rx_queue_release(struct rte_eth_dev *eth_dev, uint16_t queue_id)
 {
+	extras_free(eth_dev->data->rx_queues[queue_id]);
 	rxq_free(eth_dev->data->rx_queues[queue_id]);
 	eth_dev->data->rx_queues[queue_id] = NULL;
 }

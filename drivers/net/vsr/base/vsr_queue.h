@@ -62,6 +62,8 @@ struct vsr_rxq {
 	struct rte_eth_rxconf conf;
 	struct vsr_shape shape;
 	struct vsr_kept kept;
+	struct vsr_rxq *next; /**< An extra RX queue that this one serves too; NULL: no more. */
+	struct vsr_rxq *turn; /**< Of these queues, the one that the next burst polls first. */
 };
 
 struct vsr_txq_stats {
@@ -130,6 +132,17 @@ void vsr_kept_free(struct vsr_dev *dev);
 /** Name for memory that the device uses. No other memory of the process has or had this name:
  * memory of a closed port may have to be kept. */
 void vsr_memory_name(const struct vsr_dev *dev, const char *what, char name[RTE_MEMZONE_NAMESIZE]);
+/**
+ * Create the extra RX queues of a port that is about to start. A device that uses as many pairs as
+ * there are TX queues may put packets into the RX queue of each pair; those beyond the port's own
+ * RX queues are extra, and each is served by one of the port's queues: same ring size, same pool.
+ *
+ * @return 0 or -errno (logged).
+ */
+int vsr_extra_rxqs_create(struct rte_eth_dev *eth_dev);
+/** Free them, and add their counters to those of the port's queues. The device must have stopped
+ * using them. */
+void vsr_extra_rxqs_free(struct rte_eth_dev *eth_dev);
 /** Create a virtqueue that carries no packets. @return the queue, or NULL. */
 struct vio_virtq *vsr_spare_create(struct vsr_dev *dev, uint16_t index);
 /** True if a frame of this MTU fits the buffers of the queue. */

@@ -112,19 +112,22 @@ vsr_intr_rxq_vector(const struct vsr_dev *dev, uint16_t queue_id)
 int
 vsr_rx_queue_intr_enable(struct rte_eth_dev *eth_dev, uint16_t queue_id)
 {
-	const struct vsr_rxq *rxq = eth_dev->data->rx_queues[queue_id];
 	struct vsr_dev *dev = vsr_dev_of(eth_dev);
 	const uint64_t one = 1;
-	bool poll;
+	bool poll = false;
 
 	if (!dev->intr_rxq)
 		return -ENOTSUP;
-	poll = rxq->vq->packed ? vio_ring_packed.intr_enable(rxq->vq) :
-				 vio_ring_split.intr_enable(rxq->vq);
 	/* Buffers used before arming raise no interrupt, so signal the eventfd here. Do the same if
 	 * the pool was too low for the next packet: without a poll no buffer is posted. */
-	if (rxq->vq->size - rxq->vq->nb_free < vsr_rxq_packet_bufs(rxq, eth_dev->data->mtu))
-		poll = true;
+	for (const struct vsr_rxq *rxq = eth_dev->data->rx_queues[queue_id]; rxq != NULL;
+			rxq = rxq->next) {
+		if (rxq->vq->packed ? vio_ring_packed.intr_enable(rxq->vq) :
+				      vio_ring_split.intr_enable(rxq->vq))
+			poll = true;
+		if (rxq->vq->size - rxq->vq->nb_free < vsr_rxq_packet_bufs(rxq, eth_dev->data->mtu))
+			poll = true;
+	}
 	if (poll && write(rte_intr_efds_index_get(dev->intr, queue_id), &one, sizeof(one)) < 0)
 		return -errno;
 	return 0;
@@ -133,13 +136,14 @@ vsr_rx_queue_intr_enable(struct rte_eth_dev *eth_dev, uint16_t queue_id)
 int
 vsr_rx_queue_intr_disable(struct rte_eth_dev *eth_dev, uint16_t queue_id)
 {
-	const struct vsr_rxq *rxq = eth_dev->data->rx_queues[queue_id];
-
 	if (!vsr_dev_of(eth_dev)->intr_rxq)
 		return -ENOTSUP;
-	if (rxq->vq->packed)
-		vio_ring_packed.intr_disable(rxq->vq);
-	else
-		vio_ring_split.intr_disable(rxq->vq);
+	for (const struct vsr_rxq *rxq = eth_dev->data->rx_queues[queue_id]; rxq != NULL;
+			rxq = rxq->next) {
+		if (rxq->vq->packed)
+			vio_ring_packed.intr_disable(rxq->vq);
+		else
+			vio_ring_split.intr_disable(rxq->vq);
+	}
 	return 0;
 }

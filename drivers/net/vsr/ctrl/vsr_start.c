@@ -180,10 +180,16 @@ ctrl_start(struct vsr_dev *dev)
 	return vio_virtq_enable(dev->ctrl.vq, &dev->vio, VIRTIO_MSI_NO_VECTOR);
 }
 
+/* RX queue of pair i, of the port or extra. */
 static struct vsr_rxq *
 rxq_of(const struct rte_eth_dev *eth_dev, uint16_t i)
 {
-	return i < eth_dev->data->nb_rx_queues ? eth_dev->data->rx_queues[i] : NULL;
+	const uint16_t nb_rx = eth_dev->data->nb_rx_queues;
+	struct vsr_rxq *rxq = nb_rx == 0 ? NULL : eth_dev->data->rx_queues[i % nb_rx];
+
+	while (rxq != NULL && rxq->queue_id != i)
+		rxq = rxq->next;
+	return rxq;
 }
 
 static struct vsr_txq *
@@ -245,7 +251,8 @@ pair_start(struct rte_eth_dev *eth_dev, uint16_t i)
 	if (rxq != NULL) {
 		vio_virtq_init(rxq->vq, &dev->vio);
 		vsr_rxq_fill(rxq);
-		ret = virtq_start(dev, rxq->vq, vsr_intr_rxq_vector(dev, i));
+		ret = virtq_start(dev, rxq->vq,
+				vsr_intr_rxq_vector(dev, i % eth_dev->data->nb_rx_queues));
 	} else {
 		ret = spare_start(dev, 2 * i);
 	}
@@ -293,6 +300,7 @@ queues_drain(struct rte_eth_dev *eth_dev)
 	for (uint16_t i = 0; i < eth_dev->data->nb_tx_queues; i++)
 		if (txq_of(eth_dev, i) != NULL)
 			vsr_txq_drain(txq_of(eth_dev, i));
+	vsr_extra_rxqs_free(eth_dev);
 	spares_free(dev);
 }
 
@@ -305,6 +313,8 @@ device_start(struct rte_eth_dev *eth_dev)
 
 	if (fresh)
 		ret = ctrl_start(dev);
+	if (ret == 0 && vsr_extra_rxqs_create(eth_dev) != 0)
+		ret = vio_fail(-ENOMEM, "no memory for the RX queues beside the TX queues");
 	for (uint16_t i = 0; ret == 0 && i < nb_pairs(eth_dev); i++)
 		ret = pair_start(eth_dev, i);
 	if (ret == 0)
@@ -411,8 +421,9 @@ vsr_dev_start(struct rte_eth_dev *eth_dev)
 			queues_drain(eth_dev);
 		return ret;
 	}
-	for (uint16_t i = 0; i < eth_dev->data->nb_rx_queues; i++)
-		vsr_rxq_doorbell_ring(rxq_of(eth_dev, i));
+	for (uint16_t i = 0; i < nb_pairs(eth_dev); i++)
+		if (rxq_of(eth_dev, i) != NULL)
+			vsr_rxq_doorbell_ring(rxq_of(eth_dev, i));
 	vsr_pending_doorbells_start(dev);
 	return 0;
 }

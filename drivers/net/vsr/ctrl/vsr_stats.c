@@ -51,26 +51,50 @@ counter_at(const struct counter *counter, void *queue, struct vio_virtq *vq)
 	return RTE_PTR_ADD(counter->of_virtq ? (void *)vq : queue, counter->offset);
 }
 
+/* What a queue and the extra queues that it serves have counted. */
+static struct vsr_rxq_stats
+rxq_sum(const struct vsr_rxq *rxq)
+{
+	struct vsr_rxq_stats sum = { 0 };
+
+	for (; rxq != NULL; rxq = rxq->next) {
+		sum.packets += rxq->stats.packets;
+		sum.bytes += rxq->stats.bytes;
+		sum.bad_len += rxq->stats.bad_len;
+		sum.bad_num_buffers += rxq->stats.bad_num_buffers;
+		sum.no_mbuf += rxq->stats.no_mbuf;
+	}
+	return sum;
+}
+
+static uint64_t
+rxq_violations(const struct vsr_rxq *rxq)
+{
+	uint64_t sum = 0;
+
+	for (; rxq != NULL; rxq = rxq->next)
+		sum += rxq->vq->nb_violations;
+	return sum;
+}
+
 /* clang-format off */
 int
 vsr_stats_get VSR_STATS_GET_ARGS(eth_dev, stats, qstats)
 /* clang-format on */
 {
 	for (uint16_t i = 0; i < eth_dev->data->nb_rx_queues; i++) {
-		const struct vsr_rxq *rxq = eth_dev->data->rx_queues[i];
-		uint64_t errors;
+		const struct vsr_rxq_stats sum = rxq_sum(eth_dev->data->rx_queues[i]);
+		const uint64_t errors = sum.bad_len + sum.bad_num_buffers +
+				rxq_violations(eth_dev->data->rx_queues[i]);
 
-		if (rxq == NULL)
-			continue;
-		errors = rxq->stats.bad_len + rxq->stats.bad_num_buffers + rxq->vq->nb_violations;
-		stats->ipackets += rxq->stats.packets;
-		stats->ibytes += rxq->stats.bytes;
+		stats->ipackets += sum.packets;
+		stats->ibytes += sum.bytes;
 		stats->ierrors += errors;
-		stats->rx_nombuf += rxq->stats.no_mbuf;
+		stats->rx_nombuf += sum.no_mbuf;
 		if (VSR_QSTATS(stats, qstats) == NULL || i >= RTE_ETHDEV_QUEUE_STAT_CNTRS)
 			continue;
-		VSR_QSTATS(stats, qstats)->q_ipackets[i] = rxq->stats.packets;
-		VSR_QSTATS(stats, qstats)->q_ibytes[i] = rxq->stats.bytes;
+		VSR_QSTATS(stats, qstats)->q_ipackets[i] = sum.packets;
+		VSR_QSTATS(stats, qstats)->q_ibytes[i] = sum.bytes;
 		VSR_QSTATS(stats, qstats)->q_errors[i] = errors;
 	}
 	for (uint16_t i = 0; i < eth_dev->data->nb_tx_queues; i++) {
@@ -90,7 +114,8 @@ vsr_stats_get VSR_STATS_GET_ARGS(eth_dev, stats, qstats)
 	return 0;
 }
 
-/* Function for each counter of each queue; n is its number in the xstats. */
+/* Function for each counter of each queue; n is its number in the xstats. Called several times with
+ * one number if the queue serves extra queues, for the counter of each. */
 typedef void (*each_fn)(const struct counter *counter, const char *direction, uint16_t queue_id,
 		uint64_t *value, unsigned int n, void *arg);
 
@@ -103,8 +128,9 @@ each(struct rte_eth_dev *eth_dev, each_fn fn, void *arg)
 		struct vsr_rxq *rxq = eth_dev->data->rx_queues[q];
 
 		for (unsigned int i = 0; rxq != NULL && i < RTE_DIM(rx_counters); i++, n++)
-			fn(&rx_counters[i], "rx", q, counter_at(&rx_counters[i], rxq, rxq->vq), n,
-					arg);
+			for (struct vsr_rxq *at = rxq; at != NULL; at = at->next)
+				fn(&rx_counters[i], "rx", q,
+						counter_at(&rx_counters[i], at, at->vq), n, arg);
 	}
 	for (uint16_t q = 0; q < eth_dev->data->nb_tx_queues; q++) {
 		struct vsr_txq *txq = eth_dev->data->tx_queues[q];
@@ -146,7 +172,7 @@ put(const struct counter *counter, const char *direction, uint16_t queue_id, uin
 		return;
 	if (sink->xstats != NULL) {
 		sink->xstats[n].id = n;
-		sink->xstats[n].value = *value;
+		sink->xstats[n].value += *value;
 	}
 	if (sink->names != NULL)
 		snprintf(sink->names[n].name, sizeof(sink->names[n].name), "%s_q%u_%s", direction,
@@ -158,6 +184,8 @@ vsr_xstats_get(struct rte_eth_dev *eth_dev, struct rte_eth_xstat *xstats, unsign
 {
 	struct sink sink = { .xstats = xstats, .nb = n };
 
+	if (xstats != NULL)
+		memset(xstats, 0, n * sizeof(*xstats));
 	return (int)each(eth_dev, put, &sink);
 }
 

@@ -4,6 +4,7 @@
 
 /* The RX bursts without vectors, and the first fill of an RX queue. */
 
+#include "vsr_path.h"
 #include "vsr_rx.h"
 #include "vsr_rx_body.h"
 
@@ -17,6 +18,22 @@
 	}
 
 VSR_RX_SCALAR(RX_BURST, )
+
+/* The next burst goes on where this one was full, so that no queue waits for ever. */
+uint16_t
+vsr_rx_with_extras(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
+{
+	struct vsr_rxq *own = queue, *rxq = own->turn;
+	const eth_rx_burst_t burst = own->dev->rx_path->burst;
+	uint16_t nb_rx = 0;
+
+	do {
+		nb_rx += burst(rxq, &pkts[nb_rx], nb_pkts - nb_rx);
+		rxq = rxq->next == NULL ? own : rxq->next;
+	} while (nb_rx < nb_pkts && rxq != own->turn);
+	own->turn = rxq;
+	return nb_rx;
+}
 
 static const struct vsr_rx_row split_row = { .ring = &vio_ring_split };
 static const struct vsr_rx_row packed_row = { .ring = &vio_ring_packed };

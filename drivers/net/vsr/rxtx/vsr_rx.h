@@ -14,6 +14,8 @@
 
 VSR_RX_SCALAR(VSR_RX_DECLARE, )
 
+/** The RX burst of a queue that serves extra queues: polls all of them, by the path of the port. */
+uint16_t vsr_rx_with_extras(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
 /** Publish buffers until the ring is full or the pool is empty; rings no doorbell. */
 void vsr_rxq_fill(struct vsr_rxq *rxq);
 /** Ring the first doorbell after a start, if the device wants it. */
