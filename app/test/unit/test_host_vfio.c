@@ -666,12 +666,19 @@ secondary_process_gets_the_same_device(void)
 	host_rig_down();
 }
 
+struct opener {
+	void *memory;
+	char group[T_PATH_LEN];
+};
+
 static int
 open_and_die(void *arg)
 {
+	const struct opener *opener = arg;
 	struct t_fn fn;
 
-	if (t_fn_open(&fn, -1, PF, NULL) != 0 || t_map(fn.container, 0x10000, arg, 0x4000) != 0)
+	if (t_fn_open_group(&fn, -1, opener->group, PF, NULL) != 0 ||
+			t_map(fn.container, 0x10000, opener->memory, 0x4000) != 0)
 		return 1;
 	kill(getpid(), SIGKILL);
 	return 2;
@@ -680,12 +687,13 @@ open_and_die(void *arg)
 static void
 killed_program_leaves_nothing(void)
 {
-	uint8_t *memory = t_memory(0x4000);
+	struct opener opener = { .memory = t_memory(0x4000) };
 	struct t_fn fn;
 
 	host_rig_up();
+	VTEST_EQ(t_group_path(PF, opener.group), 0);
 	for (unsigned int i = 0; i < 20; i++) {
-		VTEST_EQ(in_child(open_and_die, memory), 255);
+		VTEST_EQ(in_child(open_and_die, &opener), 255);
 		VTEST_EQ(t_nb_open(PF), 0);
 		VTEST_EQ(host_rig.pf.nb_maps, 0);
 		VTEST_EQ(host_rig.pf.resets, 2 * (i + 1));
@@ -693,7 +701,7 @@ killed_program_leaves_nothing(void)
 	VTEST_EQ(t_fn_open(&fn, -1, PF, NULL), 0);
 	t_fn_close(&fn);
 	host_rig_down();
-	munmap(memory, 0x4000);
+	munmap(opener.memory, 0x4000);
 }
 
 static unsigned int
