@@ -17,6 +17,31 @@
 #include <unistd.h>
 
 #include "test/fixture/host_rig.h"
+#include "vsr-sim/host/core/host_bus.h"
+
+/* ---------------------------------------------------------------- log */
+
+static void
+log_that_nobody_reads_is_not_waited_for(void)
+{
+	int fds[2], status;
+	pid_t child;
+
+	VTEST_EQ(pipe(fds), 0);
+	child = fork();
+	VTEST(child >= 0);
+	if (child == 0) {
+		alarm(60);
+		dup2(fds[1], STDERR_FILENO);
+		for (int i = 0; i < 20000; i++)
+			host_log("host", "a line of the log");
+		_exit(0);
+	}
+	VTEST_EQ(waitpid(child, &status, 0), child);
+	VTEST(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	close(fds[0]);
+	close(fds[1]);
+}
 
 /* ---------------------------------------------------------------- drivers */
 
@@ -723,6 +748,7 @@ removal_of_a_pf_asks_all_its_vfs_at_once(void)
 }
 
 static const struct vtest_case cases[] = {
+	{ "log_that_nobody_reads_is_not_waited_for", log_that_nobody_reads_is_not_waited_for },
 	{ "driver_names_go_both_ways", driver_names_go_both_ways },
 	{ "functions_are_found_described_and_listed_in_bus_order",
 			functions_are_found_described_and_listed_in_bus_order },

@@ -5,22 +5,38 @@
 /* The bus of the simulated host: its functions, and look-ups of a function. */
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "base/base_log.h"
 
 #include "host_bus.h"
 
+static struct base_log log_place;
+
+static void
+log_open(void)
+{
+	base_log_open(&log_place, STDERR_FILENO);
+}
+
+/* The caller may hold a lock of the host: the reader of the log is not waited for. */
 void
 host_log(const char *subject, const char *format, ...)
 {
-	char line[256];
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	char text[256], line[320];
 	va_list args;
 
+	pthread_once(&once, log_open);
 	va_start(args, format);
-	vsnprintf(line, sizeof(line), format, args);
+	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	fprintf(stderr, "vsr-sim: %s: %s\n", subject, line);
+	snprintf(line, sizeof(line), "vsr-sim: %s: %s", subject, text);
+	base_log_line(&log_place, line);
 }
 
 int
