@@ -76,7 +76,7 @@ now_ms(void)
 }
 
 /* Make all strings of an answer printable, since some daemon made them; takes the reference. */
-/* NOLINTNEXTLINE(misc-no-recursion): the parser limits the depth. */
+/* NOLINTBEGIN(misc-no-recursion): the parser limits the depth. */
 static json_t *
 clean(json_t *value)
 {
@@ -96,6 +96,7 @@ clean(json_t *value)
 			json_array_set_new(value, i, clean(json_incref(member)));
 	return value;
 }
+/* NOLINTEND(misc-no-recursion) */
 
 /* Take the first line out of the buffer. @return NULL: it is not complete yet. */
 static json_t *

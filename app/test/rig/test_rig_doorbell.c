@@ -612,16 +612,16 @@ static unsigned int nb_alarms;
 static bool no_alarms;
 
 int
-rte_eal_alarm_set(uint64_t us, rte_eal_alarm_callback expired, void *arg)
+rte_eal_alarm_set(uint64_t us, rte_eal_alarm_callback cb, void *cb_arg)
 {
-	int (*set)(uint64_t us, rte_eal_alarm_callback expired, void *arg) = NULL;
+	int (*set)(uint64_t us, rte_eal_alarm_callback cb, void *cb_arg) = NULL;
 
 	__atomic_fetch_add(&nb_alarms, 1, __ATOMIC_RELAXED);
 	if (__atomic_load_n(&no_alarms, __ATOMIC_RELAXED))
 		return -ENOMEM;
 	*(void **)&set = dlsym(RTLD_NEXT, "rte_eal_alarm_set");
 	VTEST(set != NULL);
-	return set(us, expired, arg);
+	return set(us, cb, cb_arg);
 }
 
 static void

@@ -811,8 +811,9 @@ text_is_made_printable_and_cut_between_characters(void)
 				"\\xc2\\x9b31m", 64 }, /* one-character CSI */
 		{ "\xe2\x80\xae"
 		  "ab"
-		  "\xe2\x81\xa6",
-				"\\xe2\\x80\\xaeab\\xe2\\x81\\xa6", 64 },
+		  "\xe2\x81\xa6\xe2\x81\xa9\xe2\x80\xac",
+				"\\xe2\\x80\\xaeab\\xe2\\x81\\xa6\\xe2\\x81\\xa9\\xe2\\x80\\xac",
+				64 },
 		{ "\xc0\xaf", "\\xc0\\xaf", 64 }, /* overlong */
 		{ "\xe0\x80\xaf", "\\xe0\\x80\\xaf", 64 },
 		{ "\xed\xa0\x80", "\\xed\\xa0\\x80", 64 }, /* surrogate */

@@ -122,7 +122,7 @@ every_request_is_answered_whatever_its_words_are(void)
 		"\xc2\x9b"
 		"31m",
 		"\xe2\x80\xae"
-		"evil" };
+		"evil\xe2\x80\xac" };
 	char text[2048];
 	json_t *answer;
 
@@ -139,7 +139,7 @@ every_request_is_answered_whatever_its_words_are(void)
 				json_object_get(json_object_get(answer, "error"), "message"));
 		VTEST(message != NULL && strstr(message, "is nothing") != NULL);
 		VTEST(strpbrk(message, "\x1b\n") == NULL && strstr(message, "\xc2\x9b") == NULL &&
-				strstr(message, "\xe2\x80\xae") == NULL);
+				strstr(message, "\xe2\x80") == NULL);
 		VTEST_EQ(code_of(answer), RPC_REFUSED);
 		/* as the name of a parameter */
 		snprintf(text, sizeof(text),

@@ -405,11 +405,12 @@ guests_serve(struct guests *guests, struct owner *owner, const char *pf, unsigne
 	json_t *what;
 	int ret = guest_vf_make(owner, pf, vf, socket, &g, err);
 
+	if (g == NULL)
+		return ret;
 	if (ret == 0)
 		ret = insert(guests, g, err);
 	if (ret != 0) {
-		if (g != NULL)
-			guest_vf_free(g);
+		guest_vf_free(g);
 		return ret;
 	}
 	ret = guest_vf_start(g, socket, err);
@@ -449,7 +450,7 @@ guests_unserve(struct guests *guests, const char *pf, unsigned int vf, struct er
 		ret = err_set(err, -EBUSY,
 				"another client begins or ends to serve VF %u of %s: try again", vf,
 				bdf);
-	if (ret == 0) {
+	if (g != NULL && ret == 0) {
 		serial = g->serial;
 		tell_end(g);
 		while (wait_news(guests, &end) && (g = *find(guests, bdf, vf)) != NULL &&

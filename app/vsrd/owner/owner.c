@@ -112,7 +112,7 @@ reserve(struct owner *owner, const struct sysfs_fn *fn, struct owner_pf **out, s
 			ret = err_set(err, -ENOSPC, "vsrd owns %u PFs already, the most it can own",
 					OWNER_MAX_PFS);
 	}
-	if (ret == 0) {
+	if (pf != NULL && ret == 0) {
 		pf->reserved = true;
 		strcpy(pf->bdf, fn->bdf);
 	}

@@ -28,7 +28,8 @@ bring_up(struct owner *owner, struct owner_pf *pf)
 			VIRTIO_F_ADMIN_VQ);
 	int ret;
 
-	pf->up = pf->admin_dead = false;
+	pf->up = false;
+	pf->admin_dead = false;
 	ret = pf_negotiate(&pf->fn, &pf->dev, &wanted, &pf->state_err);
 	if (ret != 0) {
 		/* Only after a reset that has ended do the queues not run any more. */

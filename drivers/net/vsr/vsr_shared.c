@@ -90,7 +90,7 @@ vsr_shared_create(struct rte_eth_dev *eth_dev)
 	if (zone_name(name, eth_dev) != 0)
 		return -ENAMETOOLONG;
 	/* The zone of an earlier port: a secondary process may have kept a pointer to it, so zones
- * are never freed. */
+	 * are never freed. */
 	mz = rte_memzone_lookup(name);
 	if (mz == NULL)
 		mz = rte_memzone_reserve(name, sizeof(*shared), SOCKET_ID_ANY, 0);
