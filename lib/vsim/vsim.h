@@ -263,6 +263,7 @@ void vsim_fn_link_set(struct vsim_fn *fn, bool up);
  *     rate=PPS           0 (default): as fast as buffers are posted, none is lost; else frames
  *                        without a buffer are dropped and counted, and frames for which the
  *                        worker was too late are not sent and counted (wire_late)
+ *     delay=US           with a rate: pause before the first frame, microseconds
  *     count=N            stop after this number of frames, 0 (default): never
  *     fill=frame         (default) the whole frame is written each time, so that the driver
  *                        receives a valid packet; at 1500 bytes the copy costs about 100 cycles

@@ -669,6 +669,21 @@ gen_does_not_catch_up_after_a_pause(void)
 	VTEST_EQ(COUNTERS(0)->queue[0].packets, 0);
 	VTEST_EQ(stat_of(0, "wire_late"), COUNTERS(0)->wire_late);
 	down();
+	/* A generator that has not begun, or that has sent all of its frames, is not late. */
+	up(1);
+	wire(0, "gen:rate=1000000,count=10,delay=20000");
+	start = vsim_clock();
+	vsim_worker_poll(fx.nic, 0);
+	while (COUNTERS(0)->queue[0].drop_no_buffer < 10)
+		vsim_worker_poll(fx.nic, 0);
+	VTEST(vsim_clock() - start >= vsim_clock_hz() / 50);
+	before = COUNTERS(0)->wire_late;
+	nanosleep(&pause, NULL);
+	vsim_worker_poll(fx.nic, 0);
+	vsim_worker_poll(fx.nic, 0);
+	VTEST_EQ(COUNTERS(0)->wire_late, before);
+	VTEST_EQ(COUNTERS(0)->queue[0].drop_no_buffer, 10);
+	down();
 }
 
 static void

@@ -303,6 +303,9 @@ def run(args):
     if worst > DISTURBED:
         progress(f"other programs took up to {100 * worst:.0f}% of a turn: repeat this on a quiet"
                  " machine")
+    if any(row.get("runs") == 0 for row in rows):
+        progress("rows with 0 RUNS: in each run the machine paused so long that any driver may lose"
+                 " packets, so their DROPS say little")
     if any(not Weather.near(row["distance"]) for row in rows):
         progress(f"rows with a DIST well above {Weather.best:.0f} ran with a long distance between"
                  " the processors: compare them only with rows of the same distance")
@@ -322,17 +325,20 @@ def show(rows, ratios):
               f"{row['distance']:4}")
     if limited:
         print(f"\n{'DEV':4} {'PROFILE':9} {'RING':6} {'RATE':>4} {'DRIVER':10} {'SETTING':25}"
-              f" {'MPPS':>6} {'DROPS':>8} {'MEDIAN':>8} {'99%':>8} {'CYCLES':>6} {'PER1000':>7}")
+              f" {'MPPS':>6} {'DROPS':>8} {'RUNS':>4} {'MEDIAN':>8} {'99%':>8} {'CYCLES':>6}"
+              f" {'PER1000':>7}")
     for row in limited:
         print(f"{row['device']:4} {row['profile']:9} {row['ring']:6} {row['rate']:3}% "
               f"{row['driver']:10} {row['setting']:25.25} {row['mpps']:6.2f} "
-              f"{row['drops_per_million']:8.1f} {row['p50_ns']:5.0f} ns {row['p99_ns']:5.0f} ns "
+              f"{row['drops_per_million']:8.1f} {row['runs']:4} "
+              f"{row['p50_ns']:5.0f} ns {row['p99_ns']:5.0f} ns "
               f"{row['cycles_per_packet']:6.1f} {row['doorbells_per_1000']:7.1f}")
     print("\nCYCLES: cycles per packet forwarded of all calls of burst functions that did work.\n"
           "HIDDEN: those of them in polls without packets. PER1000: doorbells per 1000 packets.\n"
           "BUSY: share of the time that the simulator was busy. DIST: cycles for a word to the"
           " other\ncore and back. RATE: of the highest rate at which the best net_virtio loses"
-          " nothing.\nDROPS: per million packets. MEDIAN, 99%: from RX to TX, under this rate.\n\n"
+          " nothing.\nDROPS: per million packets. RUNS: that count; 0: all had a pause of the machine."
+          " MEDIAN, 99%: from RX to TX, under this rate.\n\n"
           "Paths, as the drivers name them:")
     paths = dict.fromkeys((row["driver"], row["profile"], row["ring"], row["setting"], row["path"])
                           for row in rows if row["driver"] != FLOOR)

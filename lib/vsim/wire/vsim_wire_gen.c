@@ -13,6 +13,8 @@
  *             lost. With a rate, frames come at their time by the clock of the processor, as on a
  *             wire: those without a buffer are dropped and counted. If the worker is late, at most
  *             64 frames come at once; the others are not sent, and counted as wire_late
+ *   delay=US  with a rate: the first frame comes this number of microseconds after the wire was
+ *             connected and the data plane runs
  *   count=N   stop after this number of frames; 0 (default): never
  *   fill=frame|headers   what is written into the buffer of the driver for each packet. frame
  *             (default): the whole frame, so that the driver receives a valid packet. headers:
@@ -66,7 +68,7 @@ struct gen {
 	/* options */
 	uint16_t pattern[MAX_PATTERN];
 	unsigned int nb_pattern, flows;
-	uint64_t rate, count;
+	uint64_t rate, count, delay;
 	bool headers_only, check, trip, probe;
 
 	/* frames, made again when the MAC address or the number of queue pairs changes */
@@ -248,6 +250,10 @@ option(struct gen *g, const char *key, const char *value, uint64_t max_size)
 		g->rate = n;
 		return n <= 1000000000;
 	}
+	if (strcmp(key, "delay") == 0) {
+		g->delay = n;
+		return n <= 1000000;
+	}
 	if (strcmp(key, "count") == 0) {
 		g->count = n;
 		return true;
@@ -288,7 +294,7 @@ options(struct gen *g, const char *arg, char *err, size_t err_len)
 			vsim_wire_error(EINVAL, err, err_len,
 					"gen: bad option \"%s%s%s\": size=60..%u or imix (with an "
 					"MTU of 1500), "
-					"flows=1..%u, rate=PPS, count=N, fill=frame|headers, "
+					"flows=1..%u, rate=PPS, delay=US, count=N, fill=frame|headers, "
 					"check=0|1, trip=0|1, probe=0|1",
 					item, value != NULL ? "=" : "", value != NULL ? value : "",
 					max_size, MAX_FLOWS);
@@ -350,13 +356,18 @@ allowance(struct gen *g, struct vsim_fn *fn)
 {
 	unsigned int n = VSIM_BURST;
 
+	if (g->count > 0 && g->sent >= g->count)
+		return 0; /* No frame is late any more. */
 	if (g->rate > 0) {
 		uint64_t now = vsim_clock();
 		uint64_t late;
 
-		if (g->last != 0)
+		if (g->last == 0)
+			g->last = now + g->delay * (vsim_clock_hz() / 1000000);
+		if (now > g->last)
 			g->tokens += (double)(now - g->last) * g->rate / vsim_clock_hz();
-		g->last = now;
+		if (now > g->last)
+			g->last = now;
 		if (g->tokens > MAX_LATE) {
 			late = g->tokens - MAX_LATE;
 			vsim_count(&fn->counters->wire_late, late);
