@@ -9,11 +9,12 @@ import struct
 
 from .wait import SLOW
 
-VERSION, DMA_MAP, DMA_UNMAP, REGION_INFO = 1, 2, 3, 5
+VERSION, DMA_MAP, DMA_UNMAP, REGION_INFO, SET_IRQS = 1, 2, 3, 5, 8
 REGION_READ, REGION_WRITE, DEVICE_RESET = 9, 10, 13
 BAR0, CONFIG, NB_REGIONS = 0, 7, 9
 COMMAND, IO_SPACE, BUS_MASTER = 4, 1, 4
 MMAP = 4  # VFIO_REGION_INFO_FLAG_MMAP
+MSIX, DATA_NONE, DATA_EVENTFD, TRIGGER = 2, 1, 4, 32  # VFIO_PCI_MSIX_IRQ_INDEX, VFIO_IRQ_SET_*
 # Legacy registers: virtio 1.4 4.1.4.10 "Legacy Interfaces: A Note on PCI Device Layout".
 FEATURES, QUEUE_ADDRESS, QUEUE_SIZE, QUEUE_SELECT, NOTIFY, STATUS, ISR = 0, 8, 12, 14, 16, 18, 19
 NET = 20  # device configuration, while MSI-X is off
@@ -98,10 +99,19 @@ class Guest:
     def reset(self):
         self._call(DEVICE_RESET)
 
-    def map_memory(self, iova, size):
-        """Map memory for the function. Returns the descriptor of the memory."""
+    def connect_vectors(self, start, fds):
+        """Connect one MSI-X vector to each descriptor."""
+        self._call(SET_IRQS, struct.pack("<5I", 20, DATA_EVENTFD | TRIGGER, MSIX, start, len(fds)),
+                   fds)
+
+    def trigger_vector(self, vector):
+        self._call(SET_IRQS, struct.pack("<5I", 20, DATA_NONE | TRIGGER, MSIX, vector, 1))
+
+    def map_memory(self, iova, size, in_file=None):
+        """Map memory for the function, of a file of in_file bytes (None: size). Returns the
+        descriptor of the memory."""
         fd = os.memfd_create("guest")
-        os.ftruncate(fd, size)
+        os.ftruncate(fd, size if in_file is None else in_file)
         self._call(DMA_MAP, struct.pack("<IIQQQ", 32, 3, 0, iova, size), [fd])
         return fd
 

@@ -11,6 +11,7 @@ import concurrent.futures
 import errno
 import os
 import re
+import select
 import signal
 import subprocess
 import threading
@@ -529,8 +530,8 @@ def test_guest_that_left_keeps_nothing_of_the_function(tunnel, guest):
 
 
 def test_impossible_maps_are_refused(tunnel, guest):
-    """Verify: an overlap, a range outside of the IOMMU, and too many maps are refused with an
-    errno; earlier maps stay."""
+    """Verify: an overlap, a range outside of the IOMMU, a file that is too short, too many maps, and
+    unmapping a part or nothing are refused with an errno; earlier maps stay."""
     made = tunnel()
     client = guest(made)
     assert client.limits["max_dma_maps"] == MAPS_PROMISED
@@ -538,6 +539,14 @@ def test_impossible_maps_are_refused(tunnel, guest):
     for iova, error in ((0x180000, errno.EEXIST), (0xFEE00000, errno.EINVAL)):
         with pytest.raises(OSError) as refusal:
             client.map_memory(iova, 0x1000)
+        assert refusal.value.errno == error
+    with pytest.raises(OSError) as refusal:
+        client.map_memory(0x300000, 0x2000, in_file=0x1000)
+    assert refusal.value.errno == errno.EFAULT
+    for iova, size, error in ((0x180000, 0x1000, errno.EINVAL), (0x80000, 0x100000, errno.EINVAL),
+                              (0x100000, 0xFF000, errno.EINVAL), (0x300000, 0x1000, errno.ENOENT)):
+        with pytest.raises(OSError) as refusal:
+            client.unmap_memory(iova, size)
         assert refusal.value.errno == error
     assert made.host.fn("vf1")["dma_bytes"] == 0x100000
     with pytest.raises(OSError) as refusal:
@@ -548,6 +557,32 @@ def test_impossible_maps_are_refused(tunnel, guest):
     assert made.host.fn("vf1")["dma_bytes"] == mapped
     client.reset()
     assert made.host.fn("vf1")["dma_bytes"] == mapped
+
+
+def test_descriptor_that_is_no_eventfd_costs_no_vector(tunnel, guest, tmp_path):
+    """Steps: a guest connects vectors 0 and 1, then vectors 1 and 2, of which one gets a file.
+
+    Verify: the second request is refused; the two vectors still signal, and vector 2 can be
+    connected afterwards."""
+    made = tunnel()
+    client = guest(made)
+    events = [os.eventfd(0, os.EFD_NONBLOCK) for _ in range(3)]
+    with open(tmp_path / "file", "w", encoding="utf-8") as file:
+        client.connect_vectors(0, events[:2])
+        for fds in ([events[1], file.fileno()], [file.fileno(), events[2]]):
+            with pytest.raises(OSError) as refusal:
+                client.connect_vectors(1, fds)
+            assert refusal.value.errno == errno.EINVAL
+            for vector in (0, 1):
+                client.trigger_vector(vector)
+                wait_for(lambda fd=events[vector]: select.select([fd], [], [], 0)[0],
+                         f"vector {vector} to signal")
+                assert os.eventfd_read(events[vector]) == 1
+    client.connect_vectors(2, events[2:])
+    client.trigger_vector(2)
+    wait_for(lambda: select.select(events[2:], [], [], 0)[0], "vector 2 to signal")
+    for fd in events:
+        os.close(fd)
 
 
 def test_guest_maps_no_more_memory_than_it_may(tunnel, guest):

@@ -72,9 +72,10 @@ struct vuser_device_ops {
 	int (*region_write)(void *dev, unsigned int region, uint64_t offset, const void *data,
 			size_t len);
 	/**
-	 * Connect vectors start..start+count-1 of an index to event descriptors; fds[i] -1
-	 * disconnects a vector. Descriptors are borrowed: duplicate those that are kept. count is 1
-	 * or more; a long list of a client may come in several calls, in order.
+	 * Connect vectors start..start+count-1 of an index to event descriptors, which are eventfds
+	 * for sure; fds[i] -1 disconnects a vector. Descriptors are borrowed: duplicate those that
+	 * are kept. count is 1 or more; a long list of a client may come in several calls, in
+	 * order.
 	 */
 	int (*irq_set_fds)(void *dev, unsigned int index, uint32_t start, uint32_t count,
 			const int *fds);

@@ -15,6 +15,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/base_eventfd.h"
+
 #include "vuser_priv.h"
 
 struct handler {
@@ -358,6 +360,20 @@ irqs_trigger_bools(struct vuser_server *server, const struct vfio_irq_set *set,
 	return 0;
 }
 
+/*
+ * Linux refuses other descriptors too, but only one by one: a device that has changed some of its
+ * vectors by then, or keeps the descriptors for a later call, would lose vectors that work.
+ */
+static bool
+fds_are_eventfds(const struct vuser_msg *req)
+{
+	for (unsigned int i = 0; i < req->nb_fds; i++) {
+		if (!base_is_eventfd(req->fds[i]))
+			return false;
+	}
+	return true;
+}
+
 /* Check the rules of linux/vfio.h for VFIO_DEVICE_SET_IRQS that hold for every index. */
 static int
 check_irq_set(const struct vuser_server *server, const struct vuser_msg *req,
@@ -390,7 +406,9 @@ check_irq_set(const struct vuser_server *server, const struct vuser_msg *req,
 		return req->nb_fds != 0 || req->len - sizeof(*set) < set->count ? -EINVAL : 0;
 	case VFIO_IRQ_SET_DATA_EVENTFD:
 		/* One descriptor per vector, or no descriptor: disconnect. */
-		return req->nb_fds != 0 && req->nb_fds != set->count ? -EINVAL : 0;
+		if (req->nb_fds != 0 && req->nb_fds != set->count)
+			return -EINVAL;
+		return fds_are_eventfds(req) ? 0 : -EINVAL;
 	default:
 		return -EINVAL;
 	}

@@ -13,10 +13,12 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/base_eventfd.h"
 #include "vfio_user/vuser_priv.h"
 
 #define CHECK(cond)              \
@@ -29,7 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct vuser_device_info info;
 static uint8_t memory[0x2000];
-static int any_fd; /* to send */
+static int any_fd, event_fd; /* to send */
 static volatile uint8_t sink;
 
 /* ---------------------------------------------------------------- a device that checks */
@@ -70,7 +72,7 @@ dev_irq_set_fds(void *dev, unsigned int index, uint32_t start, uint32_t count, c
 {
 	check_vectors(index, start, count);
 	for (uint32_t i = 0; i < count; i++)
-		CHECK(fds[i] == -1 || fcntl(fds[i], F_GETFD) >= 0);
+		CHECK(fds[i] == -1 || base_is_eventfd(fds[i]));
 	return 0;
 }
 
@@ -125,7 +127,8 @@ set_up(void)
 	const uint32_t rw = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE;
 
 	any_fd = memfd_create("fuzz", MFD_CLOEXEC);
-	CHECK(any_fd >= 0);
+	event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	CHECK(any_fd >= 0 && event_fd >= 0);
 	info.flags = VFIO_DEVICE_FLAGS_PCI | VFIO_DEVICE_FLAGS_RESET;
 	for (unsigned int i = 0; i < VUSER_MAX_REGIONS; i++)
 		info.regions[i].fd = -1;
@@ -199,8 +202,8 @@ fill(struct vuser_msg *req, const uint8_t *data, size_t size, size_t want, bool 
 }
 
 /*
- * Messages of { command, flags and number of descriptors, length, payload }. If fields is set, each
- * byte of the payload gives one 32-bit field.
+ * Messages of { command, flags with number and kind of descriptors, length, payload }. If fields is
+ * set, each byte of the payload gives one 32-bit field.
  */
 static void
 feed_handler(struct vuser_server *server, const uint8_t *data, size_t size, bool fields)
@@ -217,7 +220,8 @@ feed_handler(struct vuser_server *server, const uint8_t *data, size_t size, bool
 		req.hdr.flags = data[1] & 0x10 ? VUSER_FLAG_NO_REPLY : 0;
 		req.hdr.flags |= data[0] >> 7;
 		for (unsigned int i = 0; i < (data[1] & 0xfu); i++)
-			req.fds[req.nb_fds++] = fcntl(any_fd, F_DUPFD_CLOEXEC, 0);
+			req.fds[req.nb_fds++] = fcntl(data[1] & 0x20 ? any_fd : event_fd,
+					F_DUPFD_CLOEXEC, 0);
 		req.fds_lost = (data[1] & 0x80) != 0;
 		if (vuser_handle(server, &req, &reply))
 			check_reply(&reply);
@@ -229,7 +233,7 @@ feed_handler(struct vuser_server *server, const uint8_t *data, size_t size, bool
 	vuser_msg_free(&reply);
 }
 
-/* Parts of { number of descriptors, length, bytes }, each sent by one call. */
+/* Parts of { number and kind of descriptors, length, bytes }, each sent by one call. */
 static void
 feed_socket(struct vuser_server *server, const uint8_t *data, size_t size)
 {
@@ -240,6 +244,7 @@ feed_socket(struct vuser_server *server, const uint8_t *data, size_t size)
 	CHECK(vuser_server_adopt(server, socks[1]) == 0);
 	while (size > 2 && vuser_server_busy(server)) {
 		const unsigned int nb_fds = data[0] & 0x1f; /* more than a message may have */
+		const int to_send = data[0] & 0x20 ? any_fd : event_fd;
 		const size_t len = data[1] < size - 2 ? data[1] : size - 2;
 		union {
 			char buf[CMSG_SPACE(31 * sizeof(int))];
@@ -258,7 +263,7 @@ feed_socket(struct vuser_server *server, const uint8_t *data, size_t size)
 			cmsg->cmsg_type = SCM_RIGHTS;
 			cmsg->cmsg_len = CMSG_LEN(nb_fds * sizeof(int));
 			for (unsigned int i = 0; i < nb_fds; i++)
-				memcpy(CMSG_DATA(cmsg) + i * sizeof(int), &any_fd, sizeof(int));
+				memcpy(CMSG_DATA(cmsg) + i * sizeof(int), &to_send, sizeof(int));
 		}
 		(void)sendmsg(socks[0], &mh, MSG_NOSIGNAL | MSG_DONTWAIT);
 		vuser_server_process(server);

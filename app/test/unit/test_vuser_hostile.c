@@ -8,9 +8,11 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -172,8 +174,16 @@ static const struct bad {
 	{ "command 65535", 65535, 0, 4, 0, ENOTSUP, {} },
 	{ "unknown command with fds", 99, 0, 4, 3, ENOTSUP, {} },
 	{ "a reply nobody waits for", VUSER_DEVICE_RESET, 1, 0, 0, EINVAL, {} },
+	{ "a reply with data and fds", VUSER_REGION_READ, 1, 20, 2, EINVAL,
+			{ .u32 = { 0, 0, 2, 4 } } },
+	{ "a reply to a DMA_READ never sent", VUSER_DMA_READ, 1, 32, 0, EINVAL,
+			{ .u32 = { 0x1000, 0, 16, 0 } } },
+	{ "an error for a DMA_WRITE never sent", VUSER_DMA_WRITE, 0x21, 0, 0, EINVAL, {} },
+	{ "a reply to an unknown command", 99, 1, 4, 0, EINVAL, {} },
 	{ "type 7", VUSER_DEVICE_RESET, 7, 0, 0, EINVAL, {} },
 	{ "second VERSION", VUSER_VERSION, 0, 4, 0, EINVAL, { ARGSZ(0x10000) } },
+	{ "VERSION short", VUSER_VERSION, 0, 3, 0, EINVAL, { ARGSZ(0x10000) } },
+	{ "VERSION with fd", VUSER_VERSION, 0, 4, 1, EINVAL, { ARGSZ(0x10000) } },
 
 	{ "info without payload", VUSER_DEVICE_GET_INFO, 0, 0, 0, EINVAL, {} },
 	{ "info short", VUSER_DEVICE_GET_INFO, 0, 15, 0, EINVAL, { ARGSZ(16) } },
@@ -184,6 +194,8 @@ static const struct bad {
 	{ "region info argsz", VUSER_DEVICE_GET_REGION_INFO, 0, 32, 0, EINVAL, { ARGSZ(31) } },
 	{ "region info index", VUSER_DEVICE_GET_REGION_INFO, 0, 32, 0, EINVAL,
 			{ .u32 = { 32, 0, VUSER_MAX_REGIONS } } },
+	{ "region info last index", VUSER_DEVICE_GET_REGION_INFO, 0, 32, 0, EINVAL,
+			{ .u32 = { 32, 0, UINT32_MAX } } },
 	{ "region info with fds", VUSER_DEVICE_GET_REGION_INFO, 0, 32, 2, EINVAL, { ARGSZ(32) } },
 	{ "io fds short", VUSER_DEVICE_GET_REGION_IO_FDS, 0, 12, 0, EINVAL, { ARGSZ(16) } },
 	{ "io fds argsz", VUSER_DEVICE_GET_REGION_IO_FDS, 0, 16, 0, EINVAL, { ARGSZ(15) } },
@@ -192,10 +204,15 @@ static const struct bad {
 			{ .u32 = { 16, 0, 9 } } },
 	{ "io fds count", VUSER_DEVICE_GET_REGION_IO_FDS, 0, 16, 0, EINVAL,
 			{ .u32 = { 16, 0, 0, 1 } } },
+	{ "io fds with fd", VUSER_DEVICE_GET_REGION_IO_FDS, 0, 16, 1, EINVAL, { ARGSZ(16) } },
 	{ "irq info short", VUSER_DEVICE_GET_IRQ_INFO, 0, 8, 0, EINVAL, { ARGSZ(16) } },
 	{ "irq info argsz", VUSER_DEVICE_GET_IRQ_INFO, 0, 16, 0, EINVAL, { ARGSZ(8) } },
 	{ "irq info index", VUSER_DEVICE_GET_IRQ_INFO, 0, 16, 0, EINVAL,
 			{ .u32 = { 16, 0, VUSER_MAX_IRQS } } },
+	{ "irq info last index", VUSER_DEVICE_GET_IRQ_INFO, 0, 16, 0, EINVAL,
+			{ .u32 = { 16, 0, UINT32_MAX } } },
+	{ "irq info with fd", VUSER_DEVICE_GET_IRQ_INFO, 0, 16, 1, EINVAL,
+			{ .u32 = { 16, 0, 2 } } },
 
 	{ "read without payload", VUSER_REGION_READ, 0, 0, 0, EINVAL, {} },
 	{ "read short", VUSER_REGION_READ, 0, 15, 0, EINVAL, { .u32 = { 0, 0, 2, 4 } } },
@@ -204,7 +221,27 @@ static const struct bad {
 	{ "read above the limit", VUSER_REGION_READ, 0, 16, 0, EINVAL,
 			{ .u32 = { 0, 0, 2, VUSER_MAX_DATA + 1 } } },
 	{ "read wraps", VUSER_REGION_READ, 0, 16, 0, EINVAL, { .u32 = { ~0u, ~0u, 2, 4 } } },
+	{ "read one byte past the end", VUSER_REGION_READ, 0, 16, 0, EINVAL,
+			{ .u32 = { FAKE_BIG - 3, 0, 2, 4 } } },
+	{ "read at the end", VUSER_REGION_READ, 0, 16, 0, EINVAL,
+			{ .u32 = { FAKE_BIG, 0, 2, 1 } } },
+	{ "read of the last region", VUSER_REGION_READ, 0, 16, 0, EINVAL,
+			{ .u32 = { 0, 0, UINT32_MAX, 4 } } },
+	{ "read of an absent region", VUSER_REGION_READ, 0, 16, 0, EINVAL,
+			{ .u32 = { 0, 0, 4, 4 } } },
 	{ "read with fd", VUSER_REGION_READ, 0, 16, 1, EINVAL, { .u32 = { 0, 0, 2, 4 } } },
+	{ "write short", VUSER_REGION_WRITE, 0, 15, 0, EINVAL, { .u32 = { 0, 0, 2, 4 } } },
+	{ "write of 0", VUSER_REGION_WRITE, 0, 16, 0, EINVAL, { .u32 = { 0, 0, 2, 0 } } },
+	{ "write wraps", VUSER_REGION_WRITE, 0, 20, 0, EINVAL, { .u32 = { ~3u, ~0u, 2, 4 } } },
+	{ "write one byte past the end", VUSER_REGION_WRITE, 0, 20, 0, EINVAL,
+			{ .u32 = { FAKE_BIG - 3, 0, 2, 4 } } },
+	{ "write at the end", VUSER_REGION_WRITE, 0, 17, 0, EINVAL,
+			{ .u32 = { FAKE_BIG, 0, 2, 1 } } },
+	{ "write of the last region", VUSER_REGION_WRITE, 0, 20, 0, EINVAL,
+			{ .u32 = { 0, 0, UINT32_MAX, 4 } } },
+	{ "write of an absent region", VUSER_REGION_WRITE, 0, 20, 0, EINVAL,
+			{ .u32 = { 0, 0, 4, 4 } } },
+	{ "write with fd", VUSER_REGION_WRITE, 0, 20, 1, EINVAL, { .u32 = { 0, 0, 2, 4 } } },
 	{ "write without data", VUSER_REGION_WRITE, 0, 16, 0, EINVAL, { .u32 = { 0, 0, 2, 4 } } },
 	{ "write with less data", VUSER_REGION_WRITE, 0, 19, 0, EINVAL, { .u32 = { 0, 0, 2, 4 } } },
 	{ "write with more data", VUSER_REGION_WRITE, 0, 21, 0, EINVAL, { .u32 = { 0, 0, 2, 4 } } },
@@ -229,6 +266,16 @@ static const struct bad {
 			{ .u64 = { 32 | 3ull << 32, 0, -0x1000ull, 0x1000 } } },
 	{ "map offset wraps", VUSER_DMA_MAP, 0, 32, 1, EINVAL,
 			{ .u64 = { 32 | 3ull << 32, -0x1000ull, 0x1000, 0x1000 } } },
+	{ "map wraps far", VUSER_DMA_MAP, 0, 32, 1, EINVAL,
+			{ .u64 = { 32 | 3ull << 32, 0, -0x1000ull, 0x2000 } } },
+	{ "map of 2^63", VUSER_DMA_MAP, 0, 32, 1, EINVAL,
+			{ .u64 = { 32 | 3ull << 32, 0, 0x1000, 1ull << 63 } } },
+	{ "map iova unaligned", VUSER_DMA_MAP, 0, 32, 1, EINVAL,
+			{ .u64 = { 32 | 3ull << 32, 0, 0x1001, 0x1000 } } },
+	{ "map size unaligned", VUSER_DMA_MAP, 0, 32, 1, EINVAL,
+			{ .u64 = { 32 | 3ull << 32, 0, 0x1000, 0x1800 } } },
+	{ "map offset unaligned", VUSER_DMA_MAP, 0, 32, 1, EINVAL,
+			{ .u64 = { 32 | 3ull << 32, 0x800, 0x1000, 0x1000 } } },
 	{ "unmap short", VUSER_DMA_UNMAP, 0, 23, 0, EINVAL, { .u64 = { 24, 0x1000, 0x1000 } } },
 	{ "unmap argsz", VUSER_DMA_UNMAP, 0, 24, 0, EINVAL, { .u64 = { 23, 0x1000, 0x1000 } } },
 	{ "unmap with bitmap", VUSER_DMA_UNMAP, 0, 40, 0, ENOTSUP,
@@ -239,6 +286,12 @@ static const struct bad {
 			{ .u64 = { 24 | 2ull << 32, 0x1000, 0x1000 } } },
 	{ "unmap of 0", VUSER_DMA_UNMAP, 0, 24, 0, EINVAL, { .u64 = { 24, 0x1000, 0 } } },
 	{ "unmap wraps", VUSER_DMA_UNMAP, 0, 24, 0, EINVAL, { .u64 = { 24, 0x1000, -0x1000ull } } },
+	{ "unmap wraps far", VUSER_DMA_UNMAP, 0, 24, 0, EINVAL,
+			{ .u64 = { 24, 0x2000, -0x1000ull } } },
+	{ "unmap iova unaligned", VUSER_DMA_UNMAP, 0, 24, 0, EINVAL,
+			{ .u64 = { 24, 0x1800, 0x1000 } } },
+	{ "unmap size unaligned", VUSER_DMA_UNMAP, 0, 24, 0, EINVAL,
+			{ .u64 = { 24, 0x1000, 0x1001 } } },
 	{ "unmap with fd", VUSER_DMA_UNMAP, 0, 24, 1, EINVAL, { .u64 = { 24, 0x1000, 0x1000 } } },
 
 	{ "irqs short", VUSER_DEVICE_SET_IRQS, 0, 16, 0, EINVAL, { IRQ(2, 0, 1, NONE | TRIGGER) } },
@@ -253,6 +306,18 @@ static const struct bad {
 			{ IRQ(2, FAKE_VECTORS, 1, NONE | TRIGGER) } },
 	{ "irqs count", VUSER_DEVICE_SET_IRQS, 0, 20, 0, EINVAL,
 			{ IRQ(2, 1, FAKE_VECTORS, NONE | TRIGGER) } },
+	{ "irqs last index", VUSER_DEVICE_SET_IRQS, 0, 20, 0, EINVAL,
+			{ IRQ(UINT32_MAX, 0, 1, NONE | TRIGGER) } },
+	{ "irqs last start", VUSER_DEVICE_SET_IRQS, 0, 20, 0, EINVAL,
+			{ IRQ(2, UINT32_MAX, 1, NONE | TRIGGER) } },
+	{ "irqs start and count wrap", VUSER_DEVICE_SET_IRQS, 0, 20, 1, EINVAL,
+			{ IRQ(2, UINT32_MAX, 2, EVENTFD | TRIGGER) } },
+	{ "irqs disable past the end", VUSER_DEVICE_SET_IRQS, 0, 20, 0, EINVAL,
+			{ IRQ(2, FAKE_VECTORS, 0, NONE | TRIGGER) } },
+	{ "irqs fds past the end", VUSER_DEVICE_SET_IRQS, 0, 20, 2, EINVAL,
+			{ IRQ(2, FAKE_VECTORS - 1, 2, EVENTFD | TRIGGER) } },
+	{ "irqs bools past the end", VUSER_DEVICE_SET_IRQS, 0, 22, 0, EINVAL,
+			{ IRQ(2, FAKE_VECTORS - 1, 2, BOOL | TRIGGER) } },
 	{ "irqs wrap", VUSER_DEVICE_SET_IRQS, 0, 20, 0, EINVAL,
 			{ IRQ(2, 1, UINT32_MAX, NONE | TRIGGER) } },
 	{ "irqs two data types", VUSER_DEVICE_SET_IRQS, 0, 20, 0, EINVAL,
@@ -319,12 +384,18 @@ bad_message_gets_one_error_and_keeps_the_connection(void)
 static void
 nothing_is_served_before_the_version(void)
 {
+	int fds[VUSER_MAX_FDS];
+
 	hostile_start();
 	raw_connect();
+	for (unsigned int i = 0; i < VUSER_MAX_FDS; i++)
+		fds[i] = vuser_rig.stop_fd;
 	for (size_t i = 0; i < sizeof(bads) / sizeof(bads[0]); i++) {
-		if (bads[i].command == VUSER_VERSION)
-			continue;
-		raw_send(bads[i].command, 0, 0, bads[i].u32, bads[i].len, NULL, 0);
+		const struct bad *bad = &bads[i];
+
+		if (bad->command == VUSER_VERSION && bad->len == 4 && bad->nb_fds == 0)
+			continue; /* this one would be the first */
+		raw_send(bad->command, 0, 0, bad->u32, bad->len, fds, bad->nb_fds);
 		VTEST_EQ(raw_recv(), 0);
 		VTEST_EQ(got.hdr.flags, VUSER_FLAG_TYPE_REPLY | VUSER_FLAG_ERROR);
 	}
@@ -352,6 +423,10 @@ version_texts_are_judged(void)
 		{ "{\"capabilities\":{\"max_msg_fds\":0}}", true },
 		{ "{\"capabilities\":{\"max_msg_fds\":9223372036854775807}}", true },
 		{ "{\"capabilities\":{\"future\":[1,{}]}}", true },
+		{ "{\"capabilities\":{\"max_data_xfer_size\":9223372036854775807}}", true },
+		{ "{\"capabilities\":{\"max_dma_maps\":0,\"pgsizes\":-1,\"migration\":7}}", true },
+		{ "{\"capabilities\":{\"twin_socket\":{\"supported\":true,\"fd_index\":-1}}}",
+				true },
 		{ "", false },
 		{ "{", false },
 		{ "[]", false },
@@ -364,6 +439,17 @@ version_texts_are_judged(void)
 		{ "{\"capabilities\":{\"max_data_xfer_size\":99999999999999999999}}", false },
 		{ "{\"capabilities\":{},\"capabilities\":{}}", false },
 		{ "{} x", false },
+		{ "null", false },
+		{ "{\"capabilities\":null}", false },
+		{ "{\"capabilities\":{\"max_msg_fds\":null}}", false },
+		{ "{\"capabilities\":{\"max_msg_fds\":1e999}}", false },
+		{ "{\"capabilities\":{\"max_msg_fds\":-9223372036854775808}}", false },
+		{ "{\"capabilities\":{\"max_data_xfer_size\":-1}}", false },
+		{ "{\"capabilities\":{\"max_data_xfer_size\":true}}", false },
+		{ "{\"capabilities\":{\"\xff\xfe\":1}}", false }, /* no UTF-8 */
+		{ "{\"capabilities\":{\"\\u0000\":1}}", false },
+		{ "{\"capabilities\":{\"a\":\"", false },
+		{ "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", false },
 	};
 
 	hostile_start();
@@ -409,15 +495,18 @@ version_payloads_are_judged(void)
 		}
 		raw_close();
 	}
-	/* a text that is too long */
-	{
+	/* texts that are too long, or as deep as they are long */
+	for (unsigned int deep = 0; deep < 2; deep++) {
 		uint8_t data[8192] = { 0, 0, 1, 0 };
+		const size_t len = deep ? 4096 : sizeof(data);
 
-		memset(data + 4, ' ', sizeof(data) - 5);
-		memcpy(data + 4, "{}", 2);
+		memset(data + 4, deep ? '[' : ' ', len - 5);
+		if (!deep)
+			memcpy(data + 4, "{}", 2);
 		raw_connect();
-		raw_send(VUSER_VERSION, 0, 0, data, sizeof(data), NULL, 0);
+		raw_send(VUSER_VERSION, 0, 0, data, len, NULL, 0);
 		raw_expect(VUSER_VERSION, EINVAL);
+		raw_close();
 	}
 	hostile_stop();
 }
@@ -573,6 +662,69 @@ bools_trigger_their_vectors(void)
 	hostile_stop();
 }
 
+#define BIG_ARGSZ .u32 = { UINT32_MAX }
+
+/* Messages that are longer than their command, or say so: the rest has no meaning. */
+static void
+bytes_behind_a_request_mean_nothing(void)
+{
+	static const struct {
+		const char *name;
+		uint16_t command;
+		size_t len;
+		unsigned int nb_fds;
+		size_t answer; /* bytes of payload in the reply */
+		union {
+			uint32_t u32[16];
+			uint64_t u64[8];
+		};
+	} rows[] = {
+		{ "info", VUSER_DEVICE_GET_INFO, 17, 0, 16, { ARGSZ(17) } },
+		{ "info of 4 GiB", VUSER_DEVICE_GET_INFO, 16, 0, 16, { BIG_ARGSZ } },
+		{ "region info", VUSER_DEVICE_GET_REGION_INFO, 64, 0, 32, { ARGSZ(64) } },
+		{ "region info of 4 GiB", VUSER_DEVICE_GET_REGION_INFO, 32, 0, 32, { BIG_ARGSZ } },
+		{ "io fds", VUSER_DEVICE_GET_REGION_IO_FDS, 64, 0, 16, { ARGSZ(64) } },
+		{ "io fds of 4 GiB", VUSER_DEVICE_GET_REGION_IO_FDS, 16, 0, 16, { BIG_ARGSZ } },
+		{ "irq info", VUSER_DEVICE_GET_IRQ_INFO, 64, 0, 16, { ARGSZ(64) } },
+		{ "irq info of 4 GiB", VUSER_DEVICE_GET_IRQ_INFO, 16, 0, 16, { BIG_ARGSZ } },
+		{ "irqs", VUSER_DEVICE_SET_IRQS, 64, 0, 0,
+				{ .u32 = { 64, NONE | TRIGGER, 2, 0, 1 } } },
+		{ "irqs with bools", VUSER_DEVICE_SET_IRQS, 64, 0, 0,
+				{ .u32 = { UINT32_MAX, BOOL | TRIGGER, 2, 0, 1, 1, ~0u, ~0u } } },
+		{ "irqs with an fd", VUSER_DEVICE_SET_IRQS, 64, 1, 0,
+				{ .u32 = { 64, EVENTFD | TRIGGER, 2, 0, 1 } } },
+		{ "read", VUSER_REGION_READ, 64, 0, 20, { .u32 = { 0, 0, 2, 4 } } },
+		{ "map", VUSER_DMA_MAP, 64, 1, 0,
+				{ .u64 = { 64 | 3ull << 32, 0, 0x1000, 0x1000 } } },
+		{ "unmap", VUSER_DMA_UNMAP, 64, 0, 24, { .u64 = { 64, 0x1000, 0x1000 } } },
+		{ "reset", VUSER_DEVICE_RESET, 64, 0, 0, {} },
+	};
+	const struct fake *fake = &vuser_rig.fake;
+	int failed = 0;
+
+	hostile_start();
+	raw_negotiate();
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		raw_send(rows[i].command, 0, 0, rows[i].u32, rows[i].len,
+				rows[i].command == VUSER_DMA_MAP ? &fake->mem_fd :
+								   &vuser_rig.stop_fd,
+				rows[i].nb_fds);
+		if (raw_recv() != 0 || got.hdr.flags != VUSER_FLAG_TYPE_REPLY ||
+				got.len != rows[i].answer) {
+			printf("  %s: flags %#x error %u, %zu bytes\n", rows[i].name, got.hdr.flags,
+					got.hdr.error, got.len);
+			failed++;
+		}
+	}
+	VTEST_EQ(failed, 0);
+	VTEST_EQ(fake->triggered[0], 2);
+	VTEST_EQ(fake->triggered[1] + fake->triggered[2], 0);
+	VTEST_EQ(fake->nb_set_fds + fake->nb_reads + fake->nb_maps + fake->nb_unmaps +
+					fake->nb_resets,
+			5);
+	hostile_stop();
+}
+
 static void
 pipelined_commands_are_answered_in_order(void)
 {
@@ -679,20 +831,15 @@ client_that_dies_inside_a_message_is_forgotten(void)
 	hostile_stop();
 }
 
-/* Send a SET_IRQS with more descriptors than any message may have. */
+/* Send bytes with any number of descriptors. */
 static void
-send_many_fds(unsigned int nb_fds)
+send_with_fds(const void *bytes, size_t len, unsigned int nb_fds)
 {
-	static const struct {
-		struct vuser_header hdr;
-		struct vfio_irq_set set;
-	} msg = { { 0x4321, VUSER_DEVICE_SET_IRQS, 36, 0, 0 },
-		{ 20, EVENTFD | TRIGGER, VFIO_PCI_MSIX_IRQ_INDEX, 0, VUSER_MAX_FDS } };
 	union {
 		char buf[CMSG_SPACE(253 * sizeof(int))];
 		struct cmsghdr align;
 	} control;
-	struct iovec iov = { (void *)(uintptr_t)&msg, 36 };
+	struct iovec iov = { (void *)(uintptr_t)bytes, len };
 	struct msghdr mh = { .msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = control.buf,
@@ -706,7 +853,29 @@ send_many_fds(unsigned int nb_fds)
 	cmsg->cmsg_len = CMSG_LEN(nb_fds * sizeof(int));
 	for (unsigned int i = 0; i < nb_fds; i++)
 		memcpy(CMSG_DATA(cmsg) + i * sizeof(int), &vuser_rig.stop_fd, sizeof(int));
-	VTEST_EQ(sendmsg(raw, &mh, MSG_NOSIGNAL), 36);
+	VTEST_EQ(sendmsg(raw, &mh, MSG_NOSIGNAL), (ssize_t)len);
+}
+
+/* Send a SET_IRQS for VUSER_MAX_FDS vectors, with one byte in each part before the last part. */
+static void
+send_fds_in_parts(const unsigned int *nb_fds, unsigned int nb_parts)
+{
+	static const struct {
+		struct vuser_header hdr;
+		struct vfio_irq_set set;
+	} msg = { { 0x4321, VUSER_DEVICE_SET_IRQS, 36, 0, 0 },
+		{ 20, EVENTFD | TRIGGER, VFIO_PCI_MSIX_IRQ_INDEX, 0, VUSER_MAX_FDS } };
+
+	for (unsigned int i = 0; i + 1 < nb_parts; i++)
+		send_with_fds((const uint8_t *)&msg + i, 1, nb_fds[i]);
+	send_with_fds((const uint8_t *)&msg + nb_parts - 1, 36 - (nb_parts - 1),
+			nb_fds[nb_parts - 1]);
+}
+
+static void
+send_many_fds(unsigned int nb_fds)
+{
+	send_fds_in_parts(&nb_fds, 1);
 }
 
 static void
@@ -724,6 +893,83 @@ too_many_descriptors_are_refused(void)
 	send_many_fds(16);
 	raw_expect(VUSER_DEVICE_SET_IRQS, 0);
 	VTEST_EQ(vuser_rig.fake.nb_set_fds, 1);
+	hostile_stop();
+}
+
+static void
+descriptors_in_parts_are_counted_together(void)
+{
+	static const struct {
+		unsigned int nb_fds[4];
+		uint32_t error;
+	} rows[] = {
+		{ { 4, 4, 4, 4 }, 0 },
+		{ { 1, 1, 1, 13 }, 0 },
+		{ { 4, 4, 4, 3 }, EINVAL },
+		{ { 4, 4, 4, 5 }, EINVAL },
+		{ { 16, 1, 1, 1 }, EINVAL },
+		{ { 16, 16, 16, 16 }, EINVAL },
+		{ { 100, 100, 100, 100 }, EINVAL },
+	};
+
+	hostile_start();
+	raw_negotiate();
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		send_fds_in_parts(rows[i].nb_fds, 4);
+		raw_expect(VUSER_DEVICE_SET_IRQS, rows[i].error);
+	}
+	VTEST_EQ(vuser_rig.fake.nb_set_fds, 2);
+	hostile_stop();
+}
+
+/* Open each kind of descriptor that is no eventfd. */
+static void
+open_others(int others[6])
+{
+	int pair[2];
+
+	others[0] = open("/dev/null", O_RDWR | O_CLOEXEC);
+	others[1] = memfd_create("other", MFD_CLOEXEC);
+	others[2] = epoll_create1(EPOLL_CLOEXEC);
+	others[3] = open("/proc/self", O_PATH | O_CLOEXEC);
+	VTEST_EQ(pipe2(pair, O_CLOEXEC), 0);
+	others[4] = pair[1]; /* nobody reads it: a write would raise SIGPIPE */
+	close(pair[0]);
+	VTEST_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	others[5] = pair[1];
+	close(pair[0]);
+	for (unsigned int i = 0; i < 6; i++)
+		VTEST(others[i] >= 0);
+}
+
+/* The device gets none of them, so the vectors that work go on. */
+static void
+descriptors_that_are_no_eventfds_are_refused(void)
+{
+	const struct vfio_irq_set set = { 20, EVENTFD | TRIGGER, VFIO_PCI_MSIX_IRQ_INDEX, 3, 4 };
+	const struct vfio_irq_set one = { 20, EVENTFD | TRIGGER, VFIO_PCI_REQ_IRQ_INDEX, 0, 1 };
+	int fds[4], others[6], failed = 0;
+
+	hostile_start();
+	open_others(others);
+	raw_negotiate();
+	for (unsigned int i = 0; i < 6 * 5; i++) {
+		const unsigned int at = i % 5; /* 4: the only descriptor of another index */
+		const struct vfio_irq_set *msg = at < 4 ? &set : &one;
+
+		for (unsigned int j = 0; j < 4; j++)
+			fds[j] = j == at % 4 ? others[i / 5] : vuser_rig.stop_fd;
+		raw_send(VUSER_DEVICE_SET_IRQS, 0, 0, msg, sizeof(*msg), fds, msg->count);
+		if (raw_recv() != 0 || got.hdr.error != EINVAL) {
+			printf("  descriptor %u at %u: error %u\n", i / 5, at, got.hdr.error);
+			failed++;
+		}
+	}
+	for (unsigned int i = 0; i < 6; i++)
+		close(others[i]);
+	VTEST_EQ(failed, 0);
+	VTEST_EQ(vuser_rig.fake.nb_set_fds, 0);
+	raw_alive();
 	hostile_stop();
 }
 
@@ -815,6 +1061,75 @@ client_that_dies_with_an_answer_pending_is_forgotten(void)
 	hostile_stop();
 }
 
+/*
+ * The client leaves while the device is at work, and another client connects. The request ends, the
+ * device is released once and only then, and the other client is served.
+ */
+static void
+client_that_leaves_during_a_request_is_forgotten(void)
+{
+	static const struct {
+		uint16_t command;
+		size_t len;
+		unsigned int nb_fds;
+		union {
+			uint32_t u32[8];
+			uint64_t u64[4];
+		};
+	} rows[] = {
+		{ VUSER_DEVICE_RESET, 0, 0, {} },
+		{ VUSER_REGION_WRITE, 20, 0, { .u32 = { 0, 0, 2, 4 } } },
+		{ VUSER_REGION_READ, 16, 0, { .u32 = { 0, 0, 2, 4 } } },
+		{ VUSER_DMA_MAP, 32, 1, { .u64 = { 32 | 3ull << 32, 0, 0x1000, 0x1000 } } },
+		{ VUSER_DMA_UNMAP, 24, 0, { .u64 = { 24, 0x1000, 0x1000 } } },
+		{ VUSER_DEVICE_SET_IRQS, 20, 1, { IRQ(2, 0, 1, EVENTFD | TRIGGER) } },
+		{ VUSER_DEVICE_SET_IRQS, 20, 0, { IRQ(2, 0, 1, NONE | TRIGGER) } },
+	};
+	/* a write that waits behind the request: the client has left before its turn */
+	const struct {
+		struct vuser_region_access access;
+		uint8_t data[4];
+	} behind = { { 0x100, 2, 4 }, { 1, 2, 3, 4 } };
+	enum { HALF_OPEN, GONE, GONE_WITH_A_WRITE, NB_WAYS };
+
+	for (unsigned int i = 0; i < sizeof(rows) / sizeof(rows[0]) * NB_WAYS; i++) {
+		const unsigned int row = i / NB_WAYS, way = i % NB_WAYS;
+
+		hostile_start();
+		raw_negotiate();
+		fake_close_gate(&vuser_rig.fake);
+		raw_send(rows[row].command, 0, 0, rows[row].u32, rows[row].len,
+				rows[row].command == VUSER_DMA_MAP ? &vuser_rig.fake.mem_fd :
+								     &vuser_rig.stop_fd,
+				rows[row].nb_fds);
+		if (way == GONE_WITH_A_WRITE)
+			raw_send(VUSER_REGION_WRITE, 0, 0, &behind, 20, NULL, 0);
+		VTEST(wait_count(&vuser_rig.fake.nb_waited, 1));
+		if (way == HALF_OPEN)
+			VTEST_EQ(shutdown(raw, SHUT_WR), 0);
+		else
+			raw_close();
+		if (way != HALF_OPEN)
+			raw_connect();
+		VTEST_EQ(__atomic_load_n(&vuser_rig.fake.nb_released, __ATOMIC_ACQUIRE), 0);
+		fake_open_gate(&vuser_rig.fake);
+		if (way == HALF_OPEN) {
+			/* this client still reads: it gets its answer */
+			raw_expect(rows[row].command, 0);
+			VTEST_EQ(raw_recv(), -ECONNRESET);
+			raw_close();
+			raw_connect();
+		}
+		VTEST(wait_count(&vuser_rig.fake.nb_released, 1));
+		VTEST_EQ(vuser_rig.fake.nb_waited, 1);
+		VTEST_EQ(vuser_rig.fake.big[0x100], 0);
+		raw_version(QEMU_TEXT);
+		raw_expect(VUSER_VERSION, 0);
+		raw_alive();
+		hostile_stop();
+	}
+}
+
 #define CASE(name)          \
 	{                   \
 #name, name \
@@ -832,14 +1147,18 @@ static const struct vtest_case cases[] = {
 	CASE(unmap_of_all_is_passed_on),
 	CASE(map_flag_of_libvfio_user_is_taken),
 	CASE(bools_trigger_their_vectors),
+	CASE(bytes_behind_a_request_mean_nothing),
 	CASE(pipelined_commands_are_answered_in_order),
 	CASE(message_in_single_bytes_is_understood),
 	CASE(impossible_size_ends_the_connection),
 	CASE(client_that_dies_inside_a_message_is_forgotten),
 	CASE(too_many_descriptors_are_refused),
+	CASE(descriptors_in_parts_are_counted_together),
+	CASE(descriptors_that_are_no_eventfds_are_refused),
 	CASE(descriptors_that_do_not_fit_the_process_are_refused),
 	CASE(client_that_reads_nothing_blocks_nobody),
 	CASE(client_that_dies_with_an_answer_pending_is_forgotten),
+	CASE(client_that_leaves_during_a_request_is_forgotten),
 };
 
 int
