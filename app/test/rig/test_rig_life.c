@@ -6,11 +6,14 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <rte_malloc.h>
 
+#include "../../../drivers/net/vsr/ctrl/vsr_stats.h"
 #include "test/fixture/rig.h"
 
 #define BURST 32
@@ -521,6 +524,59 @@ any_numbers_of_queues_lose_nothing(void)
 	}
 }
 
+struct poller {
+	pthread_t thread;
+	atomic_bool stop;
+	unsigned int nb_failed;
+};
+
+static void *
+counters_poll(void *arg)
+{
+	struct rte_eth_dev *eth_dev = &rte_eth_devices[rig.fns[0].port];
+	struct rte_eth_xstat xstats[128];
+	struct rte_eth_stats stats;
+	struct poller *poller = arg;
+
+	while (!poller->stop)
+		if (rte_eth_stats_get(rig.fns[0].port, &stats) != 0 ||
+				vsr_xstats_get(eth_dev, xstats, RTE_DIM(xstats)) <= 0)
+			poller->nb_failed++;
+	return NULL;
+}
+
+/* Telemetry and secondary processes read counters at any time. */
+static void
+counters_are_read_while_the_port_restarts(void)
+{
+	struct rig_conf conf = { 0 };
+
+	for (unsigned int reset = 0; reset < 2; reset++) {
+		const struct vsr_rxq *own, *extra;
+		struct poller poller = { 0 };
+		bool kept = true;
+
+		if (reset)
+			conf.off = RIG_OFF(VIRTIO_F_RING_RESET);
+		rig_open(&rig, &conf);
+		queues_set(1, 4);
+		VTEST_EQ(pthread_create(&poller.thread, NULL, counters_poll, &poller), 0);
+		for (unsigned int i = 0; i < 300; i++) {
+			VTEST_EQ(rte_eth_dev_start(rig.fns[0].port), 0);
+			own = rte_eth_devices[rig.fns[0].port].data->rx_queues[0];
+			extra = own->next;
+			VTEST_EQ(rte_eth_dev_stop(rig.fns[0].port), 0);
+			/* The thread may be anywhere: what it can see must stay. */
+			kept = kept && extra != NULL && own->next == extra;
+		}
+		poller.stop = true;
+		VTEST_EQ(pthread_join(poller.thread, NULL), 0);
+		VTEST_EQ(poller.nb_failed, 0);
+		VTEST(kept);
+		rig_close(&rig);
+	}
+}
+
 static void
 more_queues_than_the_device_has_are_refused(void)
 {
@@ -677,6 +733,7 @@ static const struct vtest_case cases[] = {
 	{ "too_small_buffers_are_refused", too_small_buffers_are_refused },
 	{ "ring_size_reaches_the_device", ring_size_reaches_the_device },
 	{ "any_numbers_of_queues_lose_nothing", any_numbers_of_queues_lose_nothing },
+	{ "counters_are_read_while_the_port_restarts", counters_are_read_while_the_port_restarts },
 	{ "more_queues_than_the_device_has_are_refused",
 			more_queues_than_the_device_has_are_refused },
 	{ "lone_queues_work", lone_queues_work },

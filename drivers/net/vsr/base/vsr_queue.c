@@ -115,6 +115,15 @@ shape_of(const struct vsr_dev *dev)
 	};
 }
 
+static bool
+shape_is(const struct vsr_dev *dev, const struct vsr_shape *shape)
+{
+	const struct vsr_shape now = shape_of(dev);
+
+	return now.packed == shape->packed && now.mergeable == shape->mergeable &&
+			now.indirect == shape->indirect && now.max_mtu == shape->max_mtu;
+}
+
 static void
 kept_free(struct vsr_kept *kept)
 {
@@ -281,25 +290,6 @@ vsr_rx_queue_setup(struct rte_eth_dev *eth_dev, uint16_t queue_id, uint16_t nb_d
 	return ret;
 }
 
-int
-vsr_extra_rxqs_create(struct rte_eth_dev *eth_dev)
-{
-	const uint16_t nb_rx = eth_dev->data->nb_rx_queues;
-	int ret = 0;
-
-	for (uint16_t i = nb_rx; ret == 0 && nb_rx != 0 && i < eth_dev->data->nb_tx_queues; i++) {
-		struct vsr_rxq *own = eth_dev->data->rx_queues[i % nb_rx], *extra;
-
-		ret = rxq_create(eth_dev, i, own->vq->size, (unsigned int)own->vq->mz->socket_id,
-				&own->conf, own->pool, &extra);
-		if (ret != 0)
-			break;
-		extra->next = own->next;
-		own->next = extra;
-	}
-	return ret;
-}
-
 /* All counters are 64-bit words. */
 static void
 rxq_stats_add(struct vsr_rxq *to, const struct vsr_rxq *from)
@@ -330,11 +320,53 @@ extras_free(struct vsr_rxq *own)
 	own->turn = own;
 }
 
-void
-vsr_extra_rxqs_free(struct rte_eth_dev *eth_dev)
+/* Free the extra queues that the port does not need any more, or not as they are. */
+static void
+extras_prune(struct rte_eth_dev *eth_dev, struct vsr_rxq *own)
 {
-	for (uint16_t i = 0; i < eth_dev->data->nb_rx_queues; i++)
-		extras_free(eth_dev->data->rx_queues[i]);
+	const uint16_t nb_rx = eth_dev->data->nb_rx_queues, nb_tx = eth_dev->data->nb_tx_queues;
+
+	for (const struct vsr_rxq *extra = own->next; extra != NULL; extra = extra->next)
+		if (extra->queue_id < nb_rx || extra->queue_id >= nb_tx ||
+				extra->queue_id % nb_rx != own->queue_id ||
+				!shape_is(extra->dev, &extra->shape)) {
+			extras_free(own);
+			return;
+		}
+}
+
+static bool
+extra_exists(const struct vsr_rxq *own, uint16_t queue_id)
+{
+	const struct vsr_rxq *extra = own->next;
+
+	while (extra != NULL && extra->queue_id != queue_id)
+		extra = extra->next;
+	return extra != NULL;
+}
+
+int
+vsr_extra_rxqs_create(struct rte_eth_dev *eth_dev)
+{
+	const uint16_t nb_rx = eth_dev->data->nb_rx_queues;
+	int ret = 0;
+
+	for (uint16_t i = 0; i < nb_rx; i++)
+		extras_prune(eth_dev, eth_dev->data->rx_queues[i]);
+	for (uint16_t i = nb_rx; ret == 0 && nb_rx != 0 && i < eth_dev->data->nb_tx_queues; i++) {
+		struct vsr_rxq *own = eth_dev->data->rx_queues[i % nb_rx], *extra;
+
+		if (extra_exists(own, i))
+			continue;
+		ret = rxq_create(eth_dev, i, own->vq->size, (unsigned int)own->vq->mz->socket_id,
+				&own->conf, own->pool, &extra);
+		if (ret != 0)
+			break;
+		extra->next = own->next;
+		/* Another thread may be reading counters. */
+		__atomic_store_n(&own->next, extra, __ATOMIC_RELEASE);
+	}
+	return ret;
 }
 
 static void
@@ -405,15 +437,6 @@ vsr_tx_queue_setup(struct rte_eth_dev *eth_dev, uint16_t queue_id, uint16_t nb_d
 	return 0;
 }
 
-static bool
-shape_is(const struct vsr_dev *dev, const struct vsr_shape *shape)
-{
-	const struct vsr_shape now = shape_of(dev);
-
-	return now.packed == shape->packed && now.mergeable == shape->mergeable &&
-			now.indirect == shape->indirect && now.max_mtu == shape->max_mtu;
-}
-
 static void
 counters_move(struct vio_virtq *to, const struct vio_virtq *from)
 {
@@ -430,6 +453,7 @@ rxq_reshape(struct rte_eth_dev *eth_dev, uint16_t i)
 
 	if (old == NULL || shape_is(old->dev, &old->shape))
 		return 0;
+	extras_free(old);
 	ret = vsr_rx_queue_setup(eth_dev, i, old->vq->size, (unsigned int)old->vq->mz->socket_id,
 			&old->conf, old->pool);
 	if (ret != 0)
@@ -492,11 +516,13 @@ vsr_rxq_drain(struct vsr_rxq *rxq)
 {
 	struct rte_mbuf *m;
 
-	rte_pktmbuf_free(rxq->head);
-	rxq->head = rxq->tail = NULL;
-	rxq->left = 0;
-	while ((m = vio_virtq_drain(rxq->vq)) != NULL)
-		rte_pktmbuf_free(m);
+	for (rxq->turn = rxq; rxq != NULL; rxq = rxq->next) {
+		rte_pktmbuf_free(rxq->head);
+		rxq->head = rxq->tail = NULL;
+		rxq->left = 0;
+		while ((m = vio_virtq_drain(rxq->vq)) != NULL)
+			rte_pktmbuf_free(m);
+	}
 }
 
 void

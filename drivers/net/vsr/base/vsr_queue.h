@@ -136,20 +136,20 @@ void vsr_memory_name(const struct vsr_dev *dev, const char *what, char name[RTE_
  * Create the extra RX queues of a port that is about to start. A device that uses as many pairs as
  * there are TX queues may put packets into the RX queue of each pair; those beyond the port's own
  * RX queues are extra, and each is served by one of the port's queues: same ring size, same pool.
+ * They stay until the queue that serves them is released, or the port starts with other queues: a
+ * stop frees none, since telemetry and secondary processes may be reading counters.
  *
  * @return 0 or -errno (logged).
  */
 int vsr_extra_rxqs_create(struct rte_eth_dev *eth_dev);
-/** Free them, and add their counters to those of the port's queues. The device must have stopped
- * using them. */
-void vsr_extra_rxqs_free(struct rte_eth_dev *eth_dev);
 /** Create a virtqueue that carries no packets. @return the queue, or NULL. */
 struct vio_virtq *vsr_spare_create(struct vsr_dev *dev, uint16_t index);
 /** True if a frame of this MTU fits the buffers of the queue. */
 bool vsr_rxq_fits(const struct vsr_rxq *rxq, uint16_t mtu, bool scatter);
 /** Buffers that the largest frame of this MTU fills. */
 uint16_t vsr_rxq_packet_bufs(const struct vsr_rxq *rxq, uint16_t mtu);
-/** Free all packets in the queue; the device must have stopped using it. */
+/** Free all packets in the queue, and in the extra queues that it serves; the device must have
+ * stopped using them. */
 void vsr_rxq_drain(struct vsr_rxq *rxq);
 void vsr_txq_drain(struct vsr_txq *txq);
 

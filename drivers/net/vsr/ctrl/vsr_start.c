@@ -295,12 +295,11 @@ queues_drain(struct rte_eth_dev *eth_dev)
 	struct vsr_dev *dev = vsr_dev_of(eth_dev);
 
 	for (uint16_t i = 0; i < eth_dev->data->nb_rx_queues; i++)
-		if (rxq_of(eth_dev, i) != NULL)
-			vsr_rxq_drain(rxq_of(eth_dev, i));
+		if (eth_dev->data->rx_queues[i] != NULL)
+			vsr_rxq_drain(eth_dev->data->rx_queues[i]);
 	for (uint16_t i = 0; i < eth_dev->data->nb_tx_queues; i++)
 		if (txq_of(eth_dev, i) != NULL)
 			vsr_txq_drain(txq_of(eth_dev, i));
-	vsr_extra_rxqs_free(eth_dev);
 	spares_free(dev);
 }
 
