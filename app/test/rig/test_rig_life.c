@@ -199,6 +199,27 @@ removed_device_ends_in_order(void)
 	rig_close(&rig);
 }
 
+/* The bus driver removes the port only if the close succeeds. */
+static void
+removed_device_can_be_closed_while_started(void)
+{
+	const struct rig_conf conf = { .total_vfs = 1 };
+	struct rte_eth_dev *eth_dev;
+
+	rig_open(&rig, &conf);
+	rig_vfs_set(&rig, 1);
+	VTEST_EQ(rig_probe(&rig, 1, NULL, false), 0);
+	VTEST_EQ(rig_configure(&rig, 1, 1, 64, 0, rig.pool), 0);
+	VTEST_EQ(rte_eth_dev_start(rig.fns[1].port), 0);
+	rig_vfs_set(&rig, 0);
+	eth_dev = &rte_eth_devices[rig.fns[1].port];
+	VTEST_EQ(vsr_eth_close(eth_dev), 0);
+	VTEST_EQ(rte_mempool_in_use_count(rig.pool), 0);
+	VTEST_EQ(rte_eth_dev_release_port(eth_dev), 0);
+	rig.fns[1].port = RTE_MAX_ETHPORTS;
+	rig_close(&rig);
+}
+
 static void
 pf_and_vfs_exchange_packets(void)
 {
@@ -723,6 +744,8 @@ static const struct vtest_case cases[] = {
 	{ "every_profile_works", every_profile_works },
 	{ "refused_features_fail_the_probe", refused_features_fail_the_probe },
 	{ "removed_device_ends_in_order", removed_device_ends_in_order },
+	{ "removed_device_can_be_closed_while_started",
+			removed_device_can_be_closed_while_started },
 	{ "pf_and_vfs_exchange_packets", pf_and_vfs_exchange_packets },
 	{ "bad_arguments_fail_the_probe", bad_arguments_fail_the_probe },
 	{ "forced_rows_are_used", forced_rows_are_used },

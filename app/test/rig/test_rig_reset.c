@@ -412,6 +412,27 @@ device_that_has_become_too_small_is_refused(void)
 	}
 }
 
+/* ethdev takes a failed change of the configuration back. */
+static void
+failed_change_of_the_vlan_filter_is_taken_back(void)
+{
+	const struct rig_conf conf = { .args = "reset_timeout_ms=1" };
+	static const uint64_t filters[] = { 0, RTE_ETH_RX_OFFLOAD_VLAN_FILTER };
+
+	for (unsigned int i = 0; i < RTE_DIM(filters); i++) {
+		rig_open(&rig, &conf);
+		VTEST_EQ(rig_configure(&rig, 0, 1, 64, filters[i], rig.pool), 0);
+		rig.fns[0].holds_resets = true;
+		VTEST_EQ(rte_eth_dev_set_vlan_offload(port(),
+					 filters[i] == 0 ? RTE_ETH_VLAN_FILTER_OFFLOAD : 0),
+				-ETIMEDOUT);
+		rig_reset_release(&rig.fns[0]);
+		VTEST_EQ(rte_eth_dev_start(port()), 0);
+		VTEST_EQ(vsr_has(dev(), VIRTIO_NET_F_CTRL_VLAN), filters[i] != 0);
+		rig_close(&rig);
+	}
+}
+
 static const struct vtest_case cases[] = {
 	{ "stop_without_an_answer_keeps_the_packets_until_the_next_start",
 			stop_without_an_answer_keeps_the_packets_until_the_next_start },
@@ -434,6 +455,8 @@ static const struct vtest_case cases[] = {
 	{ "changed_features_change_the_queues", changed_features_change_the_queues },
 	{ "device_that_has_become_too_small_is_refused",
 			device_that_has_become_too_small_is_refused },
+	{ "failed_change_of_the_vlan_filter_is_taken_back",
+			failed_change_of_the_vlan_filter_is_taken_back },
 };
 
 int

@@ -61,12 +61,18 @@ offers_vlan_filter(const struct vsr_dev *dev)
 static int
 vlan_filter_choose(struct vsr_dev *dev, bool filter)
 {
-	if (filter == vsr_has(dev, VIRTIO_NET_F_CTRL_VLAN))
+	const struct vio_features old = dev->wanted;
+	int ret;
+
+	if (filter == vio_features_has(&old, VIRTIO_NET_F_CTRL_VLAN))
 		return 0;
 	dev->wanted = dev->allowed;
 	if (!filter)
 		vio_features_del(&dev->wanted, VIRTIO_NET_F_CTRL_VLAN);
-	return vsr_dev_negotiate(dev);
+	ret = vsr_dev_negotiate(dev);
+	if (ret != 0) /* ethdev takes the change back */
+		dev->wanted = old;
+	return ret;
 }
 
 static int
@@ -192,12 +198,12 @@ int
 vsr_eth_close(struct rte_eth_dev *eth_dev)
 {
 	struct vsr_dev *dev = vsr_dev_of(eth_dev);
-	int ret = 0;
+	int ret;
 
 	if (rte_eal_process_type() != RTE_PROC_PRIMARY || dev == NULL)
 		return 0;
 	if (eth_dev->data->dev_started)
-		ret = vsr_stop(eth_dev);
+		vsr_stop(eth_dev); /* has logged errors; the port is closed all the same */
 	vsr_dev_close(dev);
 	if (dev->bus_close != NULL) {
 		dev->bus_close(eth_dev);
@@ -205,8 +211,7 @@ vsr_eth_close(struct rte_eth_dev *eth_dev)
 	}
 	queues_release(eth_dev);
 	vsr_dev_free(dev);
-	if (ret == -ETIMEDOUT && !dev->vio.resetting)
-		ret = 0;
+	ret = dev->vio.resetting ? -ETIMEDOUT : 0;
 	vsr_shared_destroy(eth_dev);
 	return ret;
 }

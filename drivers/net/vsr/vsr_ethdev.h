@@ -22,7 +22,11 @@
  * @return 0, or -errno (logged).
  */
 int vsr_eth_init(struct rte_eth_dev *eth_dev, struct vio_transport *transport, const char *args);
-/** Stop the device and free all, dev_private too. Does nothing if the port is closed. */
+/**
+ * Stop the device and free all, dev_private too. Does nothing if the port is closed.
+ *
+ * @return 0, or -ETIMEDOUT: closed, and memory is kept that the device may still access.
+ */
 int vsr_eth_close(struct rte_eth_dev *eth_dev);
 /** True if this driver made the port, in this primary process. */
 bool vsr_is_ours(const struct rte_eth_dev *eth_dev);
