@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -545,6 +547,41 @@ any_numbers_of_queues_lose_nothing(void)
 	}
 }
 
+static void
+start_tells_of_a_pool_that_is_too_small(void)
+{
+	static const uint16_t sizes[] = { 128, 96 };
+	const struct rig_conf conf = { 0 };
+	struct rte_eth_conf eth_conf = { 0 };
+	char name[16], *text;
+	size_t len;
+
+	for (unsigned int i = 0; i < RTE_DIM(sizes); i++) {
+		FILE *log = open_memstream(&text, &len);
+
+		VTEST(log != NULL);
+		snprintf(name, sizeof(name), "pool%u", sizes[i]);
+		rig_open(&rig, &conf);
+		VTEST_EQ(rte_eth_dev_configure(rig.fns[0].port, 1, 2, &eth_conf), 0);
+		VTEST_EQ(rte_eth_rx_queue_setup(rig.fns[0].port, 0, 64, 0, NULL,
+					 rig_pool(name, sizes[i], 2048)),
+				0);
+		for (uint16_t q = 0; q < 2; q++)
+			VTEST_EQ(rte_eth_tx_queue_setup(rig.fns[0].port, q, 64, 0, NULL), 0);
+		rte_log_set_global_level(RTE_LOG_WARNING);
+		rte_openlog_stream(log);
+		VTEST_EQ(rte_eth_dev_start(rig.fns[0].port), 0);
+		rte_openlog_stream(NULL);
+		rte_log_set_global_level(RTE_LOG_ERR);
+		fclose(log);
+		VTEST_EQ(strstr(text, "2 rings for 128 buffers, and its mempool is 32 short") !=
+						NULL,
+				sizes[i] == 96);
+		free(text);
+		rig_close(&rig);
+	}
+}
+
 struct poller {
 	pthread_t thread;
 	atomic_bool stop;
@@ -756,6 +793,7 @@ static const struct vtest_case cases[] = {
 	{ "too_small_buffers_are_refused", too_small_buffers_are_refused },
 	{ "ring_size_reaches_the_device", ring_size_reaches_the_device },
 	{ "any_numbers_of_queues_lose_nothing", any_numbers_of_queues_lose_nothing },
+	{ "start_tells_of_a_pool_that_is_too_small", start_tells_of_a_pool_that_is_too_small },
 	{ "counters_are_read_while_the_port_restarts", counters_are_read_while_the_port_restarts },
 	{ "more_queues_than_the_device_has_are_refused",
 			more_queues_than_the_device_has_are_refused },

@@ -400,6 +400,30 @@ device_ready(struct rte_eth_dev *eth_dev)
 	return port_fit(eth_dev);
 }
 
+/* A ring that got no buffer may stay empty, since the other rings keep theirs, and the packets that
+ * the device has for it are lost. */
+static void
+short_pools_report(const struct rte_eth_dev *eth_dev)
+{
+	const struct vsr_dev *dev = vsr_dev_of(eth_dev);
+
+	for (uint16_t i = 0; i < eth_dev->data->nb_rx_queues; i++) {
+		uint32_t nb_rings = 0, room = 0, lacking = 0;
+
+		for (const struct vsr_rxq *rxq = eth_dev->data->rx_queues[i]; rxq != NULL;
+				rxq = rxq->next) {
+			nb_rings++;
+			room += rxq->vq->size;
+			lacking += rxq->vq->nb_free;
+		}
+		if (lacking != 0)
+			VSR_LOG(WARNING, dev,
+					"RX queue %u has %u rings for %u buffers, and its mempool "
+					"is %u short of them: packets may be lost",
+					i, nb_rings, room, lacking);
+	}
+}
+
 int
 vsr_dev_start(struct rte_eth_dev *eth_dev)
 {
@@ -423,6 +447,7 @@ vsr_dev_start(struct rte_eth_dev *eth_dev)
 	for (uint16_t i = 0; i < nb_pairs(eth_dev); i++)
 		if (rxq_of(eth_dev, i) != NULL)
 			vsr_rxq_doorbell_ring(rxq_of(eth_dev, i));
+	short_pools_report(eth_dev);
 	vsr_pending_doorbells_start(dev);
 	return 0;
 }
