@@ -148,8 +148,8 @@ token_here(const struct ctl *ctl, const char *name)
 		return NULL;
 	}
 	snprintf(option, sizeof(option), "--vfio-vf-token=%s", token);
-	return json_pack("{s:s, s:s, s:s, s:s}", "pf", pf.bdf, "token", token, "token_file", file,
-			"testpmd_option", option);
+	return json_pack("{s:s, s:s, s:o, s:s}", "pf", pf.bdf, "token", token, "token_file",
+			show_text(file), "testpmd_option", option);
 }
 
 int

@@ -2,12 +2,18 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/* JSON-RPC 2.0 of vsrd, and its methods without an owned PF. */
+/* JSON-RPC 2.0 of vsrd, its methods without a device, and the end of its server. */
 
 #include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "vsrd/api/vsrd.h"
 #include "test/fixture/vtest.h"
@@ -331,6 +337,168 @@ parameters_out_of_range_are_refused(void)
 	}
 }
 
+/* The token is known to the client only if the answer can be written. */
+static void
+token_is_shown_whatever_bytes_the_folder_has(void)
+{
+	static const char request[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"token.show\","
+				      "\"params\":{\"pf\":\"0000:01:00.0\"}}";
+	static const char token[] = "f81d4fae-7dec-41d0-a765-00a0c91e6bf6";
+	struct owner_pf *pf = &vsrd.owner.pfs[0];
+	json_t *answer, *result;
+
+	owner_init(&vsrd.owner);
+	vsrd.owner.host.run_dir = "/tmp/folder\xff";
+	strcpy(pf->bdf, "0000:01:00.0");
+	strcpy(pf->fn.bdf, pf->bdf);
+	strcpy(pf->token, token);
+	pf->used = true;
+	answer = ask_of(vsrd_methods, request);
+	result = json_object_get(answer, "result");
+	VTEST(result != NULL);
+	VTEST(strcmp(json_string_value(json_object_get(result, "token")), token) == 0);
+	VTEST(strstr(json_string_value(json_object_get(result, "token_file")), "folder\\xff/"));
+	json_decref(answer);
+	owner_init(&vsrd.owner);
+}
+
+/* ---------------------------------------------------------------- the server */
+
+#define STEP_NS 100000000 /* A slow client reads once per step. */
+#define LONG_TEXT 60000
+
+static atomic_bool called, reading;
+
+static void
+step(unsigned int nb)
+{
+	const struct timespec pause = { .tv_sec = nb / 10, .tv_nsec = nb % 10 * STEP_NS };
+
+	nanosleep(&pause, NULL);
+}
+
+static json_t *
+long_text(size_t len)
+{
+	char *text = malloc(len);
+	json_t *out;
+
+	VTEST(text != NULL);
+	memset(text, 'a', len);
+	out = json_stringn(text, len);
+	free(text);
+	return out;
+}
+
+/* Takes as long as a device may need, and answers more than a socket holds. */
+static json_t *
+method_slow(struct rpc_call *call)
+{
+	called = true;
+	step(20);
+	return long_text(100 * LONG_TEXT);
+}
+
+static const struct rpc_method slow_methods[] = { { "slow", method_slow }, { NULL, NULL } };
+
+static struct server *
+start(const struct rpc_method *table, struct sockaddr_un *addr)
+{
+	struct server_conf conf = { .path = addr->sun_path, .methods = table, .vsrd = &vsrd };
+	struct server *server;
+	struct err err;
+
+	*addr = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	snprintf(addr->sun_path, sizeof(addr->sun_path), "/tmp/vsr-rpc-%d", (int)getpid());
+	conf.access = *BASE_ACCESS_OWN;
+	server = server_start(&conf, &err);
+	VTEST(server != NULL);
+	return server;
+}
+
+static int
+ask_server(const struct sockaddr_un *addr, const char *method)
+{
+	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char text[128];
+	const int len = snprintf(text, sizeof(text),
+			"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s\"}\n", method);
+
+	VTEST(fd >= 0 && connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) == 0);
+	VTEST_EQ(send(fd, text, (size_t)len, MSG_NOSIGNAL), len);
+	return fd;
+}
+
+static void *
+read_slowly(void *arg)
+{
+	static char buf[LONG_TEXT];
+	const int *fd = arg;
+
+	while (reading && recv(*fd, buf, sizeof(buf), MSG_DONTWAIT) != 0)
+		step(1);
+	return NULL;
+}
+
+static void
+reader_of_events_does_not_delay_the_end(void)
+{
+	struct sockaddr_un addr;
+	struct server *server = start(vsrd_methods, &addr);
+	int fd = ask_server(&addr, "events.subscribe");
+	pthread_t reader;
+	char answer[512];
+
+	VTEST(recv(fd, answer, sizeof(answer), 0) > 0);
+	for (unsigned int i = 0; i < EVENTS_MAX_WAITING; i++)
+		events_emit("long", json_pack("{s:o}", "text", long_text(LONG_TEXT)));
+	reading = true;
+	VTEST_EQ(pthread_create(&reader, NULL, read_slowly, &fd), 0);
+	VTEST(server_stop(server));
+	reading = false;
+	pthread_join(reader, NULL);
+	close(fd);
+}
+
+static void
+client_that_does_not_read_its_last_answer_does_not_delay_the_end(void)
+{
+	struct sockaddr_un addr;
+	struct server *server = start(slow_methods, &addr);
+	const int fd = ask_server(&addr, "slow");
+
+	while (!called)
+		step(1);
+	VTEST(server_stop(server));
+	close(fd);
+}
+
+static unsigned int
+nb_that_stay(struct server *server, uid_t uid, struct client *clients)
+{
+	static struct base_client base[SERVER_MAX_CLIENTS];
+	unsigned int nb = 0;
+
+	for (unsigned int i = 0; i < SERVER_MAX_CLIENTS; i++) {
+		base[i].uid = uid;
+		clients[i] = (struct client){ .server = server, .base = &base[i] };
+		nb += server_client_stays(&clients[i]);
+	}
+	return nb;
+}
+
+static void
+other_users_leave_subscriptions_to_the_user_of_the_daemon(void)
+{
+	struct client others[SERVER_MAX_CLIENTS], own[SERVER_MAX_CLIENTS];
+	struct sockaddr_un addr;
+	struct server *server = start(vsrd_methods, &addr);
+
+	VTEST_EQ(nb_that_stay(server, geteuid() + 1, others), SERVER_MAX_STAYING - SERVER_RESERVED);
+	VTEST_EQ(nb_that_stay(server, geteuid(), own), SERVER_RESERVED);
+	VTEST(server_stop(server));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -349,6 +517,14 @@ main(int argc, char **argv)
 		{ "batches_are_answered_one_by_one", batches_are_answered_one_by_one },
 		{ "methods_refuse_what_they_do_not_own", methods_refuse_what_they_do_not_own },
 		{ "parameters_out_of_range_are_refused", parameters_out_of_range_are_refused },
+		{ "token_is_shown_whatever_bytes_the_folder_has",
+				token_is_shown_whatever_bytes_the_folder_has },
+		{ "reader_of_events_does_not_delay_the_end",
+				reader_of_events_does_not_delay_the_end },
+		{ "client_that_does_not_read_its_last_answer_does_not_delay_the_end",
+				client_that_does_not_read_its_last_answer_does_not_delay_the_end },
+		{ "other_users_leave_subscriptions_to_the_user_of_the_daemon",
+				other_users_leave_subscriptions_to_the_user_of_the_daemon },
 	};
 
 	return vtest_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));

@@ -5,6 +5,7 @@
 /* Rules of an owner that need no device: PASID of PF and VF, the id table, holders of a group, the
  * number of VFs, kept descriptors, events. */
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -28,6 +29,7 @@
 #include "vsrd/core/memory.h"
 #include "vsrd/guest/budget.h"
 #include "vsrd/owner/owner_users.h"
+#include "vsrd/owner/owner_watch.h"
 #include "vsrd/owner/pasid.h"
 #include "vsrd/api/vsrd.h"
 #include "test/fixture/vtest.h"
@@ -650,6 +652,35 @@ nobody_keeps_where_nobody_listens(void)
 	unsetenv("NOTIFY_SOCKET");
 }
 
+/* A keeper of the script that has started vsrd answers, but keeps nothing for vsrd. */
+static void
+keeper_of_another_process_keeps_nothing(void)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	const int keeper = socket(AF_UNIX, SOCK_DGRAM, 0);
+	struct fdstore store;
+	char pid[16];
+
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/notify", dir);
+	VTEST_EQ(bind(keeper, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	setenv("NOTIFY_SOCKET", addr.sun_path, 1);
+	for (int i = 0; i < 4; i++) {
+		const bool own = i % 2 != 0;
+
+		/* LISTEN_PID counts, if it is set; inherit() removes it. */
+		snprintf(pid, sizeof(pid), "%d", (int)(own ? getpid() : getppid()));
+		setenv(i < 2 ? "LISTEN_PID" : "SYSTEMD_EXEC_PID", pid, 1);
+		setenv("LISTEN_FDS", "0", 1);
+		fdstore_inherit(&store);
+		VTEST_EQ(store.nb, 0);
+		VTEST_EQ(fdstore_keep("a", keeper), own ? 0 : -ENOTCONN);
+	}
+	unsetenv("SYSTEMD_EXEC_PID");
+	close(keeper);
+	unlink(addr.sun_path);
+	unsetenv("NOTIFY_SOCKET");
+}
+
 static void
 keeper_that_does_not_read_is_not_waited_for(void)
 {
@@ -672,6 +703,112 @@ keeper_that_does_not_read_is_not_waited_for(void)
 	close(fd);
 	unlink(addr.sun_path);
 	unsetenv("NOTIFY_SOCKET");
+}
+
+/* ---------------------------------------------------------------- two clients and one place */
+
+static void *
+clear_place(void *pf)
+{
+	owner_clear(pf);
+	return NULL;
+}
+
+/* vsrd_client_left() goes through the users under their lock alone. */
+static void
+users_are_removed_under_their_lock(void)
+{
+	static struct owner owner;
+	struct owner_pf *pf = &owner.pfs[0];
+	const struct pasid_state on = { .present = true, .enabled = true };
+	pthread_t thread;
+
+	owner_init(&owner);
+	pf->vfio.container = pf->vfio.group = pf->vfio.device = -1;
+	pf->used = true;
+	VTEST_EQ(pasid_acquire(&pf->pasid, &on, pf, 1, 77), 0);
+	pthread_mutex_lock(&pf->users_lock);
+	VTEST_EQ(pthread_create(&thread, NULL, clear_place, pf), 0);
+	while (pf->used)
+		usleep(1000);
+	usleep(20000);
+	VTEST_EQ(pf->pasid.nb, 1);
+	pthread_mutex_unlock(&pf->users_lock);
+	pthread_join(thread, NULL);
+	VTEST_EQ(pf->pasid.nb, 0);
+}
+
+static pthread_barrier_t together;
+
+static void *
+start_watchers(void *arg)
+{
+	struct owner *owner = arg;
+
+	for (unsigned int i = 0; i < OWNER_MAX_PFS; i++) {
+		pthread_barrier_wait(&together);
+		owner_watch_start(&owner->pfs[i]);
+	}
+	return NULL;
+}
+
+#define MAX_TASKS 128
+
+/* The threads of this process. @return number of those that are not among the others. */
+static unsigned int
+list_tasks(int tasks[MAX_TASKS], const int others[MAX_TASKS])
+{
+	unsigned int nb = 0, nb_new = 0;
+	DIR *folder = opendir("/proc/self/task");
+
+	VTEST(folder != NULL);
+	for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+		const int task = atoi(entry->d_name);
+		bool known = task == 0; /* no thread */
+
+		for (unsigned int i = 0; others != NULL && i < MAX_TASKS; i++)
+			known = known || others[i] == task;
+		if (task != 0 && nb < MAX_TASKS)
+			tasks[nb++] = task;
+		nb_new += !known;
+	}
+	closedir(folder);
+	return nb_new;
+}
+
+/* @return number of threads that watch the places. */
+static unsigned int
+watch_from_all(struct owner *owner)
+{
+	int before[MAX_TASKS] = { 0 }, now[MAX_TASKS];
+	pthread_t others[4];
+	unsigned int nb = 0;
+
+	owner_init(owner);
+	list_tasks(before, NULL);
+	for (int i = 0; i < 4; i++)
+		VTEST_EQ(pthread_create(&others[i], NULL, start_watchers, owner), 0);
+	for (int i = 0; i < 4; i++)
+		pthread_join(others[i], NULL);
+	/* A thread that was joined may be listed for another moment. */
+	for (int i = 0; i < 1000 && (nb = list_tasks(now, before)) > OWNER_MAX_PFS; i++)
+		usleep(5000);
+	owner_stop(owner);
+	for (unsigned int i = 0; i < OWNER_MAX_PFS; i++)
+		VTEST(owner_watch_end(&owner->pfs[i], 60000));
+	close(owner->stop);
+	return nb;
+}
+
+static void
+one_thread_watches_a_place_whoever_starts_it(void)
+{
+	static struct owner owner;
+
+	VTEST_EQ(pthread_barrier_init(&together, NULL, 4), 0);
+	for (int i = 0; i < 10; i++)
+		VTEST_EQ(watch_from_all(&owner), OWNER_MAX_PFS);
+	pthread_barrier_destroy(&together);
 }
 
 /* ---------------------------------------------------------------- the gate of a PF */
@@ -815,6 +952,11 @@ main(int argc, char **argv)
 		{ "open_files_are_raised_to_the_hard_limit",
 				open_files_are_raised_to_the_hard_limit },
 		{ "nobody_keeps_where_nobody_listens", nobody_keeps_where_nobody_listens },
+		{ "users_are_removed_under_their_lock", users_are_removed_under_their_lock },
+		{ "one_thread_watches_a_place_whoever_starts_it",
+				one_thread_watches_a_place_whoever_starts_it },
+		{ "keeper_of_another_process_keeps_nothing",
+				keeper_of_another_process_keeps_nothing },
 		{ "keeper_that_does_not_read_is_not_waited_for",
 				keeper_that_does_not_read_is_not_waited_for },
 		{ "gate_serves_in_the_order_of_arrival", gate_serves_in_the_order_of_arrival },

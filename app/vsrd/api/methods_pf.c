@@ -259,8 +259,8 @@ show_token(struct rpc_call *call, const char *bdf, const char *token)
 
 	token_path(call->vsrd->owner.host.run_dir, bdf, file, sizeof(file));
 	snprintf(option, sizeof(option), "--vfio-vf-token=%s", token);
-	return json_pack("{s:s, s:s, s:s, s:s}", "pf", bdf, "token", token, "token_file", file,
-			"testpmd_option", option);
+	return json_pack("{s:s, s:s, s:o, s:s}", "pf", bdf, "token", token, "token_file",
+			show_text(file), "testpmd_option", option);
 }
 
 json_t *

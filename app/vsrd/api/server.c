@@ -37,15 +37,18 @@ now_ms(void)
 
 /* ---------------------------------------------------------------- one client */
 
-/* @return false: the client does not read in time, or is gone. */
+/* @return false: the client does not read in time, or is gone. When the server is stopped, the
+ * client has SERVER_LAST_MS left. */
 static bool
 send_text(const struct client *client, const char *text, size_t len)
 {
-	const long long end = now_ms() + SERVER_PEER_MS;
-	struct pollfd wait = { .fd = client->base->fd, .events = POLLOUT };
+	long long end = now_ms() + SERVER_PEER_MS;
+	struct pollfd wait[2] = { { .fd = client->base->fd, .events = POLLOUT },
+		{ .fd = client->base->stop_fd, .events = POLLIN } };
 
 	while (len != 0) {
 		const ssize_t n = send(client->base->fd, text, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+		long long left;
 
 		if (n > 0) {
 			text += n;
@@ -54,8 +57,15 @@ send_text(const struct client *client, const char *text, size_t len)
 		}
 		if (n < 0 && errno != EAGAIN && errno != EINTR)
 			return false;
-		if (now_ms() >= end || poll(&wait, 1, (int)(end - now_ms())) < 0)
+		left = end - now_ms();
+		if (left <= 0 || (poll(wait, 2, (int)left) < 0 && errno != EINTR))
 			return false;
+		if (wait[1].fd < 0 || wait[1].revents == 0)
+			continue;
+		/* The end of the daemon waits for this client. */
+		wait[1].fd = -1;
+		if (end > now_ms() + SERVER_LAST_MS)
+			end = now_ms() + SERVER_LAST_MS;
 	}
 	return true;
 }
@@ -109,7 +119,7 @@ send_events(struct client *client)
 	char *line;
 
 	while (fine && (line = events_take(&client->subscriber)) != NULL) {
-		fine = send_text(client, line, strlen(line));
+		fine = !is_stopped(client) && send_text(client, line, strlen(line));
 		free(line);
 	}
 	return fine;
@@ -203,27 +213,28 @@ serve(struct base_client *base)
 		server->conf.on_leave(server->conf.vsrd, &client);
 }
 
+static bool
+privileged(void *ctx, const struct base_client *base)
+{
+	return base->uid == 0 || base->uid == geteuid();
+}
+
 bool
 server_client_stays(struct client *client)
 {
+	const bool root = privileged(client->server, client->base);
 	unsigned int *nb = &client->server->nb_staying;
 
 	if (client->stays)
 		return true;
 	client->stays = __atomic_add_fetch(nb, 1, __ATOMIC_RELAXED) <=
-			SERVER_MAX_CLIENTS - SERVER_RESERVED;
+			SERVER_MAX_STAYING - (root ? 0 : SERVER_RESERVED);
 	if (!client->stays)
 		__atomic_sub_fetch(nb, 1, __ATOMIC_RELAXED);
 	return client->stays;
 }
 
 /* ---------------------------------------------------------------- admission */
-
-static bool
-privileged(void *ctx, const struct base_client *base)
-{
-	return base->uid == 0 || base->uid == geteuid();
-}
 
 static bool
 admit(void *ctx, const struct base_client *base)

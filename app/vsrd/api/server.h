@@ -25,9 +25,12 @@
 #define SERVER_MAX_CLIENTS 64
 #define SERVER_RESERVED 8 /**< Places for root and for the user of the daemon alone. */
 #define SERVER_MAX_PER_USER 32 /**< Of another user. */
+/** Clients that stay connected while they are idle; of these, SERVER_RESERVED for the same two. */
+#define SERVER_MAX_STAYING (SERVER_MAX_CLIENTS - SERVER_RESERVED)
 #define SERVER_IDLE_MS 2000 /**< Then a client may have to make room. */
 #define SERVER_MAX_UIDS 16
 #define SERVER_PEER_MS 5000
+#define SERVER_LAST_MS 1000 /**< The same, once the server is stopped. */
 
 struct server;
 
@@ -65,7 +68,7 @@ bool server_stop(struct server *server);
 
 /**
  * The client has state that ends with its connection: keep the connection.
- * @return false: there are SERVER_MAX_CLIENTS - SERVER_RESERVED such clients.
+ * @return false: there are SERVER_MAX_STAYING such clients, or fewer for a user without privilege.
  */
 bool server_client_stays(struct client *client);
 

@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "log.h"
 #include "fdstore.h"
 
 #define FIRST_FD 3 /* SD_LISTEN_FDS_START */
@@ -38,14 +39,23 @@ number_of(const char *name)
 	return end == text || *end != '\0' ? -1 : value;
 }
 
+/* The keeper keeps descriptors for the process that it has started, and this is another one. */
+static bool for_other;
+
 void
 fdstore_inherit(struct fdstore *store)
 {
-	const long nb = number_of("LISTEN_FDS");
+	const long nb = number_of("LISTEN_FDS"), listener = number_of("LISTEN_PID");
+	const long started = listener >= 0 ? listener : number_of("SYSTEMD_EXEC_PID");
 	const char *names = getenv("LISTEN_FDNAMES");
 
 	memset(store, 0, sizeof(*store));
-	if (nb > 0 && nb <= MAX_FDS && number_of("LISTEN_PID") == getpid())
+	for_other = fdstore_there() && started >= 0 && started != getpid();
+	if (for_other)
+		log_warn("descriptors are kept for process %ld, not for this one: start vsrd "
+			 "itself, or a script that ends with exec",
+				started);
+	if (nb > 0 && nb <= MAX_FDS && listener == getpid())
 		store->fds = calloc((size_t)nb, sizeof(*store->fds));
 	for (long i = 0; store->fds != NULL && i < nb; i++) {
 		struct fdstore_fd *fd = &store->fds[store->nb++];
@@ -184,6 +194,9 @@ fdstore_keep(const char *name, int fd)
 {
 	char text[128];
 
+	/* The next run would not get it, and vsrd-keeper closes it at once. */
+	if (for_other)
+		return -ENOTCONN;
 	/* FDPOLL=0: keep a device even when it hangs up; vsrd removes it by name. */
 	snprintf(text, sizeof(text), "FDSTORE=1\nFDNAME=%s\nFDPOLL=0", name);
 	return notify_send(text, fd, FDSTORE_SEND_MS);

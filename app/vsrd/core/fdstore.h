@@ -45,8 +45,9 @@ void fdstore_drop_rest(struct fdstore *store);
 bool fdstore_there(void);
 /**
  * Give the keeper a copy of a descriptor. The name has no ':'.
- * @return 0, -ENOTCONN (there is no keeper), -ETIMEDOUT (it does not read its messages), or the
- *         error of a system call, such as -ECONNREFUSED (it has ended).
+ * @return 0, -ENOTCONN (there is no keeper, or it keeps for another process only), -ETIMEDOUT (it
+ *         does not read its messages), or the error of a system call, such as -ECONNREFUSED (it
+ *         has ended).
  */
 int fdstore_keep(const char *name, int fd);
 /** Let the keeper close a descriptor. No effect when there is none of that name. */

@@ -121,7 +121,10 @@ owner_clear(struct owner_pf *pf)
 	pf->up = pf->adopted = false;
 	pf->repair_ms = pf->repair_pause_ms = 0;
 	pf->kept = pf->memory_kept = pf->sriov_once = false;
+	/* Their clients may leave right now. */
+	pthread_mutex_lock(&pf->users_lock);
 	pf->pasid.nb = 0;
+	pthread_mutex_unlock(&pf->users_lock);
 }
 
 void

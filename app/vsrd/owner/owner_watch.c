@@ -167,12 +167,15 @@ watch_main(void *arg)
 void
 owner_watch_start(struct owner_pf *pf)
 {
-	int ret;
+	int ret = 0;
 
-	if (pf->watched)
-		return;
-	ret = pthread_create(&pf->watcher, NULL, watch_main, pf);
-	pf->watched = ret == 0;
+	/* Another client may have attached another PF to the same place meanwhile. */
+	pthread_mutex_lock(&pf->owner->lock);
+	if (!pf->watched) {
+		ret = pthread_create(&pf->watcher, NULL, watch_main, pf);
+		pf->watched = ret == 0;
+	}
+	pthread_mutex_unlock(&pf->owner->lock);
 	if (ret != 0)
 		log_error("%s is not watched: cannot start a thread: %s", pf->bdf, strerror(ret));
 }

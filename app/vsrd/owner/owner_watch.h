@@ -17,7 +17,8 @@
 #define OWNER_REPAIR_MS 1000 /**< Time between the first two repairs; it doubles with each. */
 #define OWNER_REPAIR_MAX_MS 60000 /**< Longest; after that long without trouble it begins anew. */
 
-/** Watch the place of a PF from now on, until the daemon ends. Once more: nothing. */
+/** Watch the place of a PF from now on, until the daemon ends. Once more: nothing. Any
+ * thread. */
 void owner_watch_start(struct owner_pf *pf);
 /** Wait for the end of the thread, after owner_stop(). @return false: not in time. */
 bool owner_watch_end(struct owner_pf *pf, unsigned int wait_ms);
