@@ -252,6 +252,7 @@ prepare(struct options *options, struct err *err)
 	options->server.path = options->socket != NULL ? options->socket : path;
 	options->server.methods = vsrd_methods;
 	options->server.vsrd = &vsrd;
+	options->server.ending = &vsrd.owner.stopping;
 	options->server.on_leave = vsrd_client_left;
 	ret = idtable_read(&host->ids, options->ids, err);
 	return ret == 0 ? memory_init(err) : ret;

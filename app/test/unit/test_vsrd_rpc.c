@@ -366,8 +366,9 @@ token_is_shown_whatever_bytes_the_folder_has(void)
 
 #define STEP_NS 100000000 /* A slow client reads once per step. */
 #define LONG_TEXT 60000
+#define REQUEST(method) "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"" method "\"}"
 
-static atomic_bool called, reading;
+static atomic_bool called, reading, ending;
 
 static void
 step(unsigned int nb)
@@ -411,21 +412,20 @@ start(const struct rpc_method *table, struct sockaddr_un *addr)
 	*addr = (struct sockaddr_un){ .sun_family = AF_UNIX };
 	snprintf(addr->sun_path, sizeof(addr->sun_path), "/tmp/vsr-rpc-%d", (int)getpid());
 	conf.access = *BASE_ACCESS_OWN;
+	conf.ending = &ending;
+	called = ending = false;
 	server = server_start(&conf, &err);
 	VTEST(server != NULL);
 	return server;
 }
 
 static int
-ask_server(const struct sockaddr_un *addr, const char *method)
+ask_server(const struct sockaddr_un *addr, const char *text)
 {
 	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	char text[128];
-	const int len = snprintf(text, sizeof(text),
-			"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s\"}\n", method);
 
 	VTEST(fd >= 0 && connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) == 0);
-	VTEST_EQ(send(fd, text, (size_t)len, MSG_NOSIGNAL), len);
+	VTEST_EQ(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
 	return fd;
 }
 
@@ -445,7 +445,7 @@ reader_of_events_does_not_delay_the_end(void)
 {
 	struct sockaddr_un addr;
 	struct server *server = start(vsrd_methods, &addr);
-	int fd = ask_server(&addr, "events.subscribe");
+	int fd = ask_server(&addr, REQUEST("events.subscribe") "\n");
 	pthread_t reader;
 	char answer[512];
 
@@ -465,10 +465,24 @@ client_that_does_not_read_its_last_answer_does_not_delay_the_end(void)
 {
 	struct sockaddr_un addr;
 	struct server *server = start(slow_methods, &addr);
-	const int fd = ask_server(&addr, "slow");
+	const int fd = ask_server(&addr, REQUEST("slow") "\n");
 
 	while (!called)
 		step(1);
+	VTEST(server_stop(server));
+	close(fd);
+}
+
+static void
+rest_of_a_batch_does_not_delay_the_end(void)
+{
+	struct sockaddr_un addr;
+	struct server *server = start(slow_methods, &addr);
+	const int fd = ask_server(&addr, "[" REPEAT_8(REQUEST("slow") ",") REQUEST("slow") "]\n");
+
+	while (!called)
+		step(1);
+	ending = true;
 	VTEST(server_stop(server));
 	close(fd);
 }
@@ -523,6 +537,8 @@ main(int argc, char **argv)
 				reader_of_events_does_not_delay_the_end },
 		{ "client_that_does_not_read_its_last_answer_does_not_delay_the_end",
 				client_that_does_not_read_its_last_answer_does_not_delay_the_end },
+		{ "rest_of_a_batch_does_not_delay_the_end",
+				rest_of_a_batch_does_not_delay_the_end },
 		{ "other_users_leave_subscriptions_to_the_user_of_the_daemon",
 				other_users_leave_subscriptions_to_the_user_of_the_daemon },
 	};

@@ -74,7 +74,9 @@ static bool
 answer_line(struct client *client, const char *line, size_t len)
 {
 	struct server *server = client->server;
-	struct rpc_call call = { .vsrd = server->conf.vsrd, .client = client };
+	struct rpc_call call = { .vsrd = server->conf.vsrd,
+		.client = client,
+		.ending = server->conf.ending };
 	char *text = rpc_answer(server->conf.methods, &call, line, len);
 	bool fine = true;
 

@@ -47,6 +47,7 @@ struct server_conf {
 	struct base_access access; /**< Of the socket; mode 0: as the users below need it. */
 	const struct rpc_method *methods;
 	struct vsrd *vsrd;
+	const atomic_bool *ending; /**< True: no request begins any more. NULL: never. */
 	uid_t uids[SERVER_MAX_UIDS]; /**< Users besides root and the daemon's own user. */
 	unsigned int nb_uids;
 	void (*on_leave)(struct vsrd *vsrd,

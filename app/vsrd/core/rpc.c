@@ -108,6 +108,13 @@ id_is_valid(const json_t *id)
 	return json_is_string(id) || json_is_number(id) || json_is_null(id);
 }
 
+/* The end of the daemon waits for a request that has begun, but not for the rest of a batch. */
+static bool
+is_ending(const struct rpc_call *call)
+{
+	return call->ending != NULL && *call->ending;
+}
+
 /* Run one request. @return its answer, or NULL for a notification. */
 static json_t *
 run_one(const struct rpc_method *methods, struct rpc_call *call, json_t *request)
@@ -130,9 +137,11 @@ run_one(const struct rpc_method *methods, struct rpc_call *call, json_t *request
 	call->code = call->ret = 0;
 	call->data = NULL;
 	call->err.text[0] = '\0';
-	if (json_is_array(params) && json_array_size(params) != 0) {
+	call->params = NULL;
+	if (is_ending(call)) {
+		result = rpc_refuse(call, err_set(&call->err, -ECANCELED, "vsrd is ending"));
+	} else if (json_is_array(params) && json_array_size(params) != 0) {
 		result = rpc_bad_params(call, "parameters must be given by name");
-		call->params = NULL;
 	} else {
 		call->params = json_is_object(params) ? json_incref(params) : json_object();
 		result = methods->run(call);

@@ -12,6 +12,8 @@
  * method does not have are refused.
  */
 
+#include <stdatomic.h>
+
 #include <jansson.h>
 
 #include "common/rpc.h"
@@ -24,6 +26,7 @@ struct client;
 struct rpc_call {
 	struct vsrd *vsrd;
 	struct client *client; /**< The client; NULL in tests. */
+	const atomic_bool *ending; /**< True: the rest of a batch is refused. NULL: never. */
 	json_t *params; /**< An object. */
 
 	/* When the method returned NULL: */
@@ -56,7 +59,7 @@ json_t *rpc_refuse(struct rpc_call *call, int ret);
  * Answer one line.
  *
  * @param methods  Table that ends with a row without a name.
- * @param call     vsrd and conn are inputs; the other members are overwritten.
+ * @param call     vsrd, client and ending are inputs; the other members are overwritten.
  * @return text with a newline, to free(), or NULL: no answer (notifications).
  */
 char *rpc_answer(const struct rpc_method *methods, struct rpc_call *call, const char *text,
