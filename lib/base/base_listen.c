@@ -9,11 +9,16 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base_listen.h"
+#include "base_path.h"
+
+#define LOCK_MS 1000
 
 int
 base_address(struct sockaddr_un *addr, const char *path)
@@ -107,6 +112,28 @@ base_unlisten(const char *path, struct base_socket_file *file)
 	file->ino = 0;
 }
 
+/*
+ * Lock the folder of a socket. Between its bind and its listen a socket looks like that of a
+ * process that has ended, so another one that starts at the same time would remove the file.
+ * Anybody who can read the folder can hold the lock: it is not waited for without end.
+ * @return a descriptor to close, or -1: there is no lock.
+ */
+static int
+folder_lock(const char *path)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	char folder[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+	const char *name;
+	int fd;
+
+	if (base_path_split(path, folder, sizeof(folder), &name) != 0)
+		return -1;
+	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (int i = 0; i < LOCK_MS && fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0; i++)
+		nanosleep(&pause, NULL);
+	return fd;
+}
+
 /* Bind, name the file, and listen only when the access is right. */
 static int
 start(int sock, int type, const struct sockaddr_un *addr, const struct base_access *access,
@@ -136,7 +163,7 @@ base_listen(const char *path, int type, const struct base_access *access, int ba
 		struct base_socket_file *file)
 {
 	struct sockaddr_un addr;
-	int sock, ret;
+	int sock, lock, ret;
 
 	file->ino = 0;
 	ret = base_address(&addr, path);
@@ -145,7 +172,10 @@ base_listen(const char *path, int type, const struct base_access *access, int ba
 	sock = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (sock < 0)
 		return -errno;
+	lock = folder_lock(path);
 	ret = start(sock, type, &addr, access, backlog, file);
+	if (lock >= 0)
+		close(lock);
 	if (ret == 0)
 		return sock;
 	base_unlisten(path, file);

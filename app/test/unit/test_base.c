@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,6 +15,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -780,6 +782,79 @@ socket_of_a_dead_process_is_replaced_and_no_other(void)
 	VTEST_EQ(unlink(path), 0);
 }
 
+static pthread_barrier_t together;
+
+struct listener {
+	struct base_socket_file file;
+	int fd;
+};
+
+static void *
+listen_once(void *arg)
+{
+	struct listener *listener = arg;
+
+	pthread_barrier_wait(&together);
+	listener->fd = base_listen(path, SOCK_STREAM, BASE_ACCESS_OWN, 1, &listener->file);
+	return NULL;
+}
+
+/* A path in a folder of its own, whose lock nobody else takes. */
+static void
+own_folder(char folder[64])
+{
+	snprintf(folder, 64, "/tmp/test_base.%d.d", (int)getpid());
+	VTEST_EQ(mkdir(folder, 0700), 0);
+	snprintf(path, sizeof(path), "%s/s", folder);
+}
+
+/* A socket that does not listen yet looks like that of a process that has ended. */
+static void
+one_of_two_that_start_together_gets_the_path(void)
+{
+	struct listener listeners[2];
+	pthread_t threads[2];
+	char folder[64];
+
+	own_folder(folder);
+	VTEST_EQ(pthread_barrier_init(&together, NULL, 2), 0);
+	for (int round = 0; round < 3000; round++) {
+		for (int i = 0; i < 2; i++)
+			VTEST_EQ(pthread_create(&threads[i], NULL, listen_once, &listeners[i]), 0);
+		for (int i = 0; i < 2; i++)
+			pthread_join(threads[i], NULL);
+		VTEST_EQ((listeners[0].fd >= 0) + (listeners[1].fd >= 0), 1);
+		/* In every second round the file is there already. */
+		for (int i = 0; i < 2; i++) {
+			if (round % 2 == 0)
+				base_unlisten(path, &listeners[i].file);
+			if (listeners[i].fd >= 0)
+				close(listeners[i].fd);
+		}
+	}
+	unlink(path);
+	rmdir(folder);
+	pthread_barrier_destroy(&together);
+}
+
+static void
+folder_that_another_has_locked_is_not_waited_for(void)
+{
+	struct base_socket_file file;
+	char folder[64];
+	int fd, lock;
+
+	own_folder(folder);
+	lock = open(folder, O_RDONLY | O_DIRECTORY);
+	VTEST(lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) == 0);
+	fd = base_listen(path, SOCK_STREAM, BASE_ACCESS_OWN, 1, &file);
+	VTEST(fd >= 0);
+	base_unlisten(path, &file);
+	close(fd);
+	close(lock);
+	rmdir(folder);
+}
+
 static void
 path_without_room_or_characters_is_refused(void)
 {
@@ -878,6 +953,10 @@ static const struct vtest_case cases[] = {
 	{ "number_is_digits_and_does_not_wrap", number_is_digits_and_does_not_wrap },
 	{ "socket_of_a_dead_process_is_replaced_and_no_other",
 			socket_of_a_dead_process_is_replaced_and_no_other },
+	{ "one_of_two_that_start_together_gets_the_path",
+			one_of_two_that_start_together_gets_the_path },
+	{ "folder_that_another_has_locked_is_not_waited_for",
+			folder_that_another_has_locked_is_not_waited_for },
 	{ "path_without_room_or_characters_is_refused",
 			path_without_room_or_characters_is_refused },
 };
