@@ -425,6 +425,10 @@ ring_size_reaches_the_device(void)
 		{ "packed=1", 255, 255 },
 		{ "packed=1", 8, 8 },
 		{ "packed=0", 8, 8 },
+		{ "packed=0", 257, 256 },
+		{ "packed=1", 257, 256 },
+		{ "packed=0", 2048, 256 },
+		{ "packed=1", 32768, 256 },
 	};
 	struct rig_conf conf = { 0 };
 	struct rte_eth_rxq_info info;
@@ -446,7 +450,7 @@ ring_size_reaches_the_device(void)
 	}
 	conf.args = NULL;
 	rig_open(&rig, &conf);
-	VTEST_EQ(rig_configure(&rig, 0, 1, 257, 0, rig.pool), -EINVAL);
+	VTEST_EQ(rig_configure(&rig, 0, 1, 32769, 0, rig.pool), -EINVAL);
 	VTEST_EQ(rig_configure(&rig, 0, 1, 4, 0, rig.pool), -EINVAL);
 	rig_close(&rig);
 }

@@ -398,7 +398,7 @@ op_rxq_none(void)
 static int
 op_rxq_large(void)
 {
-	return rte_eth_rx_queue_setup(port(), 0, 512, 0, NULL, rig.pool);
+	return rte_eth_rx_queue_setup(port(), 0, VIRTQ_SIZE_MAX + 1, 0, NULL, rig.pool);
 }
 static int
 op_rxq_no_pool(void)

@@ -229,7 +229,7 @@ vsr_infos_get(struct rte_eth_dev *eth_dev, struct rte_eth_dev_info *info)
 {
 	struct vsr_dev *dev = vsr_dev_of(eth_dev);
 	const struct rte_eth_desc_lim lim = {
-		.nb_max = 32768,
+		.nb_max = VIRTQ_SIZE_MAX, /* setup takes what the device has of it */
 		.nb_min = VSR_DESC_MIN,
 		.nb_align = 1,
 		.nb_seg_max = VSR_TX_SEGS_MAX,
@@ -252,8 +252,6 @@ vsr_infos_get(struct rte_eth_dev *eth_dev, struct rte_eth_dev_info *info)
 	if (vsr_has(dev, VIRTIO_NET_F_SPEED_DUPLEX))
 		info->speed_capa = speed_capa(rte_le_to_cpu_32(dev->config.speed));
 	info->rx_desc_lim = info->tx_desc_lim = lim;
-	info->rx_desc_lim.nb_max = dev->rx_desc_max;
-	info->tx_desc_lim.nb_max = dev->tx_desc_max;
 	info->default_rxportconf.ring_size = RTE_MIN(VSR_DESC_DEFAULT, dev->rx_desc_max);
 	info->default_txportconf.ring_size = RTE_MIN(VSR_DESC_DEFAULT, dev->tx_desc_max);
 	info->default_rxportconf.burst_size = info->default_txportconf.burst_size = 32;

@@ -60,10 +60,16 @@ vsr_spare_create(struct vsr_dev *dev, uint16_t index)
 	return virtq_create(dev, index, VSR_DESC_MIN, dev->socket, false);
 }
 
-/* The size of a split ring is a power of two (virtio 1.4 2.7). */
+/* The size of a split ring is a power of two (virtio 1.4 2.7). An application may ask for more than
+ * the device has: some have a fixed default, and do not start if it is refused. */
 static uint16_t
-ring_size(const struct vsr_dev *dev, uint16_t nb_desc)
+ring_size(const struct vsr_dev *dev, const char *queue, uint16_t nb_desc, uint16_t most)
 {
+	if (nb_desc > most) {
+		VSR_LOG(NOTICE, dev, "%s: %u descriptors, the most the device has, instead of %u",
+				queue, most, nb_desc);
+		return most;
+	}
 	return vsr_has(dev, VIRTIO_F_RING_PACKED) ? nb_desc : rte_align32pow2(nb_desc);
 }
 
@@ -232,7 +238,7 @@ rxq_create(struct rte_eth_dev *eth_dev, uint16_t queue_id, uint16_t nb_desc, uns
 		VSR_LOG(ERR, dev, "RX queue %u: deferred start is not supported", queue_id);
 		return -EINVAL;
 	}
-	nb_desc = ring_size(dev, nb_desc);
+	nb_desc = ring_size(dev, "RX ring", nb_desc, dev->rx_desc_max);
 	room = rte_pktmbuf_data_room_size(pool);
 	if (room < RTE_PKTMBUF_HEADROOM + RTE_ETHER_MIN_LEN ||
 			dev->hdr_len > RTE_PKTMBUF_HEADROOM) {
@@ -412,7 +418,7 @@ vsr_tx_queue_setup(struct rte_eth_dev *eth_dev, uint16_t queue_id, uint16_t nb_d
 		VSR_LOG(ERR, dev, "TX queue %u: deferred start is not supported", queue_id);
 		return -EINVAL;
 	}
-	nb_desc = ring_size(dev, nb_desc);
+	nb_desc = ring_size(dev, "TX ring", nb_desc, dev->tx_desc_max);
 	txq = rte_zmalloc_socket("vsr_txq", sizeof(*txq), RTE_CACHE_LINE_SIZE, (int)socket_id);
 	if (txq == NULL)
 		return -ENOMEM;
