@@ -35,10 +35,11 @@ log_warn(const char *fmt, ...)
 {
 	(void)fmt;
 }
-
 void
 log_limited(struct base_log_limit *limit, const char *fmt, ...)
 {
+	(void)limit;
+	(void)fmt;
 }
 void
 log_error(const char *fmt, ...)

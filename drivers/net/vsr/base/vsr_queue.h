@@ -46,6 +46,7 @@ struct vsr_rxq {
 	uint16_t free_thresh; /**< Free descriptors that start a refill if no packet waits. */
 	uint16_t late_thresh; /**< Free descriptors that start a refill in any case. */
 	uint16_t unannounced_max; /**< Descriptors that are free or not announced, at most. */
+	uint16_t recent; /**< Packets of the last poll that had some. */
 	uint16_t port_id, queue_id;
 	uint16_t left; /**< Buffers that the packet at head still lacks. */
 	bool mergeable;

@@ -51,7 +51,7 @@ void
 vsr_rxq_doorbell_ring(struct vsr_rxq *rxq)
 {
 	if (rxq->vq->packed)
-		rx_doorbell(rxq, &vio_ring_packed);
+		rx_doorbell(rxq, true, &vio_ring_packed);
 	else
-		rx_doorbell(rxq, &vio_ring_split);
+		rx_doorbell(rxq, true, &vio_ring_split);
 }

@@ -206,15 +206,18 @@ rx_announced_few(const struct vsr_rxq *rxq)
  *
  * `least` is three eighths of the ring and one burst of packets: the device knows of three eighths
  * even right before the doorbell.
+ *
+ * all: announce all buffers. Refills of a queue with time to spare do so, because each announced
+ * buffer holds a packet that comes while the thread is busy elsewhere.
  */
 static __rte_always_inline void
-rx_doorbell(struct vsr_rxq *rxq, const struct vio_ring_ops *const ring)
+rx_doorbell(struct vsr_rxq *rxq, bool all, const struct vio_ring_ops *const ring)
 {
 	struct vio_virtq *vq = rxq->vq;
 
 	if (vq->nb_unannounced == 0)
 		return;
-	if (!rx_announced_few(rxq))
+	if (!all && !rx_announced_few(rxq))
 		vq->nb_doorbells_saved++;
 	else if (ring->doorbell_needed(vq))
 		ring->doorbell_ring(vq);
@@ -261,7 +264,7 @@ rx_burst(struct vsr_rxq *rxq, struct rte_mbuf **pkts, uint16_t nb_pkts, const st
 	uint16_t nb_rx = 0, nb;
 	struct rte_mbuf *m;
 	uint32_t len = 0;
-	bool few;
+	bool few, idle;
 
 	/* reap, fix up; no buffer is posted meanwhile, so the loop ends after one ring at most */
 	while (nb_rx < nb_pkts) {
@@ -291,11 +294,14 @@ done:
 	/* refill, publish, doorbell; preferably in an empty poll, so that no packet waits for it,
 	 * and then only a little, so that a packet that comes meanwhile does not wait long */
 	few = rx_announced_few(rxq);
+	idle = nb_rx == 0 && rxq->recent < VSR_AHEAD;
+	if (nb_rx != 0)
+		rxq->recent = nb_rx;
 	if ((vq->nb_free >= (nb_rx == 0 ? rxq->free_thresh : rxq->late_thresh) || unlikely(few)) &&
 			likely(!vq->broken)) {
 		if (rx_refill(rxq, nb_rx != 0 || few ? vq->size : rxq->free_thresh, row) != 0 ||
 				few)
-			rx_doorbell(rxq, row.ring);
+			rx_doorbell(rxq, idle, row.ring);
 	}
 	if (unlikely(rxq->rings_doorbells) &&
 			__atomic_load_n(&rxq->dev->nb_pending_doorbells, __ATOMIC_RELAXED) != 0)
