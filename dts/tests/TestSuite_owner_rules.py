@@ -270,7 +270,8 @@ def test_owner_without_admin_queue(make_host, daemon, closing):
     pf = host.pf
     vsrd = daemon(host)
     assert shown(host, "version")["vsrd"]
-    assert shown(host, "health")["pfs"] == [{"pf": pf, "state": "ok", "num_vfs": 0, "kept": True}]
+    assert shown(host, "health")["pfs"] == [
+        {"pf": pf, "state": "ok", "num_vfs": 0, "kept": True, "busy": None}]
     owned = shown(host, "pf", "show", pf)
     assert owned["state"] == "up" and owned["sriov_allowed"] and owned["admin_queues"] == 0
     assert "no admin queue" in owned["admin_why"] and "sr_iov" in owned["features"]

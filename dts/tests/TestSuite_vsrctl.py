@@ -209,7 +209,7 @@ def test_counts_out_of_range_are_refused(make_host):
     refused(host.vsrctl("vf", "create", host.pf, 4294967297), "out of range", "1 to 4")
     refused(host.vsrctl("vf", "create", host.pf, "--", -1), "not a number")
     refused(host.vsrctl("vf", "create", host.pf, "four"), "not a number of VFs")
-    refused(host.vsrctl("vf", "create", host.pf, "99999999999999999999"), "not a number of VFs")
+    refused(host.vsrctl("vf", "create", host.pf, "99999999999999999999"), "out of range", "1 to 4")
     assert host.read("bus/pci/devices", host.pf, "sriov_numvfs") == "0"
 
 
