@@ -13,8 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <rte_malloc.h>
-
 #include "../../../drivers/net/vsr/ctrl/vsr_stats.h"
 #include "test/fixture/rig.h"
 
@@ -61,15 +59,6 @@ nb_fds(void)
 	return nb;
 }
 
-static size_t
-heap_bytes(void)
-{
-	struct rte_malloc_socket_stats stats;
-
-	VTEST_EQ(rte_malloc_get_socket_stats(0, &stats), 0);
-	return stats.heap_allocsz_bytes;
-}
-
 static void
 hundred_restarts_leak_nothing(void)
 {
@@ -84,7 +73,7 @@ hundred_restarts_leak_nothing(void)
 		rig_start(&rig);
 		traffic(0, 0, 0, NULL);
 		fds = nb_fds();
-		heap = heap_bytes();
+		heap = rig_heap_bytes();
 		for (unsigned int round = 0; round < 100; round++) {
 			/* Packets are in flight in both directions when the port stops. */
 			struct rte_mbuf *pkts[2] = {
@@ -102,7 +91,7 @@ hundred_restarts_leak_nothing(void)
 			traffic(0, 0, 0, NULL);
 		}
 		VTEST_EQ(nb_fds(), fds);
-		VTEST_EQ(heap_bytes(), heap);
+		VTEST_EQ(rig_heap_bytes(), heap);
 		rig_close(&rig);
 	}
 }
@@ -121,11 +110,11 @@ hundred_ports_leak_nothing(void)
 		rig_close(&rig);
 		if (round == 0) { /* memory that EAL and the pools keep */
 			fds = nb_fds();
-			heap = heap_bytes();
+			heap = rig_heap_bytes();
 		}
 	}
 	VTEST_EQ(nb_fds(), fds);
-	VTEST_EQ(heap_bytes(), heap);
+	VTEST_EQ(rig_heap_bytes(), heap);
 }
 
 static void

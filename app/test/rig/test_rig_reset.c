@@ -7,8 +7,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include <rte_malloc.h>
-
 #include "test/fixture/rig.h"
 
 #define BURST 32
@@ -25,16 +23,6 @@ static struct vsr_dev *
 dev(void)
 {
 	return vsr_dev_of(&rte_eth_devices[port()]);
-}
-
-/* Memory that the driver has from EAL. */
-static size_t
-heap_bytes(void)
-{
-	struct rte_malloc_socket_stats stats;
-
-	VTEST_EQ(rte_malloc_get_socket_stats(0, &stats), 0);
-	return stats.heap_allocsz_bytes;
 }
 
 /* A started port. A stop resets the device, and the driver waits for a reset only shortly. */
@@ -106,11 +94,11 @@ released_queues_are_freed_when_the_device_has_answered(void)
 	/* The device still has the first queues, and writes to them. */
 	VTEST(dev()->kept != NULL);
 	VTEST(rte_mempool_in_use_count(rig.pool) != 0);
-	heap = heap_bytes();
+	heap = rig_heap_bytes();
 	rig_reset_release(&rig.fns[0]);
 	VTEST_EQ(rte_eth_dev_start(port()), 0);
 	VTEST(dev()->kept == NULL);
-	VTEST(heap_bytes() < heap - kept_min);
+	VTEST(rig_heap_bytes() < heap - kept_min);
 	traffic();
 	rig_close(&rig);
 }
@@ -183,9 +171,9 @@ close_takes_the_device_off_the_bus_and_frees_all(void)
 		VTEST_EQ(rte_mempool_in_use_count(rig.pool), 0);
 		rig_close(&rig);
 		if (round == 0) /* memory that EAL and the pools keep */
-			heap = heap_bytes();
+			heap = rig_heap_bytes();
 	}
-	VTEST_EQ(heap_bytes(), heap);
+	VTEST_EQ(rig_heap_bytes(), heap);
 }
 
 static void
