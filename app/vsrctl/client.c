@@ -11,9 +11,9 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/base_clock.h"
 #include "common/rpc.h"
 #include "common/show.h"
 
@@ -64,15 +64,6 @@ client_send(int fd, const char *method, json_t *params)
 	free(text);
 	json_decref(request);
 	return ret;
-}
-
-static long long
-now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }
 
 /* Make all strings of an answer printable, since some daemon made them; takes the reference. */
@@ -143,13 +134,13 @@ read_more(int fd, struct client_buf *buf)
 json_t *
 client_receive(int fd, struct client_buf *buf, int timeout_ms, int *ret)
 {
-	const long long end = now_ms() + timeout_ms;
+	const long long end = base_now_ms() + timeout_ms;
 	struct pollfd wait = { .fd = fd, .events = POLLIN };
 	json_t *line;
 
 	*ret = 0;
 	for (;;) {
-		long long left = timeout_ms < 0 ? -1 : end - now_ms();
+		long long left = timeout_ms < 0 ? -1 : end - base_now_ms();
 		int nb;
 
 		line = take_line(buf, ret);

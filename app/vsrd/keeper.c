@@ -28,9 +28,9 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/base_clock.h"
 #include "base/base_log.h"
 
 #define FIRST_FD 3
@@ -60,15 +60,6 @@ print_line(const char *text, const char *more)
 
 	snprintf(line, sizeof(line), "vsrd-keeper: %s%s", text, more);
 	base_log_line(&log_place, line);
-}
-
-static long long
-now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }
 
 /* ---------------------------------------------------------------- the store */
@@ -308,12 +299,12 @@ serve_child(void)
 	while (waitid(P_PID, (id_t)child, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 &&
 			ended.si_pid == 0) {
 		if (stopping && limit < 0)
-			limit = now_ms() + STOP_MS;
-		if (limit >= 0 && now_ms() >= limit)
+			limit = base_now_ms() + STOP_MS;
+		if (limit >= 0 && base_now_ms() >= limit)
 			kill(child, SIGKILL);
-		if (limit >= 0 && now_ms() >= limit + KILL_MS)
+		if (limit >= 0 && base_now_ms() >= limit + KILL_MS)
 			break;
-		handle_event(limit < 0 ? -1 : limit > now_ms() ? limit - now_ms() : 100);
+		handle_event(limit < 0 ? -1 : limit > base_now_ms() ? limit - base_now_ms() : 100);
 	}
 	while (receive())
 		continue;
@@ -325,10 +316,10 @@ serve_child(void)
 static void
 wait_ms(long long ms)
 {
-	const long long end = now_ms() + ms;
+	const long long end = base_now_ms() + ms;
 
-	while (!stopping && now_ms() < end)
-		handle_event(end - now_ms());
+	while (!stopping && base_now_ms() < end)
+		handle_event(end - base_now_ms());
 }
 
 static int
@@ -338,7 +329,7 @@ run(char **command)
 	bool first = true;
 
 	while (!stopping) {
-		const long long started = now_ms();
+		const long long started = base_now_ms();
 		char text[64];
 		int status;
 
@@ -354,7 +345,9 @@ run(char **command)
 		first = false;
 		if (stopping)
 			return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
-		pause = now_ms() - started >= SHORT_RUN_MS ? 100 : pause < 5000 ? 2 * pause : pause;
+		pause = base_now_ms() - started >= SHORT_RUN_MS ? 100 :
+				pause < 5000                    ? 2 * pause :
+								  pause;
 		snprintf(text, sizeof(text), "%s %d, %zu descriptors kept; starting it again",
 				WIFEXITED(status) ? "with code" : "by signal",
 				WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status),

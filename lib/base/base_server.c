@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base_clock.h"
 #include "base_listen.h"
 #include "base_server.h"
 
@@ -80,15 +81,6 @@ free_index(struct base_server *server)
 	return index;
 }
 
-static long long
-now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
-}
-
 static bool
 is_privileged(const struct base_server *server, const struct base_client *client)
 {
@@ -119,7 +111,7 @@ static unsigned int
 find_idle(const struct base_server *server, const struct base_client *client, bool privileged)
 {
 	const unsigned int max = server->conf.max_clients;
-	long long oldest = now_ms() - server->conf.idle_ms;
+	long long oldest = base_now_ms() - server->conf.idle_ms;
 	unsigned int found = max;
 
 	for (unsigned int i = 0; i < max; i++) {
@@ -140,14 +132,14 @@ static bool
 make_room(struct base_server *server, const struct base_client *client, bool privileged)
 {
 	const unsigned int i = find_idle(server, client, privileged);
-	const long long end = now_ms() + ROOM_MS;
+	const long long end = base_now_ms() + ROOM_MS;
 	const struct timespec pause = { .tv_nsec = 1000000 };
 
 	if (i == server->conf.max_clients)
 		return false;
 	shutdown(server->slots[i]->client.fd, SHUT_RDWR);
 	while (!__atomic_load_n(&server->slots[i]->done, __ATOMIC_ACQUIRE)) {
-		if (now_ms() >= end)
+		if (base_now_ms() >= end)
 			return false;
 		nanosleep(&pause, NULL);
 	}
@@ -318,18 +310,11 @@ base_server_stop(struct base_server *server)
 bool
 base_server_stop_within(struct base_server *server, unsigned int wait_ms)
 {
-	struct timespec end;
+	const struct timespec end = base_deadline(wait_ms);
 
 	if (server == NULL)
 		return true;
 	tell_stop(server);
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_sec += wait_ms / 1000;
-	end.tv_nsec += (long)(wait_ms % 1000) * 1000000;
-	if (end.tv_nsec >= 1000000000) {
-		end.tv_sec++;
-		end.tv_nsec -= 1000000000;
-	}
 	if (pthread_clockjoin_np(server->thread, NULL, CLOCK_MONOTONIC, &end) != 0)
 		return false;
 	server_free(server);

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/base_clock.h"
 #include "test/fixture/host_rig.h"
 #include "vsr-sim/host/core/host_bus.h"
 
@@ -661,15 +662,6 @@ ask_all_users(void *arg)
 	return NULL;
 }
 
-static uint64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000ull + ts.tv_nsec / 1000000;
-}
-
 static void
 removal_asks_users_to_release(void)
 {
@@ -682,10 +674,10 @@ removal_asks_users_to_release(void)
 	VTEST_EQ(t_fn_open(&fn, -1, OTHER, NULL), 0);
 	VTEST_EQ(pthread_create(&thread, NULL, polite_user, &fn), 0);
 	nanosleep(&settle, NULL);
-	start = now_ms();
+	start = base_now_ms();
 	VTEST_EQ(host_fn_remove(host_rig.host, OTHER), 0);
 	/* A user that did not close would have been cut off after this time. */
-	VTEST(now_ms() - start < HOST_REMOVE_MS);
+	VTEST(base_now_ms() - start < HOST_REMOVE_MS);
 	pthread_join(thread, NULL);
 	VTEST_EQ(fn.device, -1);
 	VTEST_EQ(host_rig.other.released, 1);
@@ -702,9 +694,9 @@ removal_disconnects_users_that_do_not_release(void)
 
 	host_rig_up();
 	VTEST_EQ(t_fn_open(&fn, -1, OTHER, NULL), 0);
-	start = now_ms();
+	start = base_now_ms();
 	VTEST_EQ(host_fn_remove(host_rig.host, OTHER), 0);
-	VTEST(now_ms() - start < 5 * HOST_REMOVE_MS);
+	VTEST(base_now_ms() - start < 5 * HOST_REMOVE_MS);
 	VTEST_EQ(t_ioctl(fn.device, VFIO_DEVICE_GET_INFO, (uintptr_t)&info), -ENODEV);
 	VTEST_EQ(t_pread(fn.device, &value, 4, CONFIG(0)), -ENODEV);
 	VTEST_EQ(host_rig.other.released, 1);
@@ -732,10 +724,10 @@ removal_of_a_pf_asks_all_its_vfs_at_once(void)
 		VTEST(users.fds[i] >= 0);
 	}
 	VTEST_EQ(pthread_create(&thread, NULL, ask_all_users, &users), 0);
-	start = now_ms();
+	start = base_now_ms();
 	VTEST_EQ(host_fn_remove(host_rig.host, PF), 0);
 	/* One after the other, the five waits would take five times as long. */
-	VTEST(now_ms() - start < 4 * HOST_REMOVE_MS);
+	VTEST(base_now_ms() - start < 4 * HOST_REMOVE_MS);
 	pthread_join(thread, NULL);
 	VTEST_EQ(users.released, 0);
 	for (unsigned int i = 0; i < 5; i++)

@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/base_clock.h"
+
 #include "core/host_cfg.h"
 #include "core/host_fn.h"
 #include "core/host_lock.h"
@@ -45,12 +47,7 @@ reaper_main(void *arg)
 			pthread_cond_wait(&host->wake, &host->lock);
 			continue;
 		}
-		clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_nsec += HOST_REAP_MS * 1000000;
-		if (until.tv_nsec >= 1000000000) {
-			until.tv_nsec -= 1000000000;
-			until.tv_sec++;
-		}
+		until = base_deadline(HOST_REAP_MS);
 		pthread_cond_timedwait(&host->wake, &host->lock, &until);
 	}
 	host_unlock(host);

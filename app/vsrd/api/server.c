@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/base_clock.h"
 #include "base/base_server.h"
 
 #include "vsrd/core/log.h"
@@ -26,15 +26,6 @@ struct server {
 	struct base_log_limit refusals;
 };
 
-static long long
-now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
-}
-
 /* ---------------------------------------------------------------- one client */
 
 /* @return false: the client does not read in time, or is gone. When the server is stopped, the
@@ -42,7 +33,7 @@ now_ms(void)
 static bool
 send_text(const struct client *client, const char *text, size_t len)
 {
-	long long end = now_ms() + SERVER_PEER_MS;
+	long long end = base_now_ms() + SERVER_PEER_MS;
 	struct pollfd wait[2] = { { .fd = client->base->fd, .events = POLLOUT },
 		{ .fd = client->base->stop_fd, .events = POLLIN } };
 
@@ -57,15 +48,15 @@ send_text(const struct client *client, const char *text, size_t len)
 		}
 		if (n < 0 && errno != EAGAIN && errno != EINTR)
 			return false;
-		left = end - now_ms();
+		left = end - base_now_ms();
 		if (left <= 0 || (poll(wait, 2, (int)left) < 0 && errno != EINTR))
 			return false;
 		if (wait[1].fd < 0 || wait[1].revents == 0)
 			continue;
 		/* The end of the daemon waits for this client. */
 		wait[1].fd = -1;
-		if (end > now_ms() + SERVER_LAST_MS)
-			end = now_ms() + SERVER_LAST_MS;
+		if (end > base_now_ms() + SERVER_LAST_MS)
+			end = base_now_ms() + SERVER_LAST_MS;
 	}
 	return true;
 }
@@ -137,7 +128,7 @@ wait_input(struct client *client, long long end)
 			{ .fd = client->base->stop_fd, .events = POLLIN },
 			{ .fd = client->subscriber.on ? client->subscriber.wake : -1,
 					.events = POLLIN } };
-		const long long left = end < 0 ? -1 : end - now_ms();
+		const long long left = end < 0 ? -1 : end - base_now_ms();
 		const int nb = end >= 0 && left <= 0 ? 0 : poll(wait, 3, (int)left);
 
 		if (nb == 0 || (nb < 0 && errno != EINTR))
@@ -159,7 +150,7 @@ wait_next(struct client *client, long long end, bool idle)
 {
 	bool more;
 
-	client->base->idle_since_ms = idle && !client->stays ? now_ms() : 0;
+	client->base->idle_since_ms = idle && !client->stays ? base_now_ms() : 0;
 	more = wait_input(client, end);
 	client->base->idle_since_ms = 0;
 	return more;
@@ -194,7 +185,7 @@ answer_all(struct client *client, char *buf)
 		if (len == 0)
 			end = -1;
 		else if (before == 0 || len < before + n || end < 0)
-			end = now_ms() + SERVER_PEER_MS;
+			end = base_now_ms() + SERVER_PEER_MS;
 	}
 }
 

@@ -15,8 +15,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "base/base_clock.h"
 
 #include "log.h"
 #include "fdstore.h"
@@ -121,15 +122,6 @@ fdstore_there(void)
 	return path != NULL && (path[0] == '/' || path[0] == '@');
 }
 
-static long long
-now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
-}
-
 /* @return a socket that is connected to the keeper, or -errno. */
 static int
 notify_open(void)
@@ -165,7 +157,7 @@ notify_send(const char *text, int fd, int ms)
 	} control = { .room = { 0 } };
 	struct iovec iov = { (void *)(uintptr_t)text, strlen(text) };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-	const long long end = now_ms() + ms;
+	const long long end = base_now_ms() + ms;
 	struct pollfd wait = { .fd = notify_open(), .events = POLLOUT };
 	int ret = wait.fd < 0 ? wait.fd : -EAGAIN;
 
@@ -178,7 +170,7 @@ notify_send(const char *text, int fd, int ms)
 		msg.msg_controllen = sizeof(control.room);
 	}
 	while (ret == -EAGAIN || ret == -EINTR) {
-		const long long left = end - now_ms();
+		const long long left = end - base_now_ms();
 
 		ret = sendmsg(wait.fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
 		if (ret == -EAGAIN && (left <= 0 || poll(&wait, 1, (int)left) == 0))

@@ -8,35 +8,14 @@
 #include <stddef.h>
 #include <time.h>
 
+#include "base/base_clock.h"
+
 #include "gate.h"
 
 /* In the order of arrival; on the stack of the thread that waits. */
 struct gate_waiter {
 	struct gate_waiter *next;
 };
-
-static struct timespec
-deadline_in(unsigned int ms)
-{
-	struct timespec end;
-
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_sec += ms / 1000;
-	end.tv_nsec += (long)(ms % 1000) * 1000000;
-	if (end.tv_nsec >= 1000000000) {
-		end.tv_sec++;
-		end.tv_nsec -= 1000000000;
-	}
-	return end;
-}
-
-static long long
-now_ms(void)
-{
-	const struct timespec now = deadline_in(0);
-
-	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
-}
 
 void
 gate_init(struct gate *gate)
@@ -86,7 +65,7 @@ may_enter(const struct gate *gate, const struct gate_waiter *waiter, bool change
 int
 gate_enter(struct gate *gate, const char *change, unsigned int wait_ms)
 {
-	const struct timespec end = deadline_in(wait_ms);
+	const struct timespec end = base_deadline(wait_ms);
 	struct gate_waiter waiter = { NULL };
 	bool late = wait_ms == 0;
 	int ret = 0;
@@ -102,7 +81,7 @@ gate_enter(struct gate *gate, const char *change, unsigned int wait_ms)
 	take_out(gate, &waiter);
 	if (ret == 0 && change != NULL) {
 		gate->change = change;
-		gate->since_ms = now_ms();
+		gate->since_ms = base_now_ms();
 	} else if (ret == 0) {
 		gate->users++;
 	}
@@ -136,7 +115,7 @@ gate_close(struct gate *gate)
 bool
 gate_wait_empty(struct gate *gate, unsigned int wait_ms)
 {
-	const struct timespec end = deadline_in(wait_ms);
+	const struct timespec end = base_deadline(wait_ms);
 	bool late = false, empty;
 
 	pthread_mutex_lock(&gate->lock);
@@ -153,7 +132,7 @@ gate_change(struct gate *gate, unsigned int *seconds)
 
 	pthread_mutex_lock(&gate->lock);
 	change = gate->change;
-	*seconds = change != NULL ? (unsigned int)((now_ms() - gate->since_ms) / 1000) : 0;
+	*seconds = change != NULL ? (unsigned int)((base_now_ms() - gate->since_ms) / 1000) : 0;
 	pthread_mutex_unlock(&gate->lock);
 	return change;
 }

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/base_clock.h"
 #include "base/base_path.h"
 #include "vpci/vpci_legacy.h"
 
@@ -324,16 +325,6 @@ wait_news(struct guests *guests, const struct timespec *end)
 	return !late;
 }
 
-static struct timespec
-end_deadline(void)
-{
-	struct timespec end;
-
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_sec += GUESTS_END_MS / 1000;
-	return end;
-}
-
 /* ---------------------------------------------------------------- serve */
 
 static int
@@ -432,7 +423,7 @@ guests_serve(struct guests *guests, struct owner *owner, const char *pf, unsigne
 int
 guests_unserve(struct guests *guests, const char *pf, unsigned int vf, struct err *err)
 {
-	const struct timespec end = end_deadline();
+	const struct timespec end = base_deadline(GUESTS_END_MS);
 	char bdf[BASE_BDF_LEN];
 	struct guest_vf *g;
 	unsigned long serial;
@@ -470,7 +461,7 @@ guests_unserve(struct guests *guests, const char *pf, unsigned int vf, struct er
 bool
 guests_unserve_all(struct guests *guests)
 {
-	const struct timespec end = end_deadline();
+	const struct timespec end = base_deadline(GUESTS_END_MS);
 	bool all;
 
 	pthread_mutex_lock(&guests->lock);

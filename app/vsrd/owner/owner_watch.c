@@ -10,6 +10,8 @@
 #include <sys/eventfd.h>
 #include <time.h>
 
+#include "base/base_clock.h"
+
 #include "vsrd/core/events.h"
 #include "vsrd/core/log.h"
 
@@ -20,15 +22,6 @@
 #include "owner_watch.h"
 
 #define WAIT_MS 2000 /* For others inside the gate; then the next look tries again. */
-
-static long long
-now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
-}
 
 /* ---------------------------------------------------------------- look; commands go on */
 
@@ -71,7 +64,7 @@ vfs_have_changed(const struct owner_pf *pf)
 static bool
 repair_is_due(struct owner_pf *pf)
 {
-	const long long now = now_ms();
+	const long long now = base_now_ms();
 
 	if (!pf->admin_dead && now >= pf->repair_ms + OWNER_REPAIR_MAX_MS)
 		pf->repair_pause_ms = 0;
@@ -129,7 +122,7 @@ repair(struct owner_pf *pf)
 	pf->repair_pause_ms = pf->repair_pause_ms == 0 ? OWNER_REPAIR_MS : 2 * pf->repair_pause_ms;
 	if (pf->repair_pause_ms > OWNER_REPAIR_MAX_MS)
 		pf->repair_pause_ms = OWNER_REPAIR_MAX_MS;
-	pf->repair_ms = now_ms() + pf->repair_pause_ms;
+	pf->repair_ms = base_now_ms() + pf->repair_pause_ms;
 }
 
 static void
@@ -183,12 +176,10 @@ owner_watch_start(struct owner_pf *pf)
 bool
 owner_watch_end(struct owner_pf *pf, unsigned int wait_ms)
 {
-	struct timespec end;
+	const struct timespec end = base_deadline(wait_ms);
 
 	if (!pf->watched)
 		return true;
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_sec += (wait_ms + 999) / 1000;
 	if (pthread_clockjoin_np(pf->watcher, NULL, CLOCK_MONOTONIC, &end) != 0)
 		return false;
 	pf->watched = false;

@@ -16,6 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/base_clock.h"
+
 #include "../core/host_cfg.h"
 #include "../core/host_irq.h"
 #include "../core/host_lock.h"
@@ -206,20 +208,11 @@ host_lookup(struct host *host, ino_t ino)
 
 /* ---------------------------------------------------------------- waiting for the last close */
 
-static uint64_t
-now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 void
 host_request_release(struct host_fn *fn)
 {
 	if (fn->requested_ms == 0)
-		fn->requested_ms = now_ms();
+		fn->requested_ms = base_now_ms();
 	if (fn->req_fd >= 0)
 		host_irq_signal(fn->req_fd);
 }
@@ -234,7 +227,7 @@ host_wait_unused(struct host *host, struct host_fn *fn)
 		unused = !host_fn_in_use(host, fn);
 		if (unused ||
 				(fn->requested_ms != 0 &&
-						now_ms() - fn->requested_ms >= HOST_REMOVE_MS))
+						base_now_ms() - fn->requested_ms >= HOST_REMOVE_MS))
 			break;
 		/* Repeat once a second, for a program that was too busy to read the first one. */
 		if (n % 200 == 0)
