@@ -16,6 +16,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/base_clock.h"
 #include "base/base_number.h"
 #include "base/base_path.h"
 
@@ -323,10 +324,8 @@ run(int signal_fd, struct starter *starter)
 static bool
 starter_end(struct starter *starter)
 {
-	struct timespec end;
+	const struct timespec end = base_deadline(SERVER_STOP_MS);
 
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_sec += SERVER_STOP_MS / 1000;
 	return pthread_clockjoin_np(starter->thread, NULL, CLOCK_MONOTONIC, &end) == 0;
 }
 
