@@ -96,20 +96,22 @@ vsr_world_writable() {
 	done
 }
 
-# Print the path of net_vsr for EAL's -d. For a build folder below a folder that everyone can write
-# to (a clone in /tmp), this is the path of a copy in /var/lib/vsr.
+# vsr_plugin [FILE]: print the path of a plug-in in the build folder, by default net_vsr, for EAL's
+# -d. For a build folder below a folder that everyone can write to (a clone in /tmp), this is the
+# path of a copy in /var/lib/vsr.
 vsr_plugin() {
-	local lib copy
-	lib=$(readlink -f "$VSR_BUILD")/drivers/net/vsr/librte_net_vsr.so
+	local lib copy name
+	lib=$(readlink -f "$VSR_BUILD")/${1:-drivers/net/vsr/librte_net_vsr.so}
+	name=$(basename "$lib")
 	[ -e "$lib" ] || vsr_die "$lib is not built: run devtools/build.sh."
 	if vsr_world_writable "$(readlink -f "$lib")"; then
 		copy=/var/lib/vsr/$(printf '%s' "$lib" | cksum | cut -d' ' -f1)
 		(umask 022 && mkdir -p "$copy")
-		cmp -s "$lib" "$copy/librte_net_vsr.so" || {
-			install -m 0755 "$lib" "$copy/.librte_net_vsr.so.$$"
-			mv "$copy/.librte_net_vsr.so.$$" "$copy/librte_net_vsr.so"
+		cmp -s "$lib" "$copy/$name" || {
+			install -m 0755 "$lib" "$copy/.$name.$$"
+			mv "$copy/.$name.$$" "$copy/$name"
 		}
-		lib=$copy/librte_net_vsr.so
+		lib=$copy/$name
 	fi
 	printf '%s\n' "$lib"
 }

@@ -16,11 +16,14 @@ TESTPMD = "/usr/bin/dpdk-testpmd"
 
 
 @functools.cache
-def plugin() -> str:
-    """net_vsr, at a path that EAL's -d accepts (not below a folder that everyone can write to)."""
+def plugin(file="drivers/net/vsr/librte_net_vsr.so", build=BUILD) -> str:
+    """A plug-in of the build folder, by default net_vsr, at a path that EAL's -d accepts.
+
+    EAL loads nothing from below a folder that everyone can write to.
+    """
     answer = subprocess.run(
-        ["bash", "-c", '. "$0/devtools/lib.sh"; vsr_plugin', str(ROOT)],
-        env={**os.environ, "VSR_BUILD": str(BUILD)},
+        ["bash", "-c", '. "$0/devtools/lib.sh"; vsr_plugin "$1"', str(ROOT), file],
+        env={**os.environ, "VSR_BUILD": str(build)},
         capture_output=True,
         text=True,
         timeout=30,

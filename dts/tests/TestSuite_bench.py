@@ -8,6 +8,7 @@ The tests do not check how good the figures are, because other load on the machi
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -44,6 +45,29 @@ def answer(*args):
     done = bench(*args, "--json")
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("file", [
+    "drivers/net/vsr/librte_net_vsr.so", "app/vsr-bench/vsr-bench-meter.so"])
+def test_plugins_load_from_below_a_folder_that_everyone_can_write_to(tmp_path, file):
+    """Verify: EAL gets a copy that is below no such folder; a changed plug-in is copied again."""
+    build = tmp_path / "build"
+    original = build / file
+    original.parent.mkdir(parents=True)
+    tmp_path.chmod(0o777)
+    copies = set()
+    try:
+        for content in (b"one", b"two"):
+            original.write_bytes(content)
+            paths.plugin.cache_clear()
+            copy = pathlib.Path(paths.plugin(file, build))
+            copies.add(copy)
+            assert copy.name == original.name and copy.read_bytes() == content
+            assert not any(folder.stat().st_mode & 0o002 for folder in copy.parents)
+        assert len(copies) == 1
+    finally:
+        for copy in copies:
+            shutil.rmtree(copy.parent)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

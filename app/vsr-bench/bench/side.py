@@ -24,7 +24,7 @@ from framework.sim import Sim
 from framework.testpmd import Testpmd
 from framework.wait import SLOW, wait_for
 
-from .common import Refused, Weather, floor, go_first, processors, progress
+from .common import Weather, floor, go_first, processors, progress
 
 DISTURBED = 0.03  # a turn is repeated if other programs take more than this share of it
 MEMORY = 64  # MB of hugepages for a testpmd
@@ -168,9 +168,7 @@ class Meter:
     BUCKET, NB_BUCKETS = 4, 1024
 
     def __init__(self):
-        self.plugin = paths.BUILD / "app/vsr-bench/vsr-bench-meter.so"
-        if not self.plugin.exists():
-            raise Refused(f"{self.plugin} is not built: run devtools/build.sh")
+        self.plugin = paths.plugin("app/vsr-bench/vsr-bench-meter.so")
         self.file = tempfile.NamedTemporaryFile(prefix="vsr-meter-")  # until close()
         self.file.truncate(8 * (len(self.WORDS) + self.NB_BUCKETS))
         self.map = mmap.mmap(self.file.fileno(), 0)
