@@ -235,23 +235,6 @@ vio_cmdq_take(struct vio_cmdq *cmdq, int slot, const struct iovec *in, unsigned 
 }
 
 bool
-vio_cmdq_give_up(struct vio_cmdq *cmdq, int slot)
-{
-	bool gone;
-
-	rte_spinlock_lock(&cmdq->lock);
-	if (!cmdq->dead)
-		reap(cmdq);
-	gone = cmdq->slots[slot].state != VIO_CMDQ_ANSWERED;
-	if (gone) {
-		cmdq->dead = true;
-		cmdq->nb_timeouts++;
-	}
-	rte_spinlock_unlock(&cmdq->lock);
-	return gone;
-}
-
-bool
 vio_cmdq_leave(struct vio_cmdq *cmdq, int slot, uint64_t silence_ns)
 {
 	bool gone;
@@ -303,7 +286,7 @@ vio_cmdq_exec(struct vio_cmdq *cmdq, const struct iovec *out, unsigned int nb_ou
 	if (slot < 0)
 		return slot;
 	while ((ret = vio_cmdq_poll(cmdq, slot)) == 0)
-		if (!vio_wait(cmdq->vq->t, &deadline) && vio_cmdq_give_up(cmdq, slot))
+		if (!vio_wait(cmdq->vq->t, &deadline) && vio_cmdq_leave(cmdq, slot, 0))
 			return -ETIMEDOUT;
 	return ret < 0 ? ret : vio_cmdq_take(cmdq, slot, in, nb_in);
 }

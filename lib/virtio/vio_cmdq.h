@@ -95,13 +95,8 @@ int vio_cmdq_poll(struct vio_cmdq *cmdq, int slot);
 /** Copy the answer and free the slot. @return bytes of the answer. */
 int vio_cmdq_take(struct vio_cmdq *cmdq, int slot, const struct iovec *in, unsigned int nb_in);
 /**
- * Stop waiting for the answer.
- * @return false if the answer has arrived meanwhile; else true, and the queue is dead.
- */
-bool vio_cmdq_give_up(struct vio_cmdq *cmdq, int slot);
-/**
  * Stop waiting for the answer, and keep the slot for the device until it answers. The queue is dead
- * if the device has answered nothing on it for silence_ns.
+ * if the device has answered nothing on it for silence_ns; 0: in any case.
  * @return false if the answer has arrived meanwhile.
  */
 bool vio_cmdq_leave(struct vio_cmdq *cmdq, int slot, uint64_t silence_ns);
