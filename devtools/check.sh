@@ -74,6 +74,7 @@ include_direction() {
 	forbid lib/virtio_spec 'rte_|virtio/|vsim/|vfio_user/' 'wire layouts stand on nothing'
 	forbid lib/base 'rte_|virtio|vsim/|vfio_user/|vpci/|linux/v' 'the base knows no device'
 	forbid lib/vfio_user 'rte_|virtio/|virtio_spec/|vsim/' 'vfio-user knows no virtio'
+	forbid lib/daemon 'rte_|virtio|vsim/|vfio_user/|vpci/|common/|vsrd/' 'the daemons share it'
 	forbid lib/vsim 'rte_|virtio/|vfio_user/|linux/virtio' 'the NIC shares layouts only'
 	forbid lib/virtio 'vsim/|vfio_user/' 'the driver side knows no simulator'
 	forbid lib/vpci 'vsim/|app/|drivers/' 'a function shown to a guest knows no simulator'

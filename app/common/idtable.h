@@ -18,7 +18,7 @@
 #include <stddef.h>
 
 #include "sysfs.h"
-#include "err.h"
+#include "daemon/err.h"
 
 enum id_verdict {
 	ID_UNNAMED, /**< No rule: the feature bit decides. */

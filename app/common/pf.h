@@ -19,7 +19,7 @@
 #include "idtable.h"
 #include "sysfs.h"
 #include "token.h"
-#include "err.h"
+#include "daemon/err.h"
 
 #define PF_MAX_USERS 256
 

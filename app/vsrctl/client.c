@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "base/base_clock.h"
-#include "common/rpc.h"
+#include "daemon/rpc_proto.h"
 #include "common/show.h"
 
 #include "ctl.h"

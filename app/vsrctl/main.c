@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/rpc.h"
+#include "daemon/rpc_proto.h"
 
 #include "ctl.h"
 

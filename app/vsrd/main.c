@@ -20,9 +20,9 @@
 #include "base/base_number.h"
 #include "base/base_path.h"
 
-#include "vsrd/core/access.h"
-#include "vsrd/core/fdstore.h"
-#include "vsrd/core/log.h"
+#include "daemon/access.h"
+#include "daemon/fdstore.h"
+#include "daemon/log.h"
 #include "vsrd/guest/budget.h"
 #include "vsrd/api/vsrd.h"
 

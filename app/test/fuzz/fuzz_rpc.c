@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vsrd/core/log.h"
+#include "daemon/log.h"
 #include "vsrd/api/vsrd.h"
 
 #define CHECK(cond)              \

@@ -11,7 +11,7 @@
 
 #include <rte_version.h>
 
-#include "vsrd/core/fdstore.h"
+#include "daemon/fdstore.h"
 #include "method.h"
 
 static json_t *

@@ -16,7 +16,7 @@
 #include "virtio_spec/legacy.h"
 #include "virtio_spec/net.h"
 
-#include "vsrd/core/access.h"
+#include "daemon/access.h"
 #include "method.h"
 
 static int

@@ -11,11 +11,11 @@
 
 #include <time.h>
 
-#include "vsrd/core/rpc.h"
+#include "daemon/rpc.h"
 #include "vsrd/guest/guest.h"
 #include "vsrd/owner/owner.h"
 
-#include "server.h"
+#include "daemon/server.h"
 
 struct vsrd {
 	struct owner owner;

@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/err.h"
+#include "daemon/err.h"
 
 #define MEMORY_BYTES (16u * 1024 * 1024)
 #define MEMORY_IOVA UINT64_C(0x100000000) /**< Bus address of the file: above MSI windows. */

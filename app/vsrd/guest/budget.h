@@ -18,7 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/err.h"
+#include "daemon/err.h"
 
 #define BUDGET_MAPS 128 /**< Maps that every guest can have. */
 #define BUDGET_MAPS_MAX 4096 /**< Maps that one guest can have. */

@@ -19,8 +19,8 @@
 #include "base/base_path.h"
 #include "vpci/vpci_legacy.h"
 
-#include "vsrd/core/events.h"
-#include "vsrd/core/log.h"
+#include "daemon/events.h"
+#include "daemon/log.h"
 #include "vsrd/owner/owner_users.h"
 #include "guest.h"
 #include "vfio_fn.h"

@@ -14,7 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "vsrd/core/log.h"
+#include "daemon/log.h"
 
 #include "budget.h"
 #include "vfio_fn.h"

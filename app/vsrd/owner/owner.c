@@ -12,8 +12,8 @@
 
 #include "virtio/vio_err.h"
 
-#include "vsrd/core/events.h"
-#include "vsrd/core/log.h"
+#include "daemon/events.h"
+#include "daemon/log.h"
 #include "owner.h"
 #include "owner_keep.h"
 #include "owner_users.h"

@@ -18,7 +18,7 @@
 #include "owner_types.h"
 #include "owner_vfs.h"
 #include "owner_view.h"
-#include "vsrd/core/fdstore.h"
+#include "daemon/fdstore.h"
 
 #define OWNER_WAIT_MS 10000 /**< Longest wait of a client for others on the same PF. */
 #define OWNER_GUEST_WAIT_MS 2000 /**< Of an access of a guest. */

@@ -9,8 +9,8 @@
 #include <rte_errno.h>
 
 #include "virtio/vio_err.h"
-#include "vsrd/core/events.h"
-#include "vsrd/core/log.h"
+#include "daemon/events.h"
+#include "daemon/log.h"
 
 #include "owner_admin.h"
 

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "virtio/vio_err.h"
-#include "vsrd/core/log.h"
+#include "daemon/log.h"
 
 #include "owner_keep.h"
 

@@ -11,7 +11,7 @@
  */
 
 #include "owner_types.h"
-#include "vsrd/core/fdstore.h"
+#include "daemon/fdstore.h"
 
 /** Give the keeper the descriptors of a PF, or warn that there is no keeper. */
 void owner_keep(struct owner_pf *pf);

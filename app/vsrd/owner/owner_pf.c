@@ -12,8 +12,8 @@
 
 #include "base/base_path.h"
 #include "virtio/vio_err.h"
-#include "vsrd/core/events.h"
-#include "vsrd/core/log.h"
+#include "daemon/events.h"
+#include "daemon/log.h"
 
 #include "owner_admin.h"
 #include "owner_keep.h"

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "vsrd/core/events.h"
+#include "daemon/events.h"
 #include "owner_admin.h"
 #include "owner_pf.h"
 #include "owner_users.h"

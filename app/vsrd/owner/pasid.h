@@ -19,7 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/err.h"
+#include "daemon/err.h"
 
 /** The PASID capability of a PF. */
 struct pasid_state {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
-#ifndef VSRD_ACCESS_H
-#define VSRD_ACCESS_H
+#ifndef DAEMON_ACCESS_H
+#define DAEMON_ACCESS_H
 
 /**
  * @file
@@ -10,7 +10,7 @@
  */
 
 #include "base/base_listen.h"
-#include "common/err.h"
+#include "err.h"
 
 /**
  * Set owner, group and mode; NULL: leave this one.
@@ -22,4 +22,4 @@
 int access_parse(const char *owner, const char *group, const char *mode, struct base_access *access,
 		struct err *err);
 
-#endif /* VSRD_ACCESS_H */
+#endif /* DAEMON_ACCESS_H */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
-#ifndef VSR_COMMON_RPC_H
-#define VSR_COMMON_RPC_H
+#ifndef DAEMON_RPC_PROTO_H
+#define DAEMON_RPC_PROTO_H
 
 /**
  * @file
@@ -25,4 +25,4 @@
 /** The method refused: "data" has the member "errno", such as "EBUSY", and others. */
 #define RPC_REFUSED -32000
 
-#endif /* VSR_COMMON_RPC_H */
+#endif /* DAEMON_RPC_PROTO_H */

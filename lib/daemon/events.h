@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
-#ifndef VSRD_EVENTS_H
-#define VSRD_EVENTS_H
+#ifndef DAEMON_EVENTS_H
+#define DAEMON_EVENTS_H
 
 /**
  * @file
@@ -41,4 +41,4 @@ void events_emit_limited(struct base_log_limit *limit, const char *type, json_t 
 /** Number of events so far. */
 unsigned long events_count(void);
 
-#endif /* VSRD_EVENTS_H */
+#endif /* DAEMON_EVENTS_H */

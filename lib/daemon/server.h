@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
-#ifndef VSRD_SERVER_H
-#define VSRD_SERVER_H
+#ifndef DAEMON_SERVER_H
+#define DAEMON_SERVER_H
 
 /**
  * @file
@@ -19,8 +19,8 @@
 
 #include "base/base_server.h"
 
-#include "vsrd/core/events.h"
-#include "vsrd/core/rpc.h"
+#include "events.h"
+#include "rpc.h"
 
 #define SERVER_MAX_CLIENTS 64
 #define SERVER_RESERVED 8 /**< Places for root and for the user of the daemon alone. */
@@ -80,4 +80,4 @@ struct server_stats {
 };
 void server_stats(struct server *server, struct server_stats *stats);
 
-#endif /* VSRD_SERVER_H */
+#endif /* DAEMON_SERVER_H */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
-#ifndef VSRD_FDSTORE_H
-#define VSRD_FDSTORE_H
+#ifndef DAEMON_FDSTORE_H
+#define DAEMON_FDSTORE_H
 
 /**
  * @file
@@ -64,4 +64,4 @@ bool fdstore_answers(void);
 /** Send "READY=1", "STOPPING=1" or "STATUS=..." to the service manager, if there is one. */
 void fdstore_notify(const char *state);
 
-#endif /* VSRD_FDSTORE_H */
+#endif /* DAEMON_FDSTORE_H */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
-#ifndef VSR_COMMON_ERR_H
-#define VSR_COMMON_ERR_H
+#ifndef DAEMON_ERR_H
+#define DAEMON_ERR_H
 
 /**
  * @file
@@ -42,4 +42,4 @@ err_set(struct err *err, int ret, const char *fmt, ...)
 	return ret;
 }
 
-#endif /* VSR_COMMON_ERR_H */
+#endif /* DAEMON_ERR_H */

@@ -15,7 +15,7 @@
 #include "base/base_clock.h"
 #include "base/base_server.h"
 
-#include "vsrd/core/log.h"
+#include "log.h"
 #include "server.h"
 
 struct server {

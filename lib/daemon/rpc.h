@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
-#ifndef VSRD_RPC_H
-#define VSRD_RPC_H
+#ifndef DAEMON_RPC_H
+#define DAEMON_RPC_H
 
 /**
  * @file
@@ -16,8 +16,8 @@
 
 #include <jansson.h>
 
-#include "common/rpc.h"
-#include "common/err.h"
+#include "rpc_proto.h"
+#include "err.h"
 
 struct vsrd;
 struct client;
@@ -68,4 +68,4 @@ char *rpc_answer(const struct rpc_method *methods, struct rpc_call *call, const 
 /** A notification of the server: text with a newline, to free(); NULL: out of memory. */
 char *rpc_notification(const char *method, json_t *params);
 
-#endif /* VSRD_RPC_H */
+#endif /* DAEMON_RPC_H */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
-#ifndef VSRD_LOG_H
-#define VSRD_LOG_H
+#ifndef DAEMON_LOG_H
+#define DAEMON_LOG_H
 
 /**
  * @file
@@ -33,4 +33,4 @@ void log_limited(struct base_log_limit *limit, const char *fmt, ...)
 /** log_info() of a sentence without format. */
 void log_sentence(const char *sentence);
 
-#endif /* VSRD_LOG_H */
+#endif /* DAEMON_LOG_H */
