@@ -137,8 +137,8 @@ parse_one(struct options *options, int opt)
 		if (strcmp(optarg, "syslog") != 0 && strcmp(optarg, "stderr") != 0)
 			return usage("--log takes stderr or syslog, not ", optarg);
 		if (strcmp(optarg, "syslog") != 0)
-			log_to_stderr();
-		else if (log_to_syslog() != 0)
+			log_to_stderr("vsrd");
+		else if (log_to_syslog("vsrd") != 0)
 			fputs("vsrd: warning: nobody reads /dev/log yet\n", stderr);
 		return -1;
 	case 'v':
@@ -252,7 +252,8 @@ prepare(struct options *options, struct err *err)
 	snprintf(path, sizeof(path), "%s/%s", host->run_dir, RPC_SOCKET);
 	options->server.path = options->socket != NULL ? options->socket : path;
 	options->server.methods = vsrd_methods;
-	options->server.vsrd = &vsrd;
+	options->server.daemon = &vsrd;
+	options->server.name = "vsrd";
 	options->server.ending = &vsrd.owner.stopping;
 	options->server.on_leave = vsrd_client_left;
 	ret = idtable_read(&host->ids, options->ids, err);
@@ -347,7 +348,7 @@ main(int argc, char **argv)
 	struct err err;
 	int code, signal_fd;
 
-	log_to_stderr();
+	log_to_stderr("vsrd");
 	owner_init(&vsrd.owner);
 	guests_init(&vsrd.guests);
 	code = parse(&options, argc, argv);

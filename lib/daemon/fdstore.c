@@ -53,7 +53,7 @@ fdstore_inherit(struct fdstore *store)
 	memset(store, 0, sizeof(*store));
 	for_other = fdstore_there() && started >= 0 && started != getpid();
 	if (for_other)
-		log_warn("descriptors are kept for process %ld, not for this one: start vsrd "
+		log_warn("descriptors are kept for process %ld, not for this one: start the daemon "
 			 "itself, or a script that ends with exec",
 				started);
 	if (nb > 0 && nb <= MAX_FDS && listener == getpid())

@@ -17,18 +17,21 @@
 
 static struct base_log log_place = { .fd = -1 };
 static bool to_syslog;
+static const char *daemon_name = "";
 
 void
-log_to_stderr(void)
+log_to_stderr(const char *name)
 {
+	daemon_name = name;
 	base_log_open(&log_place, STDERR_FILENO);
 	to_syslog = false;
 }
 
 /* Not syslog(3), which waits while the reader of the socket does not read. */
 int
-log_to_syslog(void)
+log_to_syslog(const char *name)
 {
+	daemon_name = name;
 	to_syslog = true;
 	return base_log_connect(&log_place, SYSLOG_PATH);
 }
@@ -42,13 +45,13 @@ write_line(int priority, const char *level, const char *text)
 	time_t now;
 
 	if (!to_syslog) {
-		snprintf(line, sizeof(line), "vsrd: %s%s", level, text);
+		snprintf(line, sizeof(line), "%s: %s%s", daemon_name, level, text);
 	} else {
 		now = time(NULL);
 		localtime_r(&now, &parts);
 		strftime(when, sizeof(when), "%b %e %T", &parts);
-		snprintf(line, sizeof(line), "<%d>%s vsrd[%d]: %s", LOG_DAEMON | priority, when,
-				(int)getpid(), text);
+		snprintf(line, sizeof(line), "<%d>%s %s[%d]: %s", LOG_DAEMON | priority, when,
+				daemon_name, (int)getpid(), text);
 	}
 	base_log_line(&log_place, line);
 }

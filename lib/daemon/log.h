@@ -14,10 +14,13 @@
 
 #include "base/base_log.h"
 
-/** Write to stderr from now on. Before this call, nothing is logged. */
-void log_to_stderr(void);
+/**
+ * Write to stderr from now on. Before this call, nothing is logged.
+ * @param name  Name of the daemon, a constant: each line begins with the name.
+ */
+void log_to_stderr(const char *name);
 /** Write to syslog from now on. @return 0, or -errno: nobody reads it yet. */
-int log_to_syslog(void);
+int log_to_syslog(const char *name);
 
 void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

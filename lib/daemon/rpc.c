@@ -139,7 +139,7 @@ run_one(const struct rpc_method *methods, struct rpc_call *call, json_t *request
 	call->err.text[0] = '\0';
 	call->params = NULL;
 	if (is_ending(call)) {
-		result = rpc_refuse(call, err_set(&call->err, -ECANCELED, "vsrd is ending"));
+		result = rpc_refuse(call, err_set(&call->err, -ECANCELED, "the daemon is ending"));
 	} else if (json_is_array(params) && json_array_size(params) != 0) {
 		result = rpc_bad_params(call, "parameters must be given by name");
 	} else {

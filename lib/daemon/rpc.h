@@ -19,12 +19,11 @@
 #include "rpc_proto.h"
 #include "err.h"
 
-struct vsrd;
 struct client;
 
 /** A method call. */
 struct rpc_call {
-	struct vsrd *vsrd;
+	void *daemon; /**< State of the daemon that answers. */
 	struct client *client; /**< The client; NULL in tests. */
 	const atomic_bool *ending; /**< True: the rest of a batch is refused. NULL: never. */
 	json_t *params; /**< An object. */
@@ -59,7 +58,7 @@ json_t *rpc_refuse(struct rpc_call *call, int ret);
  * Answer one line.
  *
  * @param methods  Table that ends with a row without a name.
- * @param call     vsrd, client and ending are inputs; the other members are overwritten.
+ * @param call     daemon, client and ending are inputs; the other members are overwritten.
  * @return text with a newline, to free(), or NULL: no answer (notifications).
  */
 char *rpc_answer(const struct rpc_method *methods, struct rpc_call *call, const char *text,

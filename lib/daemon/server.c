@@ -65,7 +65,7 @@ static bool
 answer_line(struct client *client, const char *line, size_t len)
 {
 	struct server *server = client->server;
-	struct rpc_call call = { .vsrd = server->conf.vsrd,
+	struct rpc_call call = { .daemon = server->conf.daemon,
 		.client = client,
 		.ending = server->conf.ending };
 	char *text = rpc_answer(server->conf.methods, &call, line, len);
@@ -203,7 +203,7 @@ serve(struct base_client *base)
 	if (client.stays)
 		__atomic_sub_fetch(&server->nb_staying, 1, __ATOMIC_RELAXED);
 	if (server->conf.on_leave != NULL)
-		server->conf.on_leave(server->conf.vsrd, &client);
+		server->conf.on_leave(server->conf.daemon, &client);
 }
 
 static bool
@@ -271,16 +271,16 @@ refuse(void *ctx, const struct base_client *base, int ret)
 /* ---------------------------------------------------------------- start, stop */
 
 static int
-refuse_start(const char *path, int ret, struct err *err)
+refuse_start(const char *path, const char *name, int ret, struct err *err)
 {
 	switch (ret) {
 	case -ENAMETOOLONG:
 		return err_set(err, ret, "the path of the socket is too long: %s", path);
 	case -EADDRINUSE:
 		return err_set(err, ret,
-				"another vsrd answers on %s (or another file has that name): stop it first, or "
+				"another %s answers on %s (or another file has that name): stop it first, or "
 				"name another folder with --run-dir",
-				path);
+				name, path);
 	default:
 		return err_set(err, ret, "cannot create the socket %s: %s", path, strerror(-ret));
 	}
@@ -317,7 +317,7 @@ server_start(const struct server_conf *conf, struct err *err)
 		access.mode = conf->nb_uids != 0 ? 0666 : 0600;
 	ret = base_server_start(&base, &server->base);
 	if (ret != 0) {
-		refuse_start(conf->path, ret, err);
+		refuse_start(conf->path, conf->name, ret, err);
 		free(server);
 		return NULL;
 	}

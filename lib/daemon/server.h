@@ -46,12 +46,13 @@ struct server_conf {
 	const char *path; /**< Path of the socket. */
 	struct base_access access; /**< Of the socket; mode 0: as the users below need it. */
 	const struct rpc_method *methods;
-	struct vsrd *vsrd;
+	void *daemon; /**< Given to each call and to on_leave(). */
+	const char *name; /**< Of the daemon, for error texts. */
 	const atomic_bool *ending; /**< True: no request begins any more. NULL: never. */
 	uid_t uids[SERVER_MAX_UIDS]; /**< Users besides root and the daemon's own user. */
 	unsigned int nb_uids;
-	void (*on_leave)(struct vsrd *vsrd,
-			struct client *client); /**< Called when a client is gone. */
+	/** Called when a client is gone. NULL: nothing to do. */
+	void (*on_leave)(void *daemon, struct client *client);
 };
 
 /**

@@ -105,7 +105,7 @@ check_one(const json_t *answer)
 static void
 ask(const char *text, size_t len)
 {
-	struct rpc_call call = { .vsrd = &vsrd };
+	struct rpc_call call = { .daemon = &vsrd };
 	char *line;
 	json_t *answer, *one;
 	size_t i;

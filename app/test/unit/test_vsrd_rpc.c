@@ -70,7 +70,7 @@ static struct vsrd vsrd;
 static json_t *
 ask_of(const struct rpc_method *table, const char *text)
 {
-	struct rpc_call call = { .vsrd = &vsrd };
+	struct rpc_call call = { .daemon = &vsrd };
 	char *line = rpc_answer(table, &call, text, strlen(text));
 	json_t *answer;
 
@@ -405,7 +405,7 @@ static const struct rpc_method slow_methods[] = { { "slow", method_slow }, { NUL
 static struct server *
 start(const struct rpc_method *table, struct sockaddr_un *addr)
 {
-	struct server_conf conf = { .path = addr->sun_path, .methods = table, .vsrd = &vsrd };
+	struct server_conf conf = { .path = addr->sun_path, .methods = table, .daemon = &vsrd };
 	struct server *server;
 	struct err err;
 

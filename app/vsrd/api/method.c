@@ -16,7 +16,7 @@ struct owner_pf *
 method_pf_get(struct rpc_call *call, const char *name, const char *change)
 {
 	int ret = 0;
-	struct owner_pf *pf = owner_get(&call->vsrd->owner, name, change, OWNER_WAIT_MS, &ret,
+	struct owner_pf *pf = owner_get(&vsrd_of(call)->owner, name, change, OWNER_WAIT_MS, &ret,
 			&call->err);
 
 	if (pf == NULL)
@@ -28,7 +28,7 @@ struct owner_pf *
 method_pf_view(struct rpc_call *call, const char *name, struct owner_view *view)
 {
 	int ret = 0;
-	struct owner_pf *pf = owner_view(&call->vsrd->owner, name, view, &ret, &call->err);
+	struct owner_pf *pf = owner_view(&vsrd_of(call)->owner, name, view, &ret, &call->err);
 
 	if (pf == NULL)
 		rpc_refuse(call, ret);

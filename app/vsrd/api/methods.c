@@ -68,7 +68,7 @@ check_pf(const struct owner_view *view, bool keeper, json_t *problems)
 static json_t *
 method_health(struct rpc_call *call)
 {
-	struct vsrd *vsrd = call->vsrd;
+	struct vsrd *vsrd = vsrd_of(call);
 	struct owner_view view;
 	json_t *pfs, *problems;
 	struct timespec now;
@@ -96,7 +96,7 @@ method_stats(struct rpc_call *call)
 
 	if (rpc_params(call, "{}") != 0)
 		return NULL;
-	server_stats(call->vsrd->server, &stats);
+	server_stats(vsrd_of(call)->server, &stats);
 	return json_pack("{s:i, s:I, s:I, s:I}", "clients", (int)stats.clients, "requests",
 			(json_int_t)stats.requests, "turned_away", (json_int_t)stats.turned_away,
 			"events", (json_int_t)events_count());

@@ -206,9 +206,9 @@ method_legacy_notify_info(struct rpc_call *call)
 	pf = method_admin_get(call, name, vf);
 	if (pf == NULL)
 		return NULL;
-	sysfs_vf_bdf(call->vsrd->owner.host.sysfs, pf->fn.bdf, (unsigned int)vf, bdf);
-	bar_lengths(&call->vsrd->owner, pf->fn.bdf, owner_len);
-	bar_lengths(&call->vsrd->owner, bdf, member_len);
+	sysfs_vf_bdf(vsrd_of(call)->owner.host.sysfs, pf->fn.bdf, (unsigned int)vf, bdf);
+	bar_lengths(&vsrd_of(call)->owner, pf->fn.bdf, owner_len);
+	bar_lengths(&vsrd_of(call)->owner, bdf, member_len);
 	nb = vio_admin_legacy_notify_info(pf->admin, (uint16_t)vf, owner_len, member_len,
 			doorbells);
 	if (nb < 0)
@@ -253,8 +253,8 @@ method_legacy_serve(struct rpc_call *call)
 		return rpc_bad_params(call, "there is no VF %lld", (long long)vf);
 	if (socket.path[0] != '/')
 		return rpc_bad_params(call, "the path of the socket must begin with \"/\"");
-	ret = guests_serve(&call->vsrd->guests, &call->vsrd->owner, name, (unsigned int)vf, &socket,
-			&call->err);
+	ret = guests_serve(&vsrd_of(call)->guests, &vsrd_of(call)->owner, name, (unsigned int)vf,
+			&socket, &call->err);
 	return ret != 0 ? rpc_refuse(call, ret) :
 			  json_pack("{s:s, s:I, s:s}", "pf", name, "vf", vf, "socket", socket.path);
 }
@@ -270,7 +270,7 @@ method_legacy_unserve(struct rpc_call *call)
 		return NULL;
 	if (vf < 1 || vf > SYSFS_MAX_VFS)
 		return rpc_bad_params(call, "there is no VF %lld", (long long)vf);
-	ret = guests_unserve(&call->vsrd->guests, name, (unsigned int)vf, &call->err);
+	ret = guests_unserve(&vsrd_of(call)->guests, name, (unsigned int)vf, &call->err);
 	return ret != 0 ? rpc_refuse(call, ret) : json_pack("{s:s, s:I}", "pf", name, "vf", vf);
 }
 
@@ -286,5 +286,5 @@ method_legacy_served(struct rpc_call *call)
 		return rpc_bad_params(call, "\"%.64s\" is no PCI address such as 0000:01:00.0",
 				name);
 	return json_pack("{s:o}", "served",
-			guests_show(&call->vsrd->guests, name != NULL ? bdf : NULL));
+			guests_show(&vsrd_of(call)->guests, name != NULL ? bdf : NULL));
 }

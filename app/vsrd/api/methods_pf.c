@@ -75,7 +75,7 @@ refresh(const struct owner *owner, struct owner_view *view)
 json_t *
 method_pf_list(struct rpc_call *call)
 {
-	struct owner *owner = &call->vsrd->owner;
+	struct owner *owner = &vsrd_of(call)->owner;
 	struct owner_view view;
 	json_t *list;
 
@@ -94,7 +94,7 @@ method_pf_list(struct rpc_call *call)
 json_t *
 method_pf_show(struct rpc_call *call)
 {
-	struct owner *owner = &call->vsrd->owner;
+	struct owner *owner = &vsrd_of(call)->owner;
 	struct owner_view view;
 	const char *name;
 	json_t *out;
@@ -117,7 +117,7 @@ method_pf_attach(struct rpc_call *call)
 
 	if (rpc_params(call, "{s:s}", "pf", &name) != 0)
 		return NULL;
-	ret = owner_attach(&call->vsrd->owner, name, &users, &call->err);
+	ret = owner_attach(&vsrd_of(call)->owner, name, &users, &call->err);
 	return ret == 0 ? method_pf_show(call) : refuse_users(call, ret, users);
 }
 
@@ -130,7 +130,7 @@ method_pf_release(struct rpc_call *call)
 
 	if (rpc_params(call, "{s:s}", "pf", &name) != 0)
 		return NULL;
-	ret = owner_release(&call->vsrd->owner, name, &users, &call->err);
+	ret = owner_release(&vsrd_of(call)->owner, name, &users, &call->err);
 	return ret == 0 ? json_pack("{s:b}", "released", 1) : refuse_users(call, ret, users);
 }
 
@@ -147,7 +147,7 @@ method_pf_reset(struct rpc_call *call)
 	pf = method_pf_get(call, name, "pf.reset");
 	if (pf == NULL)
 		return NULL;
-	ret = owner_pf_reset(&call->vsrd->owner, pf, &call->err);
+	ret = owner_pf_reset(&vsrd_of(call)->owner, pf, &call->err);
 	owner_put(pf);
 	if (ret != 0)
 		return rpc_refuse(call, ret);
@@ -178,10 +178,11 @@ method_vf_create(struct rpc_call *call)
 	pf = method_pf_get(call, name, "vf.create");
 	if (pf == NULL)
 		return NULL;
-	ret = owner_vfs_create(&call->vsrd->owner, pf, (unsigned int)count,
+	ret = owner_vfs_create(&vsrd_of(call)->owner, pf, (unsigned int)count,
 			token != NULL ? parsed : NULL, &users, &call->err);
 	out = ret != 0 ? refuse_users(call, ret, users) :
-			 show_created(&call->vsrd->owner.host, &pf->fn, pf->fn.num_vfs, pf->token);
+			 show_created(&vsrd_of(call)->owner.host, &pf->fn, pf->fn.num_vfs,
+					 pf->token);
 	owner_put(pf);
 	return out;
 }
@@ -200,7 +201,7 @@ method_vf_destroy(struct rpc_call *call)
 	pf = method_pf_get(call, name, "vf.destroy");
 	if (pf == NULL)
 		return NULL;
-	ret = owner_vfs_destroy(&call->vsrd->owner, pf, &destroyed, &users, &call->err);
+	ret = owner_vfs_destroy(&vsrd_of(call)->owner, pf, &destroyed, &users, &call->err);
 	out = ret != 0 ? refuse_users(call, ret, users) :
 			 json_pack("{s:s, s:i, s:i}", "pf", pf->fn.bdf, "num_vfs", 0, "destroyed",
 					 (int)destroyed);
@@ -233,7 +234,7 @@ add_commands(struct owner_pf *pf, json_t *vfs)
 json_t *
 method_vf_show(struct rpc_call *call)
 {
-	struct owner *owner = &call->vsrd->owner;
+	struct owner *owner = &vsrd_of(call)->owner;
 	struct owner_view view;
 	struct owner_pf *pf;
 	const char *name;
@@ -257,7 +258,7 @@ show_token(struct rpc_call *call, const char *bdf, const char *token)
 {
 	char file[PATH_MAX] = "", option[64];
 
-	token_path(call->vsrd->owner.host.run_dir, bdf, file, sizeof(file));
+	token_path(vsrd_of(call)->owner.host.run_dir, bdf, file, sizeof(file));
 	snprintf(option, sizeof(option), "--vfio-vf-token=%s", token);
 	return json_pack("{s:s, s:s, s:o, s:s}", "pf", bdf, "token", token, "token_file",
 			show_text(file), "testpmd_option", option);
@@ -288,7 +289,7 @@ method_token_rotate(struct rpc_call *call)
 	pf = method_pf_get(call, name, "token.rotate");
 	if (pf == NULL)
 		return NULL;
-	ret = owner_token_set(&call->vsrd->owner, pf, token, &users, &call->err);
+	ret = owner_token_set(&vsrd_of(call)->owner, pf, token, &users, &call->err);
 	out = ret == 0 ? show_token(call, pf->fn.bdf, pf->token) : refuse_users(call, ret, users);
 	owner_put(pf);
 	return out;
@@ -299,7 +300,7 @@ method_token_rotate(struct rpc_call *call)
 static int
 pasid_state(struct rpc_call *call, const struct owner_pf *pf, struct pasid_state *state)
 {
-	int ret = pasid_read(call->vsrd->owner.host.sysfs, pf->bdf, state);
+	int ret = pasid_read(vsrd_of(call)->owner.host.sysfs, pf->bdf, state);
 
 	return ret == 0 ? 0 :
 			  err_set(&call->err, ret, "cannot read the configuration space of %s: %s",
@@ -390,8 +391,10 @@ method_pasid_release(struct rpc_call *call)
 }
 
 void
-vsrd_client_left(struct vsrd *vsrd, struct client *client)
+vsrd_client_left(void *daemon, struct client *client)
 {
+	struct vsrd *vsrd = daemon;
+
 	for (unsigned int i = 0; i < OWNER_MAX_PFS; i++) {
 		struct owner_pf *pf = &vsrd->owner.pfs[i];
 

@@ -24,11 +24,18 @@ struct vsrd {
 	time_t started; /**< CLOCK_MONOTONIC, seconds. */
 };
 
+/** The daemon that answers a call. */
+static inline struct vsrd *
+vsrd_of(const struct rpc_call *call)
+{
+	return call->daemon;
+}
+
 /** All methods; ends with a row without a name. */
 extern const struct rpc_method vsrd_methods[];
 
 /** Release the PASID states of a client that is gone. */
-void vsrd_client_left(struct vsrd *vsrd, struct client *client);
+void vsrd_client_left(void *daemon, struct client *client);
 
 /* methods_pf.c */
 json_t *method_pf_list(struct rpc_call *call);
