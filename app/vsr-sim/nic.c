@@ -20,6 +20,8 @@
 #include <unistd.h>
 
 #include "base/base_bdf.h"
+#include "base/base_log.h"
+#include "base/base_memory.h"
 #include "base/base_number.h"
 #include "nic_priv.h"
 
@@ -109,12 +111,33 @@ op_irq_trigger(void *arg, unsigned int index, uint32_t start, uint32_t count)
 	return ret;
 }
 
+/* A worker that reads a page of another file would wait for its file system, and all functions of
+ * the worker with it. */
+static bool
+is_memory(const struct nic_fn *fn, int fd)
+{
+	static struct base_log_limit refusals;
+	unsigned long held;
+
+	if (base_is_memory(fd))
+		return true;
+	if (base_log_allowed(&refusals, &held))
+		fprintf(stderr,
+				"vsr-sim: %s: a client maps a file that is no memory: only memfd, "
+				"tmpfs and hugetlbfs can be used\n",
+				fn->bdf);
+	return false;
+}
+
 static int
 op_dma_map(void *arg, uint64_t iova, uint64_t size, int prot, int fd, uint64_t offset)
 {
-	struct vsim_fn *vfn = fn_hold(arg);
+	struct vsim_fn *vfn;
 	int ret;
 
+	if (!is_memory(arg, fd))
+		return -EINVAL;
+	vfn = fn_hold(arg);
 	if (vfn == NULL)
 		return -ENODEV;
 	ret = vsim_fn_dma_map(vfn, iova, size, prot, fd, offset);

@@ -112,8 +112,11 @@ class Guest:
         descriptor of the memory."""
         fd = os.memfd_create("guest")
         os.ftruncate(fd, size if in_file is None else in_file)
-        self._call(DMA_MAP, struct.pack("<IIQQQ", 32, 3, 0, iova, size), [fd])
+        self.map_file(iova, size, fd)
         return fd
+
+    def map_file(self, iova, size, fd):
+        self._call(DMA_MAP, struct.pack("<IIQQQ", 32, 3, 0, iova, size), [fd])
 
     def unmap_memory(self, iova, size):
         self._call(DMA_UNMAP, struct.pack("<IIQQ", 24, 0, iova, size))

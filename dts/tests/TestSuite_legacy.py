@@ -530,7 +530,8 @@ def test_guest_that_left_keeps_nothing_of_the_function(tunnel, guest):
 
 
 def test_impossible_maps_are_refused(tunnel, guest):
-    """Verify: an overlap, a range outside of the IOMMU, a file that is too short, too many maps, and
+    """Verify: an overlap, a range outside of the IOMMU, a file that is too short
+    or no memory, too many maps, and
     unmapping a part or nothing are refused with an errno; earlier maps stay."""
     made = tunnel()
     client = guest(made)
@@ -543,6 +544,10 @@ def test_impossible_maps_are_refused(tunnel, guest):
     with pytest.raises(OSError) as refusal:
         client.map_memory(0x300000, 0x2000, in_file=0x1000)
     assert refusal.value.errno == errno.EFAULT
+    with open("/dev/zero", "r+b") as file, pytest.raises(OSError) as refusal:
+        client.map_file(0x300000, 0x1000, file.fileno())
+    assert refusal.value.errno == errno.EINVAL
+    made.vsrd.child.expect("its guest maps a file that is no memory")
     for iova, size, error in ((0x180000, 0x1000, errno.EINVAL), (0x80000, 0x100000, errno.EINVAL),
                               (0x100000, 0xFF000, errno.EINVAL), (0x300000, 0x1000, errno.ENOENT)):
         with pytest.raises(OSError) as refusal:

@@ -3,6 +3,7 @@
 """Start, stop, close and crash: nothing leaks, and no program hangs."""
 
 import collections
+import errno
 import os
 import random
 import re
@@ -293,3 +294,18 @@ def test_client_of_a_socket_keeps_no_doorbell(sim, closing):
     finally:
         for client in clients:
             client.drop()
+
+
+def test_client_of_a_socket_maps_only_memory(sim, closing):
+    """Steps: a client of the vfio-user socket of a function maps a file of another kind, whose file
+    system might never answer, then memory.
+
+    Verify: the file is refused with a sentence, the memory is mapped."""
+    host = sim(vfs=1, args=["--vfio-user"])
+    client = closing(Guest(host.dir / "fn" / f"{PF}.sock"))
+    with open("/dev/zero", "r+b") as file, pytest.raises(OSError) as refusal:
+        client.map_file(0x100000, 0x1000, file.fileno())
+    assert refusal.value.errno == errno.EINVAL
+    assert "a client maps a file that is no memory" in host.log()
+    os.close(client.map_memory(0x100000, 0x1000))
+    assert host.fn("pf")["dma_bytes"] == 0x1000

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/* lib/base: addresses, digits, UUIDs, eventfds, and the server with a thread per client. */
+/* lib/base: addresses, digits, UUIDs, eventfds, memory files, the server with threads. */
 
 #include <errno.h>
 #include <poll.h>
@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -28,6 +29,7 @@
 #include "base/base_number.h"
 #include "base/base_path.h"
 #include "base/base_log.h"
+#include "base/base_memory.h"
 #include "base/base_server.h"
 #include "base/base_text.h"
 #include "base/base_uuid.h"
@@ -151,6 +153,27 @@ eventfd_is_distinguished_from_other_files(void)
 	close(fds[0]);
 	close(fds[1]);
 	VTEST(!base_is_eventfd(-1));
+}
+
+static void
+memory_is_distinguished_from_other_files(void)
+{
+	const int plain = memfd_create("plain", MFD_CLOEXEC);
+	const int sealed = memfd_create("sealed", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	const int huge = memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB);
+	const int others[] = { -1, open("/dev/zero", O_RDWR | O_CLOEXEC),
+		open("/proc/self/maps", O_RDONLY | O_CLOEXEC), eventfd(0, EFD_CLOEXEC) };
+
+	VTEST(base_is_memory(plain) && base_is_memory(sealed));
+	/* A kernel without hugepages has no such file. */
+	VTEST(huge < 0 || base_is_memory(huge));
+	close(plain);
+	close(sealed);
+	close(huge);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		VTEST(!base_is_memory(others[i]));
+		close(others[i]);
+	}
 }
 
 /* ---------------------------------------------------------------- lines of a log */
@@ -928,6 +951,7 @@ static const struct vtest_case cases[] = {
 	{ "uuid_of_another_form_is_refused", uuid_of_another_form_is_refused },
 	{ "uuid_is_random_and_of_version_4", uuid_is_random_and_of_version_4 },
 	{ "eventfd_is_distinguished_from_other_files", eventfd_is_distinguished_from_other_files },
+	{ "memory_is_distinguished_from_other_files", memory_is_distinguished_from_other_files },
 	{ "log_drops_lines_while_nobody_reads_and_says_so",
 			log_drops_lines_while_nobody_reads_and_says_so },
 	{ "log_survives_the_end_of_its_reader", log_survives_the_end_of_its_reader },

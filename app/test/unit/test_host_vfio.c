@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/base_memory.h"
 #include "test/fixture/host_rig.h"
 
 /* ---------------------------------------------------------------- DMA */
@@ -143,6 +144,35 @@ dma_of_a_file_that_is_too_short_is_refused(void)
 	t_fn_close(&fn);
 	host_rig_down();
 	munmap(area, 4 * 4096);
+	close(fd);
+}
+
+/* A device that reads a page of another file would wait for the file system of the program. */
+static void
+dma_of_a_file_that_is_no_memory_is_refused(void)
+{
+	const int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	uint8_t *area = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+	struct vfio_iommu_type1_dma_map map = { .argsz = sizeof(map),
+		.iova = 0x10000,
+		.size = 4096,
+		.flags = VFIO_DMA_MAP_FLAG_READ };
+	struct t_fn fn;
+
+	VTEST(fd >= 0 && area != MAP_FAILED);
+	if (base_is_memory(fd)) {
+		munmap(area, 4096);
+		close(fd);
+		VTEST_SKIP("the build folder is in memory");
+	}
+	host_rig_up();
+	VTEST_EQ(t_fn_open(&fn, -1, PF, NULL), 0);
+	map.vaddr = (uintptr_t)area;
+	VTEST_EQ(t_ioctl(fn.container, VFIO_IOMMU_MAP_DMA, (uintptr_t)&map), -EFAULT);
+	VTEST_EQ(host_rig.pf.nb_maps, 0);
+	t_fn_close(&fn);
+	host_rig_down();
+	munmap(area, 4096);
 	close(fd);
 }
 
@@ -929,6 +959,8 @@ static const struct vtest_case cases[] = {
 	{ "memory_that_no_file_holds_is_refused", memory_that_no_file_holds_is_refused },
 	{ "dma_of_a_file_that_is_too_short_is_refused",
 			dma_of_a_file_that_is_too_short_is_refused },
+	{ "dma_of_a_file_that_is_no_memory_is_refused",
+			dma_of_a_file_that_is_no_memory_is_refused },
 	{ "dma_range_of_many_files_is_one_map", dma_range_of_many_files_is_one_map },
 	{ "unmap_takes_whole_maps", unmap_takes_whole_maps },
 	{ "unmap_all_is_supported", unmap_all_is_supported },

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/base_limits.h"
+#include "base/base_memory.h"
 #include "base/base_server.h"
 #include "core/host_lock.h"
 #include "function/host_files.h"
@@ -84,8 +85,9 @@ add_pieces(struct host_conn *conn, const struct vfio_iommu_type1_dma_map *arg, c
 				piece.fd >= conn->nb_fds ||
 				piece.offset + piece.size < piece.offset)
 			return -EINVAL;
-		/* A page behind the end of the file cannot be pinned. */
-		if (fstat(conn->fds[piece.fd], &st) != 0 ||
+		/* A page behind the end of the file cannot be pinned. The file system of another
+		 * file may not answer. */
+		if (!base_is_memory(conn->fds[piece.fd]) || fstat(conn->fds[piece.fd], &st) != 0 ||
 				(S_ISREG(st.st_mode) &&
 						piece.offset + piece.size >
 								((uint64_t)st.st_size + 4095) /

@@ -216,8 +216,9 @@ shim_dma_map(ino_t ino, uintptr_t user)
 		ret = send_pieces(ino, &arg, &r, first);
 		if (ret == -EFAULT)
 			log_error(&arg, arg.vaddr,
-					"the file is shorter than its mapping, or cannot be "
-					"opened (run the program as root)");
+					"the file is shorter than its mapping, or is no memory "
+					"(memfd, tmpfs, hugetlbfs), or cannot be opened (run the "
+					"program as root)");
 	}
 	shim_unlock(&map_lock);
 	free(r.pieces);

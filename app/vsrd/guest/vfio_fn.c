@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/base_memory.h"
 #include "daemon/log.h"
 
 #include "budget.h"
@@ -163,6 +164,14 @@ op_dma_map(void *dev, uint64_t iova, uint64_t size, int prot, int fd, uint64_t o
 	struct map *map = &fn->maps[fn->nb_maps];
 	int ret;
 
+	/* The kernel reads all pages now, and this thread waits: not for a server of the guest. */
+	if (!base_is_memory(fd)) {
+		log_limited(&fn->refusals,
+				"%s: its guest maps a file that is no memory: only memfd, tmpfs and "
+				"hugetlbfs can be used",
+				fn->bdf);
+		return -EINVAL;
+	}
 	ret = budget_map(&fn->budget, size);
 	if (ret != 0) {
 		log_limited(&fn->refusals, "%s: its guest has too %s already and gets no more",
