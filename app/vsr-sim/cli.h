@@ -99,7 +99,7 @@ const char *sim_path(const char *dir, const char *name, char out[SIM_PATH_MAX]);
 /** @return 1: a simulator runs in the directory, 0: none does, or -errno. */
 int sim_dir_owned(const char *dir);
 
-extern const struct cli_cmd cmd_serve, cmd_run, cmd_stats, cmd_stop, cmd_link, cmd_wire, cmd_fault,
-		cmd_attach, cmd_detach, cmd_list;
+extern const struct cli_cmd cmd_serve, cmd_run, cmd_stats, cmd_stop, cmd_link, cmd_mac, cmd_mtu,
+		cmd_break, cmd_wire, cmd_fault, cmd_attach, cmd_detach, cmd_list;
 
 #endif /* VSR_SIM_CLI_H */

@@ -132,6 +132,65 @@ cmd_link(struct ctl *ctl, const json_t *request)
 }
 
 static json_t *
+cmd_mac(struct ctl *ctl, const json_t *request)
+{
+	const char *text = json_string_value(json_object_get(request, "mac"));
+	json_t *answer = NULL;
+	int index = find_function(ctl, request, &answer), ret = -EINVAL;
+	uint8_t mac[6];
+
+	if (answer != NULL)
+		return answer;
+	if (text != NULL && nic_mac_parse(text, mac))
+		ret = nic_mac_set(ctl->conf.nic, (unsigned int)index, mac);
+	if (ret == -EINVAL)
+		return fail("\"mac\" in the request is not a unicast MAC address");
+	if (ret != 0)
+		return fail("the function does not exist any more");
+	return json_pack("{s:b}", "ok", 1);
+}
+
+static json_t *
+cmd_mtu(struct ctl *ctl, const json_t *request)
+{
+	const json_t *mtu = json_object_get(request, "mtu");
+	const json_int_t value = json_integer_value(mtu);
+	json_t *answer = NULL;
+	int index = find_function(ctl, request, &answer), ret = -EINVAL;
+	char text[128];
+
+	if (answer != NULL)
+		return answer;
+	if (value > 0 && value <= UINT16_MAX)
+		ret = nic_mtu_set(ctl->conf.nic, (unsigned int)index, (uint16_t)value);
+	if (ret == -EINVAL) {
+		snprintf(text, sizeof(text),
+				"the MTU is a number from 68 to %u, the value of --mtu",
+				nic_max_mtu(ctl->conf.nic));
+		return fail(text);
+	}
+	if (ret != 0)
+		return fail("the function does not exist any more");
+	return json_pack("{s:b}", "ok", 1);
+}
+
+static json_t *
+cmd_break(struct ctl *ctl, const json_t *request)
+{
+	json_t *answer = NULL;
+	int index = find_function(ctl, request, &answer), ret;
+
+	if (answer != NULL)
+		return answer;
+	ret = nic_break(ctl->conf.nic, (unsigned int)index);
+	if (ret == -ENOTCONN)
+		return fail("no driver uses the function, so nothing needs a reset");
+	if (ret != 0)
+		return fail("the function does not exist any more");
+	return json_pack("{s:b}", "ok", 1);
+}
+
+static json_t *
 cmd_wire(struct ctl *ctl, const json_t *request)
 {
 	const char *spec = json_string_value(json_object_get(request, "spec"));
@@ -241,6 +300,9 @@ static const struct {
 	{ "state", cmd_state },
 	{ "stats", cmd_stats },
 	{ "link", cmd_link },
+	{ "mac", cmd_mac },
+	{ "mtu", cmd_mtu },
+	{ "break", cmd_break },
 	{ "wire", cmd_wire },
 	{ "fault", cmd_fault },
 	{ "attach", cmd_attach },

@@ -124,7 +124,7 @@ ctl_call(const char *dir, json_t *request)
 	return answer;
 }
 
-/* ---------------------------------------------------------------- stop, link, wire, fault */
+/* ---------------------------------------------------------------- one request each */
 
 /* Read --dir and exactly max words. @return CLI_END, CLI_BAD or CLI_HELP. */
 static int
@@ -211,6 +211,49 @@ run_link(struct cli_args *args)
 }
 
 static int
+run_mac(struct cli_args *args)
+{
+	char dir[SIM_DIR_MAX];
+	const char *words[2];
+	int opt = read_words(args, dir, words, 2);
+
+	if (opt != CLI_END)
+		return exit_code(opt);
+	return ask(dir,
+			json_pack("{s:s, s:s, s:s}", "cmd", "mac", "function", words[0], "mac",
+					words[1]));
+}
+
+static int
+run_mtu(struct cli_args *args)
+{
+	char dir[SIM_DIR_MAX];
+	const char *words[2];
+	uint64_t mtu;
+	int opt = read_words(args, dir, words, 2);
+
+	if (opt != CLI_END)
+		return exit_code(opt);
+	if (!cli_number(words[1], 68, UINT16_MAX, &mtu))
+		return cli_usage(args, "the MTU is a number from 68 to 65535, not %s", words[1]);
+	return ask(dir,
+			json_pack("{s:s, s:s, s:I}", "cmd", "mtu", "function", words[0], "mtu",
+					(json_int_t)mtu));
+}
+
+static int
+run_break(struct cli_args *args)
+{
+	char dir[SIM_DIR_MAX];
+	const char *words[1];
+	int opt = read_words(args, dir, words, 1);
+
+	if (opt != CLI_END)
+		return exit_code(opt);
+	return ask(dir, json_pack("{s:s, s:s}", "cmd", "break", "function", words[0]));
+}
+
+static int
 run_wire(struct cli_args *args)
 {
 	char dir[SIM_DIR_MAX];
@@ -293,6 +336,38 @@ const struct cli_cmd cmd_link = {
 	.opts = opts,
 	.notes = "FUNCTION is pf, vf1, vf2, ... or a PCI address such as 0000:01:00.1.\n",
 	.run = run_link,
+};
+
+const struct cli_cmd cmd_mac = {
+	.name = "mac",
+	.args = "FUNCTION MAC [--dir DIR]",
+	.help = "Change the MAC address of a function",
+	.opts = opts,
+	.notes = "FUNCTION is pf, vf1, vf2, ... or a PCI address such as 0000:01:00.1.\n"
+		 "A driver that runs gets a configuration interrupt. The address stays until the\n"
+		 "simulator ends.\n",
+	.run = run_mac,
+};
+
+const struct cli_cmd cmd_mtu = {
+	.name = "mtu",
+	.args = "FUNCTION MTU [--dir DIR]",
+	.help = "Change the MTU of a function",
+	.opts = opts,
+	.notes = "FUNCTION is pf, vf1, vf2, ... or a PCI address such as 0000:01:00.1.\n"
+		 "MTU is a number from 68 to the value of vsr-sim serve --mtu. A driver that runs\n"
+		 "gets a configuration interrupt. Longer frames are dropped from now on.\n",
+	.run = run_mtu,
+};
+
+const struct cli_cmd cmd_break = {
+	.name = "break",
+	.args = "FUNCTION [--dir DIR]",
+	.help = "Make a function set NEEDS_RESET",
+	.opts = opts,
+	.notes = "FUNCTION is pf, vf1, vf2, ... or a PCI address such as 0000:01:00.1.\n"
+		 "The function stops until its driver resets it, as after an error of its own.\n",
+	.run = run_break,
 };
 
 const struct cli_cmd cmd_wire = {

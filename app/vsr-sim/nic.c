@@ -444,6 +444,7 @@ nic_create(const struct nic_conf *conf, char *err, size_t err_len)
 		.admin_queues = conf->admin_queues,
 		.shuffled_completions = conf->shuffled_completions,
 		.strict_doorbells = conf->strict_doorbells,
+		.page_per_vq = conf->page_per_vq,
 		.pasid_width = conf->pasid_width,
 	};
 	struct epoll_event event = { .events = EPOLLIN, .data.u32 = STOP_EVENT };
@@ -475,6 +476,7 @@ nic_create(const struct nic_conf *conf, char *err, size_t err_len)
 	nic->sockets_only = conf->sockets_only;
 	nic->total_vfs = conf->total_vfs;
 	nic->queue_pairs = conf->queue_pairs;
+	nic->mtu = conf->mtu;
 	nic->nb_workers = conf->workers;
 	for (unsigned int i = 0; i <= NIC_MAX_VFS; i++) {
 		nic->fns[i].nic = nic;
@@ -635,6 +637,68 @@ nic_link_set(struct nic *nic, unsigned int index, bool up)
 	vsim_fn_link_set(vfn, up);
 	fn_put(&nic->fns[index]);
 	return 0;
+}
+
+int
+nic_mac_set(struct nic *nic, unsigned int index, const uint8_t mac[6])
+{
+	struct vsim_fn *vfn = index <= nic->total_vfs ? fn_hold(&nic->fns[index]) : NULL;
+	int ret;
+
+	if (vfn == NULL)
+		return -ENODEV;
+	ret = vsim_fn_mac_set(vfn, mac);
+	fn_put(&nic->fns[index]);
+	return ret;
+}
+
+int
+nic_mtu_set(struct nic *nic, unsigned int index, uint16_t mtu)
+{
+	struct vsim_fn *vfn = index <= nic->total_vfs ? fn_hold(&nic->fns[index]) : NULL;
+	int ret;
+
+	if (vfn == NULL)
+		return -ENODEV;
+	ret = vsim_fn_mtu_set(vfn, mtu);
+	fn_put(&nic->fns[index]);
+	return ret;
+}
+
+uint16_t
+nic_max_mtu(const struct nic *nic)
+{
+	return nic->mtu;
+}
+
+int
+nic_break(struct nic *nic, unsigned int index)
+{
+	struct vsim_fn *vfn = index <= nic->total_vfs ? fn_hold(&nic->fns[index]) : NULL;
+	int ret;
+
+	if (vfn == NULL)
+		return -ENODEV;
+	ret = vsim_fn_break(vfn);
+	fn_put(&nic->fns[index]);
+	return ret;
+}
+
+bool
+nic_mac_parse(const char *text, uint8_t mac[6])
+{
+	unsigned int b[6];
+	int end = 0;
+
+	/* sscanf() also takes spaces, signs and "0x". */
+	if (strspn(text, "0123456789abcdefABCDEF:") != strlen(text) ||
+			sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4],
+					&b[5], &end) != 6 ||
+			text[end] != '\0' || (b[0] & 1))
+		return false;
+	for (unsigned int i = 0; i < 6; i++)
+		mac[i] = (uint8_t)b[i];
+	return true;
 }
 
 bool

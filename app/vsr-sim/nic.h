@@ -44,7 +44,8 @@ struct nic_conf {
 	uint32_t speed; /**< Mb/s; UINT32_MAX: unknown. */
 	uint8_t mac[6]; /**< Of the PF; the MAC of VF n is higher by n. */
 	unsigned int workers;
-	bool shuffled_completions, strict_doorbells; /**< As in struct vsim_nic_conf. */
+	/** As in struct vsim_nic_conf. */
+	bool shuffled_completions, strict_doorbells, page_per_vq;
 	bool sockets_only; /**< The bus stays empty: the sockets are for other clients. */
 	uint16_t admin_queues; /**< Of the PF, if it has an admin queue; 0: one. */
 	uint8_t pasid_width; /**< Of the PF's PASID capability, 1..20; 0: none. */
@@ -96,6 +97,16 @@ void nic_destroy(struct nic *nic);
 int nic_find(struct nic *nic, const char *name);
 /** Connect or disconnect the cable. @return 0 or -ENODEV. */
 int nic_link_set(struct nic *nic, unsigned int index, bool up);
+/** Change the MAC address. @return 0, -ENODEV, or -EINVAL: no unicast address. */
+int nic_mac_set(struct nic *nic, unsigned int index, const uint8_t mac[6]);
+/** Change the MTU. @return 0, -ENODEV, or -EINVAL: not from 68 to nic_max_mtu(). */
+int nic_mtu_set(struct nic *nic, unsigned int index, uint16_t mtu);
+/** MTU of the configuration. */
+uint16_t nic_max_mtu(const struct nic *nic);
+/** Set NEEDS_RESET. @return 0, -ENODEV, or -ENOTCONN: no driver uses the function. */
+int nic_break(struct nic *nic, unsigned int index);
+/** Parse a unicast MAC address, "02:00:00:00:00:01". @return false: the text is none. */
+bool nic_mac_parse(const char *text, uint8_t mac[6]);
 
 /** Current address of a function. @return 0, or -ENODEV: the VF does not exist. */
 int nic_bdf(struct nic *nic, unsigned int index, char out[HOST_BDF_LEN]);

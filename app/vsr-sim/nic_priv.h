@@ -38,7 +38,7 @@ struct nic {
 	char pf_bdf[HOST_BDF_LEN];
 	char socket_dir[96];
 	unsigned int nb_workers;
-	uint16_t total_vfs, queue_pairs;
+	uint16_t total_vfs, queue_pairs, mtu;
 
 	pthread_mutex_t servers_lock, fn_lock;
 	struct nic_fn fns[1 + NIC_MAX_VFS];

@@ -29,6 +29,7 @@ enum {
 	OPT_WIRE,
 	OPT_COMPLETION,
 	OPT_DOORBELL,
+	OPT_PAGE,
 	OPT_WORKERS,
 	OPT_CPU,
 	OPT_NUMA,
@@ -63,6 +64,9 @@ const struct cli_opt serve_opts[] = {
 	{ "doorbell", OPT_DOORBELL, "RULE",
 			"buffers that the NIC sees after a doorbell: lenient (default):\n"
 			"all, strict: only those that the doorbell announced" },
+	{ "page-per-vq", OPT_PAGE, NULL,
+			"put the doorbell of each queue on a page of its own, so that it\n"
+			"can be mapped alone (default: all on one page)" },
 	{ "workers", OPT_WORKERS, "N", "data plane threads, 1..16 (default: one per --cpu, or 1)" },
 	{ "cpu", OPT_CPU, "LIST", "processors to pin the workers to, such as 2,4-6" },
 	{ "numa", OPT_NUMA, "NODE", "NUMA node of memory and threads, shown in sysfs" },
@@ -183,17 +187,8 @@ parse_wire(struct cli_args *args, struct serve_conf *conf)
 static int
 parse_mac(struct cli_args *args, struct serve_conf *conf)
 {
-	unsigned int b[6];
-	int end = 0;
-
-	/* sscanf() also takes spaces, signs and "0x". */
-	if (strspn(args->value, "0123456789abcdefABCDEF:") != strlen(args->value) ||
-			sscanf(args->value, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3],
-					&b[4], &b[5], &end) != 6 ||
-			args->value[end] != '\0' || (b[0] & 1))
+	if (!nic_mac_parse(args->value, conf->nic.mac))
 		return cli_usage(args, "%s is not a unicast MAC address", args->value);
-	for (unsigned int i = 0; i < 6; i++)
-		conf->nic.mac[i] = (uint8_t)b[i];
 	return -1;
 }
 
@@ -281,6 +276,9 @@ parse_option(struct cli_args *args, int opt, struct serve_conf *conf, const char
 	case OPT_DOORBELL:
 		return parse_choice(args, "--doorbell", "lenient", "strict",
 				&conf->nic.strict_doorbells);
+	case OPT_PAGE:
+		conf->nic.page_per_vq = true;
+		return -1;
 	case OPT_SPEED:
 		if (strcmp(args->value, "unknown") == 0) {
 			conf->nic.speed = UINT32_MAX;

@@ -82,7 +82,8 @@ def udp_socket(address, port):
 
 
 def bridge(
-    make_sim, make_pmd, namespaces, ports=("vf1", "vf2"), vsr=True, devargs="", args=(), **conf
+    make_sim, make_pmd, namespaces, ports=("vf1", "vf2"), vsr=True, devargs="", args=(),
+    sim_args=(), **conf
 ):
     """Build a Bridge and start forwarding.
 
@@ -90,7 +91,7 @@ def bridge(
     """
     left, right, left_tap, right_tap = namespaces
     wires = {ports[0]: f"tap:{left_tap}", ports[1]: f"tap:{right_tap}"}
-    host = make_sim(wires=wires, **conf)
+    host = make_sim(wires=wires, args=sim_args, **conf)
     left.take(left_tap)
     right.take(right_tap)
     addresses = {"pf": "0000:01:00.0"}

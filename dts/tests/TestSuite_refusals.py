@@ -84,7 +84,14 @@ def test_unknown_command_is_refused():
 def test_commands_that_cannot_run_are_refused(sim):
     host = sim()
     one_sentence(host.run("/nowhere/no-such-program"), "no-such-program")
-    one_sentence(host.cli("link", "vf9", "up"), "vf9")
+    for command in (["link", "vf9", "up"], ["mac", "vf9", "02:00:00:00:00:01"],
+                    ["mtu", "vf9", "1400"], ["break", "vf9"]):
+        one_sentence(host.cli(*command), "vf9")
+    for value in ("1:2", "01:00:00:00:00:01", "00:00:00:00:00:00", "02:00:00:00:00:01x"):
+        one_sentence(host.cli("mac", "pf", value), "unicast MAC address")
+    one_sentence(host.cli("mtu", "pf", "1501"), "68 to 1500")
+    one_sentence(host.cli("mtu", "pf", "67"), "67")
+    one_sentence(host.cli("break", "pf"), "no driver")
 
 
 def test_each_fault_of_the_help_is_accepted(sim):

@@ -126,6 +126,9 @@ struct vsim_nic_conf {
 	 * available before it asked (virtio 1.4 2.7.10, 2.8.9).
 	 */
 	bool strict_doorbells;
+	/** The doorbell of each queue is on a page of its own (notify_off_multiplier 4096), so that
+	 * it can be mapped alone. */
+	bool page_per_vq;
 	unsigned int workers; /**< Data plane threads, 1..VSIM_MAX_WORKERS. */
 	uint16_t admin_queues; /**< 1..VSIM_MAX_ADMIN_QUEUES; 0: one. */
 	/** Of the PASID capability of the PF, bits, 1..20; 0: no capability. */
@@ -239,6 +242,24 @@ void vsim_fn_reset(struct vsim_fn *fn);
 
 /** Plug the cable in or out: changes the status field and raises the configuration interrupt. */
 void vsim_fn_link_set(struct vsim_fn *fn, bool up);
+
+/**
+ * Give the function another permanent MAC address, as the owner of a NIC can: changes the field mac
+ * in place of any address that the driver set, and raises the configuration interrupt.
+ * @return 0, or -EINVAL: no unicast address.
+ */
+int vsim_fn_mac_set(struct vsim_fn *fn, const uint8_t mac[6]);
+/**
+ * Change the MTU: the field mtu, and the longest frame. Raises the configuration interrupt. virtio
+ * 1.4 5.1.4.1 forbids this to a device, and real NICs do it.
+ * @return 0, or -EINVAL: less than 68, or more than in the configuration of the NIC.
+ */
+int vsim_fn_mtu_set(struct vsim_fn *fn, uint16_t mtu);
+/**
+ * Have an error that only a reset ends: sets NEEDS_RESET, and raises the configuration interrupt.
+ * @return 0, or -ENOTCONN: no driver has begun to use the function.
+ */
+int vsim_fn_break(struct vsim_fn *fn);
 
 /* ---------------------------------------------------------------- wires */
 

@@ -23,13 +23,13 @@ headers_of_pf_and_vf(void)
 	VTEST_EQ(config_read(f.pf, PCI_CFG_HEADER_TYPE, 1), 0);
 	VTEST_EQ(config_read(f.pf, PCI_CFG_STATUS, 2), PCI_STATUS_CAPS);
 	VTEST_EQ(config_read(vf, 0, 4), 0xffffffff);
-	VTEST_EQ(config_read(vf, PCI_CFG_SUBSYS_VENDOR_ID, 4), 0x05fe8086);
+	VTEST_EQ(config_read(vf, PCI_CFG_SUBSYS_VENDOR_ID, 4), 0x001a8086);
 	VTEST_EQ(config_read(vf, PCI_CFG_INTERRUPT_PIN, 1), 0);
 	vsim_fn_ids(f.pf, &ids);
 	VTEST(ids.vendor == 0x1af4 && ids.device == 0x1041 && ids.subsys_vendor == 0x8086);
 	VTEST(ids.subsys == 0x15fe && ids.class_code == 0x020000 && ids.revision == 1);
 	vsim_fn_ids(vf, &ids);
-	VTEST(ids.vendor == 0x1af4 && ids.device == 0x1041 && ids.subsys == 0x05fe);
+	VTEST(ids.vendor == 0x1af4 && ids.device == 0x1041 && ids.subsys == 0x001a);
 
 	/* Read-only registers do not change; Command of a VF has Bus Master Enable only. */
 	for (uint64_t at = 0; at < 0x40; at += 4)
@@ -84,7 +84,7 @@ capabilities_are_well_formed(void)
 				VTEST_EQ(length, 64);
 			if (type == VIRTIO_PCI_CAP_NOTIFY_CFG) {
 				VTEST_EQ(config_read(fns[i], at + 2, 1), 20);
-				VTEST_EQ(config_read(fns[i], at + 16, 4), VSIM_NOTIFY_MULTIPLIER);
+				VTEST_EQ(config_read(fns[i], at + 16, 4), 4);
 				VTEST_EQ(offset, VSIM_BAR_DOORBELLS);
 			}
 		}
@@ -206,7 +206,8 @@ window_makes_the_same_accesses(void)
 	VTEST(driver_negotiate(f.pf, &features));
 	driver_queue(f.pf, 1, 64);
 	at = VSIM_BAR_DOORBELLS +
-			(uint64_t)reg_read(f.pf, "queue_notify_off") * VSIM_NOTIFY_MULTIPLIER;
+			(uint64_t)reg_read(f.pf, "queue_notify_off") *
+					vsim_notify_multiplier(f.nic);
 	driver_ok(f.pf);
 	window_aim(f.pf, VSIM_BAR, at, 2);
 	config_write(f.pf, data, 1, 2);

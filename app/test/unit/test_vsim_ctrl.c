@@ -95,7 +95,8 @@ ctrl_send(struct ctrl *c, const void *request, size_t len, size_t piece, uint32_
 
 	reg_write(c->f.pf, "queue_select", c->qi);
 	at = VSIM_BAR_DOORBELLS +
-			(uint64_t)reg_read(c->f.pf, "queue_notify_off") * VSIM_NOTIFY_MULTIPLIER;
+			(uint64_t)reg_read(c->f.pf, "queue_notify_off") *
+					vsim_notify_multiplier(c->f.nic);
 	VTEST_EQ(vsim_fn_write(c->f.pf, VSIM_BAR, at, &doorbell, 2), 0);
 	for (int i = 0; i < 100 && used_idx(c) != c->avail_i; i++)
 		vsim_worker_poll(c->f.nic, 0);
@@ -493,7 +494,8 @@ a_full_ring_is_served_behind_one_doorbell(void)
 	__atomic_store_n(&avail->idx, htole16(QUEUE_SIZE / 2), __ATOMIC_RELEASE);
 	reg_write(c.f.pf, "queue_select", c.qi);
 	at = VSIM_BAR_DOORBELLS +
-			(uint64_t)reg_read(c.f.pf, "queue_notify_off") * VSIM_NOTIFY_MULTIPLIER;
+			(uint64_t)reg_read(c.f.pf, "queue_notify_off") *
+					vsim_notify_multiplier(c.f.nic);
 	VTEST_EQ(vsim_fn_write(c.f.pf, VSIM_BAR, at, &doorbell, 2), 0);
 	for (int i = 0; i < 100 && used_idx(&c) != QUEUE_SIZE / 2; i++)
 		vsim_worker_poll(c.f.nic, 0);

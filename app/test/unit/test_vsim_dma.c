@@ -401,7 +401,7 @@ truncated_rings_break_the_function_not_the_process(void)
 	send_from(BUF_IOVA, 80);
 	VTEST_EQ(fx.pf->counters->queue[1].packets, 1);
 	VTEST_EQ(ftruncate(fd, 0), 0);
-	atomic_store(&fx.pf->doorbells[vsim_queue_notify_off(1)], 0xffff0001u);
+	atomic_store(vsim_queue_doorbell_word(fx.pf, 1), 0xffff0001u);
 	vsim_worker_poll(fx.nic, 0);
 	VTEST_EQ(fx.pf->counters->dma_faults, 1);
 	VTEST(fx.pf->status & VIRTIO_STATUS_NEEDS_RESET);

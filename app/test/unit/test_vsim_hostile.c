@@ -507,8 +507,7 @@ doorbell_by_register_during_the_set_up(void)
 
 	driver_start(bad.fn);
 	VTEST_EQ(vsim_fn_write(bad.fn, VSIM_BAR,
-				 VSIM_BAR_DOORBELLS +
-						 vsim_queue_notify_off(1) * VSIM_NOTIFY_MULTIPLIER,
+				 VSIM_BAR_DOORBELLS + vsim_queue_doorbell_offset(bad.fn->nic, 1),
 				 &index, sizeof(index)),
 			0);
 }
@@ -649,8 +648,8 @@ doorbells_past_the_queues(void)
 	for (size_t i = 0; i < NB(queues); i++)
 		VTEST_EQ(vsim_fn_write(bad.fn, VSIM_BAR,
 					 VSIM_BAR_DOORBELLS +
-							 vsim_queue_notify_off(queues[i]) *
-									 VSIM_NOTIFY_MULTIPLIER,
+							 vsim_queue_doorbell_offset(bad.fn->nic,
+									 queues[i]),
 					 &index, sizeof(index)),
 				0);
 	VTEST(vsim_fn_write(bad.fn, VSIM_BAR, VSIM_BAR_DOORBELLS + bad.fn->mem_size, &index, 2) <=

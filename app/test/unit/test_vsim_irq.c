@@ -5,6 +5,8 @@
 /* Interrupts of the simulated NIC (vectors, ISR, MSI-X), and its device configuration:
  * virtio 1.4 4.1.4.5, 4.1.5 and 5.1.4. */
 
+#include <errno.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -270,7 +272,116 @@ link_changes_tell_an_announcing_driver(void)
 	fixture_free(&f);
 }
 
+/* A driver of VF 1 with these features, and an eventfd for configuration changes. */
+static struct vsim_fn *
+vf_driver(struct fixture *f, const struct vsim_features *features, int fd)
+{
+	struct vsim_fn *vf;
+
+	*f = fixture_make("full");
+	vf = vfs_make(f, 2);
+	VTEST_EQ(vsim_fn_irq_set(vf, 0, fd), 0);
+	VTEST(driver_negotiate(vf, features));
+	reg_write(vf, "config_msix_vector", 0);
+	VTEST_EQ(reg_read(vf, "config_msix_vector"), 0);
+	driver_ok(vf);
+	return vf;
+}
+
+static void
+the_owner_changes_mac_and_mtu_under_a_driver(void)
+{
+	static const uint8_t mac[6] = { 2, 1, 2, 3, 4, 5 }, group[6] = { 1 }, none[6];
+	const struct vsim_features features = FEATURES(VIRTIO_F_VERSION_1, VIRTIO_NET_F_MAC,
+			VIRTIO_NET_F_MTU);
+	int fd = eventfd(0, EFD_NONBLOCK);
+	struct fixture f;
+	struct vsim_fn *vf = vf_driver(&f, &features, fd);
+	uint32_t generation = reg_read(vf, "config_generation");
+	struct vsim_fn_state state;
+
+	VTEST_EQ(vsim_fn_mac_set(vf, group), -EINVAL);
+	VTEST_EQ(vsim_fn_mac_set(vf, none), -EINVAL);
+	VTEST_EQ(vsim_fn_mtu_set(vf, 67), -EINVAL);
+	VTEST_EQ(vsim_fn_mtu_set(vf, f.nic->conf.mtu + 1), -EINVAL);
+	VTEST_EQ(events(fd), 0);
+	VTEST_EQ(vsim_fn_mac_set(vf, mac), 0);
+	VTEST_EQ(events(fd), 1);
+	VTEST_EQ(net_read(vf, NET(mac) + 5, 1), 5);
+	VTEST(reg_read(vf, "config_generation") != generation);
+	generation = reg_read(vf, "config_generation");
+	VTEST_EQ(vsim_fn_mtu_set(vf, 1280), 0);
+	VTEST_EQ(events(fd), 1);
+	VTEST_EQ(net_read(vf, NET(mtu), 2), 1280);
+	VTEST(reg_read(vf, "config_generation") != generation);
+	VTEST_EQ(vsim_fn_max_frame(vf), 1280 + VSIM_ETHER_EXTRA);
+	/* The other functions keep theirs. */
+	VTEST_EQ(net_read(vsim_nic_fn(f.nic, 2), NET(mtu), 2), f.nic->conf.mtu);
+	/* A reset keeps both, and so does a VF that is removed and comes back. */
+	reg_write(vf, "device_status", 0);
+	VTEST_EQ(net_read(vf, NET(mtu), 2), 1280);
+	VTEST_EQ(net_read(vf, NET(mac) + 1, 1), 1);
+	config_write(f.pf, f.nic->layout[0].sriov + offsetof(struct pci_sriov_cap, control), 0, 2);
+	VTEST(vfs_make(&f, 2) == vf);
+	vsim_fn_get_state(vf, &state);
+	VTEST_EQ(memcmp(state.mac, mac, 6), 0);
+	VTEST_EQ(net_read(vf, NET(mtu), 2), 1280);
+	VTEST_EQ(violations_all(vf), 0);
+	close(fd);
+	fixture_free(&f);
+}
+
+static void
+mac_and_mtu_changes_do_not_bother_who_took_neither(void)
+{
+	static const uint8_t mac[6] = { 2, 1, 2, 3, 4, 5 };
+	const struct vsim_features features = FEATURES(VIRTIO_F_VERSION_1);
+	int fd = eventfd(0, EFD_NONBLOCK);
+	struct fixture f;
+	struct vsim_fn *vf = vf_driver(&f, &features, fd);
+
+	VTEST_EQ(vsim_fn_mac_set(vf, mac), 0);
+	VTEST_EQ(vsim_fn_mtu_set(vf, 1280), 0);
+	VTEST_EQ(events(fd), 0);
+	VTEST_EQ(vf->isr, 0);
+	close(fd);
+	fixture_free(&f);
+}
+
+static void
+a_break_sets_needs_reset_until_the_driver_resets(void)
+{
+	const struct vsim_features features = FEATURES(VIRTIO_F_VERSION_1);
+	int fd = eventfd(0, EFD_NONBLOCK);
+	struct fixture f;
+	struct vsim_fn *vf = vf_driver(&f, &features, fd), *other = vsim_nic_fn(f.nic, 2);
+
+	VTEST_EQ(vsim_fn_break(other), -ENOTCONN);
+	VTEST_EQ(reg_read(other, "device_status"), 0);
+	VTEST_EQ(vsim_fn_break(vf), 0);
+	VTEST(reg_read(vf, "device_status") & VIRTIO_STATUS_NEEDS_RESET);
+	VTEST_EQ(events(fd), 1);
+	VTEST(!vsim_fn_running(vf));
+	/* Broken already: no second interrupt. */
+	VTEST_EQ(vsim_fn_break(vf), 0);
+	VTEST_EQ(events(fd), 0);
+	reg_write(vf, "device_status", 0);
+	VTEST_EQ(reg_read(vf, "device_status"), 0);
+	VTEST(driver_negotiate(vf, &features));
+	driver_ok(vf);
+	VTEST(vsim_fn_running(vf));
+	VTEST_EQ(violations_all(vf), 0);
+	close(fd);
+	fixture_free(&f);
+}
+
 static const struct vtest_case cases[] = {
+	{ "the_owner_changes_mac_and_mtu_under_a_driver",
+			the_owner_changes_mac_and_mtu_under_a_driver },
+	{ "mac_and_mtu_changes_do_not_bother_who_took_neither",
+			mac_and_mtu_changes_do_not_bother_who_took_neither },
+	{ "a_break_sets_needs_reset_until_the_driver_resets",
+			a_break_sets_needs_reset_until_the_driver_resets },
 	{ "vectors_are_checked_and_read_back", vectors_are_checked_and_read_back },
 	{ "isr_is_cleared_by_reading", isr_is_cleared_by_reading },
 	{ "link_changes_do_not_bother_who_took_no_status",

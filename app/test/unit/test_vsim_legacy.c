@@ -381,13 +381,13 @@ store(struct vsim_fn *fn, uint64_t offset, uint16_t value)
 static void
 ring_member(struct legacy *l, uint16_t qi)
 {
-	store(l->vf, VSIM_LEGACY_DOORBELL, qi);
+	store(l->vf, vsim_legacy_doorbell(l->o.f.nic, VSIM_LEGACY_DOORBELL), qi);
 }
 
 static void
 ring_owner(struct legacy *l, uint16_t qi)
 {
-	store(l->o.f.pf, VSIM_LEGACY_OWNER_DOORBELLS, qi);
+	store(l->o.f.pf, vsim_legacy_doorbell(l->o.f.nic, VSIM_LEGACY_OWNER_DOORBELLS), qi);
 }
 
 static void
@@ -395,19 +395,26 @@ ring_trapped(struct legacy *l, uint16_t qi)
 {
 	uint16_t value = htole16(qi);
 
-	VTEST_EQ(vsim_fn_write(l->vf, VSIM_BAR, VSIM_BAR_DOORBELLS + VSIM_LEGACY_DOORBELL, &value,
-				 2),
+	VTEST_EQ(vsim_fn_write(l->vf, VSIM_BAR,
+				 VSIM_BAR_DOORBELLS +
+						 vsim_legacy_doorbell(l->o.f.nic,
+								 VSIM_LEGACY_DOORBELL),
+				 &value, 2),
 			0);
 }
 
+/* On one doorbell page, and with a page for each queue. */
 static void
-every_doorbell_is_as_good_as_notify(void)
+every_doorbell(bool page_per_vq)
 {
 	void (*const ways[])(struct legacy *, uint16_t) = { notify, ring_member, ring_owner,
 		ring_trapped };
-	struct legacy l = legacy_plain();
+	struct vsim_nic_conf conf = fixture_conf("full");
+	struct legacy l;
 	uint64_t commands;
 
+	conf.page_per_vq = page_per_vq;
+	l = legacy_make(&conf);
 	driver_begin(&l, 0);
 	for (size_t i = 0; i < NB(ways); i++) {
 		commands = l.o.f.pf->counters->admin[VIRTIO_ADMIN_LEGACY_COMMON_CFG_WRITE];
@@ -421,6 +428,13 @@ every_doorbell_is_as_good_as_notify(void)
 	VTEST(l.vf->counters->legacy_owner_doorbells > 0);
 	VTEST_EQ(vsim_nic_violations(l.o.f.nic), 0);
 	legacy_free(&l);
+}
+
+static void
+every_doorbell_is_as_good_as_notify(void)
+{
+	every_doorbell(false);
+	every_doorbell(true);
 }
 
 /* Two writes of one doorbell word before the device reads it: none is lost. */
@@ -455,7 +469,8 @@ a_doorbell_of_the_owner_is_for_one_vf_only(void)
 	struct legacy l = legacy_plain();
 
 	driver_begin(&l, 0);
-	store(l.o.f.pf, VSIM_LEGACY_OWNER_DOORBELLS + 4, 1); /* the doorbell of VF 2 */
+	/* the doorbell of VF 2 */
+	store(l.o.f.pf, vsim_legacy_doorbell(l.o.f.nic, VSIM_LEGACY_OWNER_DOORBELLS) + 4, 1);
 	for (int i = 0; i < 4; i++)
 		vsim_worker_poll(l.o.f.nic, 0);
 	VTEST_EQ(l.vf->counters->legacy_owner_doorbells, 0);
@@ -463,20 +478,25 @@ a_doorbell_of_the_owner_is_for_one_vf_only(void)
 }
 
 static void
-notify_info_names_places_that_are_there(void)
+notify_info(bool page_per_vq)
 {
 	struct virtio_admin_notify_info info[VIRTIO_ADMIN_NOTIFY_ENTRIES];
-	struct legacy l = legacy_plain();
-	uint64_t bar = vsim_fn_region_size(l.vf, VSIM_BAR);
+	struct vsim_nic_conf conf = fixture_conf("full");
+	struct legacy l;
+	uint64_t bar, last_page;
 
+	conf.page_per_vq = page_per_vq;
+	l = legacy_make(&conf);
+	bar = vsim_fn_region_size(l.vf, VSIM_BAR);
+	last_page = VSIM_BAR_DOORBELLS + l.vf->mem_size - VSIM_DOORBELL_PAGE;
 	VTEST_EQ(owner_send(&l.o, VIRTIO_ADMIN_LEGACY_NOTIFY_INFO, VIRTIO_ADMIN_GROUP_SRIOV, 2,
 				 NULL, 0, sizeof(info)),
 			0);
 	memcpy(info, owner_result(&l.o), sizeof(info));
 	VTEST_EQ(info[0].flags, VIRTIO_ADMIN_NOTIFY_MEMBER);
-	VTEST_EQ(le64toh(info[0].offset), VSIM_BAR_DOORBELLS + VSIM_LEGACY_DOORBELL);
+	VTEST_EQ(le64toh(info[0].offset), last_page + VSIM_LEGACY_DOORBELL);
 	VTEST_EQ(info[1].flags, VIRTIO_ADMIN_NOTIFY_OWNER);
-	VTEST_EQ(le64toh(info[1].offset), VSIM_BAR_DOORBELLS + VSIM_LEGACY_OWNER_DOORBELLS + 4);
+	VTEST_EQ(le64toh(info[1].offset), last_page + VSIM_LEGACY_OWNER_DOORBELLS + 4);
 	for (int i = 0; i < 2; i++) {
 		VTEST_EQ(info[i].bar, VSIM_BAR);
 		VTEST_EQ(le64toh(info[i].offset) % 2, 0);
@@ -493,6 +513,13 @@ notify_info_names_places_that_are_there(void)
 				 4),
 			0);
 	legacy_free(&l);
+}
+
+static void
+notify_info_names_places_that_are_there(void)
+{
+	notify_info(false);
+	notify_info(true);
 }
 
 /* ---------------------------------------------------------------- interrupts */

@@ -554,7 +554,7 @@ wrong_doorbells_are_counted(void)
 		uint64_t total;
 
 		up(&v);
-		word = &fx.pf->doorbells[vsim_queue_notify_off(1)];
+		word = vsim_queue_doorbell_word(fx.pf, 1);
 		tx_post(0, 60, 0, 1, false);
 		ring_publish(&d.tx[0]);
 		if (rings[i].wide)
@@ -627,9 +627,8 @@ doorbells_by_register_access_ring(void)
 	tx_post(0, 60, 0, 1, false);
 	ring_publish(&d.tx[0]);
 	VTEST_EQ(vsim_fn_write(fx.pf, VSIM_BAR,
-				 VSIM_BAR_DOORBELLS +
-						 vsim_queue_notify_off(1) * VSIM_NOTIFY_MULTIPLIER,
-				 &index, 2),
+				 VSIM_BAR_DOORBELLS + vsim_queue_doorbell_offset(fx.nic, 1), &index,
+				 2),
 			0);
 	poll_idle();
 	VTEST_EQ(fx.pf->counters->queue[1].packets, 1);
@@ -1161,8 +1160,7 @@ random_ring_contents_do_no_harm(void)
 
 				noise_slot(ring, v.packed, k % SIZE);
 				if (k % 16 == 0)
-					atomic_store(&fx.pf->doorbells[vsim_queue_notify_off(qi)],
-							noise());
+					atomic_store(vsim_queue_doorbell_word(fx.pf, qi), noise());
 			}
 			for (unsigned int k = 0; k < 8; k++)
 				vsim_worker_poll(fx.nic, 0);
@@ -1791,15 +1789,15 @@ strict_devices_believe_the_last_position(void)
 		}
 		ring_publish(&d.tx[0]);
 		values[4] = ring_doorbell_value(&d.tx[0]);
-		vsim_doorbell_ring(fx.pf, 4 * vsim_queue_notify_off(1), values[3], 4);
-		vsim_doorbell_ring(fx.pf, 4 * vsim_queue_notify_off(1), values[2], 4);
+		vsim_doorbell_ring(fx.pf, vsim_queue_doorbell_offset(fx.nic, 1), values[3], 4);
+		vsim_doorbell_ring(fx.pf, vsim_queue_doorbell_offset(fx.nic, 1), values[2], 4);
 		poll_idle();
 		VTEST_EQ(fx.pf->counters->queue[1].packets, 2);
 		/* A position of the past. */
-		vsim_doorbell_ring(fx.pf, 4 * vsim_queue_notify_off(1), values[1], 4);
+		vsim_doorbell_ring(fx.pf, vsim_queue_doorbell_offset(fx.nic, 1), values[1], 4);
 		poll_idle();
 		VTEST_EQ(fx.pf->counters->queue[1].packets, 2);
-		vsim_doorbell_ring(fx.pf, 4 * vsim_queue_notify_off(1), values[4], 4);
+		vsim_doorbell_ring(fx.pf, vsim_queue_doorbell_offset(fx.nic, 1), values[4], 4);
 		poll_idle();
 		VTEST_EQ(fx.pf->counters->queue[1].packets, 4);
 		VTEST_EQ(violations_all(fx.pf), 0);
@@ -1817,7 +1815,7 @@ strict_devices_check_each_announced_slot(void)
 				.strict = true });
 		tx_post(0, 60, 0, 1, false);
 		ring_publish(&d.tx[0]);
-		vsim_doorbell_ring(fx.pf, 4 * vsim_queue_notify_off(1),
+		vsim_doorbell_ring(fx.pf, vsim_queue_doorbell_offset(fx.nic, 1),
 				ring_doorbell_value(&d.tx[0]) + (5 << 16), 4);
 		poll_idle();
 		VTEST_EQ(fx.pf->counters->queue[1].packets, 1);

@@ -341,7 +341,7 @@ doorbells_of_all_queues_lie_in_the_capability(void)
 		uint64_t off;
 
 		reg_write(f.pf, "queue_select", qi);
-		off = (uint64_t)reg_read(f.pf, "queue_notify_off") * VSIM_NOTIFY_MULTIPLIER;
+		off = (uint64_t)reg_read(f.pf, "queue_notify_off") * vsim_notify_multiplier(f.nic);
 		VTEST(off + 4 <= f.pf->mem_size);
 		VTEST_EQ(reg_read(f.pf, "queue_notif_config_data"), qi + 0x100);
 	}
@@ -349,18 +349,58 @@ doorbells_of_all_queues_lie_in_the_capability(void)
 	fixture_free(&f);
 }
 
+/* A page can be mapped for one queue alone: no other doorbell is on the page. */
 static void
-doorbells_by_register_access(void)
+with_page_per_vq_each_doorbell_has_its_page(void)
 {
-	struct fixture f = fixture_make("full");
+	struct vsim_nic_conf conf = fixture_conf("full");
+	const uint16_t nb = 2 * VSIM_MAX_QUEUE_PAIRS + 1, admin = VSIM_MAX_ADMIN_QUEUES;
+	struct fixture f;
+	uint64_t last;
+
+	conf.page_per_vq = true;
+	conf.queue_pairs = VSIM_MAX_QUEUE_PAIRS;
+	conf.admin_queues = VSIM_MAX_ADMIN_QUEUES;
+	f = fixture_from(&conf);
+	last = f.pf->mem_size - VSIM_DOORBELL_PAGE;
+	VTEST(driver_negotiate(f.pf, &f.pf->offered));
+	VTEST_EQ(reg_read(f.pf, "admin_queue_index"), nb);
+	for (uint16_t qi = 0; qi < nb + admin; qi++) {
+		uint64_t at;
+
+		reg_write(f.pf, "queue_select", qi);
+		VTEST(reg_read(f.pf, "queue_size") > 0);
+		at = (uint64_t)reg_read(f.pf, "queue_notify_off") * 4096;
+		VTEST_EQ(at, 4096 * (uint64_t)qi);
+		VTEST(at + 4096 <= last);
+		/* Where the queue looks for its doorbell. */
+		VTEST_EQ((uint8_t *)vsim_queue_doorbell_word(f.pf, qi) - (uint8_t *)f.pf->doorbells,
+				(ptrdiff_t)at);
+	}
+	VTEST(vsim_legacy_doorbell(f.nic, VSIM_LEGACY_OWNER_DOORBELLS) >= last);
+	VTEST(VSIM_BAR_DOORBELLS + f.pf->mem_size <= vsim_fn_region_size(f.pf, VSIM_BAR));
+	for (uint64_t at = 0; at < f.pf->mem_size; at += 4)
+		VTEST_EQ(f.pf->doorbells[at / 4], VSIM_DOORBELL_IDLE);
+	VTEST_EQ(violations_all(f.pf), 0);
+	fixture_free(&f);
+}
+
+static void
+doorbells_by_register(bool page_per_vq)
+{
+	struct vsim_nic_conf conf = fixture_conf("full");
+	struct fixture f;
 	struct vsim_features features = FEATURES(VIRTIO_F_VERSION_1);
 	uint64_t at;
 	uint16_t value = htole16(1);
 
+	conf.page_per_vq = page_per_vq;
+	f = fixture_from(&conf);
 	VTEST(driver_negotiate(f.pf, &features));
 	driver_queue(f.pf, 1, 64);
 	at = VSIM_BAR_DOORBELLS +
-			(uint64_t)reg_read(f.pf, "queue_notify_off") * VSIM_NOTIFY_MULTIPLIER;
+			(uint64_t)reg_read(f.pf, "queue_notify_off") *
+					vsim_notify_multiplier(f.nic);
 	VTEST_EQ(vsim_fn_write(f.pf, VSIM_BAR, at, &value, 2), 0);
 	VTEST_EQ(violations(f.pf, VIRTIO_RULE_DOORBELL_EARLY), 1);
 	driver_ok(f.pf);
@@ -374,7 +414,16 @@ doorbells_by_register_access(void)
 	fixture_free(&f);
 }
 
+static void
+doorbells_by_register_access(void)
+{
+	doorbells_by_register(false);
+	doorbells_by_register(true);
+}
+
 static const struct vtest_case cases[] = {
+	{ "with_page_per_vq_each_doorbell_has_its_page",
+			with_page_per_vq_each_doorbell_has_its_page },
 	{ "common_table_has_no_gap_and_no_overlap", common_table_has_no_gap_and_no_overlap },
 	{ "common_table_agrees_with_the_structure", common_table_agrees_with_the_structure },
 	{ "net_table_has_no_gap_and_no_overlap", net_table_has_no_gap_and_no_overlap },

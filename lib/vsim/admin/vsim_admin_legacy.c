@@ -74,17 +74,21 @@ entry(uint8_t flags, uint8_t bar, uint64_t offset)
 uint16_t
 vsim_admin_notify_info(struct vsim_admin_call *call)
 {
-	const uint64_t bar_size = call->owner->nic->bar_size;
+	const struct vsim_nic *nic = call->owner->nic;
+	const uint64_t bar_size = nic->bar_size;
 	struct virtio_admin_notify_info info[VIRTIO_ADMIN_NOTIFY_ENTRIES] = {
 		/* The doorbell of the VF first: it does not need the BAR of the owner. */
 		entry(VIRTIO_ADMIN_NOTIFY_MEMBER, VSIM_BAR,
-				VSIM_BAR_DOORBELLS + VSIM_LEGACY_DOORBELL),
+				VSIM_BAR_DOORBELLS +
+						vsim_legacy_doorbell(nic, VSIM_LEGACY_DOORBELL)),
 		entry(VIRTIO_ADMIN_NOTIFY_OWNER, VSIM_BAR,
-				VSIM_BAR_DOORBELLS + VSIM_LEGACY_OWNER_DOORBELLS +
+				VSIM_BAR_DOORBELLS +
+						vsim_legacy_doorbell(nic,
+								VSIM_LEGACY_OWNER_DOORBELLS) +
 						4 * (call->member_id - 1)),
 	};
 
-	switch (call->owner->nic->fault.notify) {
+	switch (nic->fault.notify) {
 	case VSIM_NOTIFY_CORRECT:
 	case VSIM_NOTIFY_NB:
 		break;

@@ -115,7 +115,7 @@ queue_parts(struct vsim_fn *fn, uint16_t type, part_fn each, void *arg)
 			.queue_device = htole64(cfg->device),
 		};
 		const struct virtio_dev_part_vq_notify notify = {
-			.queue_notify_off = htole16(vsim_queue_notify_off(qi)),
+			.queue_notify_off = htole16(vsim_queue_notify_off(fn->nic, qi)),
 			.queue_notif_config_data = htole16(vsim_queue_notif_data(qi)),
 		};
 		struct part part = type == VIRTIO_DEV_PART_VQ_CFG ?

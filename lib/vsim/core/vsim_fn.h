@@ -49,9 +49,10 @@
 #define VSIM_REG_LEGACY_PAIR 0xa40
 
 /* A write to one of these words rings the doorbells of all queues of a VF with a legacy driver: one
- * word is on the page of the VF, one per VF on the page of the PF. */
+ * word is on the last doorbell page of the VF, one per VF on the last page of the PF. */
 #define VSIM_LEGACY_DOORBELL 0xfc0
 #define VSIM_LEGACY_OWNER_DOORBELLS 0xa00
+#define VSIM_DOORBELL_PAGE 4096
 
 /** Queue as the driver programmed it. */
 struct vsim_queue_cfg {
@@ -97,6 +98,7 @@ struct vsim_fn {
 	_Atomic uint16_t pairs_in_use; /**< 1 after reset; MQ_VQ_PAIRS_SET changes it. */
 	bool link_up; /**< Cable state, with or without VIRTIO_NET_F_STATUS. */
 	uint8_t mac[6]; /**< Permanent address; net_config.mac is the one in use. */
+	uint16_t mtu; /**< At most that of the configuration. */
 	bool status_reread, features_refused, reset_unread, config_vector_unread;
 	bool sriov_permitted; /**< SR_IOV was negotiated once, so VF Enable may be set. */
 	bool legacy; /**< A legacy driver has programmed the function since its reset. */
@@ -147,7 +149,7 @@ struct vsim_nic {
 	struct vsim_fn *all[VSIM_MAX_FNS];
 	struct vsim_cfg_layout layout[2]; /**< PF, VF. */
 	uint16_t nb_vectors;
-	uint64_t bar_size;
+	uint64_t bar_size, doorbell_len; /**< Bytes; doorbells are whole pages. */
 	uint16_t num_vfs; /**< VFs that exist now. */
 	struct vsim_worker *workers[VSIM_MAX_WORKERS];
 	char *wire_spec[VSIM_MAX_FNS];
@@ -295,15 +297,42 @@ vsim_fn_admin_index(const struct vsim_fn *fn)
 }
 
 /** Multiplier of the notify capability. */
-#define VSIM_NOTIFY_MULTIPLIER 4
-/** Doorbells of a queue pair share a cache line, so that one transfer carries both. */
-#define VSIM_NOTIFY_LINE (VSIM_CACHE_LINE / VSIM_NOTIFY_MULTIPLIER)
+static inline uint32_t
+vsim_notify_multiplier(const struct vsim_nic *nic)
+{
+	return nic->conf.page_per_vq ? VSIM_DOORBELL_PAGE : sizeof(uint32_t);
+}
 
 /** queue_notify_off of a queue. */
 static inline uint16_t
-vsim_queue_notify_off(uint16_t qi)
+vsim_queue_notify_off(const struct vsim_nic *nic, uint16_t qi)
 {
-	return qi / 2 * VSIM_NOTIFY_LINE + qi % 2;
+	/* Doorbells of a queue pair share a cache line, so that one transfer carries both. */
+	const uint16_t line = VSIM_CACHE_LINE / sizeof(uint32_t);
+
+	return nic->conf.page_per_vq ? qi : qi / 2 * line + qi % 2;
+}
+
+/** Offset of the doorbell of a queue in the doorbell memory, bytes. */
+static inline uint64_t
+vsim_queue_doorbell_offset(const struct vsim_nic *nic, uint16_t qi)
+{
+	return (uint64_t)vsim_queue_notify_off(nic, qi) * vsim_notify_multiplier(nic);
+}
+
+/** The doorbell word of a queue. */
+static inline _Atomic uint32_t *
+vsim_queue_doorbell_word(const struct vsim_fn *fn, uint16_t qi)
+{
+	return &fn->doorbells[vsim_queue_doorbell_offset(fn->nic, qi) / sizeof(uint32_t)];
+}
+
+/** Offset of a word on the last doorbell page. With page_per_vq no doorbell of a queue is on this
+ * page. */
+static inline uint64_t
+vsim_legacy_doorbell(const struct vsim_nic *nic, uint32_t word)
+{
+	return nic->doorbell_len - VSIM_DOORBELL_PAGE + word;
 }
 
 /** Layout of the configuration space of the function. */
@@ -324,7 +353,7 @@ vsim_fn_has_sriov(const struct vsim_fn *fn)
 VSIM_INLINE uint32_t
 vsim_fn_max_frame(const struct vsim_fn *fn)
 {
-	return fn->nic->conf.mtu + VSIM_ETHER_EXTRA;
+	return fn->mtu + VSIM_ETHER_EXTRA;
 }
 
 /** The data plane serves the queues of the function. */

@@ -48,10 +48,10 @@ const struct vsim_profile vsim_profiles[] = {
 	},
 	{
 			.name = "ifc",
-			.summary = "like Intel virtio data path accelerators (8086:15fe, VFs 8086:05fe)",
+			.summary = "like Intel virtio data path accelerators (8086:15fe, VFs 8086:001a)",
 			.subsys_vendor = 0x8086,
 			.pf_subsys = 0x15fe,
-			.vf_subsys = 0x05fe,
+			.vf_subsys = 0x001a, /* DPDK's vdpa_ifc finds these VFs by it. */
 			.revision = 1,
 			.features = { { CORE | NET_CONFIG | NET_CTRL |
 					F(VIRTIO_NET_F_GUEST_ANNOUNCE) | F(VIRTIO_NET_F_MRG_RXBUF) |

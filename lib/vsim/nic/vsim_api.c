@@ -17,6 +17,7 @@
 #include "vsim/core/vsim_irq.h"
 #include "vsim/core/vsim_event.h"
 #include "vsim/core/vsim_lock.h"
+#include "vsim/data/vsim_filter.h"
 #include "vsim/nic/vsim_config.h"
 #include "vsim/nic/vsim_fns.h"
 #include "vsim/regs/vsim_bar.h"
@@ -321,14 +322,23 @@ vsim_fn_mem_renew(struct vsim_fn *fn)
 	return ret;
 }
 
-/* ---------------------------------------------------------------- cable */
+/* ---------------------------------------------------------------- cable, address, MTU, error */
+
+/* A field of a feature changed. A driver that did not accept the feature gets no interrupt. */
+static void
+config_changed(struct vsim_fn *fn, unsigned int feature)
+{
+	if (vsim_features_has(&fn->accepted, feature))
+		vsim_fn_config_changed(fn);
+	else
+		fn->config_stale = true;
+}
 
 void
 vsim_fn_link_set(struct vsim_fn *fn, bool up)
 {
 	struct vsim_nic *nic = fn->nic;
 	uint16_t status;
-	bool known;
 
 	vsim_nic_lock(nic);
 	if (fn->link_up == up)
@@ -339,16 +349,60 @@ vsim_fn_link_set(struct vsim_fn *fn, bool up)
 	status = up ? VIRTIO_NET_S_LINK_UP : 0;
 	/* The cable may be connected to another network, which has to learn the address (virtio
 	 * 1.4 5.1.9.5.4 "Gratuitous Packet Sending"). */
-	known = vsim_features_has(&fn->accepted, VIRTIO_NET_F_STATUS);
-	if (up && known && (fn->status & VIRTIO_STATUS_DRIVER_OK) &&
+	if (up && vsim_features_has(&fn->accepted, VIRTIO_NET_F_STATUS) &&
+			(fn->status & VIRTIO_STATUS_DRIVER_OK) &&
 			vsim_features_has(&fn->accepted, VIRTIO_NET_F_GUEST_ANNOUNCE))
 		status |= VIRTIO_NET_S_ANNOUNCE;
 	fn->net_config.status = htole16(status);
-	/* A driver that did not accept the feature gets no interrupt. */
-	if (known)
-		vsim_fn_config_changed(fn);
-	else
-		fn->config_stale = true;
+	config_changed(fn, VIRTIO_NET_F_STATUS);
 unlock:
 	vsim_nic_unlock(nic);
+}
+
+int
+vsim_fn_mac_set(struct vsim_fn *fn, const uint8_t mac[6])
+{
+	static const uint8_t none[6];
+
+	if ((mac[0] & 1) || memcmp(mac, none, sizeof(none)) == 0)
+		return -EINVAL;
+	vsim_nic_lock(fn->nic);
+	memcpy(fn->mac, mac, sizeof(fn->mac));
+	vsim_filter_set_own_mac(fn, mac);
+	if (vsim_features_has(&fn->offered, VIRTIO_NET_F_MAC)) {
+		memcpy(fn->net_config.mac, mac, sizeof(fn->net_config.mac));
+		config_changed(fn, VIRTIO_NET_F_MAC);
+	}
+	vsim_nic_unlock(fn->nic);
+	return 0;
+}
+
+int
+vsim_fn_mtu_set(struct vsim_fn *fn, uint16_t mtu)
+{
+	/* Wires have buffers for the MTU of the configuration. */
+	if (mtu < VIRTIO_NET_MTU_MIN || mtu > fn->nic->conf.mtu)
+		return -EINVAL;
+	vsim_nic_lock(fn->nic);
+	fn->mtu = mtu;
+	if (vsim_features_has(&fn->offered, VIRTIO_NET_F_MTU)) {
+		fn->net_config.mtu = htole16(mtu);
+		config_changed(fn, VIRTIO_NET_F_MTU);
+	}
+	vsim_nic_unlock(fn->nic);
+	return 0;
+}
+
+int
+vsim_fn_break(struct vsim_fn *fn)
+{
+	int ret = -ENOTCONN;
+
+	vsim_nic_lock(fn->nic);
+	if (fn->status != 0) {
+		vsim_fn_broken(fn);
+		ret = 0;
+	}
+	vsim_nic_unlock(fn->nic);
+	return ret;
 }

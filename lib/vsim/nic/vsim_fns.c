@@ -24,24 +24,32 @@
 #include "vsim/ring/vsim_queue.h"
 #include "vsim/wire/vsim_wire.h"
 
-/** One page holds the doorbells of all queues. */
-#define DOORBELL_PAGE 4096
+/* Without page_per_vq, one page holds all doorbells. */
 static_assert((VSIM_MAX_QUEUES / 2 + 1) * VSIM_CACHE_LINE <= VSIM_LEGACY_OWNER_DOORBELLS,
 		"doorbells run into those of the owner");
 static_assert(VSIM_LEGACY_OWNER_DOORBELLS + 4 * VSIM_MAX_VFS <= VSIM_LEGACY_DOORBELL,
 		"doorbells of the owner run into that of the VF");
-static_assert(VSIM_LEGACY_DOORBELL + 4 <= DOORBELL_PAGE, "doorbells need a second page");
+static_assert(VSIM_LEGACY_DOORBELL + 4 <= VSIM_DOORBELL_PAGE, "doorbells need a second page");
 /** Size of a file with an offset for each of the nine VFIO regions. */
 #define MEM_FILE_LEN ((off_t)9 << 40)
 
-/* Make the memory file. Only the doorbell page is used, at the offset that VFIO gives BAR4. A page
- * that is mapped already is replaced in one step: workers read it at any time. */
+uint64_t
+vsim_doorbell_len(const struct vsim_nic_conf *conf)
+{
+	/* Queues as vsim_fn_queues_offered() and vsim_fn_nb_admin_queues() count them, at most. */
+	const uint64_t queues = 2 * conf->queue_pairs + 1 + conf->admin_queues;
+
+	return (conf->page_per_vq ? queues + 1 : 1) * VSIM_DOORBELL_PAGE;
+}
+
+/* Make the memory file. Only the doorbell pages are used, at the offset that VFIO gives BAR4. Pages
+ * that are mapped already are replaced in one step: workers read them at any time. */
 int
 vsim_fn_mem_create(struct vsim_fn *fn)
 {
 	const off_t offset = VSIM_REGION_OFFSET(VSIM_BAR) + VSIM_BAR_DOORBELLS;
-	const off_t words = DOORBELL_PAGE;
-	static uint8_t idle[DOORBELL_PAGE];
+	const uint64_t len = fn->nic->doorbell_len;
+	static uint8_t idle[VSIM_DOORBELL_PAGE];
 	void *old = (void *)(uintptr_t)fn->doorbells, *page;
 	char name[32];
 	int fd, ret;
@@ -52,18 +60,21 @@ vsim_fn_mem_create(struct vsim_fn *fn)
 		return -errno;
 	memset(idle, 0xff, sizeof(idle));
 	/* A client that has the file must not be able to truncate it while workers use it. */
-	if (ftruncate(fd, MEM_FILE_LEN) < 0 || pwrite(fd, idle, sizeof(idle), offset) != words ||
+	if (ftruncate(fd, MEM_FILE_LEN) < 0 ||
 			fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
 		goto fail;
-	page = mmap(old, DOORBELL_PAGE, PROT_READ | PROT_WRITE,
-			MAP_SHARED | (old != NULL ? MAP_FIXED : 0), fd, offset);
+	for (uint64_t at = 0; at < len; at += sizeof(idle))
+		if (pwrite(fd, idle, sizeof(idle), offset + (off_t)at) != sizeof(idle))
+			goto fail;
+	page = mmap(old, len, PROT_READ | PROT_WRITE, MAP_SHARED | (old != NULL ? MAP_FIXED : 0),
+			fd, offset);
 	if (page == MAP_FAILED)
 		goto fail;
 	if (fn->mem_fd >= 0)
 		close(fn->mem_fd);
 	fn->mem_fd = fd;
 	fn->doorbells = page;
-	fn->mem_size = DOORBELL_PAGE;
+	fn->mem_size = len;
 	return 0;
 
 fail:
@@ -86,7 +97,7 @@ data_free(struct vsim_fn *fn)
 	}
 	fn->nb_irq_fds = 0;
 	if (fn->doorbells != NULL)
-		munmap((void *)(uintptr_t)fn->doorbells, DOORBELL_PAGE);
+		munmap((void *)(uintptr_t)fn->doorbells, fn->mem_size);
 	fn->doorbells = NULL;
 	if (fn->mem_fd >= 0)
 		close(fn->mem_fd);
@@ -159,6 +170,7 @@ vsim_fn_create(struct vsim_nic *nic, unsigned int index, struct vsim_fn **out)
 	for (unsigned int v = 0; v < VSIM_MAX_VECTORS; v++)
 		fn->irq_fd[v] = -1;
 	mac_of(nic, index, fn->mac);
+	fn->mtu = nic->conf.mtu;
 	fn->counters = calloc(1, sizeof(*fn->counters));
 	fn->filter = vsim_filter_create();
 	/* Only the owner of the VFs has admin queues. */

@@ -24,6 +24,8 @@ void vsim_fn_destroy(struct vsim_fn *fn);
 void vsim_fn_power_up(struct vsim_fn *fn, const struct vsim_features *offered);
 /** Make VFs 1..n exist; 0: none. @return 0, or -errno as of vsim_fn_create(): no VF exists. */
 int vsim_nic_vfs_set(struct vsim_nic *nic, uint16_t n);
+/** Bytes of doorbells of each function; admin_queues is not 0. */
+uint64_t vsim_doorbell_len(const struct vsim_nic_conf *conf);
 /** Make the doorbell memory, or replace it. @return 0 or -errno: nothing has changed. */
 int vsim_fn_mem_create(struct vsim_fn *fn);
 /** Function level reset. */

@@ -104,6 +104,7 @@ vsim_nic_create(const struct vsim_nic_conf *conf, char *err, size_t err_len)
 	nic->fault = conf->fault;
 	if (conf->admin_queues == 0)
 		nic->conf.admin_queues = 1;
+	nic->doorbell_len = vsim_doorbell_len(&nic->conf);
 	/* A vector for each data queue, the control queue and configuration changes. */
 	nic->nb_vectors = 2 * conf->queue_pairs + 2;
 	pthread_mutex_init(&nic->lock, NULL);

@@ -159,11 +159,15 @@ legacy_doorbells(struct vsim_fn *fn)
 	const struct vsim_fn *pf = fn->nic->fns[0];
 	unsigned int work;
 
-	work = word_take(fn, &fn->doorbells[VSIM_LEGACY_DOORBELL / sizeof(uint32_t)],
+	work = word_take(fn,
+			&fn->doorbells[vsim_legacy_doorbell(fn->nic, VSIM_LEGACY_DOORBELL) / 4],
 			&fn->counters->legacy_doorbells);
 	if (fn->index > 0 && pf != NULL)
 		work += word_take(fn,
-				&pf->doorbells[VSIM_LEGACY_OWNER_DOORBELLS / 4 + fn->index - 1],
+				&pf->doorbells[vsim_legacy_doorbell(fn->nic,
+							       VSIM_LEGACY_OWNER_DOORBELLS) /
+								4 +
+						fn->index - 1],
 				&fn->counters->legacy_owner_doorbells);
 	return work;
 }

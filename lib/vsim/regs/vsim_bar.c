@@ -214,7 +214,9 @@ doorbell_write(struct vsim_fn *fn, uint32_t offset, uint32_t value, size_t len)
 	/* A doorbell on the page of the PF may belong to a VF, whose driver may be ready while
 	 * the driver of the PF is not. */
 	if (!(fn->status & VIRTIO_STATUS_DRIVER_OK) && !fn->legacy &&
-			(fn->index > 0 || offset < VSIM_LEGACY_OWNER_DOORBELLS)) {
+			(fn->index > 0 ||
+					offset < vsim_legacy_doorbell(fn->nic,
+								 VSIM_LEGACY_OWNER_DOORBELLS))) {
 		vsim_fn_violation(fn, VIRTIO_RULE_DOORBELL_EARLY);
 		return 0;
 	}

@@ -118,7 +118,7 @@ put_caps(struct vsim_cfg_layout *l, const struct vsim_nic *nic, uint64_t doorbel
 	vsim_cfg_put32(&c[AT_NOTIFY +
 				       offsetof(struct virtio_pci_notify_cap,
 						       notify_off_multiplier)],
-			VSIM_NOTIFY_MULTIPLIER);
+			vsim_notify_multiplier(nic));
 	put_virtio_cap(&c[AT_ISR], AT_DEVICE, sizeof(struct virtio_pci_cap), VIRTIO_PCI_CAP_ISR_CFG,
 			VSIM_REG_ISR, 1);
 	put_virtio_cap(&c[AT_DEVICE], AT_WINDOW, sizeof(struct virtio_pci_cap),

@@ -138,7 +138,7 @@ static void
 queue_notify_write(struct vsim_fn *fn, uint32_t value)
 {
 	if (value < vsim_fn_nb_queues(fn))
-		vsim_doorbell_ring(fn, vsim_queue_notify_off(value) * VSIM_NOTIFY_MULTIPLIER, value,
+		vsim_doorbell_ring(fn, vsim_queue_doorbell_offset(fn->nic, value), value,
 				sizeof(uint16_t));
 }
 

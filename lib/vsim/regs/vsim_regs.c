@@ -253,7 +253,7 @@ queue_enable_write(struct vsim_fn *fn, uint32_t value)
 static uint32_t
 queue_notify_off_read(struct vsim_fn *fn)
 {
-	return selected(fn) != NULL ? vsim_queue_notify_off(fn->queue_select) : 0;
+	return selected(fn) != NULL ? vsim_queue_notify_off(fn->nic, fn->queue_select) : 0;
 }
 
 static uint32_t

@@ -47,7 +47,7 @@ vsim_net_config_reset(struct vsim_fn *fn)
 	if (vsim_features_has(&fn->offered, VIRTIO_NET_F_MQ))
 		c->max_virtqueue_pairs = htole16(conf->queue_pairs);
 	if (vsim_features_has(&fn->offered, VIRTIO_NET_F_MTU))
-		c->mtu = htole16(conf->mtu);
+		c->mtu = htole16(fn->mtu);
 	if (vsim_features_has(&fn->offered, VIRTIO_NET_F_SPEED_DUPLEX)) {
 		c->speed = htole32(conf->speed);
 		c->duplex = VIRTIO_NET_DUPLEX_FULL;

@@ -153,7 +153,7 @@ vsim_queue_activate(struct vsim_fn *fn, uint16_t qi)
 		.serial = ++fn->queue_serial,
 		.areas = { cfg->desc, cfg->driver, cfg->device },
 		.ctr = &fn->counters->queue[qi],
-		.doorbell = &fn->doorbells[vsim_queue_notify_off(qi)],
+		.doorbell = vsim_queue_doorbell_word(fn, qi),
 	};
 	queue_settings(q);
 	rule = queue_misconfigured(q);
@@ -227,8 +227,9 @@ vsim_queue_deactivate(struct vsim_fn *fn, uint16_t qi)
 {
 	struct vsim_queue *q = fn->queue[qi];
 
-	if (fn->doorbells != NULL)
-		atomic_store(&fn->doorbells[vsim_queue_notify_off(qi)], VSIM_DOORBELL_IDLE);
+	/* Queues that this NIC cannot have may have no word. */
+	if (fn->doorbells != NULL && vsim_queue_doorbell_offset(fn->nic, qi) < fn->mem_size)
+		atomic_store(vsim_queue_doorbell_word(fn, qi), VSIM_DOORBELL_IDLE);
 	if (q == NULL)
 		return;
 	fn->queue[qi] = NULL;
@@ -396,7 +397,7 @@ vsim_doorbell_ring(struct vsim_fn *fn, uint64_t doorbell_offset, uint32_t value,
 }
 
 static void
-word_idle(_Atomic uint32_t *page, uint32_t offset)
+word_idle(_Atomic uint32_t *page, uint64_t offset)
 {
 	if (page != NULL)
 		atomic_store(&page[offset / sizeof(*page)], VSIM_DOORBELL_IDLE);
@@ -407,7 +408,9 @@ vsim_legacy_doorbells_idle(struct vsim_fn *fn)
 {
 	const struct vsim_fn *pf = fn->nic->all[0];
 
-	word_idle(fn->doorbells, VSIM_LEGACY_DOORBELL);
+	word_idle(fn->doorbells, vsim_legacy_doorbell(fn->nic, VSIM_LEGACY_DOORBELL));
 	if (fn->index > 0 && pf != NULL)
-		word_idle(pf->doorbells, VSIM_LEGACY_OWNER_DOORBELLS + 4 * (fn->index - 1));
+		word_idle(pf->doorbells,
+				vsim_legacy_doorbell(fn->nic, VSIM_LEGACY_OWNER_DOORBELLS) +
+						4 * (fn->index - 1));
 }
