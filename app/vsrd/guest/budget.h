@@ -22,7 +22,8 @@
 
 #define BUDGET_MAPS 128 /**< Maps that every guest can have. */
 #define BUDGET_MAPS_MAX 4096 /**< Maps that one guest can have. */
-#define BUDGET_FILES 28 /**< Open files of a guest, besides one per vector. */
+/** Open files of a guest besides one per vector; those of a message twice, to set vectors. */
+#define BUDGET_FILES 44
 
 /** What there is for all guests, and bytes that one guest may map. */
 struct budget {

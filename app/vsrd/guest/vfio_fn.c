@@ -70,6 +70,7 @@ irqs_set(struct vfio_fn *fn, uint32_t index, uint32_t start, uint32_t count, con
 	char buf[sizeof(struct vfio_irq_set) + VUSER_MAX_VECTORS * sizeof(int32_t)] = { 0 };
 	struct vfio_irq_set *set = (struct vfio_irq_set *)buf;
 	const size_t len = fds != NULL ? count * sizeof(int32_t) : 0;
+	int ret;
 
 	set->argsz = (uint32_t)(sizeof(*set) + len);
 	set->flags = VFIO_IRQ_SET_ACTION_TRIGGER |
@@ -79,50 +80,110 @@ irqs_set(struct vfio_fn *fn, uint32_t index, uint32_t start, uint32_t count, con
 	set->count = count;
 	if (len != 0)
 		memcpy(set->data, fds, len);
-	return ioctl(fn->vfio.device, VFIO_DEVICE_SET_IRQS, set) == 0 ? 0 : -errno;
+	ret = ioctl(fn->vfio.device, VFIO_DEVICE_SET_IRQS, set);
+	/* A positive number: of the vectors that there are, which are not enabled. */
+	return ret > 0 ? -ENOSPC : ret == 0 ? 0 : -errno;
 }
 
-static int
-vectors_keep(struct vfio_fn *fn, uint32_t start, uint32_t count, const int *fds)
+static void
+vectors_close(int *fds, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++) {
-		int *kept = &fn->vectors[start + i];
+		if (fds[i] >= 0)
+			close(fds[i]);
+		fds[i] = -1;
+	}
+}
 
-		if (*kept >= 0)
-			close(*kept);
-		*kept = fds[i] >= 0 ? fcntl(fds[i], F_DUPFD_CLOEXEC, 0) : -1;
-		if (fds[i] >= 0 && *kept < 0)
-			return -errno;
+/* @return 0, or -errno without any duplicate. */
+static int
+vectors_dup(const int *fds, uint32_t count, int *out)
+{
+	int ret;
+
+	for (uint32_t i = 0; i < count; i++) {
+		out[i] = fds[i] >= 0 ? fcntl(fds[i], F_DUPFD_CLOEXEC, 0) : -1;
+		if (fds[i] < 0 || out[i] >= 0)
+			continue;
+		ret = -errno;
+		vectors_close(out, i);
+		return ret;
 	}
 	return 0;
+}
+
+static void
+vectors_swap(struct vfio_fn *fn, uint32_t start, uint32_t count, int *fds)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		const int fd = fn->vectors[start + i];
+
+		fn->vectors[start + i] = fds[i];
+		fds[i] = fd;
+	}
+}
+
+/* Tell the kernel the vectors of a range, as far as they are enabled. */
+static int
+vectors_tell(struct vfio_fn *fn, uint32_t start, uint32_t count)
+{
+	if (start >= fn->nb_on)
+		return 0;
+	if (count > fn->nb_on - start)
+		count = fn->nb_on - start;
+	return irqs_set(fn, VFIO_PCI_MSIX_IRQ_INDEX, start, count, &fn->vectors[start]);
+}
+
+/* Enable the first nb vectors. */
+static int
+vectors_enable(struct vfio_fn *fn, uint32_t nb)
+{
+	const int ret = irqs_set(fn, VFIO_PCI_MSIX_IRQ_INDEX, 0, nb, fn->vectors);
+
+	fn->nb_on = ret == 0 ? nb : 0;
+	return ret;
 }
 
 /* The kernel enables vectors 0 to N - 1 at once and adds none later. To add one, disable all and
  * enable N + 1: hence the duplicates. */
 static int
-vectors_set(struct vfio_fn *fn, uint32_t start, uint32_t count, const int *fds)
+vectors_apply(struct vfio_fn *fn, uint32_t start, uint32_t count)
 {
 	uint32_t nb = fn->info.irqs[VFIO_PCI_MSIX_IRQ_INDEX].count;
-	int ret = vectors_keep(fn, start, count, fds);
 
-	if (ret != 0)
-		return ret;
 	while (nb > 0 && fn->vectors[nb - 1] < 0)
 		nb--;
-	if (nb != 0 && nb <= fn->nb_on) {
-		if (start + count > fn->nb_on)
-			count = fn->nb_on - start;
-		return start < fn->nb_on ? irqs_set(fn, VFIO_PCI_MSIX_IRQ_INDEX, start, count,
-							   &fn->vectors[start]) :
-					   0;
-	}
+	if (nb != 0 && nb <= fn->nb_on)
+		return vectors_tell(fn, start, count);
 	if (fn->nb_on != 0)
 		irqs_set(fn, VFIO_PCI_MSIX_IRQ_INDEX, 0, 0, NULL);
 	fn->nb_on = 0;
-	if (nb == 0)
-		return 0;
-	ret = irqs_set(fn, VFIO_PCI_MSIX_IRQ_INDEX, 0, nb, fn->vectors);
-	fn->nb_on = ret == 0 ? nb : 0;
+	return nb == 0 ? 0 : vectors_enable(fn, nb);
+}
+
+/* Set all vectors of the range, or leave all vectors of the VF as they are. */
+static int
+vectors_set(struct vfio_fn *fn, uint32_t start, uint32_t count, const int *fds)
+{
+	const uint32_t nb_on = fn->nb_on;
+	int other[VUSER_MAX_VECTORS]; /* the new ones, then those before */
+	int ret = vectors_dup(fds, count, other), again;
+
+	if (ret != 0)
+		return ret;
+	vectors_swap(fn, start, count, other);
+	ret = vectors_apply(fn, start, count);
+	if (ret != 0) {
+		vectors_swap(fn, start, count, other);
+		again = fn->nb_on == nb_on ? vectors_tell(fn, start, count) :
+					     vectors_enable(fn, nb_on);
+		if (again != 0)
+			log_limited(&fn->refusals,
+					"%s: its guest has lost interrupts: the kernel refuses the "
+					"vectors that it had before too: %s",
+					fn->bdf, strerror(-again));
+	}
+	vectors_close(other, count);
 	return ret;
 }
 
@@ -144,11 +205,7 @@ op_irq_trigger(void *dev, unsigned int index, uint32_t start, uint32_t count)
 static void
 irqs_off(struct vfio_fn *fn)
 {
-	for (uint32_t i = 0; i < VUSER_MAX_VECTORS; i++) {
-		if (fn->vectors[i] >= 0)
-			close(fn->vectors[i]);
-		fn->vectors[i] = -1;
-	}
+	vectors_close(fn->vectors, VUSER_MAX_VECTORS);
 	if (fn->nb_on != 0)
 		irqs_set(fn, VFIO_PCI_MSIX_IRQ_INDEX, 0, 0, NULL);
 	fn->nb_on = 0;
