@@ -97,17 +97,19 @@ void
 base_log_line(struct base_log *log, const char *text)
 {
 	/* A write of up to PIPE_BUF bytes is taken as a whole, so that lines do not mix. */
-	char line[PIPE_BUF];
-	const unsigned long lost = atomic_exchange(&log->lost, 0);
-	int len;
+	char line[PIPE_BUF], note[64] = "";
+	unsigned long lost;
+	size_t len;
 
 	if (log->fd < 0)
 		return;
-	len = (int)base_text_clean(line, sizeof(line) - 1, text);
-	if (lost != 0 && len < (int)sizeof(line) - 64)
-		len += snprintf(line + len, 64, " (%lu lines before this one were lost)", lost);
-	line[len++] = '\n';
-	if (!put(log, line, (size_t)len))
+	lost = atomic_exchange(&log->lost, 0);
+	if (lost != 0)
+		snprintf(note, sizeof(note), " (%lu lines before this one were lost)", lost);
+	/* A long text is cut for the note, which is said once. */
+	len = base_text_clean(line, sizeof(line) - 1 - strlen(note), text);
+	len += (size_t)snprintf(line + len, sizeof(line) - len, "%s\n", note);
+	if (!put(log, line, len))
 		atomic_fetch_add(&log->lost, lost + 1);
 }
 

@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/base_text.h"
+
 #include "log.h"
 
 #define SYSLOG_PATH "/dev/log"
@@ -82,22 +84,21 @@ DEFINE_LOG(log_error, LOG_ERR, "error: ")
 void
 log_limited(struct base_log_limit *limit, const char *fmt, ...)
 {
+	char raw[1024], text[1200], note[80] = "";
 	unsigned long held;
-	char text[1200];
 	va_list args;
 	size_t len;
 
 	if (!base_log_allowed(limit, &held))
 		return;
 	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
+	vsnprintf(raw, sizeof(raw), fmt, args);
 	va_end(args);
-	len = strlen(text);
 	if (held != 0)
-		snprintf(text + len, sizeof(text) - len,
-				" (%lu more lines of this kind were held "
-				"back)",
-				held);
+		snprintf(note, sizeof(note), " (%lu more lines of this kind were held back)", held);
+	/* A long text is cut for the note, and here: a clean text grows no more. */
+	len = base_text_clean(text, sizeof(text) - strlen(note), raw);
+	strcpy(text + len, note);
 	write_line(LOG_INFO, "", text);
 }
 

@@ -226,6 +226,28 @@ log_drops_lines_while_nobody_reads_and_says_so(void)
 }
 
 static void
+log_says_what_was_lost_in_a_line_that_is_cut(void)
+{
+	static char longest[3 * 4096], text[2 * 4096];
+	struct base_log log;
+	int fds[2];
+
+	VTEST_EQ(pipe(fds), 0);
+	base_log_open(&log, fds[1]);
+	for (int i = 0; i < 20000; i++)
+		base_log_line(&log, "a line of the log");
+	drain(fds[0], text, sizeof(text));
+	memset(longest, 'x', sizeof(longest) - 1);
+	base_log_line(&log, longest);
+	VTEST_EQ(drain(fds[0], text, sizeof(text)), 4095);
+	VTEST(strstr(text, "x (") != NULL && strstr(text, " lines before this one were lost)\n"));
+	VTEST_EQ(log.lost, 0);
+	close(log.fd);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void
 log_survives_the_end_of_its_reader(void)
 {
 	struct base_log log;
@@ -954,6 +976,8 @@ static const struct vtest_case cases[] = {
 	{ "memory_is_distinguished_from_other_files", memory_is_distinguished_from_other_files },
 	{ "log_drops_lines_while_nobody_reads_and_says_so",
 			log_drops_lines_while_nobody_reads_and_says_so },
+	{ "log_says_what_was_lost_in_a_line_that_is_cut",
+			log_says_what_was_lost_in_a_line_that_is_cut },
 	{ "log_survives_the_end_of_its_reader", log_survives_the_end_of_its_reader },
 	{ "log_cuts_a_line_and_appends_to_a_file", log_cuts_a_line_and_appends_to_a_file },
 	{ "log_finds_the_next_reader_of_its_socket", log_finds_the_next_reader_of_its_socket },

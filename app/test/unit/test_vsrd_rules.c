@@ -25,6 +25,7 @@
 #include "common/pf.h"
 #include "daemon/events.h"
 #include "daemon/fdstore.h"
+#include "daemon/log.h"
 #include "vsrd/core/gate.h"
 #include "vsrd/core/memory.h"
 #include "vsrd/guest/budget.h"
@@ -892,6 +893,36 @@ gate_ends_each_wait(void)
 	VTEST(gate_wait_empty(&gate, 10));
 }
 
+/* Control characters make a line four times as long. */
+static void
+a_long_line_says_how_many_were_held_back(void)
+{
+	static char longest[2048], text[65536];
+	struct base_log_limit limit = { 0 };
+	const int err = dup(STDERR_FILENO);
+	int fds[2];
+
+	for (size_t kind = 0; kind < 2; kind++) {
+		memset(longest, kind == 0 ? 'x' : '\a', sizeof(longest) - 1);
+		limit = (struct base_log_limit){ 0 };
+		VTEST_EQ(pipe(fds), 0);
+		VTEST(dup2(fds[1], STDERR_FILENO) == STDERR_FILENO);
+		log_to_stderr("test");
+		for (int i = 0; i < 100; i++)
+			log_limited(&limit, "%s", longest);
+		limit.window--; /* a later window */
+		log_limited(&limit, "%s", longest);
+		dup2(err, STDERR_FILENO);
+		log_to_stderr("test");
+		close(fds[1]);
+		memset(text, 0, sizeof(text));
+		VTEST(read(fds[0], text, sizeof(text) - 1) > 0);
+		close(fds[0]);
+		VTEST(strstr(text, " more lines of this kind were held back)\n") != NULL);
+	}
+	close(err);
+}
+
 static void
 slow_listener_loses_the_oldest_and_is_told(void)
 {
@@ -961,6 +992,8 @@ main(int argc, char **argv)
 				keeper_that_does_not_read_is_not_waited_for },
 		{ "gate_serves_in_the_order_of_arrival", gate_serves_in_the_order_of_arrival },
 		{ "gate_ends_each_wait", gate_ends_each_wait },
+		{ "a_long_line_says_how_many_were_held_back",
+				a_long_line_says_how_many_were_held_back },
 		{ "slow_listener_loses_the_oldest_and_is_told",
 				slow_listener_loses_the_oldest_and_is_told },
 	};
