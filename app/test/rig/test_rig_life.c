@@ -543,7 +543,10 @@ any_numbers_of_queues_lose_nothing(void)
 static void
 start_tells_of_a_pool_that_is_too_small(void)
 {
-	static const uint16_t sizes[] = { 128, 96 };
+	/* Each TX queue may keep 48. */
+	static const uint16_t sizes[] = { 128 + 96, 128 + 95, 96 };
+	static const char *const texts[] = { NULL, "2 rings for 128 buffers, and gets 126",
+		"2 rings for 128 buffers, and gets 32" };
 	const struct rig_conf conf = { 0 };
 	struct rte_eth_conf eth_conf = { 0 };
 	char name[16], *text;
@@ -567,9 +570,10 @@ start_tells_of_a_pool_that_is_too_small(void)
 		rte_openlog_stream(NULL);
 		rte_log_set_global_level(RTE_LOG_ERR);
 		fclose(log);
-		VTEST_EQ(strstr(text, "2 rings for 128 buffers, and its mempool is 32 short") !=
-						NULL,
-				sizes[i] == 96);
+		if (texts[i] == NULL)
+			VTEST_EQ(len, 0);
+		else
+			VTEST(strstr(text, texts[i]) != NULL);
 		free(text);
 		rig_close(&rig);
 	}

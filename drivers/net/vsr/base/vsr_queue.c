@@ -16,6 +16,7 @@
 #define VSR_RX_FREE_THRESH 32
 #define VSR_RX_LATE_THRESH 128
 #define VSR_TX_FREE_THRESH 32
+#define VSR_SHARE_MIN 16u /* Buffers of a ring that shares a pool, if the pool has so many. */
 
 static void
 queue_broken(struct vio_virtq *vq, void *arg, const char *err)
@@ -79,7 +80,7 @@ free_thresh(uint16_t asked, uint16_t usual, uint16_t nb_desc)
 {
 	if (asked != 0 && asked <= nb_desc / 2)
 		return asked;
-	return RTE_MIN(usual, nb_desc / 4); /* at least 2, since nb_desc >= VSR_DESC_MIN */
+	return RTE_MIN(usual, RTE_MAX(nb_desc / 4, 1));
 }
 
 uint16_t
@@ -92,12 +93,78 @@ vsr_rxq_packet_bufs(const struct vsr_rxq *rxq, uint16_t mtu)
 
 /* An RX burst leaves so many buffers announced, or all; see rx_doorbell(). */
 static uint16_t
-announced_min(const struct vsr_rxq *rxq, uint16_t nb_desc)
+announced_min(const struct vsr_rxq *rxq, uint16_t nb_bufs)
 {
-	const uint32_t least = RTE_MAX(nb_desc * 3 / 8u,
+	const uint32_t least = RTE_MAX(nb_bufs * 3 / 8u,
 			vsr_rxq_packet_bufs(rxq, rxq->dev->max_mtu));
 
-	return (uint16_t)RTE_MIN(nb_desc, least + RTE_MIN(VSR_AHEAD, nb_desc / 8));
+	return (uint16_t)RTE_MIN(nb_bufs, least + RTE_MIN(VSR_AHEAD, nb_bufs / 8));
+}
+
+/* Let the ring hold this number of buffers at most, and treat it like a ring of this size. */
+static void
+rxq_limit(struct vsr_rxq *rxq, uint16_t nb_bufs)
+{
+	const uint16_t asked = rxq->conf.rx_free_thresh;
+	const uint16_t late = free_thresh(asked, VSR_RX_LATE_THRESH, nb_bufs);
+
+	rxq->reserve = rxq->vq->size - nb_bufs;
+	rxq->free_thresh = free_thresh(asked, VSR_RX_FREE_THRESH, nb_bufs);
+	rxq->late_thresh = late + RTE_MIN(VSR_AHEAD, (nb_bufs - late) / 4);
+	rxq->unannounced_max = rxq->vq->size - announced_min(rxq, nb_bufs);
+}
+
+/* Mbufs of a pool that may be out of reach of the RX queues for long: TX queues keep sent packets,
+ * and each lcore has a cache. */
+static uint32_t
+kept_elsewhere(const struct rte_eth_dev *eth_dev, const struct rte_mempool *pool)
+{
+	uint32_t nb = rte_lcore_count() * pool->cache_size * 3 / 2;
+
+	for (uint16_t i = 0; i < eth_dev->data->nb_tx_queues; i++) {
+		const struct vsr_txq *txq = eth_dev->data->tx_queues[i];
+
+		nb += txq->vq->size - txq->free_thresh;
+	}
+	return nb;
+}
+
+/*
+ * Buffers that a ring may hold. A ring gives no buffer back before the device has filled it. So if
+ * the pool is too small, all shares together must not be more than the pool has: else a ring
+ * without packets could keep what another needs. What TX queues may keep counts too, or an
+ * application that forwards packets would run out of buffers. An application without extra queues
+ * that has enough mbufs for its RX rings has thought of that itself.
+ */
+static uint16_t
+rxq_share(const struct rte_eth_dev *eth_dev, const struct vsr_rxq *rxq)
+{
+	const uint32_t pool = rxq->pool->populated_size, kept = kept_elsewhere(eth_dev, rxq->pool);
+	const bool extras = eth_dev->data->nb_tx_queues > eth_dev->data->nb_rx_queues;
+	uint32_t nb_rings = 0, room = 0, share, least;
+
+	for (uint16_t i = 0; i < eth_dev->data->nb_rx_queues; i++)
+		for (const struct vsr_rxq *at = eth_dev->data->rx_queues[i]; at != NULL;
+				at = at->next)
+			if (at->pool == rxq->pool) {
+				nb_rings++;
+				room += at->vq->size;
+			}
+	if (nb_rings == 1 || room + (extras ? kept : 0) <= pool)
+		return rxq->vq->size;
+	share = pool > kept ? (pool - kept) / nb_rings : 0;
+	least = RTE_MAX(VSR_SHARE_MIN, vsr_rxq_packet_bufs(rxq, rxq->dev->max_mtu));
+	share = RTE_MAX(share, RTE_MIN(pool / nb_rings, least));
+	return (uint16_t)RTE_MIN(RTE_MAX(share, 1u), rxq->vq->size);
+}
+
+void
+vsr_rxqs_share(struct rte_eth_dev *eth_dev)
+{
+	for (uint16_t i = 0; i < eth_dev->data->nb_rx_queues; i++)
+		for (struct vsr_rxq *rxq = eth_dev->data->rx_queues[i]; rxq != NULL;
+				rxq = rxq->next)
+			rxq_limit(rxq, rxq_share(eth_dev, rxq));
 }
 
 bool
@@ -228,7 +295,7 @@ rxq_create(struct rte_eth_dev *eth_dev, uint16_t queue_id, uint16_t nb_desc, uns
 	const uint64_t offloads = eth_dev->data->dev_conf.rxmode.offloads | conf->offloads;
 	struct vsr_dev *dev = vsr_dev_of(eth_dev);
 	struct vsr_rxq *rxq;
-	uint16_t room, late;
+	uint16_t room;
 
 	if (pool == NULL) {
 		VSR_LOG(ERR, dev, "RX queue %u needs a mempool of its own", queue_id);
@@ -259,10 +326,6 @@ rxq_create(struct rte_eth_dev *eth_dev, uint16_t queue_id, uint16_t nb_desc, uns
 	rxq->conf = *conf;
 	rxq->shape = shape_of(dev);
 	rxq_constants(rxq);
-	rxq->free_thresh = free_thresh(conf->rx_free_thresh, VSR_RX_FREE_THRESH, nb_desc);
-	late = free_thresh(conf->rx_free_thresh, VSR_RX_LATE_THRESH, nb_desc);
-	rxq->late_thresh = late + RTE_MIN(VSR_AHEAD, (nb_desc - late) / 4);
-	rxq->unannounced_max = nb_desc - announced_min(rxq, nb_desc);
 	if (!vsr_rxq_fits(rxq, eth_dev->data->mtu, offloads & RTE_ETH_RX_OFFLOAD_SCATTER)) {
 		VSR_LOG(ERR, dev, "RX queue %u: an MTU of %u does not fit buffers of %u bytes%s",
 				queue_id, eth_dev->data->mtu, room,
@@ -278,6 +341,7 @@ rxq_create(struct rte_eth_dev *eth_dev, uint16_t queue_id, uint16_t nb_desc, uns
 		rte_free(rxq);
 		return -rte_errno;
 	}
+	rxq_limit(rxq, nb_desc);
 	rxq->turn = rxq;
 	*out = rxq;
 	return 0;

@@ -43,8 +43,9 @@ struct vsr_rxq {
 	struct rte_mempool *pool;
 	uint32_t buf_len; /**< Bytes of a buffer, including the virtio header. */
 	uint16_t hdr_len;
-	uint16_t free_thresh; /**< Free descriptors that start a refill if no packet waits. */
-	uint16_t late_thresh; /**< Free descriptors that start a refill in any case. */
+	uint16_t reserve; /**< Descriptors that stay free, since the pool is shared and small. */
+	uint16_t free_thresh; /**< Other free descriptors that start a refill if no packet waits. */
+	uint16_t late_thresh; /**< Other free descriptors that start a refill in any case. */
 	uint16_t unannounced_max; /**< Descriptors that are free or not announced, at most. */
 	uint16_t recent; /**< Packets of the last poll that had some. */
 	uint16_t port_id, queue_id;
@@ -143,6 +144,12 @@ void vsr_memory_name(const struct vsr_dev *dev, const char *what, char name[RTE_
  * @return 0 or -errno (logged).
  */
 int vsr_extra_rxqs_create(struct rte_eth_dev *eth_dev);
+/**
+ * Set how many buffers each RX ring of the port may hold. Rings that share a mempool with too few
+ * mbufs for all of them get equal shares, so that none takes the buffers of another for good. The
+ * extra RX queues must exist.
+ */
+void vsr_rxqs_share(struct rte_eth_dev *eth_dev);
 /** Create a virtqueue that carries no packets. @return the queue, or NULL. */
 struct vio_virtq *vsr_spare_create(struct vsr_dev *dev, uint16_t index);
 /** True if a frame of this MTU fits the buffers of the queue. */

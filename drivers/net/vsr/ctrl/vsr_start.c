@@ -240,6 +240,16 @@ spare_start(struct vsr_dev *dev, uint16_t index)
 	return virtq_start(dev, dev->spare[index], VIRTIO_MSI_NO_VECTOR);
 }
 
+static void
+rx_rings_fill(struct rte_eth_dev *eth_dev)
+{
+	for (uint16_t i = 0; i < nb_pairs(eth_dev); i++)
+		if (rxq_of(eth_dev, i) != NULL)
+			vio_virtq_init(rxq_of(eth_dev, i)->vq, &vsr_dev_of(eth_dev)->vio);
+	vsr_rxqs_share(eth_dev);
+	vsr_rxqs_fill(eth_dev);
+}
+
 static int
 pair_start(struct rte_eth_dev *eth_dev, uint16_t i)
 {
@@ -248,14 +258,11 @@ pair_start(struct rte_eth_dev *eth_dev, uint16_t i)
 	struct vsr_txq *txq = txq_of(eth_dev, i);
 	int ret;
 
-	if (rxq != NULL) {
-		vio_virtq_init(rxq->vq, &dev->vio);
-		vsr_rxq_fill(rxq);
+	if (rxq != NULL)
 		ret = virtq_start(dev, rxq->vq,
 				vsr_intr_rxq_vector(dev, i % eth_dev->data->nb_rx_queues));
-	} else {
+	else
 		ret = spare_start(dev, 2 * i);
-	}
 	if (ret != 0)
 		return ret;
 	if (txq == NULL)
@@ -314,6 +321,8 @@ device_start(struct rte_eth_dev *eth_dev)
 		ret = ctrl_start(dev);
 	if (ret == 0 && vsr_extra_rxqs_create(eth_dev) != 0)
 		ret = vio_fail(-ENOMEM, "no memory for the RX queues beside the TX queues");
+	if (ret == 0)
+		rx_rings_fill(eth_dev);
 	for (uint16_t i = 0; ret == 0 && i < nb_pairs(eth_dev); i++)
 		ret = pair_start(eth_dev, i);
 	if (ret == 0)
@@ -400,8 +409,7 @@ device_ready(struct rte_eth_dev *eth_dev)
 	return port_fit(eth_dev);
 }
 
-/* A ring that got no buffer may stay empty, since the other rings keep theirs, and the packets that
- * the device has for it are lost. */
+/* A ring with few buffers has no room for a burst of packets. */
 static void
 short_pools_report(const struct rte_eth_dev *eth_dev)
 {
@@ -418,9 +426,9 @@ short_pools_report(const struct rte_eth_dev *eth_dev)
 		}
 		if (lacking != 0)
 			VSR_LOG(WARNING, dev,
-					"RX queue %u has %u rings for %u buffers, and its mempool "
-					"is %u short of them: packets may be lost",
-					i, nb_rings, room, lacking);
+					"RX queue %u has %u rings for %u buffers, and gets %u from "
+					"its mempool: packets may be lost",
+					i, nb_rings, room, room - lacking);
 	}
 }
 

@@ -16,8 +16,9 @@ VSR_RX_SCALAR(VSR_RX_DECLARE, )
 
 /** The RX burst of a queue that serves extra queues: polls all of them, by the path of the port. */
 uint16_t vsr_rx_with_extras(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
-/** Publish buffers until the ring is full or the pool is empty; rings no doorbell. */
-void vsr_rxq_fill(struct vsr_rxq *rxq);
+/** Publish buffers in all RX rings of the port, until they are full or the pool is empty; rings no
+ * doorbell. */
+void vsr_rxqs_fill(struct rte_eth_dev *eth_dev);
 /** Ring the first doorbell after a start, if the device wants it. */
 void vsr_rxq_doorbell_ring(struct vsr_rxq *rxq);
 

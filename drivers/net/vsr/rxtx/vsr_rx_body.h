@@ -142,6 +142,13 @@ rx_post(struct vsr_rxq *rxq, struct rte_mbuf **bufs, uint16_t nb, const struct v
 	}
 }
 
+/* Descriptors that may get a buffer. */
+static __rte_always_inline uint16_t
+rx_room(const struct vsr_rxq *rxq)
+{
+	return rxq->vq->nb_free - rxq->reserve;
+}
+
 /* Publish `most` buffers or some more, unless the ring is full or the pool is empty before.
  * @return number of buffers. */
 static __rte_always_inline uint16_t
@@ -150,8 +157,8 @@ rx_refill(struct vsr_rxq *rxq, uint16_t most, const struct vsr_rx_row row)
 	struct rte_mbuf *bufs[VSR_RX_BULK];
 	uint16_t nb, rest, nb_posted = 0;
 
-	while (rxq->vq->nb_free != 0 && nb_posted < most) {
-		nb = RTE_MIN(rxq->vq->nb_free, VSR_RX_BULK);
+	while (rx_room(rxq) != 0 && nb_posted < most) {
+		nb = RTE_MIN(rx_room(rxq), VSR_RX_BULK);
 		/* End with a whole step, so that the next refill begins with one. */
 		if (row.step > 1) {
 			if (nb_posted != 0 && nb < row.step)
@@ -196,16 +203,19 @@ rx_announced_few(const struct vsr_rxq *rxq)
  *     announced buffers down to fewer than `least` announces the others. `least` buffers hold the
  *     largest packet, so no device waits for room for it. nb_unannounced also counts buffers that a
  *     device found by itself, so the count of announced buffers is never too high.
- *   - RX, start of the port. vsr_rxq_fill() publishes what the pool gives, and after DRIVER_OK
+ *   - RX, start of the port. vsr_rxqs_fill() publishes what the pool gives, and after DRIVER_OK
  *     vsr_rxq_doorbell_ring() announces it: no buffer is announced before. If the pool gave too
  *     little, each poll tries again.
+ *   - RX, several rings and a pool that is too small for them. All together hold no more than the
+ *     pool has (vsr_rxqs_share()), so what the application gives back is there for the ring that
+ *     lacks it. If the application keeps some, the extra ring that lacks most is polled first.
  *   - TX. A burst that publishes ends with the doorbell, or makes it pending. vsr_tx_pending.c says
  *     who rings it then: at the latest an alarm, without any call.
  *   - Control and admin queues. vio_cmdq_post() publishes one command and rings the doorbell, under
  *     one lock.
  *
- * `least` is three eighths of the ring and one burst of packets: the device knows of three eighths
- * even right before the doorbell.
+ * `least` is three eighths of what the ring may hold, and one burst of packets: the device knows of
+ * three eighths even right before the doorbell.
  *
  * all: announce all buffers. Refills of a queue with time to spare do so, because each announced
  * buffer holds a packet that comes while the thread is busy elsewhere.
@@ -297,7 +307,7 @@ done:
 	idle = nb_rx == 0 && rxq->recent < VSR_AHEAD;
 	if (nb_rx != 0)
 		rxq->recent = nb_rx;
-	if ((vq->nb_free >= (nb_rx == 0 ? rxq->free_thresh : rxq->late_thresh) || unlikely(few)) &&
+	if ((rx_room(rxq) >= (nb_rx == 0 ? rxq->free_thresh : rxq->late_thresh) || unlikely(few)) &&
 			likely(!vq->broken)) {
 		if (rx_refill(rxq, nb_rx != 0 || few ? vq->size : rxq->free_thresh, row) != 0 ||
 				few)
