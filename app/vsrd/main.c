@@ -255,6 +255,7 @@ prepare(struct options *options, struct err *err)
 	options->server.daemon = &vsrd;
 	options->server.name = "vsrd";
 	options->server.ending = &vsrd.owner.stopping;
+	options->server.has_state = vsrd_client_has_state;
 	options->server.on_leave = vsrd_client_left;
 	ret = idtable_read(&host->ids, options->ids, err);
 	return ret == 0 ? memory_init(err) : ret;

@@ -144,12 +144,32 @@ wait_input(struct client *client, long long end)
 	}
 }
 
+static void
+stays_no_more(struct client *client)
+{
+	if (client->stays)
+		__atomic_sub_fetch(&client->server->nb_staying, 1, __ATOMIC_RELAXED);
+	client->stays = false;
+}
+
+static bool
+has_state(const struct client *client)
+{
+	const struct server_conf *conf = &client->server->conf;
+
+	return client->subscriber.on ||
+			(conf->has_state != NULL && conf->has_state(conf->daemon, client));
+}
+
 /* As wait_input(). @param idle  The client wants nothing. */
 static bool
 wait_next(struct client *client, long long end, bool idle)
 {
 	bool more;
 
+	/* A request that failed, or has given the state back, leaves nothing to stay for. */
+	if (client->stays && !has_state(client))
+		stays_no_more(client);
 	client->base->idle_since_ms = idle && !client->stays ? base_now_ms() : 0;
 	more = wait_input(client, end);
 	client->base->idle_since_ms = 0;
@@ -200,8 +220,7 @@ serve(struct base_client *base)
 		answer_all(&client, buf);
 	free(buf);
 	events_unsubscribe(&client.subscriber);
-	if (client.stays)
-		__atomic_sub_fetch(&server->nb_staying, 1, __ATOMIC_RELAXED);
+	stays_no_more(&client);
 	if (server->conf.on_leave != NULL)
 		server->conf.on_leave(server->conf.daemon, &client);
 }

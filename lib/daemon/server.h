@@ -46,11 +46,16 @@ struct server_conf {
 	const char *path; /**< Path of the socket. */
 	struct base_access access; /**< Of the socket; mode 0: as the users below need it. */
 	const struct rpc_method *methods;
-	void *daemon; /**< Given to each call and to on_leave(). */
+	void *daemon; /**< Given to each call, to has_state() and to on_leave(). */
 	const char *name; /**< Of the daemon, for error texts. */
 	const atomic_bool *ending; /**< True: no request begins any more. NULL: never. */
 	uid_t uids[SERVER_MAX_UIDS]; /**< Users besides root and the daemon's own user. */
 	unsigned int nb_uids;
+	/**
+	 * Whether a client has state that ends with its connection, besides its subscription. NULL:
+	 * none has. In the thread of the client, between two requests.
+	 */
+	bool (*has_state)(void *daemon, const struct client *client);
 	/** Called when a client is gone. NULL: nothing to do. */
 	void (*on_leave)(void *daemon, struct client *client);
 };
@@ -69,7 +74,8 @@ struct server *server_start(const struct server_conf *conf, struct err *err);
 bool server_stop(struct server *server);
 
 /**
- * The client has state that ends with its connection: keep the connection.
+ * The client gets state that ends with its connection: keep the connection. Before its next request
+ * the server asks conf.has_state() whether this is still so: it may have failed to get the state.
  * @return false: there are SERVER_MAX_STAYING such clients, or fewer for a user without privilege.
  */
 bool server_client_stays(struct client *client);

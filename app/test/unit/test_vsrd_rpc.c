@@ -402,6 +402,8 @@ method_slow(struct rpc_call *call)
 
 static const struct rpc_method slow_methods[] = { { "slow", method_slow }, { NULL, NULL } };
 
+static bool (*asked_for_state)(void *daemon, const struct client *client);
+
 static struct server *
 start(const struct rpc_method *table, struct sockaddr_un *addr)
 {
@@ -413,6 +415,7 @@ start(const struct rpc_method *table, struct sockaddr_un *addr)
 	snprintf(addr->sun_path, sizeof(addr->sun_path), "/tmp/vsr-rpc-%d", (int)getpid());
 	conf.access = *BASE_ACCESS_OWN;
 	conf.ending = &ending;
+	conf.has_state = asked_for_state;
 	called = ending = false;
 	server = server_start(&conf, &err);
 	VTEST(server != NULL);
@@ -501,6 +504,61 @@ nb_that_stay(struct server *server, uid_t uid, struct client *clients)
 	return nb;
 }
 
+static atomic_bool client_has_state;
+
+static bool
+has_state(void *daemon, const struct client *client)
+{
+	return client_has_state;
+}
+
+/* As pasid.acquire: the place is needed before it is known whether the state can be had. */
+static json_t *
+method_try(struct rpc_call *call)
+{
+	if (!server_client_stays(call->client))
+		return rpc_refuse(call, err_set(&call->err, -EUSERS, "there is no place"));
+	return rpc_refuse(call, err_set(&call->err, -EINVAL, "there is none"));
+}
+
+static const struct rpc_method try_methods[] = { { "try", method_try }, { NULL, NULL } };
+
+/* Clients that stay without a reason would keep others from events, and are never sent away. */
+static void
+a_client_that_failed_to_get_state_does_not_stay(void)
+{
+	struct base_client base = { .uid = geteuid() };
+	struct client other[SERVER_MAX_STAYING];
+	struct sockaddr_un addr;
+	struct server *server;
+	char answer[512] = "";
+	unsigned int nb = 0;
+	int fd;
+
+	asked_for_state = has_state;
+	server = start(try_methods, &addr);
+	asked_for_state = NULL;
+	client_has_state = true;
+	fd = ask_server(&addr, REQUEST("try") "\n");
+	VTEST(recv(fd, answer, sizeof(answer), 0) > 0);
+	for (unsigned int i = 0; i < SERVER_MAX_STAYING; i++) {
+		other[i] = (struct client){ .server = server, .base = &base };
+		nb += server_client_stays(&other[i]);
+	}
+	VTEST_EQ(nb, SERVER_MAX_STAYING - 1);
+	client_has_state = false;
+	/* Its next request fails too, and leaves nothing. */
+	VTEST_EQ(send(fd, REQUEST("try") "\n", strlen(REQUEST("try") "\n"), MSG_NOSIGNAL),
+			strlen(REQUEST("try") "\n"));
+	VTEST(recv(fd, answer, sizeof(answer) - 1, 0) > 0 &&
+			strstr(answer, "there is none") != NULL);
+	for (int i = 0; i < 60000 && !server_client_stays(&other[nb]); i++)
+		step(1);
+	VTEST(other[nb].stays);
+	close(fd);
+	VTEST(server_stop(server));
+}
+
 static void
 other_users_leave_subscriptions_to_the_user_of_the_daemon(void)
 {
@@ -539,6 +597,8 @@ main(int argc, char **argv)
 				client_that_does_not_read_its_last_answer_does_not_delay_the_end },
 		{ "rest_of_a_batch_does_not_delay_the_end",
 				rest_of_a_batch_does_not_delay_the_end },
+		{ "a_client_that_failed_to_get_state_does_not_stay",
+				a_client_that_failed_to_get_state_does_not_stay },
 		{ "other_users_leave_subscriptions_to_the_user_of_the_daemon",
 				other_users_leave_subscriptions_to_the_user_of_the_daemon },
 	};

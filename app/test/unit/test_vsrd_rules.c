@@ -179,7 +179,9 @@ shared_state_in_use_keeps_the_vfs(void)
 	pf->used = true;
 	write_file(numvfs, "2", 1);
 	snprintf(path, sizeof(path), "%s/%s", dir, numvfs);
+	VTEST(!vsrd_client_has_state(&vsrd, &client));
 	VTEST_EQ(pasid_acquire(&pf->pasid, &on, &client, 2, 77), 0);
+	VTEST(vsrd_client_has_state(&vsrd, &client));
 
 	VTEST_EQ(owner_vfs_destroy(&vsrd.owner, pf, &destroyed, &users, &err), -EBUSY);
 	VTEST_EQ(json_array_size(users), 1);
@@ -192,6 +194,7 @@ shared_state_in_use_keeps_the_vfs(void)
 	json_decref(users);
 
 	vsrd_client_left(&vsrd, &client);
+	VTEST(!vsrd_client_has_state(&vsrd, &client));
 	/* The kernel is unbinding the driver: the count must not take its lock. */
 	pf->fn.driver[0] = '\0';
 	VTEST_EQ(owner_vfs_destroy(&vsrd.owner, pf, &destroyed, &users, &err), -ENODEV);

@@ -390,6 +390,22 @@ method_pasid_release(struct rpc_call *call)
 	return pasid_change(call, false);
 }
 
+bool
+vsrd_client_has_state(void *daemon, const struct client *client)
+{
+	struct vsrd *vsrd = daemon;
+	bool has = false;
+
+	for (unsigned int i = 0; i < OWNER_MAX_PFS && !has; i++) {
+		struct owner_pf *pf = &vsrd->owner.pfs[i];
+
+		pthread_mutex_lock(&pf->users_lock);
+		has = pasid_has(&pf->pasid, client);
+		pthread_mutex_unlock(&pf->users_lock);
+	}
+	return has;
+}
+
 void
 vsrd_client_left(void *daemon, struct client *client)
 {

@@ -34,6 +34,8 @@ vsrd_of(const struct rpc_call *call)
 /** All methods; ends with a row without a name. */
 extern const struct rpc_method vsrd_methods[];
 
+/** Whether a client has acquired a PASID state. */
+bool vsrd_client_has_state(void *daemon, const struct client *client);
 /** Release the PASID states of a client that is gone. */
 void vsrd_client_left(void *daemon, struct client *client);
 

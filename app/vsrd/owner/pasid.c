@@ -86,6 +86,15 @@ pasid_acquire(struct pasid_users *users, const struct pasid_state *state, const 
 	return 0;
 }
 
+bool
+pasid_has(const struct pasid_users *users, const void *owner)
+{
+	for (size_t i = 0; i < users->nb; i++)
+		if (users->v[i].owner == owner)
+			return true;
+	return false;
+}
+
 void
 pasid_release(struct pasid_users *users, const void *owner, unsigned int vf)
 {

@@ -51,6 +51,8 @@ struct pasid_users {
  */
 int pasid_acquire(struct pasid_users *users, const struct pasid_state *state, const void *owner,
 		unsigned int vf, int pid);
+/** Whether a client has acquired the state for any VF. */
+bool pasid_has(const struct pasid_users *users, const void *owner);
 /** Release the state for a VF, or for all VFs of a client (vf 0). */
 void pasid_release(struct pasid_users *users, const void *owner, unsigned int vf);
 
