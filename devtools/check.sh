@@ -100,7 +100,7 @@ headers_alone() {
 	read -ra dir < <(pkg-config --cflags libdpdk fuse3 jansson)
 	flags+=("${dir[@]}")
 	if ! vsr_sdk_installed; then
-		for dir in lib/eal/include lib/ethdev lib/pci lib/kvargs lib/telemetry lib/mbuf lib/mempool \
+		for dir in lib/eal/include lib/ethdev lib/vhost lib/pci lib/kvargs lib/telemetry lib/mbuf lib/mempool \
 				lib/net drivers/bus/pci; do
 			flags+=("-I$(vsr_sdk_dir)/$dir")
 		done

@@ -10,14 +10,14 @@
 #include <ethdev_pci.h>
 #include <rte_pci.h>
 
+#include "../../common_class.h"
+#include "../../common_pmdinfo.h"
 #include "virtio/vio_err.h"
 #include "vsr_ethdev.h"
 #include "vsr_pmdinfo.h"
 
-/* PF and VF have the same ids. A transitional device is driven through its modern registers. */
 static const struct rte_pci_id vsr_ids[] = {
-	{ RTE_PCI_DEVICE(VIRTIO_PCI_VENDOR_ID, VIRTIO_PCI_DEVICE_ID_NET) },
-	{ RTE_PCI_DEVICE(VIRTIO_PCI_VENDOR_ID, VIRTIO_PCI_DEVICE_ID_NET_TRANSITIONAL) },
+	VSR_PCI_IDS,
 	{ .vendor_id = 0 },
 };
 
@@ -131,6 +131,8 @@ vsr_probe(struct rte_pci_driver *driver, struct rte_pci_device *pci_dev)
 	const bool primary = rte_eal_process_type() == RTE_PROC_PRIMARY;
 	int ret = 0;
 
+	if (vsr_class_is_vdpa(pci_dev->device.devargs))
+		return 1; /* of vdpa_vsr */
 	if (primary)
 		ret = map(pci_dev);
 	if (ret != 0)
@@ -159,11 +161,5 @@ RTE_PMD_REGISTER_PCI_TABLE(net_vsr, vsr_ids);
 RTE_PMD_REGISTER_KMOD_DEP(net_vsr, VSR_KMODS);
 RTE_PMD_REGISTER_PARAM_STRING(net_vsr, VSR_PARAMS);
 
-static_assert(VSR_PMDINFO_VENDOR == VIRTIO_PCI_VENDOR_ID &&
-				VSR_PMDINFO_DEVICE == VIRTIO_PCI_DEVICE_ID_NET &&
-				VSR_PMDINFO_DEVICE_TRANSITIONAL ==
-						VIRTIO_PCI_DEVICE_ID_NET_TRANSITIONAL,
-		"the PCI table and what dpdk-pmdinfo.py prints differ");
-
 /* Read from the file by dpdk-pmdinfo.py, never by the program. */
-static const char vsr_pmdinfo[] __rte_used = VSR_PMDINFO;
+static const char vsr_pmdinfo[] __rte_used = VSR_PMDINFO("net_vsr", VSR_PARAMS);

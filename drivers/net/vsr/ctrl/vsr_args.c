@@ -11,6 +11,7 @@
 #include <rte_cycles.h>
 #include <rte_kvargs.h>
 
+#include "../../../common_class.h"
 #include "../rxtx/vsr_path.h"
 #include "vsr_args.h"
 
@@ -87,12 +88,13 @@ tx_path_parse(const char *key, const char *value, void *arg)
 int
 vsr_args_parse(struct vsr_dev *dev, const char *args)
 {
-	static const char *const keys[] = { "packed", "mrg_rxbuf", "in_order", "rx_path", "tx_path",
-		"tx_db_delay_us", "reset_timeout_ms", NULL };
+	static const char *const keys[] = { VSR_CLASS_KEY, "packed", "mrg_rxbuf", "in_order",
+		"rx_path", "tx_path", "tx_db_delay_us", "reset_timeout_ms", NULL };
 	const struct {
 		arg_handler_t parse;
 		void *to;
 	} handlers[] = {
+		{ vsr_class_net_parse, NULL },
 		{ flag_off_parse, &dev->args.no_packed },
 		{ flag_off_parse, &dev->args.no_mrg_rxbuf },
 		{ flag_off_parse, &dev->args.no_in_order },
@@ -111,7 +113,7 @@ vsr_args_parse(struct vsr_dev *dev, const char *args)
 	if (kvlist == NULL) {
 		VSR_LOG(ERR, dev,
 				"device arguments \"%s\" are not made of "
-				"packed=, mrg_rxbuf=, in_order= (0 or 1), rx_path=, tx_path=, "
+				"class=, packed=, mrg_rxbuf=, in_order= (0 or 1), rx_path=, tx_path=, "
 				"tx_db_delay_us=, reset_timeout_ms=",
 				args);
 		return -EINVAL;

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The vsr authors
+"""vdpa_vsr in its smallest application, and guests on its sockets: DPDK's virtio-user."""
+
+import itertools
+import json
+import os
+import re
+
+from . import paths
+from .child import Child
+from .testpmd import Testpmd
+
+PLUGIN = "drivers/vdpa/vsr/librte_vdpa_vsr.so"
+_serial = itertools.count()
+
+
+class VdpaServe:
+    """The application vdpa_serve: shows each device to one guest, on a vhost-user socket.
+
+    devices: {PCI address: further device arguments}.
+    """
+
+    def __init__(self, host, devices, eal=()):
+        self.host = host
+        self.prefix = f"vsrvdpa{os.getpid()}n{next(_serial)}"
+        self.sockets = {bdf: host.dir / f"vhost{n}.sock" for n, bdf in enumerate(devices)}
+        command = [paths.BUILD / "app/test/tools/vdpa_serve", "--lcores", host.lcores.split(",")[0]]
+        command += ["-m", "64", "--file-prefix", self.prefix, "--in-memory", "--no-telemetry"]
+        command += ["--iova-mode=va", "--log-level=pmd.vdpa.vsr:info"]
+        for bdf, args in devices.items():
+            command += ["-a", ",".join([bdf, "class=vdpa", *args])]
+        if host.token:
+            command += [f"--vfio-vf-token={host.token}"]
+        command += [*eal, "--", *(f"{bdf}={path}" for bdf, path in self.sockets.items())]
+        self.command = [str(word) for word in command]
+        self.child = None
+
+    def start(self):
+        self.child = Child(self.host.wrap(self.command), env=self.host.env, name="vdpa_serve")
+        self.child.expect("^vdpa_serve is ready")
+        return self
+
+    def ask(self, text):
+        """Send a command. Returns its answer."""
+        mark = self.child.mark()
+        self.child.send(text + "\n")
+        return json.loads(self.child.expect(r"^(\{.*\})\s*$", since=mark).group(1))
+
+    def info(self, bdf):
+        return self.ask(f"info {bdf}")
+
+    def queue(self, bdf, number):
+        return self.ask(f"queue {bdf} {number}")
+
+    def quit(self) -> int:
+        self.child.send("quit\n")
+        return self.child.wait()
+
+    def close(self):
+        if self.child is not None:
+            self.child.close()
+
+
+class VirtioUser(Testpmd):
+    """testpmd as a guest: DPDK's virtio-user on a vhost-user socket."""
+
+    def __init__(self, host, socket, options=(), eal=(), args=(), memory="64"):
+        device = ",".join(["net_virtio_user0", f"path={socket}", *options])
+        super().__init__(host, [], eal=["--no-pci", "--vdev", device, *eal], args=args,
+                         memory=memory)
+        # A guest of the real world does not see the simulated host.
+        self.command = [word for word in self.command
+                        if not re.match(r"--vfio-vf-token=", word)]
+
+    def launch(self):
+        self.child = Child(self.command, env={**os.environ, **self.env}, name="virtio-user")
+        return self
