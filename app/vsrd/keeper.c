@@ -37,7 +37,7 @@
 #define MAX_KEPT 128
 #define MAX_PER_MESSAGE 16
 #define SHORT_RUN_MS 2000 /* After a shorter run the command is started again later. */
-#define STOP_MS 20000 /* Then the command is killed. */
+#define STOP_MS 45000 /* Then the command is killed. */
 #define KILL_MS 5000 /* Then the command hangs in the kernel: the keeper ends without it. */
 
 struct kept {

@@ -355,6 +355,42 @@ def test_change_that_hangs_in_the_kernel_delays_nobody_else(sim, daemon, tmp_pat
     vsrd.child.wait()
 
 
+def test_call_that_hangs_at_the_end_leaves_no_guest_connected(sim, daemon, tmp_path):
+    """Steps: a guest uses a VF; pf.attach hangs in its read of a file of sysfs; end vsrd. Verify:
+    the guest is disconnected, its socket is removed, the PF is reset, and vsrd says that something
+    has not ended."""
+    host = sim(vfs=2)
+    host.write("1", "bus/pci/devices", PF, "sriov_numvfs")
+    shown_elsewhere(host, tmp_path)
+    vsrd = daemon(host, keeper=False, args=["--pf", PF, "--sysfs", tmp_path])
+    path = host.dir / "guest"
+    ask(host, "legacy.serve", pf=PF, vf=1, socket=str(path))
+    guest = Guest(path)
+    hanging = tmp_path / "bus/pci/devices/0000:09:00.0"
+    hanging.mkdir()
+    os.mkfifo(hanging / "vendor")
+    writers = []
+
+    def is_read():
+        try:
+            writers.append(os.open(hanging / "vendor", os.O_WRONLY | os.O_NONBLOCK))
+        except OSError as error:
+            assert error.errno == errno.ENXIO
+        return writers
+
+    Background(ask, host, "pf.attach", pf="0000:09:00.0")
+    wait_for(is_read, "the call")
+    vsrd.child.signal(signal.SIGTERM)
+    assert vsrd.child.wait() == 1
+    os.close(*writers)
+    with pytest.raises((EOFError, ConnectionError)):
+        guest.reset()
+    guest.close()
+    assert not path.exists()
+    for line in ("event vf_unserved", "is reset now", "not everything has come to an end"):
+        vsrd.child.expect(line)
+
+
 def test_slow_attach_delays_no_other_pf(sim, daemon):
     """Steps: attach a PF whose device answers seconds later. Verify: calls for another PF, and the
     lists, are answered meanwhile; a second attach is refused."""

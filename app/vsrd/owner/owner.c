@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/base_clock.h"
 #include "virtio/vio_err.h"
 
 #include "daemon/events.h"
@@ -317,11 +318,19 @@ owner_release(struct owner *owner, const char *name, json_t **users, struct err 
 	return ret;
 }
 
-/* @return false: somebody is still inside. */
-static bool
-leave_one(struct owner_pf *pf, bool keeper)
+static unsigned int
+left_ms(long long end)
 {
-	if (!gate_wait_empty(&pf->gate, OWNER_LEAVE_MS) || !owner_watch_end(pf, OWNER_LEAVE_MS)) {
+	const long long left = end - base_now_ms();
+
+	return left > 0 ? (unsigned int)left : 0;
+}
+
+/* All PFs share one deadline: all were told at the same time. @return false: somebody is inside. */
+static bool
+leave_one(struct owner_pf *pf, bool keeper, long long end)
+{
+	if (!gate_wait_empty(&pf->gate, left_ms(end)) || !owner_watch_end(pf, left_ms(end))) {
 		log_warn("%s is left as it is: it does not come to an end of what it does",
 				pf->bdf);
 		return false;
@@ -332,6 +341,8 @@ leave_one(struct owner_pf *pf, bool keeper)
 				pf->fn.num_vfs);
 	/* A PF whose descriptors are kept goes on running, queues included. */
 	if (pf->used && !pf->kept) {
+		/* VFIO resets it when it is closed: nobody has to wait for a slow one. */
+		pf->dev.timeout_us = 1000 * left_ms(end);
 		vio_dev_reset(&pf->dev);
 		owner_clear(pf);
 	}
@@ -344,9 +355,10 @@ owner_leave(struct owner *owner)
 	/* A keeper that does not answer in time still has the descriptors. */
 	const int flushed = fdstore_flush();
 	const bool keeper = flushed == 0 || flushed == -ETIMEDOUT;
+	const long long end = base_now_ms() + OWNER_LEAVE_MS;
 	bool all = true;
 
 	for (unsigned int i = 0; i < OWNER_MAX_PFS; i++)
-		all = leave_one(&owner->pfs[i], keeper) && all;
+		all = leave_one(&owner->pfs[i], keeper, end) && all;
 	return all;
 }

@@ -22,7 +22,7 @@
 
 #define OWNER_WAIT_MS 10000 /**< Longest wait of a client for others on the same PF. */
 #define OWNER_GUEST_WAIT_MS 2000 /**< Of an access of a guest. */
-#define OWNER_LEAVE_MS 2000 /**< At the end of the daemon, for what still runs on a PF. */
+#define OWNER_LEAVE_MS 4000 /**< At the end of the daemon, for what still runs on all PFs. */
 
 void owner_init(struct owner *owner);
 /** The daemon ends: commands are not tried again, waits end, nothing new begins. */
