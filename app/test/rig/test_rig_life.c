@@ -771,6 +771,80 @@ other_drivers_see_a_stand_in(void)
 	VTEST(saved.data->dev_private == NULL && saved.data->nb_rx_queues == 0);
 }
 
+/* What other drivers, or net_vsr of another process, get of a port. */
+static void
+others_see(bool stand_in, const struct rte_ether_addr *mac, const struct rte_ether_addr *more,
+		uint16_t want_mtu, bool promiscuous, bool all_multicast, int vlan_offload)
+{
+	struct rte_eth_dev *eth_dev = &rte_eth_devices[rig.fns[0].port];
+	const struct rte_eth_dev saved = *eth_dev;
+	struct rte_ether_addr addr;
+	uint16_t mtu;
+
+	VTEST(rte_eth_dev_attach_secondary("rig0") == eth_dev);
+	if (!stand_in)
+		VTEST_EQ(vsr_eth_init_secondary(eth_dev), 0);
+	VTEST_EQ(rte_eth_macaddr_get(saved.data->port_id, &addr), 0);
+	VTEST(rte_is_same_ether_addr(&addr, mac));
+	if (stand_in) /* also where net_virtio has it */
+		VTEST_EQ(memcmp((uint8_t *)eth_dev->data->dev_private + 32, mac, sizeof(*mac)), 0);
+	VTEST(rte_is_same_ether_addr(&eth_dev->data->mac_addrs[1], more));
+	VTEST_EQ(rte_eth_dev_get_mtu(saved.data->port_id, &mtu), 0);
+	VTEST_EQ(mtu, want_mtu);
+	VTEST_EQ(rte_eth_promiscuous_get(saved.data->port_id), promiscuous);
+	VTEST_EQ(rte_eth_allmulticast_get(saved.data->port_id), all_multicast);
+	VTEST_EQ(rte_eth_dev_get_vlan_offload(saved.data->port_id), vlan_offload);
+	*eth_dev = saved;
+}
+
+static void
+other_processes_see_what_changes(void)
+{
+	static struct rte_ether_addr own = { { 2, 0, 0, 0, 0, 0x51 } };
+	static struct rte_ether_addr more = { { 2, 0, 0, 0, 0, 0x52 } };
+	static const struct rte_ether_addr none;
+	const struct rte_eth_conf filter = {
+		.rxmode = { .mtu = 1400, .offloads = RTE_ETH_RX_OFFLOAD_VLAN_FILTER },
+	};
+	const struct rig_conf conf = { 0 };
+	struct rte_ether_addr first;
+
+	for (unsigned int i = 0; i < 2; i++) {
+		const bool stand_in = i == 0;
+		uint16_t port;
+
+		rig_note("%s", stand_in ? "stand-in" : "net_vsr");
+		rig_open(&rig, &conf);
+		port = rig.fns[0].port;
+		VTEST_EQ(rte_eth_macaddr_get(port, &first), 0);
+		others_see(stand_in, &first, &none, 1500, false, false, 0);
+		VTEST_EQ(rig_configure(&rig, 0, 1, 64, 0, rig.pool), 0);
+		VTEST_EQ(rte_eth_dev_start(port), 0);
+		VTEST_EQ(rte_eth_dev_set_mtu(port, 1300), 0);
+		VTEST_EQ(rte_eth_dev_default_mac_addr_set(port, &own), 0);
+		others_see(stand_in, &own, &none, 1300, false, false, 0);
+		VTEST_EQ(rte_eth_dev_mac_addr_add(port, &more, 0), 0);
+		VTEST_EQ(rte_eth_promiscuous_enable(port), 0);
+		others_see(stand_in, &own, &more, 1300, true, false, 0);
+		VTEST_EQ(rte_eth_promiscuous_disable(port), 0);
+		VTEST_EQ(rte_eth_allmulticast_enable(port), 0);
+		others_see(stand_in, &own, &more, 1300, false, true, 0);
+		VTEST_EQ(rte_eth_dev_mac_addr_remove(port, &more), 0);
+		VTEST_EQ(rte_eth_allmulticast_disable(port), 0);
+		VTEST_EQ(rte_eth_dev_stop(port), 0);
+		others_see(stand_in, &own, &none, 1300, false, false, 0);
+		VTEST_EQ(rte_eth_dev_set_vlan_offload(port, RTE_ETH_VLAN_FILTER_OFFLOAD), 0);
+		others_see(stand_in, &own, &none, 1300, false, false, RTE_ETH_VLAN_FILTER_OFFLOAD);
+		VTEST_EQ(rte_eth_dev_set_vlan_offload(port, 0), 0);
+		VTEST_EQ(rte_eth_dev_configure(port, 1, 1, &filter), 0);
+		others_see(stand_in, &own, &none, 1400, false, false, RTE_ETH_VLAN_FILTER_OFFLOAD);
+		VTEST_EQ(rte_eth_dev_reset(port), 0);
+		others_see(stand_in, &first, &none, 1400, false, false,
+				RTE_ETH_VLAN_FILTER_OFFLOAD);
+		rig_close(&rig);
+	}
+}
+
 static const struct vtest_case cases[] = {
 	{ "hundred_restarts_leak_nothing", hundred_restarts_leak_nothing },
 	{ "hundred_ports_leak_nothing", hundred_ports_leak_nothing },
@@ -797,6 +871,7 @@ static const struct vtest_case cases[] = {
 	{ "lone_queues_work", lone_queues_work },
 	{ "counters_of_queues_are_listed_once", counters_of_queues_are_listed_once },
 	{ "other_drivers_see_a_stand_in", other_drivers_see_a_stand_in },
+	{ "other_processes_see_what_changes", other_processes_see_what_changes },
 	{ "rx_interrupts_come_when_asked_for", rx_interrupts_come_when_asked_for },
 };
 

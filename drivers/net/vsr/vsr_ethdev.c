@@ -81,6 +81,7 @@ vsr_configure(struct rte_eth_dev *eth_dev)
 	const uint16_t nb_rx = eth_dev->data->nb_rx_queues;
 	const struct rte_eth_conf *conf = &eth_dev->data->dev_conf;
 	struct vsr_dev *dev = vsr_dev_of(eth_dev);
+	int ret;
 
 	if ((conf->rxmode.mq_mode & ~RTE_ETH_MQ_RX_RSS) != 0 ||
 			conf->txmode.mq_mode != RTE_ETH_MQ_TX_NONE) {
@@ -98,13 +99,16 @@ vsr_configure(struct rte_eth_dev *eth_dev)
 	}
 	eth_dev->data->scattered_rx = vsr_has(dev, VIRTIO_NET_F_MRG_RXBUF) &&
 			(conf->rxmode.offloads & RTE_ETH_RX_OFFLOAD_SCATTER) != 0;
-	return vlan_filter_choose(dev, conf->rxmode.offloads & RTE_ETH_RX_OFFLOAD_VLAN_FILTER);
+	ret = vlan_filter_choose(dev, conf->rxmode.offloads & RTE_ETH_RX_OFFLOAD_VLAN_FILTER);
+	if (ret == 0)
+		vsr_shared_show(eth_dev);
+	return ret;
 }
 
 /* Accepting CTRL_VLAN takes a reset of the device, so the filter of a started port can be switched
  * only if it was on at the start. */
 static int
-vsr_vlan_offload_set(struct rte_eth_dev *eth_dev, int mask)
+vlan_offload_set(struct rte_eth_dev *eth_dev, int mask)
 {
 	const bool filter = eth_dev->data->dev_conf.rxmode.offloads &
 			RTE_ETH_RX_OFFLOAD_VLAN_FILTER;
@@ -120,6 +124,17 @@ vsr_vlan_offload_set(struct rte_eth_dev *eth_dev, int mask)
 		return -EBUSY;
 	}
 	return vsr_vlan_filter_switch(eth_dev, filter);
+}
+
+/* ethdev has stored the offloads before it calls. */
+static int
+vsr_vlan_offload_set(struct rte_eth_dev *eth_dev, int mask)
+{
+	const int ret = vlan_offload_set(eth_dev, mask);
+
+	if (ret == 0)
+		vsr_shared_show(eth_dev);
+	return ret;
 }
 
 static void
@@ -275,6 +290,88 @@ vsr_mtu_set(struct rte_eth_dev *eth_dev, uint16_t mtu)
 	return 0;
 }
 
+/* ethdev stores what these operations change after they return: tell other processes here. */
+
+static int
+eth_mtu_set(struct rte_eth_dev *eth_dev, uint16_t mtu)
+{
+	const int ret = vsr_mtu_set(eth_dev, mtu);
+
+	if (ret == 0)
+		vsr_shared_stand_in(eth_dev)->mtu = mtu;
+	return ret;
+}
+
+static int
+promiscuous_set(struct rte_eth_dev *eth_dev, int ret, bool on)
+{
+	if (ret == 0)
+		vsr_shared_stand_in(eth_dev)->promiscuous = on;
+	return ret;
+}
+
+static int
+eth_promiscuous_enable(struct rte_eth_dev *eth_dev)
+{
+	return promiscuous_set(eth_dev, vsr_promiscuous_enable(eth_dev), true);
+}
+
+static int
+eth_promiscuous_disable(struct rte_eth_dev *eth_dev)
+{
+	return promiscuous_set(eth_dev, vsr_promiscuous_disable(eth_dev), false);
+}
+
+static int
+allmulticast_set(struct rte_eth_dev *eth_dev, int ret, bool on)
+{
+	if (ret == 0)
+		vsr_shared_stand_in(eth_dev)->all_multicast = on;
+	return ret;
+}
+
+static int
+eth_allmulticast_enable(struct rte_eth_dev *eth_dev)
+{
+	return allmulticast_set(eth_dev, vsr_allmulticast_enable(eth_dev), true);
+}
+
+static int
+eth_allmulticast_disable(struct rte_eth_dev *eth_dev)
+{
+	return allmulticast_set(eth_dev, vsr_allmulticast_disable(eth_dev), false);
+}
+
+static int
+eth_mac_addr_set(struct rte_eth_dev *eth_dev, struct rte_ether_addr *addr)
+{
+	const int ret = vsr_mac_addr_set(eth_dev, addr);
+
+	if (ret == 0)
+		vsr_shared_mac_show(eth_dev, 0, addr);
+	return ret;
+}
+
+static int
+eth_mac_addr_add(struct rte_eth_dev *eth_dev, struct rte_ether_addr *addr, uint32_t index,
+		uint32_t pool)
+{
+	const int ret = vsr_mac_addr_add(eth_dev, addr, index, pool);
+
+	if (ret == 0)
+		vsr_shared_mac_show(eth_dev, index, addr);
+	return ret;
+}
+
+static void
+eth_mac_addr_remove(struct rte_eth_dev *eth_dev, uint32_t index)
+{
+	static const struct rte_ether_addr none;
+
+	vsr_mac_addr_remove(eth_dev, index);
+	vsr_shared_mac_show(eth_dev, index, &none);
+}
+
 static int
 vsr_rx_burst_mode_get(struct rte_eth_dev *eth_dev, uint16_t queue_id,
 		struct rte_eth_burst_mode *mode)
@@ -357,7 +454,7 @@ vsr_reset(struct rte_eth_dev *eth_dev)
 	eth_dev->data->dev_configured = 0;
 	ret = device_init(eth_dev);
 	if (ret == 0)
-		vsr_shared_mac_show(eth_dev);
+		vsr_shared_show(eth_dev);
 	return ret;
 }
 
@@ -370,17 +467,17 @@ static const struct eth_dev_ops vsr_ops = {
 	.dev_infos_get = vsr_infos_get,
 	.link_update = vsr_link_update,
 	.is_removed = vsr_is_removed,
-	.promiscuous_enable = vsr_promiscuous_enable,
-	.promiscuous_disable = vsr_promiscuous_disable,
-	.allmulticast_enable = vsr_allmulticast_enable,
-	.allmulticast_disable = vsr_allmulticast_disable,
-	.mac_addr_set = vsr_mac_addr_set,
-	.mac_addr_add = vsr_mac_addr_add,
-	.mac_addr_remove = vsr_mac_addr_remove,
+	.promiscuous_enable = eth_promiscuous_enable,
+	.promiscuous_disable = eth_promiscuous_disable,
+	.allmulticast_enable = eth_allmulticast_enable,
+	.allmulticast_disable = eth_allmulticast_disable,
+	.mac_addr_set = eth_mac_addr_set,
+	.mac_addr_add = eth_mac_addr_add,
+	.mac_addr_remove = eth_mac_addr_remove,
 	.set_mc_addr_list = vsr_set_mc_addr_list,
 	.vlan_filter_set = vsr_vlan_filter_set,
 	.vlan_offload_set = vsr_vlan_offload_set,
-	.mtu_set = vsr_mtu_set,
+	.mtu_set = eth_mtu_set,
 	.stats_get = vsr_stats_get,
 	.stats_reset = vsr_stats_reset,
 	.xstats_get = vsr_xstats_get,
@@ -486,6 +583,6 @@ vsr_eth_init(struct rte_eth_dev *eth_dev, struct vio_transport *transport, const
 	if (ret != 0)
 		vsr_shared_destroy(eth_dev);
 	else
-		vsr_shared_mac_show(eth_dev);
+		vsr_shared_show(eth_dev);
 	return ret;
 }

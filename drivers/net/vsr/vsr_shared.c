@@ -108,14 +108,34 @@ vsr_shared_create(struct rte_eth_dev *eth_dev)
 	return 0;
 }
 
+struct rte_eth_dev_data *
+vsr_shared_stand_in(const struct rte_eth_dev *eth_dev)
+{
+	return container_of(eth_dev->data, struct shared, data)->entry;
+}
+
 void
-vsr_shared_mac_show(struct rte_eth_dev *eth_dev)
+vsr_shared_mac_show(struct rte_eth_dev *eth_dev, uint32_t index, const struct rte_ether_addr *addr)
 {
 	struct shared *shared = container_of(eth_dev->data, struct shared, data);
 
-	shared->stand_in_macs[0] = eth_dev->data->mac_addrs[0];
-	stand_in_set(shared, STAND_IN_MAC, &eth_dev->data->mac_addrs[0],
-			sizeof(struct rte_ether_addr));
+	shared->stand_in_macs[index] = *addr;
+	if (index == 0)
+		stand_in_set(shared, STAND_IN_MAC, addr, sizeof(*addr));
+}
+
+void
+vsr_shared_show(struct rte_eth_dev *eth_dev)
+{
+	struct rte_eth_dev_data *stand_in = vsr_shared_stand_in(eth_dev);
+	const struct rte_eth_dev_data *data = eth_dev->data;
+
+	stand_in->mtu = data->mtu;
+	stand_in->promiscuous = data->promiscuous;
+	stand_in->all_multicast = data->all_multicast;
+	stand_in->dev_conf.rxmode = data->dev_conf.rxmode;
+	for (uint32_t i = 0; i < VSR_MACS_MAX; i++)
+		vsr_shared_mac_show(eth_dev, i, &data->mac_addrs[i]);
 }
 
 void

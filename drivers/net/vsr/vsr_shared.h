@@ -16,6 +16,9 @@
  * So the entry in the table is a stand-in: a port without queues, whose dev_private is one of
  * net_virtio that reaches no device. The data of the port are elsewhere, and eth_dev->data of the
  * primary process points to them. net_vsr in a secondary process finds them by a memzone.
+ *
+ * The stand-in has the MAC addresses, the MTU, the modes and the RX offloads of the port. Its link
+ * is down: net_virtio sets the link of a port that it takes for stopped each time it is asked.
  */
 
 #include "base/vsr_dev.h"
@@ -27,8 +30,13 @@
  * @return 0, -ENOMEM or -ENAMETOOLONG.
  */
 int vsr_shared_create(struct rte_eth_dev *eth_dev);
-/** Primary process: the stand-in shows the MAC address that the port has now. */
-void vsr_shared_mac_show(struct rte_eth_dev *eth_dev);
+/** Primary process: the stand-in shows what the port has now. */
+void vsr_shared_show(struct rte_eth_dev *eth_dev);
+/** Primary process: the stand-in, for a change that ethdev stores only after the operation. */
+struct rte_eth_dev_data *vsr_shared_stand_in(const struct rte_eth_dev *eth_dev);
+/** Primary process: the stand-in shows this MAC address at this place of the table. */
+void vsr_shared_mac_show(struct rte_eth_dev *eth_dev, uint32_t index,
+		const struct rte_ether_addr *addr);
 /** Primary process: free the data of the port, dev_private too. ethdev frees the entry. */
 void vsr_shared_destroy(struct rte_eth_dev *eth_dev);
 /**
