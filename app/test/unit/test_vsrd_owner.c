@@ -2,13 +2,21 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/* How an owner leaves its PFs, on a clock that the test moves: the linker puts the functions
- * __wrap_* below in the place of those of vsrd and libc. */
+/* How an owner leaves its PFs, on a clock that the test moves, and what becomes of memory that a
+ * device may still use: the linker puts the functions __wrap_* below in the place of those of vsrd,
+ * lib/virtio and libc. */
 
 #include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
+#include <rte_malloc.h>
+
 #include "vsrd/owner/owner.h"
+#include "vsrd/owner/owner_admin.h"
+#include "vsrd/owner/owner_keep.h"
+#include "vsrd/owner/owner_pf.h"
 #include "vsrd/owner/owner_watch.h"
 #include "test/fixture/vtest.h"
 
@@ -106,6 +114,121 @@ devices_that_hang_are_left_to_the_kernel(void)
 		VTEST(!owner.pfs[i].used);
 }
 
+/* ---------------------------------------------------------------- memory of queues */
+
+static int unmap_ret; /* Of the removal of all DMA maps. */
+static unsigned int nb_maps, nb_freed;
+static bool closed;
+
+int __wrap_vio_vfio_dma_unmap_all(struct vio_vfio *vfio);
+int __wrap_vio_vfio_dma_map(struct vio_vfio *vfio, void *addr, uint64_t len, uint64_t iova);
+void __wrap_vio_vfio_close(struct vio_vfio *vfio);
+void __wrap_vio_admin_free(struct vio_admin *admin);
+
+int
+__wrap_vio_vfio_dma_unmap_all(struct vio_vfio *vfio)
+{
+	(void)vfio;
+	return unmap_ret;
+}
+
+int
+__wrap_vio_vfio_dma_map(struct vio_vfio *vfio, void *addr, uint64_t len, uint64_t iova)
+{
+	(void)vfio, (void)addr, (void)len, (void)iova;
+	nb_maps++;
+	return 0;
+}
+
+void
+__wrap_vio_vfio_close(struct vio_vfio *vfio)
+{
+	(void)vfio;
+	closed = true;
+}
+
+void
+__wrap_vio_admin_free(struct vio_admin *admin)
+{
+	if (admin == NULL)
+		return;
+	VTEST(closed || unmap_ret == 0);
+	nb_freed++;
+}
+
+/* A PF with memory and an admin queue. */
+static struct owner_pf *
+own_one(void)
+{
+	struct owner_pf *pf = &owner.pfs[0];
+	static int queues;
+	struct err err;
+
+	owner_init(&owner);
+	strcpy(pf->fn.bdf, "0000:01:00.0");
+	pf->vfio.container = pf->vfio.group = pf->vfio.device = -1;
+	vio_features_add(&pf->dev.accepted, VIRTIO_F_ADMIN_VQ);
+	VTEST_EQ(memory_create(&pf->memory, pf->fn.bdf, -1, &err), 0);
+	pf->admin = (struct vio_admin *)&queues;
+	pf->used = true;
+	nb_maps = nb_freed = 0;
+	closed = false;
+	return pf;
+}
+
+static bool
+is_there(void *memory)
+{
+	unsigned char in_core;
+
+	return mincore(memory, 4096, &in_core) == 0 &&
+			rte_malloc_heap_get_socket("vsrd 0000:01:00.0") >= 0;
+}
+
+static void
+memory_that_the_device_reaches_is_neither_freed_nor_used(void)
+{
+	struct owner_pf *pf = own_one();
+	void *memory = pf->memory.addr;
+
+	unmap_ret = -EIO;
+	for (int i = 0; i < 2; i++) {
+		owner_memory_drop(pf);
+		VTEST(is_there(memory));
+		VTEST(pf->admin == NULL && pf->memory.addr == NULL);
+		/* The device has come back: without other memory it gets no queue. */
+		owner_admin_start(pf);
+		VTEST(pf->admin == NULL && pf->memory.addr == NULL);
+		VTEST(strstr(pf->admin_err.text, "its old queues") != NULL);
+	}
+	VTEST_EQ(nb_maps, 0);
+	VTEST_EQ(nb_freed, 0);
+	unmap_ret = 0;
+	owner_admin_start(pf);
+	VTEST_EQ(nb_freed, 1);
+	VTEST_EQ(nb_maps, 1);
+	VTEST(pf->memory.addr != NULL);
+	owner_clear(pf);
+	VTEST_EQ(nb_freed, 1);
+}
+
+static void
+memory_is_freed_when_the_pf_is_closed(void)
+{
+	for (int dropped = 0; dropped < 2; dropped++) {
+		struct owner_pf *pf = own_one();
+		void *memory = pf->memory.addr;
+
+		unmap_ret = -EIO;
+		if (dropped != 0)
+			owner_memory_drop(pf);
+		VTEST(is_there(memory));
+		owner_clear(pf);
+		VTEST_EQ(nb_freed, 1);
+		VTEST(!is_there(memory));
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -113,7 +236,14 @@ main(int argc, char **argv)
 		{ "all_pfs_together_are_waited_for_once", all_pfs_together_are_waited_for_once },
 		{ "devices_that_hang_are_left_to_the_kernel",
 				devices_that_hang_are_left_to_the_kernel },
+		{ "memory_that_the_device_reaches_is_neither_freed_nor_used",
+				memory_that_the_device_reaches_is_neither_freed_nor_used },
+		{ "memory_is_freed_when_the_pf_is_closed", memory_is_freed_when_the_pf_is_closed },
 	};
+	struct err err;
+
+	if (memory_init(&err) != 0)
+		return 1;
 
 	return vtest_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));
 }

@@ -13,6 +13,7 @@
 #include "daemon/log.h"
 
 #include "owner_admin.h"
+#include "owner_keep.h"
 
 static void
 admin_dead(void *arg, unsigned int queue, const char *err)
@@ -34,6 +35,9 @@ memory_ready(struct owner_pf *pf, struct err *err)
 
 	if (pf->memory.addr != NULL)
 		return 0;
+	if (pf->map_left && (ret = owner_memory_unmap(pf)) != 0)
+		return err_set(err, ret, "it may still reach the memory of its old queues: %s",
+				vio_err());
 	ret = memory_create(&pf->memory, pf->fn.bdf, -1, err);
 	if (ret != 0)
 		return ret;

@@ -66,16 +66,43 @@ owner_forget(const struct owner_pf *pf)
 }
 
 void
+owner_memory_left_free(struct owner_pf *pf)
+{
+	vio_admin_free(pf->left_admin);
+	pf->left_admin = NULL;
+	if (pf->left.addr != NULL)
+		memory_free(&pf->left);
+	pf->map_left = false;
+}
+
+int
+owner_memory_unmap(struct owner_pf *pf)
+{
+	const int ret = vio_vfio_dma_unmap_all(&pf->vfio);
+
+	if (ret == 0)
+		owner_memory_left_free(pf);
+	return ret;
+}
+
+void
 owner_memory_drop(struct owner_pf *pf)
 {
 	char name[64];
 
 	/* If the IOMMU keeps the map, the device may still write: leave the memory as it is, so
-	 * that nobody else gets it. */
-	if (vio_vfio_dma_unmap_all(&pf->vfio) != 0) {
-		log_error("%s: the memory of its queues is lost: %s", pf->fn.bdf, vio_err());
-		pf->memory = (struct memory){ .fd = -1 };
-		pf->admin = NULL;
+	 * that nobody else gets it. There is no second one: while a map is left, no memory is made
+	 * (owner_admin_start()). */
+	if (owner_memory_unmap(pf) != 0) {
+		log_error("%s: the memory of its queues cannot be taken away from it: %s",
+				pf->fn.bdf, vio_err());
+		pf->map_left = true;
+		if (pf->memory.addr != NULL) {
+			pf->left = pf->memory;
+			pf->left_admin = pf->admin;
+			pf->memory = (struct memory){ .fd = -1 };
+			pf->admin = NULL;
+		}
 	}
 	vio_admin_free(pf->admin);
 	pf->admin = NULL;

@@ -21,9 +21,19 @@ void owner_forget(const struct owner_pf *pf);
 /**
  * Give up the memory of queues and the admin queue of a device that may still use them, because its
  * reset has not ended: first the IOMMU takes the memory away from the device. The next negotiation
- * that succeeds makes new memory.
+ * that succeeds makes new memory. If the IOMMU does not, the memory is neither freed nor used again
+ * before owner_memory_unmap() succeeds or the PF is closed.
  */
 void owner_memory_drop(struct owner_pf *pf);
+
+/**
+ * Remove all DMA maps, and free memory that was dropped while this was not possible. The caller has
+ * no memory that is in use.
+ * @return 0 or -errno, with vio_err().
+ */
+int owner_memory_unmap(struct owner_pf *pf);
+/** Free memory that was dropped. The container of the PF is closed, or has no map. */
+void owner_memory_left_free(struct owner_pf *pf);
 
 /** Whether a descriptor of this PF was kept. */
 bool owner_has_kept(const struct fdstore *store, const char *bdf);

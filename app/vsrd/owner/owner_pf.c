@@ -110,9 +110,13 @@ owner_take(struct owner *owner, struct owner_pf *pf)
 void
 owner_clear(struct owner_pf *pf)
 {
-	vio_admin_free(pf->admin);
+	/* First: a device whose reset has not ended writes into the memory of its queues. */
 	vio_vfio_close(&pf->vfio);
+	vio_admin_free(pf->admin);
 	memory_free(&pf->memory);
+	/* The map of the IOMMU went with the container. Where the keeper still has the container
+	 * open, VFIO has the pages pinned, and nobody else gets them. */
+	owner_memory_left_free(pf);
 	if (pf->request >= 0)
 		close(pf->request);
 	pf->admin = NULL;

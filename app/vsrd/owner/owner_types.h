@@ -58,6 +58,9 @@ struct owner_pf {
 	struct vio_dev dev;
 	struct memory memory;
 	bool memory_kept;
+	bool map_left; /**< The IOMMU may still let the device reach memory that was dropped... */
+	struct memory left; /**< ...this memory, */
+	struct vio_admin *left_admin; /**< and the queues in it. */
 	struct vio_admin *admin; /**< NULL: no admin queue; admin_err has the error text. */
 	bool agree_again; /**< A command was still pending: agree on commands later. */
 	struct err state_err, admin_err;
