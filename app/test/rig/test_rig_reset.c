@@ -363,6 +363,88 @@ changed_features_change_the_queues(void)
 	}
 }
 
+/* Send packets and receive as many, in any order. */
+static void
+traffic_of_flows(void)
+{
+	struct rte_mbuf *pkts[BURST], *got[BURST];
+	uint16_t nb = 0;
+
+	for (uint16_t i = 0; i < BURST; i++)
+		pkts[i] = rig_packet(rig.pool, 60, 0, i, NULL);
+	VTEST_EQ(rte_eth_tx_burst(port(), 0, pkts, BURST), BURST);
+	rig_step(&rig);
+	for (unsigned int i = 0; i < BURST; i++)
+		nb += rte_eth_rx_burst(port(), 0, &got[nb], BURST - nb);
+	VTEST_EQ(nb, BURST);
+	rte_pktmbuf_free_bulk(got, BURST);
+}
+
+/* Descriptors of the rings of a queue and of its extra queues; 0: they differ. */
+static uint16_t
+ring_size(void)
+{
+	const struct rte_eth_dev_data *data = rte_eth_devices[port()].data;
+	const struct vsr_rxq *rxq = data->rx_queues[0];
+	const uint16_t size = rxq->vq->size;
+
+	for (; rxq != NULL; rxq = rxq->next)
+		if (rxq->vq->size != size)
+			return 0;
+	for (uint16_t i = 0; i < data->nb_tx_queues; i++)
+		if (((const struct vsr_txq *)data->tx_queues[i])->vq->size != size)
+			return 0;
+	return size;
+}
+
+/* New firmware has smaller rings, and then as large ones as at first. */
+static void
+changed_ring_limits_change_the_queues(void)
+{
+	static const struct {
+		uint16_t most, want;
+	} rows[] = { { 0, 128 }, { 64, 64 }, { 32, 32 }, { 0, 32 } };
+	static const char *const args[] = { "packed=0", "packed=1" };
+	const struct rte_eth_conf eth_conf = { 0 };
+	struct rte_eth_dev_info info;
+
+	for (unsigned int l = 0; l < RTE_DIM(args); l++)
+		for (uint16_t nb_tx = 1; nb_tx <= 3; nb_tx += 2) {
+			const struct rig_conf conf = { .off = RIG_OFF(VIRTIO_F_RING_RESET),
+				.args = args[l] };
+
+			rig_open(&rig, &conf);
+			VTEST_EQ(rte_eth_dev_configure(port(), 1, nb_tx, &eth_conf), 0);
+			VTEST_EQ(rte_eth_rx_queue_setup(port(), 0, 128, 0, NULL, rig.pool), 0);
+			for (uint16_t q = 0; q < nb_tx; q++)
+				VTEST_EQ(rte_eth_tx_queue_setup(port(), q, 128, 0, NULL), 0);
+			for (unsigned int i = 0; i < RTE_DIM(rows); i++) {
+				rig_note("%s, %u TX queues, row %u", args[l], nb_tx, i);
+				rig.fns[0].largest_ring = rows[i].most;
+				VTEST_EQ(rte_eth_dev_start(port()), 0);
+				traffic_of_flows();
+				VTEST_EQ(ring_size(), rows[i].want);
+				VTEST_EQ(rte_eth_dev_info_get(port(), &info), 0);
+				VTEST_EQ(info.default_rxportconf.ring_size,
+						rows[i].most == 0 ? 256 : rows[i].most);
+				VTEST_EQ(info.default_txportconf.ring_size,
+						rows[i].most == 0 ? 256 : rows[i].most);
+				VTEST_EQ(rte_eth_dev_stop(port()), 0);
+			}
+			/* The application asks for more than the device has now. */
+			rig.fns[0].largest_ring = 64;
+			VTEST_EQ(rte_eth_dev_start(port()), 0);
+			VTEST_EQ(rte_eth_dev_stop(port()), 0);
+			VTEST_EQ(rte_eth_rx_queue_setup(port(), 0, 256, 0, NULL, rig.pool), 0);
+			for (uint16_t q = 0; q < nb_tx; q++)
+				VTEST_EQ(rte_eth_tx_queue_setup(port(), q, 256, 0, NULL), 0);
+			VTEST_EQ(rte_eth_dev_start(port()), 0);
+			traffic_of_flows();
+			VTEST_EQ(ring_size(), 64);
+			rig_close(&rig);
+		}
+}
+
 static void
 device_that_has_become_too_small_is_refused(void)
 {
@@ -441,6 +523,7 @@ static const struct vtest_case cases[] = {
 	{ "dev_reset_can_be_repeated_until_the_device_is_back",
 			dev_reset_can_be_repeated_until_the_device_is_back },
 	{ "changed_features_change_the_queues", changed_features_change_the_queues },
+	{ "changed_ring_limits_change_the_queues", changed_ring_limits_change_the_queues },
 	{ "device_that_has_become_too_small_is_refused",
 			device_that_has_become_too_small_is_refused },
 	{ "failed_change_of_the_vlan_filter_is_taken_back",

@@ -394,7 +394,7 @@ vsr_is_removed(struct rte_eth_dev *eth_dev)
 	return vsr_dev_gone(vsr_dev_of(eth_dev));
 }
 
-/* The largest ring, the addresses and the MTU that a port has before its configuration. */
+/* The addresses and the MTU that a port has before its configuration. */
 static int
 defaults_set(struct rte_eth_dev *eth_dev)
 {
@@ -412,8 +412,6 @@ defaults_set(struct rte_eth_dev *eth_dev)
 		rte_eth_random_addr(eth_dev->data->mac_addrs[0].addr_bytes);
 	dev->nb_mc = 0;
 	memset(dev->vlans, 0, sizeof(dev->vlans));
-	dev->rx_desc_max = vio_dev_queue_max(&dev->vio, 0);
-	dev->tx_desc_max = vio_dev_queue_max(&dev->vio, 1);
 	if (eth_dev->data->mtu == 0 || eth_dev->data->mtu > dev->max_mtu)
 		eth_dev->data->mtu = RTE_MIN(RTE_ETHER_MTU, dev->max_mtu);
 	return 0;

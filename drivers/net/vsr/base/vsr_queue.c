@@ -521,7 +521,8 @@ rxq_reshape(struct rte_eth_dev *eth_dev, uint16_t i)
 	struct vsr_rxq *old = eth_dev->data->rx_queues[i], *rxq;
 	int ret;
 
-	if (old == NULL || shape_is(old->dev, &old->shape))
+	if (old == NULL ||
+			(shape_is(old->dev, &old->shape) && old->vq->size <= old->dev->rx_desc_max))
 		return 0;
 	extras_free(old);
 	ret = vsr_rx_queue_setup(eth_dev, i, old->vq->size, (unsigned int)old->vq->mz->socket_id,
@@ -541,7 +542,8 @@ txq_reshape(struct rte_eth_dev *eth_dev, uint16_t i)
 	struct vsr_txq *old = eth_dev->data->tx_queues[i], *txq;
 	int ret;
 
-	if (old == NULL || shape_is(old->dev, &old->shape))
+	if (old == NULL ||
+			(shape_is(old->dev, &old->shape) && old->vq->size <= old->dev->tx_desc_max))
 		return 0;
 	ret = vsr_tx_queue_setup(eth_dev, i, old->vq->size, (unsigned int)old->vq->mz->socket_id,
 			&old->conf);

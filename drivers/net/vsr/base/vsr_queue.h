@@ -126,8 +126,11 @@ void vsr_rxq_info_get(struct rte_eth_dev *eth_dev, uint16_t queue_id,
 		struct rte_eth_rxq_info *info);
 void vsr_txq_info_get(struct rte_eth_dev *eth_dev, uint16_t queue_id,
 		struct rte_eth_txq_info *info);
-/** Set up all queues anew whose shape is not that of the device any more; they keep their counters.
- * The device must have finished a reset. @return 0 or -errno (logged). */
+/**
+ * Set up all queues anew whose shape is not that of the device any more, or that are larger than
+ * the device has them; they keep their counters. The device must have finished a reset.
+ * @return 0 or -errno (logged).
+ */
 int vsr_queues_reshape(struct rte_eth_dev *eth_dev);
 /** Free the kept queues; the device must have finished a reset. */
 void vsr_kept_free(struct vsr_dev *dev);

@@ -92,6 +92,8 @@ limits_read(struct vsr_dev *dev)
 	/* The device may have fewer queues than its max_virtqueue_pairs needs. */
 	pairs = RTE_MIN(pairs, dev->vio.num_queues / 2u);
 	dev->max_pairs = (uint16_t)RTE_MIN(pairs, (uint32_t)VSR_QUEUES_MAX);
+	dev->rx_desc_max = vio_dev_queue_max(&dev->vio, 0);
+	dev->tx_desc_max = vio_dev_queue_max(&dev->vio, 1);
 }
 
 int
@@ -118,7 +120,7 @@ vsr_dev_negotiate(struct vsr_dev *dev)
 		vio_dev_fail(&dev->vio);
 		return -ENOTSUP;
 	}
-	if (dev->max_pairs == 0) {
+	if (dev->max_pairs == 0 || dev->rx_desc_max == 0 || dev->tx_desc_max == 0) {
 		VSR_LOG(ERR, dev, "the device has no pair of queues");
 		vio_dev_fail(&dev->vio);
 		return -EPROTO;
