@@ -177,6 +177,34 @@ def test_stopped_keeper_stops_nobody_else(sim, daemon):
     assert health["keeper"] and health["ok"] and len(health["pfs"]) == 1
 
 
+@pytest.mark.parametrize("ends", [False, True], ids=["goes on", "is late"])
+def test_keeper_that_is_slow_at_the_attach_keeps_the_pf(ends, sim, daemon):
+    """Steps: stop the keeper, attach the PF; let the keeper go on, then kill -9 vsrd; or end vsrd
+    first. Verify: health finds out that the PF is kept; the next vsrd takes it over, with its VF,
+    without a reset."""
+    host = sim(vfs=2)
+    vsrd = daemon(host, args=[])
+    pid = vsrd.pid
+    os.kill(vsrd.child.pid, signal.SIGSTOP)
+    try:
+        assert not ask(host, "pf.attach", pf=PF)["kept"]
+        assert ask(host, "vf.create", pf=PF, count=1)
+        if ends:
+            os.kill(pid, signal.SIGTERM)
+            wait_for(lambda: not answers(host), "the end of vsrd")
+    finally:
+        mark = vsrd.child.mark()
+        os.kill(vsrd.child.pid, signal.SIGCONT)
+    if not ends:
+        wait_for(lambda: ask(host, "health")["pfs"][0]["kept"], "the answer of the keeper")
+        os.kill(pid, signal.SIGKILL)
+    vsrd.child.expect("took over the PFs", since=mark)
+    vsrd.child.expect("answers on", since=mark)
+    health = ask(host, "health")
+    assert health["ok"] and health["pfs"][0]["kept"] and health["pfs"][0]["num_vfs"] == 1
+    assert "is reset now" not in vsrd.child.output
+
+
 # ---------------------------------------------------------------- the log
 
 

@@ -187,6 +187,7 @@ owner_adopt(struct owner *owner, struct fdstore *store)
 		if (!owner_take_kept(pf, store))
 			continue;
 		pf->adopted = pf->kept = true;
+		pf->nb_sent = OWNER_KEPT_PARTS;
 		if (owner_token_choose(owner, pf, &err) != 0)
 			log_error("%s", err.text);
 		/* The file with the token is lost, so the token is unknown: set a new one. */
@@ -335,7 +336,8 @@ leave_one(struct owner_pf *pf, bool keeper, long long end)
 				pf->bdf);
 		return false;
 	}
-	pf->kept = pf->kept && keeper;
+	/* A keeper that was too slow until now has what was sent. */
+	pf->kept = keeper && owner_is_sent(pf);
 	if (pf->used && !pf->kept && pf->fn.num_vfs != 0)
 		log_warn("%s is reset now, and its %u VFs lose their state", pf->fn.bdf,
 				pf->fn.num_vfs);

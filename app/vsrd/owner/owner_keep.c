@@ -4,6 +4,7 @@
 
 /* Descriptors of PFs that outlive the process. */
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,7 +14,7 @@
 
 #include "owner_keep.h"
 
-static const char *const kept_parts[] = { "container", "group", "device" };
+static const char *const kept_parts[OWNER_KEPT_PARTS] = { "container", "group", "device" };
 
 /* Names in systemd's store have no ':'. */
 static void
@@ -25,6 +26,12 @@ kept_name(char name[64], const char *bdf, const char *part)
 			*at = '-';
 }
 
+bool
+owner_is_sent(const struct owner_pf *pf)
+{
+	return pf->nb_sent == OWNER_KEPT_PARTS && (pf->memory.addr == NULL || pf->memory_kept);
+}
+
 void
 owner_keep(struct owner_pf *pf)
 {
@@ -32,9 +39,11 @@ owner_keep(struct owner_pf *pf)
 	char name[64];
 	int ret = 0;
 
-	for (unsigned int i = 0; i < 3 && ret == 0 && !pf->kept; i++) {
-		kept_name(name, pf->fn.bdf, kept_parts[i]);
-		ret = fdstore_keep(name, fds[i]);
+	/* Each one once: a name that the keeper has twice takes two of its places. */
+	while (pf->nb_sent < OWNER_KEPT_PARTS && ret == 0) {
+		kept_name(name, pf->fn.bdf, kept_parts[pf->nb_sent]);
+		ret = fdstore_keep(name, fds[pf->nb_sent]);
+		pf->nb_sent += ret == 0;
 	}
 	/* The container has the memory of the queues mapped: keep both or neither. */
 	if (ret == 0 && pf->memory.addr != NULL && !pf->memory_kept) {
@@ -45,7 +54,17 @@ owner_keep(struct owner_pf *pf)
 	if (ret == 0)
 		ret = fdstore_flush();
 	pf->kept = ret == 0;
-	if (!pf->kept)
+	pf->keep_again = ret == -ETIMEDOUT;
+	/* What was sent to a keeper that is gone is gone too. */
+	if (ret != 0 && ret != -ETIMEDOUT) {
+		pf->nb_sent = 0;
+		pf->memory_kept = false;
+	}
+	if (ret == -ETIMEDOUT)
+		log_warn("%s: the keeper does not answer: it is asked again whether it has the "
+			 "descriptors",
+				pf->fn.bdf);
+	else if (!pf->kept)
 		log_warn("%s: nobody keeps its descriptors: when vsrd ends it is reset, and its "
 			 "VFs lose their state; run vsrd by systemd or vsrd-keeper",
 				pf->fn.bdf);

@@ -13,8 +13,13 @@
 #include "owner_types.h"
 #include "daemon/fdstore.h"
 
-/** Give the keeper the descriptors of a PF, or warn that there is no keeper. */
+/**
+ * Give the keeper those descriptors of a PF that it was not given, and wait until it has them.
+ * Warns otherwise; if the keeper is only slow, pf->keep_again is set.
+ */
 void owner_keep(struct owner_pf *pf);
+/** Whether all descriptors were sent: a keeper that reads its messages has them. */
+bool owner_is_sent(const struct owner_pf *pf);
 /** Let the keeper close the descriptors of a PF. */
 void owner_forget(const struct owner_pf *pf);
 

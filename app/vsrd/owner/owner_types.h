@@ -23,6 +23,7 @@
 #include "vsrd/core/memory.h"
 
 #define OWNER_MAX_PFS 16
+#define OWNER_KEPT_PARTS 3 /**< Container, group and device. */
 
 /** What clients see of a PF. */
 struct owner_view {
@@ -51,6 +52,8 @@ struct owner_pf {
 	atomic_bool needs_reset; /**< The device has set DEVICE_NEEDS_RESET. */
 	atomic_bool admin_dead; /**< An admin queue is dead. */
 	bool kept; /**< The keeper has its descriptors. */
+	unsigned int nb_sent; /**< Of its OWNER_KEPT_PARTS, those that were sent to the keeper. */
+	atomic_bool keep_again; /**< The keeper was too slow: what is missing is sent later. */
 	bool adopted; /**< Its descriptors come from an earlier process. */
 	struct sysfs_fn fn; /**< As last read from sysfs. */
 	char token[TOKEN_LEN];

@@ -16,6 +16,7 @@
 #include "daemon/log.h"
 
 #include "owner_admin.h"
+#include "owner_keep.h"
 #include "owner_pf.h"
 #include "owner_vfs.h"
 #include "owner_view.h"
@@ -71,9 +72,9 @@ repair_is_due(struct owner_pf *pf)
 	return pf->admin_dead && !pf->gone && now >= pf->repair_ms;
 }
 
-/* @return whether there is something to change. */
+/* @param keeper  The keeper answers. @return whether there is something to change. */
 static bool
-look(struct owner_pf *pf)
+look(struct owner_pf *pf, bool keeper)
 {
 	bool due = false;
 
@@ -83,7 +84,8 @@ look(struct owner_pf *pf)
 		/* Commands that timed out may be answered now. */
 		if (pf->admin != NULL && vio_admin_check(pf->admin) == 0)
 			due = pf->agree_again;
-		due = due || is_requested(pf) || vfs_have_changed(pf) || repair_is_due(pf);
+		due = due || is_requested(pf) || vfs_have_changed(pf) || repair_is_due(pf) ||
+				(pf->keep_again && keeper);
 		check_device(pf);
 		owner_publish(pf);
 	}
@@ -126,7 +128,7 @@ repair(struct owner_pf *pf)
 }
 
 static void
-change(struct owner_pf *pf)
+change(struct owner_pf *pf, bool keeper)
 {
 	if (gate_enter(&pf->gate, "a check of the PF", WAIT_MS) != 0)
 		return;
@@ -138,6 +140,8 @@ change(struct owner_pf *pf)
 			owner_admin_agree(pf);
 		if (repair_is_due(pf))
 			repair(pf);
+		if (pf->keep_again && keeper)
+			owner_keep(pf);
 	}
 	owner_publish(pf);
 	gate_leave(&pf->gate);
@@ -151,9 +155,13 @@ watch_main(void *arg)
 	struct owner_pf *pf = arg;
 	struct pollfd wait = { .fd = pf->owner->stop, .events = POLLIN };
 
-	while (poll(&wait, 1, OWNER_WATCH_MS) <= 0)
-		if (pf->used && look(pf))
-			change(pf);
+	while (poll(&wait, 1, OWNER_WATCH_MS) <= 0) {
+		/* A slow keeper is waited for outside of the gate. */
+		const bool keeper = pf->used && pf->keep_again && fdstore_answers();
+
+		if (pf->used && look(pf, keeper))
+			change(pf, keeper);
+	}
 	return NULL;
 }
 
