@@ -172,6 +172,33 @@ empty_pool_wakes_the_application(void)
 	}
 }
 
+/* A ring of 8 buffers of 128 bytes has no room for a packet of the MTU, and no poll changes it. */
+static void
+full_ring_wakes_nobody(void)
+{
+	const struct rte_eth_conf eth_conf = {
+		.intr_conf.rxq = 1,
+		.rxmode = { .mtu = 9000, .offloads = RTE_ETH_RX_OFFLOAD_SCATTER },
+	};
+	const struct rig_conf conf = { 0 };
+	struct rte_mbuf *none[BURST];
+	uint16_t port;
+
+	rig_open(&rig, &conf);
+	port = rig.fns[0].port;
+	rig_intr_open(&rig);
+	VTEST_EQ(rte_eth_dev_configure(port, 1, 1, &eth_conf), 0);
+	VTEST_EQ(rte_eth_rx_queue_setup(port, 0, 8, 0, NULL, rig_pool("small", 64, 128)), 0);
+	VTEST_EQ(rte_eth_tx_queue_setup(port, 0, 64, 0, NULL), 0);
+	VTEST_EQ(rte_eth_dev_start(port), 0);
+	for (unsigned int i = 0; i < 3; i++) {
+		VTEST_EQ(rte_eth_dev_rx_intr_enable(port, 0), 0);
+		VTEST(!rig_intr_fired(&rig));
+		VTEST_EQ(rte_eth_rx_burst(port, 0, none, BURST), 0);
+	}
+	rig_close(&rig);
+}
+
 /* The device puts a packet into each of nb announced buffers. */
 static void
 use(uint32_t nb)
@@ -308,6 +335,7 @@ device_knows_of_three_eighths_of_the_ring(void)
 static const struct vtest_case cases[] = {
 	{ "nothing_is_stuck_whatever_the_pool_has", nothing_is_stuck_whatever_the_pool_has },
 	{ "empty_pool_wakes_the_application", empty_pool_wakes_the_application },
+	{ "full_ring_wakes_nobody", full_ring_wakes_nobody },
 	{ "device_knows_of_three_eighths_of_the_ring", device_knows_of_three_eighths_of_the_ring },
 };
 

@@ -162,6 +162,47 @@ used_id_out_of_range_breaks_the_queue(void)
 		}
 }
 
+/* An application that is woken and finds nothing, again and again, would use a whole processor. */
+static void
+broken_queue_wakes_nobody(void)
+{
+	struct rte_eth_conf eth_conf = { .intr_conf.rxq = 1 };
+
+	for (unsigned int l = 0; l < NB_LAYOUTS; l++)
+		for (uint16_t nb_tx = 1; nb_tx <= 2; nb_tx++) {
+			const struct rig_conf conf = { .args = layout(l) };
+			struct liar liar = { .wrap = true };
+			struct rte_mbuf *got[BURST];
+			uint16_t port;
+			int ret;
+
+			rig_note("%s, %u TX queues", layout(l), nb_tx);
+			rig_open(&rig, &conf);
+			port = rig.fns[0].port;
+			rig_intr_open(&rig);
+			VTEST_EQ(rte_eth_dev_configure(port, 1, nb_tx, &eth_conf), 0);
+			VTEST_EQ(rte_eth_rx_queue_setup(port, 0, 64, 0, NULL, rig.pool), 0);
+			for (uint16_t q = 0; q < nb_tx; q++)
+				VTEST_EQ(rte_eth_tx_queue_setup(port, q, 64, 0, NULL), 0);
+			VTEST_EQ(rte_eth_dev_start(port), 0);
+			liar.vq = rxq()->vq;
+			use(&liar, 0x7fff, 100, 1);
+			use(&liar, 0x7fff, 100, 1);
+			for (unsigned int i = 0; i < 3; i++) {
+				VTEST_EQ(rte_eth_rx_burst(port, 0, got, BURST), 0);
+				ret = rte_eth_dev_rx_intr_enable(port, 0);
+				VTEST(!rig_intr_fired(&rig));
+				/* The ring of another queue may still work. */
+				VTEST_EQ(ret, nb_tx == 1 ? -EIO : 0);
+			}
+			VTEST_EQ(rig_xstat(port, "rx_q0_bad_ring"), 1);
+			VTEST_EQ(rte_eth_dev_stop(port), 0);
+			VTEST_EQ(rte_eth_dev_start(port), 0);
+			VTEST_EQ(rte_eth_dev_rx_intr_enable(port, 0), 0);
+			rig_close(&rig);
+		}
+}
+
 static void
 same_buffer_used_twice_breaks_the_queue(void)
 {
@@ -658,6 +699,7 @@ memory_out_of_reach_stops_the_device(void)
 
 static const struct vtest_case cases[] = {
 	{ "used_id_out_of_range_breaks_the_queue", used_id_out_of_range_breaks_the_queue },
+	{ "broken_queue_wakes_nobody", broken_queue_wakes_nobody },
 	{ "same_buffer_used_twice_breaks_the_queue", same_buffer_used_twice_breaks_the_queue },
 	{ "used_index_ahead_breaks_the_queue", used_index_ahead_breaks_the_queue },
 	{ "bad_length_is_dropped_and_counted", bad_length_is_dropped_and_counted },

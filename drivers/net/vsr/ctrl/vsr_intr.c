@@ -114,20 +114,29 @@ vsr_rx_queue_intr_enable(struct rte_eth_dev *eth_dev, uint16_t queue_id)
 {
 	struct vsr_dev *dev = vsr_dev_of(eth_dev);
 	const uint64_t one = 1;
-	bool poll = false;
+	bool poll = false, sound = false;
 
 	if (!dev->intr_rxq)
 		return -ENOTSUP;
 	/* Buffers used before arming raise no interrupt, so signal the eventfd here. Do the same if
-	 * the pool was too low for the next packet: without a poll no buffer is posted. */
+	 * the pool was too low for the next packet: without a poll no buffer is posted. But a poll
+	 * can change nothing about a broken ring, or one that has all the buffers it may have: the
+	 * application would spin. */
 	for (const struct vsr_rxq *rxq = eth_dev->data->rx_queues[queue_id]; rxq != NULL;
 			rxq = rxq->next) {
+		if (rxq->vq->broken)
+			continue;
+		sound = true;
 		if (rxq->vq->packed ? vio_ring_packed.intr_enable(rxq->vq) :
 				      vio_ring_split.intr_enable(rxq->vq))
 			poll = true;
-		if (rxq->vq->size - rxq->vq->nb_free < vsr_rxq_packet_bufs(rxq, eth_dev->data->mtu))
+		if (rxq->vq->nb_free > rxq->reserve &&
+				rxq->vq->size - rxq->vq->nb_free <
+						vsr_rxq_packet_bufs(rxq, eth_dev->data->mtu))
 			poll = true;
 	}
+	if (!sound)
+		return -EIO;
 	if (poll && write(rte_intr_efds_index_get(dev->intr, queue_id), &one, sizeof(one)) < 0)
 		return -errno;
 	return 0;
