@@ -176,6 +176,29 @@ dma_of_a_file_that_is_no_memory_is_refused(void)
 	close(fd);
 }
 
+/* A handler that takes the lock too would wait for the code that it has interrupted, for ever. */
+static void
+locks_of_the_preload_are_held_with_signals_blocked(void)
+{
+	static _Atomic pid_t outer, inner;
+	uint64_t before, between;
+	sigset_t now;
+
+	before = shim_lock(&outer);
+	between = shim_lock(&inner);
+	for (int i = 0; i < 2; i++) {
+		VTEST_EQ(pthread_sigmask(SIG_BLOCK, NULL, &now), 0);
+		VTEST(sigismember(&now, SIGALRM) == 1 && sigismember(&now, SIGRTMIN) == 1);
+		/* A register is accessed by a fault. */
+		VTEST(sigismember(&now, SIGSEGV) == 0);
+		if (i == 0)
+			shim_unlock(&inner, between);
+	}
+	shim_unlock(&outer, before);
+	VTEST_EQ(pthread_sigmask(SIG_BLOCK, NULL, &now), 0);
+	VTEST(sigismember(&now, SIGALRM) == 0 && sigismember(&now, SIGRTMIN) == 0);
+}
+
 static void
 dma_range_of_many_files_is_one_map(void)
 {
@@ -882,8 +905,7 @@ static _Atomic pid_t a_lock;
 static void *
 lock_once(void *arg)
 {
-	shim_lock(&a_lock);
-	shim_unlock(&a_lock);
+	shim_unlock(&a_lock, shim_lock(&a_lock));
 	return NULL;
 }
 
@@ -892,13 +914,14 @@ waiting_for_a_lock_of_the_preload_takes_no_processor(void)
 {
 	struct rusage before, after;
 	pthread_t threads[20];
+	uint64_t signals;
 
 	getrusage(RUSAGE_SELF, &before);
-	shim_lock(&a_lock);
+	signals = shim_lock(&a_lock);
 	for (unsigned int i = 0; i < sizeof(threads) / sizeof(threads[0]); i++)
 		VTEST_EQ(pthread_create(&threads[i], NULL, lock_once, NULL), 0);
 	usleep(300000);
-	shim_unlock(&a_lock);
+	shim_unlock(&a_lock, signals);
 	for (unsigned int i = 0; i < sizeof(threads) / sizeof(threads[0]); i++)
 		pthread_join(threads[i], NULL);
 	getrusage(RUSAGE_SELF, &after);
@@ -959,6 +982,8 @@ static const struct vtest_case cases[] = {
 	{ "memory_that_no_file_holds_is_refused", memory_that_no_file_holds_is_refused },
 	{ "dma_of_a_file_that_is_too_short_is_refused",
 			dma_of_a_file_that_is_too_short_is_refused },
+	{ "locks_of_the_preload_are_held_with_signals_blocked",
+			locks_of_the_preload_are_held_with_signals_blocked },
 	{ "dma_of_a_file_that_is_no_memory_is_refused",
 			dma_of_a_file_that_is_no_memory_is_refused },
 	{ "dma_range_of_many_files_is_one_map", dma_range_of_many_files_is_one_map },

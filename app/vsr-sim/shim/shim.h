@@ -58,10 +58,12 @@ enum shim_way {
 
 /**
  * A lock that contains the process id of its owner; who waits for it sleeps. After fork, the child
- * can take a lock that another thread of the parent held.
+ * can take a lock that another thread of the parent held. Signals other than faults are blocked
+ * while it is held: a handler that takes the lock too would wait for the code that it interrupts.
+ * @return the signals that were blocked before, for shim_unlock().
  */
-void shim_lock(_Atomic pid_t *owner);
-void shim_unlock(_Atomic pid_t *owner);
+uint64_t shim_lock(_Atomic pid_t *owner);
+void shim_unlock(_Atomic pid_t *owner, uint64_t signals);
 
 /** Whether this process uses the simulated host. */
 bool shim_active(void);

@@ -128,8 +128,8 @@ try_lock(_Atomic pid_t *owner, pid_t pid)
 	return seen != pid && atomic_compare_exchange_strong(owner, &seen, pid);
 }
 
-void
-shim_lock(_Atomic pid_t *owner)
+static void
+wait_lock(_Atomic pid_t *owner)
 {
 	const pid_t pid = syscall(SYS_getpid);
 
@@ -141,16 +141,52 @@ shim_lock(_Atomic pid_t *owner)
 	atomic_fetch_sub(&nb_waiting, 1);
 }
 
-void
-shim_unlock(_Atomic pid_t *owner)
+static void
+let_lock(_Atomic pid_t *owner)
 {
 	atomic_store(owner, 0);
 	if (atomic_load(&nb_waiting) != 0)
 		futex(owner, FUTEX_WAKE, 1);
 }
 
-/* Lock a connection, one that is free if there is any. The first ones come first: a connection is
- * made when it is used. */
+/* Block all signals except faults. @return those that were blocked before. */
+static uint64_t
+signals_block(void)
+{
+	/* A signal set of the kernel. */
+	const uint64_t faults = UINT64_C(1) << (SIGSEGV - 1) | UINT64_C(1) << (SIGBUS - 1) |
+			UINT64_C(1) << (SIGILL - 1) | UINT64_C(1) << (SIGFPE - 1);
+	const uint64_t others = ~faults;
+	uint64_t old;
+
+	syscall(SYS_rt_sigprocmask, SIG_BLOCK, &others, &old, sizeof(old));
+	return old;
+}
+
+static void
+signals_restore(uint64_t old)
+{
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof(old));
+}
+
+uint64_t
+shim_lock(_Atomic pid_t *owner)
+{
+	const uint64_t old = signals_block();
+
+	wait_lock(owner);
+	return old;
+}
+
+void
+shim_unlock(_Atomic pid_t *owner, uint64_t signals)
+{
+	let_lock(owner);
+	signals_restore(signals);
+}
+
+/* Lock a connection, with signals blocked: one that is free if there is any. The first ones come
+ * first: a connection is made when it is used. */
 static struct shim_conn *
 conn_lock(enum shim_way way, pid_t pid)
 {
@@ -162,7 +198,7 @@ conn_lock(enum shim_way way, pid_t pid)
 		if (try_lock(&conns[way][i].owner, pid))
 			return &conns[way][i];
 	conn = &conns[way][atomic_fetch_add(&turn, 1) % nb];
-	shim_lock(&conn->owner);
+	wait_lock(&conn->owner);
 	return conn;
 }
 
@@ -314,10 +350,6 @@ exchange(struct shim_conn *conn, struct shim_call *call)
 int
 shim_request(enum shim_way way, struct shim_call *call)
 {
-	/* A signal set of the kernel: block all signals except faults. */
-	const uint64_t faults = UINT64_C(1) << (SIGSEGV - 1) | UINT64_C(1) << (SIGBUS - 1) |
-			UINT64_C(1) << (SIGILL - 1) | UINT64_C(1) << (SIGFPE - 1);
-	const uint64_t others = ~faults;
 	const int saved = errno;
 	struct shim_conn *conn;
 	uint64_t old;
@@ -326,11 +358,11 @@ shim_request(enum shim_way way, struct shim_call *call)
 	call->fd = -1;
 	if (!shim_active())
 		return -ENODEV;
-	syscall(SYS_rt_sigprocmask, SIG_BLOCK, &others, &old, sizeof(old));
+	old = signals_block();
 	conn = conn_lock(way, syscall(SYS_getpid));
 	ret = exchange(conn, call);
-	shim_unlock(&conn->owner);
-	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof(old));
+	let_lock(&conn->owner);
+	signals_restore(old);
 	errno = saved;
 	return ret;
 }
@@ -358,10 +390,10 @@ files_find(ino_t ino)
 static void
 files_add(ino_t ino, const struct host_reply *rep)
 {
+	const uint64_t signals = shim_lock(&files_owner);
 	static unsigned int at;
 	unsigned int i;
 
-	shim_lock(&files_owner);
 	if (files_find(ino) < 0) {
 		i = at++ % MAX_FILES; /* Full: replace the oldest entry. */
 		atomic_store(&files[i].ino, 0);
@@ -370,7 +402,7 @@ files_add(ino_t ino, const struct host_reply *rep)
 			atomic_store(&files[i].region_size[r], rep->arg[r]);
 		atomic_store(&files[i].ino, ino);
 	}
-	shim_unlock(&files_owner);
+	shim_unlock(&files_owner, signals);
 }
 
 int

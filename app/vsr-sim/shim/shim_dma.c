@@ -191,6 +191,7 @@ shim_dma_map(ino_t ino, uintptr_t user)
 		.data_len = sizeof(arg)
 	};
 	struct resolve r = { .ret = -EFAULT, .err = "nothing is mapped" };
+	uint64_t signals;
 	int ret;
 
 	ret = shim_copy_in(&arg, user, sizeof(arg));
@@ -211,7 +212,7 @@ shim_dma_map(ino_t ino, uintptr_t user)
 		log_error(&arg, r.at, r.err);
 
 	/* The pieces of a map must not mix with other maps on the connection of this process. */
-	shim_lock(&map_lock);
+	signals = shim_lock(&map_lock);
 	for (size_t first = 0; ret >= 0 && first < r.nb; first += ret) {
 		ret = send_pieces(ino, &arg, &r, first);
 		if (ret == -EFAULT)
@@ -220,7 +221,7 @@ shim_dma_map(ino_t ino, uintptr_t user)
 					"(memfd, tmpfs, hugetlbfs), or cannot be opened (run the "
 					"program as root)");
 	}
-	shim_unlock(&map_lock);
+	shim_unlock(&map_lock, signals);
 	free(r.pieces);
 	return ret < 0 ? ret : 0;
 }
