@@ -96,6 +96,30 @@ modes_survive_a_device_reset(void)
 	}
 }
 
+/* The next start sends the list that the device took last. */
+static void
+refused_multicast_list_is_taken_back(void)
+{
+	static struct rte_ether_addr refused = { { 0x01, 0, 0x5e, 9, 9, 9 } };
+	struct rte_ether_addr taken = group;
+
+	for (unsigned int l = 0; l < RTE_DIM(layouts); l++) {
+		uint16_t port;
+
+		start(layouts[l], (struct vsim_features){ { 0 } });
+		port = rig.fns[0].port;
+		VTEST_EQ(rte_eth_dev_set_mc_addr_list(port, &taken, 1), 0);
+		vsr_dev_of(&rte_eth_devices[port])->ctrl.timeout_us = 20000;
+		rig.fns[0].deaf = true;
+		VTEST_EQ(rte_eth_dev_set_mc_addr_list(port, &refused, 1), -ETIMEDOUT);
+		rig.fns[0].deaf = false;
+		VTEST_EQ(rte_eth_dev_stop(port), 0);
+		VTEST_EQ(rte_eth_dev_start(port), 0);
+		VTEST(arrives(&group) && !arrives(&refused));
+		rig_close(&rig);
+	}
+}
+
 static void
 all_multicast_opens_and_closes(void)
 {
@@ -336,6 +360,7 @@ what_is_not_offered_is_not_supported(void)
 static const struct vtest_case cases[] = {
 	{ "promiscuous_mode_opens_and_closes", promiscuous_mode_opens_and_closes },
 	{ "modes_survive_a_device_reset", modes_survive_a_device_reset },
+	{ "refused_multicast_list_is_taken_back", refused_multicast_list_is_taken_back },
 	{ "all_multicast_opens_and_closes", all_multicast_opens_and_closes },
 	{ "address_tables_open_for_their_addresses", address_tables_open_for_their_addresses },
 	{ "own_address_moves", own_address_moves },

@@ -113,12 +113,20 @@ enter(enum state state)
 	}
 }
 
+static void
+no_packet_failed(void)
+{
+	struct rte_eth_stats stats;
+
+	VTEST_EQ(rte_eth_stats_get(port(), &stats), 0);
+	VTEST_EQ(stats.oerrors, 0);
+	VTEST_EQ(stats.ierrors, 0);
+}
+
 /* The port must work, whatever the operation did; a device that is gone must let go. */
 static void
 leave(enum state state)
 {
-	struct rte_eth_stats stats;
-
 	if (state == GONE) {
 		VTEST(rte_eth_dev_stop(port()) != 0 || !rte_eth_devices[port()].data->dev_started);
 		VTEST_EQ(rte_mempool_in_use_count(rig.pool), 0);
@@ -134,12 +142,12 @@ leave(enum state state)
 			traffic();
 	if (rte_eth_devices[port()].data->dev_started)
 		VTEST_EQ(rte_eth_dev_stop(port()), 0);
+	/* The queues that are set up now begin to count anew. */
+	no_packet_failed();
 	VTEST_EQ(configure(1, 1, 0), 0);
 	VTEST_EQ(rte_eth_dev_start(port()), 0);
 	traffic();
-	VTEST_EQ(rte_eth_stats_get(port(), &stats), 0);
-	VTEST_EQ(stats.oerrors, 0);
-	VTEST_EQ(stats.ierrors, 0);
+	no_packet_failed();
 	if (state == STALLED)
 		rig_close_broken(&rig); /* the violation was wanted */
 	else
@@ -203,13 +211,39 @@ op_start_half(void)
 	if (ret != 0)
 		return ret;
 	VTEST_EQ(rte_eth_rx_queue_setup(port(), 0, 64, 0, NULL, rig.pool), 0);
-	VTEST_EQ(rte_eth_tx_queue_setup(port(), 0, 64, 0, NULL), 0);
-	VTEST_EQ(rte_eth_dev_start(port()), -EINVAL);
-	VTEST_EQ(rte_eth_tx_done_cleanup(port(), 1, 0), -EINVAL);
 	VTEST_EQ(rte_eth_rx_queue_setup(port(), 1, 64, 0, NULL, rig.pool), 0);
+	VTEST_EQ(rte_eth_tx_queue_setup(port(), 0, 64, 0, NULL), 0);
+	VTEST_EQ(rte_eth_tx_done_cleanup(port(), 1, 0), -EINVAL);
 	VTEST_EQ(rte_eth_dev_start(port()), -EINVAL);
+	/* The other way round: an RX queue is missing. */
+	VTEST_EQ(rte_eth_dev_configure(port(), 1, 1, &conf), 0);
+	VTEST_EQ(rte_eth_dev_configure(port(), 2, 2, &conf), 0);
 	VTEST_EQ(rte_eth_tx_queue_setup(port(), 1, 64, 0, NULL), 0);
+	VTEST_EQ(rte_eth_dev_start(port()), -EINVAL);
+	VTEST_EQ(rte_eth_rx_queue_setup(port(), 1, 64, 0, NULL, rig.pool), 0);
 	return rte_eth_dev_start(port());
+}
+
+/* Operations on a port that is configured and has no queue set up. */
+static int
+op_no_queues(void)
+{
+	const struct rte_eth_conf conf = { .rxmode.mtu = 1500 };
+	struct rte_eth_xstat xstats[128];
+	int ret;
+
+	ret = rte_eth_dev_configure(port(), 1, 1, &conf);
+	if (ret != 0)
+		return ret;
+	ret = rte_eth_dev_configure(port(), 3, 3, &conf);
+	no_packet_failed();
+	VTEST(rte_eth_xstats_get(port(), xstats, RTE_DIM(xstats)) >= 0);
+	VTEST_EQ(rte_eth_xstats_reset(port()), 0);
+	VTEST_EQ(rte_eth_dev_set_mtu(port(), 1400), 0);
+	VTEST_EQ(rte_eth_tx_done_cleanup(port(), 2, 0), -EINVAL);
+	VTEST_EQ(rte_eth_dev_rx_intr_enable(port(), 2), -EINVAL);
+	VTEST(rte_eth_dev_reset(port()) == 0);
+	return ret;
 }
 
 static int
@@ -515,6 +549,7 @@ static const struct row rows[] = {
 	{ "configure RSS, 1 queue",   op_configure_rss_one, NONE,                       "00b0bbs" },
 	{ "configure DCB",            op_configure_dcb,     NONE,                       "vvbvbbs" },
 	{ "start, a queue missing",   op_start_half,        NONE,                       "00b0bbs" },
+	{ "all, no queue set up",     op_no_queues,         NONE,                       "00b0bbs" },
 	{ "start",                    op_start,             OP(dev_start),              "v00000s" },
 	{ "stop",                     op_stop,              OP(dev_stop),               "00000ds" },
 	{ "link up",                  op_link_up,           NONE,                       "sssssss" },
