@@ -150,7 +150,7 @@ rxq_share(const struct rte_eth_dev *eth_dev, const struct vsr_rxq *rxq)
 				nb_rings++;
 				room += at->vq->size;
 			}
-	if (nb_rings == 1 || room + (extras ? kept : 0) <= pool)
+	if (nb_rings <= 1 || room + (extras ? kept : 0) <= pool)
 		return rxq->vq->size;
 	share = pool > kept ? (pool - kept) / nb_rings : 0;
 	least = RTE_MAX(VSR_SHARE_MIN, vsr_rxq_packet_bufs(rxq, rxq->dev->max_mtu));
