@@ -235,6 +235,16 @@ def test_link_follows_the_cable(cabled):
     assert pmd.quit() == 0
 
 
+@pytest.mark.parametrize("speed, shown", [("unknown", "Unknown"), ("25000", "25 Gbps")])
+def test_link_speed_is_that_of_the_device(speed, shown, sim, testpmd):
+    """Verify: the port shows the speed of the device, and no number for one that is unknown."""
+    host = sim(vfs=1, profile="full", args=["--speed", speed])
+    pmd = testpmd(host, [host.device(vf) for vf in host.create_vfs(1)], vsr=True)
+    pmd.wait_link(0)
+    assert f"Link speed: {shown}\n" in pmd.info(0).replace("\r", "")
+    assert pmd.quit() == 0
+
+
 def test_mtu_is_that_of_the_device(cabled):
     """Verify: the port has the MTU of the device, and refuses a larger one."""
     _, pmd, _ = cabled(1, args=[], **{"profile": "full"})
