@@ -84,7 +84,7 @@ DEFINE_LOG(log_error, LOG_ERR, "error: ")
 void
 log_limited(struct base_log_limit *limit, const char *fmt, ...)
 {
-	char raw[1024], text[1200], note[80] = "";
+	char text[1024], line[1200], note[80] = "";
 	unsigned long held;
 	va_list args;
 	size_t len;
@@ -92,14 +92,14 @@ log_limited(struct base_log_limit *limit, const char *fmt, ...)
 	if (!base_log_allowed(limit, &held))
 		return;
 	va_start(args, fmt);
-	vsnprintf(raw, sizeof(raw), fmt, args);
+	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	if (held != 0)
 		snprintf(note, sizeof(note), " (%lu more lines of this kind were held back)", held);
 	/* A long text is cut for the note, and here: a clean text grows no more. */
-	len = base_text_clean(text, sizeof(text) - strlen(note), raw);
-	strcpy(text + len, note);
-	write_line(LOG_INFO, "", text);
+	len = base_text_clean(line, sizeof(line) - strlen(note), text);
+	strcpy(line + len, note);
+	write_line(LOG_INFO, "", line);
 }
 
 void

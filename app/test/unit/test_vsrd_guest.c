@@ -3,7 +3,7 @@
  */
 
 /* A VF behind a guest (guest/vfio_fn.c), on a VFIO whose answers the test
- * chooses: the linker puts the functions __wrap_* below in the place of ioctl()
+ * chooses: the linker puts the functions wrap_* below in the place of ioctl()
  * and pf_open(). */
 
 #include <errno.h>
@@ -82,10 +82,10 @@ set_irqs(const struct vfio_irq_set *set)
 	return 0;
 }
 
-int __wrap_ioctl(int fd, unsigned long request, ...);
+int wrap_ioctl(int fd, unsigned long request, ...) VTEST_WRAP(ioctl);
 
 int
-__wrap_ioctl(int fd, unsigned long request, ...)
+wrap_ioctl(int fd, unsigned long request, ...)
 {
 	va_list args;
 	void *arg;
@@ -117,11 +117,11 @@ __wrap_ioctl(int fd, unsigned long request, ...)
 	}
 }
 
-int __wrap_pf_open(const struct pf_host *host, const struct sysfs_fn *fn, const char *token,
-		struct vio_vfio *vfio, struct err *err);
+int wrap_pf_open(const struct pf_host *host, const struct sysfs_fn *fn, const char *token,
+		struct vio_vfio *vfio, struct err *err) VTEST_WRAP(pf_open);
 
 int
-__wrap_pf_open(const struct pf_host *host, const struct sysfs_fn *fn, const char *token,
+wrap_pf_open(const struct pf_host *host, const struct sysfs_fn *fn, const char *token,
 		struct vio_vfio *vfio, struct err *err)
 {
 	(void)host, (void)fn, (void)token, (void)err;

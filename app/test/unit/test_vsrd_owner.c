@@ -3,7 +3,7 @@
  */
 
 /* How an owner leaves its PFs, on a clock that the test moves, and what becomes of memory that a
- * device may still use: the linker puts the functions __wrap_* below in the place of those of vsrd,
+ * device may still use: the linker puts the functions wrap_* below in the place of those of vsrd,
  * lib/virtio and libc. */
 
 #include <errno.h>
@@ -24,13 +24,13 @@ static long long now_ms = 1000000;
 static bool gates_hang, watchers_hang;
 static unsigned int nb_resets;
 
-int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
-bool __wrap_gate_wait_empty(struct gate *gate, unsigned int wait_ms);
-bool __wrap_owner_watch_end(struct owner_pf *pf, unsigned int wait_ms);
-int __wrap_vio_dev_reset(struct vio_dev *dev);
+int wrap_clock_gettime(clockid_t clock, struct timespec *now) VTEST_WRAP(clock_gettime);
+bool wrap_gate_wait_empty(struct gate *gate, unsigned int wait_ms) VTEST_WRAP(gate_wait_empty);
+bool wrap_owner_watch_end(struct owner_pf *pf, unsigned int wait_ms) VTEST_WRAP(owner_watch_end);
+int wrap_vio_dev_reset(struct vio_dev *dev) VTEST_WRAP(vio_dev_reset);
 
 int
-__wrap_clock_gettime(clockid_t clock, struct timespec *now)
+wrap_clock_gettime(clockid_t clock, struct timespec *now)
 {
 	(void)clock;
 	*now = (struct timespec){ now_ms / 1000, now_ms % 1000 * 1000000 };
@@ -46,21 +46,21 @@ wait_all(bool hangs, unsigned int wait_ms)
 }
 
 bool
-__wrap_gate_wait_empty(struct gate *gate, unsigned int wait_ms)
+wrap_gate_wait_empty(struct gate *gate, unsigned int wait_ms)
 {
 	(void)gate;
 	return wait_all(gates_hang, wait_ms);
 }
 
 bool
-__wrap_owner_watch_end(struct owner_pf *pf, unsigned int wait_ms)
+wrap_owner_watch_end(struct owner_pf *pf, unsigned int wait_ms)
 {
 	(void)pf;
 	return wait_all(watchers_hang, wait_ms);
 }
 
 int
-__wrap_vio_dev_reset(struct vio_dev *dev)
+wrap_vio_dev_reset(struct vio_dev *dev)
 {
 	nb_resets++;
 	now_ms += dev->timeout_us / 1000;
@@ -120,20 +120,21 @@ static int unmap_ret; /* Of the removal of all DMA maps. */
 static unsigned int nb_maps, nb_freed;
 static bool closed;
 
-int __wrap_vio_vfio_dma_unmap_all(struct vio_vfio *vfio);
-int __wrap_vio_vfio_dma_map(struct vio_vfio *vfio, void *addr, uint64_t len, uint64_t iova);
-void __wrap_vio_vfio_close(struct vio_vfio *vfio);
-void __wrap_vio_admin_free(struct vio_admin *admin);
+int wrap_vio_vfio_dma_unmap_all(struct vio_vfio *vfio) VTEST_WRAP(vio_vfio_dma_unmap_all);
+int wrap_vio_vfio_dma_map(struct vio_vfio *vfio, void *addr, uint64_t len, uint64_t iova)
+		VTEST_WRAP(vio_vfio_dma_map);
+void wrap_vio_vfio_close(struct vio_vfio *vfio) VTEST_WRAP(vio_vfio_close);
+void wrap_vio_admin_free(struct vio_admin *admin) VTEST_WRAP(vio_admin_free);
 
 int
-__wrap_vio_vfio_dma_unmap_all(struct vio_vfio *vfio)
+wrap_vio_vfio_dma_unmap_all(struct vio_vfio *vfio)
 {
 	(void)vfio;
 	return unmap_ret;
 }
 
 int
-__wrap_vio_vfio_dma_map(struct vio_vfio *vfio, void *addr, uint64_t len, uint64_t iova)
+wrap_vio_vfio_dma_map(struct vio_vfio *vfio, void *addr, uint64_t len, uint64_t iova)
 {
 	(void)vfio, (void)addr, (void)len, (void)iova;
 	nb_maps++;
@@ -141,14 +142,14 @@ __wrap_vio_vfio_dma_map(struct vio_vfio *vfio, void *addr, uint64_t len, uint64_
 }
 
 void
-__wrap_vio_vfio_close(struct vio_vfio *vfio)
+wrap_vio_vfio_close(struct vio_vfio *vfio)
 {
 	(void)vfio;
 	closed = true;
 }
 
 void
-__wrap_vio_admin_free(struct vio_admin *admin)
+wrap_vio_admin_free(struct vio_admin *admin)
 {
 	if (admin == NULL)
 		return;
