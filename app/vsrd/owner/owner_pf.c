@@ -124,7 +124,8 @@ owner_clear(struct owner_pf *pf)
 	pf->used = pf->gone = pf->needs_reset = pf->admin_dead = false;
 	pf->up = pf->adopted = false;
 	pf->repair_ms = pf->repair_pause_ms = 0;
-	pf->kept = pf->keep_again = pf->memory_kept = pf->sriov_once = false;
+	pf->kept = pf->memory_kept = pf->sriov_once = false;
+	pf->keep_again = false;
 	pf->nb_sent = 0;
 	/* Their clients may leave right now. */
 	pthread_mutex_lock(&pf->users_lock);
