@@ -158,7 +158,8 @@ class Sim(Host):
 
     def check_clean(self):
         if self.child is not None and self.child.alive():
-            assert self.violations() == {}
+            found = self.violations()
+            assert found == {}, found
 
     def sysfs(self, *words) -> pathlib.Path:
         return self.dir.joinpath("sys", *words)

@@ -53,6 +53,10 @@ class VdpaServe:
     def queue(self, bdf, number):
         return self.ask(f"queue {bdf} {number}")
 
+    def fds(self) -> int:
+        """Open descriptors."""
+        return len(os.listdir(f"/proc/{self.child.pid}/fd"))
+
     def quit(self) -> int:
         self.child.send("quit\n")
         return self.child.wait()
@@ -67,8 +71,9 @@ class VirtioUser(Testpmd):
 
     def __init__(self, host, socket, options=(), eal=(), args=(), memory="64"):
         device = ",".join(["net_virtio_user0", f"path={socket}", *options])
-        super().__init__(host, [], eal=["--no-pci", "--vdev", device, *eal], args=args,
-                         memory=memory)
+        # vhost-user takes 8 regions of memory at most.
+        eal = ["--no-pci", "--single-file-segments", "--vdev", device, *eal]
+        super().__init__(host, [], eal=eal, args=args, memory=memory)
         # A guest of the real world does not see the simulated host.
         self.command = [word for word in self.command
                         if not re.match(r"--vfio-vf-token=", word)]

@@ -16,17 +16,51 @@
 
 /* ------------------------------------------------------------------ create, initialise, free */
 
+static uint32_t
+slot_len(uint32_t slot_bytes)
+{
+	return RTE_ALIGN_CEIL(slot_bytes, RTE_CACHE_LINE_SIZE);
+}
+
+size_t
+vio_cmdq_bytes(uint16_t size, bool packed, uint16_t depth, uint32_t slot_bytes)
+{
+	return vio_virtq_bytes(size, packed) + (size_t)slot_len(slot_bytes) * depth;
+}
+
+/* The slots follow the ring, or are a memory zone of their own. */
+static int
+slots_place(struct vio_cmdq *cmdq, const struct vio_virtq_conf *conf)
+{
+	const size_t at = vio_virtq_bytes(conf->size, cmdq->vq->packed);
+	char name[RTE_MEMZONE_NAMESIZE];
+
+	if (conf->mem != NULL) {
+		cmdq->mem = (uint8_t *)conf->mem + at;
+		cmdq->iova = conf->iova + at;
+		return 0;
+	}
+	snprintf(name, sizeof(name), "%sc", conf->name);
+	cmdq->mz = rte_memzone_reserve_aligned(name, (size_t)cmdq->slot_bytes * cmdq->depth,
+			conf->socket, RTE_MEMZONE_IOVA_CONTIG, RTE_CACHE_LINE_SIZE);
+	if (cmdq->mz == NULL)
+		return -ENOMEM;
+	cmdq->mem = cmdq->mz->addr;
+	cmdq->iova = cmdq->mz->iova;
+	return 0;
+}
+
 int
 vio_cmdq_create(struct vio_cmdq *cmdq, struct vio_dev *dev, const struct vio_virtq_conf *conf,
 		uint16_t depth, uint32_t slot_bytes)
 {
 	struct vio_virtq_conf vq_conf = *conf;
-	char name[RTE_MEMZONE_NAMESIZE];
+	int ret;
 
 	memset(cmdq, 0, sizeof(*cmdq));
 	rte_spinlock_init(&cmdq->lock);
 	cmdq->timeout_us = VIO_CMDQ_TIMEOUT_US;
-	cmdq->slot_bytes = RTE_ALIGN_CEIL(slot_bytes, RTE_CACHE_LINE_SIZE);
+	cmdq->slot_bytes = slot_len(slot_bytes);
 	/* One descriptor to send, one to receive. */
 	cmdq->depth = RTE_MIN(depth, conf->size / 2);
 	if (cmdq->depth == 0)
@@ -41,14 +75,10 @@ vio_cmdq_create(struct vio_cmdq *cmdq, struct vio_dev *dev, const struct vio_vir
 		vio_cmdq_free(cmdq);
 		return -rte_errno;
 	}
-	snprintf(name, sizeof(name), "%sc", conf->name);
-	cmdq->mz = rte_memzone_reserve_aligned(name, (size_t)cmdq->slot_bytes * cmdq->depth,
-			conf->socket, RTE_MEMZONE_IOVA_CONTIG, RTE_CACHE_LINE_SIZE);
-	if (cmdq->mz == NULL) {
+	ret = slots_place(cmdq, conf);
+	if (ret != 0)
 		vio_cmdq_free(cmdq);
-		return -ENOMEM;
-	}
-	return 0;
+	return ret;
 }
 
 void
@@ -67,6 +97,7 @@ vio_cmdq_free(struct vio_cmdq *cmdq)
 	vio_virtq_free(cmdq->vq);
 	rte_free(cmdq->slots);
 	cmdq->mz = NULL;
+	cmdq->mem = NULL;
 	cmdq->vq = NULL;
 	cmdq->slots = NULL;
 }
@@ -111,7 +142,7 @@ scatter(const struct iovec *iov, unsigned int nb, const uint8_t *from, size_t le
 static uint8_t *
 memory_of(const struct vio_cmdq *cmdq, int slot)
 {
-	return (uint8_t *)cmdq->mz->addr + (size_t)cmdq->slot_bytes * (unsigned int)slot;
+	return cmdq->mem + (size_t)cmdq->slot_bytes * (unsigned int)slot;
 }
 
 /* ------------------------------------------------------------------ ring; with the lock held */
@@ -120,7 +151,7 @@ static __rte_always_inline void
 ring_post(struct vio_cmdq *cmdq, int slot, const struct vio_ring_ops *const ring)
 {
 	struct vio_cmdq_slot *s = &cmdq->slots[slot];
-	const uint64_t iova = cmdq->mz->iova + (uint64_t)cmdq->slot_bytes * (unsigned int)slot;
+	const uint64_t iova = cmdq->iova + (uint64_t)cmdq->slot_bytes * (unsigned int)slot;
 	const struct vio_seg segs[] = {
 		{ .iova = iova, .len = s->out_len },
 		{ .iova = iova + s->out_len, .len = s->in_len },

@@ -38,7 +38,9 @@ struct vio_cmdq_slot {
 
 struct vio_cmdq {
 	struct vio_virtq *vq;
-	const struct rte_memzone *mz; /**< depth pieces of slot_bytes. */
+	const struct rte_memzone *mz; /**< NULL: the memory is that of the caller. */
+	uint8_t *mem; /**< depth pieces of slot_bytes. */
+	uint64_t iova; /**< Bus address of mem. */
 	struct vio_cmdq_slot *slots;
 	rte_spinlock_t lock;
 	uint16_t depth; /**< Slots. */
@@ -51,9 +53,13 @@ struct vio_cmdq {
 	uint64_t nb_requests, nb_timeouts;
 };
 
+/** Bytes of memory of a queue that gets its memory from the caller. */
+size_t vio_cmdq_bytes(uint16_t size, bool packed, uint16_t depth, uint32_t slot_bytes);
+
 /**
  * Allocate a command queue.
  * @param conf        As for vio_virtq_create(); a second memory zone has "c" appended to the name.
+ *                    With mem, that are vio_cmdq_bytes() bytes.
  * @param depth       Requests that can be outstanding; fewer when the ring is smaller.
  * @param slot_bytes  Bytes of a request and its answer together, at most.
  * @return 0, -ENOMEM, or -EINVAL.

@@ -8,6 +8,16 @@
 #include "vio_ctrl.h"
 
 static int
+answer_check(int len, uint8_t ack)
+{
+	if (len < 0)
+		return len;
+	if (len == 0)
+		return -EPROTO;
+	return ack == VIRTIO_NET_OK ? 0 : ack == VIRTIO_NET_ERR ? -EPERM : -EPROTO;
+}
+
+static int
 exec_parts(struct vio_cmdq *cmdq, uint8_t class, uint8_t command, const struct iovec *parts,
 		unsigned int nb_parts)
 {
@@ -15,16 +25,56 @@ exec_parts(struct vio_cmdq *cmdq, uint8_t class, uint8_t command, const struct i
 	uint8_t ack = UINT8_MAX; /* an undefined value, in case the device writes none */
 	const struct iovec in = { .iov_base = &ack, .iov_len = sizeof(ack) };
 	struct iovec out[5] = { { .iov_base = &hdr, .iov_len = sizeof(hdr) } };
-	int ret;
+	int len;
 
 	for (unsigned int i = 0; i < nb_parts; i++)
 		out[1 + i] = parts[i];
-	ret = vio_cmdq_exec(cmdq, out, 1 + nb_parts, &in, 1);
-	if (ret < 0)
-		return ret;
-	if (ret == 0)
-		return -EPROTO;
-	return ack == VIRTIO_NET_OK ? 0 : ack == VIRTIO_NET_ERR ? -EPERM : -EPROTO;
+	len = vio_cmdq_exec(cmdq, out, 1 + nb_parts, &in, 1);
+	return answer_check(len, ack);
+}
+
+static int
+post(struct vio_cmdq *cmdq, uint8_t class, uint8_t command, const void *data, size_t len)
+{
+	struct virtio_net_ctrl_hdr hdr = { .class = class, .command = command };
+	uint8_t ack = UINT8_MAX;
+	const struct iovec in = { .iov_base = &ack, .iov_len = sizeof(ack) };
+	const struct iovec out[] = {
+		{ .iov_base = &hdr, .iov_len = sizeof(hdr) },
+		{ .iov_base = (void *)(uintptr_t)data, .iov_len = len },
+	};
+
+	return vio_cmdq_post(cmdq, out, RTE_DIM(out), &in, 1);
+}
+
+int
+vio_ctrl_answer(struct vio_cmdq *cmdq, int slot)
+{
+	uint8_t ack = UINT8_MAX;
+	const struct iovec in = { .iov_base = &ack, .iov_len = sizeof(ack) };
+	const int ret = vio_cmdq_poll(cmdq, slot);
+	int len;
+
+	if (ret <= 0)
+		return ret == 0 ? -EAGAIN : ret;
+	len = vio_cmdq_take(cmdq, slot, &in, 1);
+	return answer_check(len, ack);
+}
+
+int
+vio_ctrl_promisc_post(struct vio_cmdq *cmdq, bool on)
+{
+	const uint8_t value = on;
+
+	return post(cmdq, VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_PROMISC, &value, sizeof(value));
+}
+
+int
+vio_ctrl_mq_pairs_post(struct vio_cmdq *cmdq, uint16_t nb_pairs)
+{
+	const struct virtio_net_ctrl_mq mq = { .virtqueue_pairs = rte_cpu_to_le_16(nb_pairs) };
+
+	return post(cmdq, VIRTIO_NET_CTRL_MQ, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, &mq, sizeof(mq));
 }
 
 static int

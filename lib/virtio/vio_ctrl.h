@@ -35,4 +35,11 @@ int vio_ctrl_vlan(struct vio_cmdq *cmdq, uint16_t vlan_id, bool on);
 /** Set the number of queue pairs in use, 1 to max_virtqueue_pairs (MQ). */
 int vio_ctrl_mq_pairs_set(struct vio_cmdq *cmdq, uint16_t nb_pairs);
 
+/* Commands without waiting, for a thread that serves several devices. Each returns the slot of the
+ * command, or what vio_cmdq_post() returned. */
+int vio_ctrl_promisc_post(struct vio_cmdq *cmdq, bool on);
+int vio_ctrl_mq_pairs_post(struct vio_cmdq *cmdq, uint16_t nb_pairs);
+/** Look for the answer. @return as the functions above, or -EAGAIN: it has not come yet. */
+int vio_ctrl_answer(struct vio_cmdq *cmdq, int slot);
+
 #endif /* VIO_CTRL_H */

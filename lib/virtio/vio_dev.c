@@ -68,19 +68,36 @@ device_gone(void)
 	return vio_fail(-ENODEV, "the device is gone: its registers read as ones");
 }
 
+void
+vio_dev_reset_begin(struct vio_dev *dev)
+{
+	dev->resetting = true;
+	common_write(dev, COMMON(device_status), 1, 0);
+}
+
+int
+vio_dev_reset_check(struct vio_dev *dev)
+{
+	const uint8_t status = vio_dev_status(dev);
+
+	if (status != 0 && status != 0xff)
+		return -EAGAIN;
+	dev->resetting = false;
+	return status == 0 ? 0 : device_gone();
+}
+
 int
 vio_dev_reset(struct vio_dev *dev)
 {
 	struct vio_deadline deadline = vio_deadline_in(dev->timeout_us);
 	const struct vio_deadline slow = vio_deadline_in(dev->slow_us);
 	bool reported = dev->on_slow_reset == NULL;
-	uint8_t status;
+	int ret;
 
-	/* Written again if an earlier reset timed out: a device whose firmware has restarted
+	/* Begun again if an earlier reset timed out: a device whose firmware has restarted
 	 * meanwhile knows nothing of that reset. */
-	dev->resetting = true;
-	common_write(dev, COMMON(device_status), 1, 0);
-	while ((status = vio_dev_status(dev)) != 0 && status != 0xff) {
+	vio_dev_reset_begin(dev);
+	while ((ret = vio_dev_reset_check(dev)) == -EAGAIN) {
 		if (!vio_wait(dev->t, &deadline))
 			return vio_fail(-ETIMEDOUT, "the device does not finish its reset");
 		if (reported || vio_now_ns() < slow.end_ns)
@@ -88,8 +105,7 @@ vio_dev_reset(struct vio_dev *dev)
 		reported = true;
 		dev->on_slow_reset(dev->on_slow_reset_arg);
 	}
-	dev->resetting = false;
-	return status == 0 ? 0 : device_gone();
+	return ret;
 }
 
 static void
@@ -165,14 +181,19 @@ int
 vio_dev_negotiate(struct vio_dev *dev, const struct vio_features *wanted,
 		const struct vio_features *needed)
 {
+	const int ret = vio_dev_reset(dev);
+
+	return ret != 0 ? ret : vio_dev_agree(dev, wanted, needed);
+}
+
+int
+vio_dev_agree(struct vio_dev *dev, const struct vio_features *wanted,
+		const struct vio_features *needed)
+{
 	struct vio_features must = VIO_FEATURES(VIRTIO_F_VERSION_1);
 	struct vio_deadline deadline;
 	struct vio_features set;
-	int ret;
 
-	ret = vio_dev_reset(dev);
-	if (ret != 0)
-		return ret;
 	status_add(dev, VIRTIO_STATUS_ACKNOWLEDGE);
 	status_add(dev, VIRTIO_STATUS_DRIVER);
 	features_read(dev);

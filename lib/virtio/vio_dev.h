@@ -66,6 +66,11 @@ uint8_t vio_dev_status(struct vio_dev *dev);
  */
 int vio_dev_reset(struct vio_dev *dev);
 
+/** Step 1 for a thread that may not wait: begin a reset. */
+void vio_dev_reset_begin(struct vio_dev *dev);
+/** @return 0: the reset has ended; -EAGAIN: not yet; -ENODEV as vio_dev_reset(). */
+int vio_dev_reset_check(struct vio_dev *dev);
+
 /**
  * Steps 1 to 6: reset, ACKNOWLEDGE, DRIVER, agree on features, FEATURES_OK.
  *
@@ -77,6 +82,10 @@ int vio_dev_reset(struct vio_dev *dev);
  *         the FAILED bit is set.
  */
 int vio_dev_negotiate(struct vio_dev *dev, const struct vio_features *wanted,
+		const struct vio_features *needed);
+
+/** Steps 2 to 6, after a reset. @return as vio_dev_negotiate(), which does step 1 as well. */
+int vio_dev_agree(struct vio_dev *dev, const struct vio_features *wanted,
 		const struct vio_features *needed);
 
 /** A field of the device configuration, read at its natural width. */

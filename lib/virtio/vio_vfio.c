@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <linux/vfio.h>
@@ -204,9 +205,22 @@ vfio_write(struct vio_transport *t, enum vio_region region, uint32_t offset, uns
 	(void)n;
 }
 
+static volatile void *
+vfio_doorbell(struct vio_transport *t, uint32_t offset)
+{
+	const struct vio_vfio *vfio = (struct vio_vfio *)t;
+	const uint64_t at = vfio->layout.place[VIO_NOTIFY].offset + (uint64_t)offset;
+
+	if (vfio->doorbells == NULL || at < vfio->doorbells_at ||
+			at + sizeof(uint32_t) - vfio->doorbells_at > vfio->doorbells_len)
+		return NULL;
+	return vfio->doorbells + (at - vfio->doorbells_at);
+}
+
 static const struct vio_transport_ops vfio_ops = {
 	.read = vfio_read,
 	.write = vfio_write,
+	.doorbell = vfio_doorbell,
 };
 
 /* The descriptors are open: find the registers. */
@@ -295,12 +309,14 @@ vio_vfio_dma_map(struct vio_vfio *vfio, void *addr, uint64_t len, uint64_t iova)
 	return 0;
 }
 
-int
-vio_vfio_dma_unmap_all(struct vio_vfio *vfio)
+static int
+dma_unmap(struct vio_vfio *vfio, uint64_t iova, uint64_t len, uint32_t flags)
 {
 	struct vfio_iommu_type1_dma_unmap unmap = {
 		.argsz = sizeof(unmap),
-		.flags = VFIO_DMA_UNMAP_FLAG_ALL,
+		.flags = flags,
+		.iova = iova,
+		.size = len,
 	};
 
 	if (ioctl(vfio->container, VFIO_IOMMU_UNMAP_DMA, &unmap) != 0)
@@ -309,28 +325,253 @@ vio_vfio_dma_unmap_all(struct vio_vfio *vfio)
 }
 
 int
+vio_vfio_dma_unmap(struct vio_vfio *vfio, uint64_t iova, uint64_t len)
+{
+	return dma_unmap(vfio, iova, len, 0);
+}
+
+int
+vio_vfio_dma_unmap_all(struct vio_vfio *vfio)
+{
+	return dma_unmap(vfio, 0, 0, VFIO_DMA_UNMAP_FLAG_ALL);
+}
+
+int
 vio_vfio_bus_master(struct vio_vfio *vfio)
 {
 	return command_set(vfio, PCI_COMMAND_BUS_MASTER);
 }
 
+/* ------------------------------------------------------------------ capabilities of an answer */
+
+/* The kernel appends capabilities to an answer that has room for them. at is the offset of the
+ * first one, which the kernel wrote; the list ends at offset 0. */
+static const struct vfio_info_cap_header *
+cap_find(const void *answer, size_t len, uint32_t at, uint16_t id)
+{
+	for (int i = 0; i < 64 && at != 0; i++) {
+		const struct vfio_info_cap_header *cap;
+
+		if (at % 4 != 0 || at + sizeof(*cap) > len)
+			return NULL;
+		cap = (const void *)((const uint8_t *)answer + at);
+		if (cap->id == id)
+			return cap;
+		at = cap->next;
+	}
+	return NULL;
+}
+
+/* Bytes of the answer from a capability on. */
+static size_t
+cap_room(const void *answer, size_t len, const void *cap)
+{
+	return len - (size_t)((const uint8_t *)cap - (const uint8_t *)answer);
+}
+
+/* Ask twice: the first answer says how much room the second one takes. */
+static void *
+ask(int fd, unsigned long request, const void *question, uint32_t min, size_t *len)
+{
+	void *answer = NULL;
+	uint32_t argsz = min;
+
+	for (int i = 0; i < 3; i++) {
+		free(answer);
+		answer = calloc(1, argsz);
+		if (answer == NULL)
+			return NULL;
+		*len = argsz;
+		memcpy(answer, question, min);
+		memcpy(answer, &argsz, sizeof(argsz));
+		if (ioctl(fd, request, answer) != 0)
+			break;
+		memcpy(&argsz, answer, sizeof(argsz));
+		if (argsz <= *len)
+			return answer;
+	}
+	free(answer);
+	return NULL;
+}
+
+int
+vio_vfio_iova_ranges(struct vio_vfio *vfio, struct vio_iova_range *ranges, unsigned int max)
+{
+	const struct vfio_iommu_type1_info question = { .flags = 0 };
+	const struct vfio_iommu_type1_info_cap_iova_range *cap = NULL;
+	const struct vfio_iommu_type1_info *answer;
+	unsigned int nb = 0;
+	size_t len;
+
+	if (max == 0)
+		return vio_fail(-EINVAL, "there is no room for a range");
+	answer = ask(vfio->container, VFIO_IOMMU_GET_INFO, &question, sizeof(question), &len);
+	if (answer == NULL)
+		return fail_errno("cannot ask for", "the addresses of the IOMMU");
+	if ((answer->flags & VFIO_IOMMU_INFO_CAPS) != 0)
+		cap = (const void *)cap_find(answer, len, answer->cap_offset,
+				VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE);
+	for (uint32_t i = 0; cap != NULL && i < cap->nr_iovas && nb < max; i++) {
+		if (sizeof(*cap) + (i + 1) * sizeof(cap->iova_ranges[0]) >
+				cap_room(answer, len, cap))
+			break;
+		ranges[nb].first = cap->iova_ranges[i].start;
+		ranges[nb++].last = cap->iova_ranges[i].end;
+	}
+	if (nb == 0)
+		ranges[nb++] = (struct vio_iova_range){ 0, UINT64_MAX };
+	free((void *)(uintptr_t)answer);
+	return (int)nb;
+}
+
+/* ------------------------------------------------------------------ doorbells */
+
+/* The part of region VIO_NOTIFY that VFIO maps, in whole pages: the pages that have its first
+ * byte. */
+static int
+doorbells_find(struct vio_vfio *vfio, uint64_t *at, uint64_t *len)
+{
+	const struct vio_pci_place *place = &vfio->layout.place[VIO_NOTIFY];
+	const struct vfio_region_info question = { .index = place->bar };
+	const struct vfio_region_info_cap_sparse_mmap *cap = NULL;
+	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t first = place->offset & ~(page - 1);
+	uint64_t end = (place->offset + (uint64_t)place->len + page - 1) & ~(page - 1);
+	const struct vfio_region_info *answer;
+	size_t answer_len;
+	int ret = -ENOTSUP;
+
+	answer = ask(vfio->device, VFIO_DEVICE_GET_REGION_INFO, &question, sizeof(question),
+			&answer_len);
+	if (answer == NULL)
+		return -errno;
+	end = end < answer->size ? end : answer->size;
+	if ((answer->flags & VFIO_REGION_INFO_FLAG_MMAP) != 0)
+		ret = 0;
+	if ((answer->flags & VFIO_REGION_INFO_FLAG_CAPS) != 0)
+		cap = (const void *)cap_find(answer, answer_len, answer->cap_offset,
+				VFIO_REGION_INFO_CAP_SPARSE_MMAP);
+	if (ret == 0 && cap != NULL) {
+		ret = -ENOTSUP;
+		for (uint32_t i = 0; i < cap->nr_areas; i++) {
+			const struct vfio_region_sparse_mmap_area *area = &cap->areas[i];
+
+			if (sizeof(*cap) + (i + 1) * sizeof(*area) >
+					cap_room(answer, answer_len, cap))
+				break;
+			if (area->offset > first || area->offset + area->size <= first)
+				continue;
+			end = end < area->offset + area->size ? end : area->offset + area->size;
+			ret = 0;
+			break;
+		}
+	}
+	free((void *)(uintptr_t)answer);
+	*at = first;
+	*len = end > first ? (end - first) & ~(page - 1) : 0;
+	return *len == 0 ? -ENOTSUP : ret;
+}
+
+int
+vio_vfio_doorbells_map(struct vio_vfio *vfio)
+{
+	const struct vio_pci_place *place = &vfio->layout.place[VIO_NOTIFY];
+	uint64_t at = 0, len = 0;
+	void *addr;
+	int ret;
+
+	if (vfio->doorbells != NULL)
+		return 0;
+	ret = doorbells_find(vfio, &at, &len);
+	if (ret != 0)
+		return vio_fail(ret, "the doorbells cannot be mapped: %s", strerror(-ret));
+	addr = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, vfio->device,
+			(off_t)(vfio->region_offset[place->bar] + at));
+	if (addr == MAP_FAILED)
+		return fail_errno("cannot map", "the doorbells");
+	vfio->doorbells = addr;
+	vfio->doorbells_at = at;
+	vfio->doorbells_len = len;
+	return 0;
+}
+
+int
+vio_vfio_doorbell_page(const struct vio_vfio *vfio, uint32_t offset, uint64_t *at)
+{
+	const struct vio_pci_place *place = &vfio->layout.place[VIO_NOTIFY];
+	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	const uint64_t bar_at = place->offset + (uint64_t)offset;
+
+	if (vfio->doorbells == NULL || bar_at % page != 0 || bar_at < vfio->doorbells_at ||
+			bar_at + page - vfio->doorbells_at > vfio->doorbells_len ||
+			offset + page > place->len)
+		return -ENOTSUP;
+	for (unsigned int i = 0; i < VIO_NB_REGIONS; i++) {
+		const struct vio_pci_place *other = &vfio->layout.place[i];
+
+		if (i != VIO_NOTIFY && other->len != 0 && other->bar == place->bar &&
+				other->offset < bar_at + page &&
+				bar_at < other->offset + (uint64_t)other->len)
+			return -ENOTSUP;
+	}
+	*at = vfio->region_offset[place->bar] + bar_at;
+	return 0;
+}
+
+/* ------------------------------------------------------------------ interrupts */
+
+static int
+irqs_set(struct vio_vfio *vfio, uint32_t index, uint32_t first, const int *fds, uint32_t nb)
+{
+	const size_t len = sizeof(struct vfio_irq_set) + nb * sizeof(int32_t);
+	struct vfio_irq_set *set = calloc(1, len);
+	int ret;
+
+	if (set == NULL)
+		return -ENOMEM;
+	set->argsz = (uint32_t)len;
+	set->flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER;
+	set->index = index;
+	set->start = first;
+	set->count = nb;
+	memcpy(set->data, fds, nb * sizeof(int32_t));
+	ret = ioctl(vfio->device, VFIO_DEVICE_SET_IRQS, set) == 0 ? 0 : -errno;
+	free(set);
+	return ret;
+}
+
+int
+vio_vfio_vectors_set(struct vio_vfio *vfio, uint16_t first, const int *fds, uint16_t nb)
+{
+	const int ret = irqs_set(vfio, VFIO_PCI_MSIX_IRQ_INDEX, first, fds, nb);
+
+	return ret == 0 ? 0 : vio_fail(ret, "cannot connect interrupts: %s", strerror(-ret));
+}
+
+int
+vio_vfio_vectors_off(struct vio_vfio *vfio)
+{
+	const struct vfio_irq_set set = {
+		.argsz = sizeof(set),
+		.flags = VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER,
+		.index = VFIO_PCI_MSIX_IRQ_INDEX,
+	};
+
+	return ioctl(vfio->device, VFIO_DEVICE_SET_IRQS, &set) == 0 ? 0 : -errno;
+}
+
 int
 vio_vfio_on_request(struct vio_vfio *vfio, int event)
 {
-	char room[sizeof(struct vfio_irq_set) + sizeof(int32_t)] = { 0 };
-	struct vfio_irq_set *set = (struct vfio_irq_set *)room;
-
-	set->argsz = sizeof(room);
-	set->flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER;
-	set->index = VFIO_PCI_REQ_IRQ_INDEX;
-	set->count = 1;
-	memcpy(set->data, &event, sizeof(int32_t));
-	return ioctl(vfio->device, VFIO_DEVICE_SET_IRQS, set) == 0 ? 0 : -errno;
+	return irqs_set(vfio, VFIO_PCI_REQ_IRQ_INDEX, 0, &event, 1);
 }
 
 void
 vio_vfio_close(struct vio_vfio *vfio)
 {
+	if (vfio->doorbells != NULL)
+		munmap(vfio->doorbells, vfio->doorbells_len);
+	vfio->doorbells = NULL;
 	if (vfio->device >= 0)
 		close(vfio->device);
 	if (vfio->group >= 0)

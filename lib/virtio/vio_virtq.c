@@ -13,22 +13,28 @@
 
 /* Areas written by driver and device are on different cache lines. This alignment is more than
  * virtio 1.4 2.7 and 2.8 require. */
-#define AREA_ALIGN 128
+static size_t
+area_end(size_t at, size_t len)
+{
+	return RTE_ALIGN_CEIL(at + len, VIO_VIRTQ_ALIGN);
+}
 
 static size_t
-memory_layout(struct vio_virtq *vq)
+memory_layout(uint16_t size, bool packed, uint32_t *driver_at, uint32_t *device_at)
 {
-	size_t len = VIRTQ_DESC_BYTES(vq->size);
+	const size_t event = sizeof(struct pvirtq_event_suppress);
 
-	vq->driver_at = RTE_ALIGN_CEIL(len, AREA_ALIGN);
-	len = vq->driver_at +
-			(vq->packed ? sizeof(struct pvirtq_event_suppress) :
-				      VIRTQ_AVAIL_BYTES(vq->size));
-	vq->device_at = RTE_ALIGN_CEIL(len, AREA_ALIGN);
-	len = vq->device_at +
-			(vq->packed ? sizeof(struct pvirtq_event_suppress) :
-				      VIRTQ_USED_BYTES(vq->size));
-	return RTE_ALIGN_CEIL(len, AREA_ALIGN);
+	*driver_at = area_end(0, VIRTQ_DESC_BYTES(size));
+	*device_at = area_end(*driver_at, packed ? event : VIRTQ_AVAIL_BYTES(size));
+	return area_end(*device_at, packed ? event : VIRTQ_USED_BYTES(size));
+}
+
+size_t
+vio_virtq_bytes(uint16_t size, bool packed)
+{
+	uint32_t driver_at, device_at;
+
+	return memory_layout(size, packed, &driver_at, &device_at);
 }
 
 static void *
@@ -41,6 +47,7 @@ struct vio_virtq *
 vio_virtq_create(struct vio_dev *dev, const struct vio_virtq_conf *conf)
 {
 	struct vio_virtq *vq;
+	size_t len;
 
 	if (conf->size == 0 || conf->size > VIRTQ_SIZE_MAX ||
 			(!vio_dev_has(dev, VIRTIO_F_RING_PACKED) &&
@@ -63,10 +70,17 @@ vio_virtq_create(struct vio_dev *dev, const struct vio_virtq_conf *conf)
 	vq->free_ids = array_create("vio_free_ids", sizeof(*vq->free_ids), conf);
 	if (vq->cookies == NULL || vq->free_ids == NULL || (conf->lists && vq->chains == NULL))
 		goto no_memory;
-	vq->mz = rte_memzone_reserve_aligned(conf->name, memory_layout(vq), conf->socket,
-			RTE_MEMZONE_IOVA_CONTIG, RTE_CACHE_LINE_SIZE * 2);
-	if (vq->mz == NULL)
-		goto no_memory;
+	len = memory_layout(vq->size, vq->packed, &vq->driver_at, &vq->device_at);
+	vq->mem = conf->mem;
+	vq->iova = conf->iova;
+	if (conf->mem == NULL) {
+		vq->mz = rte_memzone_reserve_aligned(conf->name, len, conf->socket,
+				RTE_MEMZONE_IOVA_CONTIG, VIO_VIRTQ_ALIGN);
+		if (vq->mz == NULL)
+			goto no_memory;
+		vq->mem = vq->mz->addr;
+		vq->iova = vq->mz->iova;
+	}
 	vio_virtq_init(vq, dev);
 	return vq;
 
@@ -79,9 +93,12 @@ no_memory:
 void
 vio_virtq_init(struct vio_virtq *vq, const struct vio_dev *dev)
 {
-	uint8_t *base = vq->mz->addr;
+	uint8_t *base = vq->mem;
 
-	memset(base, 0, vq->mz->len);
+	memset(base, 0,
+			vq->device_at +
+					(vq->packed ? sizeof(struct pvirtq_event_suppress) :
+						      VIRTQ_USED_BYTES(vq->size)));
 	memset(vq->cookies, 0, sizeof(*vq->cookies) * vq->size);
 	vq->desc = (struct virtq_desc *)base;
 	vq->avail = (struct virtq_avail *)(base + vq->driver_at);
@@ -113,9 +130,9 @@ vio_virtq_enable(struct vio_virtq *vq, struct vio_dev *dev, uint16_t vector)
 	const struct vio_queue_setup setup = {
 		.size = vq->size,
 		.vector = vector,
-		.desc = vq->mz->iova,
-		.driver = vq->mz->iova + vq->driver_at,
-		.device = vq->mz->iova + vq->device_at,
+		.desc = vq->iova,
+		.driver = vq->iova + vq->driver_at,
+		.device = vq->iova + vq->device_at,
 	};
 	struct vio_doorbell doorbell;
 	int ret;

@@ -91,9 +91,11 @@ struct vio_virtq {
 
 	/* cold */
 	struct vio_transport *t;
-	const struct rte_memzone *mz;
+	const struct rte_memzone *mz; /**< NULL: the memory is that of the caller. */
+	uint8_t *mem; /**< The three areas. */
+	uint64_t iova; /**< Bus address of mem. */
 	uint32_t doorbell_offset;
-	uint32_t driver_at, device_at; /**< Offsets of the driver and device areas in mz. */
+	uint32_t driver_at, device_at; /**< Offsets of the driver and device areas in mem. */
 	uint16_t index; /**< Number of the queue in the device. */
 	uint16_t drain_i; /**< Next id to drain. */
 	bool packed;
@@ -104,7 +106,12 @@ struct vio_virtq {
 
 /** Parameters of a queue. */
 struct vio_virtq_conf {
-	const char *name; /**< Of the memory; unique in the process, up to 31 characters. */
+	/** Of the memory; unique in the process, up to 31 characters. Not used with mem. */
+	const char *name;
+	/** vio_virtq_bytes() bytes for the ring, aligned to VIO_VIRTQ_ALIGN, until the queue is
+	 * freed; NULL: the queue reserves a memzone. */
+	void *mem;
+	uint64_t iova; /**< Bus address of mem. */
 	uint16_t index; /**< Number of the queue in the device. */
 	uint16_t size; /**< Descriptors; split: a power of two. */
 	int socket; /**< NUMA node of the memory. */
@@ -112,6 +119,11 @@ struct vio_virtq_conf {
 	vio_virtq_broken_fn on_broken; /**< May be NULL. */
 	void *on_broken_arg;
 };
+
+#define VIO_VIRTQ_ALIGN 128 /**< Of the memory of a ring, bytes. */
+
+/** Bytes of memory that the ring of a queue takes. */
+size_t vio_virtq_bytes(uint16_t size, bool packed);
 
 /**
  * Allocate a queue of the negotiated layout and initialise it.

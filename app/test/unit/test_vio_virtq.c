@@ -24,7 +24,6 @@ static _Alignas(4096) uint8_t memory[SIZE_MAX_TESTED * 64];
 static _Alignas(64) void *cookies[SIZE_MAX_TESTED];
 static _Alignas(64) uint16_t free_ids[SIZE_MAX_TESTED];
 static struct vio_chain chains[SIZE_MAX_TESTED];
-static struct rte_memzone zone;
 static struct vio_virtq q;
 static const struct vio_ring_ops *ops;
 
@@ -33,15 +32,13 @@ queue_open(uint16_t size, bool packed)
 {
 	struct vio_dev dev = { .t = NULL };
 
-	zone.addr = memory;
-	zone.len = sizeof(memory);
 	q = (struct vio_virtq){
 		.cookies = cookies,
 		.chains = chains,
 		.free_ids = free_ids,
 		.size = size,
 		.packed = packed,
-		.mz = &zone,
+		.mem = memory,
 		.driver_at = SIZE_MAX_TESTED * 16,
 		.device_at = SIZE_MAX_TESTED * 32,
 	};

@@ -15,6 +15,7 @@
 #include "../../common_class.h"
 #include "../../common_pmdinfo.h"
 #include "virtio/vio_err.h"
+#include "vdpa_control.h"
 #include "vdpa_ops.h"
 #include "vdpa_pmdinfo.h"
 
@@ -23,38 +24,46 @@ static const struct rte_pci_id vdpa_ids[] = {
 	{ .vendor_id = 0 },
 };
 
+/* A device that is in the list, and that rte_vdpa does not know. */
+static void
+dev_destroy(struct vdpa_dev *dev)
+{
+	vdpa_dev_list_del(dev);
+	vdpa_control_del(dev);
+	vdpa_dev_close(dev);
+	vdpa_dev_free(dev);
+}
+
 static int
 dev_create(struct rte_pci_device *pci_dev)
 {
-	const char *name = pci_dev->device.name;
-	struct vdpa_dev *dev = calloc(1, sizeof(*dev));
+	struct vdpa_dev *dev = vdpa_dev_create(pci_dev->device.name, rte_pci_get_sysfs_path());
 	int ret;
 
 	if (dev == NULL)
 		return -ENOMEM;
-	snprintf(dev->name, sizeof(dev->name), "%s", name);
-	ret = vdpa_args_parse(&dev->args, name, pci_dev->device.devargs->args);
+	ret = vdpa_args_parse(&dev->args, dev->name, pci_dev->device.devargs->args);
 	if (ret != 0) {
-		free(dev);
+		vdpa_dev_free(dev);
 		return ret;
 	}
-	ret = vdpa_dev_open(dev, rte_pci_get_sysfs_path());
+	ret = vdpa_dev_open(dev);
+	if (ret == 0)
+		ret = vdpa_control_add(dev);
 	if (ret != 0) {
-		VDPA_LOG(ERR, name, "%s", vio_err());
-		free(dev);
+		VDPA_LOG(ERR, dev->name, "%s", vio_err());
+		vdpa_dev_close(dev);
+		vdpa_dev_free(dev);
 		return ret;
 	}
 	/* From here on rte_vhost may ask. */
 	vdpa_dev_list_add(dev);
 	dev->vdpa = rte_vdpa_register_device(&pci_dev->device, &vdpa_ops);
-	if (dev->vdpa == NULL) {
-		VDPA_LOG(ERR, name, "rte_vdpa does not accept the device");
-		vdpa_dev_list_del(dev);
-		vdpa_dev_close(dev);
-		free(dev);
-		return -EEXIST;
-	}
-	return 0;
+	if (dev->vdpa != NULL)
+		return 0;
+	VDPA_LOG(ERR, dev->name, "rte_vdpa does not accept the device");
+	dev_destroy(dev);
+	return -EEXIST;
 }
 
 static int
@@ -69,18 +78,25 @@ vdpa_probe(struct rte_pci_driver *driver, struct rte_pci_device *pci_dev)
 	return dev_create(pci_dev);
 }
 
+/* rte_vhost keeps a pointer to the device as long as a guest is attached. */
 static int
 vdpa_remove(struct rte_pci_device *pci_dev)
 {
-	struct vdpa_dev *dev = vdpa_dev_find_name(pci_dev->device.name);
+	struct vdpa_dev *dev = vdpa_dev_get_name(pci_dev->device.name);
+	bool busy;
 
 	if (dev == NULL)
 		return -ENODEV;
-	vdpa_dev_list_unlock();
+	pthread_mutex_lock(&dev->lock);
+	busy = dev->state != VDPA_IDLE;
+	pthread_mutex_unlock(&dev->lock);
+	vdpa_dev_put(dev);
+	if (busy) {
+		VDPA_LOG(ERR, dev->name, "the device has a guest: detach it first");
+		return -EBUSY;
+	}
 	rte_vdpa_unregister_device(dev->vdpa);
-	vdpa_dev_list_del(dev);
-	vdpa_dev_close(dev);
-	free(dev);
+	dev_destroy(dev);
 	return 0;
 }
 

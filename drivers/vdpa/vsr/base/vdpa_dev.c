@@ -5,17 +5,25 @@
 /* Open a VF, find what it offers, and keep the list of devices. */
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <rte_byteorder.h>
 #include <rte_common.h>
 
+#include "virtio/vio_ctrl.h"
 #include "virtio/vio_err.h"
 #include "virtio_spec/net.h"
 #include "vdpa_dev.h"
 
 static TAILQ_HEAD(, vdpa_dev) devices = TAILQ_HEAD_INITIALIZER(devices);
 static pthread_mutex_t devices_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t devices_put = PTHREAD_COND_INITIALIZER;
+
+/* ------------------------------------------------------------------ configuration space */
 
 #define FIELD(field, width, count, feature)                                      \
 	{                                                                        \
@@ -29,6 +37,8 @@ static const struct vio_config_field fields[] = {
 	FIELD(speed, 4, 1, VIRTIO_NET_F_SPEED_DUPLEX),
 	FIELD(duplex, 1, 1, VIRTIO_NET_F_SPEED_DUPLEX),
 };
+
+static_assert(sizeof(struct virtio_net_config) == VDPA_CONFIG_BYTES, "configuration space");
 
 int
 vdpa_dev_config_read(struct vdpa_dev *dev)
@@ -52,7 +62,7 @@ vdpa_dev_config_read(struct vdpa_dev *dev)
 	return 0;
 }
 
-static_assert(sizeof(struct virtio_net_config) == VDPA_CONFIG_BYTES, "configuration space");
+/* ------------------------------------------------------------------ open and close */
 
 /* Queue pairs that the VF says it has, as far as it has the queues. */
 static uint16_t
@@ -81,26 +91,138 @@ offer_read(struct vdpa_dev *dev)
 	dev->max_pairs = pairs_of(dev);
 	if (vio_dev_queue_max(&dev->vio, 0) == 0 || vio_dev_queue_max(&dev->vio, 1) == 0)
 		return vio_fail(-EPROTO, "the device has no pair of queues");
+	if (dev->vfio.t.nb_vectors == 0)
+		return vio_fail(-ENOTSUP, "the device has no MSI-X");
 	return 0;
 }
 
-int
-vdpa_dev_open(struct vdpa_dev *dev, const char *sysfs_root)
+/* VFIO maps whole pages for DMA, and a guest can let the VF read and write all that is mapped. So
+ * the control queue has pages of its own. Shared, because the simulated IOMMU maps only files. */
+static int
+memory_create(struct vdpa_dev *dev)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	const size_t bytes = RTE_MAX(vio_cmdq_bytes(VDPA_CMDQ_SIZE, false, VDPA_CMDQ_DEPTH,
+						     VDPA_CMDQ_SLOT),
+			vio_cmdq_bytes(VDPA_CMDQ_SIZE, true, VDPA_CMDQ_DEPTH, VDPA_CMDQ_SLOT));
+	int fd, ret = 0;
+
+	dev->memory_len = RTE_MAX(rte_align64pow2(bytes), page);
+	fd = memfd_create("vdpa_vsr", MFD_CLOEXEC);
+	if (fd < 0 || ftruncate(fd, (off_t)dev->memory_len) != 0)
+		ret = -errno;
+	if (ret == 0) {
+		dev->memory = mmap(NULL, dev->memory_len, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+				0);
+		if (dev->memory == MAP_FAILED) {
+			dev->memory = NULL;
+			ret = -errno;
+		}
+	}
+	if (fd >= 0)
+		close(fd);
+	return ret == 0 ? 0 : vio_fail(ret, "no memory for a control queue: %s", strerror(-ret));
+}
+
+static int
+events_create(struct vdpa_dev *dev)
+{
+	dev->config_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	dev->request_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	dev->shared_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (dev->config_fd < 0 || dev->request_fd < 0 || dev->shared_fd < 0)
+		return vio_fail(-errno, "no event descriptor: %s", strerror(errno));
+	return 0;
+}
+
+struct vdpa_dev *
+vdpa_dev_create(const char *name, const char *sysfs_root)
+{
+	struct vdpa_dev *dev = calloc(1, sizeof(*dev));
+
+	if (dev == NULL)
+		return NULL;
+	snprintf(dev->name, sizeof(dev->name), "%s", name);
+	dev->sysfs_root = sysfs_root;
+	dev->vfio.container = dev->vfio.group = dev->vfio.device = -1;
+	dev->shared.fd = dev->shared_fd = -1;
+	dev->config_fd = dev->request_fd = dev->vid = dev->cmd_slot = -1;
+	pthread_mutex_init(&dev->lock, NULL);
+	return dev;
+}
+
+void
+vdpa_dev_free(struct vdpa_dev *dev)
+{
+	if (dev->memory != NULL)
+		munmap(dev->memory, dev->memory_len);
+	if (dev->config_fd >= 0)
+		close(dev->config_fd);
+	if (dev->request_fd >= 0)
+		close(dev->request_fd);
+	if (dev->shared_fd >= 0)
+		close(dev->shared_fd);
+	pthread_mutex_destroy(&dev->lock);
+	free(dev->queues);
+	free(dev);
+}
+
+static int
+vfio_open(struct vdpa_dev *dev)
 {
 	const char *token = dev->args.vf_token[0] == '\0' ? NULL : dev->args.vf_token;
 	int ret;
 
-	ret = vio_vfio_open(&dev->vfio, sysfs_root, dev->name, token);
+	ret = vio_vfio_open(&dev->vfio, dev->sysfs_root, dev->name, token);
 	if (ret != 0)
 		return ret;
+	/* Without: doorbells are system calls. */
+	vio_vfio_doorbells_map(&dev->vfio);
+	/* Without: the kernel waits until the application ends. */
+	vio_vfio_on_request(&dev->vfio, dev->request_fd);
 	vio_dev_init(&dev->vio, &dev->vfio.t);
+	return 0;
+}
+
+int
+vdpa_dev_open(struct vdpa_dev *dev)
+{
+	int ret;
+
+	ret = events_create(dev);
+	if (ret == 0)
+		ret = memory_create(dev);
+	if (ret == 0)
+		ret = vfio_open(dev);
+	if (ret != 0)
+		return ret;
 	dev->vio.timeout_us = dev->args.reset_timeout_ms * 1000;
 	ret = offer_read(dev);
 	if (ret == 0)
 		ret = vio_dev_reset(&dev->vio);
-	if (ret != 0)
+	if (ret == 0) {
+		dev->queues = calloc(vdpa_nb_queues(dev), sizeof(*dev->queues));
+		if (dev->queues == NULL)
+			ret = vio_fail(-ENOMEM, "no memory");
+	}
+	if (ret != 0) {
 		vio_vfio_close(&dev->vfio);
-	return ret;
+		return ret;
+	}
+	for (unsigned int i = 0; i < vdpa_nb_queues(dev); i++)
+		dev->queues[i] = (struct vdpa_queue){ .dev = dev,
+			.index = (uint16_t)i,
+			.ring = { .kick_fd = -1, .call_fd = -1 },
+			.kick.fd = -1,
+			.intr.fd = -1 };
+	return 0;
+}
+
+int
+vdpa_dev_reopen(struct vdpa_dev *dev)
+{
+	vio_vfio_close(&dev->vfio);
+	return vfio_open(dev);
 }
 
 void
@@ -108,6 +230,8 @@ vdpa_dev_close(struct vdpa_dev *dev)
 {
 	vio_vfio_close(&dev->vfio);
 }
+
+/* ------------------------------------------------------------------ the list */
 
 void
 vdpa_dev_list_add(struct vdpa_dev *dev)
@@ -122,37 +246,77 @@ vdpa_dev_list_del(struct vdpa_dev *dev)
 {
 	pthread_mutex_lock(&devices_lock);
 	TAILQ_REMOVE(&devices, dev, next);
+	while (dev->refs != 0)
+		pthread_cond_wait(&devices_put, &devices_lock);
 	pthread_mutex_unlock(&devices_lock);
 }
 
+/* With the lock of the list held. */
+static struct vdpa_dev *
+held(struct vdpa_dev *dev)
+{
+	if (dev != NULL)
+		dev->refs++;
+	return dev;
+}
+
+static void
+unheld(struct vdpa_dev *dev)
+{
+	if (--dev->refs == 0)
+		pthread_cond_broadcast(&devices_put);
+}
+
 struct vdpa_dev *
-vdpa_dev_find(const struct rte_vdpa_device *vdpa)
+vdpa_dev_get(const struct rte_vdpa_device *vdpa)
 {
 	struct vdpa_dev *dev;
 
 	pthread_mutex_lock(&devices_lock);
 	TAILQ_FOREACH(dev, &devices, next)
-	if (dev->vdpa == vdpa)
-		return dev;
+	if (dev->vdpa == vdpa && vdpa != NULL)
+		break;
+	held(dev);
 	pthread_mutex_unlock(&devices_lock);
-	return NULL;
+	return dev;
 }
 
 struct vdpa_dev *
-vdpa_dev_find_name(const char *name)
+vdpa_dev_get_name(const char *name)
 {
 	struct vdpa_dev *dev;
 
 	pthread_mutex_lock(&devices_lock);
 	TAILQ_FOREACH(dev, &devices, next)
 	if (strcmp(dev->name, name) == 0)
-		return dev;
+		break;
+	held(dev);
 	pthread_mutex_unlock(&devices_lock);
-	return NULL;
+	return dev;
+}
+
+struct vdpa_dev *
+vdpa_dev_get_next(struct vdpa_dev *dev)
+{
+	struct vdpa_dev *after, *d;
+
+	pthread_mutex_lock(&devices_lock);
+	after = dev == NULL ? TAILQ_FIRST(&devices) : NULL;
+	/* A device that was removed meanwhile ends the walk. */
+	TAILQ_FOREACH(d, &devices, next)
+	if (d == dev)
+		after = TAILQ_NEXT(d, next);
+	held(after);
+	if (dev != NULL)
+		unheld(dev);
+	pthread_mutex_unlock(&devices_lock);
+	return after;
 }
 
 void
-vdpa_dev_list_unlock(void)
+vdpa_dev_put(struct vdpa_dev *dev)
 {
+	pthread_mutex_lock(&devices_lock);
+	unheld(dev);
 	pthread_mutex_unlock(&devices_lock);
 }

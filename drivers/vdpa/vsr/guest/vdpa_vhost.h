@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+#ifndef VDPA_VHOST_H
+#define VDPA_VHOST_H
+
+/**
+ * @file
+ * What rte_vhost knows of a guest, copied. To be called in the thread in which rte_vhost calls the
+ * driver: in every other thread the guest may be gone.
+ */
+
+#include "../base/vdpa_dev.h"
+
+/**
+ * Copy the memory table of a guest.
+ * @return 0, -ENODEV (no such guest), or -ENOMEM. To be freed by vdpa_regions_free().
+ */
+int vdpa_vhost_memory(int vid, struct vdpa_regions *regions);
+void vdpa_regions_free(struct vdpa_regions *regions);
+
+/**
+ * Copy a ring of a guest, with copies of its descriptors. The descriptors that *ring has are
+ * closed.
+ * @param packed  Layout of the ring.
+ * @return 0 with ring->set_up true or false, -EMFILE or another errno of dup(2).
+ */
+int vdpa_vhost_ring(int vid, const struct vdpa_regions *memory, uint16_t index, bool packed,
+		struct vdpa_ring *ring);
+/** Close the descriptors of a ring, which is not set up any more. */
+void vdpa_ring_clear(struct vdpa_ring *ring);
+
+/** Features that the guest accepted; 0: no such guest. */
+uint64_t vdpa_vhost_features(int vid);
+/** The front end says when it is complete (VHOST_USER_PROTOCOL_F_STATUS). */
+bool vdpa_vhost_says_complete(int vid);
+/** Save the position of a ring for the next start. */
+void vdpa_vhost_base_set(int vid, uint16_t index, uint16_t base);
+/** Tell the front end that the configuration space has changed, if it wants to know. It may wait
+ * until the front end reads. */
+void vdpa_vhost_config_changed(int vid);
+
+#endif /* VDPA_VHOST_H */

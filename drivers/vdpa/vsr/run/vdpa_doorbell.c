@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+
+/* Pass on doorbells and interrupts. */
+
+#include <unistd.h>
+
+#include <rte_common.h>
+#include <rte_io.h>
+
+#include "virtio/vio_virtq.h"
+#include "vdpa_doorbell.h"
+
+static void
+count(uint64_t *counter)
+{
+	__atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
+}
+
+/* Packed: all slots up to the first one whose AVAIL flag is of the last round are available. The
+ * device changes only the flags of slots before it. */
+static uint16_t
+packed_position(struct vdpa_queue *queue)
+{
+	const struct pvirtq_desc *desc = (const void *)queue->ring.desc_va;
+
+	for (uint16_t i = 0; i < queue->ring.size; i++) {
+		const bool avail = (vio_load16(&desc[queue->avail].flags) & VIRTQ_DESC_F_AVAIL) !=
+				0;
+
+		if (avail != queue->avail_wrap)
+			break;
+		if (++queue->avail == queue->ring.size) {
+			queue->avail = 0;
+			queue->avail_wrap = !queue->avail_wrap;
+		}
+	}
+	return (uint16_t)(queue->avail | (queue->avail_wrap ? 1u << RING_EVENT_WRAP_SHIFT : 0));
+}
+
+/* What NOTIFICATION_DATA adds: where the guest makes the next buffer available (virtio 1.4
+ * 2.7.22, 2.8.20). The guest does not say it, but its memory does. */
+static uint16_t
+position(struct vdpa_queue *queue)
+{
+	if (vio_dev_has(&queue->dev->vio, VIRTIO_F_RING_PACKED))
+		return packed_position(queue);
+	return vio_load16(&((const struct virtq_avail *)(const void *)queue->ring.driver_va)->idx);
+}
+
+void
+vdpa_doorbell_ring(struct vdpa_queue *queue)
+{
+	const bool with_data = vio_dev_has(&queue->dev->vio, VIRTIO_F_NOTIFICATION_DATA);
+	uint32_t value = queue->doorbell.id;
+
+	if (with_data)
+		value |= (uint32_t)position(queue) << 16;
+	count(&queue->nb_doorbells);
+	if (queue->doorbell.addr == NULL)
+		vio_write(queue->dev->vio.t, VIO_NOTIFY, queue->doorbell.offset, with_data ? 4 : 2,
+				value);
+	else if (with_data)
+		rte_write32(rte_cpu_to_le_32(value), queue->doorbell.addr);
+	else
+		rte_write16(rte_cpu_to_le_16((uint16_t)value), queue->doorbell.addr);
+}
+
+void
+vdpa_interrupt_raise(struct vdpa_queue *queue)
+{
+	const uint64_t one = 1;
+
+	/* A counter that is full is raised already. */
+	if (queue->ring.call_fd >= 0 &&
+			write(queue->ring.call_fd, &one, sizeof(one)) == sizeof(one))
+		count(&queue->nb_interrupts);
+}
+
+bool
+vdpa_on_kick(struct vdpa_watch *watch)
+{
+	vdpa_doorbell_ring(container_of(watch, struct vdpa_queue, kick));
+	return false;
+}
