@@ -8,6 +8,7 @@ import pytest
 
 from framework import paths
 from framework.frames import check_crossing, flows, frames_of_all_sizes
+from framework.vhost_user import FrontEnd, Region
 from framework.vdpa import PLUGIN, VdpaServe, VirtioUser
 from framework.wait import wait_for
 
@@ -304,3 +305,163 @@ def test_the_vf_of_a_guest_is_not_taken_away(sim, vdpa, guest):
     assert serve.ask(f"remove {vf}")["result"] == 0
     host.destroy_vfs()
     check_clean(host)
+
+
+# ------------------------------------------------------------ front ends of another kind
+
+
+@pytest.fixture
+def front(closing):
+    """front(socket, pairs=..., status=...): a front end, connected."""
+    return lambda socket, **conf: closing(FrontEnd(socket, **conf))
+
+
+def check_frames(end, tap, count=8, pair=0):
+    """Frames pass from the guest to the wire and back."""
+    for frame in flows(GUEST_MAC, WIRE_MAC, count):
+        end.transmit(frame, pair)
+        assert tap.receive(1) == [frame]
+        tap.send([frame])
+        assert end.receive(pair) == frame
+
+
+@pytest.mark.parametrize("status", [True, False], ids=["says complete", "does not"])
+def test_pairs_that_the_guest_never_enables_do_no_harm(status, sim, vdpa, front, closing):
+    """Steps: a front end sets up two pairs and enables one, then the other one.
+
+    Verify: the VF has the rings of both from the beginning, and is told the number of pairs.
+    """
+    host = sim(vfs=1, taps=["vf1"])
+    (vf,) = host.create_vfs(1)
+    serve = vdpa(host, {vf: []})
+    tap = closing(host.open_tap("vf1"))
+    end = front(serve.sockets[vf], pairs=2, status=status)
+    end.start(enabled=[0, 1])
+    assert wait_running(serve, vf)["nb_queues"] == 4
+    assert serve.info(vf)["nb_pairs"] == 1
+    end.fill(0)
+    check_frames(end, tap)
+    for index in (2, 3):
+        end.enable(index)
+    wait_for(lambda: serve.info(vf)["nb_pairs"] == 2, "the VF has two pairs")
+    end.fill(1)
+    for frame in flows(GUEST_MAC, WIRE_MAC, 8):
+        end.transmit(frame, 1)
+        assert tap.receive(1) == [frame]
+    check_clean(host)
+
+
+def test_interrupts_go_to_the_descriptor_that_the_guest_names(sim, vdpa, front, closing):
+    """Steps: a guest asks for interrupts; its front end changes the descriptor while the VF runs.
+
+    Verify: each used buffer raises the interrupt on the descriptor of the time, and no interrupt
+    passes through the process.
+    """
+    host = sim(vfs=1, taps=["vf1"])
+    (vf,) = host.create_vfs(1)
+    serve = vdpa(host, {vf: []})
+    tap = closing(host.open_tap("vf1"))
+    end = front(serve.sockets[vf])
+    end.start()
+    wait_running(serve, vf)
+    end.fill()
+    (frame,) = flows(GUEST_MAC, WIRE_MAC, 1)
+    ring = end.rings[0]
+    for _ in range(5):
+        tap.send([frame])
+        assert ring.interrupted(), "no interrupt"
+        assert end.receive() == frame
+        assert serve.queue(vf, 0)["interrupt"] == "mapped"
+        ring.new_call()
+        end.set_call(0)
+        ring.interrupted(0.2)  # one that says nothing may come with the change
+    check_clean(host)
+
+
+def test_positions_are_saved_and_a_ring_that_goes_on_is_refused(sim, vdpa, front, closing):
+    """Steps: a guest sends 5 frames and receives 3, stops, and starts at the positions it was told.
+
+    Verify: the positions are those; direct mode does not start there, and says why. From the
+    beginning of its rings the guest runs again.
+    """
+    host = sim(vfs=1, taps=["vf1"])
+    (vf,) = host.create_vfs(1)
+    serve = vdpa(host, {vf: []})
+    tap = closing(host.open_tap("vf1"))
+    end = front(serve.sockets[vf])
+    end.start()
+    wait_running(serve, vf)
+    end.fill()
+    frames = flows(GUEST_MAC, WIRE_MAC, 5)
+    for frame in frames:
+        end.transmit(frame)
+    assert tap.receive(5) == frames
+    tap.send(frames[:3])
+    assert [end.receive() for _ in range(3)] == frames[:3]
+    bases = end.stop()
+    assert bases == {0: 3, 1: 5}
+    assert serve.queue(vf, 0)["position"] == 3 and serve.queue(vf, 1)["position"] == 5
+    end.start(bases)
+    wait_for(lambda: "position 0x" in serve.info(vf)["reason"], "the reason is given")
+    assert serve.info(vf)["running"] == "none"
+    end.stop()
+    for ring in end.rings:
+        ring.restart()
+    end.start()
+    wait_running(serve, vf)
+    end.fill()
+    check_frames(end, tap)
+    check_clean(host)
+
+
+def test_memory_comes_and_goes_while_a_guest_runs(sim, vdpa, front, closing):
+    """Steps: the front end adds memory to a running guest, which then sends from there; it takes the
+    memory away again. Frames pass all the time.
+
+    Verify: the VF is not started again, and reaches the new memory as soon as the front end has its
+    answer.
+    """
+    host = sim(vfs=1, taps=["vf1"])
+    (vf,) = host.create_vfs(1)
+    serve = vdpa(host, {vf: []})
+    tap = closing(host.open_tap("vf1"))
+    end = front(serve.sockets[vf])
+    end.start()
+    wait_running(serve, vf)
+    end.fill()
+    check_frames(end, tap)
+    for round_ in range(3):
+        more = Region(0x1_0000_0000 + (round_ << 24), 2 << 20)
+        end.regions.append(more)
+        end.set_memory()
+        for number, frame in enumerate(flows(GUEST_MAC, WIRE_MAC, 4)):
+            end.transmit_from(more, 4096 * number, frame)
+            assert tap.receive(1) == [frame]
+        check_frames(end, tap)
+        end.regions.remove(more)
+        end.set_memory()
+        closing(more)
+        check_frames(end, tap)
+    info = serve.info(vf)
+    assert info["running"] == "direct" and info["nb_attached"] == 1
+    assert end.stop() == {0: 56, 1: 68}
+    check_clean(host)
+
+
+# ------------------------------------------------------------ VFIO without EAL
+
+
+@pytest.mark.parametrize("page", [False, True], ids=["together", "page per queue"])
+def test_maps_interrupts_and_doorbells_of_vfio(page, sim):
+    """Steps: map and unmap memory, set interrupts, and map the doorbells of a VF, right and wrong.
+
+    Verify: each call does what its header says; the page of a doorbell can be given away only where
+    each queue has one.
+    """
+    host = sim(vfs=1, args=["--page-per-vq"] if page else [])
+    (vf,) = host.create_vfs(1)
+    done = host.run(paths.BUILD / "app/test/tools/vfio_check", vf, host.token)
+    assert done.returncode == 0, done.stdout + done.stderr
+    # The one page that all queues have begins with the doorbell of queue 0.
+    assert done.stdout == ("multiplier 4096 page page\n" if page else "multiplier 4 page none\n")
+    host.check_clean()
