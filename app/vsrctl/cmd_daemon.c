@@ -93,9 +93,9 @@ print_event(const struct ctl *ctl, const json_t *event)
 static int
 follow(const struct ctl *ctl, int fd)
 {
-	struct client_buf buf = { NULL, 0, 0 };
+	struct rpc_client_buf buf = { NULL, 0, 0 };
 	json_t *line;
-	int ret = client_send(fd, "events.subscribe", json_object());
+	int ret = rpc_client_send(fd, "events.subscribe", json_object());
 
 	if (ret != 0)
 		return ret;
@@ -126,12 +126,12 @@ cmd_events(const struct ctl *ctl, char *const args[])
 	if (hello == NULL)
 		return code;
 	json_decref(hello);
-	fd = client_open(ctl);
+	fd = rpc_client_open(ctl->socket);
 	ret = fd < 0 ? fd : follow(ctl, fd);
 	if (fd >= 0)
 		close(fd);
 	if (ret == CTL_REFUSED)
 		return ret;
-	ctl_refuse(ctl, "vsrd has ended the connection: it was stopped or restarted");
+	ctl_refuse(ctl, "%s has ended the connection: it was stopped or restarted", ctl->daemon);
 	return CTL_NO_DAEMON;
 }

@@ -4,33 +4,19 @@
 
 /* vsrctl legacy: the legacy registers of VFs, and VFs shown to guests, through vsrd. */
 
-#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/base_hex.h"
 
 #include "ctl.h"
 
-/* Parameters of all commands: PF and VF. */
-static json_t *
-of_vf(const struct ctl *ctl, char *const args[])
-{
-	unsigned long vf;
-
-	if (ctl_number(args[1], SYSFS_MAX_VFS, &vf) && vf != 0)
-		return json_pack("{s:s, s:I}", "pf", args[0], "vf", (json_int_t)vf);
-	ctl_refuse(ctl, "\"%s\" is not a number of a VF: VFs are numbered from 1", args[1]);
-	return NULL;
-}
-
-/* The same, with an offset and an area. */
+/* Parameters: PF, VF, offset and area. */
 static json_t *
 of_register(const struct ctl *ctl, char *const args[])
 {
-	json_t *params = of_vf(ctl, args);
+	json_t *params = ctl_of_vf(ctl, args);
 	unsigned long offset;
 
 	if (params == NULL)
@@ -106,7 +92,7 @@ cmd_legacy_write(const struct ctl *ctl, char *const args[])
 int
 cmd_legacy_dump(const struct ctl *ctl, char *const args[])
 {
-	json_t *params = of_vf(ctl, args), *dump, *reg;
+	json_t *params = ctl_of_vf(ctl, args), *dump, *reg;
 	struct table table;
 	size_t i;
 	int code;
@@ -137,7 +123,7 @@ cmd_legacy_dump(const struct ctl *ctl, char *const args[])
 int
 cmd_legacy_notify_info(const struct ctl *ctl, char *const args[])
 {
-	json_t *params = of_vf(ctl, args), *info, *doorbell;
+	json_t *params = ctl_of_vf(ctl, args), *info, *doorbell;
 	struct table table;
 	size_t i;
 	int code;
@@ -166,29 +152,21 @@ cmd_legacy_notify_info(const struct ctl *ctl, char *const args[])
 int
 cmd_legacy_serve(const struct ctl *ctl, char *const args[])
 {
-	json_t *params = of_vf(ctl, args), *answer;
-	char cwd[PATH_MAX], path[2 * PATH_MAX];
+	json_t *params = ctl_of_vf(ctl, args), *answer;
 	int code;
 
 	if (params == NULL)
 		return CTL_REFUSED;
-	/* The daemon has another working directory. */
-	if (args[2][0] == '/' || getcwd(cwd, sizeof(cwd)) == NULL)
-		cwd[0] = '\0';
-	snprintf(path, sizeof(path), "%s%s%.4000s", cwd, cwd[0] != '\0' ? "/" : "", args[2]);
-	json_object_set_new(params, "socket", json_string(path));
-	if (ctl->owner != NULL)
-		json_object_set_new(params, "owner", json_string(ctl->owner));
-	if (ctl->group != NULL)
-		json_object_set_new(params, "group", json_string(ctl->group));
-	if (ctl->mode != NULL)
-		json_object_set_new(params, "mode", json_string(ctl->mode));
+	json_object_set_new(params, "socket", ctl_absolute(args[2]));
+	ctl_add_text(params, "owner", ctl->owner);
+	ctl_add_text(params, "group", ctl->group);
+	ctl_add_text(params, "mode", ctl->mode);
 	answer = ctl_call(ctl, "legacy.serve", params, &code);
 	if (answer == NULL)
 		return code;
 	if (ctl->json)
 		return ctl_print_json(ctl, answer);
-	printf("VF %s of %s is served on %s\n", args[1], args[0], path);
+	printf("VF %s of %s is served on %s\n", args[1], args[0], ctl_text(answer, "socket"));
 	json_decref(answer);
 	return CTL_OK;
 }
@@ -196,7 +174,7 @@ cmd_legacy_serve(const struct ctl *ctl, char *const args[])
 int
 cmd_legacy_unserve(const struct ctl *ctl, char *const args[])
 {
-	json_t *params = of_vf(ctl, args), *answer;
+	json_t *params = ctl_of_vf(ctl, args), *answer;
 	int code;
 
 	if (params == NULL)

@@ -5,10 +5,12 @@
 /* What the commands of vsrctl share: refusals, numbers, JSON, colours. */
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/base_number.h"
 
@@ -40,6 +42,35 @@ ctl_print_json(const struct ctl *ctl, json_t *object)
 		return CTL_REFUSED;
 	}
 	return CTL_OK;
+}
+
+json_t *
+ctl_absolute(const char *path)
+{
+	char cwd[PATH_MAX], text[2 * PATH_MAX];
+
+	if (path[0] == '/' || getcwd(cwd, sizeof(cwd)) == NULL)
+		cwd[0] = '\0';
+	snprintf(text, sizeof(text), "%s%s%.4000s", cwd, cwd[0] != '\0' ? "/" : "", path);
+	return json_string(text);
+}
+
+json_t *
+ctl_of_vf(const struct ctl *ctl, char *const args[])
+{
+	unsigned long vf;
+
+	if (ctl_number(args[1], SYSFS_MAX_VFS, &vf) && vf != 0)
+		return json_pack("{s:s, s:I}", "pf", args[0], "vf", (json_int_t)vf);
+	ctl_refuse(ctl, "\"%s\" is not a number of a VF: VFs are numbered from 1", args[1]);
+	return NULL;
+}
+
+void
+ctl_add_text(json_t *params, const char *name, const char *text)
+{
+	if (text != NULL)
+		json_object_set_new(params, name, json_string(text));
 }
 
 bool

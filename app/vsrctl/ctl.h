@@ -15,12 +15,16 @@
 #include <jansson.h>
 
 #include "common/pf.h"
+#include "daemon/rpc_client.h"
+
+#define CTL_OWNER "vsrd"
+#define CTL_BRIDGE "vsr-bridge"
 
 /* Exit codes */
 #define CTL_OK 0
 #define CTL_REFUSED 1 /**< The command was refused; the error text was printed. */
 #define CTL_USAGE 2 /**< The command line is wrong. */
-#define CTL_NO_DAEMON 3 /**< The command needs vsrd, which does not answer. */
+#define CTL_NO_DAEMON 3 /**< The command needs a daemon that does not answer. */
 
 /** Options that only some commands take, as bits. */
 enum ctl_opt {
@@ -34,16 +38,25 @@ enum ctl_opt {
 	OPT_COUNT = 1 << 7,
 	OPT_OWNER = 1 << 8,
 	OPT_MODE = 1 << 9,
+	OPT_VHOST_USER = 1 << 10,
+	OPT_SERVER = 1 << 11,
+	OPT_CLIENT = 1 << 12,
+	OPT_QUEUES = 1 << 13,
+	OPT_MAC = 1 << 14,
+	OPT_DOORBELL = 1 << 15,
+	OPT_SOCKET_MODE = 1 << 16,
 };
 
 /** The command line. */
 struct ctl {
 	struct pf_host host;
-	const char *socket; /**< Of the daemon. */
+	const char *daemon; /**< Name of the daemon that the command needs. */
+	const char *socket; /**< Of that daemon. */
 	const char *token; /**< --token, or NULL. */
 	const char *group, *member, *result_len, *area; /**< NULL: not given. */
 	const char *count, *owner, *mode;
-	bool rotate, follow, json;
+	const char *vhost_user, *queues, *mac, *doorbell, *socket_mode;
+	bool rotate, follow, json, server, client;
 	bool color; /**< stdout is a terminal with colours. */
 };
 
@@ -54,8 +67,10 @@ struct ctl_cmd {
 	const char *help; /**< One line. */
 	int min_args, max_args; /**< Number of arguments. */
 	unsigned int options; /**< Options it takes, of enum ctl_opt. */
+	bool bridge; /**< It is one for vsr-bridge, not for vsrd. */
 	/** @param args  Arguments, then NULL. @return exit code. */
 	int (*run)(const struct ctl *ctl, char *const args[]);
+	const char *more; /**< Text for its --help, or NULL. */
 };
 
 int cmd_list(const struct ctl *ctl, char *const args[]);
@@ -77,6 +92,12 @@ int cmd_legacy_notify_info(const struct ctl *ctl, char *const args[]);
 int cmd_legacy_serve(const struct ctl *ctl, char *const args[]);
 int cmd_legacy_unserve(const struct ctl *ctl, char *const args[]);
 int cmd_legacy_served(const struct ctl *ctl, char *const args[]);
+int cmd_guest_add(const struct ctl *ctl, char *const args[]);
+int cmd_guest_list(const struct ctl *ctl, char *const args[]);
+int cmd_guest_show(const struct ctl *ctl, char *const args[]);
+int cmd_guest_stats(const struct ctl *ctl, char *const args[]);
+int cmd_guest_remove(const struct ctl *ctl, char *const args[]);
+int cmd_guest_health(const struct ctl *ctl, char *const args[]);
 int cmd_token(const struct ctl *ctl, char *const args[]);
 int cmd_health(const struct ctl *ctl, char *const args[]);
 int cmd_events(const struct ctl *ctl, char *const args[]);
@@ -95,6 +116,18 @@ int ctl_refuse(const struct ctl *ctl, const char *fmt, ...) __attribute__((forma
 /** Print an object and release it. @return CTL_OK, or CTL_REFUSED: stdout cannot be written. */
 int ctl_print_json(const struct ctl *ctl, json_t *object);
 
+/** Make a path absolute: the daemon has another folder. @return a new reference. */
+json_t *ctl_absolute(const char *path);
+
+/**
+ * The parameters "pf" and "vf", of two arguments.
+ * @return a new reference, or NULL: the error text was printed.
+ */
+json_t *ctl_of_vf(const struct ctl *ctl, char *const args[]);
+
+/** Add a text to parameters, unless it is NULL. */
+void ctl_add_text(json_t *params, const char *name, const char *text);
+
 /** Parse a number, decimal or 0x..., from 0 to max. @return false: not such a number. */
 bool ctl_number(const char *text, unsigned long max, unsigned long *value);
 
@@ -111,22 +144,8 @@ const char *ctl_plain(const struct ctl *ctl);
 
 /* ---------------------------------------------------------------- client.c: the daemon */
 
-/** Connect to the daemon. @return a descriptor or -errno. */
-int client_open(const struct ctl *ctl);
-/** Send one request. @param params  Its reference is taken. @return 0 or -errno. */
-int client_send(int fd, const char *method, json_t *params);
-/** What was received and not parsed yet; all zero at the start. */
-struct client_buf {
-	char *text;
-	size_t len, size;
-};
-/**
- * Receive and parse a line.
- *
- * @param timeout_ms  -1: wait forever.
- * @return the line, or NULL: *ret says whether the time was over or the stream ended.
- */
-json_t *client_receive(int fd, struct client_buf *buf, int timeout_ms, int *ret);
+/** As rpc_client_receive(), with every text printable. */
+json_t *client_receive(int fd, struct rpc_client_buf *buf, int timeout_ms, int *ret);
 
 /**
  * One call to the daemon.

@@ -21,7 +21,7 @@ _vsrctl() {
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
 		--sysfs | --socket | --sriov-ids | --token | --group | --member | --result-len | --area | --count | \
-			--owner | --mode)
+			--owner | --mode | --vhost-user | --queues | --mac | --doorbell | --socket-mode)
 			i=$((i + 1)) ;;
 		-*) ;;
 		# Bash takes ":" for the end of a word.
@@ -35,13 +35,21 @@ _vsrctl() {
 		return
 	fi
 	case $before in
-	--sysfs | --socket | --sriov-ids)
+	--sysfs | --socket | --sriov-ids | --vhost-user)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
-	--group) wanted='self sriov' ;;
+	--group)
+		[ "${words[0]}" = admin ] || return
+		wanted='self sriov'
+		;;
+	--doorbell) wanted='relayed mapped' ;;
 	--area) wanted='common net' ;;
-	--token | --member | --result-len | --count | --owner | --mode) return ;;
+	--mode)
+		[ "${words[0]}" = guest ] || return
+		wanted='direct relay'
+		;;
+	--token | --member | --result-len | --count | --owner | --queues | --mac | --socket-mode) return ;;
 	esac
 	if [ -n "$wanted" ]; then
 		mapfile -t COMPREPLY < <(compgen -W "$wanted" -- "$cur")
@@ -49,11 +57,17 @@ _vsrctl() {
 	fi
 	word="${words[0]} ${words[1]}"
 	case $word in
-	' ') wanted='list pf vf admin legacy token health events top version' ;;
+	' ') wanted='list pf vf admin guest legacy token health events top version' ;;
 	'pf ') wanted='show attach release reset' ;;
 	'vf ') wanted='create destroy show' ;;
 	'admin ') wanted='list caps raw stats' ;;
 	'legacy ') wanted='read write dump notify-info serve unserve served' ;;
+	'guest ') wanted='add list show stats remove health events' ;;
+	'guest add')
+		options+=' --vhost-user --server --client --queues --mac --mode --doorbell'
+		options+=' --owner --group --socket-mode'
+		;;
+	'guest events') options+=' --follow' ;;
 	'vf create') options+=' --token' ;;
 	'legacy serve') options+=' --owner --group --mode' ;;
 	'admin raw')
@@ -71,7 +85,7 @@ _vsrctl() {
 	top*) options+=' --count' ;;
 	esac
 	case ${words[0]}:${#words[@]} in
-	pf:2 | vf:2 | admin:2 | legacy:2 | token:1 | top:1) wanted=$(_vsrctl_pfs) ;;
+	pf:2 | vf:2 | admin:2 | guest:2 | legacy:2 | token:1 | top:1) wanted=$(_vsrctl_pfs) ;;
 	esac
 	[[ $cur == -* ]] && wanted=$options
 	mapfile -t COMPREPLY < <(compgen -W "$wanted" -- "$cur")

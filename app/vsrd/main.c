@@ -17,16 +17,13 @@
 #include <unistd.h>
 
 #include "base/base_clock.h"
-#include "base/base_number.h"
 #include "base/base_path.h"
 
-#include "daemon/access.h"
 #include "daemon/fdstore.h"
 #include "daemon/log.h"
-#include "vsrd/guest/budget.h"
+#include "daemon/options.h"
+#include "daemon/budget.h"
 #include "vsrd/api/vsrd.h"
-
-#define EXIT_USAGE 2
 
 static const char help[] =
 		"usage: vsrd [OPTIONS]\n\n"
@@ -47,59 +44,16 @@ static const char help[] =
 struct options {
 	const char *pfs[OWNER_MAX_PFS];
 	unsigned int nb_pfs;
-	const char *ids, *socket;
-	uint64_t guest_memory; /* Bytes; 0: the default. */
+	const char *ids;
 	struct server_conf server;
+	struct options_shared shared;
 };
 
 static struct vsrd vsrd;
 
 /* ---------------------------------------------------------------- command line */
 
-static int
-usage(const char *text, const char *word)
-{
-	struct err err;
-
-	err_set(&err, 0, "%s%s", text, word);
-	fprintf(stderr, "vsrd: %s; see vsrd --help\n", err.text);
-	return EXIT_USAGE;
-}
-
-static int
-parse_uid(struct options *options, const char *text)
-{
-	uint64_t uid;
-
-	if (base_number_parse(text, UINT32_MAX - 1, &uid) != 0 ||
-			options->server.nb_uids == SERVER_MAX_UIDS)
-		return usage("--allow-uid takes a user id, at most 16 times, not ", text);
-	options->server.uids[options->server.nb_uids++] = (uid_t)uid;
-	return -1;
-}
-
-static int
-parse_memory(struct options *options, const char *text)
-{
-	uint64_t mib;
-
-	if (base_number_parse(text, UINT32_MAX, &mib) != 0 || mib == 0)
-		return usage("--guest-memory takes a number of MiB, not ", text);
-	options->guest_memory = mib << 20;
-	return -1;
-}
-
-static int
-parse_access(struct options *options, const char *owner, const char *group, const char *mode)
-{
-	struct err err;
-
-	if (access_parse(owner, group, mode, &options->server.access, &err) != 0)
-		return usage(err.text, "");
-	return -1;
-}
-
-/* @return -1: go on; else the exit code. */
+/* @return OPTIONS_GO_ON or the exit code. */
 static int
 parse_one(struct options *options, int opt)
 {
@@ -108,45 +62,20 @@ parse_one(struct options *options, int opt)
 	switch (opt) {
 	case 'p':
 		if (options->nb_pfs == OWNER_MAX_PFS)
-			return usage("too many --pf options", "");
+			return options_usage("vsrd", "too many --pf options", "");
 		options->pfs[options->nb_pfs++] = optarg;
-		return -1;
+		return OPTIONS_GO_ON;
 	case 's':
 		host->sysfs = optarg;
-		return -1;
+		return OPTIONS_GO_ON;
 	case 'r':
 		host->run_dir = optarg;
-		return -1;
-	case 'S':
-		options->socket = optarg;
-		return -1;
-	case 'u':
-		return parse_uid(options, optarg);
-	case 'g':
-		return parse_memory(options, optarg);
+		return OPTIONS_GO_ON;
 	case 'i':
 		options->ids = optarg;
-		return -1;
-	case 'o':
-		return parse_access(options, optarg, NULL, NULL);
-	case 'G':
-		return parse_access(options, NULL, optarg, NULL);
-	case 'm':
-		return parse_access(options, NULL, NULL, optarg);
-	case 'l':
-		if (strcmp(optarg, "syslog") != 0 && strcmp(optarg, "stderr") != 0)
-			return usage("--log takes stderr or syslog, not ", optarg);
-		if (strcmp(optarg, "syslog") != 0)
-			log_to_stderr("vsrd");
-		else if (log_to_syslog("vsrd") != 0)
-			fputs("vsrd: warning: nobody reads /dev/log yet\n", stderr);
-		return -1;
-	case 'v':
-		printf("vsrd %s\n", VSR_VERSION);
-		return 0;
+		return OPTIONS_GO_ON;
 	default:
-		fputs(help, stdout);
-		return 0;
+		return options_take(&options->shared, opt, optarg);
 	}
 }
 
@@ -157,31 +86,28 @@ parse(struct options *options, int argc, char **argv)
 		{ "pf", required_argument, NULL, 'p' },
 		{ "sysfs", required_argument, NULL, 's' },
 		{ "run-dir", required_argument, NULL, 'r' },
-		{ "socket", required_argument, NULL, 'S' },
-		{ "socket-owner", required_argument, NULL, 'o' },
-		{ "socket-group", required_argument, NULL, 'G' },
-		{ "socket-mode", required_argument, NULL, 'm' },
-		{ "allow-uid", required_argument, NULL, 'u' },
-		{ "guest-memory", required_argument, NULL, 'g' },
 		{ "sriov-ids", required_argument, NULL, 'i' },
-		{ "log", required_argument, NULL, 'l' },
-		{ "version", no_argument, NULL, 'v' },
-		{ "help", no_argument, NULL, 'h' },
+		OPTIONS_ROWS,
 		{ NULL, 0, NULL, 0 },
 	};
 	int opt, code;
 
+	options->shared = (struct options_shared){ .name = "vsrd",
+		.version = VSR_VERSION,
+		.help = help,
+		.server = &options->server };
 	opterr = 0;
 	while ((opt = getopt_long(argc, argv, ":h", longs, NULL)) != -1) {
 		if (opt == ':')
-			return usage("option needs a value: ", argv[optind - 1]);
+			return options_usage("vsrd", "option needs a value: ", argv[optind - 1]);
 		if (opt == '?')
-			return usage("unknown option ", argv[optind - 1]);
+			return options_usage("vsrd", "unknown option ", argv[optind - 1]);
 		code = parse_one(options, opt);
-		if (code >= 0)
+		if (code != OPTIONS_GO_ON)
 			return code;
 	}
-	return optind == argc ? -1 : usage("unexpected argument ", argv[optind]);
+	return optind == argc ? OPTIONS_GO_ON :
+				options_usage("vsrd", "unexpected argument ", argv[optind]);
 }
 
 /* ---------------------------------------------------------------- PFs to own at the start */
@@ -236,7 +162,7 @@ static int
 prepare(struct options *options, struct err *err)
 {
 	static char path[PATH_MAX];
-	const struct budget budget = budget_of_process(options->guest_memory);
+	const struct budget budget = budget_of_process(options->shared.guest_memory);
 	struct pf_host *host = &vsrd.owner.host;
 	struct timespec now;
 	int ret, folder;
@@ -250,7 +176,8 @@ prepare(struct options *options, struct err *err)
 				base_path_error(folder));
 	close(folder);
 	snprintf(path, sizeof(path), "%s/%s", host->run_dir, RPC_SOCKET);
-	options->server.path = options->socket != NULL ? options->socket : path;
+	if (options->server.path == NULL)
+		options->server.path = path;
 	options->server.methods = vsrd_methods;
 	options->server.daemon = &vsrd;
 	options->server.name = "vsrd";
@@ -364,7 +291,7 @@ main(int argc, char **argv)
 	owner_init(&vsrd.owner);
 	guests_init(&vsrd.guests);
 	code = parse(&options, argc, argv);
-	if (code >= 0)
+	if (code != OPTIONS_GO_ON)
 		return code;
 	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&signals);

@@ -22,4 +22,14 @@
 int access_parse(const char *owner, const char *group, const char *mode, struct base_access *access,
 		struct err *err);
 
+/**
+ * The path by which a socket is made for a user. A user other than root and the daemon's own may
+ * have sockets only in its own folders. Such a folder is opened first and checked then, because the
+ * user could put a link to elsewhere in its place.
+ * @param folder  Out: to be closed after the socket is gone; -1: none.
+ * @param path    Out: PATH_MAX bytes.
+ * @return 0, -EPERM, -EINVAL or the error of open(2), with *err.
+ */
+int access_place(const char *asked, uid_t uid, int *folder, char *path, struct err *err);
+
 #endif /* DAEMON_ACCESS_H */

@@ -12,6 +12,7 @@
 
 #define RPC_PROTOCOL 1 /**< Member "protocol" of the answer to "version". */
 #define RPC_SOCKET "vsrd.sock" /**< Name of the socket in the folder of token files. */
+#define RPC_BRIDGE_SOCKET "vsr-bridge.sock" /**< That of vsr-bridge, in the same folder. */
 #define RPC_MAX_REQUEST 65536 /**< Bytes of a line to the daemon, newline included. */
 #define RPC_MAX_ANSWER (4 * 1024 * 1024) /**< Bytes of a line from the daemon. */
 #define RPC_MAX_BATCH 64

@@ -246,6 +246,27 @@ server_client_stays(struct client *client)
 	return client->stays;
 }
 
+json_t *
+server_subscribe(struct rpc_call *call)
+{
+	int ret;
+
+	if (rpc_params(call, "{}") != 0)
+		return NULL;
+	if (call->client == NULL)
+		return rpc_refuse(call, err_set(&call->err, -ENOTCONN, "there is no connection"));
+	if (!server_client_stays(call->client))
+		return rpc_refuse(call,
+				err_set(&call->err, -EUSERS,
+						"too many clients have subscribed to events or use PASID"));
+	ret = events_subscribe(&call->client->subscriber);
+	if (ret != 0 && ret != -EALREADY)
+		return rpc_refuse(call,
+				err_set(&call->err, ret, "cannot subscribe to events: %s",
+						strerror(-ret)));
+	return json_pack("{s:b}", "subscribed", 1);
+}
+
 /* ---------------------------------------------------------------- admission */
 
 static bool

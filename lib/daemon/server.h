@@ -80,6 +80,9 @@ bool server_stop(struct server *server);
  */
 bool server_client_stays(struct client *client);
 
+/** The method events.subscribe: the client gets events from now on. */
+json_t *server_subscribe(struct rpc_call *call);
+
 /** Number of clients now, of requests and refused clients so far. */
 struct server_stats {
 	unsigned int clients;

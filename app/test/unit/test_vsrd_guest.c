@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "test/fixture/vtest.h"
-#include "vsrd/guest/budget.h"
+#include "daemon/budget.h"
 #include "vsrd/guest/vfio_fn.h"
 
 #define NB_VECTORS 8

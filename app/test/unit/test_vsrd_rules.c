@@ -28,7 +28,7 @@
 #include "daemon/log.h"
 #include "vsrd/core/gate.h"
 #include "vsrd/core/memory.h"
-#include "vsrd/guest/budget.h"
+#include "daemon/budget.h"
 #include "vsrd/owner/owner_users.h"
 #include "vsrd/owner/owner_watch.h"
 #include "vsrd/owner/pasid.h"

@@ -102,32 +102,11 @@ method_stats(struct rpc_call *call)
 			"events", (json_int_t)events_count());
 }
 
-/* ---------------------------------------------------------------- events */
-
-static json_t *
-method_events_subscribe(struct rpc_call *call)
-{
-	int ret;
-
-	if (rpc_params(call, "{}") != 0)
-		return NULL;
-	if (call->client == NULL)
-		return rpc_refuse(call, err_set(&call->err, -ENOTCONN, "there is no connection"));
-	if (!method_client_stays(call))
-		return NULL;
-	ret = events_subscribe(&call->client->subscriber);
-	if (ret != 0 && ret != -EALREADY)
-		return rpc_refuse(call,
-				err_set(&call->err, ret, "cannot subscribe to events: %s",
-						strerror(-ret)));
-	return json_pack("{s:b}", "subscribed", 1);
-}
-
 const struct rpc_method vsrd_methods[] = {
 	{ "version", method_version },
 	{ "health", method_health },
 	{ "stats", method_stats },
-	{ "events.subscribe", method_events_subscribe },
+	{ "events.subscribe", server_subscribe },
 	{ "pf.list", method_pf_list },
 	{ "pf.show", method_pf_show },
 	{ "pf.attach", method_pf_attach },

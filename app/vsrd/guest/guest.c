@@ -12,13 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/base_clock.h"
-#include "base/base_path.h"
 #include "vpci/vpci_legacy.h"
 
+#include "daemon/access.h"
 #include "daemon/events.h"
 #include "daemon/log.h"
 #include "vsrd/owner/owner_users.h"
@@ -179,38 +178,6 @@ find_vf(struct guest_vf *g, struct sysfs_fn *fn, char token[TOKEN_LEN], struct e
 	return ret;
 }
 
-/*
- * The path by which the socket is made. A folder of another user is opened first and checked then,
- * because this user could put a link to elsewhere in its place.
- */
-static int
-socket_place(struct guest_vf *g, const struct guest_socket *asked, char path[PATH_MAX],
-		struct err *err)
-{
-	char folder[PATH_MAX];
-	const char *name;
-	struct stat st;
-	int ret;
-
-	snprintf(path, PATH_MAX, "%s", asked->path);
-	if (asked->uid == 0 || asked->uid == geteuid())
-		return 0;
-	ret = base_path_split(asked->path, folder, sizeof(folder), &name);
-	if (ret != 0)
-		return err_set(err, ret, "%s names no socket", asked->path);
-	g->folder = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (g->folder < 0 || fstat(g->folder, &st) != 0)
-		return err_set(err, -errno, "cannot open the folder of %s: %s", asked->path,
-				strerror(errno));
-	if (st.st_uid != asked->uid)
-		return err_set(err, -EPERM,
-				"user %u may have sockets only in its own folders, and %s belongs to "
-				"user %u",
-				asked->uid, folder, st.st_uid);
-	snprintf(path, PATH_MAX, "/proc/self/fd/%d/%s", g->folder, name);
-	return 0;
-}
-
 static int
 bridge_open(struct guest_vf *g, const struct guest_socket *asked, struct err *err)
 {
@@ -224,7 +191,7 @@ bridge_open(struct guest_vf *g, const struct guest_socket *asked, struct err *er
 	char text[256] = "";
 	int ret;
 
-	ret = socket_place(g, asked, path, err);
+	ret = access_place(asked->path, asked->uid, &g->folder, path, err);
 	if (ret != 0)
 		return ret;
 	ret = vpci_legacy_create(&backend, &conf, path, &g->legacy, text, sizeof(text));

@@ -17,7 +17,7 @@
 #include "base/base_memory.h"
 #include "daemon/log.h"
 
-#include "budget.h"
+#include "daemon/budget.h"
 #include "vfio_fn.h"
 
 struct map {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
-#ifndef VSRD_BUDGET_H
-#define VSRD_BUDGET_H
+#ifndef DAEMON_BUDGET_H
+#define DAEMON_BUDGET_H
 
 /**
  * @file
@@ -10,7 +10,7 @@
  *
  * A guest that is admitted has its files and BUDGET_MAPS maps for sure: they are set aside for it.
  * More maps it gets while there are some that are set aside for nobody. So a guest, or several
- * guests that act together, can take nothing that vsrd or another guest needs.
+ * guests that act together, can take nothing that the daemon or another guest needs.
  *
  * Any thread.
  */
@@ -18,7 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "daemon/err.h"
+#include "err.h"
 
 #define BUDGET_MAPS 128 /**< Maps that every guest can have. */
 #define BUDGET_MAPS_MAX 4096 /**< Maps that one guest can have. */
@@ -59,4 +59,4 @@ void budget_leave(struct budget_guest *guest);
 int budget_map(struct budget_guest *guest, uint64_t bytes);
 void budget_unmap(struct budget_guest *guest, uint64_t bytes);
 
-#endif /* VSRD_BUDGET_H */
+#endif /* DAEMON_BUDGET_H */

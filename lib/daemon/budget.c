@@ -75,7 +75,7 @@ budget_admit(struct budget_guest *guest, unsigned int nb_vectors, struct err *er
 	if (files > all.files - used.files)
 		ret = err_set(err, -EMFILE,
 				"a guest with %u interrupt vectors needs %llu open files, and %llu "
-				"are left: raise the limit of open files of vsrd (LimitNOFILE= of "
+				"are left: raise the limit of open files of the daemon (LimitNOFILE= of "
 				"systemd, ulimit -n)",
 				nb_vectors, (unsigned long long)files,
 				(unsigned long long)(all.files - used.files));

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+
+/* Guests as JSON. */
+
+#include <inttypes.h>
+#include <string.h>
+
+#include <rte_pmd_vdpa_vsr.h>
+
+#include "show.h"
+
+static const char *const states[] = { "waiting", "starting", "running", "ending", "stuck" };
+static const char *const modes[] = { "none", "direct", "relay" };
+static const char *const signals[] = { "off", "mapped", "relayed" };
+
+/* @return whether the guest has a VF; if not, *info is zero. */
+static bool
+get_info(const struct guest *guest, struct rte_pmd_vdpa_vsr_info *info)
+{
+	memset(info, 0, sizeof(*info));
+	return guest->state == GUEST_RUNNING && rte_pmd_vdpa_vsr_info_get(guest->bdf, info) == 0;
+}
+
+static json_t *
+show_front_end(const struct guest *guest)
+{
+	struct gate_port_info info = { .connected = false };
+
+	if (guest->port != NULL)
+		gate_port_info(guest->port, &info);
+	return json_pack("{s:b, s:o, s:b, s:i, s:I, s:I, s:I, s:s}", "connected", info.connected,
+			"pid", info.pid != 0 ? json_integer(info.pid) : json_null(),
+			"another_waits", info.waiting, "regions", (int)info.regions, "memory",
+			(json_int_t)info.bytes, "connections", (json_int_t)info.connections,
+			"refused", (json_int_t)info.refused, "last_end", info.last);
+}
+
+/* Why the guest does not run as it was asked to; empty: it does, or nothing runs. */
+static const char *
+reason(const struct guest *guest, const struct rte_pmd_vdpa_vsr_info *info)
+{
+	return guest->state != GUEST_RUNNING ? guest->why.text : info->reason;
+}
+
+json_t *
+show_guest(const struct guest *guest)
+{
+	struct rte_pmd_vdpa_vsr_info info;
+	const bool vf = get_info(guest, &info);
+	json_t *out = conf_json(&guest->conf);
+
+	json_object_del(out, "uid");
+	json_object_del(out, "access");
+	json_object_set(out, "wanted", json_object_get(out, "mode"));
+	json_object_set_new(out, "mode", json_string(modes[info.running]));
+	json_object_set_new(out, "state", json_string(states[guest->state]));
+	json_object_set_new(out, "reason", json_string(reason(guest, &info)));
+	json_object_set_new(out, "pci", vf ? json_string(guest->bdf) : json_null());
+	json_object_set_new(out, "front_end", show_front_end(guest));
+	json_object_set_new(out, "running", json_boolean(vf && info.nb_queues != 0));
+	return out;
+}
+
+/* ---------------------------------------------------------------- in full */
+
+static json_t *
+show_mac(const uint8_t mac[6])
+{
+	static const uint8_t none[6];
+	char text[CONF_MAC_LEN];
+
+	if (memcmp(mac, none, sizeof(none)) == 0)
+		return json_null();
+	snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
+			mac[3], mac[4], mac[5]);
+	return json_string(text);
+}
+
+static json_t *
+show_bits(uint64_t bits)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "0x%016" PRIx64, bits);
+	return json_string(text);
+}
+
+static json_t *
+show_queue(const struct guest *guest, unsigned int i)
+{
+	struct rte_pmd_vdpa_vsr_queue_info q;
+
+	if (rte_pmd_vdpa_vsr_queue_info_get(guest->bdf, (uint16_t)i, &q) != 0)
+		return NULL;
+	return json_pack("{s:i, s:b, s:b, s:i, s:i, s:s, s:s, s:I, s:I, s:I}", "queue", (int)i,
+			"running", q.running, "enabled", q.enabled, "size", (int)q.size, "position",
+			(int)q.position, "doorbell", signals[q.doorbell], "interrupt",
+			signals[q.interrupt], "doorbells", (json_int_t)q.nb_doorbells, "interrupts",
+			(json_int_t)q.nb_interrupts, "relayed_buffers", (json_int_t)q.nb_buffers);
+}
+
+static json_t *
+show_queues(const struct guest *guest)
+{
+	json_t *out = json_array();
+
+	for (unsigned int i = 0; i < 2 * guest->conf.pairs; i++) {
+		json_t *queue = show_queue(guest, i);
+
+		if (queue != NULL)
+			json_array_append_new(out, queue);
+	}
+	return out;
+}
+
+/* The options that make QEMU the front end, ready to paste. */
+static json_t *
+show_qemu(const struct guest *guest, const struct rte_pmd_vdpa_vsr_info *info)
+{
+	const struct guest_conf *conf = &guest->conf;
+	json_t *mac = conf->mac[0] != '\0' ? json_string(conf->mac) : show_mac(info->mac);
+	char many[64] = "";
+	json_t *out;
+
+	if (conf->pairs > 1)
+		snprintf(many, sizeof(many), ",mq=on,vectors=%u", 2 * conf->pairs + 2);
+	out = json_pack("[o, o, o, o, o, o]", json_string("-m 1G"),
+			json_string("-object memory-backend-memfd,id=vsr-mem,size=1G,share=on"),
+			json_string("-machine q35,memory-backend=vsr-mem"),
+			json_sprintf("-chardev socket,id=vsr-vf%u,path=%s,%s", conf->vf,
+					conf->socket,
+					conf->server ? "reconnect-ms=500" : "server=on,wait=off"),
+			json_sprintf("-netdev vhost-user,id=vsr-net%u,chardev=vsr-vf%u,queues=%u",
+					conf->vf, conf->vf, conf->pairs),
+			json_sprintf("-device virtio-net-pci,netdev=vsr-net%u%s%s%s%s", conf->vf,
+					json_is_string(mac) ? ",mac=" : "",
+					json_is_string(mac) ? json_string_value(mac) : "", many,
+					conf->doorbell_mapped ? ",page-per-vq=on" : ""));
+	json_decref(mac);
+	return out;
+}
+
+json_t *
+show_guest_in_full(const struct guest *guest)
+{
+	struct rte_pmd_vdpa_vsr_info info;
+	json_t *out = show_guest(guest);
+
+	if (get_info(guest, &info)) {
+		json_object_set_new(out, "vf_info",
+				json_pack("{s:i, s:b, s:o, s:o, s:o}", "max_pairs",
+						(int)info.max_pairs, "link_up", info.link_up, "mac",
+						show_mac(info.mac), "mtu",
+						info.mtu != 0 ? json_integer(info.mtu) :
+								json_null(),
+						"speed",
+						info.speed != UINT32_MAX ?
+								json_integer(info.speed) :
+								json_null()));
+		json_object_set_new(out, "features",
+				json_pack("{s:o, s:o, s:o, s:o, s:b, s:b}", "device",
+						show_bits(info.features_device), "offered",
+						show_bits(info.features_offered), "guest",
+						show_bits(info.features_guest), "vf",
+						show_bits(info.features_vf), "packed", info.packed,
+						"logging", info.logging));
+		json_object_set_new(out, "pairs", json_integer(info.nb_pairs));
+		json_object_set_new(out, "queue_list", show_queues(guest));
+	}
+	json_object_set_new(out, "qemu", show_qemu(guest, &info));
+	return out;
+}
+
+/* ---------------------------------------------------------------- counters */
+
+json_t *
+show_guest_stats(const struct guest *guest)
+{
+	struct gate_port_info port = { .connected = false };
+	struct rte_pmd_vdpa_vsr_info info;
+
+	get_info(guest, &info);
+	if (guest->port != NULL)
+		gate_port_info(guest->port, &port);
+	return json_pack("{s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "pf",
+			guest->conf.pf, "vf", (int)guest->conf.vf, "connections",
+			(json_int_t)port.connections, "refused", (json_int_t)port.refused,
+			"messages", (json_int_t)port.messages, "calls", (json_int_t)port.calls,
+			"calls_unanswered", (json_int_t)port.calls_unanswered, "attached",
+			(json_int_t)info.nb_attached, "repaired", (json_int_t)info.nb_repaired,
+			"slow_resets", (json_int_t)info.nb_slow_resets, "queue_list",
+			show_queues(guest));
+}

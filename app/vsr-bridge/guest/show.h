@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+#ifndef BRIDGE_SHOW_H
+#define BRIDGE_SHOW_H
+
+/**
+ * @file
+ * Guests as JSON. The caller has the lock of the guest; no function waits.
+ */
+
+#include "one.h"
+
+/** pf, vf, pci, socket, state, why, mode, front end: a row of a list. */
+json_t *show_guest(const struct guest *guest);
+/** The same and more: features, queues, doorbell and interrupt, options for QEMU. */
+json_t *show_guest_in_full(const struct guest *guest);
+/** Counters. */
+json_t *show_guest_stats(const struct guest *guest);
+
+#endif /* BRIDGE_SHOW_H */

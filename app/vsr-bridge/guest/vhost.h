@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+#ifndef BRIDGE_VHOST_H
+#define BRIDGE_VHOST_H
+
+/**
+ * @file
+ * Guests in rte_vhost: each has a socket in a private folder, on which rte_vhost listens and to
+ * which the gate connects. Any thread.
+ */
+
+#include "daemon/err.h"
+
+/** Called by the thread of rte_vhost, with the path of a guest's socket. */
+struct vhost_calls {
+	void (*came)(const char *path); /**< The guest has started its device. */
+	void (*stopped)(const char *path); /**< The guest has stopped its device. */
+	void (*left)(const char *path); /**< Everything of a connection is gone. */
+};
+
+/** Set the functions, once, before the first guest. */
+void vhost_calls_set(const struct vhost_calls *calls);
+
+/**
+ * Listen for the guest of a VF that was opened with class=vdpa.
+ * @return 0 or -errno with a sentence.
+ */
+int vhost_start(const char *path, const char *bdf, struct err *err);
+/** Listen no more. No connection exists any more. */
+void vhost_stop(const char *path);
+
+#endif /* BRIDGE_VHOST_H */

@@ -1,0 +1,471 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The vsr authors
+"""vsr-bridge and vsrctl guest: guests on VFs, on the simulated host.
+
+The front ends here are moved by hand, so that they can stop, lie and leave at any moment.
+"""
+
+import concurrent.futures
+import contextlib
+import json
+import os
+import pathlib
+import signal
+import socket
+import stat
+import struct
+
+import pytest
+
+from framework import bridge as vu
+from framework.bridge import Bridge, Closed, FrontEnd
+from framework.sim import PF
+from framework.vsrd import Refused, refused, shown
+from framework.wait import wait_for
+
+
+@pytest.fixture
+def bridged(sim, daemon):
+    """bridged(vfs=4, **options of Bridge): a host with vsrd, VFs and vsr-bridge. Ends all."""
+    running = []
+
+    def start(vfs=4, queue_pairs=2, **options):
+        host = sim(vfs=vfs, queue_pairs=queue_pairs)
+        host.vsrd = daemon(host)
+        assert host.vsrctl("vf", "create", PF, vfs).returncode == 0
+        bridge = Bridge(host, **options).start()
+        running.append(bridge)
+        return bridge
+
+    yield start
+    for bridge in running:
+        bridge.close()
+
+
+def open_files(pid) -> int:
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def own_memory(pid) -> int:
+    """KiB that the process has for itself."""
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("RssAnon:")[1].split()[0])
+
+
+def threads(pid) -> int:
+    return len(os.listdir(f"/proc/{pid}/task"))
+
+
+def started(bridge, vf=1):
+    """A front end whose rings run."""
+    return FrontEnd(bridge.path(vf)).agree().share().start()
+
+
+def left(bridge, vf):
+    """Wait until nothing of the last front end is there."""
+    wait_for(lambda: not bridge.show(vf)["front_end"]["connected"], f"the end of guest {vf}")
+
+
+# ---------------------------------------------------------------- add, show, remove
+
+
+def test_a_guest_is_added_shown_and_removed(bridged):
+    """Verify: the answer names the options for QEMU; list and show say what runs; a removed guest
+    leaves no socket and a free VF."""
+    bridge = bridged()
+    host = bridge.host
+    added = host.vsrctl("guest", "add", PF, 1, "--vhost-user", bridge.path(1), "--queues", 2,
+                        "--mac", "52:54:00:00:00:01")
+    assert added.returncode == 0, added.stderr
+    assert f"-chardev socket,id=vsr-vf1,path={bridge.path(1)},reconnect-ms=" in added.stdout
+    assert "queues=2" in added.stdout and "mq=on,vectors=6" in added.stdout
+    assert "mac=52:54:00:00:00:01" in added.stdout and "share=on" in added.stdout
+    assert stat.S_IMODE(bridge.path(1).stat().st_mode) == 0o600
+    assert "no front end" in host.vsrctl("guest", "list").stdout
+    front = started(bridge)
+    assert front.ask(vu.GET_QUEUE_NUM) == 2
+    seen = shown(host, "guest", "show", PF, 1)
+    assert seen["front_end"]["connected"] and seen["front_end"]["memory"] == 4 << 20
+    assert seen["front_end"]["pid"] == os.getpid()
+    assert "process" in host.vsrctl("guest", "show", PF, 1).stdout
+    assert shown(host, "guest", "stats", PF, 1)["connections"] == 1
+    busy = host.vsrctl("vf", "destroy", PF)
+    refused(busy, "in use by vsr-bridge")
+    assert host.vsrctl("guest", "remove", PF, 1).returncode == 0
+    assert not front.alive()
+    front.close()
+    assert not bridge.path(1).exists() and bridge.guests() == []
+    assert list((host.run_dir / "guests").iterdir()) == []
+    assert host.vsrctl("vf", "destroy", PF).returncode == 0
+
+
+def test_bad_wishes_are_refused_with_one_sentence_and_leave_nothing(bridged):
+    bridge = bridged()
+    host = bridge.host
+    bridge.add(1)
+    add = ("guest", "add", PF)
+    refused(host.vsrctl(*add, 1, "--vhost-user", bridge.path(2)), "has a guest already")
+    refused(host.vsrctl(*add, 2, "--vhost-user", bridge.path(1)), "is the socket of VF 1")
+    refused(host.vsrctl(*add, 9, "--vhost-user", bridge.path(2)), "no VF 9", "vf create")
+    refused(host.vsrctl(*add, 2, "--vhost-user", bridge.path(2), "--queues", 3), "2 queue pairs")
+    refused(host.vsrctl(*add, 2, "--vhost-user", bridge.path(2), "--queues", 0), "queue pairs")
+    refused(host.vsrctl(*add, 2, "--vhost-user", bridge.path(2), "--mac", "01:00:00:00:00:01"),
+            "no MAC address")
+    refused(host.vsrctl(*add, 2, "--vhost-user", bridge.path(2), "--mode", "fast"), "the mode is")
+    refused(host.vsrctl(*add, 2, "--vhost-user", bridge.path(2), "--mode", "relay", "--doorbell",
+                        "mapped"), "mode direct only")
+    refused(host.vsrctl(*add, 2, "--vhost-user", "/nowhere/sock"), "/nowhere/sock")
+    refused(host.vsrctl(*add, 2, "--vhost-user", host.dir / ("x" * 100)), "characters")
+    refused(host.vsrctl(*add, 2), "--vhost-user")
+    refused(host.vsrctl("guest", "show", PF, 2), "has no guest")
+    refused(host.vsrctl("guest", "remove", PF, 2), "has no guest")
+    refused(host.vsrctl("guest", "remove", "1:00.9", 1), "no PCI address")
+    taken = socket.socket(socket.AF_UNIX)
+    taken.bind(str(bridge.path(3)))
+    taken.listen()
+    refused(host.vsrctl(*add, 2, "--vhost-user", bridge.path(3)), "a process listens")
+    taken.close()
+    with pytest.raises(Refused, match="uid and access"):
+        bridge.call("guest.add", pf=PF, vf=2, socket="/tmp/x", uid=0)
+    assert [one["vf"] for one in bridge.guests()] == [1]
+    # The VF of all these is free.
+    bridge.add(2)
+
+
+def test_of_two_clients_at_once_one_gets_the_vf(bridged):
+    bridge = bridged()
+
+    def add(number):
+        try:
+            bridge.call("guest.add", pf=PF, vf=1, socket=str(bridge.path(number)))
+            return 1
+        except Refused as reason:
+            assert reason.errno == "EEXIST", reason
+            return 0
+
+    for _ in range(5):
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            assert sum(pool.map(add, range(8))) == 1
+        bridge.remove(1)
+
+
+def test_help_of_a_command_explains_its_options(sim):
+    host = sim(vfs=1)
+    text = host.vsrctl("guest", "add", "--help").stdout
+    for word in ("--vhost-user SOCKET", "--doorbell mapped", "share=on", "usage: vsrctl"):
+        assert word in text
+    assert "pf attach" not in text
+    assert "guest remove" in host.vsrctl("guest", "--help").stdout
+    assert "pf attach" in host.vsrctl("--help").stdout
+
+
+def test_without_vsr_bridge_the_commands_say_what_to_start(sim):
+    host = sim(vfs=1)
+    refused(host.vsrctl("guest", "list"), "vsr-bridge does not answer", "vsrd-keeper vsr-bridge",
+            code=3)
+
+
+def test_sockets_get_owner_group_and_mode(bridged):
+    bridge = bridged()
+    done = bridge.host.vsrctl("guest", "add", PF, 1, "--vhost-user", bridge.path(1), "--owner",
+                              65533, "--group", 65534, "--socket-mode", "0620")
+    assert done.returncode == 0, done.stderr
+    made = bridge.path(1).stat()
+    assert (made.st_uid, made.st_gid, stat.S_IMODE(made.st_mode)) == (65533, 65534, 0o620)
+
+
+def test_a_front_end_that_listens_is_found(bridged):
+    """Verify: vsr-bridge as client connects when the front end comes, and again when it comes
+    back."""
+    bridge = bridged()
+    bridge.add(1, role="client")
+    for _ in range(3):
+        with contextlib.suppress(FileNotFoundError):
+            bridge.path(1).unlink()
+        listener = socket.socket(socket.AF_UNIX)
+        listener.settimeout(bridge.host.patience)
+        listener.bind(str(bridge.path(1)))
+        listener.listen()
+        peer, _ = listener.accept()
+        front = FrontEnd(peer=peer).agree().share().start()
+        assert bridge.show(1)["front_end"]["connected"]
+        front.close()
+        listener.close()
+        left(bridge, 1)
+
+
+# ---------------------------------------------------------------- restarts
+
+
+def test_guests_come_back_after_twenty_kills(bridged):
+    """Steps: kill -9 vsr-bridge 20 times under its keeper, while front ends are connected. Verify:
+    each time the guests come back on their sockets; vsrd is not affected."""
+    bridge = bridged(keeper=True)
+    for vf in (1, 2):
+        bridge.add(vf)
+    owner = bridge.host.vsrd.pid
+    for _ in range(20):
+        fronts = [started(bridge, vf) for vf in (1, 2)]
+        bridge.kill()
+        bridge.wait_running(1, 2)
+        for front in fronts:
+            assert not front.alive()
+            front.close()
+    assert bridge.host.vsrd.pid == owner
+    assert [one["vf"] for one in bridge.guests()] == [1, 2]
+
+
+def test_guests_go_on_while_vsrd_is_killed_and_away(bridged):
+    """Steps: kill -9 vsrd 20 times; then stop vsrd, add a guest, and start vsrd again."""
+    bridge = bridged()
+    bridge.add(1)
+    front = started(bridge)
+    vsrd = bridge.host.vsrd
+    for _ in range(20):
+        vsrd.kill()
+        assert front.alive()
+    bridge.add(2)
+    bridge.remove(2)
+    vsrd.child.signal(signal.SIGSTOP)
+    assert front.alive()
+    vsrd.child.signal(signal.SIGCONT)
+    front.close()
+
+
+def test_a_guest_is_refused_while_vsrd_is_away(bridged):
+    bridge = bridged()
+    bridge.add(1)
+    front = started(bridge)
+    bridge.host.vsrd.stop()
+    refused(bridge.host.vsrctl("guest", "add", PF, 2, "--vhost-user", bridge.path(2)),
+            "vsrd does not answer", "start it")
+    wait_for(lambda: not bridge.call("health")["vsrd"], "the news that vsrd is away")
+    assert "vsrd does not answer" in bridge.host.vsrctl("guest", "health").stdout
+    assert front.alive()
+    front.close()
+
+
+def test_a_guest_waits_for_its_vf(bridged):
+    """Steps: stop vsr-bridge, destroy the VFs, start it, create the VFs again. Verify: the guest
+    waits, health says for what, and it comes back without a command."""
+    bridge = bridged()
+    bridge.add(1)
+    assert bridge.stop() == 0
+    assert bridge.host.vsrctl("vf", "destroy", PF).returncode == 0
+    bridge.start()
+    wait_for(lambda: "has no VF 1" in bridge.guests()[0]["reason"], "the reason")
+    health = bridge.host.vsrctl("guest", "health")
+    assert health.returncode == 1 and "has no VF 1" in health.stdout
+    assert bridge.host.vsrctl("vf", "create", PF, 4).returncode == 0
+    bridge.wait_running(1)
+    assert bridge.host.vsrctl("guest", "health").returncode == 0
+    front = started(bridge)
+    front.close()
+
+
+def test_sigterm_ends_guests_in_order(bridged):
+    """Verify: exit code 0, no socket left, the VFs are free, the guests are in the state file."""
+    bridge = bridged()
+    for vf in (1, 2, 3):
+        bridge.add(vf)
+    front = started(bridge)
+    assert bridge.stop() == 0
+    assert not front.alive()
+    front.close()
+    assert not bridge.path(1).exists() and not bridge.socket.exists()
+    assert bridge.host.vsrctl("vf", "destroy", PF).returncode == 0
+    assert len(json.loads(bridge.state.read_text())["guests"]) == 3
+
+
+# ---------------------------------------------------------------- the state file
+
+
+DAMAGED = [
+    "",
+    "{",
+    "[]",
+    '{"version": 1}',
+    '{"version": "1", "guests": []}',
+    '{"guests": []}',
+    '{"version": 1, "guests": [1]}',
+    '{"version": 1, "guests": [{"pf": "x", "vf": 1, "socket": "/tmp/x"}]}',
+    '{"version": 1, "guests": [{"pf": "01:00.0", "vf": 0, "socket": "/tmp/x"}]}',
+    '{"version": 1, "guests": [{"pf": "01:00.0", "vf": 1, "socket": "x"}]}',
+    '{"version": 1, "guests": [{"pf": "01:00.0", "vf": 1, "socket": "/tmp/x", "more": 1}]}',
+    '{"version": 1, "guests": [{"pf": "01:00.0", "vf": 1, "socket": "/x"},'
+    ' {"pf": "01:00.0", "vf": 1, "socket": "/y"}]}',
+    '{"version": 1, "guests": [], "guests": []}',
+    "\0\0\0\0",
+    "[" * 10000,
+]
+
+
+def test_a_damaged_state_file_is_kept_aside(bridged):
+    bridge = bridged()
+    aside = bridge.state.with_name("guests.json.damaged")
+    for text in DAMAGED:
+        assert bridge.stop() == 0
+        bridge.child.close()
+        bridge.state.write_text(text)
+        bridge.state.chmod(0o600)
+        bridge.start()
+        assert bridge.guests() == [], text
+        assert "damaged" in bridge.child.output, text
+        assert aside.read_text() == text
+        aside.unlink()
+    bridge.add(1)
+    assert stat.S_IMODE(bridge.state.stat().st_mode) == 0o600
+
+
+def test_the_state_file_of_a_newer_version_is_not_touched(bridged):
+    bridge = bridged()
+    assert bridge.stop() == 0
+    bridge.state.write_text('{"version": 2, "guests": {}}')
+    bridge.state.chmod(0o600)
+    with pytest.raises((EOFError, TimeoutError)):
+        bridge.start()
+    assert "newer vsr-bridge" in bridge.child.output
+    assert bridge.child.wait(bridge.host.patience) == 1
+    assert bridge.state.read_text() == '{"version": 2, "guests": {}}'
+
+
+def test_a_state_file_of_others_is_not_read(bridged):
+    bridge = bridged()
+    assert bridge.stop() == 0
+    bridge.state.write_text('{"version": 1, "guests": []}')
+    bridge.state.chmod(0o666)
+    with pytest.raises((EOFError, TimeoutError)):
+        bridge.start()
+    assert "state file" in bridge.child.output
+
+
+# ---------------------------------------------------------------- front ends
+
+
+def test_a_second_front_end_waits_and_the_log_says_so(bridged):
+    bridge = bridged()
+    bridge.add(1)
+    first = started(bridge)
+    second = FrontEnd(bridge.path(1))
+    bridge.child.expect("guest_waiting", bridge.host.patience)
+    assert bridge.show(1)["front_end"]["another_waits"]
+    assert first.alive()
+    first.close()
+    second.agree().share().start()
+    second.close()
+
+
+STAGES = {
+    "nothing": lambda front: None,
+    "features": lambda front: front.agree(),
+    "memory": lambda front: front.agree().share(),
+    "rings": lambda front: front.agree().share().start(),
+}
+
+LIES = {
+    "half a header": lambda front: front.socket.sendall(b"\1\0\0\0\1"),
+    "huge payload": lambda front: front.socket.sendall(struct.pack("<III", 2, 1, 0xFFFFFFFF)),
+    "unknown request": lambda front: front.send(200),
+    "ring 255": lambda front: front.send(vu.SET_VRING_NUM, struct.pack("<II", 255, 256)),
+    "memory without a file": lambda front: front.send(
+        vu.SET_MEM_TABLE, struct.pack("<II4Q", 1, 0, 0, 4096, vu.BASE, 0)),
+    "memory beyond its file": lambda front: front.send(
+        vu.SET_MEM_TABLE, struct.pack("<II4Q", 1, 0, 0, 1 << 40, vu.BASE, 0), [front.memory]),
+    "memory on a disk": lambda front: front.send(
+        vu.SET_MEM_TABLE, struct.pack("<II4Q", 1, 0, 0, 4096, vu.BASE, 0),
+        [os.open("/proc/self/exe", os.O_RDONLY)]),
+    "truncated memory": lambda front: os.ftruncate(front.memory, 0),
+    "the end": lambda front: None,
+}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_front_ends_that_lie_end_alone(bridged, stage):
+    """Steps: a front end goes to a stage, tells each lie, and leaves. Verify: another guest answers
+    all the time, and the next front end of the same guest gets served."""
+    bridge = bridged()
+    bridge.add(1)
+    bridge.add(2)
+    other = started(bridge, 2)
+    for lie in LIES.values():
+        front = FrontEnd(bridge.path(1))
+        STAGES[stage](front)
+        with contextlib.suppress(Closed, OSError):
+            lie(front)
+            assert other.alive()
+        front.close()
+        left(bridge, 1)
+    started(bridge).close()
+    assert other.alive()
+    other.close()
+
+
+def test_a_front_end_that_stops_delays_nobody(bridged):
+    """Steps: front ends stop inside a message, and before they read an answer. Verify: the other
+    guest answers meanwhile; the first one is ended, with a reason."""
+    bridge = bridged()
+    bridge.add(1)
+    bridge.add(2)
+    other = started(bridge, 2)
+    front = FrontEnd(bridge.path(1)).agree().share()
+    front.socket.sendall(struct.pack("<II", vu.SET_FEATURES, vu.VERSION))
+    while bridge.show(1)["front_end"]["connected"]:
+        assert other.alive()
+    assert "stopped in the middle" in bridge.show(1)["front_end"]["last_end"]
+    front.close()
+    other.close()
+
+
+def test_hundred_rounds_of_guests_leak_nothing(bridged):
+    """Steps: 100 front ends come and go in several ways, with guests added and removed in between.
+    Verify: open files and memory are those of the beginning; the VF is free."""
+    bridge = bridged()
+    pid = bridge.pid
+
+    def round_of(number):
+        bridge.add(1)
+        front = FrontEnd(bridge.path(1))
+        list(STAGES.values())[number % 4](front)
+        if number % 3 == 0:
+            with contextlib.suppress(Closed):
+                front.send(200)
+        if number % 2:
+            front.close()
+            left(bridge, 1)
+            bridge.remove(1)
+        else:
+            bridge.remove(1)
+            front.close()
+
+    for number in range(12):
+        round_of(number)
+    # The thread of a client that has left may still be there.
+    files, memory = min(open_files(pid) for _ in range(100)), own_memory(pid)
+    for number in range(100):
+        round_of(number)
+    wait_for(lambda: open_files(pid) <= files, f"{files} open files", 20)
+    assert own_memory(pid) < memory + 1024, "more than 10 KiB leak in each round"
+    assert bridge.host.vsrctl("vf", "destroy", PF).returncode == 0
+
+
+def test_64_guests_on_64_vfs(bridged):
+    """Verify: at most 4 threads more than with one guest, and less than 4 MiB of memory each; all
+    come back after a kill."""
+    bridge = bridged(vfs=64, keeper=True)
+    bridge.add(1)
+    fronts = [started(bridge, 1)]
+    pid = bridge.pid
+    few, memory = threads(pid), own_memory(pid)
+    for vf in range(2, 65):
+        bridge.add(vf)
+        fronts.append(started(bridge, vf))
+    print(f"64 guests: {threads(pid)} threads, one guest: {few}; "
+          f"{(own_memory(pid) - memory) / 63:.0f} KiB for each guest")
+    assert threads(pid) <= few + 4
+    assert own_memory(pid) - memory < 63 * 4096
+    assert all(front.alive() for front in fronts)
+    bridge.kill()
+    bridge.wait_running(*range(1, 65))
+    for front in fronts:
+        front.close()
+    assert bridge.stop() == 0

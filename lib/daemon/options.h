@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+#ifndef DAEMON_OPTIONS_H
+#define DAEMON_OPTIONS_H
+
+/**
+ * @file
+ * Options of the command line that all daemons have. One thread.
+ */
+
+#include "server.h"
+
+#define OPTIONS_USAGE 2 /**< Exit code: the command line is wrong. */
+#define OPTIONS_GO_ON (-1) /**< Instead of an exit code. */
+
+/** Rows for getopt_long(); the last of the table has no name. */
+#define OPTIONS_ROWS                                                      \
+	{ "socket", required_argument, NULL, 'S' },                       \
+			{ "socket-owner", required_argument, NULL, 'o' }, \
+			{ "socket-group", required_argument, NULL, 'G' }, \
+			{ "socket-mode", required_argument, NULL, 'm' },  \
+			{ "allow-uid", required_argument, NULL, 'u' },    \
+			{ "guest-memory", required_argument, NULL, 'g' }, \
+			{ "log", required_argument, NULL, 'l' },          \
+			{ "version", no_argument, NULL, 'v' },            \
+	{                                                                 \
+		"help", no_argument, NULL, 'h'                            \
+	}
+
+struct options_shared {
+	const char *name; /**< Of the daemon. */
+	const char *version, *help;
+	struct server_conf *server;
+	uint64_t guest_memory; /**< Bytes; 0: the default. */
+};
+
+/**
+ * Take the value of an option that is in OPTIONS_ROWS.
+ * @return OPTIONS_GO_ON, or an exit code.
+ */
+int options_take(struct options_shared *options, int opt, const char *value);
+
+/** Print what is wrong with the command line. @return OPTIONS_USAGE. */
+int options_usage(const char *name, const char *text, const char *word);
+
+/** Parse a number of MiB, from 1. @param bytes  Out. @return 0 or -EINVAL. */
+int options_mib(const char *text, uint64_t *bytes);
+
+#endif /* DAEMON_OPTIONS_H */
