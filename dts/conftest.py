@@ -4,8 +4,8 @@
 
 --host sim (the default) runs the tests for the simulated host, --host machine those for a real
 kernel in a virtual machine. The fixtures of a test decide on which host it runs: with make_host on
-both, with sim on the simulated host only, with machine, linux or vm_command in the virtual machine
-only. pytest.mark.needs says what else a test needs.
+both, with sim on the simulated host only, with machine, linux, vm_command or vhost_guests with
+virtual machines only. pytest.mark.needs says what else a test needs.
 """
 
 import os
@@ -28,13 +28,15 @@ from framework.testpmd import Testpmd  # noqa: E402
 from framework.vsrd import Vsrd  # noqa: E402
 
 HOSTS = {"sim": Sim, "machine": Machine}
-ON_MACHINE = {"make_host", "machine", "linux", "vm_command", "interop"}
+ON_MACHINE = {"make_host", "machine", "linux", "vm_command", "interop", "vhost_guests"}
 ONLY_MACHINE = ON_MACHINE - {"make_host"}
 
 
 def pytest_addoption(parser):
     parser.addoption("--host", choices=HOSTS, default="sim", help="kind of host to test on")
     parser.addoption("--interop", action="store_true", help="write doc/interop.rst")
+    parser.addoption("--every-row", action="store_true",
+                     help="TestSuite_vhost_guests: run the rows that the level machine leaves out")
 
 
 def pytest_configure(config):
@@ -43,6 +45,7 @@ def pytest_configure(config):
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     config.record = document.Record()
     config.addinivalue_line("markers", f"needs(what, ...): one of {', '.join(NEEDS)}")
+    config.addinivalue_line("markers", "further: runs only with --every-row")
 
 
 def pytest_collection_modifyitems(config, items):
@@ -52,6 +55,8 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         fixtures = set(item.fixturenames)
         fits = fixtures & ON_MACHINE if kind == "machine" else not fixtures & ONLY_MACHINE
+        if item.get_closest_marker("further") and not config.getoption("--every-row"):
+            fits = False
         (mine if fits else others).append(item)
         needs = [need for mark in item.iter_markers("needs") for need in mark.args]
         assert set(needs) <= set(NEEDS), f"{item.nodeid} has an unknown need: {needs}"

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The vsr authors
+"""Back ends of vhost-user: a process that serves one socket for each guest, in one network."""
+
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import tempfile
+
+from . import paths
+from .child import Child
+from .net import Namespace, tap_name
+from .wait import SLOW, wait_for
+
+HOST = "10.99.0.254"
+
+
+class HostEnd:
+    """A namespace with an interface in the network of the guests."""
+
+    def __init__(self, space):
+        self.space = space
+        self.address = space.address
+
+    def ping_each(self, address, count):
+        return self.space.ping_each(address, count)
+
+    def iperf3(self, address, reverse):
+        """TCP to a server in a guest, or back. Returns megabits per second."""
+        text = self.space.run("iperf3", "-c", address, "-t", 3, "-J", "--connect-timeout", 30000,
+                              *(["-R"] if reverse else []), timeout=3 * SLOW, check=False)
+        answer = json.loads(text)
+        assert "error" not in answer, answer["error"]
+        return round(answer["end"]["sum_received"]["bits_per_second"] / 1e6, 1)
+
+
+class NetVhost:
+    """DPDK's net_vhost in Debian's testpmd, which forwards between each socket and a tap. The taps
+    are ports of a bridge of Linux, which is the network, and the host's interface to it."""
+
+    name = "net_vhost"
+
+    def __init__(self, names, queues=1):
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="vsr-vhost-", dir="/tmp"))
+        self.sockets = {name: self.dir / f"{name}.sock" for name in names}
+        self.queues = queues
+        self.taps = [tap_name() for _ in names]
+        self.child = None
+        self.space = Namespace(HOST)
+        self.space.run("sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1")
+        self.space.run("ip", "link", "add", "br0", "type", "bridge")
+        self.space.run("ip", "address", "add", f"{HOST}/24", "dev", "br0")
+        self.space.run("ip", "link", "set", "br0", "up")
+        self.space.run("ip", "link", "set", "lo", "up")
+
+    def start(self):
+        devices = []
+        for number, (path, tap) in enumerate(zip(self.sockets.values(), self.taps)):
+            path.unlink(missing_ok=True)
+            devices += ["--vdev", f"net_vhost{number},iface={path},queues={self.queues}",
+                        "--vdev", f"net_tap{number},iface={tap}"]
+        cores = ",".join(map(str, sorted(os.sched_getaffinity(0))[:2]))
+        command = [paths.TESTPMD, "-l", cores, "--in-memory", "--no-pci", "-m", 128,
+                   "--file-prefix", f"vsrvhost{os.getpid()}", "--no-telemetry", *devices, "--",
+                   "--forward-mode=io", "--auto-start", "--nb-cores=1", "--no-lsc-interrupt",
+                   "--no-mlockall", f"--rxq={self.queues}", f"--txq={self.queues}",
+                   "--total-num-mbufs=16384"]
+        self.child = Child(self.space.wrap(*command), name="dpdk-testpmd with net_vhost")
+        self.child.expect("Press enter to exit")
+        for tap in self.taps:
+            self.space.run("ip", "link", "set", tap, "up", "master", "br0")
+        wait_for(lambda: all(path.exists() for path in self.sockets.values()), "the sockets")
+        return self
+
+    def kill(self):
+        self.child.kill()
+        self.child.close()
+
+    def alive(self):
+        return self.child.alive()
+
+    @contextlib.contextmanager
+    def host(self):
+        """The host in the network of guest a."""
+        yield HostEnd(self.space)
+
+    def check_clean(self):
+        pass
+
+    def close(self):
+        if self.child is not None:
+            self.child.close()
+        self.space.close()
+        shutil.rmtree(self.dir, ignore_errors=True)
