@@ -129,16 +129,24 @@ class Ring:
         os.close(self.call)
 
 
+def connect(path):
+    link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    link.settimeout(SLOW)
+    link.connect(str(path))
+    return link
+
+
 class FrontEnd:
     """A front end with its guest, connected to a socket.
 
     pairs: queue pairs that have rings. status: the front end says when its guest is complete.
+    link: a connected socket, instead of a path.
     """
 
-    def __init__(self, path, pairs=1, size=64, status=True, features=0, memory=8 << 20):
-        self.link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    def __init__(self, path=None, pairs=1, size=64, status=True, features=0, memory=8 << 20,
+                 link=None):
+        self.link = link or connect(path)
         self.link.settimeout(SLOW)
-        self.link.connect(str(path))
         self.status = status
         self.regions = [Region(0, memory)]
         self.rings = []
@@ -175,6 +183,14 @@ class FrontEnd:
                 raise EOFError("the back end has closed the connection")
             data += part
         return data
+
+    def alive(self):
+        """Whether the back end answers on this connection."""
+        try:
+            self.ask(GET_FEATURES)
+        except (EOFError, ConnectionError):
+            return False
+        return True
 
     def ask(self, request, payload=b""):
         self.send(request, payload, ack=False)

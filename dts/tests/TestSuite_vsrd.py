@@ -53,6 +53,19 @@ def test_socket_is_for_its_owner_alone(sim, daemon):
     assert not vsrd.socket.exists()
 
 
+def test_a_vf_is_found_with_all_that_opens_it(sim, daemon):
+    """Verify: vf.find agrees with vf.show and token.show, and refuses a VF that is not there."""
+    vsrd = daemon(sim(vfs=4))
+    vsrd.call("vf.create", pf=PF, count=2)
+    found = vsrd.call("vf.find", pf=PF, vf=2)
+    (seen,) = [vf for vf in vsrd.call("vf.show", pf=PF)["vfs"] if vf["vf"] == 2]
+    assert (found["pci"], found["driver"]) == (seen["pci"], seen["driver"])
+    assert found["token"] == vsrd.call("token.show", pf=PF)["token"]
+    with pytest.raises(Refused, match="no VF 3: create it") as refusal:
+        vsrd.call("vf.find", pf=PF, vf=3)
+    assert refusal.value.errno == "ENODEV"
+
+
 def test_other_users_are_refused_unless_named(sim, daemon):
     """Steps: several users connect to a socket that everybody can reach. Verify: only root and
     users that --allow-uid names get an answer."""

@@ -452,7 +452,9 @@ guests_start(const struct guests_conf *set, struct err *err)
 	gate = gate_start(conf.guest_bytes, conf.all_bytes, err);
 	if (gate == NULL)
 		return -EIO;
-	vhost_calls_set(&calls);
+	ret = vhost_init(&calls, conf.folder, err);
+	if (ret != 0)
+		return ret;
 	rte_pmd_vdpa_vsr_event_set(on_vf_event, NULL);
 	ret = -pthread_create(&thread, NULL, guests_main, NULL);
 	return ret == 0 ? 0 : err_set(err, ret, "cannot start a thread: %s", strerror(-ret));

@@ -19,6 +19,8 @@
 #include "vhost.h"
 #include "vsrd_link.h"
 
+#define RING_FILES 6 /* Doorbell, interrupt and error of a ring, on both sides. */
+
 void
 one_emit(struct guest *guest, const char *type, const char *why)
 {
@@ -91,28 +93,22 @@ close_folder(struct guest *guest)
 	guest->folder = -1;
 }
 
-int
-one_start(struct guest *guest, struct gate *gate, const char *vsrd, const char *folder,
+static int
+start_vf(struct guest *guest, struct gate *gate, const char *vsrd, const struct vsrd_vf *vf,
 		struct err *err)
 {
 	const struct guest_conf *conf = &guest->conf;
 	char devargs[256];
 	struct err ignored;
-	struct vsrd_vf vf;
-	int ret = vsrd_find_vf(vsrd, conf->pf, conf->vf, &vf, err);
+	int ret;
 
-	if (ret != 0)
-		return ret;
-	guest->revoked = false;
-	strcpy(guest->bdf, vf.bdf);
-	if (snprintf(guest->back_path, sizeof(guest->back_path), "%s/%s", folder, vf.bdf) >=
-			(int)sizeof(guest->back_path))
-		return err_set(err, -ENAMETOOLONG, "the path of the folder %s is too long", folder);
 	snprintf(devargs, sizeof(devargs), "class=vdpa,vf_token=%s,mode=%s,host_notifier=%d",
-			vf.token, guest_mode_names[conf->mode], conf->doorbell_mapped);
+			vf->token, guest_mode_names[conf->mode], conf->doorbell_mapped);
 	ret = eal_vf_open(guest->bdf, devargs, err);
-	if (ret != 0)
+	if (ret != 0) {
+		vsrd_name_user(vsrd, conf->pf, conf->vf, err);
 		return ret;
+	}
 	ret = check_pairs(guest, err);
 	if (ret == 0)
 		ret = vhost_start(guest->back_path, guest->bdf, err);
@@ -125,6 +121,30 @@ one_start(struct guest *guest, struct gate *gate, const char *vsrd, const char *
 	}
 	if (ret != 0)
 		eal_vf_close(guest->bdf, &ignored);
+	return ret;
+}
+
+int
+one_start(struct guest *guest, struct gate *gate, const char *vsrd, const char *folder,
+		struct err *err)
+{
+	const struct guest_conf *conf = &guest->conf;
+	struct vsrd_vf vf;
+	int ret = vsrd_find_vf(vsrd, conf->pf, conf->vf, &vf, err);
+
+	if (ret != 0)
+		return ret;
+	guest->revoked = false;
+	strcpy(guest->bdf, vf.bdf);
+	if (snprintf(guest->back_path, sizeof(guest->back_path), "%s/%s", folder, vf.bdf) >=
+			(int)sizeof(guest->back_path))
+		return err_set(err, -ENAMETOOLONG, "the path of the folder %s is too long", folder);
+	ret = budget_admit(&guest->budget, RING_FILES * 2 * conf->pairs, err);
+	if (ret != 0)
+		return ret;
+	ret = start_vf(guest, gate, vsrd, &vf, err);
+	if (ret != 0)
+		budget_leave(&guest->budget);
 	return ret;
 }
 
@@ -149,5 +169,8 @@ one_end(struct guest *guest, struct err *err)
 		vhost_stop(guest->back_path);
 	guest->back_path[0] = '\0';
 	ret = eal_vf_close(guest->bdf, err);
-	return ret == 0 ? 0 : -ETIMEDOUT;
+	if (ret != 0)
+		return -ETIMEDOUT;
+	budget_leave(&guest->budget);
+	return 0;
 }

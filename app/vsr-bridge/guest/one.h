@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 
 #include "base/base_log.h"
+#include "daemon/budget.h"
 #include "vsr-bridge/gate/gate.h"
 
 #include "conf.h"
@@ -37,6 +38,7 @@ struct guest {
 	char bdf[BASE_BDF_LEN];
 	char back_path[sizeof(((struct sockaddr_un *)0)->sun_path)]; /**< Socket of rte_vhost. */
 	struct gate_port *port; /**< NULL: none yet. */
+	struct budget_guest budget; /**< Open files that are set aside for it. */
 	int folder; /**< Of the socket, if another user owns it; else -1. */
 };
 

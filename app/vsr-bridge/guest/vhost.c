@@ -6,20 +6,19 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <rte_vdpa.h>
 #include <rte_vhost.h>
 
+#include "base/base_listen.h"
+
 #include "vhost.h"
 
 static struct vhost_calls calls;
-
-void
-vhost_calls_set(const struct vhost_calls *set)
-{
-	calls = *set;
-}
+static char wake_path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 
 static void
 tell(int vid, void (*fn)(const char *path))
@@ -69,6 +68,37 @@ start(const char *path, struct rte_vdpa_device *vdpa)
 	return rte_vhost_driver_start(path) == 0 ? 0 : -EIO;
 }
 
+/*
+ * The thread of rte_vhost looks at a new socket only when it wakes up for another one, or after a
+ * second. So a connection to a socket of nobody wakes it.
+ */
+static void
+wake(void)
+{
+	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct sockaddr_un addr;
+
+	if (fd < 0)
+		return;
+	if (base_address(&addr, wake_path) == 0)
+		connect(fd, (struct sockaddr *)&addr, sizeof(addr));
+	close(fd);
+}
+
+int
+vhost_init(const struct vhost_calls *set, const char *folder, struct err *err)
+{
+	calls = *set;
+	if (snprintf(wake_path, sizeof(wake_path), "%s/wake", folder) >= (int)sizeof(wake_path))
+		return err_set(err, -ENAMETOOLONG, "the path of the folder %s is too long", folder);
+	unlink(wake_path);
+	if (rte_vhost_driver_register(wake_path, 0) != 0 ||
+			rte_vhost_driver_callback_register(wake_path, &ops) != 0 ||
+			rte_vhost_driver_start(wake_path) != 0)
+		return err_set(err, -EIO, "rte_vhost cannot use %s", wake_path);
+	return 0;
+}
+
 int
 vhost_start(const char *path, const char *bdf, struct err *err)
 {
@@ -81,8 +111,10 @@ vhost_start(const char *path, const char *bdf, struct err *err)
 	if (rte_vhost_driver_register(path, 0) != 0)
 		return err_set(err, -EIO, "rte_vhost cannot use %s", path);
 	ret = start(path, vdpa);
-	if (ret == 0)
+	if (ret == 0) {
+		wake();
 		return 0;
+	}
 	rte_vhost_driver_unregister(path);
 	return err_set(err, ret, "rte_vhost cannot serve %s on %s", bdf, path);
 }

@@ -19,8 +19,11 @@ struct vhost_calls {
 	void (*left)(const char *path); /**< Everything of a connection is gone. */
 };
 
-/** Set the functions, once, before the first guest. */
-void vhost_calls_set(const struct vhost_calls *calls);
+/**
+ * Start, once, before the first guest.
+ * @param folder  Private folder. @return 0 or -errno with a sentence.
+ */
+int vhost_init(const struct vhost_calls *calls, const char *folder, struct err *err);
 
 /**
  * Listen for the guest of a VF that was opened with class=vdpa.

@@ -15,10 +15,9 @@
 
 /* One call. @return the result, a new reference, or NULL with a sentence and *ret. */
 static json_t *
-ask(const char *path, const char *method, const char *pf, int *ret, struct err *err)
+ask(const char *path, const char *method, json_t *params, int *ret, struct err *err)
 {
-	json_t *answer = rpc_client_call(path, method, json_pack("{s:s}", "pf", pf), VSRD_ANSWER_MS,
-			ret);
+	json_t *answer = rpc_client_call(path, method, params, VSRD_ANSWER_MS, ret);
 	json_t *result = json_incref(json_object_get(answer, "result"));
 	const char *message = NULL, *name = NULL;
 
@@ -39,62 +38,54 @@ ask(const char *path, const char *method, const char *pf, int *ret, struct err *
 	return result;
 }
 
-/* Whether the VF can be opened. */
-static int
-check_vf(json_t *one, const char *pf, unsigned int vf, struct vsrd_vf *out, struct err *err)
-{
-	const char *bdf = NULL, *driver = NULL, *name = NULL;
-	json_t *users = NULL;
-	json_int_t pid = 0;
-
-	json_unpack(one, "{s:s, s?s, s?o}", "pci", &bdf, "driver", &driver, "users", &users);
-	if (bdf == NULL || base_bdf_expand(bdf, out->bdf) != 0)
-		return err_set(err, -EPROTO, "vsrd does not say where VF %u of %s is", vf, pf);
-	if (driver == NULL || strcmp(driver, "vfio-pci") != 0)
-		return err_set(err, -EBUSY, "VF %u of %s (%s) must be bound to vfio-pci, not to %s",
-				vf, pf, out->bdf,
-				driver != NULL && driver[0] != '\0' ? driver : "none");
-	if (json_array_size(users) == 0)
-		return 0;
-	json_unpack(json_array_get(users, 0), "{s?I, s?s}", "pid", &pid, "name", &name);
-	return err_set(err, -EBUSY, "VF %u of %s is in use by %s (process %lld)", vf, pf,
-			name != NULL ? name : "another program", (long long)pid);
-}
-
 int
 vsrd_find_vf(const char *path, const char *pf, unsigned int vf, struct vsrd_vf *out,
 		struct err *err)
 {
-	const char *token = NULL;
-	json_t *answer, *one, *found = NULL;
-	size_t i;
+	const char *bdf = "", *driver = "", *token = "";
+	json_t *answer;
 	int ret = 0;
 
 	memset(out, 0, sizeof(*out));
-	answer = ask(path, "vf.show", pf, &ret, err);
+	answer = ask(path, "vf.find", json_pack("{s:s, s:i}", "pf", pf, "vf", (int)vf), &ret, err);
 	if (answer == NULL)
 		return ret;
-	json_array_foreach(json_object_get(answer, "vfs"), i, one)
-	{
-		if (json_integer_value(json_object_get(one, "vf")) == vf)
-			found = one;
-	}
-	ret = found != NULL ? check_vf(found, pf, vf, out, err) :
-			      err_set(err, -ENODEV, "%s has no VF %u: create it (vsrctl vf create)",
-					      pf, vf);
-	json_decref(answer);
-	if (ret != 0)
-		return ret;
-	answer = ask(path, "token.show", pf, &ret, err);
-	if (answer == NULL)
-		return ret;
-	json_unpack(answer, "{s:s}", "token", &token);
-	if (token == NULL || strlen(token) >= sizeof(out->token))
-		ret = err_set(err, -EPROTO, "vsrd has no token for %s", pf);
+	json_unpack(answer, "{s:s, s:s, s:s}", "pci", &bdf, "driver", &driver, "token", &token);
+	if (base_bdf_expand(bdf, out->bdf) != 0 || strlen(token) >= sizeof(out->token))
+		ret = err_set(err, -EPROTO, "vsrd does not say where VF %u of %s is", vf, pf);
+	else if (strcmp(driver, "vfio-pci") != 0)
+		ret = err_set(err, -EBUSY, "VF %u of %s (%s) must be bound to vfio-pci, not to %s",
+				vf, pf, out->bdf, driver[0] != '\0' ? driver : "nothing");
 	else
 		strcpy(out->token, token);
 	json_decref(answer);
 	return ret;
+}
+
+void
+vsrd_name_user(const char *path, const char *pf, unsigned int vf, struct err *err)
+{
+	struct err ignored;
+	json_t *one;
+	size_t i;
+	int ret;
+	json_t *answer = ask(path, "vf.show", json_pack("{s:s}", "pf", pf), &ret, &ignored);
+
+	json_array_foreach(json_object_get(answer, "vfs"), i, one)
+	{
+		json_t *user = json_array_get(json_object_get(one, "users"), 0);
+		const char *name = NULL;
+		json_int_t pid = 0;
+
+		if (user == NULL || json_integer_value(json_object_get(one, "vf")) != vf)
+			continue;
+		json_unpack(user, "{s?I, s?s}", "pid", &pid, "name", &name);
+		if (pid == getpid())
+			continue;
+		err_set(err, -EBUSY, "VF %u of %s is in use by %s (process %lld)", vf, pf,
+				name != NULL ? name : "another program", (long long)pid);
+	}
+	json_decref(answer);
 }
 
 /* ---------------------------------------------------------------- news */

@@ -28,11 +28,14 @@ struct vsrd_vf {
  * Find a VF, to open it.
  * @param path  Socket of vsrd.
  * @return 0, -ENOTCONN (vsrd does not answer), -ENODEV (vsrd does not own the PF, or there is no
- *         such VF), -EBUSY (the VF has another driver or another user), or -EPROTO, with a sentence
- *         that says what to do.
+ *         such VF), -EBUSY (the VF has another driver), or -EPROTO, with a sentence that says what
+ *         to do.
  */
 int vsrd_find_vf(const char *path, const char *pf, unsigned int vf, struct vsrd_vf *out,
 		struct err *err);
+
+/** After a VF could not be opened: if another program uses the VF, say so in *err. */
+void vsrd_name_user(const char *path, const char *pf, unsigned int vf, struct err *err);
 
 /** News of vsrd; fd is -1 while there is no connection. */
 struct vsrd_news {

@@ -115,6 +115,7 @@ const struct rpc_method vsrd_methods[] = {
 	{ "vf.create", method_vf_create },
 	{ "vf.destroy", method_vf_destroy },
 	{ "vf.show", method_vf_show },
+	{ "vf.find", method_vf_find },
 	{ "token.show", method_token_show },
 	{ "token.rotate", method_token_rotate },
 	{ "pasid.show", method_pasid_show },

@@ -251,6 +251,35 @@ method_vf_show(struct rpc_call *call)
 	return json_pack("{s:s, s:o}", "pf", name, "vfs", vfs);
 }
 
+/* What a program needs to open a VF, without a search for users: that reads all of /proc. */
+json_t *
+method_vf_find(struct rpc_call *call)
+{
+	const char *sysfs = vsrd_of(call)->owner.host.sysfs, *name;
+	char bdf[BASE_BDF_LEN];
+	struct owner_view view;
+	struct sysfs_fn fn;
+	json_int_t vf;
+	int ret;
+
+	if (rpc_params(call, "{s:s, s:I}", "pf", &name, "vf", &vf) != 0)
+		return NULL;
+	if (vf < 1 || vf > SYSFS_MAX_VFS)
+		return rpc_bad_params(call, "there is no VF %lld", (long long)vf);
+	if (method_pf_view(call, name, &view) == NULL)
+		return NULL;
+	ret = sysfs_vf_bdf(sysfs, view.fn.bdf, (unsigned int)vf, bdf);
+	if (ret == 0)
+		ret = sysfs_fn_read(sysfs, bdf, &fn);
+	if (ret != 0)
+		return rpc_refuse(call,
+				err_set(&call->err, -ENODEV,
+						"%s has no VF %lld: create it (vsrctl vf create)",
+						view.fn.bdf, (long long)vf));
+	return json_pack("{s:s, s:I, s:s, s:s, s:s}", "pf", view.fn.bdf, "vf", vf, "pci", bdf,
+			"driver", fn.driver, "token", view.token);
+}
+
 /* ---------------------------------------------------------------- tokens */
 
 static json_t *

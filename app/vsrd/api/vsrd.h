@@ -48,6 +48,7 @@ json_t *method_pf_reset(struct rpc_call *call);
 json_t *method_vf_create(struct rpc_call *call);
 json_t *method_vf_destroy(struct rpc_call *call);
 json_t *method_vf_show(struct rpc_call *call);
+json_t *method_vf_find(struct rpc_call *call);
 json_t *method_token_show(struct rpc_call *call);
 json_t *method_token_rotate(struct rpc_call *call);
 json_t *method_pasid_show(struct rpc_call *call);
