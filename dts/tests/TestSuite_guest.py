@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import pathlib
+import shlex
 import signal
 import socket
 import stat
@@ -104,6 +105,39 @@ def test_a_guest_is_added_shown_and_removed(bridged):
     assert not bridge.path(1).exists() and bridge.guests() == []
     assert [one.name for one in (host.run_dir / "guests").iterdir()] == ["wake"]
     assert host.vsrctl("vf", "destroy", PF).returncode == 0
+
+
+def test_options_for_qemu_can_be_pasted(bridged):
+    """Verify: a shell takes the printed option for one word, and QEMU finds the path in it."""
+    bridge = bridged()
+    for name in ("plain", "a b", "it's", "a,b,,c", "$x`y`"):
+        path = str(bridge.host.dir / name)
+        answer = bridge.call("guest.add", pf=PF, vf=1, socket=path)
+        option = next(one for one in answer["qemu"] if one.startswith("-chardev"))
+        words = shlex.split(option)
+        assert len(words) == 2 and words[0] == "-chardev", option
+        seen = words[1].replace(",,", "\0").split(",")[2].replace("\0", ",")
+        assert seen == f"path={path}", option
+        bridge.remove(1)
+    with pytest.raises(Refused, match="printable"):
+        bridge.call("guest.add", pf=PF, vf=2, socket="/tmp/a\nb")
+
+
+def test_a_second_vsr_bridge_leaves_the_first_one_alone(bridged):
+    """Verify: it ends with one sentence, and the guest of the first one goes on."""
+    bridge = bridged()
+    bridge.add(1)
+    front = started(bridge)
+    for args in ((), ("--socket", bridge.host.dir / "other.sock")):
+        second = Bridge(bridge.host, args=args)
+        with pytest.raises((EOFError, TimeoutError)):
+            second.start()
+        assert second.child.wait(bridge.host.patience) == 1
+        assert "another vsr-bridge" in second.child.output
+        second.close()
+    assert front.alive() and (bridge.host.run_dir / "guests" / "wake").exists()
+    front.close()
+    bridge.remove(1)
 
 
 def test_bad_wishes_are_refused_with_one_sentence_and_leave_nothing(bridged):

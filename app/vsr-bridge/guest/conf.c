@@ -109,6 +109,7 @@ conf_parse(struct guest_conf *conf, json_t *json, struct err *err)
 	const char *pf, *socket, *role = "server", *mac = "", *mode = "direct",
 				 *doorbell = "relayed";
 	json_int_t vf, pairs = 1, uid = 0;
+	char clean[PATH_MAX];
 	json_t *access = NULL;
 	json_error_t error;
 	int ret;
@@ -128,6 +129,10 @@ conf_parse(struct guest_conf *conf, json_t *json, struct err *err)
 				(long long)vf);
 	if (socket[0] != '/')
 		return err_set(err, -EINVAL, "the path of the socket must begin with \"/\"");
+	base_text_clean(clean, sizeof(clean), socket);
+	if (strcmp(clean, socket) != 0)
+		return err_set(err, -EINVAL, "the path of the socket \"%s\" is no printable text",
+				socket);
 	if (strlen(socket) >= sizeof(conf->socket))
 		return err_set(err, -EINVAL, "the path of the socket has more than %zu characters",
 				sizeof(conf->socket) - 1);

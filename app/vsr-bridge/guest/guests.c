@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <rte_pmd_vdpa_vsr.h>
@@ -428,21 +429,38 @@ init_news(void)
 	pthread_condattr_destroy(&attr);
 }
 
+/* The sockets in the folder, and the guests of the state file, are those of one process. The lock
+ * ends with the process. */
+static int
+lock_folder(struct err *err)
+{
+	const int folder = base_folder_open(conf.folder, true);
+
+	if (folder < 0)
+		return err_set(err, folder, "cannot use the folder %s: %s", conf.folder,
+				base_path_error(folder));
+	if (flock(folder, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	close(folder);
+	return err_set(err, -EADDRINUSE,
+			"another vsr-bridge has the folder %s: stop it first, or name another folder "
+			"with --run-dir",
+			conf.folder);
+}
+
 int
 guests_start(const struct guests_conf *set, struct err *err)
 {
 	static const struct vhost_calls calls = { .came = on_came,
 		.stopped = on_stopped,
 		.left = on_left };
-	int ret, folder;
+	int ret;
 
 	conf = *set;
 	init_news();
-	folder = base_folder_open(conf.folder, true);
-	if (folder < 0)
-		return err_set(err, folder, "cannot use the folder %s: %s", conf.folder,
-				base_path_error(folder));
-	close(folder);
+	ret = lock_folder(err);
+	if (ret != 0)
+		return ret;
 	wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (wake_fd < 0)
 		return err_set(err, -errno, "cannot create an event descriptor");

@@ -115,13 +115,56 @@ show_queues(const struct guest *guest)
 	return out;
 }
 
+/* A path inside of an option: QEMU takes two commas for one. */
+static const char *
+option_path(const char *path, char out[2 * sizeof(((struct guest_conf *)0)->socket)])
+{
+	size_t len = 0;
+
+	for (; *path != '\0'; path++) {
+		if (*path == ',')
+			out[len++] = ',';
+		out[len++] = *path;
+	}
+	out[len] = '\0';
+	return out;
+}
+
+/* An option as a shell takes it: in quotes if it has more than the usual characters. */
+static json_t *
+shell_word(const char *option, json_t *value)
+{
+	static const char usual[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				    "_-+=:,./";
+	const char *text = json_string_value(value);
+	char word[1200];
+	size_t len = 0;
+	json_t *out;
+
+	if (text[strspn(text, usual)] == '\0') {
+		out = json_sprintf("%s %s", option, text);
+		json_decref(value);
+		return out;
+	}
+	for (; *text != '\0' && len < sizeof(word) - 5; text++) {
+		if (*text == '\'') /* ends the quotes, stands alone, and begins them again */
+			len += (size_t)snprintf(word + len, 5, "'\\''");
+		else
+			word[len++] = *text;
+	}
+	word[len] = '\0';
+	out = json_sprintf("%s '%s'", option, word);
+	json_decref(value);
+	return out;
+}
+
 /* The options that make QEMU the front end, ready to paste. */
 static json_t *
 show_qemu(const struct guest *guest, const struct rte_pmd_vdpa_vsr_info *info)
 {
 	const struct guest_conf *conf = &guest->conf;
 	json_t *mac = conf->mac[0] != '\0' ? json_string(conf->mac) : show_mac(info->mac);
-	char many[64] = "";
+	char many[64] = "", path[2 * sizeof(conf->socket)];
 	json_t *out;
 
 	if (conf->pairs > 1)
@@ -129,9 +172,11 @@ show_qemu(const struct guest *guest, const struct rte_pmd_vdpa_vsr_info *info)
 	out = json_pack("[o, o, o, o, o, o]", json_string("-m 1G"),
 			json_string("-object memory-backend-memfd,id=vsr-mem,size=1G,share=on"),
 			json_string("-machine q35,memory-backend=vsr-mem"),
-			json_sprintf("-chardev socket,id=vsr-vf%u,path=%s,%s", conf->vf,
-					conf->socket,
-					conf->server ? "reconnect-ms=500" : "server=on,wait=off"),
+			shell_word("-chardev",
+					json_sprintf("socket,id=vsr-vf%u,path=%s,%s", conf->vf,
+							option_path(conf->socket, path),
+							conf->server ? "reconnect-ms=500" :
+								       "server=on,wait=off")),
 			json_sprintf("-netdev vhost-user,id=vsr-net%u,chardev=vsr-vf%u,queues=%u",
 					conf->vf, conf->vf, conf->pairs),
 			json_sprintf("-device virtio-net-pci,netdev=vsr-net%u%s%s%s%s", conf->vf,
