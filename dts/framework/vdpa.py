@@ -37,6 +37,8 @@ class VdpaServe:
         self.child = None
 
     def start(self):
+        for path in self.sockets.values():
+            path.unlink(missing_ok=True)  # of one that was killed
         self.child = Child(self.host.wrap(self.command), env=self.host.env, name="vdpa_serve")
         self.child.expect("^vdpa_serve is ready")
         return self
@@ -56,6 +58,18 @@ class VdpaServe:
     def fds(self) -> int:
         """Open descriptors."""
         return len(os.listdir(f"/proc/{self.child.pid}/fd"))
+
+    def status(self, name) -> int:
+        """A number of /proc/PID/status."""
+        with open(f"/proc/{self.child.pid}/status") as lines:
+            return next(int(line.split()[1]) for line in lines if line.startswith(name + ":"))
+
+    def threads(self) -> int:
+        return self.status("Threads")
+
+    def memory_kb(self) -> int:
+        """Memory of its own, without that of guests."""
+        return self.status("RssAnon")
 
     def quit(self) -> int:
         self.child.send("quit\n")

@@ -16,15 +16,15 @@ import time
 
 from .wait import SLOW, wait_for
 
-GET_FEATURES, SET_FEATURES, SET_OWNER, SET_MEM_TABLE = 1, 2, 3, 5
+GET_FEATURES, SET_FEATURES, SET_OWNER, SET_MEM_TABLE, SET_LOG_BASE = 1, 2, 3, 5, 6
 SET_VRING_NUM, SET_VRING_ADDR, SET_VRING_BASE, GET_VRING_BASE = 8, 9, 10, 11
 SET_VRING_KICK, SET_VRING_CALL = 12, 13
 GET_PROTOCOL_FEATURES, SET_PROTOCOL_FEATURES, SET_VRING_ENABLE = 15, 16, 18
 SET_BACKEND_REQ_FD, SET_STATUS = 21, 39
 NEED_REPLY, VERSION, NO_FD = 1 << 3, 1, 1 << 8
-F_PROTOCOL = 1 << 30
-P_MQ, P_REPLY_ACK, P_BACKEND_REQ, P_BACKEND_FD, P_HOST_NOTIFIER, P_STATUS = (
-    1 << bit for bit in (0, 3, 5, 10, 11, 16))
+F_LOG, F_PROTOCOL = 1 << 26, 1 << 30
+P_MQ, P_LOG, P_REPLY_ACK, P_BACKEND_REQ, P_BACKEND_FD, P_HOST_NOTIFIER, P_STATUS = (
+    1 << bit for bit in (0, 1, 3, 5, 10, 11, 16))
 VERSION_1, MRG_RXBUF, INDIRECT, EVENT_IDX, MQ = 1 << 32, 1 << 15, 1 << 28, 1 << 29, 1 << 22
 NEXT, WRITE = 1, 2
 HEADER = bytes(12)
@@ -145,9 +145,7 @@ class FrontEnd:
 
     def __init__(self, path=None, pairs=1, size=64, status=True, features=0, memory=8 << 20,
                  link=None):
-        self.link = link or connect(path)
-        self.link.settimeout(SLOW)
-        self.status = status
+        self.status, self.wanted = status, features
         self.regions = [Region(0, memory)]
         self.rings = []
         end = 0
@@ -155,8 +153,18 @@ class FrontEnd:
             self.rings.append(Ring(self.regions[0], end, size, RX_BYTES))
             end = (self.rings[-1].end + 4095) & ~4095
         assert end <= memory
-        self.back, self.back_peer = None, None
-        self.negotiate(features)
+        self.link, self.back, self.back_peer = None, None, None
+        self.connect(path, link)
+
+    def connect(self, path=None, link=None):
+        """Connect, or connect again; the guest keeps its rings."""
+        for old in (self.link, self.back, self.back_peer):
+            if old is not None:
+                old.close()
+        self.link = link or connect(path)
+        self.link.settimeout(SLOW)
+        self.back, self.back_peer, self.acks = None, None, False
+        self.negotiate(self.wanted)
 
     # ------------------------------------------------------------ messages
 
@@ -196,14 +204,13 @@ class FrontEnd:
         self.send(request, payload, ack=False)
         return self.reply(request)
 
-    acks = False
-
     def negotiate(self, features):
         (offered,) = struct.unpack("<Q", self.ask(GET_FEATURES))
         self.offered = offered
         self.send(SET_OWNER)
         (protocol,) = struct.unpack("<Q", self.ask(GET_PROTOCOL_FEATURES))
-        wanted = P_MQ | P_REPLY_ACK | P_BACKEND_REQ | P_BACKEND_FD | P_HOST_NOTIFIER
+        wanted = P_MQ | P_LOG | P_REPLY_ACK | P_BACKEND_REQ | P_BACKEND_FD
+        wanted |= P_HOST_NOTIFIER
         wanted |= P_STATUS if self.status else 0
         self.protocol = protocol & wanted
         self.send(SET_PROTOCOL_FEATURES, struct.pack("<Q", self.protocol))
@@ -236,6 +243,21 @@ class FrontEnd:
 
     def enable(self, index, on=True):
         self.send(SET_VRING_ENABLE, struct.pack("<II", index, on))
+
+    def log_on(self):
+        """Log written pages, in a new log. Returns the log: a bit for each page."""
+        size = max(region.gpa + region.size for region in self.regions) // 4096 // 8
+        fd = os.memfd_create("log", os.MFD_CLOEXEC)
+        os.ftruncate(fd, size)
+        log = mmap.mmap(fd, size)
+        self.send(SET_LOG_BASE, struct.pack("<QQ", size, 0), [fd], ack=False)
+        self.reply(SET_LOG_BASE)
+        os.close(fd)
+        self.send(SET_FEATURES, struct.pack("<Q", self.features | F_LOG))
+        return log
+
+    def log_off(self):
+        self.send(SET_FEATURES, struct.pack("<Q", self.features))
 
     # ------------------------------------------------------------ the guest
 
@@ -296,3 +318,5 @@ class FrontEnd:
         for thing in (self.back, self.back_peer, *self.rings, *self.regions):
             if thing is not None:
                 thing.close()
+        self.back = self.back_peer = None
+        self.rings, self.regions = [], []

@@ -3,6 +3,7 @@
 """vdpa_vsr: guests on VFs through vhost-user."""
 
 import signal
+import time
 
 import pytest
 
@@ -445,6 +446,96 @@ def test_memory_comes_and_goes_while_a_guest_runs(sim, vdpa, front, closing):
     info = serve.info(vf)
     assert info["running"] == "direct" and info["nb_attached"] == 1
     assert end.stop() == {0: 56, 1: 68}
+    check_clean(host)
+
+
+# ------------------------------------------------------------ many guests, slow VFs
+
+
+def test_a_slow_reset_of_one_vf_delays_no_other_guest(sim, vdpa, guest, front, closing):
+    """Steps: resets take 3 s. A guest on VF 1 leaves while one runs on VF 2; the next one comes to
+    VF 1 at once.
+
+    Verify: frames of VF 2 pass meanwhile, and its front end gets answers; the one on VF 1 runs when
+    the reset is over, and the VF reached nothing of the guest that has left.
+    """
+    host = sim(vfs=2, taps=["vf1", "vf2"])
+    one, two = host.create_vfs(2)
+    serve = vdpa(host, {one: [], two: []})
+    taps = [closing(host.open_tap(name)) for name in ("vf1", "vf2")]
+    ends = [front(serve.sockets[vf]) for vf in (one, two)]
+    for vf, end, tap in zip((one, two), ends, taps):
+        end.start()
+        wait_running(serve, vf)
+        end.fill()
+        check_frames(end, tap)
+    assert host.cli("fault", "slow-reset=3000000").returncode == 0
+    begin = time.monotonic()
+    ends[0].stop()
+    asked = time.monotonic() - begin
+    ends[0].close()
+    check_frames(ends[1], taps[1])
+    ends[1].set_call(0)  # an answer of the thread that serves all front ends
+    again = front(serve.sockets[one])
+    again.start()
+    assert serve.info(one)["running"] == "none", f"the reset took no time ({asked:.1f} s)"
+    check_frames(ends[1], taps[1])
+    assert host.cli("fault", "none").returncode == 0
+    wait_running(serve, one)
+    again.fill()
+    check_frames(again, taps[0])
+    check_clean(host)
+
+
+def test_a_reset_that_does_not_end_is_ended_by_vfio(sim, vdpa, front, closing):
+    """Steps: a reset takes 60 s, and the driver waits for 0.5 s. A guest leaves, the next one comes.
+
+    Verify: the VF is closed and opened again, which is counted, and the guest runs.
+    """
+    host = sim(vfs=1, taps=["vf1"])
+    (vf,) = host.create_vfs(1)
+    serve = vdpa(host, {vf: ["reset_timeout_ms=500"]})
+    tap = closing(host.open_tap("vf1"))
+    end = front(serve.sockets[vf])
+    end.start()
+    wait_running(serve, vf)
+    assert host.cli("fault", "slow-reset=60000000").returncode == 0
+    end.stop()
+    wait_for(lambda: serve.info(vf)["nb_slow_resets"] == 1, "VFIO has ended the reset")
+    assert host.cli("fault", "none").returncode == 0
+    for ring in end.rings:
+        ring.restart()
+    end.start()
+    wait_running(serve, vf)
+    end.fill()
+    check_frames(end, tap)
+    check_clean(host)
+
+
+def test_many_guests_need_two_threads(sim, vdpa, front):
+    """Steps: a guest on each of 64 VFs; all leave.
+
+    Verify: all run; there are as many threads as with one guest, and less than 1 MiB of memory more
+    for each guest; all descriptors are closed at the end.
+    """
+    host = sim(vfs=64, queue_pairs=1)
+    vfs = host.create_vfs(64)
+    serve = vdpa(host, {vf: [] for vf in vfs})
+    ends = []
+    state = []
+    for vf in vfs:
+        ends.append(front(serve.sockets[vf], memory=1 << 20))
+        ends[-1].start()
+        if vf in (vfs[0], vfs[-1]):
+            for each in vfs[:len(ends)]:
+                wait_running(serve, each)
+            state.append((serve.threads(), serve.memory_kb(), serve.fds()))
+    assert state[1][0] == state[0][0]
+    # The memory of the guests is mapped, and touched only where rings are read.
+    assert state[1][1] - state[0][1] < 63 * 1024
+    for end in ends[1:]:
+        end.close()
+    wait_for(lambda: serve.fds() <= state[0][2], "all descriptors are closed")
     check_clean(host)
 
 
