@@ -883,7 +883,7 @@ def test_completion_and_manuals_know_every_command():
         [paths.VSRCTL, "--help"], capture_output=True, text=True, timeout=60, check=True
     ).stdout
     commands = re.findall(r"^  ([a-z][a-z-]*(?: [a-z][a-z-]*)?)(?= [A-Z\[-]|$)", help_text, re.M)
-    assert len(commands) == 24
+    assert len(commands) == 31
     manual = (paths.ROOT / "doc/man/vsrctl.8").read_text().replace("\\-", "-")
     script = paths.ROOT / "app/vsrctl/vsrctl.bash"
     for command in commands:
@@ -905,7 +905,8 @@ def test_completion_and_manuals_know_every_command():
 def test_manual_pages_are_clean():
     """Verify: groff, if it is installed, reports nothing about the manual pages."""
     pages = sorted((paths.ROOT / "doc/man").glob("*.8"))
-    assert [page.name for page in pages] == ["vsrctl.8", "vsrd-keeper.8", "vsrd.8"]
+    assert [page.name for page in pages] == [
+        "vsr-bridge.8", "vsrctl.8", "vsrd-keeper.8", "vsrd.8"]
     if not pathlib.Path("/usr/bin/groff").exists():
         pytest.skip("groff is not installed")
     for page in pages:
