@@ -119,7 +119,7 @@ static json_t *
 method_guest_remove(struct rpc_call *call)
 {
 	char pf[BASE_BDF_LEN];
-	unsigned int vf;
+	unsigned int vf = 0;
 	int ret;
 
 	if (!take_vf(call, pf, &vf))
@@ -132,7 +132,7 @@ static json_t *
 show(struct rpc_call *call, json_t *(*fn)(const char *pf, unsigned int vf, struct err *err))
 {
 	char pf[BASE_BDF_LEN];
-	unsigned int vf;
+	unsigned int vf = 0;
 	json_t *out;
 
 	if (!take_vf(call, pf, &vf))

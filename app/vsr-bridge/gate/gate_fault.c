@@ -76,7 +76,7 @@ parse_line(const char *at, struct line *line)
 static bool
 find_map(uint64_t addr, struct line *line)
 {
-	char buf[4096], text[512];
+	char buf[4096], text[512] = "";
 	size_t len = 0;
 	bool found = false;
 	const int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);

@@ -84,8 +84,10 @@ eal_start(unsigned int memory_mib, struct err *err)
 {
 	char lcores[4096], memory[16];
 	cpu_set_t cpus;
-	int ret;
+	int ret = log_start(err);
 
+	if (ret != 0)
+		return ret;
 	CPU_ZERO(&cpus);
 	sched_getaffinity(0, sizeof(cpus), &cpus);
 	describe_lcores(&cpus, lcores, sizeof(lcores));
@@ -99,9 +101,6 @@ eal_start(unsigned int memory_mib, struct err *err)
 		NULL };
 	const int nb = sizeof(args) / sizeof(args[0]) - 1;
 
-	ret = log_start(err);
-	if (ret != 0)
-		return ret;
 	ret = rte_eal_init(nb, args);
 	/* rte_eal_init() binds the calling thread to processors: undo that. */
 	sched_setaffinity(0, sizeof(cpus), &cpus);

@@ -27,7 +27,7 @@ struct guests_conf {
  * Start without guests, then restore those of the state file.
  * @return 0 or -errno with a sentence.
  */
-int guests_start(const struct guests_conf *conf, struct err *err);
+int guests_start(const struct guests_conf *set, struct err *err);
 /** End all guests, in order and in limited time; they stay in the state file.
  * @return false: something does not end. */
 bool guests_stop(void);
@@ -37,7 +37,7 @@ bool guests_stop(void);
  * @return 0, -EEXIST (the VF or the socket has a guest), -ENOSPC, -ENOTCONN (vsrd does not answer),
  *         -ENODEV, -EBUSY, or another error, with a sentence. After an error nothing is left.
  */
-int guests_add(const struct guest_conf *conf, struct err *err);
+int guests_add(const struct guest_conf *wish, struct err *err);
 /** Remove a guest. @return 0, -ENOENT, -EBUSY or -ETIMEDOUT, with a sentence. */
 int guests_remove(const char *pf, unsigned int vf, struct err *err);
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #include <rte_vhost.h>
 
 #include "base/base_listen.h"
+#include "daemon/log.h"
 
 #include "vhost.h"
 
@@ -80,8 +82,9 @@ wake(void)
 
 	if (fd < 0)
 		return;
-	if (base_address(&addr, wake_path) == 0)
-		connect(fd, (struct sockaddr *)&addr, sizeof(addr));
+	if (base_address(&addr, wake_path) != 0 ||
+			connect(fd, (struct sockaddr *)&addr, sizeof(addr)) != 0)
+		log_warn("the thread of rte_vhost was not woken: %s", strerror(errno));
 	close(fd);
 }
 

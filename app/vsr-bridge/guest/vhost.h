@@ -23,7 +23,7 @@ struct vhost_calls {
  * Start, once, before the first guest.
  * @param folder  Private folder. @return 0 or -errno with a sentence.
  */
-int vhost_init(const struct vhost_calls *calls, const char *folder, struct err *err);
+int vhost_init(const struct vhost_calls *set, const char *folder, struct err *err);
 
 /**
  * Listen for the guest of a VF that was opened with class=vdpa.
