@@ -82,8 +82,6 @@ struct vdpa_queue {
 	uint16_t vector; /**< MSI-X, or VIRTIO_MSI_NO_VECTOR. */
 	bool intr_relayed;
 	bool notified; /**< The doorbell is mapped into the guest. */
-	uint16_t avail; /**< NOTIFICATION_DATA, packed: next slot that becomes available. */
-	bool avail_wrap;
 	uint16_t position; /**< At the last stop. */
 	uint64_t nb_doorbells, nb_interrupts, nb_buffers;
 };

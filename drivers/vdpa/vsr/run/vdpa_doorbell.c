@@ -18,25 +18,37 @@ count(uint64_t *counter)
 	__atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
 }
 
-/* Packed: all slots up to the first one whose AVAIL flag is of the last round are available. The
- * device changes only the flags of slots before it. */
+static bool
+is_avail(const struct pvirtq_desc *desc, uint16_t slot)
+{
+	return (vio_load16(&desc[slot].flags) & VIRTQ_DESC_F_AVAIL) != 0;
+}
+
+/*
+ * Packed: slots before the position of the guest have the AVAIL flag of its lap, the others that of
+ * the lap before. The device does not change this flag. So the slot where the flag changes is found
+ * by halves, however far the guest came since the last doorbell.
+ */
 static uint16_t
 packed_position(struct vdpa_queue *queue)
 {
 	const struct pvirtq_desc *desc = (const void *)queue->ring.desc_va;
+	const uint16_t size = queue->ring.size;
+	const bool lap = is_avail(desc, 0);
+	uint16_t low = 1, high = size;
 
-	for (uint16_t i = 0; i < queue->ring.size; i++) {
-		const bool avail = (vio_load16(&desc[queue->avail].flags) & VIRTQ_DESC_F_AVAIL) !=
-				0;
+	while (low < high) {
+		const uint16_t middle = (uint16_t)((low + high) / 2);
 
-		if (avail != queue->avail_wrap)
-			break;
-		if (++queue->avail == queue->ring.size) {
-			queue->avail = 0;
-			queue->avail_wrap = !queue->avail_wrap;
-		}
+		if (is_avail(desc, middle) == lap)
+			low = (uint16_t)(middle + 1);
+		else
+			high = middle;
 	}
-	return (uint16_t)(queue->avail | (queue->avail_wrap ? 1u << RING_EVENT_WRAP_SHIFT : 0));
+	/* All slots are of one lap: the next one is slot 0 of the other lap. */
+	if (low == size)
+		return lap ? 0 : 1u << RING_EVENT_WRAP_SHIFT;
+	return (uint16_t)(low | (lap ? 1u << RING_EVENT_WRAP_SHIFT : 0));
 }
 
 /* What NOTIFICATION_DATA adds: where the guest makes the next buffer available (virtio 1.4

@@ -164,8 +164,6 @@ queue_start(struct vdpa_dev *dev, struct vdpa_queue *queue)
 	ret = vio_dev_queue_setup(&dev->vio, queue->index, &setup, &queue->doorbell);
 	if (ret != 0)
 		return ret;
-	queue->avail = 0;
-	queue->avail_wrap = true;
 	return 0;
 }
 

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright (c) 2026 The vsr authors
+ */
+
+/* Doorbells that vdpa_vsr rings for a guest: what NOTIFICATION_DATA adds to them. */
+
+#include <string.h>
+
+#include <rte_common.h>
+
+#include "base/vdpa_dev.h"
+#include "run/vdpa_doorbell.h"
+#include "test/fixture/vtest.h"
+
+#define SIZE 8
+#define ID 3
+
+static struct pvirtq_desc ring[SIZE];
+static uint32_t word;
+static struct vdpa_dev dev;
+static struct vdpa_queue queue;
+
+static void
+set_up(void)
+{
+	memset(ring, 0, sizeof(ring));
+	dev = (struct vdpa_dev){ .vid = 0 };
+	vio_features_add(&dev.vio.accepted, VIRTIO_F_RING_PACKED);
+	vio_features_add(&dev.vio.accepted, VIRTIO_F_NOTIFICATION_DATA);
+	queue = (struct vdpa_queue){ .dev = &dev,
+		.running = true,
+		.ring = { .set_up = true, .size = SIZE, .desc_va = (uint8_t *)ring },
+		.doorbell = { .addr = &word, .id = ID } };
+}
+
+/* The guest makes one descriptor available, the nb-th since its start. */
+static void
+make_available(unsigned int nb)
+{
+	const bool wrap = nb / SIZE % 2 == 0;
+
+	ring[nb % SIZE].flags = wrap ? VIRTQ_DESC_F_AVAIL : VIRTQ_DESC_F_USED;
+}
+
+/* The device uses it. */
+static void
+use(unsigned int nb)
+{
+	const bool wrap = nb / SIZE % 2 == 0;
+
+	ring[nb % SIZE].flags = wrap ? VIRTQ_DESC_F_AVAIL | VIRTQ_DESC_F_USED : 0;
+}
+
+static unsigned int
+named(void)
+{
+	vdpa_doorbell_ring(&queue);
+	VTEST_EQ(word & 0xffff, ID);
+	return word >> 16;
+}
+
+static unsigned int
+position_of(unsigned int nb)
+{
+	return nb % SIZE | (nb / SIZE % 2 == 0 ? 1u << 15 : 0);
+}
+
+static void
+a_fresh_ring_has_nothing_available(void)
+{
+	set_up();
+	VTEST_EQ(named(), position_of(0));
+}
+
+/* A guest rings seldom: any number of buffers, more than a lap too, lies between two doorbells. */
+static void
+doorbell_names_the_position_after_any_pause(void)
+{
+	for (unsigned int pause = 1; pause <= 3 * SIZE; pause++) {
+		set_up();
+		for (unsigned int nb = 0; nb < 20 * SIZE; nb++) {
+			make_available(nb);
+			if ((nb + 1) % pause == 0)
+				VTEST_EQ(named(), position_of(nb + 1));
+			use(nb);
+			if ((nb + 1) % pause == 0)
+				VTEST_EQ(named(), position_of(nb + 1));
+		}
+	}
+}
+
+static void
+a_full_ring_is_available_up_to_its_start(void)
+{
+	set_up();
+	for (unsigned int nb = 0; nb < 5 * SIZE; nb++) {
+		make_available(nb);
+		if (nb % SIZE == SIZE - 1)
+			VTEST_EQ(named(), position_of(nb + 1));
+	}
+}
+
+static const struct vtest_case cases[] = {
+	{ "a_fresh_ring_has_nothing_available", a_fresh_ring_has_nothing_available },
+	{ "doorbell_names_the_position_after_any_pause",
+			doorbell_names_the_position_after_any_pause },
+	{ "a_full_ring_is_available_up_to_its_start", a_full_ring_is_available_up_to_its_start },
+};
+
+int
+main(int argc, char **argv)
+{
+	return vtest_main(argc, argv, cases, RTE_DIM(cases));
+}
