@@ -11,6 +11,8 @@
 #include "base/vdpa_dev.h"
 #include "base/vdpa_features.h"
 #include "rte_pmd_vdpa_vsr.h"
+#include "run/vdpa_run.h"
+#include "run/vdpa_shadow.h"
 #include "vdpa_control.h"
 
 void
@@ -42,6 +44,14 @@ runs(const struct vdpa_dev *dev)
 	return dev->state == VDPA_RUNNING || dev->state == VDPA_PAUSED;
 }
 
+static enum rte_pmd_vdpa_vsr_mode
+running(const struct vdpa_dev *dev)
+{
+	if (!runs(dev))
+		return RTE_PMD_VDPA_VSR_NONE;
+	return vdpa_run_is_relayed(dev) ? RTE_PMD_VDPA_VSR_RELAY : RTE_PMD_VDPA_VSR_DIRECT;
+}
+
 int
 rte_pmd_vdpa_vsr_info_get(const char *name, struct rte_pmd_vdpa_vsr_info *info)
 {
@@ -51,7 +61,7 @@ rte_pmd_vdpa_vsr_info_get(const char *name, struct rte_pmd_vdpa_vsr_info *info)
 		return -ENODEV;
 	*info = (struct rte_pmd_vdpa_vsr_info){
 		.wanted = dev->args.relay ? RTE_PMD_VDPA_VSR_RELAY : RTE_PMD_VDPA_VSR_DIRECT,
-		.running = runs(dev) ? RTE_PMD_VDPA_VSR_DIRECT : RTE_PMD_VDPA_VSR_NONE,
+		.running = running(dev),
 		.vid = dev->vid,
 		.max_pairs = dev->max_pairs,
 		.link_up = dev->config.link_up,
@@ -81,7 +91,8 @@ interrupt_of(const struct vdpa_queue *queue)
 {
 	if (!queue->running || queue->ring.call_fd < 0)
 		return RTE_PMD_VDPA_VSR_OFF;
-	return queue->intr_relayed ? RTE_PMD_VDPA_VSR_RELAYED : RTE_PMD_VDPA_VSR_MAPPED;
+	return queue->intr_relayed || queue->relay != NULL ? RTE_PMD_VDPA_VSR_RELAYED :
+							     RTE_PMD_VDPA_VSR_MAPPED;
 }
 
 static enum rte_pmd_vdpa_vsr_signal
@@ -108,12 +119,12 @@ rte_pmd_vdpa_vsr_queue_info_get(const char *name, uint16_t queue,
 			.running = q->running,
 			.enabled = q->enabled,
 			.size = q->ring.size,
-			.position = q->position,
+			.position = q->relay != NULL ? vdpa_shadow_position(q) : q->position,
 			.doorbell = doorbell_of(q),
 			.interrupt = interrupt_of(q),
 			.nb_doorbells = __atomic_load_n(&q->nb_doorbells, __ATOMIC_RELAXED),
 			.nb_interrupts = __atomic_load_n(&q->nb_interrupts, __ATOMIC_RELAXED),
-			.nb_buffers = __atomic_load_n(&q->nb_buffers, __ATOMIC_RELAXED),
+			.nb_buffers = vdpa_shadow_buffers(q),
 		};
 		ret = 0;
 	}
@@ -129,10 +140,13 @@ rte_pmd_vdpa_vsr_mode_set(const char *name, enum rte_pmd_vdpa_vsr_mode wanted)
 
 	if (dev == NULL)
 		return -ENODEV;
-	if (wanted == RTE_PMD_VDPA_VSR_DIRECT || wanted == RTE_PMD_VDPA_VSR_RELAY)
+	if (wanted == RTE_PMD_VDPA_VSR_DIRECT || wanted == RTE_PMD_VDPA_VSR_RELAY) {
 		dev->args.relay = wanted == RTE_PMD_VDPA_VSR_RELAY;
-	else
+		dev->mode_changed = true;
+		vdpa_control_wake();
+	} else {
 		ret = -EINVAL;
+	}
 	dev_unlock(dev);
 	return ret;
 }

@@ -17,10 +17,13 @@
 #include "virtio/vio_err.h"
 #include "run/vdpa_memory.h"
 #include "run/vdpa_run.h"
+#include "run/vdpa_shadow.h"
 #include "vdpa_control.h"
 
 #define POLL_NS UINT64_C(1000000) /* Between looks at something that has no interrupt. */
 #define EVENTS 64
+/* For a guest to take back what its ring shows as used, so that the ring is clear. */
+#define FIND_NS UINT64_C(2000000000)
 
 static struct {
 	pthread_mutex_t lock;
@@ -110,19 +113,42 @@ waiting_step(struct vdpa_dev *dev)
 	return 0;
 }
 
+/* Why the running mode is not the wanted one. */
+static void
+reason_set(struct vdpa_dev *dev)
+{
+	const char *reason = "";
+
+	if (!vdpa_run_is_relayed(dev) || dev->args.relay)
+		reason = "";
+	else if (dev->logging)
+		reason = "the guest is being migrated";
+	else if (!vdpa_shadow_can_end(dev))
+		reason = "the rings are not at their start, and the VF cannot reset single queues";
+	else
+		reason = "each queue is relayed until its ring comes to its start";
+	snprintf(dev->reason, sizeof(dev->reason), "%s", reason);
+}
+
 static uint64_t
 mapping_step(struct vdpa_dev *dev)
 {
+	const uint64_t now = vio_now_ns();
 	int ret = vdpa_memory_map_step(dev);
 
 	if (ret == -EAGAIN)
 		return 0;
+	if (dev->find_end_ns == 0)
+		dev->find_end_ns = now + FIND_NS;
 	if (ret == 0)
-		ret = vdpa_run_start(dev);
+		ret = vdpa_run_start(dev, now >= dev->find_end_ns);
+	if (ret == -EAGAIN)
+		return now + POLL_NS;
+	dev->find_end_ns = 0;
 	if (ret != 0)
 		return failed(dev, vio_err());
 	dev->state = VDPA_RUNNING;
-	dev->reason[0] = '\0';
+	reason_set(dev);
 	dev->nb_attached++;
 	vdpa_event_add(dev, RTE_PMD_VDPA_VSR_EVENT_MODE);
 	if (dev->repairing)
@@ -132,16 +158,51 @@ mapping_step(struct vdpa_dev *dev)
 	return 0;
 }
 
-/* The guest stays, and the VF begins again with its rings. */
+/* The guest stays, and the VF begins again with its rings. While the memory is changing, the rings
+ * are not read. */
+static void
+begin_again(struct vdpa_dev *dev)
+{
+	vdpa_run_stop(dev, true);
+	dev->state = VDPA_WAITING;
+	dev->due_ns = 0;
+}
+
 static void
 repair(struct vdpa_dev *dev)
 {
 	VDPA_LOG(NOTICE, dev->name, "the VF needs a reset");
-	vdpa_run_stop(dev, true);
+	begin_again(dev);
 	dev->nb_repaired++;
 	dev->repairing = true;
-	dev->state = VDPA_WAITING;
-	dev->due_ns = 0;
+}
+
+/* What the relays have found, and what is wanted of them. */
+static void
+relays_step(struct vdpa_dev *dev)
+{
+	int ret = dev->mode_changed ? vdpa_run_mode(dev) : 0;
+
+	if (ret == -EAGAIN) {
+		begin_again(dev);
+		return;
+	}
+	if (ret == 0)
+		ret = vdpa_run_relays(dev);
+	if (ret == -EPROTO) {
+		vdpa_run_stop(dev, true);
+		failed(dev, vio_err());
+		return;
+	}
+	if (ret < 0) {
+		repair(dev);
+		return;
+	}
+	reason_set(dev);
+	if (ret == 1) {
+		VDPA_LOG(INFO, dev->name, "the VF works on the rings of its guest");
+		vdpa_event_add(dev, RTE_PMD_VDPA_VSR_EVENT_MODE);
+	}
 }
 
 static void
@@ -174,10 +235,16 @@ step(struct vdpa_dev *dev)
 	case VDPA_MAPPING:
 		return mapping_step(dev);
 	case VDPA_RUNNING:
-	case VDPA_PAUSED:
 		if (changed)
 			config_changed(dev);
-		return dev->state == VDPA_WAITING ? 0 : vdpa_run_commands(dev);
+		if (dev->state == VDPA_RUNNING && !dev->log_changing)
+			relays_step(dev);
+		if (dev->state == VDPA_RUNNING)
+			return vdpa_run_commands(dev);
+		return dev->state == VDPA_WAITING ? 0 : UINT64_MAX;
+	case VDPA_PAUSED:
+		/* A repair reads the rings: later. */
+		return vdpa_run_commands(dev);
 	default:
 		return UINT64_MAX;
 	}

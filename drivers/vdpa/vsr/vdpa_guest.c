@@ -12,6 +12,7 @@
 #include "guest/vdpa_vhost.h"
 #include "run/vdpa_memory.h"
 #include "run/vdpa_run.h"
+#include "run/vdpa_shadow.h"
 #include "vdpa_control.h"
 #include "vdpa_guest.h"
 
@@ -23,6 +24,7 @@
 
 enum {
 	SET_MEM_TABLE = 5,
+	SET_LOG_BASE = 6,
 	SET_VRING_NUM = 8,
 	SET_VRING_ADDR = 9,
 	SET_VRING_BASE = 10,
@@ -82,6 +84,8 @@ vdpa_guest_ready(struct vdpa_dev *dev, int vid)
 	if (dev->state != VDPA_IDLE)
 		return dev->vid == vid ? 0 : -EBUSY;
 	dev->features = vdpa_vhost_features(vid);
+	dev->logging = vdpa_vhost_logs(dev->features);
+	dev->find_end_ns = 0;
 	dev->complete = vdpa_vhost_says_complete(vid);
 	ret = vdpa_vhost_memory(vid, &dev->guest);
 	if (ret == 0)
@@ -125,7 +129,9 @@ vdpa_guest_stop(struct vdpa_dev *dev, int vid, bool gone)
 		vdpa_event_add(dev, RTE_PMD_VDPA_VSR_EVENT_MODE);
 	}
 	vdpa_memory_unmap(dev);
+	vdpa_shadow_forget(dev);
 	forget(dev);
+	dev->logging = dev->log_changing = false;
 	dev->state = VDPA_IDLE;
 	dev->vid = -1;
 	dev->features = 0;
@@ -179,12 +185,48 @@ memory_changed(struct vdpa_dev *dev, int vid)
 }
 
 void
+vdpa_guest_features(struct vdpa_dev *dev, int vid)
+{
+	const bool was = dev->logging;
+
+	if (dev->vid != vid)
+		return;
+	dev->features = vdpa_vhost_features(vid);
+	dev->logging = vdpa_vhost_logs(dev->features);
+	if (was == dev->logging)
+		return;
+	/* After the answer, no page may be written that is not logged: the VF stops here, and the
+	 * relay begins when the control thread comes to it. */
+	if (dev->logging && dev->state == VDPA_RUNNING && vdpa_run_mode(dev) != 0) {
+		vdpa_run_stop(dev, true);
+		dev->state = VDPA_WAITING;
+		dev->due_ns = 0;
+	}
+	dev->mode_changed = true;
+	vdpa_control_wake();
+}
+
+/* The log is unmapped, and mapped elsewhere. */
+static void
+log_replaced(struct vdpa_dev *dev, int vid, bool done)
+{
+	if (dev->vid != vid || dev->state != VDPA_RUNNING || dev->log_changing == !done)
+		return;
+	dev->log_changing = !done;
+	if (!done)
+		vdpa_run_pause(dev);
+	else if (vdpa_run_resume(dev) != 0)
+		fail(dev, vid, vio_err());
+}
+
+void
 vdpa_guest_message_begin(struct vdpa_dev *dev, int vid, uint32_t request)
 {
 	dev->memory_changing = request == SET_MEM_TABLE;
 	/* The last change of the memory has failed. */
 	if (dev->state == VDPA_PAUSED)
 		vdpa_guest_stop(dev, vid, true);
+	log_replaced(dev, vid, request != SET_LOG_BASE);
 }
 
 void
@@ -197,6 +239,9 @@ vdpa_guest_message_done(struct vdpa_dev *dev, int vid, uint32_t request, uint32_
 	case SET_MEM_TABLE:
 		if (dev->state == VDPA_PAUSED)
 			memory_changed(dev, vid);
+		break;
+	case SET_LOG_BASE:
+		log_replaced(dev, vid, true);
 		break;
 	case SET_VRING_KICK:
 	case SET_VRING_CALL:

@@ -23,6 +23,8 @@ int vdpa_guest_ready(struct vdpa_dev *dev, int vid);
 void vdpa_guest_stop(struct vdpa_dev *dev, int vid, bool gone);
 /** The guest has enabled a ring, or disabled it, or has changed its descriptors. */
 void vdpa_guest_ring(struct vdpa_dev *dev, int vid, unsigned int index);
+/** The front end has set the features: the log of written pages begins or ends. */
+void vdpa_guest_features(struct vdpa_dev *dev, int vid);
 /** A message is going to be carried out, or was carried out with success. */
 void vdpa_guest_message_begin(struct vdpa_dev *dev, int vid, uint32_t request);
 void vdpa_guest_message_done(struct vdpa_dev *dev, int vid, uint32_t request, uint32_t index);

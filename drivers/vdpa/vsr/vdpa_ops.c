@@ -48,7 +48,8 @@ static int
 op_get_protocol_features(struct rte_vdpa_device *vdpa, uint64_t *features)
 {
 	*features = PROTO(MQ) | PROTO(REPLY_ACK) | PROTO(NET_MTU) | PROTO(SLAVE_REQ) |
-			PROTO(SLAVE_SEND_FD) | PROTO(HOST_NOTIFIER) | PROTO(CONFIG) | PROTO(STATUS);
+			PROTO(SLAVE_SEND_FD) | PROTO(HOST_NOTIFIER) | PROTO(CONFIG) |
+			PROTO(STATUS) | PROTO(LOG_SHMFD);
 	return 0;
 }
 
@@ -202,6 +203,12 @@ static const struct rte_vhost_user_extern_ops message_ops = {
 static int
 op_set_features(int vid)
 {
+	struct vdpa_dev *dev = dev_lock(vid);
+
+	if (dev == NULL)
+		return -ENODEV;
+	vdpa_guest_features(dev, vid);
+	dev_unlock(dev);
 	return rte_vhost_extern_callback_register(vid, &message_ops, NULL);
 }
 

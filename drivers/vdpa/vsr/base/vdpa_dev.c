@@ -96,8 +96,21 @@ offer_read(struct vdpa_dev *dev)
 	return 0;
 }
 
+void *
+vdpa_pages_get(size_t len)
+{
+	const int fd = memfd_create("vdpa_vsr", MFD_CLOEXEC);
+	void *pages = MAP_FAILED;
+
+	if (fd >= 0 && ftruncate(fd, (off_t)len) == 0)
+		pages = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (fd >= 0)
+		close(fd);
+	return pages == MAP_FAILED ? NULL : pages;
+}
+
 /* VFIO maps whole pages for DMA, and a guest can let the VF read and write all that is mapped. So
- * the control queue has pages of its own. Shared, because the simulated IOMMU maps only files. */
+ * the control queue has pages of its own. */
 static int
 memory_create(struct vdpa_dev *dev)
 {
@@ -105,23 +118,10 @@ memory_create(struct vdpa_dev *dev)
 	const size_t bytes = RTE_MAX(vio_cmdq_bytes(VDPA_CMDQ_SIZE, false, VDPA_CMDQ_DEPTH,
 						     VDPA_CMDQ_SLOT),
 			vio_cmdq_bytes(VDPA_CMDQ_SIZE, true, VDPA_CMDQ_DEPTH, VDPA_CMDQ_SLOT));
-	int fd, ret = 0;
 
 	dev->memory_len = RTE_MAX(rte_align64pow2(bytes), page);
-	fd = memfd_create("vdpa_vsr", MFD_CLOEXEC);
-	if (fd < 0 || ftruncate(fd, (off_t)dev->memory_len) != 0)
-		ret = -errno;
-	if (ret == 0) {
-		dev->memory = mmap(NULL, dev->memory_len, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-				0);
-		if (dev->memory == MAP_FAILED) {
-			dev->memory = NULL;
-			ret = -errno;
-		}
-	}
-	if (fd >= 0)
-		close(fd);
-	return ret == 0 ? 0 : vio_fail(ret, "no memory for a control queue: %s", strerror(-ret));
+	dev->memory = vdpa_pages_get(dev->memory_len);
+	return dev->memory != NULL ? 0 : vio_fail(-ENOMEM, "no memory for a control queue");
 }
 
 static int
@@ -214,7 +214,8 @@ vdpa_dev_open(struct vdpa_dev *dev)
 			.index = (uint16_t)i,
 			.ring = { .kick_fd = -1, .call_fd = -1 },
 			.kick.fd = -1,
-			.intr.fd = -1 };
+			.intr.fd = -1,
+			.intr_fd = -1 };
 	return 0;
 }
 

@@ -20,6 +20,7 @@
 #include "virtio/vio_cmdq.h"
 #include "virtio/vio_dev.h"
 #include "virtio/vio_vfio.h"
+#include "../ring/vdpa_takeover.h"
 #include "vdpa_args.h"
 #include "vdpa_log.h"
 #include "vdpa_watch.h"
@@ -81,6 +82,12 @@ struct vdpa_queue {
 	struct vio_doorbell doorbell;
 	uint16_t vector; /**< MSI-X, or VIRTIO_MSI_NO_VECTOR. */
 	bool intr_relayed;
+	struct vio_virtq *shadow; /**< NULL: the queue is direct, or does not run. */
+	struct vdpa_relay *relay; /**< With shadow. */
+	int intr_fd; /**< Event descriptor: interrupts of the VF for a relayed queue. */
+	struct vdpa_takeover from; /**< Where the relay is going to begin. */
+	bool found; /**< from is set. */
+	atomic_uint relay_says; /**< VDPA_RELAY_* bits for the control thread. */
 	bool notified; /**< The doorbell is mapped into the guest. */
 	uint16_t position; /**< At the last stop. */
 	uint64_t nb_doorbells, nb_interrupts, nb_buffers;
@@ -117,6 +124,9 @@ struct vdpa_dev {
 	uint64_t reset_end_ns; /**< When a reset that goes on is given up. */
 	void *memory; /**< For the control queue. */
 	size_t memory_len;
+	void *shadow_memory; /**< For the shadow rings of relayed queues; NULL: none. */
+	size_t shadow_len;
+	uint64_t own_iova; /**< The lowest bus address of memory of this process; 0: none. */
 
 	enum vdpa_state state;
 	char reason[VDPA_REASON_LEN];
@@ -125,7 +135,13 @@ struct vdpa_dev {
 	bool memory_changing; /**< The front end is changing the memory just now. */
 	bool repairing; /**< The VF was reset while the guest stayed. */
 	bool complete; /**< The front end has said that the guest is complete. */
-	bool logging;
+	bool logging; /**< Written pages are to be logged: only the relay can do that. */
+	bool relayed; /**< Queues are relayed, at least until each comes to its start. */
+	bool mode_changed; /**< The wanted mode, or the logging, is another one than before. */
+	bool disorder; /**< The VF was seen to use buffers out of order. */
+	bool log_changing; /**< The relay pauses, because its log is being replaced. */
+	uint64_t find_end_ns; /**< Deadline of the search for positions; 0: not begun. */
+	struct vdpa_mem mem; /**< Memory of the guest, for the relay. */
 	uint64_t due_ns; /**< When the next step of WAITING, or of the pairs, is due; 0: now. */
 	struct vdpa_regions guest; /**< Memory of the guest as it is. */
 	struct vdpa_regions mapped; /**< As the IOMMU has it. */
@@ -160,6 +176,10 @@ int vdpa_dev_open(struct vdpa_dev *dev);
  * @return as vio_vfio_open(). */
 int vdpa_dev_reopen(struct vdpa_dev *dev);
 void vdpa_dev_close(struct vdpa_dev *dev);
+
+/** Whole pages that VFIO can map for DMA, zeroed: shared, because the simulated IOMMU maps only
+ * files. Freed by munmap(). @return NULL: no memory. */
+void *vdpa_pages_get(size_t len);
 
 /** Read the configuration space of the VF into dev->config. The lock is held. @return 0 or
  * -ETIMEDOUT. */

@@ -41,7 +41,8 @@ vdpa_features_offered(const struct vio_features *device)
 {
 	const struct vio_features vf = served_by_vf(), front_end = served_by_front_end();
 
-	return (device->w[0] & vf.w[0]) | front_end.w[0] |
+	/* The relay logs what a VF writes. */
+	return (device->w[0] & vf.w[0]) | front_end.w[0] | UINT64_C(1) << VHOST_F_LOG_ALL |
 			UINT64_C(1) << VHOST_USER_F_PROTOCOL_FEATURES;
 }
 

@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include <rte_vhost.h>
-#include <rte_version.h>
 
 #include "vdpa_vhost.h"
 
@@ -167,18 +166,14 @@ vdpa_vhost_says_complete(int vid)
 			(protocol >> VHOST_USER_PROTOCOL_F_STATUS & 1) != 0;
 }
 
-void
-vdpa_vhost_config_changed(int vid)
+bool
+vdpa_vhost_logs(uint64_t features)
 {
-	uint64_t protocol = 0;
+	return (features >> VHOST_F_LOG_ALL & 1) != 0;
+}
 
-	if (rte_vhost_get_negotiated_protocol_features(vid, &protocol) != 0 ||
-			(protocol >> VHOST_USER_PROTOCOL_F_CONFIG & 1) == 0 ||
-			(protocol >> VHOST_USER_PROTOCOL_F_SLAVE_REQ & 1) == 0)
-		return;
-#if RTE_VERSION >= RTE_VERSION_NUM(23, 3, 0, 0)
-	rte_vhost_backend_config_change(vid, false);
-#else
-	rte_vhost_slave_config_change(vid, false);
-#endif
+void
+vdpa_vhost_log(int vid, uint64_t gpa, uint64_t len)
+{
+	rte_vhost_log_write(vid, gpa, len);
 }

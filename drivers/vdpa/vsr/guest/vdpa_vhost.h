@@ -36,8 +36,10 @@ uint64_t vdpa_vhost_features(int vid);
 bool vdpa_vhost_says_complete(int vid);
 /** Save the position of a ring for the next start. */
 void vdpa_vhost_base_set(int vid, uint16_t index, uint16_t base);
-/** Tell the front end that the configuration space has changed, if it wants to know. It may wait
- * until the front end reads. */
-void vdpa_vhost_config_changed(int vid);
+/** The features say that all written pages are to be logged. */
+bool vdpa_vhost_logs(uint64_t features);
+/** Note in the log of a guest that is being migrated that its memory was written. Any thread that
+ * knows that the guest is there, and that its log is not being changed. */
+void vdpa_vhost_log(int vid, uint64_t gpa, uint64_t len);
 
 #endif /* VDPA_VHOST_H */

@@ -80,6 +80,12 @@ vdpa_doorbell_ring(struct vdpa_queue *queue)
 }
 
 void
+vdpa_doorbell_count(struct vdpa_queue *queue)
+{
+	count(&queue->nb_doorbells);
+}
+
+void
 vdpa_interrupt_raise(struct vdpa_queue *queue)
 {
 	const uint64_t one = 1;

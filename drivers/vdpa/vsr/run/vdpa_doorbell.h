@@ -14,6 +14,9 @@
 /** Ring the doorbell of a queue in the VF. */
 void vdpa_doorbell_ring(struct vdpa_queue *queue);
 
+/** Count a doorbell that was rung otherwise. */
+void vdpa_doorbell_count(struct vdpa_queue *queue);
+
 /** Raise the interrupt of a queue in the guest, if the guest wants any. */
 void vdpa_interrupt_raise(struct vdpa_queue *queue);
 

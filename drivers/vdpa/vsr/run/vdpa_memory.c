@@ -83,6 +83,7 @@ vdpa_memory_unmap(struct vdpa_dev *dev)
 	vdpa_regions_free(&dev->mapped);
 	dev->map_i = 0;
 	dev->map_done = 0;
+	dev->own_iova = 0;
 }
 
 /* ------------------------------------------------------------------ changes */
@@ -168,11 +169,15 @@ vdpa_memory_map_own(struct vdpa_dev *dev, void *addr, uint64_t len, uint64_t *io
 	len = rte_align64pow2(len);
 	for (int i = nb - 1; i >= 0; i--) {
 		/* Not the last page of the address space, so that no sum wraps. */
-		const uint64_t last = RTE_MIN(ranges[i].last, UINT64_MAX - len);
+		uint64_t end = RTE_MIN(ranges[i].last, UINT64_MAX - len) + 1;
 
-		*iova = hole_below(&dev->guest, ranges[i].first, (last + 1) & ~(len - 1), len);
-		if (*iova != 0)
-			return vio_vfio_dma_map(&dev->vfio, addr, len, *iova);
+		if (dev->own_iova != 0)
+			end = RTE_MIN(end, dev->own_iova);
+		*iova = hole_below(&dev->guest, ranges[i].first, end & ~(len - 1), len);
+		if (*iova == 0)
+			continue;
+		dev->own_iova = *iova;
+		return vio_vfio_dma_map(&dev->vfio, addr, len, *iova);
 	}
 	return vio_fail(-ENOSPC, "the guest has memory at all addresses of the IOMMU");
 }

@@ -30,7 +30,8 @@ int vdpa_memory_change(struct vdpa_dev *dev, struct vdpa_regions *now);
 void vdpa_memory_unmap(struct vdpa_dev *dev);
 
 /**
- * Map memory of this process at addresses that are not memory of the guest.
+ * Map memory of this process at addresses that are not memory of the guest, below those of earlier
+ * calls.
  * @param iova  Out.
  * @return 0, -ENOSPC (no such addresses), or the errno of the system call.
  */

@@ -8,6 +8,8 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <rte_common.h>
@@ -18,8 +20,10 @@
 #include "../guest/vdpa_vhost.h"
 #include "../thread/vdpa_data.h"
 #include "vdpa_doorbell.h"
+#include "../ring/vdpa_relay.h"
 #include "vdpa_memory.h"
 #include "vdpa_run.h"
+#include "vdpa_shadow.h"
 
 #define CONFIG_VECTOR 0
 
@@ -62,21 +66,38 @@ on_shared(struct vdpa_watch *watch)
 {
 	struct vdpa_dev *dev = container_of(watch, struct vdpa_dev, shared);
 
+	bool again = false;
+
 	FOREACH_QUEUE(queue, dev)
-	if (queue->running && queue->intr_relayed)
-		vdpa_interrupt_raise(queue);
-	return false;
+	{
+		if (!queue->running || !queue->intr_relayed)
+			continue;
+		if (queue->relay != NULL)
+			again |= vdpa_shadow_round(queue);
+		else
+			vdpa_interrupt_raise(queue);
+	}
+	return again;
 }
 
 /* A write to the descriptor of a guest must not wait. */
 static int
 call_fd_check(struct vdpa_queue *queue)
 {
-	if (queue->ring.call_fd < 0 || !queue->intr_relayed)
+	if (queue->ring.call_fd < 0)
 		return 0;
 	if (fcntl(queue->ring.call_fd, F_SETFL, O_NONBLOCK) != 0)
 		return vio_fail(-errno, "cannot use the call descriptor of queue %u", queue->index);
 	return 0;
+}
+
+/* What the vector of a queue signals. */
+static int
+vector_fd(const struct vdpa_queue *queue)
+{
+	if (queue->intr_relayed)
+		return queue->dev->shared_fd;
+	return queue->relay != NULL ? queue->intr_fd : queue->ring.call_fd;
 }
 
 static int
@@ -95,7 +116,7 @@ vectors_connect(struct vdpa_dev *dev)
 	{
 		if (!queue->ring.set_up)
 			continue;
-		fds[queue->vector] = queue->intr_relayed ? dev->shared_fd : queue->ring.call_fd;
+		fds[queue->vector] = vector_fd(queue);
 		if (ret == 0)
 			ret = call_fd_check(queue);
 	}
@@ -107,23 +128,32 @@ vectors_connect(struct vdpa_dev *dev)
 
 /* ------------------------------------------------------------------ start */
 
-/* No register of a VF sets a position: it starts at the beginning of a ring. */
-static int
-rings_check(struct vdpa_dev *dev)
+static bool
+at_start(const struct vdpa_dev *dev, const struct vdpa_queue *queue)
 {
-	const uint16_t start = is_packed(dev) ? 1u << RING_EVENT_WRAP_SHIFT : 0;
-	bool any = false;
+	const uint16_t start = VDPA_RING_START(is_packed(dev));
 
+	return queue->from.used == start && queue->from.avail == start && queue->from.nb_out == 0;
+}
+
+/*
+ * Choose how to begin. No register of a VF sets a position: it starts at the beginning of a ring.
+ * @return 0, -EAGAIN (as vdpa_shadow_find()), or another errno.
+ */
+static int
+mode_choose(struct vdpa_dev *dev, bool last)
+{
+	bool any = false;
+	int ret;
+
+	ret = vdpa_shadow_find(dev, last);
+	if (ret != 0)
+		return ret;
+	dev->relayed = dev->args.relay || dev->logging;
 	FOREACH_QUEUE(queue, dev)
 	{
-		if (!queue->ring.set_up)
-			continue;
-		any = true;
-		if (queue->ring.base != start)
-			return vio_fail(-EBUSY,
-					"queue %u goes on at position 0x%x, and a VF starts at the "
-					"beginning of a ring",
-					queue->index, queue->ring.base);
+		any = any || queue->ring.set_up;
+		dev->relayed = dev->relayed || (queue->ring.set_up && !at_start(dev, queue));
 	}
 	return any ? 0 : vio_fail(-EINVAL, "the guest has set up no queue");
 }
@@ -193,19 +223,98 @@ cmdq_start(struct vdpa_dev *dev)
 	return vio_virtq_enable(dev->cmdq.vq, &dev->vio, VIRTIO_MSI_NO_VECTOR);
 }
 
+/* Memory for the shadow rings of all queues. */
+static int
+shadow_memory_get(struct vdpa_dev *dev, uint64_t *iova)
+{
+	size_t bytes = 0;
+
+	FOREACH_QUEUE(queue, dev)
+	bytes += vdpa_shadow_bytes(dev, queue);
+	dev->shadow_len = RTE_MAX(rte_align64pow2(bytes), (size_t)sysconf(_SC_PAGESIZE));
+	dev->shadow_memory = vdpa_pages_get(dev->shadow_len);
+	if (dev->shadow_memory == NULL)
+		return vio_fail(-ENOMEM, "no memory for shadow rings");
+	return vdpa_memory_map_own(dev, dev->shadow_memory, dev->shadow_len, iova);
+}
+
+static void
+shadow_memory_put(struct vdpa_dev *dev)
+{
+	if (dev->shadow_memory != NULL)
+		munmap(dev->shadow_memory, dev->shadow_len);
+	dev->shadow_memory = NULL;
+}
+
+static int
+shadows_start(struct vdpa_dev *dev)
+{
+	uint64_t iova = 0;
+	size_t done = 0;
+	int ret;
+
+	ret = shadow_memory_get(dev, &iova);
+	FOREACH_QUEUE(queue, dev)
+	{
+		if (ret != 0 || !queue->ring.set_up)
+			continue;
+		ret = vdpa_shadow_start(dev, queue, (uint8_t *)dev->shadow_memory + done,
+				iova + done);
+		done += vdpa_shadow_bytes(dev, queue);
+	}
+	return ret;
+}
+
+static int
+directs_start(struct vdpa_dev *dev)
+{
+	int ret = 0;
+
+	FOREACH_QUEUE(queue, dev)
+	if (ret == 0 && queue->ring.set_up)
+		ret = queue_start(dev, queue);
+	return ret;
+}
+
 static int
 queues_start(struct vdpa_dev *dev)
 {
 	int ret = 0;
 
 	vectors_choose(dev);
-	ret = vectors_connect(dev);
-	if (ret == 0 && dev->vio.t->nb_vectors > 1)
+	if (dev->vio.t->nb_vectors > 1)
 		ret = vio_dev_config_vector(&dev->vio, CONFIG_VECTOR);
-	FOREACH_QUEUE(queue, dev)
-	if (ret == 0 && queue->ring.set_up)
-		ret = queue_start(dev, queue);
+	if (ret == 0)
+		ret = dev->relayed ? shadows_start(dev) : directs_start(dev);
+	vdpa_shadow_forget(dev);
+	/* The shadows have the descriptors for their vectors. */
+	if (ret == 0)
+		ret = vectors_connect(dev);
 	return ret == 0 ? cmdq_start(dev) : ret;
+}
+
+static int
+queue_watch(struct vdpa_queue *queue)
+{
+	int ret;
+
+	queue->kick.fn = queue->relay != NULL ? vdpa_on_shadow_kick : vdpa_on_kick;
+	ret = vdpa_data_add(&queue->kick, queue->ring.kick_fd);
+	if (ret != 0 || queue->relay == NULL)
+		return ret;
+	queue->intr.fn = vdpa_on_shadow_intr;
+	ret = vdpa_data_add(&queue->intr, queue->intr_fd);
+	/* The first round. */
+	if (ret == 0)
+		eventfd_write(queue->intr_fd, 1);
+	return ret;
+}
+
+static void
+queue_unwatch(struct vdpa_queue *queue)
+{
+	vdpa_data_del(&queue->kick);
+	vdpa_data_del(&queue->intr);
 }
 
 static int
@@ -219,8 +328,7 @@ watches_add(struct vdpa_dev *dev)
 		if (ret != 0 || !queue->running)
 			continue;
 		shared = shared || queue->intr_relayed;
-		queue->kick.fn = vdpa_on_kick;
-		ret = vdpa_data_add(&queue->kick, queue->ring.kick_fd);
+		ret = queue_watch(queue);
 	}
 	dev->shared.fn = on_shared;
 	if (ret == 0 && shared)
@@ -234,7 +342,7 @@ static void
 watches_del(struct vdpa_dev *dev)
 {
 	FOREACH_QUEUE(queue, dev)
-	vdpa_data_del(&queue->kick);
+	queue_unwatch(queue);
 	vdpa_data_del(&dev->shared);
 	vdpa_data_wait();
 }
@@ -244,21 +352,24 @@ static void
 doorbells_ring(struct vdpa_dev *dev)
 {
 	FOREACH_QUEUE(queue, dev)
-	if (queue->running)
+	if (queue->running && queue->relay == NULL)
 		vdpa_doorbell_ring(queue);
 }
 
 int
-vdpa_run_start(struct vdpa_dev *dev)
+vdpa_run_start(struct vdpa_dev *dev, bool last)
 {
 	int ret;
 
 	dev->cmd_slot = -1;
-	dev->cmd_dead = dev->outdated = dev->promisc_set = false;
+	dev->cmd_dead = dev->outdated = dev->promisc_set = dev->mode_changed = false;
 	dev->pairs_set = 1; /* virtio 1.4 5.1.9.5.5: after a reset */
-	ret = rings_check(dev);
-	if (ret != 0)
+	ret = mode_choose(dev, last);
+	if (ret != 0) {
+		if (ret != -EAGAIN)
+			vdpa_shadow_forget(dev);
 		return ret;
+	}
 	ret = features_agree(dev);
 	if (ret == 0)
 		ret = queues_start(dev);
@@ -283,16 +394,12 @@ vdpa_run_start(struct vdpa_dev *dev)
 
 /* ------------------------------------------------------------------ stop */
 
-/* Split: the index of the device in memory. The VF uses nothing any more. */
+/* Where the VF came in a ring that it used directly. The VF uses nothing any more. */
 static void
-position_save(struct vdpa_dev *dev, struct vdpa_queue *queue)
+position_save(struct vdpa_queue *queue)
 {
-	const struct virtq_used *used = (const void *)queue->ring.device_va;
-
-	if (is_packed(dev))
-		return;
-	queue->position = vio_load16(&used->idx);
-	queue->ring.base = queue->position;
+	if (vdpa_shadow_locate(queue, &queue->position))
+		queue->ring.base = queue->position;
 }
 
 static void
@@ -317,10 +424,14 @@ vdpa_run_stop(struct vdpa_dev *dev, bool touch)
 	vdpa_memory_unmap(dev);
 	FOREACH_QUEUE(queue, dev)
 	{
-		if (queue->running && touch)
-			position_save(dev, queue);
+		if (queue->relay != NULL || queue->shadow != NULL)
+			vdpa_shadow_stop(queue, touch && queue->running);
+		else if (queue->running && touch)
+			position_save(queue);
 		queue->running = false;
 	}
+	shadow_memory_put(dev);
+	dev->relayed = false;
 	if (dev->has_cmdq)
 		vio_cmdq_free(&dev->cmdq);
 	dev->has_cmdq = false;
@@ -379,21 +490,127 @@ vdpa_run_ring_set(struct vdpa_dev *dev, struct vdpa_queue *queue, struct vdpa_ri
 		ring_replace(queue, now);
 		return 0;
 	}
-	vdpa_data_del(&queue->kick);
+	queue_unwatch(queue);
 	vdpa_data_del(&dev->shared);
 	vdpa_data_wait();
 	ring_replace(queue, now);
 	ret = call_fd_check(queue);
-	if (ret == 0 && !queue->intr_relayed)
+	if (ret == 0 && !queue->intr_relayed && queue->relay == NULL)
 		ret = vio_vfio_vectors_set(&dev->vfio, queue->vector, &queue->ring.call_fd, 1);
 	/* What came between the old descriptors and the new ones. */
-	vdpa_doorbell_ring(queue);
+	if (queue->relay == NULL)
+		vdpa_doorbell_ring(queue);
 	vdpa_interrupt_raise(queue);
 	if (ret == 0)
-		ret = vdpa_data_add(&queue->kick, queue->ring.kick_fd);
+		ret = queue_watch(queue);
 	if (ret == 0 && shared)
 		ret = vdpa_data_add(&dev->shared, dev->shared_fd);
 	return ret;
+}
+
+/* ------------------------------------------------------------------ relayed queues */
+
+static bool
+wants_direct(const struct vdpa_dev *dev)
+{
+	return !dev->args.relay && !dev->logging;
+}
+
+/* The relay of a queue has come to the start of the ring: give the ring to the VF. */
+static int
+queue_to_direct(struct vdpa_dev *dev, struct vdpa_queue *queue)
+{
+	const uint32_t timeout_us = dev->vio.timeout_us;
+	int ret;
+
+	dev->vio.timeout_us = VDPA_STOP_US;
+	ret = vio_dev_queue_reset(&dev->vio, queue->index);
+	dev->vio.timeout_us = timeout_us;
+	if (ret != 0)
+		return ret;
+	if ((vdpa_relay_suspend(queue->relay) & VDPA_RELAY_INTERRUPT) != 0)
+		vdpa_interrupt_raise(queue);
+	vdpa_relay_leave(queue->relay);
+	vdpa_shadow_stop(queue, false);
+	queue->position = queue->ring.base = VDPA_RING_START(is_packed(dev));
+	ret = queue_start(dev, queue);
+	if (ret == 0 && !queue->intr_relayed)
+		ret = vio_vfio_vectors_set(&dev->vfio, queue->vector, &queue->ring.call_fd, 1);
+	if (ret != 0)
+		return ret;
+	vdpa_doorbell_ring(queue);
+	vdpa_interrupt_raise(queue);
+	return 0;
+}
+
+bool
+vdpa_run_is_relayed(const struct vdpa_dev *dev)
+{
+	FOREACH_QUEUE(queue, (struct vdpa_dev *)(uintptr_t)dev)
+	if (queue->running && queue->relay != NULL)
+		return true;
+	return false;
+}
+
+/* Queues that are at their start, while the data thread does not run. */
+static int
+starts_use(struct vdpa_dev *dev)
+{
+	int ret = 0;
+
+	FOREACH_QUEUE(queue, dev)
+	if (ret == 0 && queue->running && queue->relay != NULL && wants_direct(dev) &&
+			vdpa_relay_at_start(queue->relay))
+		ret = queue_to_direct(dev, queue);
+	return ret;
+}
+
+int
+vdpa_run_relays(struct vdpa_dev *dev)
+{
+	const bool had = vdpa_run_is_relayed(dev);
+	unsigned int news = 0;
+	int ret;
+
+	if (!had)
+		return 0;
+	FOREACH_QUEUE(queue, dev)
+	{
+		const unsigned int says = atomic_exchange(&queue->relay_says, 0);
+
+		if ((says & VDPA_RELAY_GUEST_BROKEN) != 0)
+			return vio_fail(-EPROTO, "queue %u: %s", queue->index,
+					vdpa_relay_error(queue->relay));
+		news |= says;
+	}
+	if ((news & VDPA_RELAY_VF_BROKEN) != 0)
+		return -EIO;
+	if ((news & VDPA_RELAY_AT_START) == 0)
+		return 0;
+	watches_del(dev);
+	ret = starts_use(dev);
+	if (ret == 0)
+		ret = vdpa_run_resume(dev);
+	if (ret == 0 && !vdpa_run_is_relayed(dev))
+		ret = 1;
+	return ret;
+}
+
+int
+vdpa_run_mode(struct vdpa_dev *dev)
+{
+	dev->mode_changed = false;
+	if (!wants_direct(dev))
+		FOREACH_QUEUE(queue, dev)
+	if (queue->running && queue->relay == NULL)
+		return -EAGAIN;
+	watches_del(dev);
+	vdpa_shadow_memory(dev);
+	FOREACH_QUEUE(queue, dev)
+	if (queue->running && queue->relay != NULL)
+		vdpa_relay_stop_at_start(queue->relay,
+				wants_direct(dev) && vdpa_shadow_can_end(dev));
+	return vdpa_run_resume(dev);
 }
 
 /* ------------------------------------------------------------------ control commands */
