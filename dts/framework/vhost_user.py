@@ -22,6 +22,7 @@ SET_VRING_KICK, SET_VRING_CALL = 12, 13
 GET_PROTOCOL_FEATURES, SET_PROTOCOL_FEATURES, SET_VRING_ENABLE = 15, 16, 18
 SET_BACKEND_REQ_FD, SET_STATUS = 21, 39
 NEED_REPLY, VERSION, NO_FD = 1 << 3, 1, 1 << 8
+BACKEND_NOTIFIER = 3
 F_LOG, F_PROTOCOL = 1 << 26, 1 << 30
 P_MQ, P_LOG, P_REPLY_ACK, P_BACKEND_REQ, P_BACKEND_FD, P_HOST_NOTIFIER, P_STATUS = (
     1 << bit for bit in (0, 1, 3, 5, 10, 11, 16))
@@ -258,6 +259,21 @@ class FrontEnd:
 
     def log_off(self):
         self.send(SET_FEATURES, struct.pack("<Q", self.features))
+
+    def answer_notifier(self, accept=True):
+        """Answer one request of the back end for a doorbell. Returns (queue, mapped page or None)."""
+        self.back.settimeout(SLOW)
+        data, rights, _flags, _address = self.back.recvmsg(36, socket.CMSG_SPACE(4))
+        request, _flags, _size, index, size, offset = struct.unpack("<IIIQQQ", data)
+        assert request == BACKEND_NOTIFIER
+        page = None
+        for _level, _kind, fds in rights:
+            (fd,) = struct.unpack("i", fds)
+            if accept:
+                page = mmap.mmap(fd, size, offset=offset)
+            os.close(fd)
+        self.back.sendall(struct.pack("<IIIQ", request, VERSION | 4, 8, not accept))
+        return index & 0xff, page
 
     # ------------------------------------------------------------ the guest
 

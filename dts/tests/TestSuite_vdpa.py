@@ -3,6 +3,7 @@
 """vdpa_vsr: guests on VFs through vhost-user."""
 
 import signal
+import struct
 import time
 
 import pytest
@@ -379,42 +380,6 @@ def test_interrupts_go_to_the_descriptor_that_the_guest_names(sim, vdpa, front, 
     check_clean(host)
 
 
-def test_positions_are_saved_and_a_ring_that_goes_on_is_refused(sim, vdpa, front, closing):
-    """Steps: a guest sends 5 frames and receives 3, stops, and starts at the positions it was told.
-
-    Verify: the positions are those; direct mode does not start there, and says why. From the
-    beginning of its rings the guest runs again.
-    """
-    host = sim(vfs=1, taps=["vf1"])
-    (vf,) = host.create_vfs(1)
-    serve = vdpa(host, {vf: []})
-    tap = closing(host.open_tap("vf1"))
-    end = front(serve.sockets[vf])
-    end.start()
-    wait_running(serve, vf)
-    end.fill()
-    frames = flows(GUEST_MAC, WIRE_MAC, 5)
-    for frame in frames:
-        end.transmit(frame)
-    assert tap.receive(5) == frames
-    tap.send(frames[:3])
-    assert [end.receive() for _ in range(3)] == frames[:3]
-    bases = end.stop()
-    assert bases == {0: 3, 1: 5}
-    assert serve.queue(vf, 0)["position"] == 3 and serve.queue(vf, 1)["position"] == 5
-    end.start(bases)
-    wait_for(lambda: "position 0x" in serve.info(vf)["reason"], "the reason is given")
-    assert serve.info(vf)["running"] == "none"
-    end.stop()
-    for ring in end.rings:
-        ring.restart()
-    end.start()
-    wait_running(serve, vf)
-    end.fill()
-    check_frames(end, tap)
-    check_clean(host)
-
-
 def test_memory_comes_and_goes_while_a_guest_runs(sim, vdpa, front, closing):
     """Steps: the front end adds memory to a running guest, which then sends from there; it takes the
     memory away again. Frames pass all the time.
@@ -536,6 +501,209 @@ def test_many_guests_need_two_threads(sim, vdpa, front):
     for end in ends[1:]:
         end.close()
     wait_for(lambda: serve.fds() <= state[0][2], "all descriptors are closed")
+    check_clean(host)
+
+
+# ------------------------------------------------------------ relay mode
+
+
+@pytest.mark.parametrize("kind", GUESTS)
+def test_frames_of_all_sizes_pass_through_the_relay(kind, sim, vdpa, guest, closing):
+    """Steps: as in direct mode, with mode=relay; then the wanted mode is changed to direct.
+
+    Verify: each frame comes back unchanged and in order; all buffers went through the relay; when
+    the rings have come to their start, the VF has them, and frames pass as before.
+    """
+    host = sim(vfs=1, taps=["vf1"])
+    (vf,) = host.create_vfs(1)
+    serve = vdpa(host, {vf: ["mode=relay"]})
+    user = guest(host, serve.sockets[vf], options=[*GUESTS[kind], MAC], args=["--auto-start"])
+    wait_running(serve, vf, "relay")
+    tap = closing(host.open_tap("vf1"))
+    frames = frames_of_all_sizes(GUEST_MAC, WIRE_MAC)
+    check_crossing(tap, tap, frames)
+    for queue in range(2):
+        assert serve.queue(vf, queue)["nb_buffers"] >= len(frames)
+    if kind.startswith("packed"):
+        assert serve.ask(f"mode {vf} direct")["result"] == 0
+        # A lap of 256 slots. What comes while a queue has no buffers is lost.
+        for frame in frames[:600]:
+            tap.send([frame])
+            try:
+                tap.receive(1, timeout=1)
+            except TimeoutError:
+                continue
+        wait_for(lambda: serve.info(vf)["running"] == "direct", "the VF has the rings")
+        check_crossing(tap, tap, frames)
+    assert user.quit() == 0
+    wait_for(lambda: serve.info(vf)["running"] == "none", "the guest has left")
+    check_clean(host)
+
+
+def test_a_guest_goes_on_where_it_stopped(sim, vdpa, front, closing):
+    """Steps: a guest sends 5 frames and receives 3, stops, and starts at the positions it was told;
+    another process takes over while it runs, with the positions that the rings have.
+
+    Verify: the positions are exact; the guest goes on each time, and no buffer is lost or used
+    twice.
+    """
+    host = sim(vfs=1, taps=["vf1"])
+    (vf,) = host.create_vfs(1)
+    serve = vdpa(host, {vf: []})
+    tap = closing(host.open_tap("vf1"))
+    end = front(serve.sockets[vf])
+    end.start()
+    wait_running(serve, vf)
+    end.fill()
+    frames = flows(GUEST_MAC, WIRE_MAC, 5)
+    for frame in frames:
+        end.transmit(frame)
+    assert tap.receive(5) == frames
+    tap.send(frames[:3])
+    assert [end.receive() for _ in range(3)] == frames[:3]
+    for _ in range(3):
+        bases = end.stop()
+        assert bases == {0: end.rings[0].used_index, 1: end.rings[1].used_index}
+        end.start(bases)
+        wait_for(lambda: serve.info(vf)["running"] == "relay", "the relay has begun")
+        check_frames(end, tap)
+    serve.child.kill()
+    serve = vdpa(host, {vf: []})
+    end.connect(serve.sockets[vf])
+    end.start({index: ring.used_index for index, ring in enumerate(end.rings)})
+    wait_for(lambda: serve.info(vf)["running"] == "relay", "the relay has begun")
+    check_frames(end, tap, 100)
+    check_clean(host)
+
+
+def test_written_pages_are_logged_while_a_guest_is_migrated(sim, vdpa, front, closing):
+    """Steps: the front end switches the log on while a guest runs directly, replaces the log, and
+    switches it off.
+
+    Verify: each page that a received frame is written to is in the log, and those of the used
+    rings; frames pass all the time.
+    """
+    host = sim(vfs=1, taps=["vf1"])
+    (vf,) = host.create_vfs(1)
+    serve = vdpa(host, {vf: []})
+    tap = closing(host.open_tap("vf1"))
+    end = front(serve.sockets[vf])
+    end.start()
+    wait_running(serve, vf)
+    end.fill()
+    check_frames(end, tap)
+    for _ in range(2):
+        log = end.log_on()
+        wait_for(lambda: serve.info(vf)["running"] == "relay", "the relay has begun")
+        tap.send(flows(GUEST_MAC, WIRE_MAC, 1))
+        ring = end.rings[0]
+        slot, _data = wait_for(ring.take, "a frame was received", every=0.001)
+        page = (ring.region.gpa + ring.place(slot)) // 4096
+        assert log[page // 8] >> page % 8 & 1, "the page of the frame is not in the log"
+        page = (ring.region.gpa + ring.used) // 4096
+        assert log[page // 8] >> page % 8 & 1, "the page of the used ring is not in the log"
+        ring.post()
+        check_frames(end, tap)
+        assert serve.info(vf)["running"] == "relay" and serve.info(vf)["logging"]
+    end.log_off()
+    wait_for(lambda: not serve.info(vf)["logging"], "the log is off")
+    check_frames(end, tap)
+    check_clean(host)
+
+
+def test_a_guest_that_stops_its_vf_again_and_again_costs_little(sim, vdpa, front, closing):
+    """Steps: a guest sends a buffer that is not in its memory, so that the VF needs a reset each
+    time that it gets the buffer.
+
+    Verify: the VF is repaired, and not more often than some times a second; a guest on another VF
+    has its frames; the next guest on this VF runs.
+    """
+    host = sim(vfs=2, taps=["vf1", "vf2"])
+    one, two = host.create_vfs(2)
+    serve = vdpa(host, {one: [], two: []})
+    ends, taps = [], []
+    for vf, name in ((one, "vf1"), (two, "vf2")):
+        ends.append(front(serve.sockets[vf]))
+        ends[-1].start()
+        wait_running(serve, vf)
+        ends[-1].fill()
+        taps.append(closing(host.open_tap(name)))
+        check_frames(ends[-1], taps[-1])
+    ends[0].rings[1].post_at(1 << 40, 100)
+    wait_for(lambda: serve.info(one)["nb_repaired"] >= 2, "the VF was repaired")
+    begin, before = time.monotonic(), serve.info(one)["nb_repaired"]
+    check_frames(ends[1], taps[1], 64)
+    time.sleep(1)
+    after, seconds = serve.info(one)["nb_repaired"], time.monotonic() - begin
+    assert after - before <= 20 * seconds, f"{after - before} repairs in {seconds:.1f} s"
+    ends[0].close()
+    again = front(serve.sockets[one])
+    again.start()
+    wait_running(serve, one)
+    again.fill()
+    check_frames(again, taps[0])
+
+
+# ------------------------------------------------------------ doorbells mapped into the guest
+
+
+@pytest.mark.parametrize("accept", [True, False], ids=["mapped", "refused"])
+def test_a_guest_rings_the_doorbell_of_the_vf_itself(accept, sim, vdpa, front, closing):
+    """Steps: a VF with a page for each doorbell, and host_notifier=1; the front end maps the pages,
+    or refuses. The guest rings through the page, or through its descriptor.
+
+    Verify: frames pass; the state says which way doorbells take; the process rings none that went
+    through a page.
+    """
+    host = sim(vfs=1, taps=["vf1"], args=["--page-per-vq"])
+    (vf,) = host.create_vfs(1)
+    serve = vdpa(host, {vf: ["host_notifier=1"]})
+    tap = closing(host.open_tap("vf1"))
+    end = front(serve.sockets[vf])
+    end.start()
+    # What was refused is taken back by one more request.
+    pages = dict(end.answer_notifier(accept) for _ in range(2 if accept else 4))
+    assert sorted(pages) == [0, 1]
+    way = "mapped" if accept else "relayed"
+    wait_for(lambda: serve.queue(vf, 1)["doorbell"] == way, "the way of doorbells is known")
+    assert serve.queue(vf, 0)["doorbell"] == way and serve.info(vf)["running"] == "direct"
+    before = serve.queue(vf, 1)["nb_doorbells"]
+    if accept:
+        for index, page in pages.items():
+            end.rings[index].ring = lambda index=index, page=page: struct.pack_into(
+                "<H", page, 0, index)
+    end.fill()
+    check_frames(end, tap)
+    assert (serve.queue(vf, 1)["nb_doorbells"] > before) is not accept
+    end.stop()
+    for page in pages.values():
+        if page is not None:
+            page.close()
+    check_clean(host)
+
+
+def test_a_front_end_that_does_not_answer_delays_no_other_guest(sim, vdpa, front, closing):
+    """Steps: two VFs with host_notifier=1; the front end of the first one never answers, and ends.
+
+    Verify: its guest runs meanwhile; the end is noticed; the other guest comes up and has frames.
+    """
+    host = sim(vfs=2, taps=["vf1", "vf2"], args=["--page-per-vq"])
+    one, two = host.create_vfs(2)
+    serve = vdpa(host, {one: ["host_notifier=1"], two: []})
+    taps = [closing(host.open_tap(name)) for name in ("vf1", "vf2")]
+    silent = front(serve.sockets[one])
+    silent.start()
+    wait_running(serve, one)
+    silent.fill()
+    check_frames(silent, taps[0])
+    end = front(serve.sockets[two])
+    end.start()
+    wait_running(serve, two)
+    end.fill()
+    check_frames(end, taps[1])
+    silent.close()
+    wait_for(lambda: serve.info(one)["running"] == "none", "the guest has left")
+    check_frames(end, taps[1])
     check_clean(host)
 
 

@@ -19,9 +19,11 @@
 #include "run/vdpa_run.h"
 #include "run/vdpa_shadow.h"
 #include "vdpa_control.h"
+#include "vdpa_notify.h"
 
 #define POLL_NS UINT64_C(1000000) /* Between looks at something that has no interrupt. */
 #define EVENTS 64
+#define AGAIN_NS UINT64_C(1000000000) /* Repairs that come sooner are put off. */
 /* For a guest to take back what its ring shows as used, so that the ring is clear. */
 #define FIND_NS UINT64_C(2000000000)
 
@@ -150,6 +152,7 @@ mapping_step(struct vdpa_dev *dev)
 	dev->state = VDPA_RUNNING;
 	reason_set(dev);
 	dev->nb_attached++;
+	vdpa_notify_update(dev);
 	vdpa_event_add(dev, RTE_PMD_VDPA_VSR_EVENT_MODE);
 	if (dev->repairing)
 		vdpa_event_add(dev, RTE_PMD_VDPA_VSR_EVENT_REPAIRED);
@@ -172,7 +175,12 @@ static void
 repair(struct vdpa_dev *dev)
 {
 	VDPA_LOG(NOTICE, dev->name, "the VF needs a reset");
+	const uint64_t now = vio_now_ns();
+
 	begin_again(dev);
+	/* A guest can break its VF again and again. */
+	dev->due_ns = now - dev->repaired_ns < AGAIN_NS ? now + AGAIN_NS / 4 : 0;
+	dev->repaired_ns = now;
 	dev->nb_repaired++;
 	dev->repairing = true;
 }
@@ -202,6 +210,7 @@ relays_step(struct vdpa_dev *dev)
 	if (ret == 1) {
 		VDPA_LOG(INFO, dev->name, "the VF works on the rings of its guest");
 		vdpa_event_add(dev, RTE_PMD_VDPA_VSR_EVENT_MODE);
+		vdpa_notify_update(dev);
 	}
 }
 

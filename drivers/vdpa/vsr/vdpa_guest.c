@@ -15,6 +15,7 @@
 #include "run/vdpa_shadow.h"
 #include "vdpa_control.h"
 #include "vdpa_guest.h"
+#include "vdpa_notify.h"
 
 /* A front end that does not say when its guest is complete sets up further queues after the guest
  * was ready with the first two. */
@@ -123,6 +124,7 @@ vdpa_guest_stop(struct vdpa_dev *dev, int vid, bool gone)
 		dev->state = VDPA_PAUSED;
 		return;
 	}
+	vdpa_notify_wait(dev);
 	if (dev->state == VDPA_RUNNING || dev->state == VDPA_PAUSED) {
 		vdpa_run_stop(dev, dev->state == VDPA_RUNNING);
 		positions_save(dev, vid);

@@ -7,9 +7,11 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/vdpa_features.h"
 #include "vdpa_guest.h"
+#include "vdpa_notify.h"
 #include "vdpa_ops.h"
 
 RTE_LOG_REGISTER(vdpa_logtype, pmd.vdpa.vsr, NOTICE);
@@ -160,6 +162,36 @@ op_set_vring_state(int vid, int vring, int state)
 	return 0;
 }
 
+/* Called while a front end is asked to map a doorbell. */
+static int
+op_get_vfio_device_fd(int vid)
+{
+	struct vdpa_dev *dev = dev_lock(vid);
+	int fd;
+
+	if (dev == NULL)
+		return -ENODEV;
+	fd = dev->args.host_notifier ? dev->vfio.device : -ENOTSUP;
+	dev_unlock(dev);
+	return fd;
+}
+
+static int
+op_get_notify_area(int vid, int qid, uint64_t *offset, uint64_t *size)
+{
+	struct vdpa_dev *dev = dev_lock(vid);
+	int ret = -ENOTSUP;
+
+	if (dev == NULL)
+		return -ENODEV;
+	if (qid >= 0 && (unsigned int)qid < vdpa_nb_queues(dev) &&
+			vdpa_notify_page(dev, &dev->queues[qid], offset))
+		ret = 0;
+	*size = (uint64_t)sysconf(_SC_PAGESIZE);
+	dev_unlock(dev);
+	return ret;
+}
+
 /* ------------------------------------------------------------------ its messages */
 
 /* As VhostUserMsg of rte_vhost begins. The layout is that of the protocol. */
@@ -283,6 +315,8 @@ struct rte_vdpa_dev_ops vdpa_ops = {
 	.get_stats_names = op_get_stats_names,
 	.get_stats = op_get_stats,
 	.reset_stats = op_reset_stats,
+	.get_vfio_device_fd = op_get_vfio_device_fd,
+	.get_notify_area = op_get_notify_area,
 	.get_config = op_get_config,
 	.set_config = op_set_config,
 	.get_dev_type = op_get_dev_type,

@@ -148,6 +148,7 @@ vdpa_dev_create(const char *name, const char *sysfs_root)
 	dev->shared.fd = dev->shared_fd = -1;
 	dev->config_fd = dev->request_fd = dev->vid = dev->cmd_slot = -1;
 	pthread_mutex_init(&dev->lock, NULL);
+	pthread_cond_init(&dev->notified, NULL);
 	return dev;
 }
 
@@ -162,6 +163,7 @@ vdpa_dev_free(struct vdpa_dev *dev)
 		close(dev->request_fd);
 	if (dev->shared_fd >= 0)
 		close(dev->shared_fd);
+	pthread_cond_destroy(&dev->notified);
 	pthread_mutex_destroy(&dev->lock);
 	free(dev->queues);
 	free(dev);

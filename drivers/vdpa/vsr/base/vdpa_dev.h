@@ -88,6 +88,7 @@ struct vdpa_queue {
 	struct vdpa_takeover from; /**< Where the relay is going to begin. */
 	bool found; /**< from is set. */
 	atomic_uint relay_says; /**< VDPA_RELAY_* bits for the control thread. */
+	bool notify_refused; /**< The front end did not map it. */
 	bool notified; /**< The doorbell is mapped into the guest. */
 	uint16_t position; /**< At the last stop. */
 	uint64_t nb_doorbells, nb_interrupts, nb_buffers;
@@ -133,6 +134,10 @@ struct vdpa_dev {
 	int vid; /**< Guest; -1: none. */
 	uint64_t features; /**< Accepted by the guest. */
 	bool memory_changing; /**< The front end is changing the memory just now. */
+	uint64_t repaired_ns; /**< Time of the last repair. */
+	pthread_cond_t notified; /**< notifying has become false. */
+	bool notifying; /**< The front end is being asked to map a doorbell. */
+	bool leaving; /**< The guest is about to go. */
 	bool repairing; /**< The VF was reset while the guest stayed. */
 	bool complete; /**< The front end has said that the guest is complete. */
 	bool logging; /**< Written pages are to be logged: only the relay can do that. */

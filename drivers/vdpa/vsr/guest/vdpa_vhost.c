@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <rte_vhost.h>
+#include <vdpa_driver.h>
 
 #include "vdpa_vhost.h"
 
@@ -176,4 +176,10 @@ void
 vdpa_vhost_log(int vid, uint64_t gpa, uint64_t len)
 {
 	rte_vhost_log_write(vid, gpa, len);
+}
+
+bool
+vdpa_vhost_notifier(int vid, uint16_t index, bool on)
+{
+	return rte_vhost_host_notifier_ctrl(vid, index, on) == 0;
 }

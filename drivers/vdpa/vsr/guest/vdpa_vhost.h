@@ -42,4 +42,8 @@ bool vdpa_vhost_logs(uint64_t features);
  * knows that the guest is there, and that its log is not being changed. */
 void vdpa_vhost_log(int vid, uint64_t gpa, uint64_t len);
 
+/** Ask the front end to map the doorbell of a queue into the guest, or to unmap it, and wait for
+ * its answer. @return false: it does not, or cannot. */
+bool vdpa_vhost_notifier(int vid, uint16_t index, bool on);
+
 #endif /* VDPA_VHOST_H */
