@@ -10,8 +10,12 @@ import shutil
 import tempfile
 
 from . import paths
+from .bridge import Bridge
 from .child import Child
 from .net import Namespace, tap_name
+from .sim import Sim
+from .vdpa import VdpaServe
+from .vsrd import Vsrd, shown
 from .wait import SLOW, wait_for
 
 HOST = "10.99.0.254"
@@ -82,8 +86,8 @@ class NetVhost:
         return self.child.alive()
 
     @contextlib.contextmanager
-    def host(self):
-        """The host in the network of guest a."""
+    def host(self, name):
+        """The host in the network of the guest at the socket of this name."""
         yield HostEnd(self.space)
 
     def check_clean(self):
@@ -94,3 +98,107 @@ class NetVhost:
             self.child.close()
         self.space.close()
         shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class OnSim:
+    """A back end on VFs of a simulated host. The network is a switch of the simulator. The guests
+    run outside of the simulated host."""
+
+    def __init__(self, names, queues=1, args=("--page-per-vq",)):
+        self.names = list(names)
+        self.queues = queues
+        self.child = None
+        self.sim = Sim(vfs=len(names), queue_pairs=queues, args=args,
+                       wires={self.function(name): "switch:lan" for name in names})
+
+    def function(self, name):
+        """The function behind the socket of this name: "vf1", ..."""
+        return f"vf{self.names.index(name) + 1}"
+
+    def _wire(self, name, wire):
+        done = self.sim.cli("wire", self.function(name), wire)
+        assert done.returncode == 0, done.stderr
+
+    @contextlib.contextmanager
+    def host(self, name):
+        """The host in the network of the guest at a socket: a tap as the wire of its VF."""
+        tap, space = tap_name(), Namespace(HOST)
+        try:
+            self._wire(name, f"tap:{tap}")
+            space.take(tap)
+            yield HostEnd(space)
+        finally:
+            self._wire(name, "switch:lan")
+            space.close()
+
+    def set_link(self, name, up):
+        self.sim.set_link(self.function(name), up)
+
+    def check_clean(self):
+        self.sim.check_clean()
+
+    def kill(self):
+        self.child.kill()
+        self.child.close()
+
+    def alive(self):
+        return self.child.alive()
+
+    def close(self):
+        if self.child is not None:
+            print(f"---- {self.child.name}\n" + "\n".join(self.child.output.splitlines()[-60:]))
+            self.child.close()
+        self.sim.close()
+
+
+class VdpaVsr(OnSim):
+    """vdpa_vsr in the smallest application."""
+
+    name = "vdpa_vsr"
+
+    def __init__(self, names, queues=1, **conf):
+        super().__init__(names, queues, **conf)
+        self.sockets = {name: self.sim.dir / f"vhost{n}.sock" for n, name in enumerate(names)}
+        self.vfs = None
+
+    def start(self):
+        if self.vfs is None:
+            self.vfs = self.sim.start().create_vfs(len(self.names))
+        for path in self.sockets.values():
+            path.unlink(missing_ok=True)
+        serve = VdpaServe(self.sim, {vf: [] for vf in self.vfs})
+        assert list(serve.sockets.values()) == list(self.sockets.values())
+        self.child = serve.start().child
+        return self
+
+
+class VsrBridge(OnSim):
+    """vsr-bridge, and vsrd as the owner of the PF. vsr-bridge keeps its guests in a file."""
+
+    name = "vsr-bridge"
+
+    def __init__(self, names, queues=1, guest=(), **conf):
+        """guest: further (parameter, value) of guest.add."""
+        super().__init__(names, queues, **conf)
+        self.guest = dict(guest)
+        self.vsrd = Vsrd(self.sim)
+        self.bridge = Bridge(self.sim)
+        self.sockets = {name: self.bridge.path(vf) for vf, name in enumerate(names, 1)}
+
+    def start(self):
+        first = self.child is None
+        if first:
+            self.sim.start()
+            self.vsrd.start()
+            shown(self.sim, "vf", "create", self.sim.pf, len(self.names))
+        self.child = self.bridge.start().child
+        if first:
+            for vf in range(1, len(self.names) + 1):
+                self.bridge.add(vf, queues=self.queues, **self.guest)
+        self.bridge.wait_running(*range(1, len(self.names) + 1))
+        return self
+
+    def close(self):
+        self.bridge.close()
+        self.vsrd.close()
+        super().close()

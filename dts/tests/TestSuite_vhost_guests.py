@@ -12,7 +12,7 @@ import re
 import pytest
 
 from framework import qemu
-from framework.vhost_backend import NetVhost
+from framework.vhost_backend import NetVhost, VdpaVsr, VsrBridge
 from framework.vhost_pair import Pair, Row
 from framework.wait import SLOW, wait_for
 
@@ -22,10 +22,15 @@ STREAM = 7000  # TCP port
 LEAST = 1.0  # megabits per second: traffic flows; a busy machine emulates slowly
 
 ROWS = {
-    "net_vhost": Row(NetVhost, long=True),
+    "bridge": Row(VsrBridge, queues=2, packed=True, long=True),
 }
 # Run with --every-row.
 FURTHER = {
+    "bridge-split": Row(VsrBridge, long=True),
+    "bridge-legacy": Row(VsrBridge, legacy=True, long=True),
+    "bridge-7.3": Row(VsrBridge, kernel=qemu.BACKPORTS, packed=True, long=True),
+    "vdpa_vsr": Row(VdpaVsr, long=True),
+    "net_vhost": Row(NetVhost, long=True),
     "net_vhost-7.3": Row(NetVhost, kernel=qemu.BACKPORTS, long=True),
     "net_vhost-legacy": Row(NetVhost, legacy=True, long=True),
     "net_vhost-mq": Row(NetVhost, queues=2, long=True),
@@ -116,7 +121,7 @@ def test_ping_and_tcp_between_the_guests(pair, say):
 @rows(long=False)
 def test_ping_and_tcp_to_the_host(pair, say):
     """Verify: ping and TCP both ways between guest a and a network namespace of this machine."""
-    with pair.backend.host() as space:
+    with pair.backend.host(pair.places["a"]) as space:
         pair.a.wait_ping(space.address)
         assert pair.a.ping(space.address) == 5
         assert space.ping_each(pair.a.address, 5) == 5
