@@ -186,6 +186,22 @@ vfio_open(struct vdpa_dev *dev)
 	return 0;
 }
 
+static int
+queues_create(struct vdpa_dev *dev)
+{
+	dev->queues = calloc(vdpa_nb_queues(dev), sizeof(*dev->queues));
+	if (dev->queues == NULL)
+		return vio_fail(-ENOMEM, "no memory");
+	for (unsigned int i = 0; i < vdpa_nb_queues(dev); i++)
+		dev->queues[i] = (struct vdpa_queue){ .dev = dev,
+			.index = (uint16_t)i,
+			.ring = { .kick_fd = -1, .call_fd = -1 },
+			.kick.fd = -1,
+			.intr.fd = -1,
+			.intr_fd = -1 };
+	return 0;
+}
+
 int
 vdpa_dev_open(struct vdpa_dev *dev)
 {
@@ -202,23 +218,11 @@ vdpa_dev_open(struct vdpa_dev *dev)
 	ret = offer_read(dev);
 	if (ret == 0)
 		ret = vio_dev_reset(&dev->vio);
-	if (ret == 0) {
-		dev->queues = calloc(vdpa_nb_queues(dev), sizeof(*dev->queues));
-		if (dev->queues == NULL)
-			ret = vio_fail(-ENOMEM, "no memory");
-	}
-	if (ret != 0) {
+	if (ret == 0)
+		ret = queues_create(dev);
+	if (ret != 0)
 		vio_vfio_close(&dev->vfio);
-		return ret;
-	}
-	for (unsigned int i = 0; i < vdpa_nb_queues(dev); i++)
-		dev->queues[i] = (struct vdpa_queue){ .dev = dev,
-			.index = (uint16_t)i,
-			.ring = { .kick_fd = -1, .call_fd = -1 },
-			.kick.fd = -1,
-			.intr.fd = -1,
-			.intr_fd = -1 };
-	return 0;
+	return ret;
 }
 
 int
