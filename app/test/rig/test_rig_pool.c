@@ -220,7 +220,7 @@ no_ring_stays_empty_whatever_the_pool_has(void)
 			for (unsigned int s = 0; s < RTE_DIM(sizes); s++) {
 				const enum habit habit = (l / 8 + n + s) % NB_HABITS;
 
-				if (sizes[s] < RTE_MAX(numbers[n].rx, numbers[n].tx))
+				if ((int)sizes[s] < RTE_MAX(numbers[n].rx, numbers[n].tx))
 					continue;
 				rig_note("layout %u, %u RX, %u TX queues, pool of %u, habit %d", l,
 						numbers[n].rx, numbers[n].tx, sizes[s], habit);
