@@ -27,12 +27,16 @@
 int
 memory_init(struct err *err)
 {
-	char *args[] = { strdup("vsrd"), strdup("--no-huge"), strdup("--no-shconf"),
-		strdup("--no-pci"), strdup("--no-telemetry"), strdup("--iova-mode=va"),
-		strdup("-m"), strdup("8"), strdup("--log-level=lib.eal:error"), NULL };
-	const int nb = sizeof(args) / sizeof(args[0]) - 1;
+	/* EAL may keep and change them. */
+	static char words[][32] = { "vsrd", "--no-huge", "--no-shconf", "--no-pci",
+		"--no-telemetry", "--iova-mode=va", "-m", "8", "--log-level=lib.eal:error" };
+	char *args[sizeof(words) / sizeof(words[0]) + 1] = { NULL };
+	const int nb = sizeof(words) / sizeof(words[0]);
 	cpu_set_t cpus;
 	int ret;
+
+	for (int i = 0; i < nb; i++)
+		args[i] = words[i];
 
 	/* rte_eal_init() pins the calling thread to one processor: undo that. */
 	CPU_ZERO(&cpus);
