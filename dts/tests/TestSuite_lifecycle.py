@@ -306,6 +306,6 @@ def test_client_of_a_socket_maps_only_memory(sim, closing):
     with open("/dev/zero", "r+b") as file, pytest.raises(OSError) as refusal:
         client.map_file(0x100000, 0x1000, file.fileno())
     assert refusal.value.errno == errno.EINVAL
-    assert "a client maps a file that is no memory" in host.log()
+    wait_for(lambda: "a client maps a file that is no memory" in host.log(), "the sentence")
     os.close(client.map_memory(0x100000, 0x1000))
     assert host.fn("pf")["dma_bytes"] == 0x1000
