@@ -189,9 +189,11 @@ class VhostGuest:
         return sent, received, round(1000 * max(gaps, default=0))
 
     def iperf3_server(self):
-        """Start iperf3 -s, once for each boot of the guest."""
-        self.sh("[ -e /tmp/iperf3 ] || { iperf3 -s -D -I /tmp/iperf3 >/tmp/iperf3.log 2>&1;"
-                " while [ ! -s /tmp/iperf3 ]; do sleep 0.1; done; }")
+        """Start iperf3 -s, once for each boot of the guest, and wait until it listens: between two
+        tests it does not."""
+        self.sh("[ -e /tmp/iperf3 ] || iperf3 -s -D -I /tmp/iperf3 >/tmp/iperf3.log 2>&1")
+        wait_for(lambda: self.sh("grep -l ':1451 .* 0A ' /proc/net/tcp /proc/net/tcp6",
+                                 check=False), f"iperf3 of {self.name} to listen at port 5201")
 
     def iperf3(self, address, seconds=3, options=""):
         """TCP to a server. Returns megabits per second that arrived."""

@@ -522,8 +522,8 @@ def test_frames_of_all_sizes_pass_through_the_relay(kind, sim, vdpa, guest, clos
     tap = closing(host.open_tap("vf1"))
     frames = frames_of_all_sizes(GUEST_MAC, WIRE_MAC)
     check_crossing(tap, tap, frames)
-    for queue in range(2):
-        assert serve.queue(vf, queue)["nb_buffers"] >= len(frames)
+    wait_for(lambda: all(serve.queue(vf, queue)["nb_buffers"] >= len(frames)
+                         for queue in range(2)), "all buffers to go through the relay")
     if kind.startswith("packed"):
         assert serve.ask(f"mode {vf} direct")["result"] == 0
         # A lap of 256 slots. What comes while a queue has no buffers is lost.

@@ -111,6 +111,7 @@ def test_ping_and_tcp_between_the_guests(pair, say):
         assert pair.a.ping(pair.b.address, 5, size) == 5
     check_tcp(pair, say)
     if pair.row.queues > 1:
+        pair.a.iperf3_server()
         assert pair.b.iperf3(pair.a.address, options="-P 4") > LEAST
         interrupts = pair.a.sh("grep input /proc/interrupts")
         for queue in range(pair.row.queues):
@@ -125,9 +126,9 @@ def test_ping_and_tcp_to_the_host(pair, say):
         pair.a.wait_ping(space.address)
         assert pair.a.ping(space.address) == 5
         assert space.ping_each(pair.a.address, 5) == 5
-        pair.a.iperf3_server()
         rates = []
         for reverse in (False, True):
+            pair.a.iperf3_server()
             rates.append(space.iperf3(pair.a.address, reverse))
         say(f"TCP: {rates[0]} and {rates[1]} Mbit/s")
         assert min(rates) > LEAST
