@@ -393,7 +393,7 @@ ids_differ(const struct packed *p, uint32_t back, uint32_t len)
 /* The same without IN_ORDER: the rest of the one buffer, if it is a chain. A buffer with this id in
  * the next slots can also be one that the guest has made available again, as a guest does that
  * takes the id that became free last. A guest makes chains where it has to, and none with INDIRECT.
- *  */
+ */
 static int
 chain_rest(const struct packed *p, uint32_t back, uint16_t id, uint32_t *rest, const char **err)
 {
@@ -582,7 +582,44 @@ packed_takeover(const struct vdpa_gring *g, struct vdpa_takeover *to, enum vdpa_
 	return ret;
 }
 
+/* True if the guest made all slots from this position to its own available, and none is used. The
+ * slot before is used, unless the ring is full or the slot can be the rest of a chain. */
+static bool
+packed_fits(const struct vdpa_gring *g, uint16_t position)
+{
+	const uint16_t size = g->conf.size, at = position & (VDPA_PACKED_AT(0, true) - 1);
+	struct packed p = { .g = g };
+	int32_t back = -1;
+
+	p.slots = calloc(size, sizeof(*p.slots));
+	if (p.slots != NULL && at < size && packed_look(&p))
+		back = p.avail_i - at +
+				(VDPA_PACKED_AT(at, p.avail_wrap) == position ? 0 : (int32_t)size);
+	if (back > size)
+		back = -1;
+	if (back >= 0 && back < size && !p.chains &&
+			!slot_used(&p.slots[slot_back(&p, (uint32_t)back + 1)]))
+		back = -1;
+	for (int32_t i = back; i > 0 && back >= 0; i--)
+		if (slot_used(&p.slots[slot_back(&p, (uint32_t)i)]))
+			back = -1;
+	free(p.slots);
+	return back >= 0;
+}
+
 /* ------------------------------------------------------------------ both */
+
+bool
+vdpa_takeover_fits(const struct vdpa_gring_conf *conf, const struct vdpa_mem *mem,
+		uint16_t position)
+{
+	struct vdpa_gring g;
+	const uint16_t start = VDPA_RING_START(conf->packed);
+
+	if (vdpa_gring_init(&g, conf, mem, start, start, 0) != 0)
+		return false;
+	return conf->packed ? packed_fits(&g, position) : position == vio_load16(&g.used->idx);
+}
 
 int
 vdpa_takeover_find(struct vdpa_takeover *to, const struct vdpa_gring_conf *conf,

@@ -59,6 +59,14 @@ struct vdpa_takeover {
 int vdpa_takeover_find(struct vdpa_takeover *to, const struct vdpa_gring_conf *conf,
 		const struct vdpa_mem *mem, enum vdpa_order order, const char **err);
 
+/**
+ * Can this be a position before which all buffers are used, and behind which none is? A position
+ * that was saved at an orderly stop is; one that is older is not.
+ * @param position  As in struct vdpa_takeover.
+ */
+bool vdpa_takeover_fits(const struct vdpa_gring_conf *conf, const struct vdpa_mem *mem,
+		uint16_t position);
+
 /** Go on at this position, where nothing was outstanding or all from there on is. */
 void vdpa_takeover_at(struct vdpa_takeover *to, uint16_t position);
 

@@ -80,15 +80,22 @@ order_of(const struct vdpa_dev *dev)
 	return dev->disorder ? VDPA_ORDER_NONE : VDPA_ORDER_ASSUMED;
 }
 
-/* A position that the front end gave is that of an orderly stop, or an old one. The beginning of a
- * ring that is in use is an old one. */
-static int
-position_given(struct vdpa_queue *queue, const struct vdpa_gring_conf *conf, const char *err)
+/*
+ * A ring that does not say where the VF was can still go on where the front end says. The front
+ * end repeats what it got at an orderly stop; after a kill it may give an older position, which the
+ * ring contradicts. A ring that shows that the VF worked out of order fits no position.
+ */
+static bool
+position_given(struct vdpa_queue *queue, const struct vdpa_gring_conf *conf, int ret)
 {
-	if (queue->ring.base == VDPA_RING_START(conf->packed))
-		return vio_fail(-ENODATA, "queue %u cannot go on: %s", queue->index, err);
+	const struct vdpa_dev *dev = queue->dev;
+
+	if (order_of(dev) == VDPA_ORDER_NONE || (ret == -EAGAIN && conf->packed))
+		return false;
+	if (!vdpa_takeover_fits(conf, &dev->mem, queue->ring.base))
+		return false;
 	vdpa_takeover_at(&queue->from, queue->ring.base);
-	return 0;
+	return true;
 }
 
 static int
@@ -104,11 +111,9 @@ queue_find(struct vdpa_dev *dev, struct vdpa_queue *queue, bool last)
 		return ret;
 	}
 	if (ret == -EAGAIN || ret == -ENODATA)
-		ret = position_given(queue, &conf, err);
-	else if (ret != 0)
-		return vio_fail(ret, "queue %u cannot go on: %s", queue->index, err);
+		ret = position_given(queue, &conf, ret) ? 0 : -ENODATA;
 	if (ret != 0)
-		return ret;
+		return vio_fail(ret, "queue %u cannot go on: %s", queue->index, err);
 	dev->disorder = dev->disorder || queue->from.disorder;
 	queue->found = true;
 	return 0;
@@ -126,6 +131,7 @@ vdpa_shadow_locate(struct vdpa_queue *queue, uint16_t *position)
 	ret = vdpa_takeover_find(&from, &conf, &queue->dev->mem, order_of(queue->dev), &err);
 	if (ret != 0)
 		return false;
+	/* Buffers that are outstanding before this position too are found at the next start. */
 	queue->dev->disorder = queue->dev->disorder || from.disorder;
 	*position = from.used;
 	vdpa_takeover_free(&from);
