@@ -64,8 +64,11 @@ def ask(host, method, **params):
 
 
 def answers(host) -> bool:
+    """Somebody answers. A daemon that is ending answers too: with a refusal."""
     try:
         return bool(ask(host, "version"))
+    except Refused:
+        return True
     except (OSError, EOFError):
         return False
 
