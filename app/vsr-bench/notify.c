@@ -30,6 +30,7 @@
 #include "virtio/vio_admin_legacy.h"
 #include "test/fixture/vsim_backend.h"
 #include "vpci/vpci_legacy.h"
+#include "test/fixture/admin_owner.h"
 #include "vsim/regs/vsim_regs.h"
 
 #include "machine.h"
@@ -209,7 +210,9 @@ static void
 guest_show(struct guest *g, uint64_t list, const char *name)
 {
 	const struct vpci_backend backend = backend_of(vf);
-	const struct vpci_legacy_conf conf = { .admin = owner.admin, .vf = VF };
+	const struct vpci_legacy_conf conf = { .ops = &admin_owner_ops,
+		.owner = owner.admin,
+		.vf = VF };
 	char err[128] = "";
 
 	if (name != NULL)
@@ -219,6 +222,7 @@ guest_show(struct guest *g, uint64_t list, const char *name)
 			    sizeof(err)) != 0)
 		fprintf(stderr, "%s: %s.\n", PROGRAM, err);
 	VTEST(g->legacy != NULL);
+	vpci_legacy_doorbell_find(g->legacy);
 }
 
 /* Connect, and enable MSI-X as drivers do. */

@@ -32,52 +32,42 @@ struct vpci_legacy {
 	uint8_t mac_have;
 	bool given_up; /* The rest of the access is not sent to the owner. */
 	/* Doorbell of the VF: a place in a BAR, or absent (commands). */
+	bool doorbell_asked; /**< The owner has answered. */
 	bool has_doorbell;
 	uint8_t doorbell_bar;
 	uint64_t doorbell_offset;
 };
 
-/* ------------------------------------------------------------------ the admin queue */
-
-/* @return the engine or NULL. Call engine_release() in any case. */
-static struct vio_admin *
-engine_hold(const struct vpci_legacy_conf *conf)
-{
-	return conf->hold != NULL ? conf->hold(conf->owner) : conf->admin;
-}
-
-static void
-engine_release(const struct vpci_legacy_conf *conf)
-{
-	if (conf->hold != NULL)
-		conf->release(conf->owner);
-}
-
 /* ------------------------------------------------------------------ doorbells */
 
-/* Take the first usable doorbell. The device is not trusted: vio_admin_legacy_notify_info() checks
- * its answer against these BARs, and a doorbell of a VF is always in a BAR of that VF. */
-static void
-doorbell_find(struct vpci_legacy *l)
+/* The owner and the device are not trusted: a doorbell is at an even place in a BAR of this VF. */
+static bool
+doorbell_usable(const struct vpci_legacy *l, const struct vio_admin_doorbell *d)
+{
+	uint64_t size;
+
+	if (!d->member || d->bar > VFIO_PCI_BAR5_REGION_INDEX || d->offset % 2 != 0)
+		return false;
+	size = vpci_dev_info(l->fn)->regions[d->bar].size;
+	return size >= 2 && d->offset <= size - 2;
+}
+
+void
+vpci_legacy_doorbell_find(struct vpci_legacy *l)
 {
 	struct vio_admin_doorbell doorbells[VIRTIO_ADMIN_NOTIFY_ENTRIES];
-	uint64_t no_bars[6] = { 0 }, own[6] = { 0 };
-	struct vio_admin *admin;
-	int nb = 0;
+	const int nb = l->conf.ops->notify_info(l->conf.owner, l->conf.vf, doorbells);
 
-	for (unsigned int i = 0; i < 6; i++)
-		own[i] = vpci_dev_info(l->fn)->regions[i].size;
-	admin = engine_hold(&l->conf);
-	if (admin != NULL && vio_admin_in_use(admin, VIO_SRIOV) & VIRTIO_ADMIN_LIST_NOTIFY_INFO) {
+	if (nb != -EOPNOTSUPP) { /* else nothing was sent */
 		l->stats.commands++;
-		nb = vio_admin_legacy_notify_info(admin, l->conf.vf, no_bars, own, doorbells);
+		l->stats.failures += nb < 0;
 	}
-	engine_release(&l->conf);
-	if (nb <= 0 || !doorbells[0].member)
-		return;
-	l->has_doorbell = true;
-	l->doorbell_bar = doorbells[0].bar;
-	l->doorbell_offset = doorbells[0].offset;
+	l->doorbell_asked = nb >= 0 || nb == -EOPNOTSUPP || nb == -EINVAL;
+	for (int i = 0; i < nb && !l->has_doorbell; i++) {
+		l->has_doorbell = doorbell_usable(l, &doorbells[i]);
+		l->doorbell_bar = doorbells[i].bar;
+		l->doorbell_offset = doorbells[i].offset;
+	}
 }
 
 bool
@@ -143,7 +133,6 @@ part_at(uint32_t header_len, uint32_t offset, size_t len, struct reg_part *p)
 static void
 command_done(struct vpci_legacy *l, int ret)
 {
-	engine_release(&l->conf);
 	l->stats.commands++;
 	l->stats.failures += ret != 0;
 	l->given_up = ret != 0 && ret != -EINVAL;
@@ -169,15 +158,11 @@ access_goes_on(struct vpci_legacy *l)
 static int
 part_ask(struct vpci_legacy *l, const struct reg_part *p, uint8_t *data)
 {
-	struct vio_admin *admin;
 	int ret;
 
 	if (!access_goes_on(l))
 		return -ECANCELED;
-	admin = engine_hold(&l->conf);
-	ret = admin == NULL ?
-			-ENODEV :
-			vio_admin_legacy_read(admin, l->conf.vf, p->area, p->offset, data, p->len);
+	ret = l->conf.ops->read(l->conf.owner, l->conf.vf, p->area, p->offset, data, p->len);
 	command_done(l, ret);
 	return ret;
 }
@@ -198,15 +183,10 @@ part_read(struct vpci_legacy *l, const struct reg_part *p, uint8_t *data)
 static void
 part_send(struct vpci_legacy *l, const struct reg_part *p, const uint8_t *data)
 {
-	struct vio_admin *admin;
-
-	if (!access_goes_on(l))
-		return;
-	admin = engine_hold(&l->conf);
-	command_done(l,
-			admin == NULL ? -ENODEV :
-					vio_admin_legacy_write(admin, l->conf.vf, p->area,
-							p->offset, data, p->len));
+	if (access_goes_on(l))
+		command_done(l,
+				l->conf.ops->write(l->conf.owner, l->conf.vf, p->area, p->offset,
+						data, p->len));
 }
 
 /* Old drivers write their MAC address byte by byte, in order. Send it as one command, so that the
@@ -239,10 +219,13 @@ part_write(struct vpci_legacy *l, const struct reg_part *p, const uint8_t *data)
 		doorbell_ring(l, data);
 		return;
 	}
-	/* A reset of the VF drops the bytes of the MAC address. */
-	if (p->area == VIO_LEGACY_COMMON && p->start == AT(device_status) && data[0] == 0)
-		l->mac_have = 0;
 	part_send(l, p, data);
+	if (p->area == VIO_LEGACY_COMMON && p->start == AT(device_status) && data[0] == 0) {
+		l->mac_have = 0; /* the reset drops these bytes */
+		/* Drivers begin with a reset, before they ring a doorbell. */
+		if (!l->doorbell_asked && !l->given_up)
+			vpci_legacy_doorbell_find(l);
+	}
 }
 
 static int
@@ -423,36 +406,19 @@ msix_find(struct vpci_fn *fn)
 	return 0;
 }
 
-static int
-fits(const struct vpci_backend *backend, const struct vpci_legacy_conf *conf, char *err,
-		size_t err_len)
-{
-	struct vio_admin *admin = engine_hold(conf);
-	const uint64_t in_use = admin == NULL ? 0 : vio_admin_in_use(admin, VIO_SRIOV);
-
-	engine_release(conf);
-	if (backend->info.regions[VFIO_PCI_BAR0_REGION_INDEX].size != 0)
-		snprintf(err, err_len,
-				"VF %u has a BAR 0 of its own, so it cannot be shown with legacy registers",
-				conf->vf);
-	else if ((in_use & VIRTIO_ADMIN_LIST_LEGACY) != VIRTIO_ADMIN_LIST_LEGACY)
-		snprintf(err, err_len,
-				"the PF has no administration commands for the legacy "
-				"registers of its VFs");
-	else
-		return 0;
-	return -EOPNOTSUPP;
-}
-
 int
 vpci_legacy_create(const struct vpci_backend *backend, const struct vpci_legacy_conf *conf,
 		const char *path, struct vpci_legacy **out, char *err, size_t err_len)
 {
 	struct vpci_legacy *l;
-	int ret = fits(backend, conf, err, err_len);
+	int ret;
 
-	if (ret != 0)
-		return ret;
+	if (backend->info.regions[VFIO_PCI_BAR0_REGION_INDEX].size != 0) {
+		snprintf(err, err_len,
+				"VF %u has a BAR 0 of its own, so it cannot be shown with legacy registers",
+				conf->vf);
+		return -EOPNOTSUPP;
+	}
 	l = calloc(1, sizeof(*l));
 	if (l == NULL) {
 		snprintf(err, err_len, "out of memory");
@@ -467,7 +433,6 @@ vpci_legacy_create(const struct vpci_backend *backend, const struct vpci_legacy_
 		return ret;
 	}
 	l->msix = msix_find(l->fn);
-	doorbell_find(l);
 	*out = l;
 	return 0;
 }

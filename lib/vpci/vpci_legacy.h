@@ -25,17 +25,25 @@
 
 #define VPCI_LEGACY_BAR0 64 /**< Bytes: 24 of header, 12 of configuration, a power of two. */
 
-/** The VF and its owner. */
+/**
+ * The owner of the PF, as commands for the legacy registers of its VFs. Each call waits for the
+ * answer, in limited time, and returns 0, -EINVAL (this access is refused), or another -errno. The
+ * owner may be lost and come back between two calls.
+ */
+struct vpci_legacy_ops {
+	int (*read)(void *owner, uint16_t vf, enum vio_legacy_area area, uint8_t offset, void *data,
+			size_t len);
+	int (*write)(void *owner, uint16_t vf, enum vio_legacy_area area, uint8_t offset,
+			const void *data, size_t len);
+	/** @return number of doorbells, the best first; -EOPNOTSUPP: there is no such command. */
+	int (*notify_info)(void *owner, uint16_t vf,
+			struct vio_admin_doorbell out[VIRTIO_ADMIN_NOTIFY_ENTRIES]);
+};
+
+/** The VF and its owner, which has the commands. */
 struct vpci_legacy_conf {
-	struct vio_admin *admin; /**< Of the PF, after vio_admin_agree() for VIO_SRIOV. */
-	/**
-	 * For an owner whose PF may be reset or removed: hold() prevents that until release(), and
-	 * returns the engine, or NULL: the access fails. Both are called around each command.
-	 * NULL: admin is valid all the time.
-	 */
-	struct vio_admin *(*hold)(void *owner);
-	void (*release)(void *owner);
-	void *owner; /**< First argument of both. */
+	const struct vpci_legacy_ops *ops;
+	void *owner; /**< First argument of each. */
 	uint16_t vf; /**< 1..NumVFs. */
 	/** Becomes true when the guest shall be disconnected: an access that has begun sends no
 	 * further command. NULL: never. */
@@ -59,8 +67,7 @@ struct vpci_legacy;
  * @param backend  The VF; its BAR 0 is absent.
  * @param path     Socket of vfio-user, or NULL.
  * @param err      Out: error text.
- * @return 0, or -EOPNOTSUPP (the owner lacks a command that is needed, or the VF has a BAR 0),
- *         or as vpci_create().
+ * @return 0, or -EOPNOTSUPP (the VF has a BAR 0), or as vpci_create().
  */
 int vpci_legacy_create(const struct vpci_backend *backend, const struct vpci_legacy_conf *conf,
 		const char *path, struct vpci_legacy **out, char *err, size_t err_len);
@@ -68,6 +75,11 @@ void vpci_legacy_destroy(struct vpci_legacy *legacy);
 
 struct vpci_fn *vpci_legacy_fn(struct vpci_legacy *legacy);
 const struct vpci_legacy_stats *vpci_legacy_stats(const struct vpci_legacy *legacy);
+/**
+ * Ask the owner for the doorbell, which takes a command; once, before the first message of a guest.
+ * If the owner does not answer, it is asked again when the guest resets the VF.
+ */
+void vpci_legacy_doorbell_find(struct vpci_legacy *legacy);
 /** Whether doorbells are written to the VF; else each is a command. */
 bool vpci_legacy_has_doorbell(const struct vpci_legacy *legacy);
 

@@ -13,6 +13,7 @@
 
 #include "vpci/vpci_legacy.h"
 
+#include "test/fixture/admin_owner.h"
 #include "test/fixture/rig.h"
 #include "test/fixture/vsim_backend.h"
 #include "test/fixture/vsim_driver.h"
@@ -36,7 +37,7 @@ static uint8_t *mem;
 static struct vpci_legacy_conf
 legacy_conf(void)
 {
-	return (struct vpci_legacy_conf){ .admin = admin, .vf = 1 };
+	return (struct vpci_legacy_conf){ .ops = &admin_owner_ops, .owner = admin, .vf = 1 };
 }
 
 /* An owner that uses all commands, and two VFs; the wire of VF 1 leads back to VF 1. */
@@ -72,6 +73,7 @@ guest_open(void)
 	int fd;
 
 	VTEST_EQ(vpci_legacy_create(&backend, &conf, NULL, &legacy, err, sizeof(err)), 0);
+	vpci_legacy_doorbell_find(legacy);
 	guest = vuser_client_attach(vpci_server(vpci_legacy_fn(legacy)));
 	VTEST(guest != NULL);
 	fd = memfd_create("guest", MFD_CLOEXEC);
@@ -526,6 +528,7 @@ a_sleeping_function_costs_the_guest_its_doorbell_only(void)
 	backend.ops = &ops;
 	backend.info.regions[VSIM_BAR].fd = empty;
 	VTEST_EQ(vpci_legacy_create(&backend, &conf, NULL, &legacy, err, sizeof(err)), 0);
+	vpci_legacy_doorbell_find(legacy);
 	guest = vuser_client_attach(vpci_server(vpci_legacy_fn(legacy)));
 	VTEST(guest != NULL && empty >= 0);
 	put(CONFIG, PCI_CFG_COMMAND, PCI_COMMAND_IO_SPACE, 2);
@@ -563,54 +566,82 @@ the_first_usable_doorbell_is_used(void)
 	all_close();
 }
 
-/* The owner may change or be lost between two commands, so each command looks up the owner. */
-static unsigned int nb_held, nb_let_go;
+/* The owner may be lost between two commands, and may be back for the next one. */
+static unsigned int nb_asked;
 static bool owner_lost;
 
-static struct vio_admin *
-hold(void *owner)
+static int
+lost_read(void *owner, uint16_t number, enum vio_legacy_area area, uint8_t offset, void *data,
+		size_t len)
 {
-	VTEST(owner == &nb_held);
-	VTEST_EQ(nb_held++, nb_let_go);
-	return owner_lost ? NULL : admin;
+	nb_asked++;
+	return owner_lost ? -ENOTCONN :
+			    admin_owner_ops.read(owner, number, area, offset, data, len);
 }
 
-static void
-let_go(void *owner)
+static int
+lost_write(void *owner, uint16_t number, enum vio_legacy_area area, uint8_t offset,
+		const void *data, size_t len)
 {
-	VTEST_EQ(++nb_let_go, nb_held);
+	nb_asked++;
+	return owner_lost ? -ENOTCONN :
+			    admin_owner_ops.write(owner, number, area, offset, data, len);
 }
 
-static void
-each_command_holds_the_owner_and_lets_go(void)
+static int
+lost_notify_info(void *owner, uint16_t number,
+		struct vio_admin_doorbell out[VIRTIO_ADMIN_NOTIFY_ENTRIES])
 {
-	const struct vpci_legacy_conf conf = { .hold = hold,
-		.release = let_go,
-		.owner = &nb_held,
-		.vf = 1 };
+	nb_asked++;
+	return owner_lost ? -ENOTCONN : admin_owner_ops.notify_info(owner, number, out);
+}
+
+static const struct vpci_legacy_ops lost_ops = {
+	.read = lost_read,
+	.write = lost_write,
+	.notify_info = lost_notify_info,
+};
+
+/* The owner is away when the VF is shown, and comes back before the guest rings a doorbell. */
+static void
+an_owner_that_is_lost_fails_its_commands_and_may_come_back(void)
+{
+	const struct vpci_legacy_conf lost = { .ops = &lost_ops, .owner = NULL, .vf = 1 };
+	struct vpci_legacy_conf conf = lost;
 	struct vpci_backend backend;
 	char err[128] = "";
 
 	owner_open(UINT64_MAX);
+	conf.owner = admin;
 	backend = backend_of(vf);
 	owner_lost = true;
-	VTEST_EQ(vpci_legacy_create(&backend, &conf, NULL, &legacy, err, sizeof(err)), -EOPNOTSUPP);
-	owner_lost = false;
 	VTEST_EQ(vpci_legacy_create(&backend, &conf, NULL, &legacy, err, sizeof(err)), 0);
+	nb_asked = 0;
+	vpci_legacy_doorbell_find(legacy);
+	VTEST(!vpci_legacy_has_doorbell(legacy));
 	guest = vuser_client_attach(vpci_server(vpci_legacy_fn(legacy)));
 	put(CONFIG, PCI_CFG_COMMAND, PCI_COMMAND_IO_SPACE, 2);
+	put(BAR0, LEGACY(device_status), 0, 1);
+	/* After the status was not written, the rest of this access asks for nothing more. */
+	VTEST_EQ(nb_asked, 2);
+	owner_lost = false;
+	put(BAR0, LEGACY(device_status), 0, 1);
+	VTEST_EQ(nb_asked, 4);
+	VTEST(vpci_legacy_has_doorbell(legacy));
+	put(BAR0, LEGACY(device_status), 0, 1);
+	VTEST_EQ(nb_asked, 5);
 	put(BAR0, LEGACY(device_status), VIRTIO_STATUS_ACKNOWLEDGE, 1);
-	nb_held = nb_let_go = 0;
+	nb_asked = 0;
 	VTEST_EQ(get(BAR0, LEGACY(queue_size), 4), 256);
-	VTEST_EQ(nb_let_go, 2);
+	VTEST_EQ(nb_asked, 2);
 	/* A doorbell needs no owner. */
 	put(BAR0, LEGACY(queue_notify), 0, 2);
-	VTEST_EQ(nb_let_go, 2);
+	VTEST_EQ(nb_asked, 2);
 	owner_lost = true;
 	VTEST_EQ(get(BAR0, LEGACY(queue_size), 2), UINT16_MAX);
 	put(BAR0, LEGACY(queue_select), 1, 2);
-	VTEST_EQ(nb_let_go, 4);
-	VTEST_EQ(vpci_legacy_stats(legacy)->failures, 2);
+	VTEST_EQ(nb_asked, 4);
+	VTEST_EQ(vpci_legacy_stats(legacy)->failures, 4);
 	owner_lost = false;
 	VTEST_EQ(get(BAR0, LEGACY(queue_select), 2), 0);
 	vuser_client_close(guest);
@@ -685,12 +716,9 @@ what_does_not_fit_is_refused_with_the_reason(void)
 	struct vpci_backend backend;
 	char err[128] = "";
 
-	owner_open(0);
+	owner_open(UINT64_MAX);
 	conf = legacy_conf();
 	backend = backend_of(vf);
-	VTEST_EQ(vpci_legacy_create(&backend, &conf, NULL, &legacy, err, sizeof(err)), -EOPNOTSUPP);
-	VTEST(strstr(err, "no administration commands") != NULL);
-	VTEST_EQ(vio_admin_agree(admin, VIO_SRIOV, UINT64_MAX, NULL), 0);
 	backend.info.regions[BAR0].size = 4096;
 	VTEST_EQ(vpci_legacy_create(&backend, &conf, NULL, &legacy, err, sizeof(err)), -EOPNOTSUPP);
 	VTEST(strstr(err, "BAR 0") != NULL);
@@ -715,7 +743,8 @@ static const struct vtest_case cases[] = {
 	{ "a_sleeping_function_costs_the_guest_its_doorbell_only",
 			a_sleeping_function_costs_the_guest_its_doorbell_only },
 	{ "the_first_usable_doorbell_is_used", the_first_usable_doorbell_is_used },
-	{ "each_command_holds_the_owner_and_lets_go", each_command_holds_the_owner_and_lets_go },
+	{ "an_owner_that_is_lost_fails_its_commands_and_may_come_back",
+			an_owner_that_is_lost_fails_its_commands_and_may_come_back },
 	{ "without_notify_info_doorbells_are_commands",
 			without_notify_info_doorbells_are_commands },
 	{ "a_slow_reset_ends_with_the_guests_write", a_slow_reset_ends_with_the_guests_write },

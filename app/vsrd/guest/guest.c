@@ -34,7 +34,7 @@ struct guest_vf {
 	bool done; /**< The thread has ended, or is about to. */
 	struct owner *owner;
 	struct owner_claim claim; /**< From the look-up of the VF until it is closed. */
-	struct owner_pf *held; /**< From owner_hold() to owner_release_pf(). */
+	struct owner_pf *held; /**< During a command. */
 	char pf[BASE_BDF_LEN], bdf[BASE_BDF_LEN];
 	unsigned int vf;
 	char *path;
@@ -68,29 +68,72 @@ guests_init(struct guests *guests)
 
 /* ---------------------------------------------------------------- admin queue of the PF */
 
-/* Find the PF for each command: it may have been reset, released or removed since the last one. */
-static struct vio_admin *
-owner_hold(void *arg)
+/* Find the PF for each command: it may have been reset, released or removed since the last one.
+ * @return 0, and the PF is held. */
+static int
+hold(struct guest_vf *g)
 {
-	struct guest_vf *g = arg;
 	struct err err;
 	int ret;
 
 	g->held = owner_get(g->owner, g->pf, NULL, OWNER_GUEST_WAIT_MS, &ret, &err);
-	if (g->held == NULL || owner_admin_ready(g->held, g->vf, &err) != 0)
-		return NULL;
-	return g->held->admin;
+	if (g->held == NULL)
+		return -ENODEV;
+	ret = owner_admin_ready(g->held, g->vf, &err);
+	if (ret != 0)
+		owner_put(g->held);
+	return ret == 0 ? 0 : -ENODEV;
 }
 
-static void
-owner_release_pf(void *arg)
+static int
+op_read(void *arg, uint16_t vf, enum vio_legacy_area area, uint8_t offset, void *data, size_t len)
 {
 	struct guest_vf *g = arg;
+	int ret = hold(g);
 
-	if (g->held != NULL)
-		owner_put(g->held);
-	g->held = NULL;
+	if (ret != 0)
+		return ret;
+	ret = vio_admin_legacy_read(g->held->admin, vf, area, offset, data, len);
+	owner_put(g->held);
+	return ret;
 }
+
+static int
+op_write(void *arg, uint16_t vf, enum vio_legacy_area area, uint8_t offset, const void *data,
+		size_t len)
+{
+	struct guest_vf *g = arg;
+	int ret = hold(g);
+
+	if (ret != 0)
+		return ret;
+	ret = vio_admin_legacy_write(g->held->admin, vf, area, offset, data, len);
+	owner_put(g->held);
+	return ret;
+}
+
+static int
+op_notify_info(void *arg, uint16_t vf, struct vio_admin_doorbell out[VIRTIO_ADMIN_NOTIFY_ENTRIES])
+{
+	static const uint64_t any[6] = { UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX,
+		UINT64_MAX };
+	struct guest_vf *g = arg;
+	int ret = hold(g);
+
+	if (ret != 0)
+		return ret;
+	ret = vio_admin_in_use(g->held->admin, VIO_SRIOV) & VIRTIO_ADMIN_LIST_NOTIFY_INFO ?
+			vio_admin_legacy_notify_info(g->held->admin, vf, any, any, out) :
+			-EOPNOTSUPP;
+	owner_put(g->held);
+	return ret;
+}
+
+static const struct vpci_legacy_ops owner_ops = {
+	.read = op_read,
+	.write = op_write,
+	.notify_info = op_notify_info,
+};
 
 /* ---------------------------------------------------------------- the thread */
 
@@ -159,6 +202,11 @@ find_vf(struct guest_vf *g, struct sysfs_fn *fn, char token[TOKEN_LEN], struct e
 		return ret;
 	strcpy(g->pf, pf->bdf);
 	ret = owner_admin_ready(pf, g->vf, err);
+	if (ret == 0 && ~vio_admin_in_use(pf->admin, VIO_SRIOV) & VIRTIO_ADMIN_LIST_LEGACY)
+		ret = err_set(err, -EOPNOTSUPP,
+				"%s has no administration commands for the legacy registers of its "
+				"VFs",
+				pf->bdf);
 	if (ret == 0 &&
 			(sysfs_vf_bdf(g->owner->host.sysfs, pf->bdf, g->vf, g->bdf) != 0 ||
 					sysfs_fn_read(g->owner->host.sysfs, g->bdf, fn) != 0))
@@ -182,8 +230,7 @@ static int
 bridge_open(struct guest_vf *g, const struct guest_socket *asked, struct err *err)
 {
 	char path[PATH_MAX];
-	const struct vpci_legacy_conf conf = { .hold = owner_hold,
-		.release = owner_release_pf,
+	const struct vpci_legacy_conf conf = { .ops = &owner_ops,
 		.owner = g,
 		.stop = &g->stopping,
 		.vf = (uint16_t)g->vf };
@@ -203,6 +250,7 @@ bridge_open(struct guest_vf *g, const struct guest_socket *asked, struct err *er
 		return err_set(err, ret, "cannot set owner, group and mode of %s: %s", g->path,
 				strerror(-ret));
 	}
+	vpci_legacy_doorbell_find(g->legacy);
 	g->doorbell = vpci_legacy_has_doorbell(g->legacy);
 	g->stats = *vpci_legacy_stats(g->legacy);
 	return 0;
