@@ -160,16 +160,6 @@ exit_code(int opt)
 	return opt == CLI_HELP ? CLI_OK : opt == CLI_BAD ? CLI_USAGE : CLI_REFUSED;
 }
 
-/* Send a request whose answer has no result. @return exit code. */
-static int
-ask(const char *dir, json_t *request)
-{
-	json_t *answer = ctl_call(dir, request);
-
-	json_decref(answer);
-	return answer != NULL ? CLI_OK : CLI_REFUSED;
-}
-
 static int
 run_stop(struct cli_args *args)
 {
@@ -194,130 +184,154 @@ run_stop(struct cli_args *args)
 			STOP_TIMEOUT_MS / 1000);
 }
 
+/* Makes a request of the words of a command. @return NULL after a sentence, with the exit code. */
+typedef json_t *make_request_t(struct cli_args *args, const char *const *words, int *code);
+
+/* Read nb words, make a request of them, and send the request, whose answer has no result. */
 static int
-run_link(struct cli_args *args)
+run_request(struct cli_args *args, size_t nb, make_request_t *make)
 {
 	char dir[SIM_DIR_MAX];
 	const char *words[2];
-	int opt = read_words(args, dir, words, 2);
+	json_t *request, *answer;
+	int opt = read_words(args, dir, words, nb), code = CLI_REFUSED;
 
 	if (opt != CLI_END)
 		return exit_code(opt);
-	if (strcmp(words[1], "up") != 0 && strcmp(words[1], "down") != 0)
-		return cli_usage(args, "the link is up or down, not %s", words[1]);
-	return ask(dir,
-			json_pack("{s:s, s:s, s:b}", "cmd", "link", "function", words[0], "up",
-					strcmp(words[1], "up") == 0));
+	request = make(args, words, &code);
+	if (request == NULL)
+		return code;
+	answer = ctl_call(dir, request);
+	json_decref(answer);
+	return answer != NULL ? CLI_OK : CLI_REFUSED;
 }
 
-static int
-run_mac(struct cli_args *args)
+static json_t *
+link_request(struct cli_args *args, const char *const *words, int *code)
 {
-	char dir[SIM_DIR_MAX];
-	const char *words[2];
-	int opt = read_words(args, dir, words, 2);
-
-	if (opt != CLI_END)
-		return exit_code(opt);
-	return ask(dir,
-			json_pack("{s:s, s:s, s:s}", "cmd", "mac", "function", words[0], "mac",
-					words[1]));
+	if (strcmp(words[1], "up") != 0 && strcmp(words[1], "down") != 0) {
+		*code = cli_usage(args, "the link is up or down, not %s", words[1]);
+		return NULL;
+	}
+	return json_pack("{s:s, s:s, s:b}", "cmd", "link", "function", words[0], "up",
+			strcmp(words[1], "up") == 0);
 }
 
-static int
-run_mtu(struct cli_args *args)
+static json_t *
+mac_request(struct cli_args *args, const char *const *words, int *code)
 {
-	char dir[SIM_DIR_MAX];
-	const char *words[2];
+	return json_pack("{s:s, s:s, s:s}", "cmd", "mac", "function", words[0], "mac", words[1]);
+}
+
+static json_t *
+mtu_request(struct cli_args *args, const char *const *words, int *code)
+{
 	uint64_t mtu;
-	int opt = read_words(args, dir, words, 2);
 
-	if (opt != CLI_END)
-		return exit_code(opt);
-	if (!cli_number(words[1], 68, UINT16_MAX, &mtu))
-		return cli_usage(args, "the MTU is a number from 68 to 65535, not %s", words[1]);
-	return ask(dir,
-			json_pack("{s:s, s:s, s:I}", "cmd", "mtu", "function", words[0], "mtu",
-					(json_int_t)mtu));
+	if (!cli_number(words[1], 68, UINT16_MAX, &mtu)) {
+		*code = cli_usage(args, "the MTU is a number from 68 to 65535, not %s", words[1]);
+		return NULL;
+	}
+	return json_pack("{s:s, s:s, s:I}", "cmd", "mtu", "function", words[0], "mtu",
+			(json_int_t)mtu);
 }
 
-static int
-run_break(struct cli_args *args)
+static json_t *
+break_request(struct cli_args *args, const char *const *words, int *code)
 {
-	char dir[SIM_DIR_MAX];
-	const char *words[1];
-	int opt = read_words(args, dir, words, 1);
-
-	if (opt != CLI_END)
-		return exit_code(opt);
-	return ask(dir, json_pack("{s:s, s:s}", "cmd", "break", "function", words[0]));
+	return json_pack("{s:s, s:s}", "cmd", "break", "function", words[0]);
 }
 
-static int
-run_wire(struct cli_args *args)
+static json_t *
+wire_request(struct cli_args *args, const char *const *words, int *code)
 {
-	char dir[SIM_DIR_MAX];
-	const char *words[2];
-	int opt = read_words(args, dir, words, 2);
-
-	if (opt != CLI_END)
-		return exit_code(opt);
-	return ask(dir,
-			json_pack("{s:s, s:s, s:s}", "cmd", "wire", "function", words[0], "spec",
-					words[1]));
+	return json_pack("{s:s, s:s, s:s}", "cmd", "wire", "function", words[0], "spec", words[1]);
 }
 
-static int
-run_fault(struct cli_args *args)
+static json_t *
+fault_request(struct cli_args *args, const char *const *words, int *code)
 {
 	json_t *faults = json_array();
-	char dir[SIM_DIR_MAX];
-	const char *words[1], *text;
-	int opt = read_words(args, dir, words, 1);
 
-	if (opt != CLI_END) {
-		json_decref(faults);
-		return exit_code(opt);
-	}
-	for (text = words[0]; *text != '\0' && strcmp(words[0], "none") != 0;) {
+	for (const char *text = words[0]; *text != '\0' && strcmp(words[0], "none") != 0;) {
 		size_t len = strcspn(text, ",");
 
 		json_array_append_new(faults, json_stringn(text, len));
 		text += len + (text[len] == ',');
 	}
-	return ask(dir, json_pack("{s:s, s:o}", "cmd", "fault", "faults", faults));
+	return json_pack("{s:s, s:o}", "cmd", "fault", "faults", faults);
+}
+
+static json_t *
+attach_request(struct cli_args *args, const char *const *words, int *code)
+{
+	char cwd[SIM_PATH_MAX] = "", path[2 * SIM_PATH_MAX];
+
+	/* The current directory of the simulator is another one. */
+	if (words[1][0] != '/' && getcwd(cwd, sizeof(cwd) - 1) != NULL)
+		strcat(cwd, "/");
+	if (snprintf(path, sizeof(path), "%s%s", cwd, words[1]) >= (int)sizeof(path)) {
+		*code = cli_refuse("the name of the socket is too long: %s", words[1]);
+		return NULL;
+	}
+	return json_pack("{s:s, s:s, s:s}", "cmd", "attach", "bdf", words[0], "socket", path);
+}
+
+static json_t *
+detach_request(struct cli_args *args, const char *const *words, int *code)
+{
+	return json_pack("{s:s, s:s}", "cmd", "detach", "bdf", words[0]);
+}
+
+static int
+run_link(struct cli_args *args)
+{
+	return run_request(args, 2, link_request);
+}
+
+static int
+run_mac(struct cli_args *args)
+{
+	return run_request(args, 2, mac_request);
+}
+
+static int
+run_mtu(struct cli_args *args)
+{
+	return run_request(args, 2, mtu_request);
+}
+
+static int
+run_break(struct cli_args *args)
+{
+	return run_request(args, 1, break_request);
+}
+
+static int
+run_wire(struct cli_args *args)
+{
+	return run_request(args, 2, wire_request);
+}
+
+static int
+run_fault(struct cli_args *args)
+{
+	return run_request(args, 1, fault_request);
 }
 
 static int
 run_attach(struct cli_args *args)
 {
-	char dir[SIM_DIR_MAX], cwd[SIM_PATH_MAX] = "", path[2 * SIM_PATH_MAX];
-	const char *words[2];
-	int opt = read_words(args, dir, words, 2);
-
-	if (opt != CLI_END)
-		return exit_code(opt);
-	/* The current directory of the simulator is another one. */
-	if (words[1][0] != '/' && getcwd(cwd, sizeof(cwd) - 1) != NULL)
-		strcat(cwd, "/");
-	if (snprintf(path, sizeof(path), "%s%s", cwd, words[1]) >= (int)sizeof(path))
-		return cli_refuse("the name of the socket is too long: %s", words[1]);
-	return ask(dir,
-			json_pack("{s:s, s:s, s:s}", "cmd", "attach", "bdf", words[0], "socket",
-					path));
+	return run_request(args, 2, attach_request);
 }
 
 static int
 run_detach(struct cli_args *args)
 {
-	char dir[SIM_DIR_MAX];
-	const char *words[1];
-	int opt = read_words(args, dir, words, 1);
-
-	if (opt != CLI_END)
-		return exit_code(opt);
-	return ask(dir, json_pack("{s:s, s:s}", "cmd", "detach", "bdf", words[0]));
+	return run_request(args, 1, detach_request);
 }
+
+#define FUNCTION_IS "FUNCTION is pf, vf1, vf2, ... or a PCI address such as 0000:01:00.1.\n"
 
 static const struct cli_opt opts[] = { CLI_OPT_DIR_ROW, { 0 } };
 
@@ -334,7 +348,7 @@ const struct cli_cmd cmd_link = {
 	.args = "FUNCTION up|down [--dir DIR]",
 	.help = "Connect or disconnect the cable of a function",
 	.opts = opts,
-	.notes = "FUNCTION is pf, vf1, vf2, ... or a PCI address such as 0000:01:00.1.\n",
+	.notes = FUNCTION_IS,
 	.run = run_link,
 };
 
@@ -343,9 +357,9 @@ const struct cli_cmd cmd_mac = {
 	.args = "FUNCTION MAC [--dir DIR]",
 	.help = "Change the MAC address of a function",
 	.opts = opts,
-	.notes = "FUNCTION is pf, vf1, vf2, ... or a PCI address such as 0000:01:00.1.\n"
-		 "A driver that runs gets a configuration interrupt. The address stays until the\n"
-		 "simulator ends.\n",
+	.notes = FUNCTION_IS
+	"A driver that runs gets a configuration interrupt. The address stays until the\n"
+	"simulator ends.\n",
 	.run = run_mac,
 };
 
@@ -354,9 +368,9 @@ const struct cli_cmd cmd_mtu = {
 	.args = "FUNCTION MTU [--dir DIR]",
 	.help = "Change the MTU of a function",
 	.opts = opts,
-	.notes = "FUNCTION is pf, vf1, vf2, ... or a PCI address such as 0000:01:00.1.\n"
-		 "MTU is a number from 68 to the value of vsr-sim serve --mtu. A driver that runs\n"
-		 "gets a configuration interrupt. Longer frames are dropped from now on.\n",
+	.notes = FUNCTION_IS
+	"MTU is a number from 68 to the value of vsr-sim serve --mtu. A driver that runs\n"
+	"gets a configuration interrupt. Longer frames are dropped from now on.\n",
 	.run = run_mtu,
 };
 
@@ -365,8 +379,8 @@ const struct cli_cmd cmd_break = {
 	.args = "FUNCTION [--dir DIR]",
 	.help = "Make a function set NEEDS_RESET",
 	.opts = opts,
-	.notes = "FUNCTION is pf, vf1, vf2, ... or a PCI address such as 0000:01:00.1.\n"
-		 "The function stops until its driver resets it, as after an error of its own.\n",
+	.notes = FUNCTION_IS
+	"The function stops until its driver resets it, as after an error of its own.\n",
 	.run = run_break,
 };
 
@@ -375,8 +389,7 @@ const struct cli_cmd cmd_wire = {
 	.args = "FUNCTION WIRE [--dir DIR]",
 	.help = "Connect a function to another wire",
 	.opts = opts,
-	.notes = "FUNCTION is pf, vf1, vf2, ... or a PCI address such as 0000:01:00.1.\n"
-		 "WIRE: see vsr-sim serve --help.\n",
+	.notes = FUNCTION_IS "WIRE: see vsr-sim serve --help.\n",
 	.run = run_wire,
 };
 
