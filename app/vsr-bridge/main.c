@@ -5,7 +5,6 @@
 /* vsr-bridge, the process that has guests on VFs: command line, start and stop. */
 
 #include <errno.h>
-#include <getopt.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -62,24 +61,24 @@ static struct bridge bridge;
 
 /* @return OPTIONS_GO_ON or the exit code. */
 static int
-parse_one(struct options *options, int opt)
+parse_own(void *arg, int opt, char *value)
 {
+	struct options *options = arg;
+
 	switch (opt) {
 	case 'r':
-		options->run_dir = optarg;
+		options->run_dir = value;
 		return OPTIONS_GO_ON;
 	case 'O':
-		options->guests.vsrd = optarg;
+		options->guests.vsrd = value;
 		return OPTIONS_GO_ON;
 	case 'f':
-		options->guests.state = optarg;
+		options->guests.state = value;
 		return OPTIONS_GO_ON;
-	case 'M':
-		if (options_mib(optarg, &options->memory) != 0)
-			return options_usage(NAME, "--memory takes a number of MiB, not ", optarg);
+	default: /* 'M' */
+		if (options_mib(value, &options->memory) != 0)
+			return options_usage(NAME, "--memory takes a number of MiB, not ", value);
 		return OPTIONS_GO_ON;
-	default:
-		return options_take(&options->shared, opt, optarg);
 	}
 }
 
@@ -94,24 +93,12 @@ parse(struct options *options, int argc, char **argv)
 		OPTIONS_ROWS,
 		{ NULL, 0, NULL, 0 },
 	};
-	int opt, code;
 
 	options->shared = (struct options_shared){ .name = NAME,
 		.version = VSR_VERSION,
 		.help = help,
 		.server = &options->server };
-	opterr = 0;
-	while ((opt = getopt_long(argc, argv, ":h", longs, NULL)) != -1) {
-		if (opt == ':')
-			return options_usage(NAME, "option needs a value: ", argv[optind - 1]);
-		if (opt == '?')
-			return options_usage(NAME, "unknown option ", argv[optind - 1]);
-		code = parse_one(options, opt);
-		if (code != OPTIONS_GO_ON)
-			return code;
-	}
-	return optind == argc ? OPTIONS_GO_ON :
-				options_usage(NAME, "unexpected argument ", argv[optind]);
+	return options_parse(&options->shared, argc, argv, longs, parse_own, options);
 }
 
 /* ---------------------------------------------------------------- start, stop */

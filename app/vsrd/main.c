@@ -5,7 +5,6 @@
 /* vsrd, the daemon that owns PFs: command line, start and stop. */
 
 #include <errno.h>
-#include <getopt.h>
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
@@ -55,27 +54,26 @@ static struct vsrd vsrd;
 
 /* @return OPTIONS_GO_ON or the exit code. */
 static int
-parse_one(struct options *options, int opt)
+parse_own(void *arg, int opt, char *value)
 {
+	struct options *options = arg;
 	struct pf_host *host = &vsrd.owner.host;
 
 	switch (opt) {
 	case 'p':
 		if (options->nb_pfs == OWNER_MAX_PFS)
 			return options_usage("vsrd", "too many --pf options", "");
-		options->pfs[options->nb_pfs++] = optarg;
+		options->pfs[options->nb_pfs++] = value;
 		return OPTIONS_GO_ON;
 	case 's':
-		host->sysfs = optarg;
+		host->sysfs = value;
 		return OPTIONS_GO_ON;
 	case 'r':
-		host->run_dir = optarg;
+		host->run_dir = value;
 		return OPTIONS_GO_ON;
-	case 'i':
-		options->ids = optarg;
+	default: /* 'i' */
+		options->ids = value;
 		return OPTIONS_GO_ON;
-	default:
-		return options_take(&options->shared, opt, optarg);
 	}
 }
 
@@ -90,24 +88,12 @@ parse(struct options *options, int argc, char **argv)
 		OPTIONS_ROWS,
 		{ NULL, 0, NULL, 0 },
 	};
-	int opt, code;
 
 	options->shared = (struct options_shared){ .name = "vsrd",
 		.version = VSR_VERSION,
 		.help = help,
 		.server = &options->server };
-	opterr = 0;
-	while ((opt = getopt_long(argc, argv, ":h", longs, NULL)) != -1) {
-		if (opt == ':')
-			return options_usage("vsrd", "option needs a value: ", argv[optind - 1]);
-		if (opt == '?')
-			return options_usage("vsrd", "unknown option ", argv[optind - 1]);
-		code = parse_one(options, opt);
-		if (code != OPTIONS_GO_ON)
-			return code;
-	}
-	return optind == argc ? OPTIONS_GO_ON :
-				options_usage("vsrd", "unexpected argument ", argv[optind]);
+	return options_parse(&options->shared, argc, argv, longs, parse_own, options);
 }
 
 /* ---------------------------------------------------------------- PFs to own at the start */

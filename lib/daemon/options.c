@@ -72,8 +72,9 @@ take_log(const struct options_shared *options, const char *where)
 	return OPTIONS_GO_ON;
 }
 
-int
-options_take(struct options_shared *options, int opt, const char *value)
+/* An option that is in OPTIONS_ROWS. */
+static int
+take(struct options_shared *options, int opt, const char *value)
 {
 	switch (opt) {
 	case 'S':
@@ -101,4 +102,26 @@ options_take(struct options_shared *options, int opt, const char *value)
 		fputs(options->help, stdout);
 		return 0;
 	}
+}
+
+int
+options_parse(struct options_shared *options, int argc, char **argv, const struct option *longs,
+		int (*own)(void *arg, int opt, char *value), void *arg)
+{
+	int opt, code;
+
+	opterr = 0;
+	while ((opt = getopt_long(argc, argv, ":h", longs, NULL)) != -1) {
+		if (opt == ':')
+			return options_usage(options->name,
+					"option needs a value: ", argv[optind - 1]);
+		if (opt == '?')
+			return options_usage(options->name, "unknown option ", argv[optind - 1]);
+		code = strchr("SoGmuglvh", opt) != NULL ? take(options, opt, optarg) :
+							  own(arg, opt, optarg);
+		if (code != OPTIONS_GO_ON)
+			return code;
+	}
+	return optind == argc ? OPTIONS_GO_ON :
+				options_usage(options->name, "unexpected argument ", argv[optind]);
 }

@@ -9,6 +9,8 @@
  * Options of the command line that all daemons have. One thread.
  */
 
+#include <getopt.h>
+
 #include "server.h"
 
 #define OPTIONS_USAGE 2 /**< Exit code: the command line is wrong. */
@@ -36,10 +38,15 @@ struct options_shared {
 };
 
 /**
- * Take the value of an option that is in OPTIONS_ROWS.
- * @return OPTIONS_GO_ON, or an exit code.
+ * Parse a command line, which has options only.
+ *
+ * @param longs  OPTIONS_ROWS, and rows of this daemon, whose letters are none of those above.
+ * @param own    Takes the value of an option of this daemon. Returns OPTIONS_GO_ON or an exit code.
+ * @param arg    First argument of own.
+ * @return OPTIONS_GO_ON, or an exit code, after the help, the version or a sentence was printed.
  */
-int options_take(struct options_shared *options, int opt, const char *value);
+int options_parse(struct options_shared *options, int argc, char **argv, const struct option *longs,
+		int (*own)(void *arg, int opt, char *value), void *arg);
 
 /** Print what is wrong with the command line. @return OPTIONS_USAGE. */
 int options_usage(const char *name, const char *text, const char *word);
