@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/* vsrctl health, events, version: the daemon itself. */
+/* vsrctl health, guest health, events, version: the daemons themselves. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,8 +12,9 @@
 
 #include "ctl.h"
 
-int
-cmd_health(const struct ctl *ctl, char *const args[])
+/* The health of the daemon that the command asks. print_about() ends the first line. */
+static int
+show_health(const struct ctl *ctl, const char *name, void (*print_about)(const json_t *health))
 {
 	json_t *health, *problem;
 	char buf[16];
@@ -26,19 +27,49 @@ cmd_health(const struct ctl *ctl, char *const args[])
 		return code;
 	ok = json_is_true(json_object_get(health, "ok"));
 	if (ctl->json) {
-		ctl_print_json(ctl, health);
-		return ok ? CTL_OK : CTL_REFUSED;
+		code = ctl_print_json(ctl, health);
+		return ok ? code : CTL_REFUSED;
 	}
-	printf("%s%s%s: vsrd (process %lld, up %lld s) owns %zu PF%s\n",
+	printf("%s%s%s: %s (process %lld, up %lld s)",
 			ctl_paint(ctl, ok ? CTL_GREEN : CTL_RED, buf), ok ? "ok" : "problem",
-			ctl_plain(ctl), (long long)ctl_int(health, "pid"),
-			(long long)ctl_int(health, "uptime_s"),
-			json_array_size(json_object_get(health, "pfs")),
-			json_array_size(json_object_get(health, "pfs")) == 1 ? "" : "s");
+			ctl_plain(ctl), name, (long long)ctl_int(health, "pid"),
+			(long long)ctl_int(health, "uptime_s"));
+	print_about(health);
 	json_array_foreach(json_object_get(health, "problems"), i, problem)
-			printf("  %s: %s\n", ctl_text(problem, "pf"), ctl_text(problem, "text"));
+	{
+		printf("  %s", ctl_text(problem, "pf"));
+		if (json_object_get(problem, "vf") != NULL)
+			printf(" VF %lld", (long long)ctl_int(problem, "vf"));
+		printf(": %s\n", ctl_text(problem, "text"));
+	}
 	json_decref(health);
 	return ok ? CTL_OK : CTL_REFUSED;
+}
+
+static void
+print_pfs(const json_t *health)
+{
+	const size_t nb = json_array_size(json_object_get(health, "pfs"));
+
+	printf(" owns %zu PF%s\n", nb, nb == 1 ? "" : "s");
+}
+
+int
+cmd_health(const struct ctl *ctl, char *const args[])
+{
+	return show_health(ctl, "vsrd", print_pfs);
+}
+
+static void
+print_owner(const json_t *health)
+{
+	puts(json_is_true(json_object_get(health, "vsrd")) ? "" : ", vsrd does not answer");
+}
+
+int
+cmd_guest_health(const struct ctl *ctl, char *const args[])
+{
+	return show_health(ctl, "vsr-bridge", print_owner);
 }
 
 int

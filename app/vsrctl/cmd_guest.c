@@ -252,33 +252,3 @@ cmd_guest_remove(const struct ctl *ctl, char *const args[])
 	json_decref(answer);
 	return CTL_OK;
 }
-
-int
-cmd_guest_health(const struct ctl *ctl, char *const args[])
-{
-	json_t *health = NULL, *problem;
-	char buf[16];
-	size_t i;
-	int code;
-	bool ok;
-
-	health = ctl_call(ctl, "health", json_object(), &code);
-	if (health == NULL)
-		return code;
-	ok = json_is_true(json_object_get(health, "ok"));
-	if (ctl->json) {
-		ctl_print_json(ctl, health);
-		return ok ? CTL_OK : CTL_REFUSED;
-	}
-	printf("%s%s%s: vsr-bridge (process %lld, up %lld s)%s\n",
-			ctl_paint(ctl, ok ? CTL_GREEN : CTL_RED, buf), ok ? "ok" : "problem",
-			ctl_plain(ctl), (long long)ctl_int(health, "pid"),
-			(long long)ctl_int(health, "uptime_s"),
-			json_is_true(json_object_get(health, "vsrd")) ? "" :
-									", vsrd does not answer");
-	json_array_foreach(json_object_get(health, "problems"), i,
-			problem) printf("  %s VF %lld: %s\n", ctl_text(problem, "pf"),
-			(long long)ctl_int(problem, "vf"), ctl_text(problem, "text"));
-	json_decref(health);
-	return ok ? CTL_OK : CTL_REFUSED;
-}
