@@ -760,30 +760,42 @@ traffic(const struct kind *k)
 	vm_close();
 }
 
+#define NAME_LEN 160
+
+/* A kind by the bits of a number. The name lies in the caller's memory. */
+static struct kind
+kind_of(unsigned int bits, char name[NAME_LEN])
+{
+	const struct kind k = {
+		.packed = bits & 1,
+		.vf_packed = bits & 2,
+		.in_order = bits & 4,
+		.event_idx = bits & 8,
+		.indirect = bits & 16,
+		.mrg = bits & 32,
+		.size = 64,
+		.vf_size = 64,
+		.order = VDPA_ORDER_ASSUMED,
+		.nb_steps = 1500,
+		.name = name,
+	};
+
+	snprintf(name, NAME_LEN, "%s guest, %s VF%s%s%s%s", k.packed ? "packed" : "split",
+			k.vf_packed ? "packed" : "split", k.in_order ? ", in order" : "",
+			k.event_idx ? ", event_idx" : "", k.indirect ? ", indirect" : "",
+			k.mrg ? ", mergeable" : "");
+	return k;
+}
+
 static void
 changes_of_the_way_lose_and_double_nothing(void)
 {
 	for (unsigned int i = 0; i < 64; i++) {
-		char name[160];
-		const struct kind k = {
-			.packed = i & 1,
-			.vf_packed = i & 2,
-			.in_order = i & 4,
-			.event_idx = i & 8,
-			.indirect = i & 16,
-			.mrg = i & 32,
-			.strict = i & 4,
-			.size = 64,
-			.vf_size = i & 8 ? 64 : 32,
-			.order = VDPA_ORDER_ASSUMED,
-			.nb_steps = 1500,
-			.name = name,
-		};
+		char name[NAME_LEN];
+		struct kind k = kind_of(i, name);
 
-		snprintf(name, sizeof(name), "%s guest, %s VF%s%s%s%s",
-				k.packed ? "packed" : "split", k.vf_packed ? "packed" : "split",
-				k.in_order ? ", in order" : "", k.event_idx ? ", event_idx" : "",
-				k.indirect ? ", indirect" : "", k.mrg ? ", mergeable" : "");
+		k.strict = k.in_order;
+		k.vf_size = k.event_idx ? 64 : 32;
 		traffic(&k);
 	}
 }
@@ -792,27 +804,12 @@ static void
 shuffled_completions_lose_and_double_nothing(void)
 {
 	for (unsigned int i = 0; i < 32; i++) {
-		char name[160];
-		const struct kind k = {
-			.packed = i & 1,
-			.vf_packed = i & 2,
-			.in_order = false,
-			.shuffled = true,
-			.event_idx = i & 8,
-			.indirect = true,
-			.mrg = i & 4,
-			.size = 64,
-			.vf_size = 64,
-			.order = (i & 17) != 0 ? VDPA_ORDER_NONE : VDPA_ORDER_ASSUMED,
-			.nb_steps = 1500,
-			.name = name,
-		};
+		char name[NAME_LEN];
+		struct kind k = kind_of((i & 11) | 16 | (i & 4 ? 32 : 0), name);
 
-		snprintf(name, sizeof(name), "shuffled, %s guest, %s VF%s%s%s%s",
-				k.packed ? "packed" : "split", k.vf_packed ? "packed" : "split",
-				k.order == VDPA_ORDER_NONE ? ", none" : ", assumed",
-				k.event_idx ? ", event_idx" : "", k.indirect ? ", indirect" : "",
-				k.mrg ? ", mergeable" : "");
+		k.shuffled = true;
+		if ((i & 17) != 0)
+			k.order = VDPA_ORDER_NONE;
 		traffic(&k);
 	}
 }
@@ -821,22 +818,10 @@ static void
 written_pages_are_logged(void)
 {
 	for (unsigned int i = 0; i < 32; i++) {
-		char name[160];
-		struct kind k = {
-			.packed = i & 1,
-			.vf_packed = (i & 1) || (i & 2),
-			.in_order = i & 4,
-			.event_idx = i & 8,
-			.indirect = i & 16,
-			.mrg = i & 2,
-			.log = true,
-			.size = 64,
-			.vf_size = 64,
-			.nb_steps = 1500,
-			.name = name,
-		};
+		char name[NAME_LEN];
+		struct kind k = kind_of(i | (i & 1 ? 2 : 0) | (i & 2 ? 32 : 0), name);
 
-		snprintf(name, sizeof(name), "log %u", i);
+		k.log = true;
 		vm_open(&k);
 		relay_start(VDPA_ORDER_ASSUMED);
 		guest_fill_rx();
@@ -864,24 +849,12 @@ static void
 a_bridge_that_is_killed_loses_and_doubles_no_buffer(void)
 {
 	for (unsigned int i = 0; i < 64; i++) {
-		char name[160];
-		const struct kind k = {
-			.packed = i & 1,
-			.vf_packed = i & 2,
-			.in_order = i & 4,
-			.event_idx = i & 8,
-			.indirect = i & 16,
-			.mrg = i & 32,
-			.kill = true,
-			.size = 64,
-			.vf_size = 64,
-			.nb_steps = 1500,
-			.name = name,
-		};
-		if (k.packed && !k.indirect)
-			continue;
-		snprintf(name, sizeof(name), "kill %u", i);
-		traffic(&k);
+		char name[NAME_LEN];
+		struct kind k = kind_of(i, name);
+
+		k.kill = true;
+		if (!k.packed || k.indirect)
+			traffic(&k);
 	}
 }
 
