@@ -12,7 +12,6 @@ import os
 import select
 import socket
 import struct
-import time
 
 from .wait import SLOW, wait_for
 
@@ -321,11 +320,7 @@ class FrontEnd:
     def receive(self, pair=0, timeout=SLOW):
         """The next frame. Its buffer is given to the device again."""
         ring = self.rings[2 * pair]
-        end = time.monotonic() + timeout
-        while (used := ring.take()) is None:
-            if time.monotonic() >= end:
-                raise TimeoutError("no frame was received")
-            time.sleep(0.001)
+        used = wait_for(ring.take, "a frame was received", timeout, every=0.001)
         ring.post()
         return used[1][len(HEADER):]
 

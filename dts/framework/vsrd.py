@@ -90,22 +90,23 @@ def refused(done, *words, code=1):
         assert word in lines[0], f"{word!r} is not in: {lines[0]}"
 
 
-class Vsrd:
-    """vsrd, started by vsrd-keeper or alone.
+class Daemon:
+    """A daemon, started by vsrd-keeper or alone.
 
-    client() and call() need its socket on this machine, so they work for the simulated host only.
+    client(), call() and pid need its socket on this machine, so they work for the simulated host
+    only.
     """
 
-    def __init__(self, host, keeper=True, args=None):
+    def __init__(self, host, program, args, keeper):
         self.host = host
         self.keeper = keeper
-        args = ("--pf", host.pf) if args is None else args
-        self.command = host.wrap([*([KEEPER] if keeper else []), VSRD, *args])
-        self.socket = host.run_dir / "vsrd.sock"
+        self.name = program.name
+        self.command = host.wrap([*([KEEPER] if keeper else []), program, *args])
+        self.socket = host.run_dir / f"{program.name}.sock"
         self.child = None
 
     def launch(self):
-        self.child = Child(self.command, env=self.host.env, name="vsrd")
+        self.child = Child(self.command, env=self.host.env, name=self.name)
         return self
 
     def start(self):
@@ -115,8 +116,8 @@ class Vsrd:
 
     @property
     def pid(self) -> int:
-        """The pid of vsrd, not of its keeper."""
-        return json.loads(self.host.vsrctl("--json", "health").stdout)["pid"]
+        """The pid of the daemon, not of its keeper."""
+        return self.call("health")["pid"]
 
     def client(self) -> Client:
         return Client(self.socket)
@@ -129,7 +130,7 @@ class Vsrd:
             client.close()
 
     def kill(self):
-        """kill -9 vsrd. With a keeper, wait until the next vsrd answers."""
+        """kill -9 the daemon. With a keeper, wait until the next daemon answers."""
         mark = self.child.mark()
         self.host.run("kill", "-9", str(self.pid))
         if self.keeper:
@@ -138,7 +139,7 @@ class Vsrd:
             self.child.wait(self.host.patience)
 
     def stop(self) -> int:
-        """Stop vsrd and its keeper. Returns the exit code."""
+        """Stop the daemon and its keeper. Returns the exit code."""
         self.child.signal(signal.SIGTERM)
         return self.child.wait(self.host.patience)
 
@@ -148,10 +149,21 @@ class Vsrd:
         if self.child.alive():
             self.child.signal(signal.SIGTERM)
             try:
-                self.child.wait(20)
+                self.child.wait(30)
             except TimeoutError:
                 self.child.kill()
         self.child.close()
+
+
+class Vsrd(Daemon):
+    """vsrd."""
+
+    def __init__(self, host, keeper=True, args=None):
+        super().__init__(host, VSRD, ("--pf", host.pf) if args is None else args, keeper)
+
+    @property
+    def pid(self) -> int:
+        return json.loads(self.host.vsrctl("--json", "health").stdout)["pid"]
 
     def wait_event(self, client, kind, timeout=SLOW):
         """Wait for the next event of a type, on a connection that has subscribed to events."""
