@@ -444,6 +444,7 @@ nic_create(const struct nic_conf *conf, char *err, size_t err_len)
 		.admin_queues = conf->admin_queues,
 		.shuffled_completions = conf->shuffled_completions,
 		.strict_doorbells = conf->strict_doorbells,
+		.polled_rings = conf->polled_rings,
 		.page_per_vq = conf->page_per_vq,
 		.pasid_width = conf->pasid_width,
 	};

@@ -45,7 +45,7 @@ struct nic_conf {
 	uint8_t mac[6]; /**< Of the PF; the MAC of VF n is higher by n. */
 	unsigned int workers;
 	/** As in struct vsim_nic_conf. */
-	bool shuffled_completions, strict_doorbells, page_per_vq;
+	bool shuffled_completions, strict_doorbells, polled_rings, page_per_vq;
 	bool sockets_only; /**< The bus stays empty: the sockets are for other clients. */
 	uint16_t admin_queues; /**< Of the PF, if it has an admin queue; 0: one. */
 	uint8_t pasid_width; /**< Of the PF's PASID capability, 1..20; 0: none. */

@@ -63,7 +63,8 @@ const struct cli_opt serve_opts[] = {
 			"shuffled" },
 	{ "doorbell", OPT_DOORBELL, "RULE",
 			"buffers that the NIC sees after a doorbell: lenient (default):\n"
-			"all, strict: only those that the doorbell announced" },
+			"all, strict: only those that the doorbell announced, none: the\n"
+			"NIC polls its rings and tells drivers not to ring" },
 	{ "page-per-vq", OPT_PAGE, NULL,
 			"put the doorbell of each queue on a page of its own, so that it\n"
 			"can be mapped alone (default: all on one page)" },
@@ -221,6 +222,18 @@ parse_choice(struct cli_args *args, const char *what, const char *first, const c
 }
 
 static int
+parse_doorbell(struct cli_args *args, struct serve_conf *conf)
+{
+	struct nic_conf *nic = &conf->nic;
+
+	nic->strict_doorbells = strcmp(args->value, "strict") == 0;
+	nic->polled_rings = strcmp(args->value, "none") == 0;
+	if (!nic->strict_doorbells && !nic->polled_rings && strcmp(args->value, "lenient") != 0)
+		return cli_usage(args, "--doorbell %s: give lenient, strict or none", args->value);
+	return -1;
+}
+
+static int
 parse_switch(struct cli_args *args, struct serve_conf *conf, enum nic_switch kind)
 {
 	struct nic_conf *nic = &conf->nic;
@@ -274,8 +287,7 @@ parse_option(struct cli_args *args, int opt, struct serve_conf *conf, const char
 		return parse_choice(args, "--completion", "ordered", "shuffled",
 				&conf->nic.shuffled_completions);
 	case OPT_DOORBELL:
-		return parse_choice(args, "--doorbell", "lenient", "strict",
-				&conf->nic.strict_doorbells);
+		return parse_doorbell(args, conf);
 	case OPT_PAGE:
 		conf->nic.page_per_vq = true;
 		return -1;

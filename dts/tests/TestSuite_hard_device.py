@@ -62,3 +62,24 @@ def test_full_speed_alters_no_frame(driver, ring, sim, testpmd):
         assert host.fn(name)["counters"]["wire_bad"] == 0
     assert pmd.quit() == 0
     check_rules(driver, host)
+
+
+@pytest.mark.parametrize("ring", RINGS)
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_polled_rings_get_no_doorbells(driver, ring, sim, testpmd):
+    """Steps: the device polls its rings; a generator on a VF checks what comes back. Verify: many
+    laps of the rings without a doorbell, but those that EVENT_IDX cannot prevent; no frame was
+    altered, net_vsr breaks no rule."""
+    host = sim(features=RINGS[ring], vfs=1, args=("--doorbell", "none"),
+               wires={"vf1": "gen:size=60,flows=64,check=1"})
+    pmd = testpmd(host, host.create_vfs(1), vsr=DRIVERS[driver],
+                  args=["--rxd=256", "--txd=256"])
+    pmd.start_forwarding("io")
+    wait_for(lambda: host.fn("vf1")["tx_packets"] > 200000, "traffic", 60)
+    pmd.stop_forwarding()
+    counters = host.fn("vf1")
+    data = [queue["doorbells"] for queue in counters["queues"][:2]]
+    assert sum(data) <= 2 + 2 * counters["tx_packets"] // 65536, data
+    assert counters["counters"]["wire_bad"] == 0
+    assert pmd.quit() == 0
+    check_rules(driver, host)

@@ -62,7 +62,7 @@ def plain(*command, **kw):
         (["--wire", "vf9=null", "--vfs", "4"], "vf9"),
         (["--fault", "none-such"], "none-such"),
         (["--completion", "backwards"], "backwards"),
-        (["--doorbell", "loud"], "loud"),
+        (["--doorbell", "loud"], "lenient, strict or none"),
         (["--frobnicate"], "frobnicate"),
         (["surplus"], "surplus"),
     ],

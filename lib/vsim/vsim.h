@@ -126,6 +126,12 @@ struct vsim_nic_conf {
 	 * available before it asked (virtio 1.4 2.7.10, 2.8.9).
 	 */
 	bool strict_doorbells;
+	/**
+	 * The device polls the rings of data queues, and tells drivers that it needs no doorbells
+	 * (virtio 1.4 2.7.10, 2.8.10). With EVENT_IDX a split ring cannot say so for good: a driver
+	 * may ring once in 65536 buffers. Not with strict_doorbells.
+	 */
+	bool polled_rings;
 	/** The doorbell of each queue is on a page of its own (notify_off_multiplier 4096), so that
 	 * it can be mapped alone. */
 	bool page_per_vq;

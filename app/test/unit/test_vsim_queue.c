@@ -29,7 +29,7 @@ static struct driver d;
 /** The features that cases switch: the cases run over all combinations. */
 struct variant {
 	bool packed, indirect, in_order, mergeable, event_idx, notification_data, notif_config_data;
-	bool shuffled, strict; /**< Of the device. */
+	bool shuffled, strict, polled; /**< Of the device. */
 };
 
 static struct vsim_features
@@ -66,6 +66,7 @@ up(const struct variant *v)
 
 	conf.shuffled_completions = v->shuffled;
 	conf.strict_doorbells = v->strict;
+	conf.polled_rings = v->polled;
 	fx = fixture_from(&conf);
 	wire("peer:0");
 	driver_run(&d, fx.pf, fx.mem, &f, 2, SIZE);
@@ -1825,6 +1826,49 @@ strict_devices_check_each_announced_slot(void)
 	}
 }
 
+/* The driver is told that it needs no doorbell; without one, frames go through for some laps. */
+static void
+polled_rings_need_no_doorbells(void)
+{
+	for (unsigned int bits = 0; bits < 8; bits++) {
+		const struct variant v = { .packed = bits & 1,
+			.event_idx = bits & 2,
+			.shuffled = bits & 4,
+			.polled = true };
+		unsigned int sent = 0, got = 0;
+		uint32_t len;
+		uint16_t id;
+
+		up(&v);
+		for (unsigned int lap = 0; lap < 20; lap++) {
+			const uint16_t *event = (const void *)&d.tx[0].used->ring[SIZE];
+			const uint16_t *flags = v.packed ? &d.tx[0].device->flags :
+							   &d.tx[0].used->flags;
+
+			if (v.packed)
+				VTEST_EQ(*flags, RING_EVENT_FLAGS_DISABLE);
+			else
+				VTEST_EQ(*flags, v.event_idx ? 0 : VIRTQ_USED_F_NO_NOTIFY);
+			if (!v.packed && v.event_idx)
+				VTEST_EQ(*event, (uint16_t)(sent + 0x8000));
+			for (unsigned int i = 0; i < 10; i++, sent++) {
+				rx_post(&d.rx[0], i, SLOT);
+				tx_post(i, 60, i, 1, false);
+			}
+			ring_publish(&d.tx[0]);
+			poll_idle();
+			while (ring_reap(&d.tx[0], &id, &len))
+				;
+			while (ring_reap(&d.rx[0], &id, &len))
+				got++;
+		}
+		VTEST_EQ(fx.pf->counters->queue[1].packets, sent);
+		VTEST_EQ(fx.pf->counters->queue[1].doorbells, 0);
+		VTEST_EQ(got, sent);
+		down();
+	}
+}
+
 static const struct vtest_case cases[] = {
 	{ "split_frames_loop_back_in_every_variant", split_frames_loop_back_in_every_variant },
 	{ "packed_frames_loop_back_in_every_variant", packed_frames_loop_back_in_every_variant },
@@ -1876,6 +1920,7 @@ static const struct vtest_case cases[] = {
 			strict_devices_see_only_what_doorbells_announced },
 	{ "strict_devices_believe_the_last_position", strict_devices_believe_the_last_position },
 	{ "strict_devices_check_each_announced_slot", strict_devices_check_each_announced_slot },
+	{ "polled_rings_need_no_doorbells", polled_rings_need_no_doorbells },
 };
 
 int

@@ -91,6 +91,8 @@ vsim_packed_arm(struct vsim_queue *q)
 {
 	uint32_t wrap = q->flags_avail & VIRTQ_DESC_F_AVAIL ? 1u << RING_EVENT_WRAP_SHIFT : 0;
 
+	if (q->polled)
+		return 0;
 	q->active = false;
 	q->known = 0;
 	if (!q->event_idx)

@@ -114,6 +114,7 @@ queue_settings(struct vsim_queue *q)
 	q->shuffled = q->fn->nic->conf.shuffled_completions && !q->in_order && !q->is_ctrl &&
 			!q->is_admin;
 	q->hard = q->strict || q->shuffled;
+	q->polled = q->fn->nic->conf.polled_rings && !q->is_ctrl && !q->is_admin;
 	q->flags_avail = VIRTQ_DESC_F_AVAIL;
 	q->flags_used = VIRTQ_DESC_F_AVAIL | VIRTQ_DESC_F_USED;
 }
@@ -132,6 +133,18 @@ queue_misconfigured(const struct vsim_queue *q)
 		if (area[i].iova & (area[i].align - 1))
 			return VIRTIO_RULE_RING_ALIGNMENT;
 	return VIRTIO_RULE_NONE;
+}
+
+/** From now on the device looks at the ring without doorbells. */
+static void
+queue_poll(struct vsim_queue *q)
+{
+	q->active = true;
+	if (q->is_packed)
+		__atomic_store_n((uint32_t *)(void *)q->packed.device,
+				htole32(RING_EVENT_FLAGS_DISABLE << 16), __ATOMIC_RELAXED);
+	else
+		vsim_split_doorbells_off(q);
 }
 
 int
@@ -182,6 +195,8 @@ vsim_queue_activate(struct vsim_fn *fn, uint16_t qi)
 		vsim_fn_violation(fn, VIRTIO_RULE_DOORBELL_EARLY);
 	if (qi == 0 && fn->wire != NULL && fn->wire->ops->start != NULL)
 		fn->wire->ops->start(fn->wire);
+	if (q->polled)
+		queue_poll(q);
 	fn->queue[qi] = q;
 	vsim_workers_stale(fn->nic);
 	return 0;

@@ -30,12 +30,33 @@ vsim_split_look(struct vsim_queue *q)
 	return nb > 0;
 }
 
+/** The device polls the ring: tell the driver that it needs no doorbells. */
+static inline void
+vsim_split_doorbells_off(struct vsim_queue *q)
+{
+	uint16_t *event = (uint16_t *)(void *)&q->split.used->ring[q->size];
+	const uint16_t far = htole16(q->avail_i + (1u << 15));
+
+	/* With EVENT_IDX the flags are always 0 (2.7.10): ask for an index that is as far away as
+	 * can be, also for a driver that asks once for several bursts. */
+	if (!q->event_idx)
+		__atomic_store_n(&q->split.used->flags, htole16(VIRTQ_USED_F_NO_NOTIFY),
+				__ATOMIC_RELAXED);
+	else if (__atomic_load_n(event, __ATOMIC_RELAXED) != far)
+		__atomic_store_n(event, far, __ATOMIC_RELAXED);
+}
+
 /** The ring is empty: request a doorbell, then look again. @return as vsim_split_look(). */
 static VSIM_COLD int
 vsim_split_arm(struct vsim_queue *q)
 {
 	int ret;
 
+	if (q->polled) {
+		if (q->event_idx)
+			vsim_split_doorbells_off(q);
+		return 0;
+	}
 	q->active = false;
 	if (!q->event_idx)
 		return 0;

@@ -71,6 +71,7 @@ struct vsim_queue {
 	bool is_packed, in_order, event_idx, indirect, mergeable;
 	bool hard; /**< strict or shuffled. */
 	bool strict; /**< Buffers that no doorbell announced are not seen, see vsim_nic_conf. */
+	bool polled; /**< Doorbells are not needed: the queue stays active. */
 	bool shuffled; /**< Buffers complete in another order, see vsim_window.h. */
 	bool lapped; /**< Split: the available index has wrapped at least once. */
 	bool write; /**< The device writes the buffers: an RX queue. */
