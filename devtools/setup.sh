@@ -68,12 +68,13 @@ source_version() {
 	fi
 }
 
-# The headers drivers are built with are not in libdpdk-dev: take them from its source package.
+# The headers drivers are built with are not in libdpdk-dev, and no package has the example vdpa, with
+# which vsr-bench compares: take both from the source package.
 fetch_sdk() {
 	local sdk want take tmp
 	vsr_sdk_installed && return
 	sdk=$(vsr_sdk_dir)
-	[ -e "$sdk/lib/ethdev/ethdev_driver.h" ] && return
+	[ -e "$sdk/lib/ethdev/ethdev_driver.h" ] && [ -e "$sdk/examples/vdpa/main.c" ] && return
 	want=$(vsr_dpdk_source_version)
 	vsr_say "setup: fetching the driver-SDK headers of dpdk $want"
 	mkdir -p "$VSR_DEPS" || vsr_die "cannot write to $VSR_DEPS: set VSR_DEPS to a folder of yours."
@@ -96,11 +97,14 @@ fetch_sdk() {
 		apt_quietly source --download-only "dpdk=$take" ||
 			vsr_die "the source of dpdk $take could not be fetched (see above): check the network and run again."
 	)
-	# Headers alone; the patches of Debian touch none of them.
+	# Headers and the example alone; the patches of Debian touch none of them.
 	mkdir "$tmp/tree"
 	tar -C "$tmp/tree" --strip-components=1 --wildcards --no-anchored \
 			-xf "$(ls "$tmp"/dpdk_*.orig.tar.*z)" --exclude='*/examples' '*/lib/*.h' '*/drivers/bus/*.h' ||
 		vsr_die "the source of dpdk could not be unpacked: is there space in $VSR_DEPS?"
+	tar -C "$tmp/tree" --strip-components=1 --wildcards -xf "$(ls "$tmp"/dpdk_*.orig.tar.*z)" \
+			'*/examples/vdpa/*' ||
+		vsr_die "the source of dpdk has no examples/vdpa: this version is not known here."
 	[ -e "$tmp/tree/lib/ethdev/ethdev_driver.h" ] ||
 		vsr_die "the source of dpdk has no lib/ethdev/ethdev_driver.h: this version is not known here."
 	rm -rf "$sdk"

@@ -5,6 +5,7 @@
 The tests do not check how good the figures are, because other load on the machine changes them.
 """
 
+import argparse
 import json
 import os
 import pathlib
@@ -17,12 +18,12 @@ import pytest
 from framework import cpu, paths
 
 sys.path.insert(0, str(paths.ROOT / "app/vsr-bench"))
-from bench import notify, pmd  # noqa: E402
+from bench import bridge, notify, pmd  # noqa: E402
 from bench.common import Weather  # noqa: E402
 from bench.side import Load, Setting  # noqa: E402
 
 BENCH = paths.BUILD / "app/vsr-bench/vsr-bench"
-COMMANDS = ("pmd", "latency", "scale", "notify", "admin", "floor", "driver")
+COMMANDS = ("pmd", "bridge", "latency", "scale", "notify", "admin", "floor", "driver")
 ROW = ("device", "profile", "ring", "size", "queues", "driver", "setting", "path", "mpps",
        "cycles_per_packet", "hidden_per_packet", "doorbells_per_1000", "sim_busy")
 RATE_ROW = (*ROW, "rate", "rate_mpps", "drops_per_million", "drops", "offered", "runs", "p50_ns",
@@ -85,6 +86,8 @@ def test_help_describes_the_figures(command):
     ["pmd", "--device", "soft"], ["pmd", "--rate", "81"],
     ["pmd", "--ring-size", "100"], ["pmd", "--chart", "x.txt"], ["latency", "--seconds", "x"],
     ["scale", "--vfs", "2"], ["notify", "--samples", "9"], ["notify", "--chart", "x.txt"],
+    ["bridge", "--device", "soft"], ["bridge", "--bridge", "vsr fast"],
+    ["bridge", "--guests", "65"], ["bridge", "--guests", "1,"], ["bridge", "--chart", "x.txt"],
     ["admin", "--vfs", "2"], ["admin", "--depth", "65"], ["floor", "--rounds", "x"],
     ["floor", "--seconds", "nan"], ["floor", "more"], ["driver", "--burst", "3"],
     ["driver", "--profile", "x"], ["driver", "--size", "1519"],
@@ -210,6 +213,57 @@ def test_pmd_takes_sizes_and_device_arguments():
         (size, setting) for size in (1518, "imix")
         for setting in ("rx_path=split_mrg", "mrg_rxbuf=0", "default")]
     assert len(found["ratios"]) == 4 and found["floor"] == []
+
+
+def test_bridge_compares_the_bridges(tmp_path):
+    """Steps: one short turn of each bridge, with a chart. Verify: a row for each, with packets, or
+    with the reason why there are none; those of vsr-bridge and of net_vhost are always there."""
+    chart = tmp_path / "chart.svg"
+    found = answer("bridge", "--quick", "--device", "kind,polled", "--rounds", "1",
+                   "--seconds", "0.1", "--chart", str(chart))
+    assert [(row["device"], row["ring"], f"{row['backend']} {row['mode']}")
+            for row in found["rows"]] == [
+        (device, "split", name) for device in ("kind", "polled") for name in bridge.NAMES]
+    measured = [row for row in found["rows"] if "not_available" not in row]
+    assert {"vsr direct", "vsr relay", "net_vhost net_virtio", "net_vhost net_vsr"} <= {
+        f"{row['backend']} {row['mode']}" for row in measured}
+    for row in found["rows"]:
+        assert row in measured or len(row["not_available"]) > 20
+    for row in measured:
+        assert row["mpps_range"][0] <= row["mpps"] <= row["mpps_range"][1] and row["mpps"] > 0.001
+        assert row["turns"] == 1 and row["bridge_cpu_percent"] >= 0 and row["trip_us"] > 0
+        assert f"{row['backend']} {row['mode']}" in chart.read_text()
+    ratios = [ratio for ratio in found["ratios"] if ratio["device"] == "kind"]
+    assert len(ratios) == len(measured) / 2 - 1
+    for ratio in ratios:
+        assert ratio["against"] == "vsr direct"
+        assert ratio["mpps_range"][0] <= ratio["mpps"] <= ratio["mpps_range"][1]
+    # A thread that waits for doorbells does nothing without them; a loop that polls never rests.
+    idle = {f"{row['backend']} {row['mode']}": row["idle_cpu_percent"] for row in measured}
+    assert idle["vsr direct"] < 5 < idle["net_vhost net_vsr"]
+
+
+def test_bridge_goes_on_without_the_example_of_dpdk(monkeypatch, capsys):
+    """Verify: the row of a peer that is not built says so, and the command succeeds."""
+    two_processors()
+    monkeypatch.setattr(bridge, "EXAMPLE", pathlib.Path("/nowhere/dpdk-vdpa"))
+    parser = argparse.ArgumentParser()
+    bridge.options(parser)
+    args = parser.parse_args(["--quick", "--bridge", "vdpa_ifc direct"])
+    args.json = False
+    assert bridge.run(args) == 0
+    assert "dpdk-vdpa is not built: run devtools/build.sh" in capsys.readouterr().out
+
+
+def test_bridge_brings_guests_up_and_down():
+    """Verify: each guest received and sent all frames; times, memory and threads are plausible."""
+    rows = answer("bridge", "--guests", "1,8")["guests"]
+    assert [row["guests"] for row in rows] == [1, 8]
+    for row in rows:
+        assert row["received"] >= 16 and row["sent"] == 16
+        assert 0 < row["add_ms"] <= row["up_ms"] and row["down_ms"] > 0
+        assert 0 < row["memory_kb_per_guest"] < 8192
+        assert row["threads_without"] <= row["threads"] <= row["threads_without"] + 8
 
 
 def test_nothing_stays_behind_when_it_is_ended():

@@ -92,3 +92,29 @@ def times(rows, path):
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=8, loc="lower left", bbox_to_anchor=(0, 1), ncol=3)
     save(figure, path)
+
+
+def bridges(rows, path):
+    """A panel per device and ring: packets per second of each bridge, and its processor time."""
+    pyplot = plotter()
+    panels = {}
+    for row in rows:
+        panels.setdefault((row["device"], row["ring"]), []).append(row)
+    figure, grid = pyplot.subplots(len(panels), 2, squeeze=False, sharex="col",
+                                   figsize=(8.4, 0.7 + 1.9 * len(panels)))
+    for line, ((device, ring), found) in zip(grid, panels.items()):
+        names = [f"{row['backend']} {row['mode']}" for row in found]
+        for axes, name, label in ((line[0], "mpps", "Mpps"),
+                                  (line[1], "bridge_cpu_percent", "% of a processor")):
+            value = [row[name] for row in found]
+            error = [[max(row[name] - row[name + "_range"][0], 0) for row in found],
+                     [max(row[name + "_range"][1] - row[name], 0) for row in found]]
+            colours = [COLOURS["net_vsr" if row["backend"] == "vsr" else "net_virtio"]
+                       for row in found]
+            axes.barh(names, value, 0.6, xerr=error, color=colours, ecolor="#555555",
+                      error_kw={"elinewidth": 0.8})
+            axes.invert_yaxis()
+            axes.spines[["top", "right"]].set_visible(False)
+            axes.set_title(f"{device}, {ring}: {label}", fontsize=10)
+        line[1].set_yticklabels([])
+    save(figure, path)

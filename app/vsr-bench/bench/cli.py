@@ -9,7 +9,7 @@ import sys
 
 from framework.signals import default_for_children
 
-from . import admin, latency, notify, pmd, scale
+from . import admin, bridge, latency, notify, pmd, scale
 from .common import Refused, go_first, program_path
 
 TOP = """\
@@ -18,6 +18,7 @@ Usage: vsr-bench COMMAND [OPTIONS]
 Measure net_vsr and the parts that it uses. Every command has --help and --json.
 
   pmd      dpdk-testpmd forwarding on the simulated NIC, net_vsr against net_virtio
+  bridge   a guest on a VF through vsr-bridge, DPDK's vdpa_ifc, and net_vhost
   latency  one packet in flight: there and back, net_vsr against net_virtio
   scale    1 to 256 VFs: time to create, probe and start them, memory of each
   notify   one doorbell: memory BAR, trapped I/O BAR, admin queue, and other ways
@@ -33,7 +34,8 @@ An overview, in about a minute:
 
 # Commands that are separate programs, in C.
 PROGRAMS = ("driver", "floor")
-COMMANDS = {"pmd": pmd, "latency": latency, "scale": scale, "notify": notify, "admin": admin}
+COMMANDS = {"pmd": pmd, "bridge": bridge, "latency": latency, "scale": scale, "notify": notify,
+            "admin": admin}
 
 
 class Parser(argparse.ArgumentParser):

@@ -34,6 +34,7 @@ STALL = 0.9  # of a ring: packets that arrive in the longest pause of a run that
 LATE = 0.05  # share of the packets of a run that counts for which the generators were late
 # vsr-sim serve of each device
 DEVICES = {"kind": (), "hard": ("--completion", "shuffled", "--doorbell", "strict")}
+POLLED = ("--doorbell", "none")
 VIRTIO_PATH = re.compile(r"virtio: using (.*?) ?(Rx|Tx) path on port 0\s*$", re.M)
 
 
