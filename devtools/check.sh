@@ -80,6 +80,8 @@ include_direction() {
 	forbid lib/vpci 'vsim/|app/|drivers/' 'a function shown to a guest knows no simulator'
 	forbid drivers 'vsim/|vfio_user/|app/' 'drivers stand on lib/virtio'
 	forbid app/vsr-bridge/gate 'rte_|virtio|vsim/|vfio_user/|common/|vsrd/' 'the gate knows no VF'
+	forbid app/vsr-bridge 'vsrd/' 'it asks the owner of PFs through a socket'
+	forbid app/vsrd 'vpci/|vfio_user/|vsr-bridge/' 'no guest talks to the owner of PFs'
 	forbid app/vsrctl 'vsim/|vfio_user/' 'vsrctl works on any host'
 	forbid app/vsr-sim 'rte_|virtio/' 'the simulator needs no DPDK'
 	forbid app/vsr-sim 'vsim/' 'the host is a client of the NIC' | grep -v '^app/vsr-sim/nic' || :

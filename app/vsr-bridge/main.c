@@ -29,9 +29,9 @@
 
 static const char help[] =
 		"usage: vsr-bridge [OPTIONS]\n\n"
-		"Give VFs of virtio NICs to guests, through vhost-user. vsrd owns the PFs and has the\n"
-		"tokens of their VFs; vsr-bridge opens VFs, and a guest reaches nothing else. Add a guest\n"
-		"with vsrctl guest add, which prints the options for QEMU.\n\n"
+		"Give VFs of virtio NICs to guests, through vhost-user or vfio-user. vsrd owns the PFs and\n"
+		"has the tokens of their VFs; vsr-bridge opens VFs, and a guest reaches nothing else. Add\n"
+		"a guest with vsrctl guest add, which prints the options for QEMU.\n\n"
 		"  --run-dir DIR      folder of the sockets (default: $VSR_RUN_DIR, else /run/vsr)\n"
 		"  --socket PATH      socket (default: vsr-bridge.sock in that folder)\n"
 		"  --owner-socket PATH\n"
@@ -50,7 +50,7 @@ static const char help[] =
 struct options {
 	const char *run_dir;
 	struct guests_conf guests;
-	uint64_t memory; /* Bytes. */
+	uint64_t memory, guest_memory; /* Bytes; the latter 0: the default. */
 	struct server_conf server;
 	struct options_shared shared;
 };
@@ -75,6 +75,11 @@ parse_own(void *arg, int opt, char *value)
 	case 'f':
 		options->guests.state = value;
 		return OPTIONS_GO_ON;
+	case 'g':
+		if (options_mib(value, &options->guest_memory) != 0)
+			return options_usage(NAME, "--guest-memory takes a number of MiB, not ",
+					value);
+		return OPTIONS_GO_ON;
 	default: /* 'M' */
 		if (options_mib(value, &options->memory) != 0)
 			return options_usage(NAME, "--memory takes a number of MiB, not ", value);
@@ -90,6 +95,7 @@ parse(struct options *options, int argc, char **argv)
 		{ "owner-socket", required_argument, NULL, 'O' },
 		{ "state", required_argument, NULL, 'f' },
 		{ "memory", required_argument, NULL, 'M' },
+		{ "guest-memory", required_argument, NULL, 'g' },
 		OPTIONS_ROWS,
 		{ NULL, 0, NULL, 0 },
 	};
@@ -128,7 +134,7 @@ default_paths(struct options *options)
 static int
 start(struct options *options, struct err *err)
 {
-	const struct budget budget = budget_of_process(options->shared.guest_memory);
+	const struct budget budget = budget_of_process(options->guest_memory);
 	struct timespec now;
 	int ret, folder;
 

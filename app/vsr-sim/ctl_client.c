@@ -423,7 +423,7 @@ const struct cli_cmd cmd_attach = {
 	.opts = opts,
 	.notes = "BDF is a free PCI address such as 0000:02:00.0. The function is bound to vfio-pci.\n"
 		 "Its registers are accessed by system calls: none of its BARs can be mapped.\n"
-		 "vsrctl legacy serve creates such sockets.\n",
+		 "vsrctl guest add --vfio-user creates such sockets.\n",
 	.run = run_attach,
 };
 

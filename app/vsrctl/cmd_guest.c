@@ -26,37 +26,88 @@ print_qemu(const json_t *guest)
 		       "and the VF stays in use until QEMU ends\n");
 }
 
-static json_t *
-add_params(const struct ctl *ctl, char *const args[])
+/* The options of the other kind of front end. @return the first that was given, or NULL. */
+static const char *
+misplaced(const struct ctl *ctl)
 {
-	json_t *params;
+	const struct {
+		const char *name;
+		bool given;
+	} of_vhost[] = { { "--server", ctl->server }, { "--client", ctl->client },
+		{ "--queues", ctl->queues != NULL }, { "--mac", ctl->mac != NULL },
+		{ "--mode", ctl->mode != NULL }, { "--doorbell", ctl->doorbell != NULL } };
+
+	if (ctl->vhost_user != NULL)
+		return ctl->variant != NULL ? "--variant" : NULL;
+	for (size_t i = 0; i < sizeof(of_vhost) / sizeof(of_vhost[0]); i++)
+		if (of_vhost[i].given)
+			return of_vhost[i].name;
+	return NULL;
+}
+
+/* @return whether the options fit together; if not, the error text was printed. */
+static bool
+check_options(const struct ctl *ctl)
+{
+	const char *kind = ctl->vhost_user != NULL ? "--vhost-user" : "--vfio-user";
+
+	if (ctl->vhost_user == NULL && ctl->vfio_user == NULL)
+		ctl_refuse(ctl,
+				"name the socket for the guest with --vhost-user SOCKET or "
+				"--vfio-user SOCKET");
+	else if (ctl->vhost_user != NULL && ctl->vfio_user != NULL)
+		ctl_refuse(ctl, "a guest has either --vhost-user or --vfio-user");
+	else if (misplaced(ctl) != NULL)
+		ctl_refuse(ctl, "%s does not go with %s", misplaced(ctl), kind);
+	else if (ctl->server && ctl->client)
+		ctl_refuse(ctl, "vsr-bridge is either --server or --client of the socket");
+	else
+		return true;
+	return false;
+}
+
+/* What only guests on vhost-user have. @return whether it is right; if not, the error text was
+ * printed. */
+static bool
+add_vhost(const struct ctl *ctl, json_t *params)
+{
 	unsigned long pairs;
 
-	if (ctl->vhost_user == NULL) {
-		ctl_refuse(ctl, "name the socket for the guest with --vhost-user SOCKET");
-		return NULL;
-	}
-	if (ctl->server && ctl->client) {
-		ctl_refuse(ctl, "vsr-bridge is either --server or --client of the socket");
-		return NULL;
-	}
-	params = ctl_of_vf(ctl, args);
-	if (params == NULL)
-		return NULL;
 	if (ctl->queues != NULL) {
 		if (!ctl_number(ctl->queues, 128, &pairs) || pairs == 0) {
-			json_decref(params);
 			ctl_refuse(ctl, "\"%s\" is not a number of queue pairs: 1 to 128",
 					ctl->queues);
-			return NULL;
+			return false;
 		}
 		json_object_set_new(params, "queues", json_integer((json_int_t)pairs));
 	}
-	json_object_set_new(params, "socket", ctl_absolute(ctl->vhost_user));
+	ctl_add_text(params, "kind", "vhost-user");
 	ctl_add_text(params, "role", ctl->client ? "client" : "server");
 	ctl_add_text(params, "mac", ctl->mac);
 	ctl_add_text(params, "mode", ctl->mode);
 	ctl_add_text(params, "doorbell", ctl->doorbell);
+	return true;
+}
+
+static json_t *
+add_params(const struct ctl *ctl, char *const args[])
+{
+	json_t *params;
+
+	if (!check_options(ctl))
+		return NULL;
+	params = ctl_of_vf(ctl, args);
+	if (params == NULL)
+		return NULL;
+	if (ctl->vfio_user != NULL) {
+		ctl_add_text(params, "kind", "vfio-user");
+		ctl_add_text(params, "variant", ctl->variant);
+	} else if (!add_vhost(ctl, params)) {
+		json_decref(params);
+		return NULL;
+	}
+	json_object_set_new(params, "socket",
+			ctl_absolute(ctl->vfio_user != NULL ? ctl->vfio_user : ctl->vhost_user));
 	ctl_add_text(params, "owner", ctl->owner);
 	ctl_add_text(params, "group", ctl->group);
 	ctl_add_text(params, "socket_mode", ctl->socket_mode);
@@ -84,6 +135,12 @@ cmd_guest_add(const struct ctl *ctl, char *const args[])
 }
 
 /* ---------------------------------------------------------------- list, show, stats */
+
+static bool
+on_vfio_user(const json_t *guest)
+{
+	return strcmp(ctl_text(guest, "kind"), "vfio-user") == 0;
+}
 
 /* What a guest does now, in one word or two. */
 static const char *
@@ -117,12 +174,14 @@ cmd_guest_list(const struct ctl *ctl, char *const args[])
 	table_start(&table, "PF", ">VF", "GUEST", "MODE", ">QUEUES", "SOCKET", "NOTE", NULL);
 	json_array_foreach(json_object_get(answer, "guests"), i, one)
 	{
-		char vf[24], queues[24];
+		char vf[24], queues[24] = "-";
 
 		snprintf(vf, sizeof(vf), "%lld", (long long)ctl_int(one, "vf"));
-		snprintf(queues, sizeof(queues), "%lld", (long long)ctl_int(one, "queues"));
-		table_row(&table, ctl_text(one, "pf"), vf, doing(one), ctl_text(one, "mode"),
-				queues, ctl_text(one, "socket"), ctl_text(one, "reason"));
+		if (!on_vfio_user(one))
+			snprintf(queues, sizeof(queues), "%lld", (long long)ctl_int(one, "queues"));
+		table_row(&table, ctl_text(one, "pf"), vf, doing(one),
+				ctl_text(one, on_vfio_user(one) ? "variant" : "mode"), queues,
+				ctl_text(one, "socket"), ctl_text(one, "reason"));
 	}
 	table_print(ctl, &table);
 	json_decref(answer);
@@ -132,9 +191,13 @@ cmd_guest_list(const struct ctl *ctl, char *const args[])
 static void
 print_front_end(const json_t *end)
 {
+	char process[32] = "";
+
+	if (json_is_integer(json_object_get(end, "pid")))
+		snprintf(process, sizeof(process), "process %lld, ",
+				(long long)ctl_int(end, "pid"));
 	if (json_is_true(json_object_get(end, "connected")))
-		printf("front end: process %lld, %lld MiB of memory in %lld regions%s\n",
-				(long long)ctl_int(end, "pid"),
+		printf("front end: %s%lld MiB of memory in %lld regions%s\n", process,
 				(long long)ctl_int(end, "memory") >> 20,
 				(long long)ctl_int(end, "regions"),
 				json_is_true(json_object_get(end, "another_waits")) ?
@@ -142,7 +205,8 @@ print_front_end(const json_t *end)
 						"");
 	else
 		printf("front end: none\n");
-	if (strcmp(ctl_text(end, "last_end"), "") != 0)
+	if (json_is_string(json_object_get(end, "last_end")) &&
+			strcmp(ctl_text(end, "last_end"), "") != 0)
 		printf("last end:  %s\n", ctl_text(end, "last_end"));
 }
 
@@ -172,23 +236,12 @@ print_queues(const struct ctl *ctl, const json_t *guest)
 	table_print(ctl, &table);
 }
 
-int
-cmd_guest_show(const struct ctl *ctl, char *const args[])
+/* A guest on vhost-user, after its first line. */
+static void
+print_vhost(const struct ctl *ctl, const json_t *guest)
 {
-	json_t *params = ctl_of_vf(ctl, args), *guest;
-	const json_t *features;
-	int code;
+	const json_t *features = json_object_get(guest, "features");
 
-	if (params == NULL)
-		return CTL_REFUSED;
-	guest = ctl_call(ctl, "guest.show", params, &code);
-	if (guest == NULL)
-		return code;
-	if (ctl->json)
-		return ctl_print_json(ctl, guest);
-	features = json_object_get(guest, "features");
-	printf("VF %lld of %s (%s), %s\n", (long long)ctl_int(guest, "vf"), ctl_text(guest, "pf"),
-			ctl_text(guest, "pci"), doing(guest));
 	printf("socket:    %s, vsr-bridge is the %s\n", ctl_text(guest, "socket"),
 			ctl_text(guest, "role"));
 	print_front_end(json_object_get(guest, "front_end"));
@@ -205,6 +258,55 @@ cmd_guest_show(const struct ctl *ctl, char *const args[])
 				json_is_true(json_object_get(features, "logging")) ? ", migrating" :
 										     "");
 	print_queues(ctl, guest);
+}
+
+static void
+print_registers(const json_t *guest)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(json_object_get(guest, "registers"), name, value)
+			printf("%-17s %lld\n", name, (long long)json_integer_value(value));
+}
+
+/* A guest on vfio-user, after its first line. */
+static void
+print_vfio(const json_t *guest)
+{
+	printf("socket:    %s, for vfio-user\n", ctl_text(guest, "socket"));
+	print_front_end(json_object_get(guest, "front_end"));
+	printf("shown as:  %s%s%s\n", ctl_text(guest, "variant"),
+			ctl_text(guest, "reason")[0] != '\0' ? ": " : "",
+			ctl_text(guest, "reason"));
+	if (json_object_get(guest, "registers") == NULL)
+		return;
+	printf("doorbell:  %s\n",
+			strcmp(ctl_text(guest, "doorbell"), "written") == 0 ?
+					"written to the VF" :
+					"a command to the owner");
+	print_registers(guest);
+}
+
+int
+cmd_guest_show(const struct ctl *ctl, char *const args[])
+{
+	json_t *params = ctl_of_vf(ctl, args), *guest;
+	int code;
+
+	if (params == NULL)
+		return CTL_REFUSED;
+	guest = ctl_call(ctl, "guest.show", params, &code);
+	if (guest == NULL)
+		return code;
+	if (ctl->json)
+		return ctl_print_json(ctl, guest);
+	printf("VF %lld of %s (%s), %s\n", (long long)ctl_int(guest, "vf"), ctl_text(guest, "pf"),
+			ctl_text(guest, "pci"), doing(guest));
+	if (on_vfio_user(guest))
+		print_vfio(guest);
+	else
+		print_vhost(ctl, guest);
 	print_qemu(guest);
 	json_decref(guest);
 	return CTL_OK;
@@ -226,8 +328,11 @@ cmd_guest_stats(const struct ctl *ctl, char *const args[])
 	if (ctl->json)
 		return ctl_print_json(ctl, stats);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		printf("%-17s %lld\n", names[i], (long long)ctl_int(stats, names[i]));
-	print_queues(ctl, stats);
+		if (json_object_get(stats, names[i]) != NULL)
+			printf("%-17s %lld\n", names[i], (long long)ctl_int(stats, names[i]));
+	print_registers(stats);
+	if (json_object_get(stats, "queue_list") != NULL)
+		print_queues(ctl, stats);
 	json_decref(stats);
 	return CTL_OK;
 }

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/* vsrctl legacy: the legacy registers of VFs, and VFs shown to guests, through vsrd. */
+/* vsrctl legacy: the legacy registers of VFs, through vsrd. */
 
 #include <stdint.h>
 #include <stdio.h>
@@ -146,82 +146,5 @@ cmd_legacy_notify_info(const struct ctl *ctl, char *const args[])
 	}
 	table_print(ctl, &table);
 	json_decref(info);
-	return CTL_OK;
-}
-
-int
-cmd_legacy_serve(const struct ctl *ctl, char *const args[])
-{
-	json_t *params = ctl_of_vf(ctl, args), *answer;
-	int code;
-
-	if (params == NULL)
-		return CTL_REFUSED;
-	json_object_set_new(params, "socket", ctl_absolute(args[2]));
-	ctl_add_text(params, "owner", ctl->owner);
-	ctl_add_text(params, "group", ctl->group);
-	ctl_add_text(params, "mode", ctl->mode);
-	answer = ctl_call(ctl, "legacy.serve", params, &code);
-	if (answer == NULL)
-		return code;
-	if (ctl->json)
-		return ctl_print_json(ctl, answer);
-	printf("VF %s of %s is served on %s\n", args[1], args[0], ctl_text(answer, "socket"));
-	json_decref(answer);
-	return CTL_OK;
-}
-
-int
-cmd_legacy_unserve(const struct ctl *ctl, char *const args[])
-{
-	json_t *params = ctl_of_vf(ctl, args), *answer;
-	int code;
-
-	if (params == NULL)
-		return CTL_REFUSED;
-	answer = ctl_call(ctl, "legacy.unserve", params, &code);
-	if (answer == NULL)
-		return code;
-	if (ctl->json)
-		return ctl_print_json(ctl, answer);
-	printf("VF %s of %s is not served any more\n", args[1], args[0]);
-	json_decref(answer);
-	return CTL_OK;
-}
-
-static void
-add_served(struct table *table, const json_t *one)
-{
-	static const char *const names[] = { "vf", "reads", "writes", "doorbells", "commands",
-		"failures" };
-	char cells[6][24];
-
-	for (unsigned int i = 0; i < 6; i++)
-		snprintf(cells[i], sizeof(cells[i]), "%lld", (long long)ctl_int(one, names[i]));
-	table_row(table, ctl_text(one, "pf"), cells[0], cells[1], cells[2], cells[3], cells[4],
-			cells[5], json_is_true(json_object_get(one, "guest")) ? "yes" : "no",
-			ctl_text(one, "socket"));
-}
-
-int
-cmd_legacy_served(const struct ctl *ctl, char *const args[])
-{
-	json_t *params = json_object(), *answer, *one;
-	struct table table;
-	size_t i;
-	int code;
-
-	if (args[0] != NULL)
-		json_object_set_new(params, "pf", json_string(args[0]));
-	answer = ctl_call(ctl, "legacy.served", params, &code);
-	if (answer == NULL)
-		return code;
-	if (ctl->json)
-		return ctl_print_json(ctl, answer);
-	table_start(&table, "PF", ">VF", ">READS", ">WRITES", ">DOORBELLS", ">COMMANDS",
-			">FAILURES", "GUEST", "SOCKET", NULL);
-	json_array_foreach(json_object_get(answer, "served"), i, one) add_served(&table, one);
-	table_print(ctl, &table);
-	json_decref(answer);
 	return CTL_OK;
 }

@@ -45,6 +45,8 @@ enum ctl_opt {
 	OPT_MAC = 1 << 14,
 	OPT_DOORBELL = 1 << 15,
 	OPT_SOCKET_MODE = 1 << 16,
+	OPT_VFIO_USER = 1 << 17,
+	OPT_VARIANT = 1 << 18,
 };
 
 /** The command line. */
@@ -56,6 +58,7 @@ struct ctl {
 	const char *group, *member, *result_len, *area; /**< NULL: not given. */
 	const char *count, *owner, *mode;
 	const char *vhost_user, *queues, *mac, *doorbell, *socket_mode;
+	const char *vfio_user, *variant;
 	bool rotate, follow, json, server, client;
 	bool color; /**< stdout is a terminal with colours. */
 };
@@ -89,9 +92,6 @@ int cmd_legacy_read(const struct ctl *ctl, char *const args[]);
 int cmd_legacy_write(const struct ctl *ctl, char *const args[]);
 int cmd_legacy_dump(const struct ctl *ctl, char *const args[]);
 int cmd_legacy_notify_info(const struct ctl *ctl, char *const args[]);
-int cmd_legacy_serve(const struct ctl *ctl, char *const args[]);
-int cmd_legacy_unserve(const struct ctl *ctl, char *const args[]);
-int cmd_legacy_served(const struct ctl *ctl, char *const args[]);
 int cmd_guest_add(const struct ctl *ctl, char *const args[]);
 int cmd_guest_list(const struct ctl *ctl, char *const args[]);
 int cmd_guest_show(const struct ctl *ctl, char *const args[]);

@@ -18,8 +18,9 @@
 #include "ctl.h"
 
 static const char guest_add_more[] =
-		"\nThe guest sees a virtio network device whose queues are those of the VF: packets pass\n"
-		"without a copy. Paste the printed options into the command line of QEMU.\n\n"
+		"\nOn vhost-user the guest sees a virtio network device of QEMU whose queues are those of\n"
+		"the VF: packets pass without a copy. On vfio-user the guest sees the VF itself, changed by\n"
+		"a variant. Paste the printed options into the command line of QEMU.\n\n"
 		"  --vhost-user SOCKET  socket between vsr-bridge and the guest's QEMU\n"
 		"  --server, --client   who listens there: vsr-bridge (default), or QEMU; QEMU comes back\n"
 		"                       by itself after a restart of vsr-bridge only if vsr-bridge listens\n"
@@ -30,11 +31,14 @@ static const char guest_add_more[] =
 		"  --doorbell relayed   a thread of vsr-bridge rings the VF (default)\n"
 		"  --doorbell mapped    the guest rings the VF itself: QEMU gets the VFIO descriptor of the\n"
 		"                       VF, and the VF stays in use until QEMU ends\n"
+		"  --vfio-user SOCKET   socket of the VF for the guest's QEMU\n"
+		"  --variant legacy     a transitional function, for drivers of virtio before 1.0\n"
 		"  --owner, --group, --socket-mode\n"
 		"                       of the socket, if vsr-bridge makes it (default: its own user, 0600)\n"
 		"\nThe guest must share its memory: memory-backend-memfd with share=on. It comes back after\n"
 		"a restart of vsr-bridge, until vsrctl guest remove.\n\n"
-		"  vsrctl guest add 01:00.0 1 --vhost-user /run/vsr/vm1.sock --queues 2\n";
+		"  vsrctl guest add 01:00.0 1 --vhost-user /run/vsr/vm1.sock --queues 2\n"
+		"  vsrctl guest add 01:00.0 2 --vfio-user /run/vsr/vm2.sock --variant legacy\n";
 
 static const struct ctl_cmd cmds[] = {
 	{ "list", "", "Show the virtio-net functions: driver, IOMMU group, subsystem, VFs", 0, 0, 0,
@@ -69,21 +73,14 @@ static const struct ctl_cmd cmds[] = {
 			cmd_legacy_dump, NULL },
 	{ "legacy notify-info", "PF VF", "Show where the doorbells of a VF are", 2, 2, 0, false,
 			cmd_legacy_notify_info, NULL },
-	{ "legacy serve", "PF VF SOCKET [--owner USER] [--group GROUP] [--mode MODE]",
-			"Show a VF to guests as a transitional function", 3, 3,
-			OPT_OWNER | OPT_GROUP | OPT_MODE, false, cmd_legacy_serve, NULL },
-	{ "legacy unserve", "PF VF", "Stop showing a VF to guests, and close the VF", 2, 2, 0,
-			false, cmd_legacy_unserve, NULL },
-	{ "legacy served", "[PF]", "Show the VFs that are shown to guests, with counters", 0, 1, 0,
-			false, cmd_legacy_served, NULL },
 	{ "guest add",
 			"PF VF --vhost-user SOCKET [--server|--client] [--queues N] [--mac MAC] "
-			"[--mode MODE] [--doorbell D] [--owner USER] [--group GROUP] "
-			"[--socket-mode MODE]",
-			"Give a VF to a guest through vhost-user, and print the options for QEMU",
-			2, 2,
-			OPT_VHOST_USER | OPT_SERVER | OPT_CLIENT | OPT_QUEUES | OPT_MAC | OPT_MODE |
-					OPT_DOORBELL | OPT_OWNER | OPT_GROUP | OPT_SOCKET_MODE,
+			"[--mode MODE] [--doorbell D] | PF VF --vfio-user SOCKET --variant V "
+			"[--owner USER] [--group GROUP] [--socket-mode MODE]",
+			"Give a VF to a guest, and print the options for QEMU", 2, 2,
+			OPT_VFIO_USER | OPT_VARIANT | OPT_VHOST_USER | OPT_SERVER | OPT_CLIENT |
+					OPT_QUEUES | OPT_MAC | OPT_MODE | OPT_DOORBELL | OPT_OWNER |
+					OPT_GROUP | OPT_SOCKET_MODE,
 			true, cmd_guest_add, guest_add_more },
 	{ "guest list", "[PF]", "Show the guests on VFs, and what each does", 0, 1, 0, true,
 			cmd_guest_list, NULL },
@@ -136,12 +133,11 @@ print_help(void)
 	       "  --sriov-ids FILE  devices whose SR-IOV is forbidden or permitted, without vsrd\n"
 	       "  --group self|sriov, --member N, --result-len N\n"
 	       "                    of a raw command (default: self, 0, 0)\n"
-	       "  --owner USER, --group GROUP, --mode MODE\n"
-	       "                    of the socket for guests (default: user of vsrd, 0600)\n"
 	       "  --area common|net legacy registers (default: common)\n"
 	       "  --count N         print N times, then stop\n"
 	       "  --vhost-user SOCKET, --server, --client, --queues N, --mac MAC, --mode MODE,\n"
-	       "  --doorbell D, --socket-mode MODE\n"
+	       "  --doorbell D, --vfio-user SOCKET, --variant V, --owner USER, --group GROUP,\n"
+	       "  --socket-mode MODE\n"
 	       "                    of a guest: see vsrctl guest add --help\n"
 	       "  --help            print this, or the help of a command\n\n"
 	       "A PF is named by its PCI address: 0000:01:00.0, or 01:00.0 in domain 0.\n"
@@ -227,6 +223,8 @@ static const struct {
 	{ "--mac", OPT_MAC },
 	{ "--doorbell", OPT_DOORBELL },
 	{ "--socket-mode", OPT_SOCKET_MODE },
+	{ "--vfio-user", OPT_VFIO_USER },
+	{ "--variant", OPT_VARIANT },
 };
 
 static const char *
@@ -243,7 +241,8 @@ static const char *
 find_unprintable(const struct ctl *ctl, int nb_words, char *const words[])
 {
 	const char *const values[] = { ctl->token, ctl->group, ctl->area, ctl->owner, ctl->mode,
-		ctl->vhost_user, ctl->queues, ctl->mac, ctl->doorbell, ctl->socket_mode };
+		ctl->vhost_user, ctl->queues, ctl->mac, ctl->doorbell, ctl->socket_mode,
+		ctl->vfio_user, ctl->variant };
 	char clean[PATH_MAX];
 
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
@@ -325,6 +324,8 @@ static const struct option options[] = {
 	{ "mac", required_argument, NULL, 'A' },
 	{ "doorbell", required_argument, NULL, 'd' },
 	{ "socket-mode", required_argument, NULL, 'O' },
+	{ "vfio-user", required_argument, NULL, 'V' },
+	{ "variant", required_argument, NULL, 'x' },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
 };
@@ -391,6 +392,12 @@ note_option(struct ctl *ctl, int opt, const char **ids)
 	case 'O':
 		ctl->socket_mode = optarg;
 		return OPT_SOCKET_MODE;
+	case 'V':
+		ctl->vfio_user = optarg;
+		return OPT_VFIO_USER;
+	case 'x':
+		ctl->variant = optarg;
+		return OPT_VARIANT;
 	case 'f':
 		ctl->follow = true;
 		return OPT_FOLLOW;

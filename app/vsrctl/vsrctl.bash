@@ -21,7 +21,7 @@ _vsrctl() {
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
 		--sysfs | --socket | --sriov-ids | --token | --group | --member | --result-len | --area | --count | \
-			--owner | --mode | --vhost-user | --queues | --mac | --doorbell | --socket-mode)
+			--owner | --mode | --vhost-user | --vfio-user | --variant | --queues | --mac | --doorbell | --socket-mode)
 			i=$((i + 1)) ;;
 		-*) ;;
 		# Bash takes ":" for the end of a word.
@@ -29,13 +29,8 @@ _vsrctl() {
 		*) words+=("${COMP_WORDS[i]}") ;;
 		esac
 	done
-	# The socket of legacy serve.
-	if [ "${words[0]} ${words[1]} ${#words[@]}" = 'legacy serve 4' ] && [[ $cur != -* ]]; then
-		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
-		return
-	fi
 	case $before in
-	--sysfs | --socket | --sriov-ids | --vhost-user)
+	--sysfs | --socket | --sriov-ids | --vhost-user | --vfio-user)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
@@ -44,11 +39,9 @@ _vsrctl() {
 		wanted='self sriov'
 		;;
 	--doorbell) wanted='relayed mapped' ;;
+	--variant) wanted='legacy' ;;
 	--area) wanted='common net' ;;
-	--mode)
-		[ "${words[0]}" = guest ] || return
-		wanted='direct relay'
-		;;
+	--mode) wanted='direct relay' ;;
 	--token | --member | --result-len | --count | --owner | --queues | --mac | --socket-mode) return ;;
 	esac
 	if [ -n "$wanted" ]; then
@@ -61,15 +54,14 @@ _vsrctl() {
 	'pf ') wanted='show attach release reset' ;;
 	'vf ') wanted='create destroy show' ;;
 	'admin ') wanted='list caps raw stats' ;;
-	'legacy ') wanted='read write dump notify-info serve unserve served' ;;
+	'legacy ') wanted='read write dump notify-info' ;;
 	'guest ') wanted='add list show stats remove health events' ;;
 	'guest add')
 		options+=' --vhost-user --server --client --queues --mac --mode --doorbell'
-		options+=' --owner --group --socket-mode'
+		options+=' --vfio-user --variant --owner --group --socket-mode'
 		;;
 	'guest events') options+=' --follow' ;;
 	'vf create') options+=' --token' ;;
-	'legacy serve') options+=' --owner --group --mode' ;;
 	'admin raw')
 		options+=' --group --member --result-len'
 		[ ${#words[@]} -eq 3 ] && wanted='list_query cap_id_list_query device_cap_get

@@ -16,12 +16,12 @@
 #include <unistd.h>
 
 #include "base/base_clock.h"
+#include "base/base_limits.h"
 #include "base/base_path.h"
 
 #include "daemon/fdstore.h"
 #include "daemon/log.h"
 #include "daemon/options.h"
-#include "daemon/budget.h"
 #include "vsrd/api/vsrd.h"
 
 static const char help[] =
@@ -35,7 +35,6 @@ static const char help[] =
 		"                     of the socket (default: vsrd's own, mode 0600, or 0666 with\n"
 		"                     --allow-uid)\n"
 		"  --allow-uid UID    user that is served, besides root and vsrd's own; may be repeated\n"
-		"  --guest-memory MIB memory that one guest may map (default: half of that of the machine)\n"
 		"  --sriov-ids FILE   devices whose SR-IOV is forbidden, or permitted without the feature\n"
 		"  --log WHERE        stderr (default) or syslog\n"
 		"  --version, --help\n";
@@ -148,14 +147,13 @@ static int
 prepare(struct options *options, struct err *err)
 {
 	static char path[PATH_MAX];
-	const struct budget budget = budget_of_process(options->shared.guest_memory);
 	struct pf_host *host = &vsrd.owner.host;
 	struct timespec now;
 	int ret, folder;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	vsrd.started = now.tv_sec;
-	budget_set(&budget);
+	base_files_raise();
 	folder = base_folder_open(host->run_dir, true);
 	if (folder < 0)
 		return err_set(err, folder, "cannot use the folder %s: %s", host->run_dir,
@@ -246,9 +244,9 @@ starter_end(struct starter *starter)
 
 /*
  * Each step runs, whatever became of those before: one call that hangs in the kernel must not leave
- * guests connected and PFs running. A thread that is left behind finds all gates closed, and a PF
+ * PFs running. A thread that is left behind finds all gates closed, and a PF
  * that it is inside of is left as it is. The steps end before the keeper (STOP_MS) and systemd
- * (TimeoutStopSec=) lose their patience: 6 + 6 + 15 s, then 7 s for the keeper, 4 s for all PFs.
+ * (TimeoutStopSec=) lose their patience: 6 + 6 s, then 7 s for the keeper, 4 s for all PFs.
  * @return false: something that was begun does not end.
  */
 static bool
@@ -260,7 +258,6 @@ stop(struct starter *starter)
 	started = all = starter_end(starter);
 	/* A start that hangs has not come to the server. */
 	all = server_stop(started ? vsrd.server : NULL) && all;
-	all = guests_unserve_all(&vsrd.guests) && all;
 	return owner_leave(&vsrd.owner) && all;
 }
 
@@ -275,7 +272,6 @@ main(int argc, char **argv)
 
 	log_to_stderr("vsrd");
 	owner_init(&vsrd.owner);
-	guests_init(&vsrd.guests);
 	code = parse(&options, argc, argv);
 	if (code != OPTIONS_GO_ON)
 		return code;

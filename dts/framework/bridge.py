@@ -24,6 +24,10 @@ class Bridge(Daemon):
         """Add a guest on a VF. Returns the answer."""
         return self.call("guest.add", pf=self.host.pf, vf=vf, socket=str(self.path(vf)), **params)
 
+    def add_legacy(self, vf, **params):
+        """Add a guest on a VF that is shown as a transitional function."""
+        return self.add(vf, kind="vfio-user", variant="legacy", **params)
+
     def remove(self, vf):
         return self.call("guest.remove", pf=self.host.pf, vf=vf)
 

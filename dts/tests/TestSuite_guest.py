@@ -373,7 +373,7 @@ def test_a_damaged_state_file_is_kept_aside(bridged):
 def test_the_state_file_of_a_newer_version_is_not_touched(bridged):
     bridge = bridged()
     assert bridge.stop() == 0
-    bridge.state.write_text('{"version": 2, "guests": {}}')
+    bridge.state.write_text('{"version": 99, "guests": {}}')
     bridge.state.chmod(0o600)
     with pytest.raises((EOFError, TimeoutError)):
         bridge.start()

@@ -1,31 +1,39 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""VFs that vsrd shows to guests as transitional functions.
+"""VFs that vsr-bridge shows to guests as transitional functions.
 
 The guest is Debian's dpdk-testpmd with the legacy path of DPDK's own net_virtio: the simulated host
-attaches the function from the vfio-user socket of vsrd. Tests that count commands per register
-access use a minimal guest instead, which reads and writes single registers.
+attaches the function from the vfio-user socket of vsr-bridge. Tests that count commands per
+register access use a minimal guest instead, which reads and writes single registers.
 """
 
 import concurrent.futures
 import errno
+import json
 import os
+import pathlib
 import re
 import select
+import shlex
 import signal
+import socket
+import stat
 import subprocess
+import tempfile
 import threading
 import time
 
 import pytest
 
 from framework import vfio_user as vu
+from framework.bridge import BRIDGE, Bridge
 from framework.frames import check_crossing, frame_to, frames_of_all_sizes
 from framework.sim import PF
 from framework.sleeper import check_wakes
 from framework.vfio_user import Guest
-from framework.vsrd import VSRD, Refused, Vsrd
-from framework.wait import wait_for
+from framework.vhost_user import FrontEnd
+from framework.vsrd import Refused, Vsrd, refused, shown
+from framework.wait import SLOW, wait_for
 
 SHOWN = "0000:02:00.0"  # address of the transitional function
 VF2 = "0000:01:00.2"
@@ -34,18 +42,26 @@ LEGACY = 1  # port of the transitional function: EAL sorts ports by address
 
 
 class Tunnel:
-    """A simulated host, and a vsrd that serves some of its VFs."""
+    """A simulated host, vsrd, and a vsr-bridge that shows some of the VFs."""
 
-    def __init__(self, host, vsrd):
-        self.host, self.vsrd = host, vsrd
+    def __init__(self, host, vsrd, bridge):
+        self.host, self.vsrd, self.bridge = host, vsrd, bridge
 
     def path(self, vf=1):
-        return self.host.dir / f"guest{vf}"
+        return self.bridge.path(vf)
+
+    def add(self, vf, path):
+        """Run vsrctl guest add. Returns what subprocess.run() returns."""
+        return self.host.vsrctl("guest", "add", PF, vf, "--vfio-user", path, "--variant", "legacy")
 
     def serve(self, vf=1):
-        done = self.host.vsrctl("legacy", "serve", PF, vf, self.path(vf))
+        done = self.add(vf, self.path(vf))
         assert done.returncode == 0, done.stderr
         return self
+
+    def unserve(self, vf=1):
+        done = self.host.vsrctl("guest", "remove", PF, vf)
+        assert done.returncode == 0, done.stderr
 
     def attach(self, vf=1, bdf=SHOWN):
         done = self.host.cli("attach", bdf, self.path(vf))
@@ -57,9 +73,16 @@ class Tunnel:
         assert done.returncode == 0, done.stderr
 
     def counters(self, vf=1) -> dict:
-        """The counters of vsrd for a VF that it serves."""
-        (one,) = [s for s in self.vsrd.call("legacy.served", pf=PF)["served"] if s["vf"] == vf]
-        return one
+        """The counters of vsr-bridge for a VF that it shows."""
+        return self.bridge.show(vf)["registers"]
+
+    def connected(self, vf=1) -> bool:
+        return self.bridge.show(vf)["front_end"]["connected"]
+
+    def wait_doorbell(self, vf=1) -> bool:
+        """Whether doorbells are written to the VF: known when vsrd has answered."""
+        wait_for(lambda: self.counters(vf)["commands"], "the answer about the doorbell")
+        return self.bridge.show(vf)["doorbell"] == "written"
 
     def commands(self) -> int:
         """Number of admin commands for legacy registers."""
@@ -72,16 +95,17 @@ class Tunnel:
 
 @pytest.fixture
 def tunnel(sim, closing):
-    """tunnel(vfs=2, served=[1], ...): a vsrd with VFs, of which it serves some. options: arguments
-    of vsrd; conf: those of Sim."""
+    """tunnel(vfs=2, served=[1], ...): vsrd with VFs, and a vsr-bridge that shows some of them, both
+    with a keeper. options: arguments of vsr-bridge; conf: those of Sim."""
 
-    def make(vfs=2, served=(1,), keeper=True, options=(), **conf):
+    def make(vfs=2, served=(1,), options=(), **conf):
         host = sim(vfs=vfs, **conf)
-        vsrd = closing(Vsrd(host, keeper=keeper, args=["--pf", PF, *options])).start()
+        vsrd = closing(Vsrd(host)).start()
         host.create_vfs(vfs)
-        made = Tunnel(host, vsrd)
+        made = Tunnel(host, vsrd, closing(Bridge(host, keeper=True, args=options)).start())
         for vf in served:
             made.serve(vf)
+            made.wait_doorbell(vf)
         return made
 
     return make
@@ -237,12 +261,12 @@ def test_packets_wake_a_sleeping_guest(tunnel, closing):
 
 def test_function_can_be_detached_while_testpmd_uses_it(forwarding, testpmd):
     """Steps: detach the function while testpmd uses it; attach it again, and start another testpmd.
-    Verify: vsrd sees the guest leave; frames cross with the other testpmd."""
+    Verify: vsr-bridge sees the guest leave; frames cross with the other testpmd."""
     made, pmd, taps = forwarding()
     check_both_ways(taps, few(taps))
     made.detach()
     assert not made.host.sysfs("bus/pci/devices", SHOWN).exists()
-    wait_for(lambda: not made.counters()["guest"], "vsrd to see the guest leave")
+    wait_for(lambda: not made.connected(), "vsr-bridge to see the guest leave")
     assert made.host.fn("vf1")["dma_bytes"] == 0
     pmd.kill()
     made.attach()
@@ -252,10 +276,10 @@ def test_function_can_be_detached_while_testpmd_uses_it(forwarding, testpmd):
 
 
 def test_modern_driver_uses_no_tunnel(tunnel, testpmd, closing):
-    """Steps: stop serving VF 1; net_vsr forwards frames on it, while VF 2 is still served. Verify:
+    """Steps: remove the guest of VF 1; net_vsr forwards frames on it, while VF 2 is still served. Verify:
     no command for a legacy register."""
     made = tunnel(taps=("vf1",), served=(1, 2))
-    assert made.host.vsrctl("legacy", "unserve", PF, 1).returncode == 0
+    made.unserve()
     before = made.commands(), made.counters(2)["commands"]
     tap = closing(made.host.open_tap("vf1"))
     pmd = testpmd(made.host, ["0000:01:00.1"], vsr=True)
@@ -367,7 +391,7 @@ def test_wrong_notify_info_reaches_no_other_vf(lie, doorbell, tunnel, guest):
     Verify: wrong entries are not used, the doorbells reach VF 1 by a right entry or by commands,
     and nothing reaches VF 2 and VF 3. """
     made = tunnel(vfs=3, args=["--fault", f"admin-notify={lie}"])
-    assert made.counters()["doorbell"] == doorbell
+    assert made.wait_doorbell() == doorbell
     client = guest(made)
 
     def activity(name):
@@ -438,21 +462,123 @@ def test_reads_return_ones_while_the_pf_refuses_features(tunnel, guest):
     assert made.counters()["failures"] == 4
 
 
-def test_killed_vsrd_leaves_the_vf_reset_and_free(forwarding):
-    """Steps: kill -9 vsrd during traffic; serve and attach the VF again with the next vsrd.
+def test_guest_goes_on_while_vsrd_is_replaced(forwarding, guest):
+    """Steps: kill -9 vsrd five times during traffic, while the guest of another VF reads and writes
+    registers all the time.
 
-    Verify: testpmd goes on, the VF is reset and has no memory mapped, and frames cross again.
+    Verify: frames cross; each register access has its value, or ones, and each of these is counted;
+    afterwards every access works.
+    """
+    made, pmd, taps = forwarding(vfs=3, served=(1, 3))
+    client = guest(made, 3)
+    client.put(vu.STATUS, 1, 1)
+    stop = threading.Event()
+    lost = {"reads": 0, "writes": 0}
+
+    def access():
+        while not stop.is_set():
+            for queue in (1, 2):
+                client.put(vu.QUEUE_SELECT, queue, 2)
+                read = client.get(vu.QUEUE_SELECT, 2)
+                lost["reads"] += read == 0xFFFF
+                lost["writes"] += read not in (queue, 0xFFFF)
+            assert client.get(vu.STATUS, 1) in (1, 0xFF)
+
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        running = pool.submit(access)
+        for _ in range(5):
+            made.vsrd.kill()
+            check_both_ways(taps, few(taps))
+        stop.set()
+        running.result()
+    failures = made.counters(3)["failures"]
+    assert failures >= lost["reads"] + lost["writes"]
+    client.put(vu.QUEUE_SELECT, 1, 2)
+    assert client.get(vu.QUEUE_SELECT, 2) == 1 and client.get(vu.STATUS, 1) == 1
+    assert made.counters(3)["failures"] == failures
+    assert pmd.quit() == 0
+
+
+def test_vsrd_that_is_away_costs_one_wait(tunnel, guest):
+    """Steps: kill -9 vsrd, whose keeper is stopped; a guest reads registers; let the keeper go on.
+
+    Verify: the first read waits some seconds for the next vsrd, the others do not; all return ones
+    and are counted; doorbells work; afterwards the registers have their values.
+    """
+    made = tunnel()
+    client = guest(made)
+    client.put(vu.STATUS, 1, 1)
+    pid = made.vsrd.pid
+    os.kill(made.vsrd.child.pid, signal.SIGSTOP)
+    try:
+        os.kill(pid, signal.SIGKILL)
+        began = time.monotonic()
+        for n in range(20):
+            assert client.get(vu.STATUS, 1) == 0xFF
+            if n == 0:
+                assert 1 < time.monotonic() - began < 8
+        assert time.monotonic() - began < 10
+        client.put(vu.NOTIFY, 0, 2)
+        counters = made.counters()
+        assert counters["failures"] == 20 and counters["doorbells"] == 1
+    finally:
+        os.kill(made.vsrd.child.pid, signal.SIGCONT)
+    wait_for(lambda: client.get(vu.STATUS, 1) == 1, "the next vsrd")
+
+
+def test_vsrd_that_does_not_answer_delays_its_guest_only(tunnel, guest):
+    """Steps: stop vsrd (SIGSTOP); a guest reads a register, the guest of another VF rings doorbells
+    and resets its VF; remove the first guest during another read; continue vsrd.
+
+    Verify: the read ends with ones, the doorbells take no time, the guest is removed in limited
+    time; the reset, which has failed, is not made later, and the other guest goes on.
+    """
+    made = tunnel(served=(1, 2))
+    first, second = guest(made), guest(made, 2)
+    second.put(vu.STATUS, 1, 1)
+    pid = made.vsrd.pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            began = time.monotonic()
+            read = pool.submit(first.get, vu.STATUS, 1)
+            for _ in range(10):
+                second.put(vu.NOTIFY, 0, 2)
+            assert time.monotonic() - began < 4 and not read.done()
+            second.put(vu.STATUS, 0, 1)
+            assert read.result() == 0xFF
+            assert 4 < time.monotonic() - began < 30
+            stuck = pool.submit(first.get, vu.STATUS, 1)
+            made.unserve()
+            assert time.monotonic() - began < 60
+            with pytest.raises((EOFError, ConnectionError)):
+                stuck.result()
+                first.get(vu.STATUS, 1)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert made.counters(2)["failures"] == 1
+    # vsrd finds the calls of before now, and nobody who waits for them.
+    for _ in range(20):
+        assert second.get(vu.STATUS, 1) == 1
+
+
+def test_killed_vsr_bridge_shows_its_vfs_again(forwarding):
+    """Steps: kill -9 vsr-bridge during traffic; attach the VF again with the next vsr-bridge.
+
+    Verify: testpmd goes on, the VF is reset and has no memory mapped, the next vsr-bridge shows the
+    VF on the same socket, with the same access, and frames cross again.
     """
     made, pmd, taps = forwarding()
     check_both_ways(taps, few(taps))
-    made.vsrd.kill()
+    made.bridge.kill()
     wait_for(lambda: made.host.fn("vf1")["dma_bytes"] == 0, "the guest's memory to be unmapped")
     assert made.host.fn("vf1")["status"] == 0
     assert pmd.driver(0) == "net_virtio"
-    assert made.vsrd.call("legacy.served") == {"served": []}
     pmd.kill()
     made.detach()
-    made.serve().attach()
+    made.bridge.wait_running(1)
+    assert made.path().stat().st_mode & 0o777 == 0o600
+    made.attach()
     pmd = forwarding.start(made)
     check_both_ways(taps, few(taps))
     assert pmd.quit() == 0
@@ -463,7 +589,7 @@ def test_killed_vsrd_leaves_the_vf_reset_and_free(forwarding):
 
 def test_served_vf_is_assigned(tunnel, guest):
     """Verify: VFs are not destroyed and the PF is not released while a VF is served, with or
-    without a guest; the message names a command, after which the VFs can be destroyed."""
+    without a guest; the message names the user, after whose end the VFs can be destroyed."""
     made = tunnel()
     for with_guest in (False, True):
         if with_guest:
@@ -472,10 +598,10 @@ def test_served_vf_is_assigned(tunnel, guest):
             with pytest.raises(Refused) as refusal:
                 made.vsrd.call(method, pf=PF)
             assert refusal.value.errno == "EBUSY"
-            assert f"vsrctl legacy unserve {PF} 1" in refusal.value.message
+            assert "in use by vsr-bridge" in refusal.value.message
             assert refusal.value.data["users"][0]["vf"] == 1
     assert [vf["assigned"] for vf in made.vsrd.call("vf.show", pf=PF)["vfs"]] == [True, False]
-    assert made.host.vsrctl("legacy", "unserve", PF, 1).returncode == 0
+    made.unserve()
     assert not made.path().exists()
     made.host.destroy_vfs()
 
@@ -486,19 +612,19 @@ def test_guest_that_disconnects_leaves_nothing_behind(tunnel, guest):
     Verify: the memory is unmapped, the VF is reset, events are sent; only one guest at a time.
     """
     made = tunnel()
-    listener = made.vsrd.client()
+    listener = made.bridge.client()
     listener.call("events.subscribe")
     client = guest(made)
     assert made.vsrd.wait_event(listener, "guest_connected")["vf"] == 1
     client.map_memory(0x100000, 0x200000)
     client.put(vu.STATUS, 3, 1)
     assert made.host.fn("vf1")["dma_bytes"] == 0x200000
-    assert made.host.fn("vf1")["status"] == 3 and made.counters()["guest"]
+    assert made.host.fn("vf1")["status"] == 3 and made.connected()
     with pytest.raises(OSError):
         guest(made)
     client.close()
     assert made.vsrd.wait_event(listener, "guest_left")["vf"] == 1
-    assert not made.counters()["guest"]
+    assert not made.connected()
     assert made.host.fn("vf1")["dma_bytes"] == 0 and made.host.fn("vf1")["status"] == 0
     client = guest(made)
     assert client.get(vu.STATUS, 1) == 0
@@ -516,13 +642,12 @@ def test_guest_that_left_keeps_nothing_of_the_function(tunnel, guest):
     maps = [region for region in range(vu.NB_REGIONS) if first.region_flags(region) & vu.MMAP]
     first.close()
     try:
-        wait_for(lambda: not made.counters()["guest"], "vsrd to see the guest leave")
+        wait_for(lambda: not made.connected(), "vsr-bridge to see the guest leave")
         guest(made).close()
-        done = made.host.vsrctl("legacy", "unserve", PF, 1)
-        assert done.returncode == 0, done.stderr
+        made.unserve()
         assert [vf["assigned"] for vf in made.vsrd.call("vf.show", pf=PF)["vfs"]] == [False, False]
         made.serve()
-        assert made.host.vsrctl("legacy", "unserve", PF, 1).returncode == 0
+        made.unserve()
         made.host.destroy_vfs()
         assert (first.kept, maps) == ([], [])
     finally:
@@ -547,7 +672,7 @@ def test_impossible_maps_are_refused(tunnel, guest):
     with open("/dev/zero", "r+b") as file, pytest.raises(OSError) as refusal:
         client.map_file(0x300000, 0x1000, file.fileno())
     assert refusal.value.errno == errno.EINVAL
-    made.vsrd.child.expect("its guest maps a file that is no memory")
+    made.bridge.child.expect("its guest maps a file that is no memory")
     for iova, size, error in ((0x180000, 0x1000, errno.EINVAL), (0x80000, 0x100000, errno.EINVAL),
                               (0x100000, 0xFF000, errno.EINVAL), (0x300000, 0x1000, errno.ENOENT)):
         with pytest.raises(OSError) as refusal:
@@ -605,72 +730,272 @@ def test_guest_maps_no_more_memory_than_it_may(tunnel, guest):
     client.unmap_memory(0x100000, 0x100000)
     client.map_memory(0x1000000, 0x1000)
     assert made.host.fn("vf1")["dma_bytes"] == 0x101000
-    done = subprocess.run([VSRD, "--guest-memory", "0"], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([BRIDGE, "--guest-memory", "0"], capture_output=True, text=True,
+                          timeout=SLOW)
     assert done.returncode == 2 and "--guest-memory" in done.stderr
 
 
 @pytest.mark.parametrize("soft", [64, 350], ids=["low soft limit", "limit"])
 def test_vf_is_served_only_while_its_open_files_are_left(soft, sim, closing):
-    """Steps: the hard limit of open files of vsrd is 350; serve 8 VFs. Verify: the low soft limit
-    does not matter; the VFs that can have all their vectors are served, and the others are refused
-    with a sentence that says what to raise; a VF that is served no more makes room."""
+    """Steps: the hard limit of open files of vsr-bridge is 350; show 8 VFs. Verify: the low soft
+    limit does not matter; the VFs that can have all their vectors are shown, and the others are
+    refused with a sentence that says what to raise; a guest that is removed makes room."""
     host = sim(vfs=8)
-    vsrd = closing(Vsrd(host))
-    vsrd.command = ["prlimit", f"--nofile={soft}:350", *vsrd.command]
-    vsrd.start()
+    vsrd = closing(Vsrd(host)).start()
     host.create_vfs(8)
-    made = Tunnel(host, vsrd)
-    done = [host.vsrctl("legacy", "serve", PF, vf, made.path(vf)) for vf in range(1, 9)]
+    bridge = closing(Bridge(host))
+    bridge.command = ["prlimit", f"--nofile={soft}:350", *bridge.command]
+    made = Tunnel(host, vsrd, bridge.start())
+    done = [made.add(vf, made.path(vf)) for vf in range(1, 9)]
     served = [vf for vf, one in enumerate(done, 1) if one.returncode == 0]
     assert 0 < len(served) < 8 and served == list(range(1, len(served) + 1))
     for one in done[len(served):]:
         assert "open files" in one.stderr and "LimitNOFILE" in one.stderr
-    assert host.vsrctl("legacy", "unserve", PF, 1).returncode == 0
+    made.unserve()
     made.serve(8)
 
 
-def test_unbound_vf_is_no_longer_served(tunnel, guest):
-    """Steps: unbind the VF while vsrd serves it. Verify: the unbinding ends, the connection of the
-    guest ends, the socket is removed, an event is sent."""
+def test_unbound_vf_waits_and_is_shown_again(tunnel, guest):
+    """Steps: unbind the VF while a guest uses it; bind it again. Verify: the unbinding ends, the
+    connection of the guest ends, the socket is removed, an event is sent, and the guest is shown
+    as one that waits, with the reason; afterwards the VF is shown on the same socket."""
     made = tunnel()
     client = guest(made)
-    listener = made.vsrd.client()
+    listener = made.bridge.client()
     listener.call("events.subscribe")
     made.host.write("0000:01:00.1", "bus/pci/drivers/vfio-pci/unbind")
-    assert made.vsrd.wait_event(listener, "vf_unserved")["vf"] == 1
+    assert made.vsrd.wait_event(listener, "guest_revoked")["vf"] == 1
     with pytest.raises((EOFError, ConnectionError)):
         client.get(vu.STATUS, 1)
-    assert made.vsrd.call("legacy.served") == {"served": []}
-    assert not made.path().exists()
+    wait_for(lambda: made.bridge.show(1)["state"] == "waiting", "the guest to wait")
+    assert not made.path().exists() and made.bridge.show(1)["reason"]
+    made.host.write("0000:01:00.1", "bus/pci/drivers/vfio-pci/bind")
+    made.bridge.wait_running(1)
+    assert guest(made).get(vu.STATUS, 1) == 0
 
 
-def test_wrong_arguments_of_serve_are_refused(tunnel, tmp_path):
+def test_wrong_wishes_are_refused_with_one_sentence(tunnel, tmp_path):
     made = tunnel()
+    host = made.host
     file = tmp_path / "file"
     file.write_text("mine")
     for vf, path, words in (
-        (1, made.path(9), "served already"),
+        (1, made.path(9), "has a guest already"),
+        (2, made.path(1), "is the socket of VF 1"),
         (3, made.path(9), "no VF 3"),
         (2, file, "on"),
-        (2, "/" + 120 * "x", "long"),
+        (2, "/" + 120 * "x", "characters"),
         (2, "/nonexistent/dir", "No such file"),
     ):
-        done = made.host.vsrctl("legacy", "serve", PF, vf, path)
-        lines = [line for line in done.stderr.splitlines() if line.startswith("vsrctl: ")]
-        assert done.returncode == 1 and len(lines) == 1 and words in lines[0], done.stderr
+        refused(made.add(vf, path), words)
     assert file.read_text() == "mine"
+    add = ("guest", "add", PF, 2)
+    on = ("--vfio-user", made.path(2))
+    for options, words in (
+        (on, "--variant legacy"),
+        ((*on, "--variant", "auto"), "variant auto"),
+        ((*on, "--variant", "plain"), "variant plain"),
+        ((*on, "--variant", "migratable"), "variant migratable"),
+        ((*on, "--variant", "x"), "no variant"),
+        ((*on, "--variant", "legacy", "--vhost-user", made.path(3)), "--vhost-user"),
+        (("--vhost-user", made.path(2), "--variant", "legacy"), "--variant"),
+        (("--variant", "legacy"), "--vfio-user"),
+    ):
+        refused(host.vsrctl(*add, *options), words)
+    for option in (("--client",), ("--server",), ("--queues", "2"), ("--mac", "52:54:00:00:00:01"),
+                   ("--mode", "relay"), ("--doorbell", "mapped")):
+        refused(host.vsrctl(*add, *on, "--variant", "legacy", *option), option[0])
+    for name, value in (("role", "server"), ("queues", 1), ("mac", ""), ("mode", "direct"),
+                        ("doorbell", "relayed"), ("kind", "none"), ("variant", 1)):
+        with pytest.raises(Refused):
+            made.bridge.call("guest.add", **{"pf": PF, "vf": 2, "socket": str(made.path(2)),
+                                             "kind": "vfio-user", "variant": "legacy", name: value})
+    taken = socket.socket(socket.AF_UNIX)
+    taken.bind(str(made.path(3)))
+    taken.listen()
+    refused(made.add(2, made.path(3)), "Address already in use")
+    taken.close()
+    refused(host.vsrctl("guest", "remove", PF, 2), "has no guest")
     assert made.path().stat().st_mode & 0o777 == 0o600
-    done = made.host.vsrctl("legacy", "unserve", PF, 2)
-    assert done.returncode == 1 and "not served" in done.stderr
-    assert re.search(rf"{PF} +1 .* no +{made.path()}", made.host.vsrctl("legacy", "served").stdout)
+    assert [one["vf"] for one in made.bridge.guests()] == [1]
+    # The VF of all these is free, and a path without a slash is one in the folder of vsrctl.
+    done = made.add(2, os.path.relpath(made.path(2)))
+    assert done.returncode == 0 and made.path(2).exists(), done.stderr
+
+
+def test_a_guest_is_added_shown_and_removed(tunnel, guest):
+    """Verify: the answer has the options for QEMU, which a shell takes for words; list, show and
+    stats print what runs, as text and as JSON."""
+    made = tunnel(served=())
+    host = made.host
+    path = host.dir / "it's, 1"
+    done = made.add(1, path)
+    assert done.returncode == 0, done.stderr
+    words = shlex.split(" ".join(line.strip() for line in done.stdout.splitlines()[2:]))
+    options = dict(zip(words[::2], words[1::2]))
+    assert "share=on" in options["-object"]
+    assert json.loads(options["-device"]) == {
+        "driver": "vfio-user-pci", "socket": {"type": "unix", "path": str(path)}}
+    made.wait_doorbell()
+    rows = host.vsrctl("guest", "list").stdout
+    assert re.search(rf"{PF} +1 +no front end +legacy +- +{path}", rows)
+    client = Guest(path).open_ports()
+    client.get(vu.STATUS, 1)
+    os.close(client.map_memory(0, 1 << 20))
+    seen = shown(host, "guest", "show", PF, 1)
+    assert seen["kind"] == "vfio-user" and seen["variant"] == "legacy" and seen["running"]
+    assert seen["doorbell"] == "written" and seen["registers"]["reads"] == 1
+    assert seen["front_end"] == {"connected": True, "regions": 1, "memory": 1 << 20,
+                                 "connections": 1}
+    text = host.vsrctl("guest", "show", PF, 1).stdout
+    assert "1 MiB of memory in 1 regions" in text and "shown as:  legacy" in text, text
+    assert shown(host, "guest", "stats", PF, 1)["registers"]["reads"] == 1
+    assert re.search("reads +1\n", host.vsrctl("guest", "stats", PF, 1).stdout)
+    assert "running" in host.vsrctl("guest", "list").stdout
+    made.unserve()
+    with pytest.raises((EOFError, ConnectionError)):
+        client.get(vu.STATUS, 1)
+    assert not path.exists() and made.bridge.guests() == []
+
+
+def test_an_old_state_file_still_reads(sim, closing):
+    """Verify: guests of a file of version 1, which knows no kinds, come back on vhost-user."""
+    host = sim(vfs=2)
+    closing(Vsrd(host)).start()
+    host.create_vfs(2)
+    bridge = closing(Bridge(host))
+    old = {"pf": PF, "vf": 1, "socket": str(bridge.path(1)), "role": "server", "queues": 1,
+           "mac": "", "mode": "direct", "doorbell": "relayed", "uid": 0,
+           "access": {"uid": -1, "gid": -1, "mode": 0o600}}
+    bridge.state.write_text(json.dumps({"version": 1, "guests": [old]}))
+    bridge.state.chmod(0o600)
+    bridge.start().wait_running(1)
+    assert bridge.show(1)["kind"] == "vhost-user"
+    Tunnel(host, None, bridge).serve(2)
+    state = json.loads(bridge.state.read_text())
+    assert state["version"] > 1
+    assert [one["kind"] for one in state["guests"]] == ["vhost-user", "vfio-user"]
+
+
+def test_guests_of_both_kinds_go_on_beside_each_other(tunnel, guest):
+    """Steps: guests on vhost-user and on vfio-user; the device answers no command of the admin
+    queue, and a guest on vfio-user reads its registers; vsr-bridge is killed. Verify: frames of the
+    guests on vhost-user cross meanwhile, and guests of both kinds come back."""
+    made = tunnel(vfs=4, served=(1,), wires={"vf3": "peer:vf4"})
+    for vf in (3, 4):
+        made.bridge.add(vf)
+
+    def crosses(number):
+        frame = frame_to("ff:ff:ff:ff:ff:ff", f"02:00:00:00:00:{number:02x}")
+        fronts[0].transmit(frame)
+        assert fronts[1].receive() == frame
+
+    for _ in range(2):
+        fronts = [FrontEnd(made.bridge.path(vf)) for vf in (3, 4)]
+        for vf, front in zip((3, 4), fronts):
+            front.start()
+            wait_for(lambda vf=vf: made.bridge.show(vf)["running"], "the VF of the guest")
+        fronts[1].fill()
+        client = guest(made)
+        crosses(1)
+        assert made.host.cli("fault", "admin-eagain=1000000000").returncode == 0
+        client.send_reads(vu.BAR0, 0, 20, 4)
+        for number in range(2, 20):
+            crosses(number)
+        assert made.host.cli("fault", "none").returncode == 0
+        for front in fronts:
+            front.close()
+        client.close()
+        made.bridge.kill()
+        made.bridge.wait_running(1, 3, 4)
+
+
+def test_of_two_clients_at_once_one_gets_the_vf(tunnel):
+    made = tunnel(served=())
+
+    def add(kind):
+        wish = {"kind": "vfio-user", "variant": "legacy"} if kind % 2 else {}
+        try:
+            made.bridge.call("guest.add", pf=PF, vf=1, socket=str(made.path(kind)), **wish)
+            return 1
+        except Refused as reason:
+            assert reason.errno == "EEXIST", reason
+            return 0
+
+    for _ in range(5):
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            assert sum(pool.map(add, range(8))) == 1
+        made.unserve()
 
 
 def test_without_an_admin_queue_nothing_is_served(sim, closing):
     host = sim(profile="ifc", vfs=2)
-    closing(Vsrd(host)).start()
+    vsrd = closing(Vsrd(host)).start()
     host.create_vfs(1)
-    done = host.vsrctl("legacy", "serve", PF, 1, host.dir / "guest")
-    assert done.returncode == 1 and "admin queue" in done.stderr
+    made = Tunnel(host, vsrd, closing(Bridge(host)).start())
+    refused(made.add(1, host.dir / "guest"), "admin queue")
+    assert made.bridge.guests() == []
+
+
+def test_sockets_of_a_named_user_are_its_own_and_in_its_own_folder(sim, closing):
+    """Steps: a user whom --allow-uid names asks for guest sockets in several folders; root asks for
+    one with a group and a mode.
+
+    Verify: the user gets and can use a socket in its own folder, also by a link to this folder, and
+    nowhere else; only root can name an owner.
+    """
+    host = sim(vfs=2)
+    user = 65533
+    use = "import socket, sys\ns = socket.socket(socket.AF_UNIX)\ns.connect(sys.argv[1])\n"
+    talk = use + "s.sendall(sys.argv[2].encode() + b'\\n')\nprint(s.recv(4096).decode())"
+
+    def by_user(*args):
+        return subprocess.run(["/usr/bin/python3", "-c", *args], user=user, group=user,
+                              capture_output=True, text=True, timeout=SLOW, check=False)
+
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        os.chmod(folder, 0o755)
+        own, alien = pathlib.Path(folder, "own"), pathlib.Path(folder, "alien")
+        own.mkdir(mode=0o700)
+        alien.mkdir(mode=0o777)
+        os.chmod(alien, 0o777)
+        os.chown(own, user, user)
+        pathlib.Path(own, "trap").symlink_to(alien)
+        link = pathlib.Path(folder, "link")
+        link.symlink_to(own)
+        sock = f"{folder}/sock"
+        closing(Vsrd(host)).start()
+        host.create_vfs(2)
+        bridge = closing(Bridge(host, args=["--socket", sock, "--allow-uid", str(user)])).start()
+        bridge.socket = pathlib.Path(sock)
+        kind = {"kind": "vfio-user", "variant": "legacy"}
+
+        def serve(vf, path, **more):
+            request = {"jsonrpc": "2.0", "id": 1, "method": "guest.add",
+                       "params": {"pf": PF, "vf": vf, "socket": str(path), **kind, **more}}
+            return by_user(talk, sock, json.dumps(request)).stdout
+
+        for place in ("/etc/x.sock", alien / "x", own / "trap" / "x", pathlib.Path(folder, "x")):
+            assert "EPERM" in serve(1, place) and "own folders" in serve(1, place)
+            assert not os.path.lexists(place)
+        assert "only root" in serve(1, own / "x", owner="0")
+        assert '"result"' in serve(1, link / "x")
+        made = (own / "x").stat()
+        assert stat.S_ISSOCK(made.st_mode) and made.st_uid == user
+        assert stat.S_IMODE(made.st_mode) == 0o600
+        assert by_user(use, str(own / "x")).returncode == 0
+        bridge.remove(1)
+        assert not (own / "x").exists()
+        path = pathlib.Path(folder, "y")
+        bridge.call("guest.add", pf=PF, vf=1, socket=str(path), group=str(user),
+                    socket_mode="0660", **kind)
+        assert (path.stat().st_uid, path.stat().st_gid) == (0, user)
+        assert by_user(use, str(path)).returncode == 0
+        for name, value in {"owner": "no such user", "group": "-1", "socket_mode": "0999"}.items():
+            with pytest.raises(Refused):
+                bridge.call("guest.add", pf=PF, vf=2, socket=f"{folder}/z", **kind,
+                            **{name: value})
+        assert not os.path.lexists(f"{folder}/z")
 
 
 # ---------------------------------------------------------------- vsr-sim attach
@@ -691,7 +1016,7 @@ def test_attach_and_detach_report_errors(tunnel, guest):
     done = made.host.cli("attach", SHOWN, made.path())
     assert done.returncode == 1 and "another client" in done.stderr
     client.close()
-    wait_for(lambda: not made.counters()["guest"], "vsrd to see the guest leave")
+    wait_for(lambda: not made.connected(), "vsr-bridge to see the guest leave")
     made.attach()
     fn = made.host.sysfs("bus/pci/devices", SHOWN)
     assert (fn / "vendor").read_text() == "0x1af4\n" and (fn / "device").read_text() == "0x1000\n"
@@ -701,8 +1026,8 @@ def test_attach_and_detach_report_errors(tunnel, guest):
 
 
 def test_process_that_does_not_answer_delays_no_other_function(tunnel):
-    """Steps: stop vsrd (SIGSTOP) and read a register of the attached function; meanwhile read files
-    of it and of the PF; continue vsrd.
+    """Steps: stop vsr-bridge (SIGSTOP) and read a register of the attached function; meanwhile read
+    files of it and of the PF; continue vsr-bridge.
 
     Verify: the other reads end at once, the read of the register ends with an error in some
     seconds; detached and attached again, the function works.
@@ -710,7 +1035,7 @@ def test_process_that_does_not_answer_delays_no_other_function(tunnel):
     made = tunnel()
     made.attach()
     devices = made.host.sysfs("bus/pci/devices")
-    pid = made.vsrd.pid
+    pid = made.bridge.pid
     os.kill(pid, signal.SIGSTOP)
     try:
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
@@ -725,7 +1050,7 @@ def test_process_that_does_not_answer_delays_no_other_function(tunnel):
             assert 4 < time.monotonic() - began < 30
     finally:
         os.kill(pid, signal.SIGCONT)
-    wait_for(lambda: not made.counters()["guest"], "vsrd to see the end of the connection")
+    wait_for(lambda: not made.connected(), "vsr-bridge to see the end of the connection")
     made.detach()
     made.attach()
     assert (devices / SHOWN / "config").read_bytes()[:4] == b"\xf4\x1a\x00\x10"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The vsr authors
-"""vsrd and vsrd-keeper beside others that stop, flood, do not read, or mean harm."""
+"""vsrd, vsr-bridge and vsrd-keeper beside others that stop, flood, do not read, or mean harm."""
 
 import errno
 import fcntl
@@ -9,9 +9,11 @@ import re
 import signal
 import subprocess
 import threading
+import time
 
 import pytest
 
+from framework.bridge import Bridge
 from framework.child import Child
 from framework.sim import PF
 from framework.vfio_user import BAR0, STATUS, Guest
@@ -370,7 +372,6 @@ def test_change_that_hangs_in_the_kernel_delays_nobody_else(sim, daemon, tmp_pat
     assert ask(host, "version") and ask(host, "stats")
     assert ask(host, "health")["pfs"][0]["busy"] == "vf.destroy"
     assert ask(host, "pf.list")["pfs"][0]["num_vfs"] == 1
-    assert ask(host, "legacy.served") == {"served": []}
     assert ask(host, "token.show", pf=PF)["token"]
     assert len(ask(host, "vf.show", pf=PF)["vfs"]) == 1
     others = {
@@ -386,17 +387,17 @@ def test_change_that_hangs_in_the_kernel_delays_nobody_else(sim, daemon, tmp_pat
     vsrd.child.wait()
 
 
-def test_call_that_hangs_at_the_end_leaves_no_guest_connected(sim, daemon, tmp_path):
+def test_call_that_hangs_at_the_end_leaves_the_pf_reset(sim, daemon, closing, tmp_path):
     """Steps: a guest uses a VF; pf.attach hangs in its read of a file of sysfs; end vsrd. Verify:
-    the guest is disconnected, its socket is removed, the PF is reset, and vsrd says that something
-    has not ended."""
+    the PF is reset, vsrd says that something has not ended, and the guest stays connected."""
     host = sim(vfs=2)
     host.write("1", "bus/pci/devices", PF, "sriov_numvfs")
     shown_elsewhere(host, tmp_path)
     vsrd = daemon(host, keeper=False, args=["--pf", PF, "--sysfs", tmp_path])
-    path = host.dir / "guest"
-    ask(host, "legacy.serve", pf=PF, vf=1, socket=str(path))
-    guest = Guest(path)
+    bridge = closing(Bridge(host)).start()
+    bridge.add_legacy(1)
+    guest = Guest(bridge.path(1)).open_ports()
+    assert guest.get(STATUS, 1) == 0
     hanging = tmp_path / "bus/pci/devices/0000:09:00.0"
     hanging.mkdir()
     os.mkfifo(hanging / "vendor")
@@ -414,11 +415,9 @@ def test_call_that_hangs_at_the_end_leaves_no_guest_connected(sim, daemon, tmp_p
     vsrd.child.signal(signal.SIGTERM)
     assert vsrd.child.wait() == 1
     os.close(*writers)
-    with pytest.raises((EOFError, ConnectionError)):
-        guest.reset()
+    assert guest.get(STATUS, 1) == 0xFF
     guest.close()
-    assert not path.exists()
-    for line in ("event vf_unserved", "is reset now", "not everything has come to an end"):
+    for line in ("is reset now", "not everything has come to an end"):
         vsrd.child.expect(line)
 
 
@@ -443,56 +442,58 @@ def test_slow_attach_delays_no_other_pf(sim, daemon):
 
 
 @pytest.fixture
-def served(sim, daemon):
-    """served(vfs, **conf): a host, vsrd, and the socket of VF 1 for a guest."""
+def served(sim, daemon, closing):
+    """served(vfs, **conf): vsrd, and a vsr-bridge that shows VF 1 to legacy guests."""
 
     def make(vfs=1, **conf):
         host = sim(vfs=vfs, **conf)
-        vsrd = daemon(host)
+        host.vsrd = daemon(host)
         ask(host, "vf.create", pf=PF, count=vfs)
-        path = host.dir / "guest"
-        ask(host, "legacy.serve", pf=PF, vf=1, socket=str(path))
-        return host, vsrd, path
+        bridge = closing(Bridge(host)).start()
+        bridge.add_legacy(1)
+        return bridge
 
     return make
 
 
-def test_guest_of_a_slow_device_is_unserved(served):
+def test_guest_of_a_slow_device_is_removed(served):
     """Steps: a guest sends many reads of all registers; the device answers EAGAIN to each command.
-    Verify: unserve ends, although the device would need minutes for these reads; the list of
+    Verify: guest.remove ends, although the device would need minutes for these reads; the list of
     guests is answered meanwhile; the next guest is ended by SIGTERM."""
-    host, vsrd, path = served()
+    bridge = served()
+    host = bridge.host
     for last in (False, True):
-        guest = Guest(path)
+        guest = Guest(bridge.path(1))
         guest.open_ports()
+        before = bridge.show(1)["registers"]["commands"]
         assert host.cli("fault", "admin-eagain=1000000000").returncode == 0
         guest.send_reads(BAR0, 0, 20, READS)
-        wait_for(lambda: ask(host, "legacy.served")["served"][0]["commands"] > 0, "a read")
+        wait_for(lambda: bridge.show(1)["registers"]["commands"] > before, "a read")
         if last:
-            assert vsrd.stop() == 0
+            assert bridge.stop() == 0
         else:
-            unserve = Background(ask, host, "legacy.unserve", pf=PF, vf=1)
-            assert ask(host, "health")
-            assert len(ask(host, "legacy.served")["served"]) <= 1
-            assert unserve.wait()
+            remove = Background(bridge.remove, 1)
+            assert ask(host, "health") and bridge.call("health")
+            assert len(bridge.guests()) <= 1
+            assert remove.wait()
             assert host.cli("fault", "none").returncode == 0
-            ask(host, "legacy.serve", pf=PF, vf=1, socket=str(path))
+            bridge.add_legacy(1)
         guest.close()
 
 
 def test_guest_that_has_left_frees_its_place(served):
     """Steps: a guest sends many reads to a device that answers EAGAIN, and leaves. Verify: the next
     guest is served while the device is still slow."""
-    host, _, path = served()
-    guest = Guest(path)
+    bridge = served()
+    guest = Guest(bridge.path(1))
     guest.open_ports()
-    assert host.cli("fault", "admin-eagain=1000000000").returncode == 0
+    assert bridge.host.cli("fault", "admin-eagain=1000000000").returncode == 0
     guest.send_reads(BAR0, 0, 20, READS)
     guest.close()
 
     def next_one():
         try:
-            return Guest(path, LIMIT)
+            return Guest(bridge.path(1), LIMIT)
         except OSError as error:
             assert error.errno == errno.EBUSY
             return None
@@ -504,10 +505,10 @@ def test_slow_reset_of_one_vf_keeps_the_admin_queue(served):
     """Steps: a guest resets its VF, which takes longer than a command may. Verify: another guest
     reads its registers during and after this; no admin queue is dead, and the PF is not reset; the
     reset comes to its end."""
-    host, vsrd, path = served(vfs=2)
-    other_path = host.dir / "other"
-    ask(host, "legacy.serve", pf=PF, vf=2, socket=str(other_path))
-    guest, other = Guest(path).open_ports(), Guest(other_path).open_ports()
+    bridge = served(vfs=2)
+    host = bridge.host
+    bridge.add_legacy(2)
+    guest, other = Guest(bridge.path(1)).open_ports(), Guest(bridge.path(2)).open_ports()
     guest.put(STATUS, 1, 1)
     other.put(STATUS, 1, 1)
     assert host.cli("fault", "slow-reset=8000000").returncode == 0
@@ -517,7 +518,7 @@ def test_slow_reset_of_one_vf_keeps_the_admin_queue(served):
     reset.wait()
     assert other.get(STATUS, 1) == 1
     assert ask(host, "health")["ok"]
-    assert not re.search("admin_queue_dead|pf_reset", vsrd.child.output)
+    assert not re.search("admin_queue_dead|pf_reset", host.vsrd.child.output)
     assert host.cli("fault", "none").returncode == 0
     wait_for(lambda: guest.get(STATUS, 1) == 0, "the end of the reset")
     guest.close()
@@ -527,10 +528,11 @@ def test_slow_reset_of_one_vf_keeps_the_admin_queue(served):
 def test_dead_admin_queue_repairs_itself(served):
     """Steps: the device never answers a command. Verify: vsrd resets the PF by itself after a time,
     and the guest reads its registers before and afterwards."""
-    host, vsrd, path = served()
+    bridge = served()
+    host, vsrd = bridge.host, bridge.host.vsrd
     listener = Client(vsrd.socket, LIMIT)
     listener.call("events.subscribe")
-    guest = Guest(path)
+    guest = Guest(bridge.path(1))
     guest.open_ports()
     assert guest.get(STATUS, 1) == 0
     assert host.cli("fault", "admin-lose=1").returncode == 0
@@ -544,6 +546,29 @@ def test_dead_admin_queue_repairs_itself(served):
     listener.close()
 
 
+def test_access_of_a_guest_waits_two_seconds_for_others_on_the_pf(sim, daemon, closing, tmp_path):
+    """Steps: vf.destroy hangs in its write to sriov_numvfs, and keeps all others out of the PF; a
+    guest reads a register. Verify: the read ends with ones after about two seconds, while a client
+    waits longer for the same."""
+    host = sim(vfs=2)
+    host.write("1", "bus/pci/devices", PF, "sriov_numvfs")
+    shown_elsewhere(host, tmp_path)
+    daemon(host, keeper=False, args=["--pf", PF, "--sysfs", tmp_path])
+    bridge = closing(Bridge(host)).start()
+    destroy = Background(ask, host, "vf.destroy", pf=PF)
+    wait_for(lambda: ask(host, "pf.show", pf=PF)["busy"] == "vf.destroy", "the change")
+    bridge.add_legacy(1)
+    guest = Guest(bridge.path(1), LIMIT).open_ports()
+    client = Background(ask, host, "legacy.read", pf=PF, vf=1, offset=STATUS, len=1)
+    began = time.monotonic()
+    assert guest.get(STATUS, 1) == 0xFF
+    assert 1 < time.monotonic() - began < 6 and not client.ended()
+    with pytest.raises(Refused) as refusal:
+        client.wait()
+    assert refusal.value.errno == "EBUSY" and not destroy.ended()
+    guest.close()
+
+
 def processor_s(pid) -> float:
     """Processor time that a process has used."""
     with open(f"/proc/{pid}/stat", encoding="ascii") as file:
@@ -551,33 +576,34 @@ def processor_s(pid) -> float:
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
-def test_200_guests_leave_together(sim, daemon):
-    """Steps: 200 guests with memory leave at the same moment. Verify: vsrd answers meanwhile and
-    does not spend its time on waiting; the next guests find their VFs free and reset."""
+def test_200_guests_leave_together(sim, daemon, closing):
+    """Steps: 200 guests with memory leave at the same moment. Verify: vsrd and vsr-bridge answer
+    meanwhile, and do not spend their time on waiting; the next guests find their VFs free and
+    reset."""
     count = 200
     host = sim(vfs=count, args=["--queue-pairs", 1])
     daemon(host)
     ask(host, "vf.create", pf=PF, count=count)
+    bridge = closing(Bridge(host)).start()
     guests = []
     for vf in range(1, count + 1):
-        path = host.dir / f"guest{vf}"
-        ask(host, "legacy.serve", pf=PF, vf=vf, socket=str(path))
-        guest = Guest(path).open_ports()
+        bridge.add_legacy(vf)
+        guest = Guest(bridge.path(vf)).open_ports()
         os.close(guest.map_memory(0, 1 << 20))
         guest.put(STATUS, 1, 1)
-        guests.append((path, guest))
-    pid = ask(host, "health")["pid"]
-    before = processor_s(pid)
-    for _, guest in guests:
+        guests.append(guest)
+    pids = bridge.pid, ask(host, "health")["pid"]
+    before = [processor_s(pid) for pid in pids]
+    for guest in guests:
         guest.close()
-    assert ask(host, "health")["ok"]
+    assert ask(host, "health")["ok"] and bridge.call("health")["ok"]
     wait_for(
-        lambda: not any(one["guest"] for one in ask(host, "legacy.served")["served"]),
+        lambda: not any(one["running"] for one in bridge.guests()),
         "the guests to leave",
     )
     # Each needs about 3 ms; 200 threads that look at a lock again and again need 30 s together.
-    assert processor_s(pid) - before < 10
-    for path, _ in guests[::10]:
-        guest = Guest(path).open_ports()
+    assert all(processor_s(pid) - was < 10 for pid, was in zip(pids, before))
+    for vf in range(1, count + 1, 10):
+        guest = Guest(bridge.path(vf)).open_ports()
         assert guest.get(STATUS, 1) == 0
         guest.close()

@@ -98,63 +98,6 @@ def test_other_users_are_refused_unless_named(sim, daemon):
         assert "EACCES" in answer(65534) and "--allow-uid 65534" in answer(65534)
 
 
-def test_sockets_of_a_named_user_are_its_own_and_in_its_own_folder(sim, daemon):
-    """Steps: a user whom --allow-uid names asks for guest sockets in several folders; root asks for
-    one with a group and a mode.
-
-    Verify: the user gets and can use a socket in its own folder, also by a link to this folder, and
-    nowhere else; only root can name an owner.
-    """
-    host = sim(vfs=2)
-    user = 65533
-    use = "import socket, sys\ns = socket.socket(socket.AF_UNIX)\ns.connect(sys.argv[1])\n"
-    talk = use + "s.sendall(sys.argv[2].encode() + b'\\n')\nprint(s.recv(4096).decode())"
-
-    def by_user(*args):
-        return subprocess.run(["/usr/bin/python3", "-c", *args], user=user, group=user,
-                              capture_output=True, text=True, timeout=SLOW, check=False)
-
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
-        os.chmod(folder, 0o755)
-        own, alien = pathlib.Path(folder, "own"), pathlib.Path(folder, "alien")
-        own.mkdir(mode=0o700)
-        alien.mkdir(mode=0o777)
-        os.chmod(alien, 0o777)
-        os.chown(own, user, user)
-        pathlib.Path(own, "trap").symlink_to(alien)
-        link = pathlib.Path(folder, "link")
-        link.symlink_to(own)
-        sock = f"{folder}/sock"
-        vsrd = daemon(host, args=["--pf", PF, "--socket", sock, "--allow-uid", str(user)])
-        vsrd.socket = pathlib.Path(folder, "sock")
-        vsrd.call("vf.create", pf=PF, count=2)
-
-        def serve(vf, path, **more):
-            request = {"jsonrpc": "2.0", "id": 1, "method": "legacy.serve",
-                       "params": {"pf": PF, "vf": vf, "socket": str(path), **more}}
-            return by_user(talk, f"{folder}/sock", json.dumps(request)).stdout
-
-        for place in ("/etc/x.sock", alien / "x", own / "trap" / "x", pathlib.Path(folder, "x")):
-            assert "EPERM" in serve(1, place) and "own folders" in serve(1, place)
-            assert not os.path.lexists(place)
-        assert "only root" in serve(1, own / "x", owner="0")
-        assert '"result"' in serve(1, link / "x")
-        made = (own / "x").stat()
-        assert stat.S_ISSOCK(made.st_mode) and made.st_uid == user
-        assert stat.S_IMODE(made.st_mode) == 0o600
-        assert by_user(use, str(own / "x")).returncode == 0
-        vsrd.call("legacy.unserve", pf=PF, vf=1)
-        assert not (own / "x").exists()
-        path = pathlib.Path(folder, "y")
-        vsrd.call("legacy.serve", pf=PF, vf=1, socket=str(path), group=str(user), mode="0660")
-        assert (path.stat().st_uid, path.stat().st_gid) == (0, user)
-        assert by_user(use, str(path)).returncode == 0
-        for name, value in {"owner": "no such user", "group": "-1", "mode": "0999"}.items():
-            with pytest.raises(Refused):
-                vsrd.call("legacy.serve", pf=PF, vf=2, socket=f"{folder}/z", **{name: value})
-        assert not os.path.lexists(f"{folder}/z")
-
-
 def test_socket_has_the_owner_and_mode_of_its_options(sim, daemon, closing):
     host = sim(vfs=2)
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
@@ -883,7 +826,7 @@ def test_completion_and_manuals_know_every_command():
         [paths.VSRCTL, "--help"], capture_output=True, text=True, timeout=60, check=True
     ).stdout
     commands = re.findall(r"^  ([a-z][a-z-]*(?: [a-z][a-z-]*)?)(?= [A-Z\[-]|$)", help_text, re.M)
-    assert len(commands) == 31
+    assert len(commands) == 28
     manual = (paths.ROOT / "doc/man/vsrctl.8").read_text().replace("\\-", "-")
     script = paths.ROOT / "app/vsrctl/vsrctl.bash"
     for command in commands:

@@ -16,7 +16,7 @@
 
 #define MAX_MAP_COUNT "/proc/sys/vm/max_map_count"
 #define DEFAULT_MAP_COUNT 65530
-/* For vsrd itself: 64 clients, 16 PFs, and what they need for a moment. */
+/* For the process itself: 64 clients, 48 calls to vsrd, EAL, and what they need for a moment. */
 #define OWN_FILES 256
 #define OWN_MAPS 2048
 

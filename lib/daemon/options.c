@@ -82,11 +82,6 @@ take(struct options_shared *options, int opt, const char *value)
 		return OPTIONS_GO_ON;
 	case 'u':
 		return take_uid(options, value);
-	case 'g':
-		if (options_mib(value, &options->guest_memory) != 0)
-			return options_usage(options->name,
-					"--guest-memory takes a number of MiB, not ", value);
-		return OPTIONS_GO_ON;
 	case 'o':
 		return take_access(options, value, NULL, NULL);
 	case 'G':

@@ -23,7 +23,6 @@
 			{ "socket-group", required_argument, NULL, 'G' }, \
 			{ "socket-mode", required_argument, NULL, 'm' },  \
 			{ "allow-uid", required_argument, NULL, 'u' },    \
-			{ "guest-memory", required_argument, NULL, 'g' }, \
 			{ "log", required_argument, NULL, 'l' },          \
 			{ "version", no_argument, NULL, 'v' },            \
 	{                                                                 \
@@ -34,7 +33,6 @@ struct options_shared {
 	const char *name; /**< Of the daemon. */
 	const char *version, *help;
 	struct server_conf *server;
-	uint64_t guest_memory; /**< Bytes; 0: the default. */
 };
 
 /**

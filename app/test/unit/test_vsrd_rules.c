@@ -394,40 +394,6 @@ this_process_holds_no_group(void)
 	holders_free(&holders);
 }
 
-/* A VF is in use from the moment that it is looked up: the kernel would remove it only when it is
- * closed again, while who opens it waits for the PF. */
-static void
-a_vf_that_is_being_opened_is_in_use(void)
-{
-	static struct owner owner;
-	static struct owner_pf pf, other;
-	struct owner_claim a = { .pf = "0000:01:00.0", .bdf = "0000:01:00.1", .vf = 1 };
-	struct owner_claim b = { .pf = "0000:01:00.0", .bdf = "0000:01:00.2", .vf = 2 };
-	json_t *users = NULL;
-	struct err err;
-
-	owner_init(&owner);
-	owner.host.sysfs = dir;
-	pthread_mutex_init(&pf.users_lock, NULL);
-	pthread_mutex_init(&other.users_lock, NULL);
-	strcpy(pf.fn.bdf, a.pf);
-	strcpy(other.fn.bdf, "0000:02:00.0");
-	VTEST_EQ(owner_check_vfs_unused(&owner, &pf, "again", &users, &err), 0);
-	owner_vf_claim(&owner, &a);
-	owner_vf_claim(&owner, &b);
-	VTEST_EQ(owner_check_vfs_unused(&owner, &other, "again", &users, &err), 0);
-	VTEST_EQ(owner_check_vfs_unused(&owner, &pf, "again", &users, &err), -EBUSY);
-	VTEST(strstr(err.text, "unserve 0000:01:00.0 2, then again") != NULL);
-	VTEST_EQ(json_array_size(users), 2);
-	json_decref(users);
-	owner_vf_unclaim(&owner, &b);
-	VTEST_EQ(owner_check_vfs_unused(&owner, &pf, "again", &users, &err), -EBUSY);
-	json_decref(users);
-	owner_vf_unclaim(&owner, &a);
-	owner_vf_unclaim(&owner, &a);
-	VTEST_EQ(owner_check_vfs_unused(&owner, &pf, "again", &users, &err), 0);
-}
-
 /* ---------------------------------------------------------------- budgets of guests */
 
 static void
@@ -976,7 +942,6 @@ main(int argc, char **argv)
 				kept_descriptors_are_found_by_name_once },
 		{ "a_name_that_was_taken_stays_kept", a_name_that_was_taken_stays_kept },
 		{ "only_memory_of_this_version_fits", only_memory_of_this_version_fits },
-		{ "a_vf_that_is_being_opened_is_in_use", a_vf_that_is_being_opened_is_in_use },
 		{ "a_guest_is_admitted_while_its_files_and_maps_are_left",
 				a_guest_is_admitted_while_its_files_and_maps_are_left },
 		{ "a_guest_has_the_maps_that_are_promised_whatever_others_take",

@@ -17,10 +17,11 @@
 
 #include "conf.h"
 
-#define VERSION 1
+#define VERSION 2 /* 1: all guests are on vhost-user. */
 #define MAX_FILE (4 * 1024 * 1024)
 #define MAX_VF 65535
 
+static const char *const kinds[GUEST_NB_KINDS] = { "vhost-user", "vfio-user" };
 const char *const guest_mode_names[GUEST_NB_MODES] = { "direct", "relay" };
 
 /* ---------------------------------------------------------------- JSON */
@@ -103,23 +104,63 @@ parse_access(struct guest_conf *conf, json_t *access, struct err *err)
 	return 0;
 }
 
+#define COMMON "s:o, s:o, s:o, s?o, s?o, s?o"
+#define COMMON_WORDS \
+	"pf", &any, "vf", &any, "socket", &any, "kind", &any, "uid", &any, "access", &any
+
+static int
+parse_vhost(struct guest_conf *conf, json_t *json, struct err *err)
+{
+	const char *role = "server", *mac = "", *mode = "direct", *doorbell = "relayed";
+	json_int_t pairs = 1;
+	json_error_t error;
+	json_t *any;
+	int ret;
+
+	if (json_unpack_ex(json, &error, JSON_STRICT, "{" COMMON ", s?s, s?I, s?s, s?s, s?s}",
+			    COMMON_WORDS, "role", &role, "queues", &pairs, "mac", &mac, "mode",
+			    &mode, "doorbell", &doorbell) != 0)
+		return err_set(err, -EINVAL, "invalid parameters: %s", error.text);
+	if (pairs < 1 || pairs > CONF_MAX_PAIRS)
+		return err_set(err, -EINVAL, "a guest has 1 to %d queue pairs, not %lld",
+				CONF_MAX_PAIRS, (long long)pairs);
+	conf->pairs = (unsigned int)pairs;
+	ret = mac[0] != '\0' ? parse_mac(conf, mac, err) : 0;
+	if (ret == 0)
+		ret = parse_words(conf, role, mode, doorbell, err);
+	if (ret == 0 && conf->doorbell_mapped && conf->mode != GUEST_DIRECT)
+		ret = err_set(err, -EINVAL, "a mapped doorbell goes with the mode direct only");
+	return ret;
+}
+
+static int
+parse_vfio(struct guest_conf *conf, json_t *json, struct err *err)
+{
+	const char *variant = "auto";
+	json_error_t error;
+	json_t *any;
+
+	if (json_unpack_ex(json, &error, JSON_STRICT, "{" COMMON ", s?s}", COMMON_WORDS, "variant",
+			    &variant) != 0)
+		return err_set(err, -EINVAL, "invalid parameters: %s", error.text);
+	conf->server = true;
+	conf->variant = variant_find(variant, err);
+	return conf->variant != NULL ? 0 : -EINVAL;
+}
+
 int
 conf_parse(struct guest_conf *conf, json_t *json, struct err *err)
 {
-	const char *pf, *socket, *role = "server", *mac = "", *mode = "direct",
-				 *doorbell = "relayed";
-	json_int_t vf, pairs = 1, uid = 0;
+	const char *pf, *socket, *kind = kinds[GUEST_VHOST_USER];
+	json_int_t vf, uid = 0;
 	char clean[PATH_MAX];
 	json_t *access = NULL;
 	json_error_t error;
 	int ret;
 
 	memset(conf, 0, sizeof(*conf));
-	if (json_unpack_ex(json, &error, JSON_STRICT,
-			    "{s:s, s:I, s:s, s?s, s?I, s?s, s?s, s?s, s?I, s?o}", "pf", &pf, "vf",
-			    &vf, "socket", &socket, "role", &role, "queues", &pairs, "mac", &mac,
-			    "mode", &mode, "doorbell", &doorbell, "uid", &uid, "access",
-			    &access) != 0)
+	if (json_unpack_ex(json, &error, 0, "{s:s, s:I, s:s, s?s, s?I, s?o}", "pf", &pf, "vf", &vf,
+			    "socket", &socket, "kind", &kind, "uid", &uid, "access", &access) != 0)
 		return err_set(err, -EINVAL, "invalid parameters: %s", error.text);
 	if (base_bdf_expand(pf, conf->pf) != 0)
 		return err_set(err, -EINVAL, "\"%.64s\" is no PCI address such as 0000:01:00.0",
@@ -136,23 +177,20 @@ conf_parse(struct guest_conf *conf, json_t *json, struct err *err)
 	if (strlen(socket) >= sizeof(conf->socket))
 		return err_set(err, -EINVAL, "the path of the socket has more than %zu characters",
 				sizeof(conf->socket) - 1);
-	if (pairs < 1 || pairs > CONF_MAX_PAIRS)
-		return err_set(err, -EINVAL, "a guest has 1 to %d queue pairs, not %lld",
-				CONF_MAX_PAIRS, (long long)pairs);
 	if (uid < 0 || uid > UINT32_MAX)
 		return err_set(err, -EINVAL, "there is no user %lld", (long long)uid);
 	conf->vf = (unsigned int)vf;
-	conf->pairs = (unsigned int)pairs;
 	conf->uid = (uid_t)uid;
 	strcpy(conf->socket, socket);
-	ret = mac[0] != '\0' ? parse_mac(conf, mac, err) : 0;
-	if (ret == 0)
-		ret = parse_words(conf, role, mode, doorbell, err);
-	if (ret == 0)
-		ret = parse_access(conf, access, err);
-	if (ret == 0 && conf->doorbell_mapped && conf->mode != GUEST_DIRECT)
-		ret = err_set(err, -EINVAL, "a mapped doorbell goes with the mode direct only");
-	return ret;
+	ret = parse_access(conf, access, err);
+	if (ret != 0)
+		return ret;
+	if (one_of(kind, kinds, GUEST_NB_KINDS) < 0)
+		return err_set(err, -EINVAL, "the kind is vhost-user or vfio-user, not \"%.32s\"",
+				kind);
+	conf->kind = one_of(kind, kinds, GUEST_NB_KINDS);
+	return conf->kind == GUEST_VHOST_USER ? parse_vhost(conf, json, err) :
+						parse_vfio(conf, json, err);
 }
 
 static json_int_t
@@ -164,13 +202,21 @@ id_of(uint32_t id)
 json_t *
 conf_json(const struct guest_conf *conf)
 {
-	return json_pack("{s:s, s:i, s:s, s:s, s:i, s:s, s:s, s:s, s:I, s:{s:I, s:I, s:i}}", "pf",
-			conf->pf, "vf", (int)conf->vf, "socket", conf->socket, "role",
-			conf->server ? "server" : "client", "queues", (int)conf->pairs, "mac",
-			conf->mac, "mode", guest_mode_names[conf->mode], "doorbell",
-			conf->doorbell_mapped ? "mapped" : "relayed", "uid", (json_int_t)conf->uid,
-			"access", "uid", id_of(conf->access.uid), "gid", id_of(conf->access.gid),
-			"mode", (int)conf->access.mode);
+	json_t *out = json_pack("{s:s, s:i, s:s, s:s, s:I, s:{s:I, s:I, s:i}}", "pf", conf->pf,
+			"vf", (int)conf->vf, "kind", kinds[conf->kind], "socket", conf->socket,
+			"uid", (json_int_t)conf->uid, "access", "uid", id_of(conf->access.uid),
+			"gid", id_of(conf->access.gid), "mode", (int)conf->access.mode);
+	json_t *more = conf->kind == GUEST_VHOST_USER ?
+			json_pack("{s:s, s:i, s:s, s:s, s:s}", "role",
+					conf->server ? "server" : "client", "queues",
+					(int)conf->pairs, "mac", conf->mac, "mode",
+					guest_mode_names[conf->mode], "doorbell",
+					conf->doorbell_mapped ? "mapped" : "relayed") :
+			json_pack("{s:s}", "variant", conf->variant->name);
+
+	json_object_update(out, more);
+	json_decref(more);
+	return out;
 }
 
 /* ---------------------------------------------------------------- the file */

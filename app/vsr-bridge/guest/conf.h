@@ -17,6 +17,7 @@
 #include "base/base_bdf.h"
 #include "base/base_listen.h"
 #include "daemon/err.h"
+#include "vsr-bridge/vfio/variant.h"
 
 #define GUESTS_MAX 512
 #define CONF_MAC_LEN 18 /**< "52:54:00:12:34:56" and its terminator. */
@@ -26,13 +27,21 @@
 enum guest_mode { GUEST_DIRECT, GUEST_RELAY, GUEST_NB_MODES };
 extern const char *const guest_mode_names[GUEST_NB_MODES];
 
+/** Kinds of front ends. */
+enum guest_kind { GUEST_VHOST_USER, GUEST_VFIO_USER, GUEST_NB_KINDS };
+
 struct guest_conf {
+	enum guest_kind kind;
 	char pf[BASE_BDF_LEN]; /**< Full address. */
 	unsigned int vf; /**< From 1. */
 	char socket[sizeof(((struct sockaddr_un *)0)->sun_path)]; /**< Begins with '/'. */
-	bool server; /**< vsr-bridge listens at the socket; else the front end does. */
 	struct base_access access; /**< Of a socket that vsr-bridge makes. */
 	uid_t uid; /**< User who asked for the guest. */
+
+	const struct variant *variant; /**< On vfio-user: how the VF is shown. */
+
+	/* On vhost-user: */
+	bool server; /**< vsr-bridge listens at the socket; else the front end does. */
 	unsigned int pairs; /**< Queue pairs that the front end may use. */
 	char mac[CONF_MAC_LEN]; /**< That the guest is to see; empty: that of the VF. */
 	enum guest_mode mode;
@@ -40,8 +49,9 @@ struct guest_conf {
 };
 
 /**
- * Set up from JSON: pf, vf, socket; optional: role ("server", "client"), queues, mac, mode,
- * doorbell ("relayed", "mapped"), uid, and access (object: uid, gid, mode).
+ * Set up from JSON: pf, vf, socket; optional: kind ("vhost-user", "vfio-user"), uid, and access
+ * (object: uid, gid, mode). For vhost-user: role ("server", "client"), queues, mac, mode, doorbell
+ * ("relayed", "mapped"). For vfio-user: variant.
  * @return 0, or -EINVAL with a sentence.
  */
 int conf_parse(struct guest_conf *conf, json_t *json, struct err *err);

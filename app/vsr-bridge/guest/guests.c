@@ -21,10 +21,10 @@
 #include "daemon/events.h"
 #include "daemon/log.h"
 
+#include "front_vfio.h"
+#include "front_vhost.h"
 #include "guests.h"
-#include "show.h"
 #include "vhost.h"
-#include "vsrd_link.h"
 
 #define RETRY_MS 1000 /* Between two attempts to start guests that wait, and to reach vsrd. */
 #define STORE_MS 10000
@@ -38,11 +38,16 @@ static unsigned long last_number;
 static pthread_mutex_t file_lock = PTHREAD_MUTEX_INITIALIZER; /* Of the state file. */
 
 static struct guests_conf conf;
-static struct gate *gate;
+static struct one_env env;
 static struct vsrd_news vsrd = { .fd = -1 };
 static int wake_fd = -1;
 static pthread_t thread;
 static atomic_bool stopping, vsrd_answers;
+
+static const struct front *const fronts[GUEST_NB_KINDS] = {
+	[GUEST_VHOST_USER] = &front_vhost,
+	[GUEST_VFIO_USER] = &front_vfio,
+};
 
 static void
 wake(void)
@@ -70,6 +75,8 @@ insert(const struct guest_conf *wish, enum guest_state state)
 	if (guest == NULL)
 		return NULL;
 	guest->conf = *wish;
+	guest->front = fronts[wish->kind];
+	guest->env = &env;
 	guest->number = ++last_number;
 	guest->state = state;
 	guest->folder = -1;
@@ -117,7 +124,7 @@ on_left(const char *path)
 		if (strcmp(guest->back_path, path) == 0)
 			number = guest->number;
 	pthread_mutex_unlock(&lock);
-	gate_port_left(gate, number);
+	gate_port_left(env.gate, number);
 }
 
 static void
@@ -231,7 +238,7 @@ guests_add(const struct guest_conf *wish, struct err *err)
 
 	if (guest == NULL)
 		return ret;
-	ret = one_start(guest, gate, conf.vsrd, conf.folder, err);
+	ret = one_start(guest, err);
 	if (ret == 0) {
 		ret = store(err);
 		if (ret != 0)
@@ -327,7 +334,7 @@ start_waiting(void)
 		int ret;
 
 		after = guest->number;
-		ret = one_start(guest, gate, conf.vsrd, conf.folder, &err);
+		ret = one_start(guest, &err);
 		pthread_mutex_lock(&lock);
 		/* The same reason, second after second, is one line. */
 		if (ret != 0 && strcmp(guest->why.text, err.text) != 0)
@@ -467,8 +474,12 @@ guests_start(const struct guests_conf *set, struct err *err)
 	ret = restore(err);
 	if (ret != 0)
 		return ret;
-	gate = gate_start(conf.guest_bytes, conf.all_bytes, err);
-	if (gate == NULL)
+	pf_host_init(&env.host);
+	env.vsrd = conf.vsrd;
+	env.folder = conf.folder;
+	env.wake = wake;
+	env.gate = gate_start(conf.guest_bytes, conf.all_bytes, err);
+	if (env.gate == NULL)
 		return -EIO;
 	ret = vhost_init(&calls, conf.folder, err);
 	if (ret != 0)
@@ -484,8 +495,8 @@ shut_all(void)
 {
 	pthread_mutex_lock(&lock);
 	for (struct guest *guest = list; guest != NULL; guest = guest->next)
-		if (guest->state == GUEST_RUNNING && guest->port != NULL)
-			gate_port_shut(guest->port);
+		if (guest->state == GUEST_RUNNING)
+			guest->front->shut(guest);
 	pthread_mutex_unlock(&lock);
 }
 
@@ -539,7 +550,7 @@ guests_stop(void)
 	rte_pmd_vdpa_vsr_event_set(NULL, NULL);
 	if (!end_all())
 		return false;
-	gate_stop(gate);
+	gate_stop(env.gate);
 	vsrd_news_close(&vsrd);
 	close(wake_fd);
 	pthread_cond_destroy(&news);
@@ -556,13 +567,13 @@ guests_list(const char *pf)
 	pthread_mutex_lock(&lock);
 	for (struct guest *guest = list; guest != NULL; guest = guest->next)
 		if (pf == NULL || strcmp(guest->conf.pf, pf) == 0)
-			json_array_append_new(out, show_guest(guest));
+			json_array_append_new(out, guest->front->show(guest));
 	pthread_mutex_unlock(&lock);
 	return out;
 }
 
 static json_t *
-show(const char *pf, unsigned int vf, json_t *(*fn)(const struct guest *guest), struct err *err)
+show(const char *pf, unsigned int vf, bool stats, struct err *err)
 {
 	const struct guest *guest;
 	json_t *out = NULL;
@@ -570,7 +581,7 @@ show(const char *pf, unsigned int vf, json_t *(*fn)(const struct guest *guest), 
 	pthread_mutex_lock(&lock);
 	guest = find(pf, vf);
 	if (guest != NULL)
-		out = fn(guest);
+		out = stats ? guest->front->show_stats(guest) : guest->front->show_in_full(guest);
 	pthread_mutex_unlock(&lock);
 	if (guest == NULL)
 		err_set(err, -ENOENT, "VF %u of %s has no guest", vf, pf);
@@ -580,13 +591,13 @@ show(const char *pf, unsigned int vf, json_t *(*fn)(const struct guest *guest), 
 json_t *
 guests_show(const char *pf, unsigned int vf, struct err *err)
 {
-	return show(pf, vf, show_guest_in_full, err);
+	return show(pf, vf, false, err);
 }
 
 json_t *
 guests_stats(const char *pf, unsigned int vf, struct err *err)
 {
-	return show(pf, vf, show_guest_stats, err);
+	return show(pf, vf, true, err);
 }
 
 json_t *

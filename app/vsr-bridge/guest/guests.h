@@ -6,8 +6,8 @@
 
 /**
  * @file
- * The guests of this process: each has a VF, a place in rte_vhost and a port of the gate. A guest
- * whose VF is not there waits for the VF; a thread follows the news of vsrd. Any thread.
+ * The guests of this process: each has a VF, and a front end of one of the kinds. A guest whose VF
+ * is not there waits for the VF; a thread follows the news of vsrd. Any thread.
  */
 
 #include <stdbool.h>
@@ -45,7 +45,7 @@ int guests_remove(const char *pf, unsigned int vf, struct err *err);
 json_t *guests_list(const char *pf);
 /** A guest in full. @return NULL with a sentence: there is none. */
 json_t *guests_show(const char *pf, unsigned int vf, struct err *err);
-/** Its counters, queue by queue. @return as guests_show(). */
+/** Its counters. @return as guests_show(). */
 json_t *guests_stats(const char *pf, unsigned int vf, struct err *err);
 /** What is wrong with guests: an array of objects with "guest" and "text". */
 json_t *guests_problems(void);

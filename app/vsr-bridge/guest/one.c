@@ -2,24 +2,13 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/* One guest: from a VF to a socket for its front end, and back. */
+/* One guest: what is the same for all kinds of front ends. */
 
-#include <errno.h>
-#include <limits.h>
 #include <string.h>
-#include <unistd.h>
 
-#include <rte_pmd_vdpa_vsr.h>
-
-#include "daemon/access.h"
 #include "daemon/events.h"
 
-#include "eal.h"
 #include "one.h"
-#include "vhost.h"
-#include "vsrd_link.h"
-
-#define RING_FILES 6 /* Doorbell, interrupt and error of a ring, on both sides. */
 
 void
 one_emit(struct guest *guest, const char *type, const char *why)
@@ -32,145 +21,21 @@ one_emit(struct guest *guest, const char *type, const char *why)
 	events_emit_limited(&guest->limit, type, what);
 }
 
-/* In the thread of the gate, which must not wait. */
-static void
-on_gate_event(void *ctx, enum gate_event event, const char *why)
-{
-	static const char *const types[] = {
-		[GATE_CONNECTED] = "guest_connected",
-		[GATE_LEFT] = "guest_left",
-		[GATE_REFUSED] = "guest_refused",
-		[GATE_FAULT] = "guest_refused",
-		[GATE_WAITING] = "guest_waiting",
-	};
-
-	one_emit(ctx, types[event], why);
-}
-
-/* ---------------------------------------------------------------- start */
-
-static int
-check_pairs(const struct guest *guest, struct err *err)
-{
-	struct rte_pmd_vdpa_vsr_info info;
-
-	if (rte_pmd_vdpa_vsr_info_get(guest->bdf, &info) != 0)
-		return err_set(err, -ENODEV, "%s is no device of vdpa_vsr", guest->bdf);
-	if (guest->conf.pairs > info.max_pairs)
-		return err_set(err, -EINVAL, "VF %u of %s has %u queue pairs, not %u",
-				guest->conf.vf, guest->conf.pf, info.max_pairs, guest->conf.pairs);
-	return 0;
-}
-
-static int
-open_port(struct guest *guest, struct gate *gate, struct err *err)
-{
-	const struct guest_conf *conf = &guest->conf;
-	struct gate_port_conf port = {
-		.server = conf->server,
-		.access = conf->access,
-		.back_path = guest->back_path,
-		.max_rings = 2 * conf->pairs,
-		.number = guest->number,
-		.event = on_gate_event,
-		.ctx = guest,
-	};
-	char path[PATH_MAX];
-	int ret = access_place(conf->socket, conf->uid, &guest->folder, path, err);
-
-	if (ret != 0)
-		return ret;
-	port.path = path;
-	guest->port = gate_port_add(gate, &port, &ret, err);
-	return ret;
-}
-
-static void
-close_folder(struct guest *guest)
-{
-	if (guest->folder >= 0)
-		close(guest->folder);
-	guest->folder = -1;
-}
-
-static int
-start_vf(struct guest *guest, struct gate *gate, const char *vsrd, const struct vsrd_vf *vf,
-		struct err *err)
-{
-	const struct guest_conf *conf = &guest->conf;
-	char devargs[256];
-	struct err ignored;
-	int ret;
-
-	snprintf(devargs, sizeof(devargs), "class=vdpa,vf_token=%s,mode=%s,host_notifier=%d",
-			vf->token, guest_mode_names[conf->mode], conf->doorbell_mapped);
-	ret = eal_vf_open(guest->bdf, devargs, err);
-	if (ret != 0) {
-		vsrd_name_user(vsrd, conf->pf, conf->vf, err);
-		return ret;
-	}
-	ret = check_pairs(guest, err);
-	if (ret == 0)
-		ret = vhost_start(guest->back_path, guest->bdf, err);
-	if (ret == 0) {
-		ret = open_port(guest, gate, err);
-		if (ret != 0) {
-			close_folder(guest);
-			vhost_stop(guest->back_path);
-		}
-	}
-	if (ret != 0)
-		eal_vf_close(guest->bdf, &ignored);
-	return ret;
-}
-
 int
-one_start(struct guest *guest, struct gate *gate, const char *vsrd, const char *folder,
-		struct err *err)
+one_start(struct guest *guest, struct err *err)
 {
-	const struct guest_conf *conf = &guest->conf;
 	struct vsrd_vf vf;
-	int ret = vsrd_find_vf(vsrd, conf->pf, conf->vf, &vf, err);
+	const int ret = vsrd_find_vf(guest->env->vsrd, guest->conf.pf, guest->conf.vf, &vf, err);
 
 	if (ret != 0)
 		return ret;
 	guest->revoked = false;
 	strcpy(guest->bdf, vf.bdf);
-	if (snprintf(guest->back_path, sizeof(guest->back_path), "%s/%s", folder, vf.bdf) >=
-			(int)sizeof(guest->back_path))
-		return err_set(err, -ENAMETOOLONG, "the path of the folder %s is too long", folder);
-	ret = budget_admit(&guest->budget, RING_FILES * 2 * conf->pairs, err);
-	if (ret != 0)
-		return ret;
-	ret = start_vf(guest, gate, vsrd, &vf, err);
-	if (ret != 0)
-		budget_leave(&guest->budget);
-	return ret;
+	return guest->front->start(guest, &vf, err);
 }
-
-/* ---------------------------------------------------------------- end */
 
 int
 one_end(struct guest *guest, struct err *err)
 {
-	bool left = true;
-	int ret;
-
-	if (guest->port != NULL) {
-		left = gate_port_remove(guest->port);
-		guest->port = NULL;
-		close_folder(guest);
-	}
-	/* rte_vhost frees what its own thread still uses when it is told to stop in between. */
-	if (!left)
-		return err_set(err, -ETIMEDOUT, "rte_vhost does not let go of the guest on %s",
-				guest->conf.socket);
-	if (guest->back_path[0] != '\0')
-		vhost_stop(guest->back_path);
-	guest->back_path[0] = '\0';
-	ret = eal_vf_close(guest->bdf, err);
-	if (ret != 0)
-		return -ETIMEDOUT;
-	budget_leave(&guest->budget);
-	return 0;
+	return guest->front->end(guest, err);
 }

@@ -6,7 +6,7 @@
 
 /**
  * @file
- * One guest: from a VF to a socket for its front end, and back.
+ * One guest: what is the same for all kinds of front ends.
  */
 
 #include <stdatomic.h>
@@ -15,7 +15,11 @@
 #include "daemon/budget.h"
 #include "vsr-bridge/gate/gate.h"
 
+#include "common/pf.h"
 #include "conf.h"
+#include "vsrd_link.h"
+
+struct vfio_guest;
 
 enum guest_state {
 	GUEST_WAITING, /**< Its VF is not there; why says what is missing. */
@@ -25,9 +29,39 @@ enum guest_state {
 	GUEST_STUCK, /**< It did not end in time. */
 };
 
+/** What all guests share. */
+struct one_env {
+	struct pf_host host; /**< Root of sysfs. */
+	struct gate *gate;
+	const char *vsrd; /**< Socket of vsrd. */
+	const char *folder; /**< Private folder for the sockets of rte_vhost. */
+	void (*wake)(void); /**< A guest was revoked. Any thread. */
+};
+
+struct guest;
+
+/** A kind of front ends: how a VF comes to a socket, and back. */
+struct front {
+	/**
+	 * Open the VF and serve its socket. The guest is STARTING.
+	 * @return 0, or -errno with a sentence, and nothing is left.
+	 */
+	int (*start)(struct guest *guest, const struct vsrd_vf *vf, struct err *err);
+	/** Disconnect the front end soon, without waiting. The guest is RUNNING. */
+	void (*shut)(struct guest *guest);
+	/** As one_end(). */
+	int (*end)(struct guest *guest, struct err *err);
+	/* For people; the caller has the lock of the guest, and no function waits. */
+	json_t *(*show)(const struct guest *guest); /**< A row of a list. */
+	json_t *(*show_in_full)(const struct guest *guest);
+	json_t *(*show_stats)(const struct guest *guest);
+};
+
 struct guest {
 	struct guest *next;
 	struct guest_conf conf;
+	const struct front *front;
+	const struct one_env *env;
 	unsigned long number; /**< No other guest of this run ever has it. */
 	enum guest_state state;
 	struct err why;
@@ -36,22 +70,20 @@ struct guest {
 
 	/* While it is not WAITING: */
 	char bdf[BASE_BDF_LEN];
+	/* On vhost-user: */
 	char back_path[sizeof(((struct sockaddr_un *)0)->sun_path)]; /**< Socket of rte_vhost. */
 	struct gate_port *port; /**< NULL: none yet. */
 	struct budget_guest budget; /**< Open files that are set aside for it. */
 	int folder; /**< Of the socket, if another user owns it; else -1. */
+	/* On vfio-user: */
+	struct vfio_guest *vfio;
 };
 
-/**
- * Start a guest. It is STARTING, so nobody else touches it.
- * @param vsrd    Socket of vsrd. @param folder  Private folder for the sockets of rte_vhost.
- * @return 0, or -errno with a sentence, and nothing is left.
- */
-int one_start(struct guest *guest, struct gate *gate, const char *vsrd, const char *folder,
-		struct err *err);
+/** Start a guest, as its front does. It is STARTING, so nobody else touches it. */
+int one_start(struct guest *guest, struct err *err);
 /**
  * End a guest. It is ENDING, so nobody else touches it.
- * @return 0, or -ETIMEDOUT with a sentence: rte_vhost or the VF does not end.
+ * @return 0, or -ETIMEDOUT with a sentence: something does not end.
  */
 int one_end(struct guest *guest, struct err *err);
 

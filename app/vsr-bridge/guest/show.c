@@ -15,6 +15,33 @@ static const char *const states[] = { "waiting", "starting", "running", "ending"
 static const char *const modes[] = { "none", "direct", "relay" };
 static const char *const signals[] = { "off", "mapped", "relayed" };
 
+/* ---------------------------------------------------------------- for all kinds */
+
+json_t *
+show_common(const struct guest *guest)
+{
+	json_t *out = conf_json(&guest->conf);
+
+	json_object_del(out, "uid");
+	json_object_del(out, "access");
+	json_object_set_new(out, "state", json_string(states[guest->state]));
+	json_object_set_new(out, "reason", json_string(guest->why.text));
+	return out;
+}
+
+void
+show_shared_memory(json_t *options)
+{
+	static const char *const texts[] = { "-m 1G",
+		"-object memory-backend-memfd,id=vsr-mem,size=1G,share=on",
+		"-machine q35,memory-backend=vsr-mem" };
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		json_array_append_new(options, json_string(texts[i]));
+}
+
+/* ---------------------------------------------------------------- guests on vhost-user */
+
 /* @return whether the guest has a VF; if not, *info is zero. */
 static bool
 get_info(const struct guest *guest, struct rte_pmd_vdpa_vsr_info *info)
@@ -49,13 +76,10 @@ show_guest(const struct guest *guest)
 {
 	struct rte_pmd_vdpa_vsr_info info;
 	const bool vf = get_info(guest, &info);
-	json_t *out = conf_json(&guest->conf);
+	json_t *out = show_common(guest);
 
-	json_object_del(out, "uid");
-	json_object_del(out, "access");
 	json_object_set(out, "wanted", json_object_get(out, "mode"));
 	json_object_set_new(out, "mode", json_string(modes[info.running]));
-	json_object_set_new(out, "state", json_string(states[guest->state]));
 	json_object_set_new(out, "reason", json_string(reason(guest, &info)));
 	json_object_set_new(out, "pci", vf ? json_string(guest->bdf) : json_null());
 	json_object_set_new(out, "front_end", show_front_end(guest));
@@ -131,8 +155,8 @@ option_path(const char *path, char out[2 * sizeof(((struct guest_conf *)0)->sock
 }
 
 /* An option as a shell takes it: in quotes if it has more than the usual characters. */
-static json_t *
-shell_word(const char *option, json_t *value)
+json_t *
+show_shell_word(const char *option, json_t *value)
 {
 	static const char usual[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 				    "_-+=:,./";
@@ -165,20 +189,21 @@ show_qemu(const struct guest *guest, const struct rte_pmd_vdpa_vsr_info *info)
 	const struct guest_conf *conf = &guest->conf;
 	json_t *mac = conf->mac[0] != '\0' ? json_string(conf->mac) : show_mac(info->mac);
 	char many[64] = "", path[2 * sizeof(conf->socket)];
-	json_t *out;
+	json_t *out = json_array();
 
 	if (conf->pairs > 1)
 		snprintf(many, sizeof(many), ",mq=on,vectors=%u", 2 * conf->pairs + 2);
-	out = json_pack("[o, o, o, o, o, o]", json_string("-m 1G"),
-			json_string("-object memory-backend-memfd,id=vsr-mem,size=1G,share=on"),
-			json_string("-machine q35,memory-backend=vsr-mem"),
-			shell_word("-chardev",
+	show_shared_memory(out);
+	json_array_append_new(out,
+			show_shell_word("-chardev",
 					json_sprintf("socket,id=vsr-vf%u,path=%s,%s", conf->vf,
 							option_path(conf->socket, path),
 							conf->server ? "reconnect-ms=500" :
-								       "server=on,wait=off")),
+								       "server=on,wait=off")));
+	json_array_append_new(out,
 			json_sprintf("-netdev vhost-user,id=vsr-net%u,chardev=vsr-vf%u,queues=%u",
-					conf->vf, conf->vf, conf->pairs),
+					conf->vf, conf->vf, conf->pairs));
+	json_array_append_new(out,
 			json_sprintf("-device virtio-net-pci,netdev=vsr-net%u%s%s%s%s", conf->vf,
 					json_is_string(mac) ? ",mac=" : "",
 					json_is_string(mac) ? json_string_value(mac) : "", many,

@@ -11,6 +11,15 @@
 
 #include "one.h"
 
+/** What a row of a list has for each kind: the wishes, "state" and "reason". */
+json_t *show_common(const struct guest *guest);
+/** Append the options with which QEMU shares the memory of a guest. */
+void show_shared_memory(json_t *options);
+/** An option of QEMU as a shell takes it. @param value  Its reference is taken. */
+json_t *show_shell_word(const char *option, json_t *value);
+
+/* ------------------------------------------------------------------ guests on vhost-user */
+
 /** pf, vf, pci, socket, state, why, mode, front end: a row of a list. */
 json_t *show_guest(const struct guest *guest);
 /** The same and more: features, queues, doorbell and interrupt, options for QEMU. */

@@ -42,7 +42,7 @@ int
 vsrd_find_vf(const char *path, const char *pf, unsigned int vf, struct vsrd_vf *out,
 		struct err *err)
 {
-	const char *bdf = "", *driver = "", *token = "";
+	const char *bdf = "", *driver = "", *token = "", *legacy = "";
 	json_t *answer;
 	int ret = 0;
 
@@ -50,7 +50,9 @@ vsrd_find_vf(const char *path, const char *pf, unsigned int vf, struct vsrd_vf *
 	answer = ask(path, "vf.find", json_pack("{s:s, s:i}", "pf", pf, "vf", (int)vf), &ret, err);
 	if (answer == NULL)
 		return ret;
-	json_unpack(answer, "{s:s, s:s, s:s}", "pci", &bdf, "driver", &driver, "token", &token);
+	json_unpack(answer, "{s:s, s:s, s:s, s?s}", "pci", &bdf, "driver", &driver, "token", &token,
+			"legacy_refusal", &legacy);
+	err_set(&out->legacy_refusal, 0, "%s", legacy);
 	if (base_bdf_expand(bdf, out->bdf) != 0 || strlen(token) >= sizeof(out->token))
 		ret = err_set(err, -EPROTO, "vsrd does not say where VF %u of %s is", vf, pf);
 	else if (strcmp(driver, "vfio-pci") != 0)

@@ -22,6 +22,7 @@
 struct vsrd_vf {
 	char bdf[BASE_BDF_LEN];
 	char token[VSRD_TOKEN_LEN];
+	struct err legacy_refusal; /**< Why its legacy registers cannot be used; empty: they can. */
 };
 
 /**

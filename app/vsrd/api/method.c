@@ -12,16 +12,22 @@
 
 #include "method.h"
 
-struct owner_pf *
-method_pf_get(struct rpc_call *call, const char *name, const char *change)
+static struct owner_pf *
+pf_get(struct rpc_call *call, const char *name, const char *change, unsigned int wait_ms)
 {
 	int ret = 0;
-	struct owner_pf *pf = owner_get(&vsrd_of(call)->owner, name, change, OWNER_WAIT_MS, &ret,
+	struct owner_pf *pf = owner_get(&vsrd_of(call)->owner, name, change, wait_ms, &ret,
 			&call->err);
 
 	if (pf == NULL)
 		rpc_refuse(call, ret);
 	return pf;
+}
+
+struct owner_pf *
+method_pf_get(struct rpc_call *call, const char *name, const char *change)
+{
+	return pf_get(call, name, change, OWNER_WAIT_MS);
 }
 
 struct owner_pf *
@@ -36,14 +42,15 @@ method_pf_view(struct rpc_call *call, const char *name, struct owner_view *view)
 }
 
 struct owner_pf *
-method_admin_get(struct rpc_call *call, const char *name, json_int_t vf)
+method_admin_get_within(struct rpc_call *call, const char *name, json_int_t vf,
+		unsigned int wait_ms)
 {
 	struct owner_pf *pf;
 	int ret = 0;
 
 	if (vf < 0 || vf > SYSFS_MAX_VFS)
 		return (void *)rpc_bad_params(call, "there is no VF %lld", (long long)vf);
-	pf = method_pf_get(call, name, NULL);
+	pf = pf_get(call, name, NULL, wait_ms);
 	if (pf == NULL)
 		return NULL;
 	ret = owner_admin_ready(pf, (unsigned int)vf, &call->err);
@@ -51,6 +58,12 @@ method_admin_get(struct rpc_call *call, const char *name, json_int_t vf)
 		return pf;
 	owner_put(pf);
 	return (void *)rpc_refuse(call, ret);
+}
+
+struct owner_pf *
+method_admin_get(struct rpc_call *call, const char *name, json_int_t vf)
+{
+	return method_admin_get_within(call, name, vf, OWNER_WAIT_MS);
 }
 
 bool

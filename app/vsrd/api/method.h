@@ -22,6 +22,9 @@ struct owner_pf *method_pf_view(struct rpc_call *call, const char *name, struct 
  * @return the PF, or NULL: the call is refused.
  */
 struct owner_pf *method_admin_get(struct rpc_call *call, const char *name, json_int_t vf);
+/** The same. @param wait_ms  Longest wait for others on the PF; else OWNER_WAIT_MS. */
+struct owner_pf *method_admin_get_within(struct rpc_call *call, const char *name, json_int_t vf,
+		unsigned int wait_ms);
 
 /** As server_client_stays(). @return false: the call is refused. */
 bool method_client_stays(struct rpc_call *call);

@@ -129,8 +129,5 @@ const struct rpc_method vsrd_methods[] = {
 	{ "legacy.write", method_legacy_write },
 	{ "legacy.dump", method_legacy_dump },
 	{ "legacy.notify_info", method_legacy_notify_info },
-	{ "legacy.serve", method_legacy_serve },
-	{ "legacy.unserve", method_legacy_unserve },
-	{ "legacy.served", method_legacy_served },
 	{ NULL, NULL },
 };

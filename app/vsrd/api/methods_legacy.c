@@ -2,21 +2,19 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/* Methods about the legacy registers of VFs, and about VFs shown to guests. */
+/* Methods about the legacy registers of VFs. */
 
 #include <errno.h>
+#include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "virtio/vio_admin_legacy.h"
 #include "base/base_hex.h"
-#include "base/base_server.h"
 #include "virtio_spec/legacy.h"
 #include "virtio_spec/net.h"
 
-#include "daemon/access.h"
 #include "method.h"
 
 static int
@@ -31,25 +29,57 @@ area_of(const char *name, enum vio_legacy_area *area)
 	return 0;
 }
 
+/* Whether the client has closed its connection. */
+static bool
+has_left(const struct rpc_call *call)
+{
+	struct pollfd wait = { .events = POLLRDHUP };
+
+	if (call->client == NULL)
+		return false;
+	wait.fd = call->client->base->fd;
+	return poll(&wait, 1, 0) == 1;
+}
+
+/*
+ * An access of a guest waits less for others on the PF. It is not made for a client that waits no
+ * longer, as after vsrd was stopped for a while: the guest goes on without this access, or has left
+ * the VF to another guest.
+ * @return NULL: the call is refused.
+ */
+static struct owner_pf *
+get(struct rpc_call *call, const char *name, json_int_t vf, int guest)
+{
+	struct owner_pf *pf = method_admin_get_within(call, name, vf,
+			guest ? OWNER_GUEST_WAIT_MS : OWNER_WAIT_MS);
+
+	if (pf == NULL || !guest || !has_left(call))
+		return pf;
+	owner_put(pf);
+	return (void *)rpc_refuse(call,
+			err_set(&call->err, -ECANCELED, "the client has left before its turn"));
+}
+
 json_t *
 method_legacy_read(struct rpc_call *call)
 {
 	const char *name, *area_name = "common";
 	json_int_t vf, offset, len;
+	int guest = 0;
 	enum vio_legacy_area area;
 	struct owner_pf *pf;
 	uint8_t data[8];
 	int ret;
 
-	if (rpc_params(call, "{s:s, s:I, s?s, s:I, s:I}", "pf", &name, "vf", &vf, "area",
-			    &area_name, "offset", &offset, "len", &len) != 0)
+	if (rpc_params(call, "{s:s, s:I, s?s, s:I, s:I, s?b}", "pf", &name, "vf", &vf, "area",
+			    &area_name, "offset", &offset, "len", &len, "guest", &guest) != 0)
 		return NULL;
 	if (area_of(area_name, &area) != 0 || vf < 1 || offset < 0 || offset > UINT8_MAX ||
 			len < 1 || len > (json_int_t)sizeof(data))
 		return rpc_bad_params(call,
 				"a read needs: vf from 1, area common or net, offset 0 to "
 				"255, len 1 to 8");
-	pf = method_admin_get(call, name, vf);
+	pf = get(call, name, vf, guest);
 	if (pf == NULL)
 		return NULL;
 	ret = vio_admin_legacy_read(pf->admin, (uint16_t)vf, area, (uint8_t)offset, data,
@@ -68,18 +98,18 @@ method_legacy_write(struct rpc_call *call)
 	json_int_t vf, offset;
 	struct owner_pf *pf;
 	uint8_t data[8];
-	int len;
+	int len, guest = 0;
 	int ret;
 
-	if (rpc_params(call, "{s:s, s:I, s?s, s:I, s:s}", "pf", &name, "vf", &vf, "area",
-			    &area_name, "offset", &offset, "data", &hex) != 0)
+	if (rpc_params(call, "{s:s, s:I, s?s, s:I, s:s, s?b}", "pf", &name, "vf", &vf, "area",
+			    &area_name, "offset", &offset, "data", &hex, "guest", &guest) != 0)
 		return NULL;
 	len = base_hex_parse(hex, data, sizeof(data));
 	if (area_of(area_name, &area) != 0 || vf < 1 || offset < 0 || offset > UINT8_MAX || len < 1)
 		return rpc_bad_params(call,
 				"a write needs: vf from 1, area common or net, offset 0 "
 				"to 255, data of 1 to 8 bytes as hexadecimal digits");
-	pf = method_admin_get(call, name, vf);
+	pf = get(call, name, vf, guest);
 	if (pf == NULL)
 		return NULL;
 	ret = vio_admin_legacy_write(pf->admin, (uint16_t)vf, area, (uint8_t)offset, data,
@@ -197,13 +227,13 @@ method_legacy_notify_info(struct rpc_call *call)
 	const char *name;
 	json_int_t vf;
 	json_t *list;
-	int nb;
+	int nb, guest = 0;
 
-	if (rpc_params(call, "{s:s, s:I}", "pf", &name, "vf", &vf) != 0)
+	if (rpc_params(call, "{s:s, s:I, s?b}", "pf", &name, "vf", &vf, "guest", &guest) != 0)
 		return NULL;
 	if (vf < 1)
 		return rpc_bad_params(call, "VFs are numbered from 1");
-	pf = method_admin_get(call, name, vf);
+	pf = get(call, name, vf, guest);
 	if (pf == NULL)
 		return NULL;
 	sysfs_vf_bdf(vsrd_of(call)->owner.host.sysfs, pf->fn.bdf, (unsigned int)vf, bdf);
@@ -222,69 +252,4 @@ method_legacy_notify_info(struct rpc_call *call)
 						(json_int_t)doorbells[i].offset));
 	owner_put(pf);
 	return json_pack("{s:s, s:I, s:o}", "pf", name, "vf", vf, "doorbells", list);
-}
-
-/* ---------------------------------------------------------------- VFs shown to guests */
-
-json_t *
-method_legacy_serve(struct rpc_call *call)
-{
-	const char *name, *owner = NULL, *group = NULL, *mode = NULL;
-	struct guest_socket socket = { .access = *BASE_ACCESS_OWN, .uid = geteuid() };
-	json_int_t vf;
-	int ret;
-
-	if (rpc_params(call, "{s:s, s:I, s:s, s?s, s?s, s?s}", "pf", &name, "vf", &vf, "socket",
-			    &socket.path, "owner", &owner, "group", &group, "mode", &mode) != 0)
-		return NULL;
-	if (call->client != NULL)
-		socket.uid = call->client->base->uid;
-	if (socket.uid != 0 && socket.uid != geteuid()) {
-		if (owner != NULL || group != NULL)
-			return rpc_bad_params(call,
-					"only root may name the owner and the group of a socket");
-		socket.access.uid = socket.uid;
-	}
-	if (access_parse(owner, group, mode, &socket.access, &call->err) != 0) {
-		call->code = RPC_INVALID_PARAMS;
-		return NULL;
-	}
-	if (vf < 1 || vf > SYSFS_MAX_VFS)
-		return rpc_bad_params(call, "there is no VF %lld", (long long)vf);
-	if (socket.path[0] != '/')
-		return rpc_bad_params(call, "the path of the socket must begin with \"/\"");
-	ret = guests_serve(&vsrd_of(call)->guests, &vsrd_of(call)->owner, name, (unsigned int)vf,
-			&socket, &call->err);
-	return ret != 0 ? rpc_refuse(call, ret) :
-			  json_pack("{s:s, s:I, s:s}", "pf", name, "vf", vf, "socket", socket.path);
-}
-
-json_t *
-method_legacy_unserve(struct rpc_call *call)
-{
-	const char *name;
-	json_int_t vf;
-	int ret;
-
-	if (rpc_params(call, "{s:s, s:I}", "pf", &name, "vf", &vf) != 0)
-		return NULL;
-	if (vf < 1 || vf > SYSFS_MAX_VFS)
-		return rpc_bad_params(call, "there is no VF %lld", (long long)vf);
-	ret = guests_unserve(&vsrd_of(call)->guests, name, (unsigned int)vf, &call->err);
-	return ret != 0 ? rpc_refuse(call, ret) : json_pack("{s:s, s:I}", "pf", name, "vf", vf);
-}
-
-json_t *
-method_legacy_served(struct rpc_call *call)
-{
-	char bdf[BASE_BDF_LEN];
-	const char *name = NULL;
-
-	if (rpc_params(call, "{s?s}", "pf", &name) != 0)
-		return NULL;
-	if (name != NULL && base_bdf_expand(name, bdf) != 0)
-		return rpc_bad_params(call, "\"%.64s\" is no PCI address such as 0000:01:00.0",
-				name);
-	return json_pack("{s:o}", "served",
-			guests_show(&vsrd_of(call)->guests, name != NULL ? bdf : NULL));
 }

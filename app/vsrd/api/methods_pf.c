@@ -252,6 +252,19 @@ method_vf_show(struct rpc_call *call)
 }
 
 /* What a program needs to open a VF, without a search for users: that reads all of /proc. */
+/* Why the legacy registers of VFs cannot be used; empty: they can. */
+static const char *
+legacy_refusal(const struct owner_view *view, struct err *why)
+{
+	if (!view->admin)
+		return view->admin_err.text;
+	if ((view->commands & VIRTIO_ADMIN_LIST_LEGACY) == VIRTIO_ADMIN_LIST_LEGACY)
+		return "";
+	err_set(why, 0, "%s has no administration commands for the legacy registers of its VFs",
+			view->fn.bdf);
+	return why->text;
+}
+
 json_t *
 method_vf_find(struct rpc_call *call)
 {
@@ -260,6 +273,7 @@ method_vf_find(struct rpc_call *call)
 	struct owner_view view;
 	struct sysfs_fn fn;
 	json_int_t vf;
+	struct err why;
 	int ret;
 
 	if (rpc_params(call, "{s:s, s:I}", "pf", &name, "vf", &vf) != 0)
@@ -276,8 +290,9 @@ method_vf_find(struct rpc_call *call)
 				err_set(&call->err, -ENODEV,
 						"%s has no VF %lld: create it (vsrctl vf create)",
 						view.fn.bdf, (long long)vf));
-	return json_pack("{s:s, s:I, s:s, s:s, s:s}", "pf", view.fn.bdf, "vf", vf, "pci", bdf,
-			"driver", fn.driver, "token", view.token);
+	return json_pack("{s:s, s:I, s:s, s:s, s:s, s:s}", "pf", view.fn.bdf, "vf", vf, "pci", bdf,
+			"driver", fn.driver, "token", view.token, "legacy_refusal",
+			legacy_refusal(&view, &why));
 }
 
 /* ---------------------------------------------------------------- tokens */

@@ -12,14 +12,12 @@
 #include <time.h>
 
 #include "daemon/rpc.h"
-#include "vsrd/guest/guest.h"
 #include "vsrd/owner/owner.h"
 
 #include "daemon/server.h"
 
 struct vsrd {
 	struct owner owner;
-	struct guests guests;
 	struct server *server;
 	time_t started; /**< CLOCK_MONOTONIC, seconds. */
 };
@@ -66,8 +64,5 @@ json_t *method_legacy_read(struct rpc_call *call);
 json_t *method_legacy_write(struct rpc_call *call);
 json_t *method_legacy_dump(struct rpc_call *call);
 json_t *method_legacy_notify_info(struct rpc_call *call);
-json_t *method_legacy_serve(struct rpc_call *call);
-json_t *method_legacy_unserve(struct rpc_call *call);
-json_t *method_legacy_served(struct rpc_call *call);
 
 #endif /* VSRD_H */

@@ -28,7 +28,6 @@ owner_init(struct owner *owner)
 	owner->host.note = log_sentence;
 	pthread_mutex_init(&owner->lock, NULL);
 	owner->stop = eventfd(0, EFD_CLOEXEC);
-	pthread_mutex_init(&owner->claims_lock, NULL);
 	for (unsigned int i = 0; i < OWNER_MAX_PFS; i++) {
 		struct owner_pf *pf = &owner->pfs[i];
 

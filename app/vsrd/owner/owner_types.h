@@ -31,6 +31,7 @@ struct owner_view {
 	struct sysfs_fn fn;
 	char token[TOKEN_LEN];
 	bool up, gone, needs_reset, kept, adopted; /**< As in struct owner_pf. */
+	uint64_t commands; /**< In use for VFs, bits by opcode. */
 	bool admin, admin_dead; /**< There is an admin queue; one is dead. */
 	uint8_t status; /**< Device status. */
 	unsigned int nb_queues;
@@ -86,17 +87,8 @@ struct owner_pf {
 			repair_pause_ms; /**< Of a dead admin queue: next time, and back-off. */
 };
 
-/** A VF that this process opens, or has open. */
-struct owner_claim {
-	struct owner_claim *next;
-	char pf[BASE_BDF_LEN], bdf[BASE_BDF_LEN];
-	unsigned int vf; /**< 0: no claim. */
-};
-
 struct owner {
 	struct pf_host host;
-	pthread_mutex_t claims_lock; /**< Of the claims; no other lock is taken under it. */
-	struct owner_claim *claims;
 	struct owner_pf pfs[OWNER_MAX_PFS];
 	pthread_mutex_t lock; /**< Of the set of PFs; never held while a device is asked. */
 	atomic_bool stopping; /**< The daemon ends: no command is tried again. */

@@ -40,46 +40,6 @@ owner_pasid_unused(struct owner_pf *pf, const char *then, json_t **users, struct
 			pf->fn.bdf, first.vf, first.pid, then);
 }
 
-void
-owner_vf_claim(struct owner *owner, struct owner_claim *claim)
-{
-	pthread_mutex_lock(&owner->claims_lock);
-	claim->next = owner->claims;
-	owner->claims = claim;
-	pthread_mutex_unlock(&owner->claims_lock);
-}
-
-void
-owner_vf_unclaim(struct owner *owner, struct owner_claim *claim)
-{
-	struct owner_claim **at = &owner->claims;
-
-	pthread_mutex_lock(&owner->claims_lock);
-	while (*at != NULL && *at != claim)
-		at = &(*at)->next;
-	if (*at != NULL)
-		*at = claim->next;
-	pthread_mutex_unlock(&owner->claims_lock);
-}
-
-/* VFs that this process opens right now: /proc does not show them yet. */
-static size_t
-claims_find(struct owner *owner, const char *pf, struct vf_user *found)
-{
-	size_t nb = 0;
-
-	pthread_mutex_lock(&owner->claims_lock);
-	for (const struct owner_claim *claim = owner->claims; claim != NULL && nb < PF_MAX_USERS;
-			claim = claim->next) {
-		if (strcmp(claim->pf, pf) != 0)
-			continue;
-		found[nb] = (struct vf_user){ .vf = claim->vf, .pid = getpid(), .name = "vsrd" };
-		strcpy(found[nb++].bdf, claim->bdf);
-	}
-	pthread_mutex_unlock(&owner->claims_lock);
-	return nb;
-}
-
 int
 owner_check_vfs_unused(struct owner *owner, struct owner_pf *pf, const char *then, json_t **users,
 		struct err *err)
@@ -92,18 +52,8 @@ owner_check_vfs_unused(struct owner *owner, struct owner_pf *pf, const char *the
 	if (found == NULL)
 		return err_set(err, -ENOMEM, "out of memory");
 	ret = pf_check_unused(&owner->host, &pf->fn, then, found, &nb, err);
-	if (ret == 0) {
-		nb = claims_find(owner, pf->fn.bdf, found);
-		ret = nb != 0 ? -EBUSY : 0;
-	}
 	if (ret == -EBUSY)
 		*users = show_users(found, nb);
-	/* VFs opened by this process are the ones it serves to guests. */
-	if (ret == -EBUSY && found[0].pid == getpid())
-		err_set(err, ret,
-				"VF %u (%s) is served to guests: run vsrctl legacy unserve %s "
-				"%u, then %s",
-				found[0].vf, found[0].bdf, pf->fn.bdf, found[0].vf, then);
 	free(found);
 	return ret != 0 ? ret : owner_pasid_unused(pf, then, users, err);
 }

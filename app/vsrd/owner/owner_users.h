@@ -24,15 +24,4 @@ int owner_check_vfs_unused(struct owner *owner, struct owner_pf *pf, const char 
 /** As owner_check_vfs_unused(), for the PASID state alone; *users is written with -EBUSY only. */
 int owner_pasid_unused(struct owner_pf *pf, const char *then, json_t **users, struct err *err);
 
-/**
- * Claim a VF before it is opened, with its PF locked: until owner_vf_unclaim(),
- * owner_check_vfs_unused() refuses every change that needs unused VFs. Without the claim a change
- * could begin after the VF was found and before it is open: the kernel would remove the VF only
- * when it is closed, and who opens it would wait for the PF.
- * @param claim  Its pf, bdf and vf are set.
- */
-void owner_vf_claim(struct owner *owner, struct owner_claim *claim);
-/** Give up a claim, when the VF is closed. No effect without a claim. Any thread. */
-void owner_vf_unclaim(struct owner *owner, struct owner_claim *claim);
-
 #endif /* VSRD_OWNER_USERS_H */

@@ -19,6 +19,7 @@ owner_publish(struct owner_pf *pf)
 		view.kept = pf->kept;
 		view.adopted = pf->adopted;
 		view.admin = pf->admin != NULL;
+		view.commands = view.admin ? vio_admin_in_use(pf->admin, VIO_SRIOV) : 0;
 		view.nb_queues = view.admin ? vio_admin_nb_queues(pf->admin) : 0;
 		view.status = pf->dev.t != NULL ? vio_dev_status(&pf->dev) : 0;
 		view.accepted = pf->dev.accepted;

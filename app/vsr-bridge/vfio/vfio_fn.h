@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Copyright (c) 2026 The vsr authors
  */
-#ifndef VSRD_VFIO_FN_H
-#define VSRD_VFIO_FN_H
+#ifndef BRIDGE_VFIO_FN_H
+#define BRIDGE_VFIO_FN_H
 
 /**
  * @file
@@ -34,4 +34,7 @@ struct vpci_backend vfio_fn_backend(struct vfio_fn *vfio_fn);
 /** Event descriptor: readable when the kernel requests the VF back. -1: not supported. */
 int vfio_fn_request_fd(const struct vfio_fn *vfio_fn);
 
-#endif /* VSRD_VFIO_FN_H */
+/** What the guest has mapped now. */
+void vfio_fn_memory(const struct vfio_fn *vfio_fn, unsigned int *nb_maps, uint64_t *bytes);
+
+#endif /* BRIDGE_VFIO_FN_H */

@@ -471,3 +471,10 @@ vfio_fn_request_fd(const struct vfio_fn *fn)
 {
 	return fn->request;
 }
+
+void
+vfio_fn_memory(const struct vfio_fn *fn, unsigned int *nb_maps, uint64_t *bytes)
+{
+	*nb_maps = (unsigned int)fn->nb_maps;
+	*bytes = fn->budget.bytes;
+}

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/* A VF behind a guest (guest/vfio_fn.c), on a VFIO whose answers the test
+/* A VF behind a guest (vfio/vfio_fn.c), on a VFIO whose answers the test
  * chooses: the linker puts the functions wrap_* below in the place of ioctl()
  * and pf_open(). */
 
@@ -18,7 +18,7 @@
 
 #include "test/fixture/vtest.h"
 #include "daemon/budget.h"
-#include "vsrd/guest/vfio_fn.h"
+#include "vsr-bridge/vfio/vfio_fn.h"
 
 #define NB_VECTORS 8
 #define PAGE 4096u
