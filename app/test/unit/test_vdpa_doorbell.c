@@ -100,11 +100,53 @@ a_full_ring_is_available_up_to_its_start(void)
 	}
 }
 
+/* The data thread calls for a doorbell: does it find many buffers? */
+static bool
+is_bulk(void)
+{
+	VTEST_EQ(vdpa_on_kick(&queue.kick), false);
+	return queue.kick.bulk;
+}
+
+/* From any position, across the end of the ring too. */
+static void
+many_buffers_for_one_doorbell_are_noticed(void)
+{
+	static struct {
+		uint16_t flags, idx;
+	} avail;
+
+	for (unsigned int at = 0; at < 3 * SIZE; at++) {
+		for (unsigned int nb = 0; nb <= SIZE; nb++) {
+			set_up();
+			for (unsigned int i = 0; i < at; i++) {
+				make_available(i);
+				use(i);
+			}
+			queue.rung_at = (uint16_t)position_of(at);
+			for (unsigned int i = 0; i < nb; i++)
+				make_available(at + i);
+			VTEST_EQ(is_bulk(), nb >= VDPA_BULK);
+			VTEST_EQ(is_bulk(), false);
+		}
+	}
+	set_up();
+	dev.vio.accepted = (struct vio_features){ 0 };
+	queue.ring.driver_va = (uint8_t *)&avail;
+	queue.rung_at = avail.idx = 65530;
+	avail.idx += VDPA_BULK - 1;
+	VTEST_EQ(is_bulk(), false);
+	avail.idx += VDPA_BULK;
+	VTEST_EQ(is_bulk(), true);
+	VTEST_EQ(is_bulk(), false);
+}
+
 static const struct vtest_case cases[] = {
 	{ "a_fresh_ring_has_nothing_available", a_fresh_ring_has_nothing_available },
 	{ "doorbell_names_the_position_after_any_pause",
 			doorbell_names_the_position_after_any_pause },
 	{ "a_full_ring_is_available_up_to_its_start", a_full_ring_is_available_up_to_its_start },
+	{ "many_buffers_for_one_doorbell_are_noticed", many_buffers_for_one_doorbell_are_noticed },
 };
 
 int

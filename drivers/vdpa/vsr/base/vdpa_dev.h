@@ -91,6 +91,7 @@ struct vdpa_queue {
 	bool notify_refused; /**< The front end did not map it. */
 	bool notified; /**< The doorbell is mapped into the guest. */
 	uint16_t position; /**< At the last stop. */
+	uint16_t rung_at; /**< Position of the guest at its last doorbell; data thread. */
 	uint64_t nb_doorbells, nb_interrupts, nb_buffers;
 };
 

@@ -12,10 +12,15 @@
 #include <stdbool.h>
 #include <stdatomic.h>
 
+/** Buffers for one call that make a load: an event for each of them would cost more than a short
+ * wait for the next ones. */
+#define VDPA_BULK 8u
+
 struct vdpa_watch {
 	/** Called by the data thread for each event. It must not wait. @return true: call again,
 	 * even without an event, after the others had their turn. */
 	bool (*fn)(struct vdpa_watch *watch);
+	bool bulk; /**< Set by fn: the call was for VDPA_BULK buffers or more. */
 	int fd; /**< -1: not watched. */
 	atomic_bool gone; /**< vdpa_data_del() was called. */
 	bool queued; /**< Data thread: to be called again. */

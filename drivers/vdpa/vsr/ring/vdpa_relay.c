@@ -392,6 +392,7 @@ give_empty(struct vdpa_relay *r)
 static __rte_always_inline unsigned int
 poll_rings(struct vdpa_relay *r, const struct vio_ring_ops *ops, unsigned int budget)
 {
+	const uint64_t before = r->stats.nb_buffers;
 	unsigned int ret = 0, nb;
 
 	if (r->armed) {
@@ -407,6 +408,8 @@ poll_rings(struct vdpa_relay *r, const struct vio_ring_ops *ops, unsigned int bu
 	nb = take(r, ops, budget);
 	if (nb == budget)
 		ret |= VDPA_RELAY_MORE;
+	if (nb + r->stats.nb_buffers - before >= VDPA_RELAY_BULK_MIN)
+		ret |= VDPA_RELAY_BULK;
 	/* A used descriptor may overwrite one that is still to be read. */
 	if (unlikely(r->from.nb_empty != 0) && r->again_i == r->from.nb_again)
 		give_empty(r);

@@ -46,6 +46,9 @@
 #define VDPA_RELAY_GUEST_BROKEN 16u
 /** The VF broke its queue: reset it, then vdpa_relay_suspend() and vdpa_relay_resume(). */
 #define VDPA_RELAY_VF_BROKEN 32u
+#define VDPA_RELAY_BULK 64u /**< VDPA_RELAY_BULK_MIN buffers or more went either way. */
+
+#define VDPA_RELAY_BULK_MIN 8u /**< As VDPA_BULK of the data thread. */
 
 struct vdpa_relay;
 

@@ -61,14 +61,27 @@ position(struct vdpa_queue *queue)
 	return vio_load16(&((const struct virtq_avail *)(const void *)queue->ring.driver_va)->idx);
 }
 
-void
-vdpa_doorbell_ring(struct vdpa_queue *queue)
+/* Buffers or slots from one position to a later one. */
+static uint32_t
+distance(const struct vdpa_queue *queue, uint16_t from, uint16_t to)
+{
+	const uint32_t size = queue->ring.size, slot = (1u << RING_EVENT_WRAP_SHIFT) - 1;
+	uint32_t way;
+
+	if (!vio_dev_has(&queue->dev->vio, VIRTIO_F_RING_PACKED))
+		return (uint16_t)(to - from);
+	way = (to & slot) + size - (from & slot);
+	return (from ^ to) >> RING_EVENT_WRAP_SHIFT != 0 ? way : way - size;
+}
+
+static void
+ring(struct vdpa_queue *queue, uint16_t at)
 {
 	const bool with_data = vio_dev_has(&queue->dev->vio, VIRTIO_F_NOTIFICATION_DATA);
 	uint32_t value = queue->doorbell.id;
 
 	if (with_data)
-		value |= (uint32_t)position(queue) << 16;
+		value |= (uint32_t)at << 16;
 	count(&queue->nb_doorbells);
 	if (queue->doorbell.addr == NULL)
 		vio_write(queue->dev->vio.t, VIO_NOTIFY, queue->doorbell.offset, with_data ? 4 : 2,
@@ -77,6 +90,15 @@ vdpa_doorbell_ring(struct vdpa_queue *queue)
 		rte_write32(rte_cpu_to_le_32(value), queue->doorbell.addr);
 	else
 		rte_write16(rte_cpu_to_le_16((uint16_t)value), queue->doorbell.addr);
+}
+
+void
+vdpa_doorbell_ring(struct vdpa_queue *queue)
+{
+	ring(queue,
+			vio_dev_has(&queue->dev->vio, VIRTIO_F_NOTIFICATION_DATA) ?
+					position(queue) :
+					0);
 }
 
 void
@@ -99,6 +121,11 @@ vdpa_interrupt_raise(struct vdpa_queue *queue)
 bool
 vdpa_on_kick(struct vdpa_watch *watch)
 {
-	vdpa_doorbell_ring(container_of(watch, struct vdpa_queue, kick));
+	struct vdpa_queue *queue = container_of(watch, struct vdpa_queue, kick);
+	const uint16_t at = position(queue);
+
+	ring(queue, at);
+	watch->bulk = distance(queue, queue->rung_at, at) >= VDPA_BULK;
+	queue->rung_at = at;
 	return false;
 }

@@ -5,10 +5,13 @@
 /* The data thread. */
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <rte_lcore.h>
@@ -16,6 +19,16 @@
 #include "vdpa_data.h"
 
 #define EVENTS 64 /* Taken at once, so that no guest waits long for its turn. */
+
+/*
+ * Under load, guests and VFs write many events for a few buffers each, and to wake up for an event
+ * takes longer than to handle it. So after some rounds of many buffers, one soon after the other,
+ * the thread pauses, and then handles what has come meanwhile at once. The first event after a
+ * silence, and events of a guest that has few packets in flight, are handled at once.
+ */
+#define PAUSE_NS 50000
+#define LOAD_ROUNDS 4 /* of many buffers before the first pause */
+#define LOAD_NS 200000 /* Two rounds of one load are not further apart. */
 
 static struct {
 	pthread_mutex_t lock; /* Never held while a function of a watch runs. */
@@ -32,6 +45,8 @@ static struct {
 /* Watches to be called again; data thread only. */
 static struct vdpa_watch *queue_head, **queue_tail = &queue_head;
 
+static bool round_bulk; /* A watch was called for many buffers; data thread only. */
+
 static void
 queue_put(struct vdpa_watch *watch)
 {
@@ -46,8 +61,12 @@ queue_put(struct vdpa_watch *watch)
 static void
 call(struct vdpa_watch *watch)
 {
-	if (!atomic_load_explicit(&watch->gone, memory_order_acquire) && watch->fn(watch))
+	if (atomic_load_explicit(&watch->gone, memory_order_acquire))
+		return;
+	watch->bulk = false;
+	if (watch->fn(watch))
 		queue_put(watch);
+	round_bulk = round_bulk || watch->bulk;
 }
 
 /* Call each queued watch once. Those that want another turn are queued again. */
@@ -95,11 +114,46 @@ waiters_pass(void)
 	pthread_mutex_unlock(&data.lock);
 }
 
+static uint64_t
+now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* After a round: pause under load. Those that wait in vdpa_data_wait() end the pause. */
+static void
+load_pause(void)
+{
+	static unsigned int rounds; /* of one load */
+	static uint64_t last_ns;
+	const struct timespec pause = { .tv_nsec = PAUSE_NS };
+	struct pollfd wake = { .fd = data.wake, .events = POLLIN };
+	uint64_t ns;
+
+	if (!round_bulk) {
+		rounds = 0;
+		return;
+	}
+	round_bulk = false;
+	ns = now_ns();
+	rounds = ns - last_ns < LOAD_NS ? rounds + 1 : 0;
+	if (rounds >= LOAD_ROUNDS) {
+		ppoll(&wake, 1, &pause, NULL);
+		ns = now_ns();
+	}
+	last_ns = ns;
+}
+
 static void *
 data_main(void *arg)
 {
 	struct epoll_event events[EVENTS];
 
+	/* The pause is to be no longer than it says. */
+	prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL);
 	for (;;) {
 		const int nb = epoll_wait(data.epoll, events, EVENTS, queue_head == NULL ? -1 : 0);
 		bool woken = false;
@@ -114,6 +168,7 @@ data_main(void *arg)
 		/* Last: all events of this round have been handled. */
 		if (woken)
 			waiters_pass();
+		load_pause();
 	}
 	return arg;
 }
