@@ -210,18 +210,47 @@ print_front_end(const json_t *end)
 		printf("last end:  %s\n", ctl_text(end, "last_end"));
 }
 
+/* Queues whose packets are copied. */
+static void
+print_copied(const struct ctl *ctl, const json_t *list)
+{
+	static const char *const names[] = { "queue", "packets", "bytes", "drops" };
+	struct table table;
+	json_t *one;
+	size_t i;
+
+	table_start(&table, ">QUEUE", "RUNS", ">PACKETS", ">BYTES", ">DROPS", NULL);
+	json_array_foreach(list, i, one)
+	{
+		char cells[4][24];
+
+		for (int j = 0; j < 4; j++)
+			snprintf(cells[j], sizeof(cells[j]), "%lld",
+					(long long)ctl_int(one, names[j]));
+		table_row(&table, cells[0],
+				json_is_true(json_object_get(one, "running")) ? "yes" : "no",
+				cells[1], cells[2], cells[3]);
+	}
+	table_print(ctl, &table);
+}
+
 static void
 print_queues(const struct ctl *ctl, const json_t *guest)
 {
+	const json_t *list = json_object_get(guest, "queue_list");
 	static const char *const names[] = { "queue", "size", "position", "doorbells", "interrupts",
 		"relayed_buffers" };
 	struct table table;
 	json_t *one;
 	size_t i;
 
+	if (json_object_get(json_array_get(list, 0), "packets") != NULL) {
+		print_copied(ctl, list);
+		return;
+	}
 	table_start(&table, ">QUEUE", "RUNS", ">SIZE", ">POSITION", "DOORBELL", ">RUNG",
 			"INTERRUPT", ">RAISED", ">RELAYED", NULL);
-	json_array_foreach(json_object_get(guest, "queue_list"), i, one)
+	json_array_foreach(list, i, one)
 	{
 		char cells[6][24];
 

@@ -19,8 +19,9 @@
 
 static const char guest_add_more[] =
 		"\nOn vhost-user the guest sees a virtio network device of QEMU whose queues are those of\n"
-		"the VF: packets pass without a copy. On vfio-user the guest sees the VF itself, changed by\n"
-		"a variant. Paste the printed options into the command line of QEMU.\n\n"
+		"the VF: packets pass without a copy, unless you ask for --mode copy. On vfio-user the guest\n"
+		"sees the VF itself, changed by a variant. Paste the printed options into the command line of\n"
+		"QEMU.\n\n"
 		"  --vhost-user SOCKET  socket between vsr-bridge and the guest's QEMU\n"
 		"  --server, --client   who listens there: vsr-bridge (default), or QEMU; QEMU comes back\n"
 		"                       by itself after a restart of vsr-bridge only if vsr-bridge listens\n"
@@ -28,6 +29,8 @@ static const char guest_add_more[] =
 		"  --mac MAC            MAC address for the guest (default: that of the VF)\n"
 		"  --mode direct        the VF works on the queues in the memory of the guest (default)\n"
 		"  --mode relay         vsr-bridge moves descriptors between guest and VF, packets stay\n"
+		"  --mode copy          vsr-bridge copies packets: for a guest that needs packed rings or\n"
+		"                       mergeable buffers, and a VF that lacks them\n"
 		"  --doorbell relayed   a thread of vsr-bridge rings the VF (default)\n"
 		"  --doorbell mapped    the guest rings the VF itself: QEMU gets the VFIO descriptor of the\n"
 		"                       VF, and the VF stays in use until QEMU ends\n"

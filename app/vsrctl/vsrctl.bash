@@ -41,7 +41,7 @@ _vsrctl() {
 	--doorbell) wanted='relayed mapped' ;;
 	--variant) wanted='legacy' ;;
 	--area) wanted='common net' ;;
-	--mode) wanted='direct relay' ;;
+	--mode) wanted='direct relay copy' ;;
 	--token | --member | --result-len | --count | --owner | --queues | --mac | --socket-mode) return ;;
 	esac
 	if [ -n "$wanted" ]; then

@@ -104,11 +104,12 @@ class OnSim:
     """A back end on VFs of a simulated host. The network is a switch of the simulator. The guests
     run outside of the simulated host."""
 
-    def __init__(self, names, queues=1, args=("--page-per-vq",)):
+    def __init__(self, names, queues=1, args=("--page-per-vq",), features=""):
+        """features: those that the VFs have or lack."""
         self.names = list(names)
         self.queues = queues
         self.child = None
-        self.sim = Sim(vfs=len(names), queue_pairs=queues, args=args,
+        self.sim = Sim(vfs=len(names), queue_pairs=queues, args=args, features=features,
                        wires={self.function(name): "switch:lan" for name in names})
 
     def function(self, name):
@@ -177,10 +178,11 @@ class VsrBridge(OnSim):
 
     name = "vsr-bridge"
 
-    def __init__(self, names, queues=1, guest=(), **conf):
-        """guest: further (parameter, value) of guest.add."""
+    def __init__(self, names, queues=1, guest=(), macs=(), **conf):
+        """guest: further (parameter, value) of guest.add. macs: (name, MAC address) of the guests at
+        the sockets, where the VF must know it."""
         super().__init__(names, queues, **conf)
-        self.guest = dict(guest)
+        self.guest, self.macs = dict(guest), dict(macs)
         self.vsrd = Vsrd(self.sim)
         self.bridge = Bridge(self.sim)
         self.sockets = {name: self.bridge.path(vf) for vf, name in enumerate(names, 1)}
@@ -193,8 +195,9 @@ class VsrBridge(OnSim):
             shown(self.sim, "vf", "create", self.sim.pf, len(self.names))
         self.child = self.bridge.start().child
         if first:
-            for vf in range(1, len(self.names) + 1):
-                self.bridge.add(vf, queues=self.queues, **self.guest)
+            for vf, name in enumerate(self.names, 1):
+                mac = {"mac": self.macs[name]} if name in self.macs else {}
+                self.bridge.add(vf, queues=self.queues, **mac, **self.guest)
         self.bridge.wait_running(*range(1, len(self.names) + 1))
         return self
 

@@ -140,12 +140,13 @@ class FrontEnd:
     """A front end with its guest, connected to a socket.
 
     pairs: queue pairs that have rings. status: the front end says when its guest is complete.
-    link: a connected socket, instead of a path.
+    link: a connected socket, instead of a path. features, unwanted: bits to accept if they are
+    offered, and not to accept.
     """
 
     def __init__(self, path=None, pairs=1, size=64, status=True, features=0, memory=8 << 20,
-                 link=None):
-        self.status, self.wanted = status, features
+                 link=None, unwanted=0):
+        self.status, self.wanted, self.unwanted = status, features, unwanted
         self.regions = [Region(0, memory)]
         self.rings = []
         end = 0
@@ -216,6 +217,7 @@ class FrontEnd:
         self.send(SET_PROTOCOL_FEATURES, struct.pack("<Q", self.protocol))
         self.acks = bool(self.protocol & P_REPLY_ACK)
         self.features = (VERSION_1 | MRG_RXBUF | MQ | features) & offered | F_PROTOCOL
+        self.features &= ~self.unwanted
         self.send(SET_FEATURES, struct.pack("<Q", self.features))
         if self.protocol & P_BACKEND_REQ:
             self.back, self.back_peer = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -323,6 +325,21 @@ class FrontEnd:
         used = wait_for(ring.take, "a frame was received", timeout, every=0.001)
         ring.post()
         return used[1][len(HEADER):]
+
+    def receive_large(self, pair=0):
+        """The next frame, which may be in several buffers."""
+        ring = self.rings[2 * pair]
+        frame, left = b"", 1
+        while left:
+            _slot, data = wait_for(ring.take, "a buffer of a frame", every=0.001)
+            if not frame:
+                # Without mergeable buffers, the back end may leave the number 0.
+                left = struct.unpack_from("<H", data, len(HEADER) - 2)[0] or 1
+                data = data[len(HEADER):]
+            frame += data
+            left -= 1
+            ring.post()
+        return frame
 
     def close(self):
         self.link.close()

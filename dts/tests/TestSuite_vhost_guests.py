@@ -13,13 +13,14 @@ import pytest
 
 from framework import qemu
 from framework.vhost_backend import NetVhost, VdpaVsr, VsrBridge
-from framework.vhost_pair import Pair, Row
+from framework.vhost_pair import ADDRESSES, Pair, Row
 from framework.wait import SLOW, wait_for
 
 INTEROP = "Linux virtio_net in QEMU, on vhost-user back ends"
 RING_PACKED, VERSION_1 = 34, 32
 STREAM = 7000  # TCP port
 LEAST = 1.0  # megabits per second: traffic flows; a busy machine emulates slowly
+MACS = {name: mac for name, (_address, mac) in ADDRESSES.items()}
 
 ROWS = {
     "bridge": Row(VsrBridge, queues=2, packed=True, long=True),
@@ -28,6 +29,9 @@ ROWS = {
 FURTHER = {
     "bridge-split": Row(VsrBridge, long=True),
     "bridge-legacy": Row(VsrBridge, legacy=True, long=True),
+    "bridge-copy": Row(VsrBridge, queues=2, packed=True, long=True,
+                       conf=(("guest", (("mode", "copy"),)), ("features", "-ring_packed"),
+                             ("macs", tuple({**MACS, "m": MACS["a"]}.items())))),
     "bridge-7.3": Row(VsrBridge, kernel=qemu.BACKPORTS, packed=True, long=True),
     "vdpa_vsr": Row(VdpaVsr, long=True),
     "net_vhost": Row(NetVhost, long=True),

@@ -22,7 +22,7 @@
 #define MAX_VF 65535
 
 static const char *const kinds[GUEST_NB_KINDS] = { "vhost-user", "vfio-user" };
-const char *const guest_mode_names[GUEST_NB_MODES] = { "direct", "relay" };
+const char *const guest_mode_names[GUEST_NB_MODES] = { "direct", "relay", "copy" };
 
 /* ---------------------------------------------------------------- JSON */
 
@@ -54,7 +54,7 @@ parse_mac(struct guest_conf *conf, const char *text, struct err *err)
 	return 0;
 }
 
-/* @return the place of a word among two, or -1. */
+/* @return the place of a word among nb, or -1. */
 static int
 one_of(const char *word, const char *const words[], int nb)
 {
@@ -77,7 +77,8 @@ parse_words(struct guest_conf *conf, const char *role, const char *mode, const c
 	if (a < 0)
 		return err_set(err, -EINVAL, "the role is server or client, not \"%.32s\"", role);
 	if (b < 0)
-		return err_set(err, -EINVAL, "the mode is direct or relay, not \"%.32s\"", mode);
+		return err_set(err, -EINVAL, "the mode is direct, relay or copy, not \"%.32s\"",
+				mode);
 	if (c < 0)
 		return err_set(err, -EINVAL, "the doorbell is relayed or mapped, not \"%.32s\"",
 				doorbell);

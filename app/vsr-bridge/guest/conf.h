@@ -24,7 +24,7 @@
 #define CONF_MAX_PAIRS 128
 
 /** How packets travel between a guest and its VF. */
-enum guest_mode { GUEST_DIRECT, GUEST_RELAY, GUEST_NB_MODES };
+enum guest_mode { GUEST_DIRECT, GUEST_RELAY, GUEST_COPY, GUEST_NB_MODES };
 extern const char *const guest_mode_names[GUEST_NB_MODES];
 
 /** Kinds of front ends. */

@@ -15,6 +15,7 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_log.h>
+#include <rte_uuid.h>
 
 #include "base/base_clock.h"
 #include "daemon/log.h"
@@ -26,6 +27,8 @@ static pthread_mutex_t devices = PTHREAD_MUTEX_INITIALIZER;
 /* The last error line of this thread: why a device could not be opened. */
 static _Thread_local char last_error[256];
 static struct base_log_limit limit;
+/* Of the VF that is being opened; with the lock. */
+static rte_uuid_t vf_token;
 
 /* ---------------------------------------------------------------- the log */
 
@@ -111,6 +114,14 @@ eal_start(unsigned int memory_mib, struct err *err)
 
 /* ---------------------------------------------------------------- VFs */
 
+/* EAL knows one token (--vfio-vf-token), but each PF has a token of its own. EAL asks this function
+ * of its library when it opens a VF, and the linker prefers the function of the program. */
+void
+rte_eal_vfio_get_vf_token(rte_uuid_t token)
+{
+	rte_uuid_copy(token, vf_token);
+}
+
 static int
 enter(struct err *err)
 {
@@ -123,9 +134,8 @@ enter(struct err *err)
 			EAL_WAIT_MS / 1000);
 }
 
-/* The sentence of the driver, without its names at the beginning. */
-static const char *
-reason(int ret)
+const char *
+eal_reason(int ret)
 {
 	const char *at = last_error, *bdf = strstr(at, ": ");
 
@@ -137,15 +147,17 @@ reason(int ret)
 }
 
 int
-eal_vf_open(const char *bdf, const char *devargs, struct err *err)
+eal_vf_open(const char *bdf, const char *token, const char *devargs, struct err *err)
 {
 	int ret = enter(err);
 
 	if (ret != 0)
 		return ret;
-	ret = rte_eal_hotplug_add("pci", bdf, devargs);
+	ret = rte_uuid_parse(token, vf_token) == 0 ? rte_eal_hotplug_add("pci", bdf, devargs) :
+						     -EPROTO;
+	memset(vf_token, 0, sizeof(vf_token));
 	if (ret != 0)
-		err_set(err, ret, "cannot open %s: %s", bdf, reason(ret));
+		err_set(err, ret, "cannot open %s: %s", bdf, eal_reason(ret));
 	pthread_mutex_unlock(&devices);
 	return ret;
 }
@@ -159,7 +171,7 @@ eal_vf_close(const char *bdf, struct err *err)
 		return ret;
 	ret = rte_eal_hotplug_remove("pci", bdf);
 	if (ret != 0)
-		err_set(err, ret, "cannot close %s: %s", bdf, reason(ret));
+		err_set(err, ret, "cannot close %s: %s", bdf, eal_reason(ret));
 	pthread_mutex_unlock(&devices);
 	return ret;
 }

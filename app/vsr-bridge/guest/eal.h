@@ -21,11 +21,15 @@ int eal_start(unsigned int memory_mib, struct err *err);
 #define EAL_WAIT_MS 30000 /**< Longest wait for others who open or close a VF. */
 
 /**
- * Open a VF with these device arguments.
+ * Open a VF with the VF token of its PF and these device arguments.
  * @return 0, -EBUSY (others take too long), or -errno with the driver's own sentence.
  */
-int eal_vf_open(const char *bdf, const char *devargs, struct err *err);
+int eal_vf_open(const char *bdf, const char *token, const char *devargs, struct err *err);
 /** Close a VF, which resets the VF. @return 0 or -errno with a sentence. */
 int eal_vf_close(const char *bdf, struct err *err);
+
+/** The last sentence of a driver in this thread, without the names before it; if there is none, the
+ * text of -ret. */
+const char *eal_reason(int ret);
 
 #endif /* BRIDGE_EAL_H */

@@ -9,16 +9,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <rte_pmd_vdpa_vsr.h>
-
 #include "daemon/access.h"
 
 #include "eal.h"
 #include "front_vhost.h"
+#include "mode.h"
 #include "show.h"
 #include "vhost.h"
 
-#define RING_FILES 6 /* Doorbell, interrupt and error of a ring, on both sides. */
+#define RING_FILES 8 /* Doorbell, interrupt and error of a ring, on both sides, and two copies. */
 
 /* In the thread of the gate, which must not wait. */
 static void
@@ -38,16 +37,14 @@ on_gate_event(void *ctx, enum gate_event event, const char *why)
 /* ---------------------------------------------------------------- start */
 
 static int
-check_pairs(const struct guest *guest, struct err *err)
+close_vf(struct guest *guest, struct err *err)
 {
-	struct rte_pmd_vdpa_vsr_info info;
+	const struct mode *mode = &guest_modes[guest->conf.mode];
+	const int ret = eal_vf_close(guest->bdf, err);
 
-	if (rte_pmd_vdpa_vsr_info_get(guest->bdf, &info) != 0)
-		return err_set(err, -ENODEV, "%s is no device of vdpa_vsr", guest->bdf);
-	if (guest->conf.pairs > info.max_pairs)
-		return err_set(err, -EINVAL, "VF %u of %s has %u queue pairs, not %u",
-				guest->conf.vf, guest->conf.pf, info.max_pairs, guest->conf.pairs);
-	return 0;
+	if (ret == 0 && mode->release != NULL)
+		mode->release(guest);
+	return ret;
 }
 
 static int
@@ -85,29 +82,29 @@ static int
 start_vf(struct guest *guest, const struct vsrd_vf *vf, struct err *err)
 {
 	const struct guest_conf *conf = &guest->conf;
+	const struct mode *mode = &guest_modes[conf->mode];
 	char devargs[256];
 	struct err ignored;
 	int ret;
 
-	snprintf(devargs, sizeof(devargs), "class=vdpa,vf_token=%s,mode=%s,host_notifier=%d",
-			vf->token, guest_mode_names[conf->mode], conf->doorbell_mapped);
-	ret = eal_vf_open(guest->bdf, devargs, err);
+	mode->args(guest, vf->token, devargs, sizeof(devargs));
+	ret = eal_vf_open(guest->bdf, vf->token, devargs, err);
 	if (ret != 0) {
 		vsrd_name_user(guest->env->vsrd, conf->pf, conf->vf, err);
 		return ret;
 	}
-	ret = check_pairs(guest, err);
-	if (ret == 0)
-		ret = vhost_start(guest->back_path, guest->bdf, err);
+	ret = mode->begin(guest, err);
 	if (ret == 0) {
 		ret = open_port(guest, err);
 		if (ret != 0) {
 			close_folder(guest);
 			vhost_stop(guest->back_path);
+			if (mode->end != NULL)
+				mode->end(guest);
 		}
 	}
 	if (ret != 0)
-		eal_vf_close(guest->bdf, &ignored);
+		close_vf(guest, &ignored);
 	return ret;
 }
 
@@ -149,11 +146,19 @@ end(struct guest *guest, struct err *err)
 	if (guest->back_path[0] != '\0')
 		vhost_stop(guest->back_path);
 	guest->back_path[0] = '\0';
-	ret = eal_vf_close(guest->bdf, err);
+	if (guest_modes[guest->conf.mode].end != NULL)
+		guest_modes[guest->conf.mode].end(guest);
+	ret = close_vf(guest, err);
 	if (ret != 0)
 		return -ETIMEDOUT;
 	budget_leave(&guest->budget);
 	return 0;
+}
+
+static int
+repair(struct guest *guest, struct err *err)
+{
+	return copy_repair(guest->copy, err);
 }
 
 /* All front ends lose their connections now, so that their ends overlap. */
@@ -167,6 +172,7 @@ shut(struct guest *guest)
 const struct front front_vhost = {
 	.start = start,
 	.shut = shut,
+	.repair = repair,
 	.end = end,
 	.show = show_guest,
 	.show_in_full = show_guest_in_full,

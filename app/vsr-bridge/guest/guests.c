@@ -138,14 +138,16 @@ on_started_or_stopped(const char *path, const char *type)
 }
 
 static void
-on_came(const char *path)
+on_came(const char *path, int vid)
 {
+	copy_came(path, vid);
 	on_started_or_stopped(path, "guest_started");
 }
 
 static void
 on_stopped(const char *path)
 {
+	copy_stopped(path);
 	on_started_or_stopped(path, "guest_stopped");
 }
 
@@ -167,6 +169,31 @@ on_vf_event(const char *name, enum rte_pmd_vdpa_vsr_event event, void *arg)
 		one_emit(guest, types[event], "");
 		if (event == RTE_PMD_VDPA_VSR_EVENT_REMOVE)
 			guest->revoked = true;
+	}
+	pthread_mutex_unlock(&lock);
+	wake();
+}
+
+/* The thread of EAL, for a VF in mode copy. */
+static void
+on_copy_event(const char *bdf, enum copy_event event)
+{
+	static const char *const types[] = {
+		[COPY_REMOVE] = "guest_revoked",
+		[COPY_NEEDS_RESET] = NULL, /* guest_repaired follows */
+		[COPY_LINK] = "guest_link",
+	};
+
+	pthread_mutex_lock(&lock);
+	for (struct guest *guest = list; guest != NULL; guest = guest->next) {
+		if (strcmp(guest->bdf, bdf) != 0)
+			continue;
+		if (types[event] != NULL)
+			one_emit(guest, types[event], "");
+		if (event == COPY_REMOVE)
+			guest->revoked = true;
+		if (event == COPY_NEEDS_RESET)
+			guest->needs_reset = true;
 	}
 	pthread_mutex_unlock(&lock);
 	wake();
@@ -382,6 +409,44 @@ end_revoked(void)
 	}
 }
 
+static struct guest *
+next_to_repair(void)
+{
+	struct guest *guest;
+
+	pthread_mutex_lock(&lock);
+	guest = list;
+	while (guest != NULL &&
+			(guest->state != GUEST_RUNNING || guest->revoked ||
+					!atomic_exchange(&guest->needs_reset, false)))
+		guest = guest->next;
+	if (guest != NULL)
+		set_state(guest, GUEST_STARTING, NULL);
+	pthread_mutex_unlock(&lock);
+	return guest;
+}
+
+/* A VF that cannot be repaired is opened again, as soon as possible. */
+static void
+repair_guests(void)
+{
+	struct guest *guest;
+
+	while (!stopping && (guest = next_to_repair()) != NULL) {
+		struct err why, err;
+		const int ret = one_repair(guest, &why);
+		const int ended = ret != 0 ? one_end(guest, &err) : 0;
+
+		pthread_mutex_lock(&lock);
+		if (ret == 0)
+			set_state(guest, GUEST_RUNNING, NULL);
+		else
+			set_state(guest, ended == 0 ? GUEST_WAITING : GUEST_STUCK,
+					ended == 0 ? &why : &err);
+		pthread_mutex_unlock(&lock);
+	}
+}
+
 static void *
 guests_main(void *arg)
 {
@@ -400,6 +465,7 @@ guests_main(void *arg)
 			vsrd_news_open(&vsrd, conf.vsrd);
 		vsrd_answers = vsrd.fd >= 0;
 		end_revoked();
+		repair_guests();
 		waiting = start_waiting();
 	}
 	return NULL;
@@ -460,6 +526,7 @@ guests_start(const struct guests_conf *set, struct err *err)
 {
 	static const struct vhost_calls calls = { .came = on_came,
 		.stopped = on_stopped,
+		.ring = copy_ring,
 		.left = on_left };
 	int ret;
 
@@ -482,6 +549,8 @@ guests_start(const struct guests_conf *set, struct err *err)
 	if (env.gate == NULL)
 		return -EIO;
 	ret = vhost_init(&calls, conf.folder, err);
+	if (ret == 0)
+		ret = copy_init(on_copy_event, err);
 	if (ret != 0)
 		return ret;
 	rte_pmd_vdpa_vsr_event_set(on_vf_event, NULL);

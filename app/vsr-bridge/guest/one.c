@@ -29,7 +29,7 @@ one_start(struct guest *guest, struct err *err)
 
 	if (ret != 0)
 		return ret;
-	guest->revoked = false;
+	guest->revoked = guest->needs_reset = false;
 	strcpy(guest->bdf, vf.bdf);
 	return guest->front->start(guest, &vf, err);
 }
@@ -38,4 +38,14 @@ int
 one_end(struct guest *guest, struct err *err)
 {
 	return guest->front->end(guest, err);
+}
+
+int
+one_repair(struct guest *guest, struct err *err)
+{
+	const int ret = guest->front->repair(guest, err);
+
+	if (ret == 0)
+		one_emit(guest, "guest_repaired", "");
+	return ret;
 }

@@ -17,6 +17,7 @@
 
 #include "common/pf.h"
 #include "conf.h"
+#include "copy.h"
 #include "vsrd_link.h"
 
 struct vfio_guest;
@@ -49,6 +50,8 @@ struct front {
 	int (*start)(struct guest *guest, const struct vsrd_vf *vf, struct err *err);
 	/** Disconnect the front end soon, without waiting. The guest is RUNNING. */
 	void (*shut)(struct guest *guest);
+	/** As one_repair(). NULL: needs_reset is never set. */
+	int (*repair)(struct guest *guest, struct err *err);
 	/** As one_end(). */
 	int (*end)(struct guest *guest, struct err *err);
 	/* For people; the caller has the lock of the guest, and no function waits. */
@@ -66,6 +69,7 @@ struct guest {
 	enum guest_state state;
 	struct err why;
 	atomic_bool revoked; /**< The kernel wants the VF back. */
+	atomic_bool needs_reset; /**< The VF does, and one_repair() can help. */
 	struct base_log_limit limit; /**< Of events that its front end causes. */
 
 	/* While it is not WAITING: */
@@ -73,6 +77,7 @@ struct guest {
 	/* On vhost-user: */
 	char back_path[sizeof(((struct sockaddr_un *)0)->sun_path)]; /**< Socket of rte_vhost. */
 	struct gate_port *port; /**< NULL: none yet. */
+	struct copy *copy; /**< Of a guest in mode copy; else NULL. */
 	struct budget_guest budget; /**< Open files that are set aside for it. */
 	int folder; /**< Of the socket, if another user owns it; else -1. */
 	/* On vfio-user: */
@@ -86,6 +91,11 @@ int one_start(struct guest *guest, struct err *err);
  * @return 0, or -ETIMEDOUT with a sentence: something does not end.
  */
 int one_end(struct guest *guest, struct err *err);
+/**
+ * Reset the VF of a guest while the guest stays. The guest is STARTING.
+ * @return 0, or -errno with a sentence: the guest must be ended.
+ */
+int one_repair(struct guest *guest, struct err *err);
 
 /** An event about a guest, as one that an outsider can cause. */
 void one_emit(struct guest *guest, const char *type, const char *why);

@@ -12,7 +12,6 @@
 #include "show.h"
 
 static const char *const states[] = { "waiting", "starting", "running", "ending", "stuck" };
-static const char *const modes[] = { "none", "direct", "relay" };
 static const char *const signals[] = { "off", "mapped", "relayed" };
 
 /* ---------------------------------------------------------------- for all kinds */
@@ -42,12 +41,122 @@ show_shared_memory(json_t *options)
 
 /* ---------------------------------------------------------------- guests on vhost-user */
 
-/* @return whether the guest has a VF; if not, *info is zero. */
-static bool
-get_info(const struct guest *guest, struct rte_pmd_vdpa_vsr_info *info)
+/* What a guest and its VF do, in whichever mode. */
+struct view {
+	bool has_vf; /* If not, all below is zero. */
+	const char *mode; /* That runs. */
+	char reason[RTE_PMD_VDPA_VSR_TEXT]; /* Why. */
+	bool running, link_up, packed, logging;
+	unsigned int max_pairs, nb_pairs;
+	uint8_t mac[6];
+	uint16_t mtu;
+	uint32_t speed;
+	uint64_t features_device, features_offered, features_guest, features_vf;
+	uint64_t nb_attached, nb_repaired, nb_slow_resets;
+};
+
+static void
+view_vdpa(const struct guest *guest, struct view *view)
 {
-	memset(info, 0, sizeof(*info));
-	return guest->state == GUEST_RUNNING && rte_pmd_vdpa_vsr_info_get(guest->bdf, info) == 0;
+	static const char *const modes[] = { "none", "direct", "relay" };
+	struct rte_pmd_vdpa_vsr_info info;
+
+	if (rte_pmd_vdpa_vsr_info_get(guest->bdf, &info) != 0)
+		return;
+	*view = (struct view){
+		.has_vf = true,
+		.mode = modes[info.running],
+		.running = info.nb_queues != 0,
+		.link_up = info.link_up,
+		.packed = info.packed,
+		.logging = info.logging,
+		.max_pairs = info.max_pairs,
+		.nb_pairs = info.nb_pairs,
+		.mtu = info.mtu,
+		.speed = info.speed,
+		.features_device = info.features_device,
+		.features_offered = info.features_offered,
+		.features_guest = info.features_guest,
+		.features_vf = info.features_vf,
+		.nb_attached = info.nb_attached,
+		.nb_repaired = info.nb_repaired,
+		.nb_slow_resets = info.nb_slow_resets,
+	};
+	memcpy(view->mac, info.mac, sizeof(view->mac));
+	memcpy(view->reason, info.reason, sizeof(view->reason));
+}
+
+static void
+view_copy(const struct guest *guest, struct view *view)
+{
+	struct copy_info info;
+
+	copy_info(guest->copy, &info);
+	*view = (struct view){
+		.has_vf = true,
+		.mode = info.attached && !info.blocked ? "copy" : "none",
+		.running = info.attached && !info.blocked,
+		.link_up = info.link_up,
+		.packed = info.packed,
+		.logging = info.logging,
+		.max_pairs = info.max_pairs,
+		.nb_pairs = info.nb_pairs,
+		.mtu = info.mtu,
+		.speed = info.speed,
+		.features_device = info.features_device,
+		.features_offered = info.features_offered,
+		.features_guest = info.features_guest,
+		.features_vf = info.features_vf,
+		.nb_attached = info.nb_attached,
+		.nb_repaired = info.nb_repaired,
+	};
+	memcpy(view->mac, info.mac, sizeof(view->mac));
+	snprintf(view->reason, sizeof(view->reason), "%s",
+			info.blocked ? "the front end has filled an interrupt descriptor" :
+				       "as asked");
+}
+
+static json_t *
+queue_vdpa(const struct guest *guest, unsigned int i)
+{
+	struct rte_pmd_vdpa_vsr_queue_info q;
+
+	if (rte_pmd_vdpa_vsr_queue_info_get(guest->bdf, (uint16_t)i, &q) != 0)
+		return NULL;
+	return json_pack("{s:i, s:b, s:b, s:i, s:i, s:s, s:s, s:I, s:I, s:I}", "queue", (int)i,
+			"running", q.running, "enabled", q.enabled, "size", (int)q.size, "position",
+			(int)q.position, "doorbell", signals[q.doorbell], "interrupt",
+			signals[q.interrupt], "doorbells", (json_int_t)q.nb_doorbells, "interrupts",
+			(json_int_t)q.nb_interrupts, "relayed_buffers", (json_int_t)q.nb_buffers);
+}
+
+static json_t *
+queue_copy(const struct guest *guest, unsigned int i)
+{
+	struct copy_queue_info q;
+
+	if (!copy_queue_info(guest->copy, i, &q))
+		return NULL;
+	return json_pack("{s:i, s:b, s:b, s:I, s:I, s:I}", "queue", (int)i, "running", q.enabled,
+			"enabled", q.enabled, "packets", (json_int_t)q.packets, "bytes",
+			(json_int_t)q.bytes, "drops", (json_int_t)q.drops);
+}
+
+static const struct shown {
+	void (*view)(const struct guest *guest, struct view *view);
+	json_t *(*queue)(const struct guest *guest, unsigned int i); /* NULL: no such queue. */
+} modes[GUEST_NB_MODES] = {
+	[GUEST_DIRECT] = { view_vdpa, queue_vdpa },
+	[GUEST_RELAY] = { view_vdpa, queue_vdpa },
+	[GUEST_COPY] = { view_copy, queue_copy },
+};
+
+static void
+get_view(const struct guest *guest, struct view *view)
+{
+	*view = (struct view){ .mode = "none" };
+	if (guest->state == GUEST_RUNNING)
+		modes[guest->conf.mode].view(guest, view);
 }
 
 static json_t *
@@ -64,26 +173,26 @@ show_front_end(const struct guest *guest)
 			"refused", (json_int_t)info.refused, "last_end", info.last);
 }
 
-/* Why the guest does not run as it was asked to; empty: it does, or nothing runs. */
+/* Why the guest runs as it does, or does not run; empty: there is nothing to say. */
 static const char *
-reason(const struct guest *guest, const struct rte_pmd_vdpa_vsr_info *info)
+reason(const struct guest *guest, const struct view *view)
 {
-	return guest->state != GUEST_RUNNING ? guest->why.text : info->reason;
+	return guest->state != GUEST_RUNNING ? guest->why.text : view->reason;
 }
 
 json_t *
 show_guest(const struct guest *guest)
 {
-	struct rte_pmd_vdpa_vsr_info info;
-	const bool vf = get_info(guest, &info);
+	struct view view;
 	json_t *out = show_common(guest);
 
+	get_view(guest, &view);
 	json_object_set(out, "wanted", json_object_get(out, "mode"));
-	json_object_set_new(out, "mode", json_string(modes[info.running]));
-	json_object_set_new(out, "reason", json_string(reason(guest, &info)));
-	json_object_set_new(out, "pci", vf ? json_string(guest->bdf) : json_null());
+	json_object_set_new(out, "mode", json_string(view.mode));
+	json_object_set_new(out, "reason", json_string(reason(guest, &view)));
+	json_object_set_new(out, "pci", view.has_vf ? json_string(guest->bdf) : json_null());
 	json_object_set_new(out, "front_end", show_front_end(guest));
-	json_object_set_new(out, "running", json_boolean(vf && info.nb_queues != 0));
+	json_object_set_new(out, "running", json_boolean(view.running));
 	return out;
 }
 
@@ -112,26 +221,12 @@ show_bits(uint64_t bits)
 }
 
 static json_t *
-show_queue(const struct guest *guest, unsigned int i)
-{
-	struct rte_pmd_vdpa_vsr_queue_info q;
-
-	if (rte_pmd_vdpa_vsr_queue_info_get(guest->bdf, (uint16_t)i, &q) != 0)
-		return NULL;
-	return json_pack("{s:i, s:b, s:b, s:i, s:i, s:s, s:s, s:I, s:I, s:I}", "queue", (int)i,
-			"running", q.running, "enabled", q.enabled, "size", (int)q.size, "position",
-			(int)q.position, "doorbell", signals[q.doorbell], "interrupt",
-			signals[q.interrupt], "doorbells", (json_int_t)q.nb_doorbells, "interrupts",
-			(json_int_t)q.nb_interrupts, "relayed_buffers", (json_int_t)q.nb_buffers);
-}
-
-static json_t *
 show_queues(const struct guest *guest)
 {
 	json_t *out = json_array();
 
-	for (unsigned int i = 0; i < 2 * guest->conf.pairs; i++) {
-		json_t *queue = show_queue(guest, i);
+	for (unsigned int i = 0; guest->state == GUEST_RUNNING && i < 2 * guest->conf.pairs; i++) {
+		json_t *queue = modes[guest->conf.mode].queue(guest, i);
 
 		if (queue != NULL)
 			json_array_append_new(out, queue);
@@ -184,10 +279,10 @@ show_shell_word(const char *option, json_t *value)
 
 /* The options that make QEMU the front end, ready to paste. */
 static json_t *
-show_qemu(const struct guest *guest, const struct rte_pmd_vdpa_vsr_info *info)
+show_qemu(const struct guest *guest, const struct view *view)
 {
 	const struct guest_conf *conf = &guest->conf;
-	json_t *mac = conf->mac[0] != '\0' ? json_string(conf->mac) : show_mac(info->mac);
+	json_t *mac = conf->mac[0] != '\0' ? json_string(conf->mac) : show_mac(view->mac);
 	char many[64] = "", path[2 * sizeof(conf->socket)];
 	json_t *out = json_array();
 
@@ -215,31 +310,32 @@ show_qemu(const struct guest *guest, const struct rte_pmd_vdpa_vsr_info *info)
 json_t *
 show_guest_in_full(const struct guest *guest)
 {
-	struct rte_pmd_vdpa_vsr_info info;
+	struct view view;
 	json_t *out = show_guest(guest);
 
-	if (get_info(guest, &info)) {
+	get_view(guest, &view);
+	if (view.has_vf) {
 		json_object_set_new(out, "vf_info",
 				json_pack("{s:i, s:b, s:o, s:o, s:o}", "max_pairs",
-						(int)info.max_pairs, "link_up", info.link_up, "mac",
-						show_mac(info.mac), "mtu",
-						info.mtu != 0 ? json_integer(info.mtu) :
+						(int)view.max_pairs, "link_up", view.link_up, "mac",
+						show_mac(view.mac), "mtu",
+						view.mtu != 0 ? json_integer(view.mtu) :
 								json_null(),
 						"speed",
-						info.speed != UINT32_MAX ?
-								json_integer(info.speed) :
+						view.speed != UINT32_MAX ?
+								json_integer(view.speed) :
 								json_null()));
 		json_object_set_new(out, "features",
 				json_pack("{s:o, s:o, s:o, s:o, s:b, s:b}", "device",
-						show_bits(info.features_device), "offered",
-						show_bits(info.features_offered), "guest",
-						show_bits(info.features_guest), "vf",
-						show_bits(info.features_vf), "packed", info.packed,
-						"logging", info.logging));
-		json_object_set_new(out, "pairs", json_integer(info.nb_pairs));
+						show_bits(view.features_device), "offered",
+						show_bits(view.features_offered), "guest",
+						show_bits(view.features_guest), "vf",
+						show_bits(view.features_vf), "packed", view.packed,
+						"logging", view.logging));
+		json_object_set_new(out, "pairs", json_integer(view.nb_pairs));
 		json_object_set_new(out, "queue_list", show_queues(guest));
 	}
-	json_object_set_new(out, "qemu", show_qemu(guest, &info));
+	json_object_set_new(out, "qemu", show_qemu(guest, &view));
 	return out;
 }
 
@@ -249,9 +345,9 @@ json_t *
 show_guest_stats(const struct guest *guest)
 {
 	struct gate_port_info port = { .connected = false };
-	struct rte_pmd_vdpa_vsr_info info;
+	struct view view;
 
-	get_info(guest, &info);
+	get_view(guest, &view);
 	if (guest->port != NULL)
 		gate_port_info(guest->port, &port);
 	return json_pack("{s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "pf",
@@ -259,7 +355,7 @@ show_guest_stats(const struct guest *guest)
 			(json_int_t)port.connections, "refused", (json_int_t)port.refused,
 			"messages", (json_int_t)port.messages, "calls", (json_int_t)port.calls,
 			"calls_unanswered", (json_int_t)port.calls_unanswered, "attached",
-			(json_int_t)info.nb_attached, "repaired", (json_int_t)info.nb_repaired,
-			"slow_resets", (json_int_t)info.nb_slow_resets, "queue_list",
+			(json_int_t)view.nb_attached, "repaired", (json_int_t)view.nb_repaired,
+			"slow_resets", (json_int_t)view.nb_slow_resets, "queue_list",
 			show_queues(guest));
 }

@@ -6,7 +6,8 @@
 
 /**
  * @file
- * Guests as JSON. The caller has the lock of the guest; no function waits.
+ * Guests as JSON. The caller has the lock of the guest; no function waits for longer than
+ * a round of mode copy.
  */
 
 #include "one.h"

@@ -34,7 +34,20 @@ tell(int vid, void (*fn)(const char *path))
 static int
 on_new_device(int vid)
 {
-	tell(vid, calls.came);
+	char path[PATH_MAX];
+
+	if (rte_vhost_get_ifname(vid, path, sizeof(path)) == 0)
+		calls.came(path, vid);
+	return 0;
+}
+
+static int
+on_vring_state(int vid, uint16_t ring, int on)
+{
+	char path[PATH_MAX];
+
+	if (rte_vhost_get_ifname(vid, path, sizeof(path)) == 0)
+		calls.ring(path, vid, ring, on != 0);
 	return 0;
 }
 
@@ -53,21 +66,21 @@ on_destroy_connection(int vid)
 static const struct rte_vhost_device_ops ops = {
 	.new_device = on_new_device,
 	.destroy_device = on_destroy_device,
+	.vring_state_changed = on_vring_state,
 	.destroy_connection = on_destroy_connection,
 };
 
 static int
-start(const char *path, struct rte_vdpa_device *vdpa)
+start_vdpa(const char *path, struct rte_vdpa_device *vdpa)
 {
 	const uint64_t config = UINT64_C(1) << VHOST_USER_PROTOCOL_F_CONFIG;
 	uint64_t protocol;
 
-	if (rte_vhost_driver_callback_register(path, &ops) != 0 ||
-			rte_vhost_driver_attach_vdpa_device(path, vdpa) != 0 ||
+	if (rte_vhost_driver_attach_vdpa_device(path, vdpa) != 0 ||
 			rte_vhost_driver_get_protocol_features(path, &protocol) != 0 ||
 			rte_vhost_driver_set_protocol_features(path, protocol | config) != 0)
 		return -EIO;
-	return rte_vhost_driver_start(path) == 0 ? 0 : -EIO;
+	return 0;
 }
 
 /*
@@ -102,24 +115,38 @@ vhost_init(const struct vhost_calls *set, const char *folder, struct err *err)
 	return 0;
 }
 
-int
-vhost_start(const char *path, const char *bdf, struct err *err)
+/* Listen; vdpa NULL: rte_vhost has the rings. */
+static int
+start(const char *path, struct rte_vdpa_device *vdpa, uint64_t features_off, struct err *err)
 {
-	struct rte_vdpa_device *vdpa = rte_vdpa_find_device_by_name(bdf);
-	int ret;
-
-	if (vdpa == NULL)
-		return err_set(err, -ENODEV, "%s is no device of vdpa_vsr", bdf);
 	unlink(path); /* that of a process which was killed; the folder is private */
 	if (rte_vhost_driver_register(path, 0) != 0)
 		return err_set(err, -EIO, "rte_vhost cannot use %s", path);
-	ret = start(path, vdpa);
-	if (ret == 0) {
+	if (rte_vhost_driver_callback_register(path, &ops) == 0 &&
+			(vdpa == NULL ? rte_vhost_driver_disable_features(path, features_off) :
+					start_vdpa(path, vdpa)) == 0 &&
+			rte_vhost_driver_start(path) == 0) {
 		wake();
 		return 0;
 	}
 	rte_vhost_driver_unregister(path);
-	return err_set(err, ret, "rte_vhost cannot serve %s on %s", bdf, path);
+	return err_set(err, -EIO, "rte_vhost cannot serve a guest on %s", path);
+}
+
+int
+vhost_start(const char *path, const char *bdf, struct err *err)
+{
+	struct rte_vdpa_device *vdpa = rte_vdpa_find_device_by_name(bdf);
+
+	if (vdpa == NULL)
+		return err_set(err, -ENODEV, "%s is no device of vdpa_vsr", bdf);
+	return start(path, vdpa, 0, err);
+}
+
+int
+vhost_start_rings(const char *path, uint64_t features_off, struct err *err)
+{
+	return start(path, NULL, features_off, err);
 }
 
 void

@@ -24,3 +24,16 @@ rte_pmd_vsr_tx_doorbell(uint16_t port_id, uint16_t queue_id)
 		return -EAGAIN;
 	return vsr_txq_pending_ring(eth_dev->data->tx_queues[queue_id]) ? 1 : 0;
 }
+
+int
+rte_pmd_vsr_features_get(uint16_t port_id, uint64_t *offered, uint64_t *accepted)
+{
+	const struct vsr_dev *dev;
+
+	if (!rte_eth_dev_is_valid_port(port_id) || !vsr_is_ours(&rte_eth_devices[port_id]))
+		return -ENODEV;
+	dev = vsr_dev_of(&rte_eth_devices[port_id]);
+	*offered = dev->vio.offered.w[0];
+	*accepted = dev->vio.accepted.w[0];
+	return 0;
+}

@@ -35,6 +35,20 @@ extern "C" {
  */
 __rte_experimental int rte_pmd_vsr_tx_doorbell(uint16_t port_id, uint16_t queue_id);
 
+/**
+ * Get feature bits 0 to 63 of the device of a port, as of its last negotiation.
+ *
+ * @param port_id   Port of net_vsr.
+ * @param offered   Out: what the device offers.
+ * @param accepted  Out: what the driver has accepted.
+ * @return 0, or -ENODEV: there is no such port, or it belongs to another driver.
+ *
+ * Callable from any thread of the primary process while the port is not being reset or closed.
+ * @spec virtio 1.4 5.1.3 "Feature bits", 6 "Reserved Feature Bits"
+ */
+__rte_experimental int rte_pmd_vsr_features_get(uint16_t port_id, uint64_t *offered,
+		uint64_t *accepted);
+
 #ifdef __cplusplus
 }
 #endif
