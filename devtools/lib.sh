@@ -60,7 +60,7 @@ vsr_meson() {
 
 # Configure (once) and build a folder: vsr_build FOLDER [MESON OPTION...]
 vsr_build() {
-	local dir=$1 log=$1.log want how=()
+	local dir=$1 log=$1.log want program how=()
 	shift
 	mkdir -p "$(dirname "$dir")"
 	vsr_sdk_installed || set -- "-Ddriver_sdk=$(vsr_sdk_dir)" "$@"
@@ -83,6 +83,12 @@ vsr_build() {
 		grep -v '^\[[0-9]*/[0-9]*\]' "$log" | tail -n 30 >&2
 		vsr_die "the build in $dir failed (see above; the whole output is in $log)."
 	fi
+	# One folder for the PATH.
+	mkdir -p "$dir/bin"
+	for program in vsr-sim/vsr-sim vsrctl/vsrctl vsrd/vsrd vsrd/vsrd-keeper vsr-bridge/vsr-bridge \
+			vsr-bench/vsr-bench; do
+		ln -sfn "../app/$program" "$dir/bin/"
+	done
 }
 
 # True when everyone can write to a folder of this path. EAL loads no library from below such a
