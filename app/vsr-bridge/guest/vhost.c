@@ -101,6 +101,28 @@ wake(void)
 	close(fd);
 }
 
+/*
+ * The thread of rte_vhost may have begun to wait before it had the socket of nobody, and then does
+ * not see connections to it for a second. A connection that rte_vhost itself makes ends this wait.
+ */
+static void
+wake_first(const char *folder)
+{
+	char path[sizeof(wake_path)];
+
+	if (snprintf(path, sizeof(path), "%s/first", folder) >= (int)sizeof(path))
+		return; /* costs a second */
+	unlink(path);
+	if (symlink("wake", path) != 0 ||
+			rte_vhost_driver_register(path,
+					RTE_VHOST_USER_CLIENT | RTE_VHOST_USER_NO_RECONNECT) != 0)
+		return;
+	rte_vhost_driver_callback_register(path, &ops);
+	rte_vhost_driver_start(path);
+	rte_vhost_driver_unregister(path);
+	unlink(path);
+}
+
 int
 vhost_init(const struct vhost_calls *set, const char *folder, struct err *err)
 {
@@ -112,6 +134,7 @@ vhost_init(const struct vhost_calls *set, const char *folder, struct err *err)
 			rte_vhost_driver_callback_register(wake_path, &ops) != 0 ||
 			rte_vhost_driver_start(wake_path) != 0)
 		return err_set(err, -EIO, "rte_vhost cannot use %s", wake_path);
+	wake_first(folder);
 	return 0;
 }
 
