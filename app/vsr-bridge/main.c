@@ -142,8 +142,6 @@ start(struct options *options, struct err *err)
 	bridge.started = now.tv_sec;
 	default_paths(options);
 	budget_set(&budget);
-	options->guests.guest_bytes = budget.guest_bytes;
-	options->guests.all_bytes = budget.bytes;
 	folder = base_folder_open(options->run_dir, true);
 	if (folder < 0)
 		return err_set(err, folder, "cannot use the folder %s: %s", options->run_dir,

@@ -5,6 +5,7 @@
 /* What guests may use of this process. */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -137,4 +138,42 @@ budget_unmap(struct budget_guest *guest, uint64_t bytes)
 	guest->maps--;
 	guest->bytes -= bytes;
 	pthread_mutex_unlock(&lock);
+}
+
+int
+budget_share(struct budget_guest *guest, uint64_t bytes, struct err *err)
+{
+	uint64_t left;
+	int ret = 0;
+
+	pthread_mutex_lock(&lock);
+	left = all.bytes - (used.bytes - guest->bytes);
+	if (bytes > all.guest_bytes) {
+		ret = err_set(err, -ENOMEM,
+				"a guest may have %" PRIu64
+				" MiB of memory, this one shares %" PRIu64
+				" MiB: start vsr-bridge with a higher --guest-memory",
+				all.guest_bytes >> 20, bytes >> 20);
+	} else if (bytes > left) {
+		ret = err_set(err, -ENOMEM,
+				"all guests together may have %" PRIu64
+				" MiB of memory, of which %" PRIu64 " MiB are left",
+				all.bytes >> 20, left >> 20);
+	} else {
+		used.bytes += bytes - guest->bytes;
+		guest->bytes = bytes;
+	}
+	pthread_mutex_unlock(&lock);
+	return ret;
+}
+
+uint64_t
+budget_bytes(void)
+{
+	uint64_t bytes;
+
+	pthread_mutex_lock(&lock);
+	bytes = used.bytes;
+	pthread_mutex_unlock(&lock);
+	return bytes;
 }

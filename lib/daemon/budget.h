@@ -59,4 +59,14 @@ void budget_leave(struct budget_guest *guest);
 int budget_map(struct budget_guest *guest, uint64_t bytes);
 void budget_unmap(struct budget_guest *guest, uint64_t bytes);
 
+/**
+ * Set the bytes that a guest shares with this process, all together; of one that is not admitted
+ * too. 0 gives them back.
+ * @return 0, or -ENOMEM with the error text, and the guest keeps what it has.
+ */
+int budget_share(struct budget_guest *guest, uint64_t bytes, struct err *err);
+
+/** Bytes of all guests now. */
+uint64_t budget_bytes(void);
+
 #endif /* DAEMON_BUDGET_H */

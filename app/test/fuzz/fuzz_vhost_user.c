@@ -32,7 +32,6 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static struct gate_budget budget;
 static struct gate_conn conn;
 static int front, back, call_fd, channel, pool[4];
 static long long now;
@@ -240,6 +239,8 @@ step(const uint8_t **data, size_t *size)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static const struct budget budget = { .bytes = MEM_BYTES * 8,
+		.guest_bytes = MEM_BYTES * 4 };
 	int a[2], b[2], fds;
 	char drain[4096];
 
@@ -248,9 +249,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	close(fds);
 	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, a) == 0);
 	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, b) == 0);
-	budget = (struct gate_budget){ .all = MEM_BYTES * 8, .guest = MEM_BYTES * 4 };
+	budget_set(&budget);
 	conn = (struct gate_conn){ .closing = closing };
-	CHECK(gate_conn_open(&conn, a[1], b[1], NB_RINGS, &budget) == 0);
+	CHECK(gate_conn_open(&conn, a[1], b[1], NB_RINGS) == 0);
 	front = a[0];
 	back = b[0];
 	call_fd = -1;
@@ -263,7 +264,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	close(back);
 	if (call_fd >= 0)
 		close(call_fd);
-	CHECK(budget.used == 0);
+	CHECK(budget_bytes() == 0);
 	while (recv(channel, drain, sizeof(drain), MSG_DONTWAIT) > 0)
 		;
 	/* The lowest free number is the same again: nothing stayed open. */

@@ -169,7 +169,6 @@ close_fds(struct gate_msg *msg)
 
 /* ---------------------------------------------------------------- one connection, step by step */
 
-static struct gate_budget budget;
 static struct gate_conn conn;
 static struct err why;
 static int front = -1, back = -1; /* The ends of the test. */
@@ -191,9 +190,9 @@ conn_start(void)
 
 	VTEST_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, a), 0);
 	VTEST_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, b), 0);
-	budget = (struct gate_budget){ .all = 64 * MIB, .guest = 16 * MIB };
+	budget_set(&(struct budget){ .bytes = 64 * MIB, .guest_bytes = 16 * MIB });
 	conn = (struct gate_conn){ .closing = closing };
-	VTEST_EQ(gate_conn_open(&conn, a[1], b[1], NB_RINGS, &budget), 0);
+	VTEST_EQ(gate_conn_open(&conn, a[1], b[1], NB_RINGS), 0);
 	front = a[0];
 	back = b[0];
 	memory = memory_file(MEM_BYTES);
@@ -215,7 +214,7 @@ conn_end(void)
 	if (call_fd >= 0)
 		close(call_fd);
 	front = back = memory = event = call_fd = -1;
-	VTEST_EQ(budget.used, 0);
+	VTEST_EQ(budget_bytes(), 0);
 }
 
 /* As epoll would: call the sides that have events. @return result of the connection. */
@@ -397,7 +396,7 @@ a_front_end_that_keeps_the_rules_gets_its_answers(void)
 	must_pass(number(VHU_NET_SET_MTU, 1500), -1);
 	must_pass(number(VHU_SET_STATUS, 15), -1);
 	must_pass(request_of(VHU_RESET_OWNER, NULL, 0), -1);
-	VTEST_EQ(budget.used, MEM_BYTES);
+	VTEST_EQ(budget_bytes(), MEM_BYTES);
 	conn_end();
 	VTEST_EQ(open_fds(), fds);
 }
@@ -843,14 +842,18 @@ static void
 memory_of_guests_has_limits(void)
 {
 	struct vhu_region region = { .size = 17 * MIB, .uva = UVA };
+	struct budget_guest others[4] = { { 0 } };
 	struct gate_msg msg;
+	struct err err;
 
 	ready(SPLIT);
 	VTEST_EQ(ftruncate(memory, 32 * MIB), 0);
 	must_end(table(1, &region), 1, "16 MiB");
 	ready(SPLIT);
 	VTEST_EQ(ftruncate(memory, 32 * MIB), 0);
-	budget.used += 60 * MIB; /* of others; 4 MiB are left, of which this guest has 2 */
+	/* 4 MiB are left, of which this guest has 2. */
+	for (size_t i = 0; i < 4; i++)
+		VTEST_EQ(budget_share(&others[i], 15 * MIB, &err), 0);
 	region.size = 4 * MIB;
 	must_pass(table(1, &region), memory);
 	region.size = 8 * MIB;
@@ -859,7 +862,8 @@ memory_of_guests_has_limits(void)
 	msg.nb_fds = 1;
 	VTEST(pass(&msg) != 0);
 	VTEST(strstr(why.text, "4 MiB are left") != NULL);
-	budget.used -= 60 * MIB;
+	for (size_t i = 0; i < 4; i++)
+		VTEST_EQ(budget_share(&others[i], 0, &err), 0);
 	conn_end();
 }
 
@@ -1272,7 +1276,8 @@ gate_begin(bool server)
 	VTEST(back_listener >= 0);
 	stop_back = eventfd(0, EFD_CLOEXEC);
 	VTEST_EQ(pthread_create(&back_thread, NULL, back_main, NULL), 0);
-	gate = gate_start(64 * MIB, 128 * MIB, &err);
+	budget_set(&(struct budget){ .bytes = 128 * MIB, .guest_bytes = 64 * MIB });
+	gate = gate_start(&err);
 	VTEST(gate != NULL);
 	port = gate_port_add(gate, &conf, &ret, &err);
 	VTEST(port != NULL);

@@ -496,6 +496,34 @@ a_guest_maps_no_more_bytes_than_it_may(void)
 	budget_leave(&a);
 }
 
+/* Guests of both kinds have one limit together, whether their memory is mapped or shared. */
+static void
+shared_and_mapped_bytes_count_together(void)
+{
+	const struct budget budget = { .files = UINT64_MAX,
+		.maps = UINT64_MAX,
+		.bytes = 150,
+		.guest_bytes = 100 };
+	struct budget_guest mapping = { 0 }, sharing = { 0 };
+	struct err err;
+
+	budget_set(&budget);
+	VTEST_EQ(budget_admit(&mapping, 1, &err), 0);
+	VTEST_EQ(budget_share(&sharing, 101, &err), -ENOMEM);
+	VTEST(strstr(err.text, "--guest-memory") != NULL);
+	VTEST_EQ(budget_share(&sharing, 90, &err), 0);
+	VTEST_EQ(budget_map(&mapping, 61), -ENOMEM);
+	VTEST_EQ(budget_map(&mapping, 60), 0);
+	VTEST_EQ(budget_share(&sharing, 91, &err), -ENOMEM);
+	VTEST_EQ(budget_bytes(), 150);
+	VTEST_EQ(budget_share(&sharing, 10, &err), 0);
+	VTEST_EQ(budget_map(&mapping, 40), 0);
+	budget_leave(&mapping);
+	VTEST_EQ(budget_share(&sharing, 100, &err), 0);
+	VTEST_EQ(budget_share(&sharing, 0, &err), 0);
+	VTEST_EQ(budget_bytes(), 0);
+}
+
 /* More than the usual soft limit, which select(2) needs, is there without help. */
 static void
 open_files_are_raised_to_the_hard_limit(void)
@@ -946,6 +974,8 @@ main(int argc, char **argv)
 				a_guest_is_admitted_while_its_files_and_maps_are_left },
 		{ "a_guest_has_the_maps_that_are_promised_whatever_others_take",
 				a_guest_has_the_maps_that_are_promised_whatever_others_take },
+		{ "shared_and_mapped_bytes_count_together",
+				shared_and_mapped_bytes_count_together },
 		{ "a_guest_maps_no_more_bytes_than_it_may",
 				a_guest_maps_no_more_bytes_than_it_may },
 		{ "open_files_are_raised_to_the_hard_limit",

@@ -61,7 +61,6 @@ struct gate {
 	pthread_cond_t news; /* A port was left. */
 	struct gate_port *ports;
 	struct gate_port *removed; /* Events of this turn may name them. */
-	struct gate_budget budget;
 	struct source wake, fault;
 	int epoll;
 	bool stopping;
@@ -242,8 +241,7 @@ begin_conn(struct gate_port *port, int front, long long now)
 		return;
 	}
 	getsockopt(front, SOL_SOCKET, SO_PEERCRED, &cred, &len);
-	if (gate_conn_open(&port->conn, front, back, port->conf.max_rings, &port->gate->budget) !=
-			0) {
+	if (gate_conn_open(&port->conn, front, back, port->conf.max_rings) != 0) {
 		err_set(&port->last, -ENOMEM, "out of memory");
 		return;
 	}
@@ -462,7 +460,7 @@ gate_free(struct gate *gate)
 }
 
 struct gate *
-gate_start(uint64_t guest_bytes, uint64_t all_bytes, struct err *err)
+gate_start(struct err *err)
 {
 	struct gate *gate = calloc(1, sizeof(*gate));
 	pthread_condattr_t attr;
@@ -472,7 +470,6 @@ gate_start(uint64_t guest_bytes, uint64_t all_bytes, struct err *err)
 		err_set(err, -ENOMEM, "out of memory");
 		return NULL;
 	}
-	gate->budget = (struct gate_budget){ .all = all_bytes, .guest = guest_bytes };
 	gate->wake = (struct source){ .kind = SOURCE_WAKE, .fd = -1 };
 	gate->fault = (struct source){ .kind = SOURCE_FAULT, .fd = -1 };
 	pthread_mutex_init(&gate->lock, NULL);
@@ -658,7 +655,7 @@ gate_port_info(struct gate_port *port, struct gate_port_info *info)
 	info->waiting = port->waiting;
 	info->pid = port->pid;
 	info->regions = port->open ? conn->state.nb_regions : 0;
-	info->bytes = port->open ? conn->state.bytes : 0;
+	info->bytes = port->open ? conn->state.memory.bytes : 0;
 	info->connections = port->connections;
 	info->refused = port->refused;
 	info->messages = port->messages + (port->open ? conn->messages : 0);

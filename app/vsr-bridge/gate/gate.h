@@ -60,11 +60,10 @@ struct gate_port_info {
 };
 
 /**
- * Start the gate.
- * @param guest_bytes  Memory that one guest may share. @param all_bytes  All guests together.
+ * Start the gate, after budget_set().
  * @return the gate, or NULL with a sentence.
  */
-struct gate *gate_start(uint64_t guest_bytes, uint64_t all_bytes, struct err *err);
+struct gate *gate_start(struct err *err);
 /** End the gate; all ports were removed. NULL: nothing. */
 void gate_stop(struct gate *gate);
 

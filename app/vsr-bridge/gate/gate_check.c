@@ -34,22 +34,22 @@
 typedef int (*check_fn)(struct gate_state *state, const struct gate_msg *msg, struct err *err);
 
 int
-gate_state_init(struct gate_state *state, unsigned int max_rings, struct gate_budget *budget)
+gate_state_init(struct gate_state *state, unsigned int max_rings)
 {
 	memset(state, 0, sizeof(*state));
 	state->rings = calloc(max_rings, sizeof(*state->rings));
 	if (state->rings == NULL)
 		return -ENOMEM;
 	state->max_rings = max_rings;
-	state->budget = budget;
 	return 0;
 }
 
 void
 gate_state_free(struct gate_state *state)
 {
-	if (state->budget != NULL)
-		state->budget->used -= state->bytes;
+	struct err ignored;
+
+	budget_share(&state->memory, 0, &ignored);
 	free(state->rings);
 	memset(state, 0, sizeof(*state));
 }
@@ -181,28 +181,6 @@ ring_inside(const struct gate_state *state, const struct gate_ring *ring,
 }
 
 static int
-take_budget(struct gate_state *state, uint64_t bytes, struct err *err)
-{
-	struct gate_budget *budget = state->budget;
-
-	if (bytes > budget->guest)
-		return err_set(err, -EPROTO,
-				"a guest may have %" PRIu64
-				" MiB of memory, this one shares %" PRIu64
-				" MiB: start vsr-bridge with a higher --guest-memory",
-				budget->guest >> 20, bytes >> 20);
-	if (bytes > budget->all - (budget->used - state->bytes))
-		return err_set(err, -EPROTO,
-				"all guests together may have %" PRIu64
-				" MiB of memory, of which %" PRIu64 " MiB are left",
-				budget->all >> 20,
-				(budget->all - (budget->used - state->bytes)) >> 20);
-	budget->used += bytes - state->bytes;
-	state->bytes = bytes;
-	return 0;
-}
-
-static int
 check_mem_table(struct gate_state *state, const struct gate_msg *msg, struct err *err)
 {
 	const struct vhu_memory *memory = &msg->payload.memory;
@@ -245,9 +223,8 @@ check_mem_table(struct gate_state *state, const struct gate_msg *msg, struct err
 				!ring_inside(state, &state->rings[i], regions, memory->nb))
 			return err_set(err, -EPROTO, "ring %u runs and is outside of the regions",
 					i);
-	ret = take_budget(state, bytes, err);
-	if (ret != 0)
-		return ret;
+	if (budget_share(&state->memory, bytes, err) != 0)
+		return -EPROTO;
 	memcpy(state->regions, regions, memory->nb * sizeof(regions[0]));
 	state->nb_regions = memory->nb;
 	return 0;

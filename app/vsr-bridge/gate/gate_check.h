@@ -19,7 +19,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "daemon/err.h"
+#include "daemon/budget.h"
 
 #include "gate_proto.h"
 
@@ -62,27 +62,20 @@ struct gate_ring {
 	bool started; /**< From its doorbell until GET_VRING_BASE. */
 };
 
-/** Memory of all guests: a device pins it, so that it cannot be given to others. */
-struct gate_budget {
-	uint64_t all, used; /**< Bytes. */
-	uint64_t guest; /**< Bytes that one guest may have. */
-};
-
 /** What one connection has agreed on so far. */
 struct gate_state {
 	unsigned int max_rings;
-	struct gate_budget *budget;
 	uint64_t offered, features; /**< Feature bits. */
 	uint64_t protocol_offered, protocol;
 	struct gate_region regions[VHU_MAX_REGIONS];
 	unsigned int nb_regions;
-	uint64_t bytes; /**< Of these regions. */
+	struct budget_guest memory; /**< Bytes of these regions: a device pins them. */
 	struct gate_file log; /**< ino 0: none. */
 	struct gate_ring *rings; /**< max_rings of them. */
 };
 
 /** @return 0 or -ENOMEM. */
-int gate_state_init(struct gate_state *state, unsigned int max_rings, struct gate_budget *budget);
+int gate_state_init(struct gate_state *state, unsigned int max_rings);
 void gate_state_free(struct gate_state *state);
 
 /** Name of a request of the front end, "request N" for a number without a name. */

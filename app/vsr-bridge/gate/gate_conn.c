@@ -23,15 +23,14 @@ close_side(struct gate_conn *conn, enum gate_side side)
 }
 
 int
-gate_conn_open(struct gate_conn *conn, int front, int back, unsigned int max_rings,
-		struct gate_budget *budget)
+gate_conn_open(struct gate_conn *conn, int front, int back, unsigned int max_rings)
 {
 	*conn = (struct gate_conn){ .closing = conn->closing, .ctx = conn->ctx };
 	gate_link_open(&conn->links[GATE_FRONT], front);
 	gate_link_open(&conn->links[GATE_BACK], back);
 	gate_link_open(&conn->links[GATE_CALL_FRONT], -1);
 	gate_link_open(&conn->links[GATE_CALL_BACK], -1);
-	if (gate_state_init(&conn->state, max_rings, budget) == 0)
+	if (gate_state_init(&conn->state, max_rings) == 0)
 		return 0;
 	gate_conn_close(conn);
 	return -ENOMEM;

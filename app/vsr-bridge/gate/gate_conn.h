@@ -57,8 +57,7 @@ struct gate_conn {
  * @param front  The front end's socket. @param back  The back end's. Both are taken over.
  * @return 0 or -ENOMEM; the sockets are closed on failure.
  */
-int gate_conn_open(struct gate_conn *conn, int front, int back, unsigned int max_rings,
-		struct gate_budget *budget);
+int gate_conn_open(struct gate_conn *conn, int front, int back, unsigned int max_rings);
 /** Close all sides. */
 void gate_conn_close(struct gate_conn *conn);
 

@@ -545,7 +545,7 @@ guests_start(const struct guests_conf *set, struct err *err)
 	env.vsrd = conf.vsrd;
 	env.folder = conf.folder;
 	env.wake = wake;
-	env.gate = gate_start(conf.guest_bytes, conf.all_bytes, err);
+	env.gate = gate_start(err);
 	if (env.gate == NULL)
 		return -EIO;
 	ret = vhost_init(&calls, conf.folder, err);

@@ -20,7 +20,6 @@ struct guests_conf {
 	const char *vsrd; /**< Socket of vsrd. */
 	const char *state; /**< State file. */
 	const char *folder; /**< Private folder for the sockets of rte_vhost. */
-	uint64_t guest_bytes, all_bytes; /**< Limits of guest memory. */
 };
 
 /**
