@@ -139,9 +139,11 @@ rpc_client_receive(int fd, struct rpc_client_buf *buf, int timeout_ms, int *ret)
 json_t *
 rpc_client_call(const char *path, const char *method, json_t *params, int timeout_ms, int *ret)
 {
+	const long long end = base_now_ms() + timeout_ms;
 	struct rpc_client_buf buf = { NULL, 0, 0 };
 	json_t *answer = NULL;
 	const int fd = rpc_client_open(path);
+	long long left;
 
 	if (fd < 0) {
 		json_decref(params);
@@ -149,8 +151,9 @@ rpc_client_call(const char *path, const char *method, json_t *params, int timeou
 		return NULL;
 	}
 	*ret = rpc_client_send(fd, method, params);
+	left = timeout_ms < 0 ? -1 : end > base_now_ms() ? end - base_now_ms() : 0;
 	if (*ret == 0 || *ret == -EPIPE) /* a refused client gets an answer before the close */
-		answer = rpc_client_receive(fd, &buf, timeout_ms, ret);
+		answer = rpc_client_receive(fd, &buf, (int)left, ret);
 	free(buf.text);
 	close(fd);
 	return answer;

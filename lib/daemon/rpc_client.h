@@ -33,8 +33,10 @@ json_t *rpc_client_receive(int fd, struct rpc_client_buf *buf, int timeout_ms, i
 /**
  * One call on a connection of its own.
  *
- * @param params  Its reference is taken.
- * @param ret     Out: as rpc_client_open(), rpc_client_send() and rpc_client_receive().
+ * @param params      Its reference is taken.
+ * @param timeout_ms  Of the whole call; but to connect, and to send, may take 5 s each. -1: wait
+ *                    forever for the answer.
+ * @param ret         Out: as rpc_client_open(), rpc_client_send() and rpc_client_receive().
  * @return the answer with its "result" or "error", or NULL.
  */
 json_t *rpc_client_call(const char *path, const char *method, json_t *params, int timeout_ms,

@@ -64,7 +64,7 @@ static json_t *
 call_once(const struct owner_link *link, const char *method, json_t *params, long long end,
 		int *ret)
 {
-	const long long left = end - base_now_ms();
+	long long left = end - base_now_ms();
 	const struct timespec until = base_deadline((unsigned int)(left > 0 ? left : 0));
 	json_t *answer;
 
@@ -72,8 +72,9 @@ call_once(const struct owner_link *link, const char *method, json_t *params, lon
 		*ret = -ETIMEDOUT;
 		return NULL;
 	}
+	left = end - base_now_ms();
 	answer = rpc_client_call(link->path, method, json_incref(params),
-			(int)(end - base_now_ms()), ret);
+			(int)(left > 0 ? left : 0), ret);
 	sem_post(&places);
 	return answer;
 }
