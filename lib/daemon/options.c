@@ -112,8 +112,8 @@ options_parse(struct options_shared *options, int argc, char **argv, const struc
 					"option needs a value: ", argv[optind - 1]);
 		if (opt == '?')
 			return options_usage(options->name, "unknown option ", argv[optind - 1]);
-		code = strchr("SoGmuglvh", opt) != NULL ? take(options, opt, optarg) :
-							  own(arg, opt, optarg);
+		code = strchr("SoGmulvh", opt) != NULL ? take(options, opt, optarg) :
+							 own(arg, opt, optarg);
 		if (code != OPTIONS_GO_ON)
 			return code;
 	}
