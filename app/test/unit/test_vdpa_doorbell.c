@@ -105,7 +105,7 @@ static bool
 is_bulk(void)
 {
 	VTEST_EQ(vdpa_on_kick(&queue.kick), false);
-	return queue.kick.bulk;
+	return queue.kick.load != 0;
 }
 
 /* From any position, across the end of the ring too. */

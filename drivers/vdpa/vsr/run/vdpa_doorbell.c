@@ -123,9 +123,13 @@ vdpa_on_kick(struct vdpa_watch *watch)
 {
 	struct vdpa_queue *queue = container_of(watch, struct vdpa_queue, kick);
 	const uint16_t at = position(queue);
+	const uint32_t nb = distance(queue, queue->rung_at, at), size = queue->ring.size;
 
 	ring(queue, at);
-	watch->bulk = distance(queue, queue->rung_at, at) >= VDPA_BULK;
+	/* A guest may name any position. */
+	watch->load = nb < VDPA_BULK ? 0 :
+			nb >= size   ? VDPA_LOAD_FULL :
+				       (uint16_t)(nb * VDPA_LOAD_FULL / size + 1);
 	queue->rung_at = at;
 	return false;
 }

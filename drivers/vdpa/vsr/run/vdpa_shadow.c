@@ -287,8 +287,9 @@ vdpa_shadow_round(struct vdpa_queue *queue)
 		vdpa_interrupt_raise(queue);
 	if (news != 0 && (atomic_fetch_or(&queue->relay_says, news) & news) != news)
 		eventfd_write(queue->dev->config_fd, 1); /* wakes the control thread */
-	/* With more to do there is nothing to wait for. */
-	queue->kick.bulk = queue->intr.bulk = (ret & (VDPA_RELAY_BULK | VDPA_RELAY_MORE)) ==
+	/* With more to do there is nothing to wait for. Else a relay has time: it is slower than a
+	 * guest that fills its ring in a pause. */
+	queue->kick.load = queue->intr.load = (ret & (VDPA_RELAY_BULK | VDPA_RELAY_MORE)) ==
 			VDPA_RELAY_BULK;
 	return (ret & VDPA_RELAY_MORE) != 0 || vdpa_relay_arm(queue->relay);
 }

@@ -24,11 +24,12 @@
  * Under load, guests and VFs write many events for a few buffers each, and to wake up for an event
  * takes longer than to handle it. So after some rounds of many buffers, one soon after the other,
  * the thread pauses, and then handles what has come meanwhile at once. The first event after a
- * silence, and events of a guest that has few packets in flight, are handled at once.
+ * silence, and events of a guest that has few packets in flight, are handled at once. A pause is no
+ * longer than what fills half of a ring, so that no ring runs full.
  */
 #define PAUSE_NS 50000
 #define LOAD_ROUNDS 4 /* of many buffers before the first pause */
-#define LOAD_NS 200000 /* Two rounds of one load are not further apart. */
+#define LOAD_NS 250000 /* Two rounds of one load are not further apart. */
 
 static struct {
 	pthread_mutex_t lock; /* Never held while a function of a watch runs. */
@@ -45,7 +46,7 @@ static struct {
 /* Watches to be called again; data thread only. */
 static struct vdpa_watch *queue_head, **queue_tail = &queue_head;
 
-static bool round_bulk; /* A watch was called for many buffers; data thread only. */
+static uint16_t round_load; /* The highest of the watches that were called; data thread only. */
 
 static void
 queue_put(struct vdpa_watch *watch)
@@ -63,10 +64,11 @@ call(struct vdpa_watch *watch)
 {
 	if (atomic_load_explicit(&watch->gone, memory_order_acquire))
 		return;
-	watch->bulk = false;
+	watch->load = 0;
 	if (watch->fn(watch))
 		queue_put(watch);
-	round_bulk = round_bulk || watch->bulk;
+	if (watch->load > round_load)
+		round_load = watch->load;
 }
 
 /* Call each queued watch once. Those that want another turn are queued again. */
@@ -128,22 +130,24 @@ static void
 load_pause(void)
 {
 	static unsigned int rounds; /* of one load */
-	static uint64_t last_ns;
-	const struct timespec pause = { .tv_nsec = PAUSE_NS };
+	static uint64_t last_ns; /* The end of the last one. */
+	const uint64_t ns = round_load != 0 ? now_ns() : 0, since = ns - last_ns;
 	struct pollfd wake = { .fd = data.wake, .events = POLLIN };
-	uint64_t ns;
+	struct timespec pause = { .tv_nsec = PAUSE_NS };
 
-	if (!round_bulk) {
+	if (round_load == 0) {
 		rounds = 0;
 		return;
 	}
-	round_bulk = false;
-	ns = now_ns();
-	rounds = ns - last_ns < LOAD_NS ? rounds + 1 : 0;
+	rounds = since < LOAD_NS ? rounds + 1 : 0;
 	if (rounds >= LOAD_ROUNDS) {
+		const uint64_t half = since * (VDPA_LOAD_FULL / 2) / round_load;
+
+		if (half < PAUSE_NS)
+			pause.tv_nsec = (long)half;
 		ppoll(&wake, 1, &pause, NULL);
-		ns = now_ns();
 	}
+	round_load = 0;
 	last_ns = ns;
 }
 
