@@ -57,9 +57,6 @@ case " $* " in
 esac
 case " $* " in
 *" hostile "*)
-	vsr_say "building in $VSR_BUILD-hostile, with sanitizers"
-	CC=clang vsr_build "$VSR_BUILD-hostile" -Db_sanitize=address,undefined -Db_lundef=false \
-		-Dfuzz=true
 	options+=(--hostile "$VSR_BUILD-hostile")
 	;;
 esac

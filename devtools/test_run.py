@@ -31,7 +31,9 @@ FUZZ_SECONDS = 20
 # Timeouts end a test that hangs. A machine may be several times slower than the one of a developer.
 SLOWER = 4  # factor for the timeouts in meson.build
 CHECK_TIMEOUT = 15 * 60
-LINT_TIMEOUT = 40 * 60
+LINT_TIMEOUT = 60 * 60
+BUILD_TIMEOUT = 60 * 60
+NICE = ("nice", "-n", "19")  # beside tests, in the time that they leave
 SYSTEM_TIMEOUT = 90 * 60
 FUZZ_SPARE = 4 * 60
 LINE = re.compile(r"^(ok|FAIL|skip) ([^:\n]+?)(?:: (.*))?$", re.MULTILINE)
@@ -39,6 +41,9 @@ LINE = re.compile(r"^(ok|FAIL|skip) ([^:\n]+?)(?:: (.*))?$", re.MULTILINE)
 Case = collections.namedtuple("Case", "name result reason seconds")
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 RESULTS = {"ok": PASSED, "FAIL": FAILED, "skip": SKIPPED}
+
+
+RUNNING = set()  # the children of run_bounded()
 
 
 def say(*words):
@@ -55,10 +60,12 @@ def run_bounded(command, timeout, env=None, cwd=None):
             command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
             env={**os.environ, **(env or {})}, cwd=cwd, start_new_session=True,
         )
+        RUNNING.add(child)
         try:
             code = child.wait(timeout)
         except subprocess.TimeoutExpired:
             code = None
+        RUNNING.discard(child)
         # Its children are in the session that the command led.
         try:
             os.killpg(child.pid, signal.SIGKILL)
@@ -140,10 +147,8 @@ def run_suite(level, build, suite, slower=SLOWER, env=None):
 
 def level_unit(args):
     cases, took = run_program("unit/check.sh", [str(ROOT / "devtools/check.sh")], CHECK_TIMEOUT)
-    linted, lint_took = run_program(
-        "unit/lint.py", [str(ROOT / "devtools/lint.py"), "--build", str(args.build)], LINT_TIMEOUT)
     more, times = run_suite("unit", args.build, "unit")
-    return cases + linted + more, [took, lint_took] + times
+    return cases + more, [took] + times
 
 
 def level_rig(args):
@@ -208,11 +213,14 @@ def read_junit(level, path):
 
 
 def level_hostile(args):
+    cases, took = args.beside.pop("hostile").result()
+    times = [took]
+    if any(case.result == FAILED for case in cases):
+        return cases, times
     sanitize = {
         "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:detect_stack_use_after_return=1",
         "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
     }
-    cases, times = [], []
     for suite in ("unit", "rig"):
         more, took = run_suite(f"hostile/{suite}", args.hostile, suite, 4 * SLOWER, sanitize)
         cases += more
@@ -241,6 +249,28 @@ def run_fuzzer(path, env):
             FUZZ_SECONDS + FUZZ_SPARE, env,
         )
 
+
+# ---------------------------------------------------------------- beside the levels
+
+
+def lint(args):
+    return run_program("unit/lint.py", [*NICE, str(ROOT / "devtools/lint.py"), "--build",
+                                        str(args.build)], LINT_TIMEOUT)
+
+
+def build_hostile(args):
+    """Build with sanitizers and fuzzers."""
+    say(f"  building in {args.hostile}, with sanitizers")
+    return run_program(
+        "hostile/build",
+        [*NICE, str(ROOT / "devtools/build.sh"), "-Db_sanitize=address,undefined",
+         "-Db_lundef=false", "-Dfuzz=true"],
+        BUILD_TIMEOUT, {"CC": "clang", "VSR_BUILD": args.hostile},
+    )
+
+
+# Work of a level that needs no quiet machine: started at once, with its result in the end.
+BESIDE = {"unit": lint, "hostile": build_hostile}
 
 LEVELS = {
     "unit": level_unit, "rig": level_rig, "host": level_host, "machine": level_machine,
@@ -273,7 +303,7 @@ def report(cases, times, seconds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", required=True, help="build folder")
-    parser.add_argument("--hostile", help="build folder with sanitizers and fuzzers")
+    parser.add_argument("--hostile", help="build folder for sanitizers and fuzzers")
     parser.add_argument("--pytest", action="append", default=[], help="argument for pytest")
     parser.add_argument("--interop", action="store_true", help="write doc/interop.rst")
     parser.add_argument("levels", nargs="+", choices=LEVELS)
@@ -283,11 +313,23 @@ def main():
     args.build = pathlib.Path(args.build).resolve()
     start = time.monotonic()
     cases, times = [], []
-    for level in dict.fromkeys(args.levels):
-        say(f"\n== {level}")
-        more, took = LEVELS[level](args)
-        cases += more
-        times += took
+    with concurrent.futures.ThreadPoolExecutor(len(BESIDE)) as pool:
+        args.beside = {level: pool.submit(BESIDE[level], args)
+                       for level in BESIDE if level in args.levels}
+        try:
+            for level in dict.fromkeys(args.levels):
+                say(f"\n== {level}")
+                more, took = LEVELS[level](args)
+                cases += more
+                times += took
+            for done in args.beside.values():
+                more, took = done.result()
+                cases += more
+                times.append(took)
+        except KeyboardInterrupt:
+            for child in list(RUNNING):
+                os.killpg(child.pid, signal.SIGKILL)
+            raise
     return report(cases, times, time.monotonic() - start)
 
 
