@@ -20,6 +20,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+DEPS = pathlib.Path(os.environ.get("VSR_DEPS") or ROOT / "build-deps").resolve()
 TIDY = "clang-tidy-14"
 JOBS = max(1, os.cpu_count() or 1)
 CONFIGS = (".", "app/test", "app/vsr-sim/shim")  # folders with a .clang-tidy
@@ -67,13 +68,16 @@ def flags_of(command, folder):
 
 
 def units_of(build):
-    """(source, flags, dependencies or None): each source once for each instruction set."""
+    """(source, flags, dependencies or None): each source once for each instruction set.
+
+    An example of DPDK is built too, and is not ours.
+    """
     deps = dependencies_of(build)
     found = {}
     for entry in json.loads((build / "compile_commands.json").read_text()):
         folder = pathlib.Path(entry["directory"])
         source = (folder / entry["file"]).resolve()
-        if source.suffix != ".c" or build in source.parents:
+        if source.suffix != ".c" or build in source.parents or DEPS in source.parents:
             continue
         flags = flags_of(entry["command"], folder)
         kind = source, *(flag for flag in flags if flag.startswith("-m"))

@@ -3,6 +3,7 @@
 """Parts that the commands share: errors, progress, processors, medians."""
 
 import argparse
+import contextlib
 import json
 import os
 import pathlib
@@ -47,7 +48,8 @@ def go_first(pid):
     """Give all threads of a program the highest priority, if this process is allowed to."""
     try:
         for tid in os.listdir(f"/proc/{pid}/task"):
-            os.setpriority(os.PRIO_PROCESS, int(tid), -20)
+            with contextlib.suppress(ProcessLookupError):  # a thread that has ended
+                os.setpriority(os.PRIO_PROCESS, int(tid), -20)
         # With autogroups, nice values count within a session only, and a session has its own.
         group = pathlib.Path(f"/proc/{pid}/autogroup")
         if group.exists():

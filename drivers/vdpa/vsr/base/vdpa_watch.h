@@ -22,8 +22,8 @@ struct vdpa_watch {
 	/** Called by the data thread for each event. It must not wait. @return true: call again,
 	 * even without an event, after the others had their turn. */
 	bool (*fn)(struct vdpa_watch *watch);
-	/** Set by fn: how much of the ring has come since the last call, up to VDPA_LOAD_FULL; 0: fewer
-	 * than VDPA_BULK buffers. */
+	/** Set by fn: how much of the ring has come since the last call, up to VDPA_LOAD_FULL;
+	 * 0: fewer than VDPA_BULK buffers. */
 	uint16_t load;
 	int fd; /**< -1: not watched. */
 	atomic_bool gone; /**< vdpa_data_del() was called. */
