@@ -380,9 +380,12 @@ def test_a_guest_that_is_killed_twenty_times_leaves_nothing(bridged, guest, clos
         wait_for(lambda: queues(bridge)[1]["packets"] > old, "frames are copied")
         user.kill()
         left(bridge)
-        if number == 0:
-            files = open_files(bridge.pid)
-        wait_for(lambda: open_files(bridge.pid) <= files, "the descriptors of the guest are closed")
+        if number == 1:
+            # Besides, a thread of the server may have a client that has just left.
+            files = open_files(bridge.pid) + 1
+        if number > 1:
+            wait_for(lambda: open_files(bridge.pid) <= files,
+                     "the descriptors of the guest are closed")
     tap.close()
     tap = closing(bridge.host.open_tap("vf1"))
     guest(bridge, options=[*GUESTS["split"], MAC], args=["--auto-start"])
