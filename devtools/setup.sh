@@ -77,7 +77,9 @@ fetch_sdk() {
 	[ -e "$sdk/lib/ethdev/ethdev_driver.h" ] && [ -e "$sdk/examples/vdpa/main.c" ] && return
 	want=$(vsr_dpdk_source_version)
 	vsr_say "setup: fetching the driver-SDK headers of dpdk $want"
-	mkdir -p "$VSR_DEPS" || vsr_die "cannot write to $VSR_DEPS: set VSR_DEPS to a folder of yours."
+	if ! mkdir -p "$VSR_DEPS" 2>/dev/null || ! [ -w "$VSR_DEPS" ]; then
+		vsr_die "cannot write to $VSR_DEPS: set VSR_DEPS to a folder of yours."
+	fi
 	tmp=$(mktemp -d "$VSR_DEPS/.fetch.XXXXXX")
 	# shellcheck disable=SC2064
 	trap "rm -rf '$tmp'" EXIT

@@ -140,17 +140,18 @@ def test_missing_hugepage_mount_is_named(sim):
 
 @pytest.fixture
 def public_setup():
-    """A copy of setup.sh that any user can run, with driver-SDK headers beside it. The tree itself
+    """A copy of setup.sh that any user can run, with sources of DPDK beside it. The tree itself
     may be in a folder that only its owner can enter."""
     devtools = paths.ROOT / "devtools"
     with tempfile.TemporaryDirectory(dir="/tmp") as name:
         folder = pathlib.Path(name)
         shutil.copytree(devtools, folder / "devtools")
         sdk = plain("bash", "-c", 'VSR_DEPS=; . "$0/lib.sh"; vsr_sdk_dir', folder / "devtools")
-        header = pathlib.Path(sdk.stdout) / "lib/ethdev/ethdev_driver.h"
-        assert folder in header.parents, sdk
-        header.parent.mkdir(parents=True)
-        header.touch()
+        for file in ("lib/ethdev/ethdev_driver.h", "examples/vdpa/main.c"):
+            path = pathlib.Path(sdk.stdout) / file
+            assert folder in path.parents, sdk
+            path.parent.mkdir(parents=True)
+            path.touch()
         subprocess.run(["chmod", "-R", "a+rX", folder], check=True, timeout=60)
         yield folder / "devtools/setup.sh"
 
@@ -161,6 +162,15 @@ def test_setup_names_the_missing_hugepage_mount(public_setup):
               "--clear-groups"]
     done = plain(*without_hugetlbfs(*nobody, public_setup))
     one_sentence(done, "mount -t hugetlbfs", "root")
+
+
+def test_setup_names_a_folder_that_it_cannot_write(public_setup):
+    """Verify: without the sources of DPDK, and without the right to fetch them, setup.sh says so."""
+    shutil.rmtree(public_setup.parents[1] / "build-deps")
+    (public_setup.parents[1] / "build-deps").mkdir(mode=0o755)
+    nobody = ["env", "-u", "VSR_DEPS", "setpriv", "--reuid=65534", "--regid=65534",
+              "--clear-groups"]
+    one_sentence(plain(*nobody, public_setup), "cannot write", "VSR_DEPS")
 
 
 def test_setup_mounts_what_is_missing():
