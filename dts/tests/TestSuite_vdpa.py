@@ -2,6 +2,7 @@
 # Copyright (c) 2026 The vsr authors
 """vdpa_vsr: guests on VFs through vhost-user."""
 
+import os
 import signal
 import struct
 import time
@@ -538,6 +539,34 @@ def test_frames_of_all_sizes_pass_through_the_relay(kind, sim, vdpa, guest, clos
     assert user.quit() == 0
     wait_for(lambda: serve.info(vf)["running"] == "none", "the guest has left")
     check_clean(host)
+
+
+def test_a_front_end_cannot_make_the_relay_wait(sim, vdpa, front, closing):
+    """Steps: two guests are relayed; the front end of the first one makes the descriptors of its
+    interrupts wait for a reader, fills them, and sends a frame.
+
+    Verify: the frames of the other guest pass, and that of the first one too.
+    """
+    host = sim(vfs=2, taps=["vf1", "vf2"])
+    vfs = host.create_vfs(2)
+    serve = vdpa(host, {vf: ["mode=relay"] for vf in vfs})
+    ends, taps = [], []
+    for vf, name in zip(vfs, ("vf1", "vf2")):
+        ends.append(front(serve.sockets[vf]))
+        ends[-1].start()
+        wait_running(serve, vf, "relay")
+        ends[-1].fill()
+        taps.append(closing(host.open_tap(name)))
+        check_frames(ends[-1], taps[-1])
+    for ring in ends[0].rings:
+        os.set_blocking(ring.call, True)
+        while ring.interrupted(0):
+            pass
+        os.eventfd_write(ring.call, 0xFFFFFFFFFFFFFFFE)
+    (frame,) = flows(GUEST_MAC, WIRE_MAC, 1)
+    ends[0].transmit(frame)
+    assert taps[0].receive(1) == [frame]
+    check_frames(ends[1], taps[1], 64)
 
 
 def test_a_guest_goes_on_where_it_stopped(sim, vdpa, front, closing):

@@ -2,9 +2,12 @@
  * Copyright (c) 2026 The vsr authors
  */
 
-/* Doorbells that vdpa_vsr rings for a guest: what NOTIFICATION_DATA adds to them. */
+/* Doorbells that vdpa_vsr rings for a guest, and interrupts that it raises. */
 
+#include <fcntl.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <rte_common.h>
 
@@ -141,12 +144,44 @@ many_buffers_for_one_doorbell_are_noticed(void)
 	VTEST_EQ(is_bulk(), false);
 }
 
+/* The other owner of the descriptor has made it wait, and filled it. */
+static void
+an_interrupt_never_waits_for_the_guest(void)
+{
+	const int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	eventfd_t value;
+
+	set_up();
+	queue.ring.call_fd = fd;
+	for (unsigned int i = 1; i <= 1000; i++) {
+		vdpa_interrupt_raise(&queue);
+		VTEST_EQ(queue.nb_interrupts, i);
+	}
+	VTEST_EQ(eventfd_read(fd, &value), 0);
+	VTEST_EQ(value, 1000);
+	VTEST_EQ(eventfd_write(fd, UINT64_MAX - 1), 0);
+	VTEST_EQ(fcntl(fd, F_SETFL, 0), 0);
+	alarm(20); /* ends the program */
+	vdpa_interrupt_raise(&queue);
+	vdpa_interrupt_raise(&queue);
+	alarm(0);
+	VTEST_EQ(eventfd_read(fd, &value), 0);
+	VTEST(value >= UINT64_MAX - 1);
+	queue.ring.call_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	queue.nb_interrupts = 0;
+	vdpa_interrupt_raise(&queue);
+	VTEST_EQ(queue.nb_interrupts, 0);
+	close(queue.ring.call_fd);
+	close(fd);
+}
+
 static const struct vtest_case cases[] = {
 	{ "a_fresh_ring_has_nothing_available", a_fresh_ring_has_nothing_available },
 	{ "doorbell_names_the_position_after_any_pause",
 			doorbell_names_the_position_after_any_pause },
 	{ "a_full_ring_is_available_up_to_its_start", a_full_ring_is_available_up_to_its_start },
 	{ "many_buffers_for_one_doorbell_are_noticed", many_buffers_for_one_doorbell_are_noticed },
+	{ "an_interrupt_never_waits_for_the_guest", an_interrupt_never_waits_for_the_guest },
 };
 
 int

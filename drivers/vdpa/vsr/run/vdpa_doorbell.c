@@ -4,12 +4,12 @@
 
 /* Pass on doorbells and interrupts. */
 
-#include <unistd.h>
-
 #include <rte_common.h>
 #include <rte_io.h>
 
 #include "virtio/vio_virtq.h"
+
+#include "base/vdpa_signal.h"
 #include "vdpa_doorbell.h"
 
 static void
@@ -110,11 +110,7 @@ vdpa_doorbell_count(struct vdpa_queue *queue)
 void
 vdpa_interrupt_raise(struct vdpa_queue *queue)
 {
-	const uint64_t one = 1;
-
-	/* A counter that is full is raised already. */
-	if (queue->ring.call_fd >= 0 &&
-			write(queue->ring.call_fd, &one, sizeof(one)) == sizeof(one))
+	if (queue->ring.call_fd >= 0 && vdpa_signal(queue->ring.call_fd))
 		count(&queue->nb_interrupts);
 }
 
