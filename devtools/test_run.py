@@ -10,6 +10,7 @@ program ends with an error but names no failed case, the program itself counts a
 import argparse
 import collections
 import concurrent.futures
+import contextlib
 import json
 import os
 import pathlib
@@ -33,7 +34,6 @@ SLOWER = 4  # factor for the timeouts in meson.build
 CHECK_TIMEOUT = 15 * 60
 LINT_TIMEOUT = 60 * 60
 BUILD_TIMEOUT = 60 * 60
-NICE = ("nice", "-n", "19")  # beside tests, in the time that they leave
 SYSTEM_TIMEOUT = 90 * 60
 FUZZ_SPARE = 4 * 60
 LINE = re.compile(r"^(ok|FAIL|skip) ([^:\n]+?)(?:: (.*))?$", re.MULTILINE)
@@ -53,7 +53,16 @@ def say(*words):
 # ---------------------------------------------------------------- programs
 
 
-def run_bounded(command, timeout, env=None, cwd=None):
+def go_last(pid):
+    """Let a process have the time that tests leave. With autogroups, nice values count within a
+    session only, and each session has a nice value of its own."""
+    os.setpriority(os.PRIO_PROCESS, pid, 19)
+    group = pathlib.Path(f"/proc/{pid}/autogroup")
+    if group.exists():
+        group.write_text("19")
+
+
+def run_bounded(command, timeout, env=None, cwd=None, last=False):
     """Run a command that may hang or leave children. Returns (exit code or None, output)."""
     with tempfile.TemporaryFile("w+", errors="replace") as out:
         child = subprocess.Popen(
@@ -61,6 +70,9 @@ def run_bounded(command, timeout, env=None, cwd=None):
             env={**os.environ, **(env or {})}, cwd=cwd, start_new_session=True,
         )
         RUNNING.add(child)
+        if last:
+            with contextlib.suppress(OSError):
+                go_last(child.pid)
         try:
             code = child.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -95,9 +107,9 @@ def cases_of(label, code, output, seconds, timeout):
     return cases
 
 
-def run_program(label, command, timeout, env=None, cwd=None):
+def run_program(label, command, timeout, env=None, cwd=None, last=False):
     start = time.monotonic()
-    code, output = run_bounded(command, timeout, env, cwd)
+    code, output = run_bounded(command, timeout, env, cwd, last)
     seconds = time.monotonic() - start
     cases = cases_of(label, code, output, seconds, timeout)
     count = collections.Counter(case.result for case in cases)
@@ -254,8 +266,8 @@ def run_fuzzer(path, env):
 
 
 def lint(args):
-    return run_program("unit/lint.py", [*NICE, str(ROOT / "devtools/lint.py"), "--build",
-                                        str(args.build)], LINT_TIMEOUT)
+    return run_program("unit/lint.py", [str(ROOT / "devtools/lint.py"), "--build",
+                                        str(args.build)], LINT_TIMEOUT, last=True)
 
 
 def build_hostile(args):
@@ -263,9 +275,9 @@ def build_hostile(args):
     say(f"  building in {args.hostile}, with sanitizers")
     return run_program(
         "hostile/build",
-        [*NICE, str(ROOT / "devtools/build.sh"), "-Db_sanitize=address,undefined",
-         "-Db_lundef=false", "-Dfuzz=true"],
-        BUILD_TIMEOUT, {"CC": "clang", "VSR_BUILD": args.hostile},
+        [str(ROOT / "devtools/build.sh"), "-Db_sanitize=address,undefined", "-Db_lundef=false",
+         "-Dfuzz=true"],
+        BUILD_TIMEOUT, {"CC": "clang", "VSR_BUILD": args.hostile}, last=True,
     )
 
 
