@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include <rte_dev.h>
+#include <rte_devargs.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_log.h>
@@ -146,6 +147,18 @@ eal_reason(int ret)
 	return at;
 }
 
+/* To find a device, EAL reads some ten files of each device that it may use, also of those that it
+ * has open: with many guests, each VF would take longer than the one before. An open VF needs no
+ * search. To open a VF again means to allow its use again. */
+static void
+leave_out_of_searches(const char *bdf)
+{
+	for (struct rte_devargs *args = rte_devargs_next("pci", NULL); args != NULL;
+			args = rte_devargs_next("pci", args))
+		if (strcmp(args->name, bdf) == 0)
+			args->policy = RTE_DEV_BLOCKED;
+}
+
 int
 eal_vf_open(const char *bdf, const char *token, const char *devargs, struct err *err)
 {
@@ -158,6 +171,8 @@ eal_vf_open(const char *bdf, const char *token, const char *devargs, struct err 
 	memset(vf_token, 0, sizeof(vf_token));
 	if (ret != 0)
 		err_set(err, ret, "cannot open %s: %s", bdf, eal_reason(ret));
+	else
+		leave_out_of_searches(bdf);
 	pthread_mutex_unlock(&devices);
 	return ret;
 }
