@@ -80,6 +80,18 @@ class VdpaServe:
             self.child.close()
 
 
+# Options of virtio-user for each of its kinds of rings and paths.
+GUESTS = {
+    "split": ["packed_vq=0", "in_order=0"],
+    "split one buffer": ["packed_vq=0", "in_order=0", "mrg_rxbuf=0"],
+    "split in order": ["packed_vq=0", "in_order=1"],
+    "split vectors": ["packed_vq=0", "in_order=0", "mrg_rxbuf=0", "vectorized=1"],
+    "packed": ["packed_vq=1", "in_order=0"],
+    "packed in order": ["packed_vq=1", "in_order=1"],
+    "packed vectors": ["packed_vq=1", "in_order=1", "mrg_rxbuf=0", "vectorized=1"],
+}
+
+
 class VirtioUser(Testpmd):
     """testpmd as a guest: DPDK's virtio-user on a vhost-user socket."""
 

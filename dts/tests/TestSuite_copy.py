@@ -12,23 +12,13 @@ from framework.bridge import Bridge
 from framework.frames import check_crossing, flows, frame_to, frames_of_all_sizes
 from framework.net import sh
 from framework.sim import PF
-from framework.vdpa import VirtioUser
+from framework.vdpa import GUESTS, VirtioUser
 from framework.vhost_user import EVENT_IDX, MRG_RXBUF, FrontEnd
 from framework.vsrd import refused, shown
 from framework.wait import wait_for
 
 GUEST_MAC, WIRE_MAC = "02:00:00:00:00:07", "02:00:00:00:00:08"
 MAC = f"mac={GUEST_MAC}"
-# Options of virtio-user.
-GUESTS = {
-    "split": ["packed_vq=0", "in_order=0"],
-    "split one buffer": ["packed_vq=0", "in_order=0", "mrg_rxbuf=0"],
-    "split in order": ["packed_vq=0", "in_order=1"],
-    "split vectors": ["packed_vq=0", "in_order=0", "mrg_rxbuf=0", "vectorized=1"],
-    "packed": ["packed_vq=1", "in_order=0"],
-    "packed in order": ["packed_vq=1", "in_order=1"],
-    "packed vectors": ["packed_vq=1", "in_order=1", "mrg_rxbuf=0", "vectorized=1"],
-}
 
 
 @pytest.fixture
@@ -413,8 +403,8 @@ def test_a_guest_goes_on_after_the_bridge_was_killed(bridged, front, closing):
         end.connect(bridge.path(1))
         end.start({index: ring.used_index for index, ring in enumerate(end.rings)})
         assert running(bridge)["mode"] == "copy"
-        while (ring := end.rings[1]).used_index != ring.next_avail:
-            time.sleep(0.001)
+        ring = end.rings[1]
+        wait_for(lambda: ring.used_index == ring.next_avail, "the frames are sent", every=0.001)
         while ring.take():
             pass
         tap.receive(8, timeout=0.3)

@@ -12,7 +12,7 @@ import pytest
 from framework import paths
 from framework.frames import check_crossing, flows, frames_of_all_sizes
 from framework.vhost_user import FrontEnd, Region
-from framework.vdpa import PLUGIN, VdpaServe, VirtioUser
+from framework.vdpa import GUESTS, PLUGIN, VdpaServe, VirtioUser
 from framework.wait import wait_for
 
 INTEROP = None
@@ -40,16 +40,6 @@ def guest(closing):
 
 GUEST_MAC, WIRE_MAC = "02:00:00:00:00:07", "02:00:00:00:00:08"
 MAC = f"mac={GUEST_MAC}"
-# Options of virtio-user, and the name of its RX path.
-GUESTS = {
-    "split": ["packed_vq=0", "in_order=0"],
-    "split one buffer": ["packed_vq=0", "in_order=0", "mrg_rxbuf=0"],
-    "split in order": ["packed_vq=0", "in_order=1"],
-    "split vectors": ["packed_vq=0", "in_order=0", "mrg_rxbuf=0", "vectorized=1"],
-    "packed": ["packed_vq=1", "in_order=0"],
-    "packed in order": ["packed_vq=1", "in_order=1"],
-    "packed vectors": ["packed_vq=1", "in_order=1", "mrg_rxbuf=0", "vectorized=1"],
-}
 
 
 def wait_running(serve, bdf, mode="direct"):
